@@ -1,0 +1,1 @@
+"""Text to entities: words, windows, the onnxruntime session and the decoding of its answers."""

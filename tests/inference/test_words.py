@@ -1,0 +1,62 @@
+import pytest
+from tokenizers import Encoding, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+
+from appliance.inference.words import Word, case_classes, words
+
+VOCABULARY = "[PAD] [UNK] [CLS] [SEP] ann ##a lee u s . ' in zurich g ##2 ##0".split()
+
+
+@pytest.fixture
+def tokenizer() -> Tokenizer:
+    made = Tokenizer(WordPiece({piece: number for number, piece in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    made.normalizer = BertNormalizer(lowercase=True)
+    made.pre_tokenizer = BertPreTokenizer()
+    made.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return made
+
+
+def surfaces(text: str, encoding: Encoding) -> list[str]:
+    return [text[word.start : word.end] for word in words(encoding)]
+
+
+def test_words_join_subwords_and_skip_special_tokens(tokenizer: Tokenizer) -> None:
+    text = "Anna Lee"
+    assert words(tokenizer.encode(text)) == [
+        Word(start=0, end=4, first=1, last=3),
+        Word(start=5, end=8, first=3, last=4),
+    ]
+    assert words(tokenizer.encode(text, add_special_tokens=False))[0] == Word(start=0, end=4, first=0, last=2)
+
+
+def test_punctuation_is_a_word_of_its_own(tokenizer: Tokenizer) -> None:
+    text = "Anna's U.S."
+    assert surfaces(text, tokenizer.encode(text)) == ["Anna", "'", "s", "U", ".", "S", "."]
+
+
+def test_offsets_count_code_points_of_the_text_as_written(tokenizer: Tokenizer) -> None:
+    text = "\U0001f600  Zu\u0308rich in  Z\u00fcrich"
+    assert surfaces(text, tokenizer.encode(text)) == ["\U0001f600", "Zu\u0308rich", "in", "Z\u00fcrich"]
+
+
+def test_padding_belongs_to_no_word(tokenizer: Tokenizer) -> None:
+    tokenizer.enable_padding(length=8)
+    text = "Anna Lee"
+    encoding = tokenizer.encode(text)
+    assert len(words(encoding)) == 2
+    assert case_classes(text, encoding) == [0, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_empty_text_has_no_words(tokenizer: Tokenizer) -> None:
+    assert words(tokenizer.encode("")) == []
+    assert case_classes("", tokenizer.encode("")) == [0, 0]
+
+
+def test_every_subword_gets_the_class_of_its_word(tokenizer: Tokenizer) -> None:
+    text = "ANNA lee g20 in ."
+    assert case_classes(text, tokenizer.encode(text)) == [0, 2, 2, 0, 5, 5, 5, 0, 0, 0]
