@@ -1,0 +1,71 @@
+# Needs python3 (3.11 or newer) with python3-venv, and make. Nothing is installed outside .venv.
+#
+#   make run      install what the service needs and show it at work; options: make run ARGS="--once --port 5001"
+#   make install  only make .venv
+#   make lint     ruff and mypy
+#   make test     every test that is quick enough to run each time
+#   make nightly  the long ones: soak, fuzz, crash
+#   make lock     choose versions anew from pyproject.toml (needs uv)
+#   make clean    remove .venv and everything else that was built
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
+WORKERS ?= 2
+
+.PHONY: run install install-dev lint test nightly lock clean
+
+run: install
+	@exec $(VENV)/bin/appliance demo $(ARGS)
+
+# What was installed is kept in the environment itself, so that an unchanged lock costs nothing, and a folder
+# that was moved or a changed lock is seen for what it is.
+define installed_from
+	@{ pwd; cat $(1) pyproject.toml; } | cmp -s - $(VENV)/.from-$(1) || { \
+	  echo "Installing what $(1) lists into $(VENV)" && \
+	  $(PIP) install --require-hashes -r $(1) && \
+	  $(PIP) install --quiet --no-deps --no-build-isolation -e . && \
+	  { pwd; cat $(1) pyproject.toml; } > $(VENV)/.from-$(1); }
+endef
+
+install: $(VENV)/bin/python
+	$(call installed_from,requirements.lock)
+
+install-dev: $(VENV)/bin/python
+	$(call installed_from,requirements-dev.lock)
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "error: $(PYTHON) was not found"; \
+	  echo "hint: apt-get install python3 python3-venv"; exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) -V 2>&1)"; \
+	  echo "hint: name a newer one, for example: make run PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: $(PYTHON) cannot make virtual environments: its venv package is not installed"; \
+	  echo "hint: apt-get install python3-venv"; exit 1; } >&2
+	@echo "Making $(VENV) with $$($(PYTHON) -V)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+lint: install-dev
+	$(VENV)/bin/python -m ruff check
+	$(VENV)/bin/python -m ruff format --check
+	$(VENV)/bin/python -m mypy
+
+test: install-dev
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+
+nightly: install-dev
+	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
+
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --group build pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --group build --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find appliance license tests -name __pycache__ -type d -prune -exec rm -rf {} +
