@@ -1,0 +1,75 @@
+"""Files that survive a power cut, and reads that cannot be made to hang or to swallow a disk.
+
+Knows nothing of licences. Errors of writing are left as `OSError`: each caller has its own word for them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from license.errors import Malformed, Unreadable
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace the file at `path` by `data`: at any instant, crash or not, it is the old file or the new one.
+
+    The temporary file lies in the same directory (a rename is atomic only within one file system), and both
+    it and the directory reach the disk before this returns. `mode` is set exactly, whatever the umask.
+
+    Raises:
+        OSError: the directory is missing, read-only or full; the old file is untouched, nothing is left over.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames and new names in the directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_limited(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file of at most `max_bytes` bytes.
+
+    The file is opened without blocking and checked afterwards, so neither a FIFO nor `/dev/zero` in its place
+    can hold the reader up.
+
+    Raises:
+        Unreadable: missing, not permitted, or not a regular file.
+        Malformed: larger than the limit.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Unreadable(f"there is no file {path}") from error
+    except OSError as error:
+        raise Unreadable(f"cannot read {path}: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Unreadable(f"{path} is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise Unreadable(f"cannot read {path}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    if len(data) > max_bytes:
+        raise Malformed(f"{path} is larger than {max_bytes} bytes")
+    return data
