@@ -126,13 +126,6 @@ def _listening(fd: int) -> socket.socket:
     return passed
 
 
-def state_directory(*, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the first directory of `StateDirectory=`, which systemd made for this service, or None."""
-    # systemd separates the entries by colons; a service that declares several means the first as its own.
-    first = environ.get("STATE_DIRECTORY", "").split(":", maxsplit=1)[0]
-    return Path(first) if first else None
-
-
 def credential(name: str, *, environ: Mapping[str, str] = os.environ) -> bytes | None:
     """Return a secret passed with `LoadCredential=NAME:/path`, or None when the unit names none.
 

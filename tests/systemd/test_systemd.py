@@ -16,7 +16,6 @@ def test_without_a_manager_nothing_is_said_or_taken() -> None:
     assert systemd.watchdog_seconds(environ={}) is None
     assert systemd.listen_sockets(environ={}) == []
     assert systemd.credential("api-key", environ={}) is None
-    assert systemd.state_directory(environ={}) is None
     assert not systemd.is_journal(sys.stderr, environ={})
 
 
@@ -97,11 +96,6 @@ def test_a_credential_that_is_too_large_or_no_file_is_refused(tmp_path: Path) ->
         systemd.credential("large", environ=environ)
     with pytest.raises(SettingsError, match="cannot be read"):
         systemd.credential("folder", environ=environ)
-
-
-def test_the_first_state_directory_is_the_services_own() -> None:
-    environ = {"STATE_DIRECTORY": "/var/lib/appliance:/var/lib/appliance/output"}
-    assert systemd.state_directory(environ=environ) == Path("/var/lib/appliance")
 
 
 def test_the_journal_is_known_by_device_and_inode(tmp_path: Path) -> None:
