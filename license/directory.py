@@ -1,0 +1,187 @@
+"""The licence directory that `Mounts:License` names: find the best licence in it, and put a new one there.
+
+Every `*.note` is looked at and told by its first line, so names carry no meaning: several licences and
+several issuer notes may lie side by side, and a bad new file never takes down a good old one. The highest
+serial that passes all of `license.verify` wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+from license import claims, delegation
+from license.errors import (
+    DelegationExpired,
+    EpochTooLow,
+    Forged,
+    LicenseError,
+    LicenseNotFound,
+    Malformed,
+    NeedsNewerVersion,
+    SerialTooLow,
+    UnknownIssuer,
+    UnknownSigner,
+    Unreadable,
+    Unwritable,
+    WrongMachine,
+    WrongProduct,
+    WrongType,
+)
+from license.files import read_limited, write_atomic
+from license.note import MAX_NOTE_BYTES, read_unverified
+from license.roots import TrustRoots
+from license.statement import kind_of
+from license.verify import AuthenticLicense, open_license
+
+LICENSE_FILE: Final = "license.note"
+ISSUER_FILE: Final = "issuer.note"
+MAX_FILES: Final = 64
+_PREVIOUS_ISSUER: Final = "issuer-previous.note"
+
+# When no candidate passes, the one that came furthest through the steps of `license.verify` tells the
+# operator most. Later in this tuple is further.
+_PROGRESS: Final[tuple[type[LicenseError], ...]] = (
+    Unreadable,
+    Malformed,
+    WrongType,
+    UnknownSigner,
+    UnknownIssuer,
+    Forged,
+    EpochTooLow,
+    NeedsNewerVersion,
+    DelegationExpired,
+    SerialTooLow,
+    WrongProduct,
+    WrongMachine,
+)
+
+
+def load_directory(
+    path: Path,
+    *,
+    roots: TrustRoots,
+    product: str | None = None,
+    instance_vkey: str | None = None,
+    min_serial: int = 0,
+    min_epoch: int = 0,
+) -> AuthenticLicense:
+    """Return the authentic licence with the highest serial in the directory.
+
+    Arguments beside `path` are those of `license.verify.open_license`.
+
+    Raises:
+        LicenseNotFound: no directory, or no licence in it; the documented sentence.
+        LicenseError: every candidate was refused: the error of the one that came furthest.
+    """
+    texts, errors = _read(path)
+    licenses = [data for kind, data in texts if kind == claims.KIND]
+    issuers = [data for kind, data in texts if kind == delegation.KIND]
+    if not licenses:
+        raise _furthest(errors) if errors else LicenseNotFound(hint=_misnamed(path))
+    if not issuers:
+        raise LicenseNotFound(
+            f"there is a licence in {path}, but no issuer note to prove it",
+            hint=f"copy {ISSUER_FILE} into {path}; it was delivered together with {LICENSE_FILE}",
+        )
+    found: list[AuthenticLicense] = []
+    for note in licenses:
+        for issuer_note in issuers:
+            try:
+                opened = open_license(
+                    note,
+                    issuer_note,
+                    roots=roots,
+                    product=product,
+                    instance_vkey=instance_vkey,
+                    min_serial=min_serial,
+                    min_epoch=min_epoch,
+                )
+            except LicenseError as error:
+                errors.append(error)
+            else:
+                found.append(opened)
+    if not found:
+        raise _furthest(errors)
+    return max(found, key=lambda one: (one.license.serial, one.delegation.epoch))
+
+
+def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Path]:
+    """Write `license.note` and `issuer.note` (0600) into the directory and return their paths.
+
+    While the two files change, the previous issuer note is kept beside them: at any instant the directory
+    holds a licence together with the issuer note that proves it.
+
+    Raises:
+        Unwritable: the directory is missing, read-only, full or not ours.
+    """
+    note, issuer = directory / LICENSE_FILE, directory / ISSUER_FILE
+    previous = directory / _PREVIOUS_ISSUER
+    try:
+        with contextlib.suppress(Unreadable, Malformed):
+            old = read_limited(issuer, MAX_NOTE_BYTES)
+            if old != licensed.issuer_note:
+                write_atomic(previous, old)
+        write_atomic(issuer, licensed.issuer_note)
+        write_atomic(note, licensed.note)
+        previous.unlink(missing_ok=True)
+    except OSError as error:
+        raise Unwritable(
+            f"cannot write the licence to {directory}: {error.strerror}", hint=_owner_hint(directory)
+        ) from error
+    return note, issuer
+
+
+def _read(path: Path) -> tuple[list[tuple[str | None, bytes]], list[LicenseError]]:
+    """Return kind and content of every note in the directory, and why others could not be read."""
+    try:
+        files = sorted(entry for entry in path.iterdir() if entry.suffix == ".note")
+    except FileNotFoundError as error:
+        raise LicenseNotFound from error
+    except NotADirectoryError as error:
+        raise LicenseNotFound(
+            hint=f"{path} is a file; Mounts:License names the directory it lies in"
+        ) from error
+    except OSError as error:
+        raise Unreadable(
+            f"cannot read the licence directory {path}: {error.strerror}", hint=_owner_hint(path)
+        ) from error
+    if len(files) > MAX_FILES:
+        raise Malformed(f"{path} holds more than {MAX_FILES} notes", hint="move the old ones away")
+    texts: list[tuple[str | None, bytes]] = []
+    errors: list[LicenseError] = []
+    for file in files:
+        try:
+            data = read_limited(file, MAX_NOTE_BYTES)
+            texts.append((kind_of(read_unverified(data)), data))
+        except Unreadable as error:
+            errors.append(Unreadable(error.message, hint=_owner_hint(file)))
+        except LicenseError as error:
+            errors.append(Malformed(f"{file}: {error.message}", hint=error.hint))
+    return texts, errors
+
+
+def _furthest(errors: list[LicenseError]) -> LicenseError:
+    return max(errors, key=lambda error: _PROGRESS.index(type(error)) if type(error) in _PROGRESS else -1)
+
+
+def _misnamed(path: Path) -> str | None:
+    """Return the command that helps if a licence lies in the directory under another name."""
+    for file in sorted(path.iterdir())[:MAX_FILES]:
+        with contextlib.suppress(LicenseError):
+            if kind_of(read_unverified(read_limited(file, MAX_NOTE_BYTES))) == claims.KIND:
+                return f"this file is a licence under another name: mv {file} {path / LICENSE_FILE}"
+    return None
+
+
+def _owner_hint(path: Path) -> str:
+    """Say who may use the path, who we are, and the command that brings the two together."""
+    us = f"{os.geteuid()}:{os.getegid()}"
+    for part in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            status = part.stat()
+            owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
+            return f"{part} belongs to {owner} with mode {mode}, this process is {us}: chown -R {us} {part}"
+    return Unreadable.default_hint
