@@ -1,0 +1,360 @@
+// The home page: asks the service's own paths and builds elements from the answers. Text is only ever set as text,
+// never as markup, so nothing that somebody types or a licence says can become part of the page.
+
+const API = "/language/:analyze-text?api-version=2023-04-01";
+const RECORD = 1000; // text elements in one text record
+const LIMIT = 5120; // text elements in one synchronous document
+const colours = new Map([["Person", 0], ["Organization", 1], ["Location", 2]]);
+const EXAMPLES = {
+  News: "Chancellor Marta Lindqvist met executives of Northwind Shipping in Rotterdam on Tuesday. The company, " +
+    "founded by Daniel Okafor in 1987, wants to move its headquarters from Hamburg to Lisbon, Reuters reported.",
+  Letter: "Dear Ms Abernathy, on behalf of Fabrikam Insurance I confirm that our engineer Priya Raman will visit your " +
+    "office in Leeds next week. Please let Tom at the Bristol branch know if that does not suit you.",
+  History: "Marie Curie left Warsaw for Paris in 1891 and studied at the Sorbonne. With Pierre Curie she shared the " +
+    "1903 Nobel Prize; the Radium Institute in Poland later carried on her work. 👩🏽‍🔬",
+};
+
+const $ = (id) => document.getElementById(id);
+const number = new Intl.NumberFormat("en");
+const segmenter = "Segmenter" in Intl ? new Intl.Segmenter() : null;
+const textElements = (text) => (segmenter ? [...segmenter.segment(text)].length : [...text].length);
+const plural = (n, word, many = `${word}s`) => `${number.format(n)} ${n === 1 ? word : many}`;
+
+function element(tag, attributes = {}, ...children) {
+  const svg = ["svg", "rect", "line", "text", "title", "path"].includes(tag);
+  const made = svg ? document.createElementNS($("chart").namespaceURI, tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+async function getJson(path) {
+  const reply = await fetch(path, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (!reply.ok) throw new Error(`${path} answered ${reply.status}`);
+  return reply.json();
+}
+
+// ---- try it
+
+const tried = { text: "", model: null };
+
+function categoryClass(category) {
+  if (!colours.has(category)) colours.set(category, 3 + ((colours.size - 3) % 5));
+  return `c${colours.get(category)}`;
+}
+
+// One text for both uses, so that the curl command shown is the request that was made.
+const requestBody = (text) => `{
+  "kind": "EntityRecognition",
+  "analysisInput": {"documents": [{"id": "1", "language": "en", "text": ${JSON.stringify(text)}}]},
+  "parameters": {"stringIndexType": "Utf16CodeUnit"}
+}`;
+
+function showCount() {
+  const n = textElements($("text").value);
+  const over = n > LIMIT;
+  $("count").classList.toggle("over", over);
+  $("count").textContent = over
+    ? `${number.format(n)} of at most ${number.format(LIMIT)} characters`
+    : n ? `${plural(n, "character")} · ${plural(Math.ceil(n / RECORD), "text record")}` : "";
+}
+
+async function analyse(text) {
+  const reply = await fetch(API, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: requestBody(text),
+  });
+  const answer = await reply.json().catch(() => ({}));
+  const failure = answer.error ?? answer.results?.errors?.[0]?.error;
+  if (failure) throw new Error(failure.innererror?.message ?? failure.message ?? failure.code);
+  if (!reply.ok || !answer.results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
+  return answer.results.documents[0].entities;
+}
+
+async function tryIt(event) {
+  event?.preventDefault();
+  const text = $("text").value;
+  const button = $("go");
+  if (button.getAttribute("aria-busy") === "true" || !text.trim()) return;
+  button.setAttribute("aria-busy", "true");
+  say("reading…");
+  const began = performance.now();
+  try {
+    const entities = await analyse(text);
+    const took = Math.max(1, Math.round(performance.now() - began));
+    Object.assign(tried, { text });
+    showEntities(text, entities);
+    say(`${plural(entities.length, "entity", "entities")} in ${number.format(took)} ms`);
+    showSnippet();
+    refreshStatus();
+    showUsage();
+  } catch (error) {
+    $("result").hidden = true;
+    say(error instanceof TypeError ? "The service does not answer." : String(error.message), "bad");
+  } finally {
+    button.setAttribute("aria-busy", "false");
+  }
+}
+
+function say(text, tone = "quiet") {
+  $("outcome").dataset.tone = tone;
+  $("outcome").textContent = text;
+}
+
+function showEntities(text, entities) {
+  const sorted = [...entities].sort((a, b) => a.offset - b.offset);
+  const counts = new Map();
+  const pieces = [];
+  let end = 0;
+  for (const { category, offset, length, confidenceScore } of sorted) {
+    counts.set(category, (counts.get(category) ?? 0) + 1);
+    if (offset < end) continue;
+    const mark = element("mark", { class: categoryClass(category), title: `${category}, confidence ${percent(confidenceScore)}` });
+    mark.append(text.slice(offset, offset + length), element("small", {}, category));
+    pieces.push(text.slice(end, offset), mark);
+    end = offset + length;
+  }
+  $("marked").replaceChildren(...pieces, text.slice(end));
+  $("legend").replaceChildren(...[...counts].map(([category, n]) =>
+    element("li", { class: categoryClass(category) }, category, element("b", {}, String(n)))));
+  $("entities").tBodies[0].replaceChildren(...sorted.map((entity) => element("tr", {},
+    element("td", {}, entity.text),
+    element("td", {}, element("span", { class: `tag ${categoryClass(entity.category)}` }, entity.category)),
+    element("td", {}, confidence(entity.confidenceScore)),
+    element("td", { class: "number" }, String(entity.offset)))));
+  $("entities").hidden = !entities.length;
+  $("result").hidden = false;
+}
+
+const percent = (score) => `${Math.round(score * 100)} %`;
+
+function confidence(score) {
+  const bar = element("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+    element("rect", { class: "track", width: 100, height: 8, rx: 4 }),
+    element("rect", { class: "fill", width: Math.max(4, score * 100), height: 8, rx: 4 }));
+  return element("span", { class: "score" }, bar, percent(score));
+}
+
+// ---- the same from a program
+
+const snippets = {
+  curl(text) {
+    const body = requestBody(text).replaceAll("'", "'\\''");
+    return `curl '${location.origin}${API}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  },
+  python(text) {
+    return `${client()}\n
+text = ${JSON.stringify(text)}
+for entity in client.recognize_entities([text])[0].entities:
+    print(entity.text, entity.category, entity.confidence_score)`;
+  },
+  custom(text) {
+    const { projectName = "demo", deploymentName = "production" } = tried.model ?? {};
+    return `${client()}\n
+text = ${JSON.stringify(text)}
+job = client.begin_recognize_custom_entities(
+    [text], project_name=${JSON.stringify(projectName)}, deployment_name=${JSON.stringify(deploymentName)}
+)
+for document in job.result():
+    for entity in document.entities:
+        print(entity.text, entity.category, entity.confidence_score)`;
+  },
+};
+
+const client = () => `# pip install azure-ai-textanalytics
+from azure.ai.textanalytics import TextAnalyticsClient
+from azure.core.credentials import AzureKeyCredential
+
+client = TextAnalyticsClient("${location.origin}", AzureKeyCredential("unused"))`;
+
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+
+function selectTab(tab) {
+  for (const other of tabs) {
+    other.setAttribute("aria-selected", String(other === tab));
+    other.tabIndex = other === tab ? 0 : -1;
+  }
+  $("panel").setAttribute("aria-labelledby", tab.id);
+  showSnippet();
+}
+
+function showSnippet() {
+  const tab = tabs.find((one) => one.getAttribute("aria-selected") === "true");
+  $("snippet").textContent = snippets[tab.id.replace("tab-", "")](tried.text || $("text").value);
+}
+
+function moveTab(event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const next = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
+  selectTab(next);
+  next.focus();
+}
+
+async function copy() {
+  const text = $("snippet").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Browsers offer the clipboard to https and localhost only; selecting works everywhere.
+    getSelection().selectAllChildren($("snippet"));
+    document.execCommand("copy");
+  }
+  $("copy").textContent = "Copied";
+  setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+}
+
+// ---- licence and models
+
+const TONES = { Valid: "good", Expiring: "warn", Grace: "warn" };
+
+function tone(state) {
+  return TONES[state] ?? "bad";
+}
+
+async function refreshStatus() {
+  try {
+    showStatus(await getJson("/status"));
+    $("notice").hidden = true;
+  } catch {
+    $("pill").dataset.tone = "bad";
+    $("pill-text").textContent = "no answer";
+    $("notice").dataset.tone = "bad";
+    $("notice").textContent = "The service does not answer. This page asks again every 15 seconds.";
+    $("notice").hidden = false;
+  }
+}
+
+function showStatus({ license = {}, models = [], ledger, version, apiStatus, apiStatusMessage }) {
+  const state = license.state ?? apiStatus;
+  const days = license.daysLeft;
+  $("version").textContent = version ?? "";
+  $("pill").dataset.tone = tone(state);
+  $("pill-text").textContent = `licence ${(state ?? "unknown").toLowerCase()}`;
+  $("licence-figure").dataset.tone = tone(state);
+  $("licence-figure").replaceChildren(...(days > 0
+    ? [element("strong", {}, number.format(days)), days === 1 ? "day left" : "days left"]
+    : [element("strong", {}, state ?? "–")]));
+  $("licence-message").textContent = apiStatusMessage ?? "";
+  const rows = {
+    Customer: license.customer, Product: license.product, State: state,
+    Until: license.expires?.slice(0, 10), Serial: license.serial, "Signed under": license.root,
+  };
+  $("licence").replaceChildren(...Object.entries(rows)
+    .filter(([, value]) => value !== undefined && value !== null && value !== "")
+    .flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
+  $("ledger").textContent = !ledger ? "" : ledger.healthy === false
+    ? "The usage ledger cannot be written: no answers are given until it can."
+    : `Signed ledger, ${plural(ledger.size ?? 0, "entry", "entries")}: ${ledger.origin ?? ""}`;
+  tried.model = models[0] ?? null;
+  showModels(models);
+  showSnippet();
+}
+
+function showModels(models) {
+  $("models").replaceChildren(...(models.length ? models.map((model) => element("li", {},
+    element("b", {}, [model.name, model.release].filter(Boolean).join(" ")),
+    element("span", {}, `project ${model.projectName}, deployment ${model.deploymentName}`)))
+    : [element("li", { class: "none" }, "No model is loaded yet.")]));
+}
+
+// ---- usage
+
+const today = () => new Date().toISOString().slice(0, 10);
+const shown = { year: new Date().getUTCFullYear(), month: new Date().getUTCMonth() + 1 };
+
+function stepMonth(by) {
+  const moved = new Date(Date.UTC(shown.year, shown.month - 1 + by, 1));
+  shown.year = moved.getUTCFullYear();
+  shown.month = moved.getUTCMonth() + 1;
+  showUsage();
+}
+
+async function showUsage() {
+  const { year, month } = shown;
+  const name = new Date(Date.UTC(year, month - 1, 1)).toLocaleDateString("en", { month: "long", year: "numeric", timeZone: "UTC" });
+  $("month").textContent = name;
+  $("later").disabled = today().startsWith(`${year}-${String(month).padStart(2, "0")}`);
+  try {
+    const [daily, logs] = await Promise.all([
+      getJson(`/usage/daily?month=${month}&year=${year}`),
+      getJson(`/records/usage-logs/${month}/${year}`),
+    ]);
+    if (year !== shown.year || month !== shown.month) return;
+    const total = (logs.meters ?? []).reduce((sum, meter) => sum + meter.quantity, 0);
+    $("usage-figure").replaceChildren(element("strong", {}, number.format(total)), total === 1 ? "text record" : "text records");
+    drawChart(daysOf(year, month, daily.days ?? []), name);
+  } catch {
+    $("usage-figure").replaceChildren(element("strong", {}, "–"), "not available");
+    drawChart([], name);
+  }
+}
+
+function daysOf(year, month, counted) {
+  const byDate = new Map(counted.map(({ date, quantity }) => [date, quantity]));
+  const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return Array.from({ length }, (_, i) => {
+    const date = new Date(Date.UTC(year, month - 1, i + 1)).toISOString().slice(0, 10);
+    return { date, quantity: byDate.get(date) ?? 0 };
+  });
+}
+
+function ceiling(value) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
+  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value);
+}
+
+function drawChart(days, name) {
+  const [left, right, top, bottom] = [4, 316, 16, 112];
+  const highest = ceiling(Math.max(4, ...days.map((day) => day.quantity)));
+  const width = (right - left) / (days.length || 31);
+  const y = (quantity) => bottom - ((bottom - top) * quantity) / highest;
+  const used = days.filter((day) => day.quantity > 0);
+  const title = element("title", { id: "chart-title" },
+    `Text records by day, ${name}: ${used.length ? `${used.length} days with usage, at most ${number.format(Math.max(...used.map((d) => d.quantity)))} a day` : "none"}`);
+  const parts = [highest, highest / 2].flatMap((tick) => [
+    element("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
+    element("text", { x: right, y: y(tick) - 3, "text-anchor": "end" }, number.format(tick)),
+  ]);
+  days.forEach(({ date, quantity }, i) => {
+    const x = left + i * width;
+    if (quantity > 0) {
+      const height = Math.max(2, bottom - y(quantity));
+      parts.push(element("rect", { class: date === today() ? "today" : "day", x: x + 1, y: bottom - height, width: width - 2, height, rx: 1.5 },
+        element("title", {}, `${date}: ${plural(quantity, "text record")}`)));
+    }
+    const day = i + 1;
+    if (day === 1 || (day % 5 === 0 && day <= days.length - 3) || day === days.length) {
+      parts.push(element("text", { x: x + width / 2, y: bottom + 13, "text-anchor": "middle" }, String(day)));
+    }
+  });
+  parts.push(element("line", { class: "base", x1: left, x2: right, y1: bottom, y2: bottom }));
+  $("chart").replaceChildren(title, ...parts);
+  $("days").tBodies[0].replaceChildren(...(used.length ? used : [{ date: "no usage", quantity: 0 }]).map(({ date, quantity }) =>
+    element("tr", {}, element("td", {}, date), element("td", { class: "number" }, number.format(quantity)))));
+}
+
+// ---- start
+
+for (const [name, text] of Object.entries(EXAMPLES)) {
+  const button = element("button", { type: "button" }, name);
+  button.addEventListener("click", () => { $("text").value = text; showCount(); $("text").focus(); });
+  document.querySelector(".examples").append(button);
+}
+$("text").value = EXAMPLES.News;
+$("form").addEventListener("submit", tryIt);
+$("text").addEventListener("input", showCount);
+$("text").addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) tryIt(event); });
+for (const tab of tabs) {
+  tab.addEventListener("click", () => selectTab(tab));
+  tab.addEventListener("keydown", moveTab);
+}
+$("copy").addEventListener("click", copy);
+$("earlier").addEventListener("click", () => stepMonth(-1));
+$("later").addEventListener("click", () => stepMonth(1));
+showCount();
+showSnippet();
+showUsage();
+refreshStatus();
+setInterval(refreshStatus, 15000);

@@ -1,0 +1,96 @@
+"""The home page as a browser under a strict Content-Security-Policy would take it."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import appliance.api
+
+STATIC = Path(appliance.api.__file__).parent / "static"
+ELSEWHERE = re.compile(r"""(?:https?:)?//[\w.-]+\.\w|@import|\burl\((?!["']?data:)""")
+
+
+class Page(HTMLParser):
+    """Collects what the claims below are about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.inline: list[str] = []
+        self._open = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open in {"script", "style"} and data.strip():
+            self.inline.append(data)
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    parser = Page()
+    parser.feed((STATIC / "index.html").read_text())
+    return parser
+
+
+def test_no_script_or_style_is_inline(page: Page) -> None:
+    assert page.inline == []
+    attributes = [name for _, found in page.elements for name in found]
+    assert [name for name in attributes if name == "style" or name.startswith("on")] == []
+
+
+def test_everything_it_loads_is_a_file_beside_it(page: Page) -> None:
+    sources = [found["src"] for _, found in page.elements if found.get("src")]
+    sources += [found["href"] for tag, found in page.elements if tag == "link" and found.get("href")]
+    assert sources
+    for source in sources:
+        assert source is not None
+        assert source.startswith("/static/")
+        assert (STATIC / source.removeprefix("/static/")).is_file()
+
+
+@pytest.mark.parametrize("name", ["index.html", "style.css", "app.js"])
+def test_no_address_outside_this_server_is_named(name: str) -> None:
+    assert ELSEWHERE.findall((STATIC / name).read_text()) == []
+
+
+def test_names_point_at_elements_that_exist_once(page: Page) -> None:
+    ids = [found["id"] for _, found in page.elements if "id" in found]
+    assert len(ids) == len(set(ids))
+    pointers = {
+        word
+        for _, found in page.elements
+        for name in ("for", "aria-labelledby", "aria-describedby", "aria-controls")
+        for word in (found.get(name) or "").split()
+    }
+    wanted = re.findall(r'\$\("([\w-]+)"\)', (STATIC / "app.js").read_text())
+    assert (pointers | set(wanted)) - set(ids) == set()
+
+
+def test_a_person_without_sight_is_told_what_everything_is(page: Page) -> None:
+    by_tag = dict(page.elements)
+    assert by_tag["html"]["lang"] == "en"
+    assert {"main", "header", "footer", "h1"} <= set(by_tag)
+    labels = {found.get("for") for tag, found in page.elements if tag == "label"}
+    for tag, found in page.elements:
+        if tag == "textarea":
+            assert found["id"] in labels
+        if tag == "img":
+            assert "alt" in found
+        if tag == "svg":
+            assert found.get("aria-labelledby") or found.get("aria-hidden")
+
+
+def test_nothing_from_outside_can_become_markup() -> None:
+    script = (STATIC / "app.js").read_text()
+    assert (
+        re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+        == []
+    )
