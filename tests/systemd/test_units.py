@@ -44,7 +44,8 @@ def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     (tmp_path / "bin").mkdir()
-    shutil.copy(program, tmp_path / "bin/sh")
+    for name in ("sh", "kill"):
+        shutil.copy(program, tmp_path / "bin" / name)
     shutil.copytree(
         SYSTEM_UNITS, tmp_path / "lib/systemd/system", symlinks=True, ignore_dangling_symlinks=True
     )

@@ -69,7 +69,7 @@ async function analyse(text) {
   const failure = answer.error ?? answer.results?.errors?.[0]?.error;
   if (failure) throw new Error(failure.innererror?.message ?? failure.message ?? failure.code);
   if (!reply.ok || !answer.results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
-  return answer.results.documents[0].entities;
+  return { entities: answer.results.documents[0].entities, record: reply.headers.get("Usage-Record") };
 }
 
 async function tryIt(event) {
@@ -81,10 +81,11 @@ async function tryIt(event) {
   say("reading…");
   const began = performance.now();
   try {
-    const entities = await analyse(text);
+    const { entities, record } = await analyse(text);
     const took = Math.max(1, Math.round(performance.now() - began));
     Object.assign(tried, { text });
     showEntities(text, entities);
+    $("record").textContent = record ? `Usage record ${record}` : "";
     say(`${plural(entities.length, "entity", "entities")} in ${number.format(took)} ms`);
     showSnippet();
     refreshStatus();
@@ -209,9 +210,10 @@ async function copy() {
 
 const TONES = { Valid: "good", Expiring: "warn", Grace: "warn" };
 
-function tone(state) {
-  return TONES[state] ?? "bad";
-}
+const tone = (state) => TONES[state] ?? "bad";
+const words = (state) => state.replaceAll(/\B[A-Z]/g, " $&").toLowerCase(); // NotYetValid
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const keyName = (vkey) => vkey?.split("+").slice(0, 2).join(" · "); // without the key itself
 
 async function refreshStatus() {
   try {
@@ -231,15 +233,15 @@ function showStatus({ license = {}, models = [], ledger, version, apiStatus, api
   const days = license.daysLeft;
   $("version").textContent = version ?? "";
   $("pill").dataset.tone = tone(state);
-  $("pill-text").textContent = `licence ${(state ?? "unknown").toLowerCase()}`;
+  $("pill-text").textContent = `licence ${words(state ?? "Unknown")}`;
   $("licence-figure").dataset.tone = tone(state);
-  $("licence-figure").replaceChildren(...(days > 0
+  $("licence-figure").replaceChildren(...(days > 0 && tone(state) !== "bad"
     ? [element("strong", {}, number.format(days)), days === 1 ? "day left" : "days left"]
-    : [element("strong", {}, state ?? "–")]));
+    : [element("strong", {}, capital(words(state ?? "unknown")))]));
   $("licence-message").textContent = apiStatusMessage ?? "";
   const rows = {
-    Customer: license.customer, Product: license.product, State: state,
-    Until: license.expires?.slice(0, 10), Serial: license.serial, "Signed under": license.root,
+    Customer: license.customer, Product: license.product, State: state && capital(words(state)),
+    Until: license.expires?.slice(0, 10), Serial: license.serial, "Root key": keyName(license.root),
   };
   $("licence").replaceChildren(...Object.entries(rows)
     .filter(([, value]) => value !== undefined && value !== null && value !== "")
