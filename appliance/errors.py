@@ -10,8 +10,10 @@
     ├── Busy                      the queue is full; try again in a moment
     ├── Stopping                  the service drains and takes no new work
     ├── InferenceFailed           the model failed on this input
+    ├── UnknownDeployment         no model is served under that project and deployment
+    ├── UnknownModelVersion       no model of that version is served
     ├── LicenseRefusal            the licence does not allow this request now
-    └── RequestError              the caller's request is wrong (see `appliance.api.problems`)
+    └── Problem                   the caller's request is wrong (`appliance.api.problems`)
 
 Every error carries a stable `code`, one sentence and, where something can be done, a next step (`hint`).
 HTTP statuses live in `appliance.api.problems`, exit codes in `appliance.cli`.
@@ -91,6 +93,18 @@ class InferenceFailed(ApplianceError):
     """The model raised while computing an answer."""
 
     code = "InferenceFailed"
+
+
+class UnknownDeployment(ApplianceError):
+    """No model is served under the project and deployment that were asked for."""
+
+    code = "ProjectNotFound"
+
+
+class UnknownModelVersion(ApplianceError):
+    """No model of the version that was asked for is served."""
+
+    code = "ModelVersionIncorrect"
 
 
 class LicenseRefusal(ApplianceError):

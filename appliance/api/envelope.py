@@ -1,0 +1,36 @@
+"""What every reply carries, whatever made it: a request id that the ledger knows too, and safety headers."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from appliance.ids import uuid7
+
+
+class Envelope:
+    """ASGI middleware that gives each request an id and each reply its common headers.
+
+    The id is `request.state.request_id`, the `apim-request-id` header of the reply and the `id` of the
+    request's usage record, so a caller, an operator and an auditor mean the same thing by it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid7()
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["apim-request-id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                if headers.get("content-type") == "application/json":
+                    headers["content-type"] = "application/json; charset=utf-8"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,100 @@
+"""Positions in the three units a caller may ask for, and the text elements that are metered.
+
+Inside the service a position is a count of Unicode code points. A text element is an extended grapheme
+cluster (UAX #29) as `\\X` of the `regex` package finds it: the official clients' expectations for emoji
+sequences, flags and combining marks agree with that and not with the Unicode 8 tables the name
+`TextElements_v8` suggests.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import accumulate
+from typing import Final
+
+import regex
+
+TEXT_RECORD: Final = 1_000
+"""Text elements in one text record, the unit of account."""
+
+_ELEMENT: Final = regex.compile(r"\X")
+# Below U+0300 no code point joins its neighbour but LF after CR, so most Western text needs no segmentation.
+_JOINS: Final = regex.compile(r"\r\n|[^\u0000-\u02ff]")
+_ASTRAL: Final = regex.compile(r"[\U00010000-\U0010ffff]")
+
+
+class StringIndexType(StrEnum):
+    """Unit of `offset` and `length`, by its name in the API."""
+
+    TEXT_ELEMENTS = "TextElements_v8"
+    CODE_POINTS = "UnicodeCodePoint"
+    UTF16 = "Utf16CodeUnit"
+
+    @classmethod
+    def from_name(cls, name: str) -> "StringIndexType | None":
+        """Look a unit up as callers spell it: any case, and `TextElement_v8` beside the plural."""
+        return _NAMES.get(name.lower())
+
+
+_NAMES: Final = {member.value.lower(): member for member in StringIndexType} | {
+    "textelement_v8": StringIndexType.TEXT_ELEMENTS
+}
+
+
+def count_text_elements(text: str) -> int:
+    """Number of extended grapheme clusters in `text`."""
+    if not _JOINS.search(text):
+        return len(text)
+    return sum(1 for _ in _ELEMENT.finditer(text))
+
+
+def text_records(text_elements: int) -> int:
+    """Text records a document of that many text elements is metered as: at least one."""
+    return max(1, -(-text_elements // TEXT_RECORD))
+
+
+class TextIndex:
+    """Positions of one text, in code points, converted to the unit a caller asked for.
+
+    Args:
+        text: The document as it was sent.
+        unit: The unit of the positions that `locate` returns.
+    """
+
+    __slots__ = ("_convert", "_starts", "text")
+
+    def __init__(self, text: str, unit: StringIndexType) -> None:
+        self.text = text
+        self._starts: list[int] | None = None
+        if _JOINS.search(text):
+            self._starts = [match.start() for match in _ELEMENT.finditer(text)]
+        self._convert = self._converter(unit)
+
+    def locate(self, start: int, end: int) -> tuple[str, int, int]:
+        """Describe the span `[start, end)` of code points.
+
+        The span is widened to whole text elements first, so that it is the same piece of text in every unit.
+
+        Returns:
+            The exact slice of the text, its offset and its length in the unit asked for.
+        """
+        if self._starts is not None:
+            start = self._starts[max(0, bisect_right(self._starts, start) - 1)]
+            after = bisect_left(self._starts, end)
+            end = self._starts[after] if after < len(self._starts) else len(self.text)
+        offset = self._convert(start)
+        return self.text[start:end], offset, self._convert(end) - offset
+
+    @property
+    def text_elements(self) -> int:
+        """Number of text elements in the text."""
+        return len(self.text) if self._starts is None else len(self._starts)
+
+    def _converter(self, unit: StringIndexType) -> Callable[[int], int]:
+        if unit is StringIndexType.TEXT_ELEMENTS and self._starts is not None:
+            starts = self._starts
+            return lambda position: bisect_left(starts, position)
+        if unit is StringIndexType.UTF16 and _ASTRAL.search(self.text):
+            widths = [0, *accumulate(2 if ord(c) > 0xFFFF else 1 for c in self.text)]
+            return widths.__getitem__
+        return lambda position: position

@@ -1,0 +1,216 @@
+"""The JSON that callers get, as pydantic models: the OpenAPI document shows them, tests hold replies to them.
+
+Replies are built as plain dictionaries where they are made, because that is several times faster than
+building models; `tests/appliance` parses every kind of reply with these models, strictly.
+"""
+
+# ruff: noqa: N815 (names of the wire format)
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class InnerError(_Reply):
+    """The precise reason; official clients show this one."""
+
+    code: str
+    message: str
+
+
+class Error(_Reply):
+    """A refusal."""
+
+    code: str
+    message: str
+    target: str | None = None
+    innererror: InnerError | None = None
+
+
+class ErrorResponse(_Reply):
+    """Body of every 4xx and 5xx reply."""
+
+    error: Error
+
+
+class Entity(_Reply):
+    """One entity; `text` is the exact slice of the document."""
+
+    text: str
+    category: str
+    offset: int
+    length: int = Field(ge=1)
+    confidenceScore: float = Field(ge=0, le=1)
+
+
+class DocumentStatistics(_Reply):
+    """Length of a document in text elements, and the text records it is metered as."""
+
+    charactersCount: int
+    transactionsCount: int
+
+
+class DocumentResult(_Reply):
+    """The entities of one document, sorted by offset."""
+
+    id: str
+    entities: list[Entity]
+    warnings: list[dict[str, str]]
+    statistics: DocumentStatistics | None = None
+
+
+class DocumentError(_Reply):
+    """Why one document has no result."""
+
+    id: str
+    error: Error
+
+
+class Statistics(_Reply):
+    """Counts over the documents of a reply."""
+
+    documentsCount: int
+    validDocumentsCount: int
+    erroneousDocumentsCount: int
+    transactionsCount: int
+
+
+class PrebuiltResults(_Reply):
+    """Results of an `EntityRecognition` call or task."""
+
+    documents: list[DocumentResult]
+    errors: list[DocumentError]
+    statistics: Statistics | None = None
+    modelVersion: str
+
+
+class CustomResults(_Reply):
+    """Results of a `CustomEntityRecognition` task."""
+
+    documents: list[DocumentResult]
+    errors: list[DocumentError]
+    statistics: Statistics | None = None
+    projectName: str
+    deploymentName: str
+
+
+class AnalyzeTextResult(_Reply):
+    """Body of a synchronous answer."""
+
+    kind: Literal["EntityRecognitionResults"]
+    results: PrebuiltResults
+
+
+class TaskResult(_Reply):
+    """One finished task of a job; a failed task has no results."""
+
+    kind: Literal["EntityRecognitionLROResults", "CustomEntityRecognitionLROResults"]
+    taskName: str | None = None
+    lastUpdateDateTime: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    results: CustomResults | PrebuiltResults | None = None
+
+
+class Tasks(_Reply):
+    """The tasks of a job; while it runs, `items` holds the finished ones."""
+
+    completed: int
+    failed: int
+    inProgress: int
+    total: int
+    items: list[TaskResult]
+
+
+class JobState(_Reply):
+    """A job. Both names of its last change are sent, since published clients read one or the other."""
+
+    jobId: str
+    displayName: str | None = None
+    createdDateTime: str
+    lastUpdatedDateTime: str
+    lastUpdateDateTime: str
+    expirationDateTime: str
+    status: Literal[
+        "notStarted", "running", "succeeded", "partiallyCompleted", "failed", "cancelled", "cancelling"
+    ]
+    errors: list[Error]
+    tasks: Tasks
+    nextLink: str | None = None
+
+
+class Ready(_Reply):
+    """Whether a query would be answered now."""
+
+    service: str
+    ready: Literal["ready", "notReady"]
+    message: str
+
+
+class LicenseStatus(_Reply):
+    """The licence in force."""
+
+    id: str
+    serial: int
+    customer: str
+    product: str
+    state: str
+    expires: str
+    terminates: str
+    daysLeft: int
+    tier: str
+    issuer: str
+    root: str
+
+
+class ModelStatus(_Reply):
+    """A model being served."""
+
+    projectName: str
+    deploymentName: str
+    name: str
+    release: str
+
+
+class LedgerStatus(_Reply):
+    """The usage ledger."""
+
+    origin: str
+    size: int
+    healthy: bool
+
+
+class Status(_Reply):
+    """State of the service; asking costs nothing."""
+
+    service: str
+    apiStatus: str
+    apiStatusMessage: str
+    version: str
+    license: LicenseStatus
+    models: list[ModelStatus]
+    ledger: LedgerStatus
+
+
+class Meter(_Reply):
+    """What one meter counted: used, and counted against the plan."""
+
+    name: str
+    quantity: int
+    billedUnit: int
+
+
+class Usage(_Reply):
+    """Usage report, in the shape the containers give it."""
+
+    type: Literal["CommerceUsageResponse"]
+    apiType: str
+    serviceName: str
+    meters: list[Meter]
+
+
+MODELS = (ErrorResponse, AnalyzeTextResult, JobState, Ready, Status, Usage)
+"""The bodies that operations answer with."""

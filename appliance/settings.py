@@ -1,0 +1,241 @@
+"""Start parameters as the containers take them, read once into a frozen `Settings`.
+
+Two sources, the later wins: the environment (`Mounts__License=…`), then the command line
+(`Mounts:License=…`, `--Mounts:License=…`, `--Mounts:License …`, `/Mounts:License=…`). Keys are the same in
+any letter case. The rules are those of .NET's `CommandLineConfigurationProvider` and
+`EnvironmentVariablesConfigurationProvider`, which the original containers use; `docs/operator.md` lists them.
+
+No setting names a trust root: whoever can change a setting must not be able to choose who is believed.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.errors import SettingsError
+
+_TRUE: Final = frozenset({"true", "1", "yes", "on"})
+_FALSE: Final = frozenset({"false", "0", "no", "off", ""})
+
+# Accepted because published commands carry them; off line they mean nothing and open no socket.
+INERT_KEYS: Final = ("fluentd", "http_proxy", "https_proxy", "http_proxy_creds", "applicationinsights")
+
+
+def _boolean(text: str) -> bool:
+    if text.strip().lower() in _TRUE:
+        return True
+    if text.strip().lower() in _FALSE:
+        return False
+    raise ValueError("expected True or False")
+
+
+def _path(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError("expected a directory")
+    return Path(text)
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.strip().lstrip("-").isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _name(text: str) -> str:
+    if not 0 < len(text) <= 50 or not all(c.isascii() and (c.isalnum() or c in "_.-") for c in text):
+        raise ValueError("expected 1 to 50 letters, digits, '_', '.' or '-'")
+    return text
+
+
+_LEVELS: Final = ("trace", "debug", "information", "warning", "error", "critical", "none")
+
+
+def _level(text: str) -> str:
+    if text.strip().lower() not in _LEVELS:
+        raise ValueError("expected one of Trace, Debug, Information, Warning, Error, Critical, None")
+    return text.strip().lower()
+
+
+def _setting(key: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
+    return field(default=default, metadata={"key": key, "parse": parse, "help": help_text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every start parameter, read and checked; field metadata carries its key and its help line."""
+
+    eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
+    billing: str = _setting(
+        "Billing", "", str, "endpoint of the resource that pays; for the licence download"
+    )
+    api_key: str = _setting("ApiKey", "", str, "a key of that resource; for the licence download")
+    download_license: bool = _setting(
+        "DownloadLicense", False, _boolean, "True: fetch a licence into Mounts:License and exit"
+    )
+    license_mount: Path | None = _setting(
+        "Mounts:License", None, _path, "directory that holds the licence (a directory, not a file)"
+    )
+    output_mount: Path | None = _setting(
+        "Mounts:Output", None, _path, "directory for usage records; needed to serve without network"
+    )
+    state_mount: Path | None = _setting(
+        "Mounts:State", None, _path, "directory for this machine's keys (default: systemd's StateDirectory)"
+    )
+    model_mount: Path | None = _setting(
+        "Mounts:Model", None, _path, "model folder to serve (default: the bundled English model)"
+    )
+    project_name: str = _setting("ProjectName", "demo", _name, "project the model is served as")
+    deployment_name: str = _setting(
+        "DeploymentName", "production", _name, "deployment the model is served as"
+    )
+    host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
+    port: int = _setting("Http:Port", 5000, _number(0, 65535), "port to listen on")
+    drain_seconds: int = _setting(
+        "Http:DrainSeconds", 20, _number(0, 3600), "longest wait for running requests at stop"
+    )
+    max_body_bytes: int = _setting(
+        "Limits:BodyBytes", 4 * 1024 * 1024, _number(1024, 1 << 30), "largest request body"
+    )
+    documents_per_job: int = _setting(
+        "Limits:DocumentsPerJob", 25, _number(1, 10_000), "documents in one job"
+    )
+    characters_per_job: int = _setting(
+        "Limits:CharactersPerJob", 125_000, _number(1, 1 << 30), "text elements in one job, all documents"
+    )
+    documents_per_request: int = _setting(
+        "Limits:DocumentsPerRequest", 5, _number(1, 10_000), "documents in one synchronous request"
+    )
+    characters_per_document: int = _setting(
+        "Limits:CharactersPerDocument",
+        5_120,
+        _number(1, 1 << 30),
+        "text elements in one synchronous document",
+    )
+    jobs_kept: int = _setting(
+        "Limits:JobsKept", 10_000, _number(1, 1 << 24), "jobs kept for 24 hours at most"
+    )
+    sessions: int = _setting(
+        "Engine:Sessions", 0, _number(0, 256), "model sessions, one thread each (0: chosen for this machine)"
+    )
+    batch_tokens: int = _setting(
+        "Engine:BatchTokens", 1024, _number(16, 1 << 20), "padded tokens in one batch"
+    )
+    queue_tokens: int = _setting(
+        "Engine:QueueTokens",
+        262_144,
+        _number(16, 1 << 30),
+        "tokens that may wait before new work is refused (429)",
+    )
+    log_level: str = _setting("Logging:LogLevel:Default", "information", _level, "least level that is logged")
+    console_level: str = _setting(
+        "Logging:Console:LogLevel:Default", "", _level, "least level on the console (default: as above)"
+    )
+    unknown: tuple[str, ...] = ()
+    inert: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, args: Sequence[str], environ: Mapping[str, str]) -> "Settings":
+        """Read the settings from command-line words and an environment.
+
+        Args:
+            args: Words after the program's name, such as `["Eula=accept", "--Http:Port", "5001"]`.
+            environ: Environment variables; only known keys are looked at.
+
+        Returns:
+            The settings. Keys on the command line that nothing reads are kept in `unknown`.
+
+        Raises:
+            SettingsError: A word cannot be read, or a value is not of its setting's kind.
+        """
+        fields = {f.metadata["key"].lower(): f for f in dataclasses.fields(cls) if f.metadata}
+        raw: dict[str, str] = {}
+        inert: list[str] = []
+        unknown: list[str] = []
+        for name, value in environ.items():
+            key = name.replace("__", ":").lower()
+            if key in fields and value:
+                raw[key] = value
+        for key, value in command_line_pairs(args):
+            if key.lower() in fields:
+                raw[key.lower()] = value
+            elif key.lower().split(":")[0] in INERT_KEYS:
+                inert.append(key)
+            else:
+                unknown.append(key)
+        values: dict[str, Any] = {}
+        for key, text in raw.items():
+            entry = fields[key]
+            if text == "" and entry.default in (None, ""):
+                continue
+            try:
+                values[entry.name] = entry.metadata["parse"](text)
+            except ValueError as error:
+                raise SettingsError(
+                    f"{entry.metadata['key']} cannot be {_shown(entry.metadata['key'], text)}: {error}",
+                    hint=f"{entry.metadata['key']}: {entry.metadata['help']}",
+                ) from None
+        return cls(**values, unknown=tuple(dict.fromkeys(unknown)), inert=tuple(dict.fromkeys(inert)))
+
+    def require_eula(self) -> None:
+        """Refuse to go on unless the licence terms were accepted.
+
+        Raises:
+            SettingsError: `Eula` is missing or is not `accept`.
+        """
+        if self.eula.strip().lower() != "accept":
+            raise SettingsError(
+                "Missing EULA=accept command line option. You must provide this to continue.",
+                hint="read LICENSE.md, then add Eula=accept",
+            )
+
+    def state_directory(self, environ: Mapping[str, str]) -> Path:
+        """Where this installation keeps its keys: the setting, systemd's directory, or the user's own."""
+        if self.state_mount is not None:
+            return self.state_mount
+        if environ.get("STATE_DIRECTORY"):
+            return Path(environ["STATE_DIRECTORY"].split(":")[0])
+        base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/root")) / ".local" / "state")
+        return Path(base) / "offline-appliance"
+
+
+def command_line_pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield `(key, value)` from command-line words, by .NET's rules.
+
+    Raises:
+        SettingsError: A word with a single dash and an `=` (.NET has no aliases to resolve it by).
+    """
+    words = iter(args)
+    for word in words:
+        for prefix in ("--", "/"):
+            if word.startswith(prefix) and len(word) > len(prefix):
+                key, equals, value = word[len(prefix) :].partition("=")
+                yield key, value if equals else next(words, "")
+                break
+        else:
+            if word.startswith("-") and "=" in word:
+                raise SettingsError(
+                    f"{word.partition('=')[0]} is not a setting: one dash is not enough",
+                    hint="write Key=Value, --Key=Value, --Key Value or /Key=Value",
+                )
+            key, equals, value = word.partition("=")
+            if equals and key and not word.startswith("-"):
+                yield key, value
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Every setting as `(key, default, help)`, in order, for help pages and docs."""
+    rows = []
+    for entry in dataclasses.fields(Settings):
+        if entry.metadata:
+            default = "" if entry.default in (None, "") else str(entry.default)
+            rows.append((entry.metadata["key"], default, entry.metadata["help"]))
+    return rows
+
+
+def _shown(key: str, text: str) -> str:
+    return "that value" if key == "ApiKey" else repr(text[:80])

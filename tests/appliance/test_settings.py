@@ -1,0 +1,106 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.errors import SettingsError
+from appliance.settings import Settings, command_line_pairs, describe
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["Mounts:License=/license"],
+        ["MOUNTS:license=/license"],
+        ["--Mounts:License=/license"],
+        ["--mounts:license", "/license"],
+        ["/Mounts:License=/license"],
+        ["/Mounts:License", "/license"],
+    ],
+)
+def test_every_documented_form_of_a_setting_is_read(args: list[str]) -> None:
+    assert str(Settings.read(args, {}).license_mount) == "/license"
+
+
+@pytest.mark.parametrize("name", ["Mounts__License", "MOUNTS__LICENSE", "Mounts:License", "mounts__license"])
+def test_the_environment_is_read_in_any_case_and_with_either_separator(name: str) -> None:
+    assert str(Settings.read([], {name: "/license"}).license_mount) == "/license"
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    assert Settings.read(["Http:Port=5001"], {"Http__Port": "5002"}).port == 5001
+
+
+def test_the_last_duplicate_on_the_command_line_wins() -> None:
+    assert Settings.read(["Http:Port=5001", "--http:port", "5003"], {}).port == 5003
+
+
+def test_only_the_first_equals_sign_splits() -> None:
+    assert Settings.read(["Billing=https://h/?a=b=c"], {}).billing == "https://h/?a=b=c"
+
+
+def test_an_empty_value_is_the_empty_string() -> None:
+    assert Settings.read(["Billing="], {"Billing": "x"}).billing == ""
+
+
+def test_bare_words_and_single_dash_words_without_equals_are_ignored() -> None:
+    assert list(command_line_pairs(["FullDisplay", "-x", "Eula=accept"])) == [("Eula", "accept")]
+
+
+def test_a_single_dash_with_equals_is_refused_as_dotnet_does() -> None:
+    with pytest.raises(SettingsError, match="one dash"):
+        Settings.read(["-Eula=accept"], {})
+
+
+def test_unknown_keys_are_kept_for_one_warning_and_inert_keys_are_told_apart() -> None:
+    settings = Settings.read(["Nonsense=1", "Fluentd:Host=h", "HTTP_PROXY=http://p", "nonsense=2"], {})
+    assert settings.unknown == ("Nonsense", "nonsense")
+    assert settings.inert == ("Fluentd:Host", "HTTP_PROXY")
+
+
+@pytest.mark.parametrize("value", ["accept", "Accept", "ACCEPT"])
+def test_the_eula_is_accepted_in_any_case(value: str) -> None:
+    Settings.read([f"EULA={value}"], {}).require_eula()
+
+
+@pytest.mark.parametrize("args", [[], ["Eula="], ["Eula=yes"], ["Eula=accept2"]])
+def test_a_missing_or_wrong_eula_is_refused_with_the_documented_sentence(args: list[str]) -> None:
+    with pytest.raises(SettingsError, match="Missing EULA=accept command line option"):
+        Settings.read(args, {}).require_eula()
+
+
+@pytest.mark.parametrize("value", ["True", "true", "TRUE", "1"])
+def test_booleans_are_read_in_any_case(value: str) -> None:
+    assert Settings.read([f"DownloadLicense={value}"], {}).download_license
+
+
+def test_a_wrong_value_names_the_setting_the_value_and_what_is_expected() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(["Http:Port=many"], {})
+    assert "Http:Port" in caught.value.message
+    assert "'many'" in caught.value.message
+    assert "whole number from 0 to 65535" in caught.value.message
+
+
+def test_the_state_directory_is_the_setting_then_systemds_then_the_users() -> None:
+    environ = {"STATE_DIRECTORY": "/var/lib/appliance:/x", "HOME": "/home/a"}
+    assert str(Settings.read(["Mounts:State=/s"], {}).state_directory(environ)) == "/s"
+    assert str(Settings.read([], {}).state_directory(environ)) == "/var/lib/appliance"
+    assert str(Settings.read([], {}).state_directory({"HOME": "/home/a"})).startswith("/home/a/")
+
+
+def test_every_setting_has_a_key_and_a_help_line() -> None:
+    rows = describe()
+    assert len(rows) == len({key.lower() for key, _, _ in rows}) > 15
+    assert all(help_text for _, _, help_text in rows)
+
+
+def test_no_setting_names_a_trust_root() -> None:
+    assert not [key for key, _, _ in describe() if "root" in key.lower()]
+
+
+@given(st.lists(st.text(max_size=12), max_size=6))
+def test_any_words_are_read_or_refused_by_name(words: list[str]) -> None:
+    try:
+        Settings.read(words, {})
+    except SettingsError as error:
+        assert error.message
