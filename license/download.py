@@ -1,6 +1,6 @@
 """The one online moment of an installation: ask the authority for a licence, and believe nothing it says.
 
-`POST {Billing}/v1/licenses`, body: the request note; header `Ocp-Apim-Subscription-Key`: the key. Nothing else
+`POST {Billing}/v1/licenses`, body: the request note; header `Ocp-Apim-Subscription-Key`: the key. No more
 leaves. The reply is a JSON object with two notes, which must pass every step of `license.verify` before they
 are returned; a redirect is not followed, since it would carry the key elsewhere. Writing the files is
 `license.directory.save_license`, re-exported here. Standard library only.

@@ -1,0 +1,8 @@
+"""The vendor's side: keys, resources, licences, and the small web service that hands them out.
+
+Nothing on the isolated server imports this package.
+"""
+
+from license.authority.authority import Authority
+
+__all__ = ["Authority"]

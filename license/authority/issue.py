@@ -1,0 +1,152 @@
+"""From a request and a resource to a signed licence: the vendor's rules, the same for HTTP and for files."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from license import claims
+from license.authority.keyring import Keyring
+from license.authority.store import Resource, Store
+from license.claims import InstanceBinding, License
+from license.errors import AuthorityError
+from license.note import sign_note
+from license.request import LicenseRequest
+from license.statement import render_statement
+from license.validity import DAY
+from license.wire import format_date, format_time
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the vendor grants beside the plan.
+
+    Attributes:
+        days: Days until `expires`; never beyond the end of the plan's period.
+        grace_days: Days from `expires` to `terminates`.
+        report_days: Days until the next usage export is due.
+        max_logs: Usage logs that may be written.
+        features: Switches of the product.
+        binding: `instance` or `any`; None takes the resource's.
+    """
+
+    days: int = 365
+    grace_days: int = 30
+    report_days: int = 90
+    max_logs: int = 4
+    features: tuple[str, ...] = ()
+    binding: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedLicense:
+    """A licence on its way to the customer: both notes must travel.
+
+    Attributes:
+        license: What it says.
+        note: Content of `license.note`.
+        issuer_note: Content of `issuer.note`.
+    """
+
+    license: License
+    note: bytes
+    issuer_note: bytes
+
+
+def issue(
+    store: Store,
+    keyring: Keyring,
+    resource: Resource,
+    request: LicenseRequest,
+    *,
+    now: int,
+    terms: Terms | None = None,
+) -> IssuedLicense:
+    """Return the licence for a verified request, entered in the book under the next serial.
+
+    Raises:
+        AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
+            `Mismatch` (another product), `OutOfQuota` (the plan has ended), `Unknown` (the issuer's own time
+            is over).
+    """
+    terms = terms or Terms()
+    _check_entitled(resource, request, now)
+    if not keyring.delegation.not_before <= now <= keyring.delegation.not_after:
+        raise AuthorityError(
+            f"the issuer may sign from {format_time(keyring.delegation.not_before)} to "
+            f"{format_time(keyring.delegation.not_after)} only",
+            code="IssuerExpired",
+            hint="check this machine's clock; otherwise a root has to delegate to a new issuer",
+        )
+    binding = terms.binding or resource.binding
+    vkeys = (request.instance,) if binding == "instance" else ()
+    not_before = max(now, resource.plan.period[0])
+    expires = min(not_before + terms.days * DAY, resource.plan.period[1])
+    terminates = expires + terms.grace_days * DAY
+
+    def make(serial: int, replaces: str | None) -> tuple[License, bytes]:
+        licence = License(
+            id=new_ulid(now),
+            serial=serial,
+            replaces=replaces,
+            issued=now,
+            not_before=not_before,
+            expires=expires,
+            terminates=terminates,
+            report_by=min(not_before + terms.report_days * DAY, terminates),
+            customer=resource.customer,
+            subscription=resource.subscription,
+            product=resource.product,
+            plan=resource.plan,
+            features=terms.features,
+            instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=terms.max_logs),
+        )
+        return licence, sign_note(render_statement(claims.KIND, licence.to_claims()), keyring.issuer)
+
+    licence, note = store.record(resource.name, "".join(vkeys), make)
+    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+
+
+def new_ulid(now: int, random: Callable[[int], int] = secrets.randbits) -> str:
+    """Return a ULID, which sorts by time: 48 bits of milliseconds, 80 random bits, in Crockford's base 32.
+
+    Args:
+        now: Unix second.
+        random: Source of random bits.
+    """
+    number = (now * 1_000) << 80 | random(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def system_clock() -> int:
+    """Return the Unix second by this machine's clock."""
+    return int(time.time())
+
+
+def _check_entitled(resource: Resource, request: LicenseRequest, now: int) -> None:
+    if not resource.approved:
+        raise AuthorityError(
+            f"the resource {resource.name} is not approved for disconnected use",
+            status="ContainerUseUnauthorized",
+            code="NotApproved",
+            hint=f"the vendor approves it with `license resource approve {resource.name}`",
+        )
+    if request.product != resource.product:
+        raise AuthorityError(
+            f"the key belongs to a resource for {resource.product}, but the request is for {request.product}",
+            status="Mismatch",
+            code="Mismatch",
+            hint=f"use the key of a resource for {request.product}",
+        )
+    if now >= resource.plan.period[1]:
+        raise AuthorityError(
+            f"the plan of {resource.name} ended on {format_date(resource.plan.period[1])}",
+            status="OutOfQuota",
+            code="PlanEnded",
+            hint="renew the plan, then ask again",
+        )
