@@ -7,7 +7,24 @@ from tokenizers.processors import TemplateProcessing
 
 from appliance.inference.words import Word, case_classes, words
 
-VOCABULARY = "[PAD] [UNK] [CLS] [SEP] ann ##a lee u s . ' in zurich g ##2 ##0".split()
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "ann",
+    "##a",
+    "lee",
+    "u",
+    "s",
+    ".",
+    "'",
+    "in",
+    "zurich",
+    "g",
+    "##2",
+    "##0",
+]
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""Weights to a model folder: `python -m appliance.training.export --weights model.pt --out DIR`."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+from tokenizers import Tokenizer
+
+from appliance.inference.casing import CASE_CLASSES
+from appliance.training.data import SERVED_LABELS
+from appliance.training.encode import SERVED_TOKENS
+from appliance.training.graph import Shape, build
+from appliance.training.model import NerModel, base_folder, load
+
+SCALINGS = ("token", "tensor", "float")
+KEPT = (
+    *(
+        "architectures",
+        "model_type",
+        "id2label",
+        "label2id",
+        "vocab_size",
+        "hidden_size",
+        "num_hidden_layers",
+    ),
+    *("num_attention_heads", "intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size"),
+    *("layer_norm_eps", "pad_token_id"),
+)
+DESCRIPTION = "English names of people, organisations and places"
+
+
+def onnx_model(model: NerModel, scaling: str) -> onnx.ModelProto:
+    """Return the graph of a trained network; `scaling` as in `graph.linear`."""
+    config = model.encoder.config
+    shape = Shape(
+        layers=config.num_hidden_layers, heads=config.num_attention_heads, epsilon=config.layer_norm_eps
+    )
+    return build({name: value.numpy() for name, value in model.eval().state_dict().items()}, shape, scaling)
+
+
+def config_of(model: NerModel) -> dict[str, Any]:
+    """Return the Hugging Face configuration of the served network."""
+    config = model.encoder.config
+    config.architectures = ["BertForTokenClassification"]
+    config.id2label = dict(enumerate(SERVED_LABELS))
+    config.label2id = {label: number for number, label in enumerate(SERVED_LABELS)}
+    held: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    return {key: held[key] for key in KEPT}
+
+
+def write_folder(model: NerModel, out: Path, *, scaling: str, release: str) -> None:
+    """Write the graph, tokenizer, configuration and `model.json` with their digests; other files stay."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "model.onnx").write_bytes(onnx_model(model, scaling).SerializeToString())
+    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.save(str(out / "tokenizer.json"))
+    (out / "config.json").write_text(json.dumps(config_of(model), indent=2) + "\n", encoding="utf-8")
+    files = ("model.onnx", "tokenizer.json", "config.json")
+    described = {
+        "format": 1,
+        "task": "ner",
+        "name": "ner-en",
+        "line": "ner-en/1",
+        "release": release,
+        "language": "en",
+        "description": DESCRIPTION,
+        "weights_license": "CC-BY-SA-4.0",
+        "meters": ["CognitiveServices.Ner.Container.TextRecords"],
+        "inputs": {"token_type_ids": "case-class"},
+        "decoding": {"scheme": "BIO", "aggregation": "first"},
+        "limits": {"window_tokens": SERVED_TOKENS + 2, "overlap_tokens": 32},
+        "batch_invariant": scaling != "tensor",
+        "files": {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in files},
+    }
+    (out / "model.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Read the options and write the folder."""
+    parser = argparse.ArgumentParser(prog="python -m appliance.training.export", description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True, help="model.pt as training wrote it")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--scaling", choices=SCALINGS, default=SCALINGS[0], help="8-bit scales per token or tensor"
+    )
+    parser.add_argument("--release", default="1.0.0")
+    chosen = parser.parse_args()
+    model = load(chosen.weights)
+    if model.encoder.config.type_vocab_size != CASE_CLASSES:
+        parser.error("the weights have no table of case classes")
+    write_folder(model, chosen.out, scaling=chosen.scaling, release=chosen.release)
+
+
+if __name__ == "__main__":
+    main()
