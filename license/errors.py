@@ -37,8 +37,6 @@
 Exit codes live in `license.cli`, HTTP statuses in `license.authority.service`.
 """
 
-# ruff: noqa: N818 (each name is the word a person reads as the code; "…Error" would add nothing)
-
 from __future__ import annotations
 
 NOT_FOUND_SENTENCE = (
@@ -63,6 +61,9 @@ class LicenseError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = self.default_hint if hint is None else hint
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Malformed(LicenseError):

@@ -98,7 +98,7 @@ def warnings(license: License, now: int) -> tuple[Notice, ...]:
                 code="Grace",
                 mark=_mark(left, MARKS) or MARKS[0],
                 message=f"the licence expired at {format_time(license.expires)}; {what_stops(license)}"
-                f" ({_plural(left)} left)",
+                f" ({days_text(left)} left)",
                 hint="install the renewed licence now",
             )
         )
@@ -108,7 +108,7 @@ def warnings(license: License, now: int) -> tuple[Notice, ...]:
             Notice(
                 code="Expiring",
                 mark=_mark(left, MARKS) or MARKS[0],
-                message=f"the licence expires in {_plural(left)}, at {format_time(license.expires)};"
+                message=f"the licence expires in {days_text(left)}, at {format_time(license.expires)};"
                 f" {what_stops(license)}",
                 hint="export the usage records, send them to the vendor and install the renewed licence",
             )
@@ -147,7 +147,7 @@ def _report_due(license: License, now: int) -> list[Notice]:
     mark = _mark(left, REPORT_MARKS)
     if mark is None:
         return []
-    due = f"in {_plural(left)}, by" if left else "since"
+    due = f"in {days_text(left)}, by" if left else "since"
     return [
         Notice(
             code="ReportDue",
@@ -169,7 +169,8 @@ def _days(seconds: int) -> int:
     return max(0, -(-seconds // DAY))
 
 
-def _plural(days: int) -> str:
+def days_text(days: int) -> str:
+    """Return a number of days in words."""
     return "1 day" if days == 1 else f"{days} days"
 
 

@@ -20,6 +20,8 @@ licence is still an authentic one. Files: `license.directory`. No file, socket o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from license import claims, delegation
@@ -28,6 +30,7 @@ from license.delegation import Delegation
 from license.errors import (
     DelegationExpired,
     EpochTooLow,
+    LicenseError,
     SerialTooLow,
     UnknownIssuer,
     UnknownSigner,
@@ -87,11 +90,14 @@ def open_license(
     Raises:
         LicenseError: of the class that names the step that failed; nothing else.
     """
-    note, issuer_note = _clean(note), _clean(issuer_note)  # step 1
-    delegated, root = open_delegation(
-        issuer_note, roots=roots, role="issuer", min_epoch=min_epoch
-    )  # steps 2-4
-    found = _open_licence_note(note, delegated)  # steps 5, 6
+    with _naming("licence"):  # step 1
+        note = _clean(note)
+    with _naming("issuer note"):
+        issuer_note = _clean(issuer_note)
+    with _naming("issuer note"):  # steps 2 to 4
+        delegated, root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
+    with _naming("licence"):  # steps 5 and 6
+        found = _open_licence_note(note, delegated)
     if not delegated.not_before <= found.issued <= delegated.not_after:  # step 7
         raise DelegationExpired(
             f"the licence was issued at {format_time(found.issued)}, when its issuer was not entitled "
@@ -126,14 +132,12 @@ def open_delegation(
     try:
         opened = open_note(note, roots)
     except UnknownSigner as error:
-        raise UnknownSigner(
-            f"the issuer is not vouched for by a root of this installation: {error.message}"
-        ) from error
+        raise UnknownSigner(f"no root of this installation vouches for it; {error.message}") from error
     found = Delegation.from_claims(
         parse_statement(opened.text, delegation.KIND, understood=delegation.UNDERSTOOD)
     )
     if found.role != role:
-        raise WrongType(f"the delegation is for a {found.role}, not for an {role}")
+        raise WrongType(f"the delegation is for the role {found.role}, not {role}")
     if found.epoch < min_epoch:
         raise EpochTooLow(
             f"the issuer of epoch {found.epoch} was replaced: epoch {min_epoch} was already seen here"
@@ -146,9 +150,19 @@ def _open_licence_note(note: bytes, delegated: Delegation) -> License:
         opened = open_note(note, [delegated.key])
     except UnknownSigner as error:
         raise UnknownIssuer(
-            f"the licence is not signed by {delegated.key.name}, whom the issuer note names: {error.message}"
+            f"not signed by {delegated.key.name}, whom the issuer note names; {error.message}"
         ) from error
     return License.from_claims(parse_statement(opened.text, claims.KIND, understood=claims.UNDERSTOOD))
+
+
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Say in every refusal which of the two files it is about."""
+    try:
+        yield
+    except LicenseError as error:
+        error.message = f"{file}: {error.message}"
+        raise
 
 
 def _clean(data: bytes) -> bytes:

@@ -24,7 +24,7 @@ values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(MIN_INT, MAX_INT)
-    | st.text(st.characters(exclude_characters="\0")),
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc"), inner, max_size=4),
     max_leaves=20,
 )
