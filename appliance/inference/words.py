@@ -1,14 +1,13 @@
 """Words as the tokenizer's own pre-tokenizer cuts them, with their place in the text and their case."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tokenizers import Encoding
 
 from appliance.inference.casing import case_class
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(NamedTuple):
     """One word: code points `start:end` of the text, tokens `first:last` of the encoding."""
 
     start: int

@@ -1,0 +1,137 @@
+"""The NER engine: a checked folder becomes a running model, texts become entities.
+
+    folder ─► session, tokenizer, decoder ─► worker (owner threads) ─► await engine.recognize(texts)
+
+The event loop only queues texts and receives answers; tokenising, computing and decoding happen on the
+owners.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from appliance.errors import ModelError
+from appliance.inference.decode import Decoder, Entity
+from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
+from appliance.inference.session import OnnxSession
+from appliance.inference.tokens import TextTokenizer
+from appliance.inference.worker import Worker, stack
+
+__all__ = ["Entity", "NerEngine"]
+
+QUEUE_TOKENS: Final = 65_536
+"""Tokens that may wait: about ten seconds of work for two cores and the bundled model."""
+
+BATCH_TOKENS: Final = 512
+"""Tokens in one call of a batch-invariant model; more buys nothing on a CPU."""
+
+WARM_UP: Final = "Ada Lovelace wrote to Charles Babbage from London in 1843."
+
+Progress = Callable[[str, float], None]
+
+
+class NerEngine:
+    """A loaded model that answers texts; made by `NerEngine.load`."""
+
+    def __init__(self, folder: ModelFolder, worker: Worker, *, sessions: int) -> None:
+        self.folder = folder
+        self.sessions = sessions
+        self._worker = worker
+
+    @classmethod
+    def load(
+        cls,
+        folder: ModelFolder,
+        *,
+        sessions: int = 0,
+        queue_tokens: int = QUEUE_TOKENS,
+        batch_tokens: int = BATCH_TOKENS,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        progress: Progress | None = None,
+    ) -> "NerEngine":
+        """Load a model and try it on one sentence. Blocks for a good part of a second.
+
+        Args:
+            folder: The checked folder.
+            sessions: Owner threads, each keeping one core busy; 0 means one per core this process may use.
+            queue_tokens: New texts are refused while this many tokens are waiting.
+            batch_tokens: The most tokens in one call of the model, if it is batch-invariant; any other model
+            gets
+                one window a call, so that an answer never depends on what shares its batch.
+            providers: onnxruntime execution providers in order of preference.
+            progress: Called with what is being done and the share already done, 0…1.
+
+        Raises:
+            ModelError: The model cannot be loaded, or fails on the first sentence.
+        """
+        report = progress or _silent
+        report("reading tokenizer", 0.0)
+        tokenizer = TextTokenizer(
+            folder.read(TOKENIZER),
+            window_tokens=folder.window_tokens,
+            overlap_tokens=folder.overlap_tokens,
+            case_classes=folder.case_classes,
+        )
+        decoder = Decoder(folder.labels, folder.scheme)
+        report("reading model", 0.2)
+        session = OnnxSession(folder.read(MODEL), labels=len(folder.labels), providers=providers)
+        if folder.case_classes and not session.wants_types:
+            raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
+        report("trying model", 0.8)
+        _try(session, tokenizer, decoder)
+        count = sessions or usable_cores()
+        worker = Worker(
+            [session] * count,
+            tokenizer=tokenizer,
+            decoder=decoder,
+            queue_tokens=queue_tokens,
+            batch_tokens=batch_tokens if folder.batch_invariant else 0,
+            pad_token=folder.pad_token,
+        )
+        report("ready", 1.0)
+        return cls(folder, worker, sessions=count)
+
+    async def recognize(self, texts: Sequence[str]) -> list[list[Entity]]:
+        """Return the entities of each text, in the order of the texts; positions are code points of the text.
+
+        Raises:
+            Busy: The queue is full now.
+            Stopping: The engine is being closed.
+            InferenceFailed: The model failed.
+        """
+        return await self._worker.answer(texts)
+
+    @property
+    def waiting_tokens(self) -> int:
+        """Tokens in the queue."""
+        return self._worker.waiting_tokens
+
+    def heartbeat_age(self) -> float:
+        """Return for how many seconds an owner thread has been at one piece of work; 0 when idle."""
+        return self._worker.heartbeat_age()
+
+    def close(self, *, drain: bool = True, timeout_seconds: float | None = None) -> bool:
+        """Stop the engine; see `Worker.close`. Blocks, so call it off the event loop."""
+        return self._worker.close(drain=drain, timeout_seconds=timeout_seconds)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> None:
+    """Walk one sentence through everything: the first call is slow, and a wrong model shows itself here."""
+    (document,) = tokenizer.cut([WARM_UP])
+    if not document.windows:
+        raise ModelError("tokenizer.json finds no words in an English sentence")
+    window = document.windows[0]
+    try:
+        logits = session.run(*stack([window], 0))
+        decoder.entities(WARM_UP, document.starts, document.ends, logits[0][window.positions])
+    except Exception as error:  # anything onnxruntime or a wrong shape may raise
+        raise ModelError(f"model.onnx fails on a first sentence: {error}") from error
+
+
+def _silent(_step: str, _share: float) -> None:
+    """Report nothing."""

@@ -1,0 +1,355 @@
+"""A model folder, checked: its files are there, are the files it names, and say what the model promises.
+
+Nothing here runs the model. What a folder may look like, with and without `model.json`: `docs/models.md`.
+"""
+
+import hashlib
+import json
+import mmap
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from appliance.errors import ModelError
+from appliance.inference.decode import SCHEMES, category_of, infer_scheme
+from appliance.inference.graph import GraphFacts, MalformedGraphError, read_graph
+
+MAX_MODEL_BYTES: Final = 2**31 - 1  # the most one protobuf message can be
+MAX_TOKENIZER_BYTES: Final = 64 * 2**20
+MAX_CONFIG_BYTES: Final = 4 * 2**20
+MAX_MANIFEST_BYTES: Final = 64 * 2**10
+MAX_WINDOW_TOKENS: Final = 512
+MAX_LABELS: Final = 10_000
+
+MANIFEST: Final = "model.json"
+MODEL: Final = "model.onnx"
+TOKENIZER: Final = "tokenizer.json"
+CONFIG: Final = "config.json"
+
+_LIMITS: Final = {MODEL: MAX_MODEL_BYTES, TOKENIZER: MAX_TOKENIZER_BYTES, CONFIG: MAX_CONFIG_BYTES}
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_TOKEN_TYPES: Final = ("case-class", "zeros")
+_ROBERTA: Final = frozenset(
+    {"roberta", "xlm-roberta", "camembert", "longformer", "xlm-roberta-xl", "ernie_m"}
+)
+_LOOK: Final = "compare the folder with the description in docs/models.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFolder:
+    """What a checked model folder says about itself.
+
+    Attributes:
+        path: Where it is.
+        name: Name of the model; the folder's own name without a `model.json`.
+        line: What later releases of the same model share, such as `ner-en/1`.
+        release: Version of this one.
+        language: BCP 47 tag, or the empty string.
+        description: One sentence.
+        weights_license: SPDX expression, or the empty string.
+        meters: Meters its answers are counted on; empty if it does not say.
+        labels: Label of each output column.
+        scheme: How labels mark entities; one of `decode.SCHEMES`.
+        case_classes: Whether `token_type_ids` carries case classes; zeros otherwise.
+        window_tokens: Tokens the model sees at once, special tokens included.
+        overlap_tokens: Tokens that neighbouring windows of a long text share.
+        pad_token: Token number that fills shorter rows of a batch.
+        batch_invariant: Whether a row's logits are the same whatever shares its batch.
+        digests: SHA-256 of each file, hexadecimal.
+    """
+
+    path: Path
+    name: str
+    line: str = ""
+    release: str = ""
+    language: str = ""
+    description: str = ""
+    weights_license: str = ""
+    meters: tuple[str, ...] = ()
+    labels: tuple[str, ...]
+    scheme: str
+    case_classes: bool = False
+    window_tokens: int
+    overlap_tokens: int
+    pad_token: int = 0
+    batch_invariant: bool = False
+    digests: Mapping[str, str] = field(hash=False)
+
+    @classmethod
+    def open(cls, path: Path) -> "ModelFolder":
+        """Check a folder and describe it.
+
+        Raises:
+            ModelError: A file is missing, too large, unreadable, changed, or of a kind that is not served;
+            the
+                message names the file and the reason.
+        """
+        if not path.is_dir():
+            raise ModelError(f"{path} is no model folder", hint=_LOOK)
+        for name, limit in _LIMITS.items():
+            _check_file(path, name, limit)
+        manifest = _read_json(path, MANIFEST, MAX_MANIFEST_BYTES) if (path / MANIFEST).exists() else None
+        digests = {name: _digest(path, name) for name in _LIMITS}
+        config = _read_json(path, CONFIG, MAX_CONFIG_BYTES)
+        labels = _labels(config)
+        facts = _facts(path)
+        if manifest is None:
+            return _foreign(path, config, labels, facts, digests)
+        return _native(path, _Fields(manifest, MANIFEST), config, labels, digests)
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one file, which are those that were checked.
+
+        Raises:
+            ModelError: The file was changed or removed since the folder was opened.
+        """
+        try:
+            data = (self.path / name).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{name} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != self.digests[name]:
+            raise ModelError(
+                f"{name} was changed while the model was being opened", hint="open the model again"
+            )
+        return data
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Entity categories the model can find, sorted."""
+        return tuple(sorted({category_of(label, self.scheme) for label in self.labels} - {""}))
+
+
+def _native(
+    path: Path,
+    fields: "_Fields",
+    config: Mapping[str, Any],
+    labels: tuple[str, ...],
+    digests: Mapping[str, str],
+) -> ModelFolder:
+    """Describe a folder by its own `model.json`."""
+    if fields.integer("format", 1, 2**31) != 1:
+        raise ModelError(f"{MANIFEST} is of a format this version does not know", hint="update the appliance")
+    task = fields.text("task")
+    if task != "ner":
+        raise ModelError(
+            f"{MANIFEST} names task {task!r}, which is not served", hint="the task served is ner"
+        )
+    _check_digests(fields.table("files"), digests)
+    decoding = _Fields(fields.table("decoding", {}), f"{MANIFEST} decoding")
+    scheme = decoding.choice("scheme", SCHEMES, infer_scheme(labels))
+    decoding.choice("aggregation", ("first",), "first")
+    inputs = _Fields(fields.table("inputs", {}), f"{MANIFEST} inputs")
+    limits = _Fields(fields.table("limits", {}), f"{MANIFEST} limits")
+    window = limits.integer("window_tokens", 16, MAX_WINDOW_TOKENS, _window(config))
+    return ModelFolder(
+        path=path,
+        name=fields.text("name"),
+        line=fields.text("line", ""),
+        release=fields.text("release", ""),
+        language=fields.text("language", ""),
+        description=fields.text("description", ""),
+        weights_license=fields.text("weights_license", ""),
+        meters=fields.texts("meters"),
+        labels=labels,
+        scheme=scheme,
+        case_classes=inputs.choice("token_type_ids", _TOKEN_TYPES, "zeros") == "case-class",
+        window_tokens=window,
+        overlap_tokens=limits.integer("overlap_tokens", 0, window // 2, window // 4),
+        pad_token=_pad_token(config),
+        batch_invariant=fields.flag("batch_invariant", default=False),
+        digests=digests,
+    )
+
+
+def _foreign(
+    path: Path,
+    config: Mapping[str, Any],
+    labels: tuple[str, ...],
+    facts: GraphFacts,
+    digests: Mapping[str, str],
+) -> ModelFolder:
+    """Describe a folder as Optimum or transformers wrote it."""
+    architectures = config.get("architectures")
+    if (
+        isinstance(architectures, list)
+        and architectures
+        and not any(str(name).endswith("ForTokenClassification") for name in architectures)
+    ):
+        raise ModelError(
+            f"{CONFIG} describes {architectures[0]}, which does not label words",
+            hint="export a model for token classification",
+        )
+    window = _window(config)
+    return ModelFolder(
+        path=path,
+        name=path.resolve().name,
+        labels=labels,
+        scheme=infer_scheme(labels),
+        window_tokens=window,
+        overlap_tokens=min(window // 4, 64),
+        pad_token=_pad_token(config),
+        batch_invariant=not facts.batch_scaled,
+        digests=digests,
+    )
+
+
+def _check_file(path: Path, name: str, limit: int) -> None:
+    try:
+        facts = (path / name).stat()
+    except OSError as error:
+        raise ModelError(f"{name} is missing from {path} ({error.strerror})", hint=_LOOK) from error
+    if not stat.S_ISREG(facts.st_mode):
+        raise ModelError(f"{name} in {path} is not a plain file")
+    if facts.st_size > limit:
+        raise ModelError(f"{name} in {path} is larger than {limit} bytes")
+    if facts.st_size == 0:
+        raise ModelError(f"{name} in {path} is empty")
+
+
+def _digest(path: Path, name: str) -> str:
+    try:
+        with (path / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _check_digests(named: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        expected = named.get(name)
+        if not isinstance(expected, str) or not _SHA256.fullmatch(expected):
+            raise ModelError(f"{MANIFEST} names no SHA-256 for {name}", hint=_LOOK)
+        if expected != digest:
+            raise ModelError(
+                f"{name} is not the file that {MANIFEST} names: its SHA-256 differs",
+                hint="copy the folder again from where it came",
+            )
+
+
+def _facts(path: Path) -> GraphFacts:
+    """Read the graph's facts and refuse what would reach beyond the folder."""
+    with (path / MODEL).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        view = memoryview(data)
+        try:
+            facts = read_graph(view)
+        except MalformedGraphError as error:
+            reason = str(error)  # the traceback would keep views of the file alive
+            facts = None
+        finally:
+            view.release()
+    if facts is None:
+        raise ModelError(f"{MODEL} is no ONNX model: {reason}", hint=_LOOK)
+    if facts.external_data:
+        raise ModelError(
+            f"{MODEL} keeps weights in other files (external data), which is refused",
+            hint="save the model with its weights inside",
+        )
+    if facts.unknown_domains:
+        raise ModelError(
+            f"{MODEL} needs operators of {', '.join(facts.unknown_domains)}, which foreign code provides",
+            hint="export the model with standard operators",
+        )
+    return facts
+
+
+def _read_json(path: Path, name: str, limit: int) -> dict[str, Any]:
+    _check_file(path, name, limit)
+    try:
+        text = (path / name).read_text("utf-8")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{name} in {path} is not readable JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{name} in {path} is no JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key appears twice")
+    return table
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
+    table = config.get("id2label")
+    if not isinstance(table, dict) or not table:
+        raise ModelError(f"{CONFIG} has no id2label, so the model's answers have no names", hint=_LOOK)
+    if len(table) > MAX_LABELS:
+        raise ModelError(f"{CONFIG} names more than {MAX_LABELS} labels")
+    labels = tuple(table.get(str(number)) for number in range(len(table)))
+    if not all(isinstance(label, str) and label for label in labels):
+        raise ModelError(f"{CONFIG} id2label must name 0 to {len(table) - 1}, each once")
+    if len(set(labels)) != len(labels):
+        raise ModelError(f"{CONFIG} id2label names a label twice")
+    return tuple(str(label) for label in labels)
+
+
+def _window(config: Mapping[str, Any]) -> int:
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 1:
+        return MAX_WINDOW_TOKENS
+    if config.get("model_type") in _ROBERTA:  # this family counts positions from behind the padding number
+        positions -= _pad_token(config) + 1
+    if positions < 16:
+        raise ModelError(f"{CONFIG} leaves a window of {positions} tokens, too few for text")
+    return min(positions, MAX_WINDOW_TOKENS)
+
+
+def _pad_token(config: Mapping[str, Any]) -> int:
+    number = config.get("pad_token_id")
+    return number if isinstance(number, int) and number >= 0 else 0
+
+
+class _Fields:
+    """Typed reading of one JSON object; every refusal names the file and the field."""
+
+    def __init__(self, table: Mapping[str, Any], where: str) -> None:
+        self._table = table
+        self._where = where
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._table.get(key, default)
+        if not isinstance(value, str) or (default is None and not value):
+            raise self._wrong(key, "a text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(key, "a list of texts")
+        return tuple(value)
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
+        value = self._table.get(key, default)
+        if value not in choices:
+            raise self._wrong(key, f"one of {', '.join(choices)}")
+        return str(value)
+
+    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        value = self._table.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self._wrong(key, f"a whole number from {low} to {high}")
+        return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self._table.get(key, default)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
+
+    def table(self, key: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        value = self._table.get(key, default)
+        if not isinstance(value, Mapping):
+            raise self._wrong(key, "an object")
+        return value
+
+    def _wrong(self, key: str, wanted: str) -> ModelError:
+        return ModelError(f"{self._where}: {key} must be {wanted}", hint=_LOOK)
