@@ -1,0 +1,99 @@
+"""Score a model folder as it is served: `python -m appliance.training.evaluate`.
+
+Texts go through the appliance's own engine, window by window. An entity is right when its two ends and its
+kind are those of the gold standard.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from appliance.inference.engine import NerEngine
+from appliance.inference.folder import ModelFolder
+from appliance.training.data import Sentence, Span, read_corpora, read_file
+from appliance.training.score import Score, scores
+
+BUNDLED = Path(__file__).parents[1] / "bundled" / "ner-en"
+DATA = Path("../shared/data/ner")
+AT_ONCE = 64
+
+
+def held_sets(paths: Sequence[Path]) -> dict[str, list[Sentence]]:
+    """Return texts by name of set: the held-out sets of a corpora folder, or one set per labelled file."""
+    found: dict[str, list[Sentence]] = {}
+    for path in paths:
+        found.update(read_corpora(path).held if path.is_dir() else {path.stem: read_file(path)})
+    return found
+
+
+async def recognize(engine: NerEngine, texts: Sequence[str]) -> list[list[Span]]:
+    """Find the entities of each text, in the order given."""
+    found: list[list[Span]] = []
+    for start in range(0, len(texts), AT_ONCE):
+        answers = await engine.recognize(texts[start : start + AT_ONCE])
+        found += [
+            [Span(entity.start, entity.end, entity.category) for entity in answer] for answer in answers
+        ]
+    return found
+
+
+async def evaluate(folder: Path, sets: dict[str, list[Sentence]]) -> dict[str, dict[str, Score]]:
+    """Return scores by set and kind (`micro` over all kinds) of the model in `folder`."""
+    engine = NerEngine.load(ModelFolder.open(folder), sessions=1, queue_tokens=1 << 20, batch_tokens=1024)
+    try:
+        return {
+            name: scores(
+                zip(
+                    (item.gold for item in items),
+                    await recognize(engine, [item.text for item in items]),
+                    strict=True,
+                )
+            )
+            for name, items in sets.items()
+        }
+    finally:
+        await asyncio.to_thread(engine.close, drain=False)
+
+
+def table(results: dict[str, dict[str, Score]]) -> str:
+    """Lay scores out in lines: set, kind, precision, recall, F1 in per cent, and gold entities."""
+    lines = [f"{'set':14} {'kind':13} {'precision':>9} {'recall':>7} {'F1':>6} {'gold':>6}"]
+    for name, kinds in results.items():
+        for kind, score in kinds.items():
+            shares = f"{100 * score.precision:9.1f} {100 * score.recall:7.1f} {100 * score.f1:6.1f}"
+            lines.append(f"{name:14} {kind:13} {shares} {score.gold:6}")
+    return "\n".join([*lines, f"mean F1 of {len(results)} sets: {100 * mean(results):.2f}"])
+
+
+def mean(results: dict[str, dict[str, Score]]) -> float:
+    """Return the mean over sets of F1 over all kinds."""
+    return sum(kinds["micro"].f1 for kinds in results.values() if "micro" in kinds) / max(1, len(results))
+
+
+def main() -> None:
+    """Read the options, score, and print a table or JSON."""
+    parser = argparse.ArgumentParser(prog="python -m appliance.training.evaluate", description=__doc__)
+    parser.add_argument("--model", type=Path, default=BUNDLED, help="model folder (default: the bundled one)")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", default=[DATA], help="corpora folder, or .conll and .jsonl files"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    chosen = parser.parse_args()
+    results = asyncio.run(evaluate(chosen.model, held_sets(chosen.data)))
+    if not chosen.json:
+        print(table(results))
+        return
+    shares = {
+        name: {
+            kind: {"precision": score.precision, "recall": score.recall, "f1": score.f1, "gold": score.gold}
+            for kind, score in kinds.items()
+        }
+        for name, kinds in results.items()
+    }
+    print(json.dumps({"sets": shares, "mean_f1": mean(results)}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
