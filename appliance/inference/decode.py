@@ -6,6 +6,7 @@ each word's favourite breaks a rule, which are few.
 """
 
 import math
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ IOB1: B only between touching entities. IO: labels without prefixes."""
 _SAME_TAG: Final = {"E": "L", "S": "U"}
 _REACH: Final = 4  # words looked at on either side of a broken rule, to begin with
 _LOOSE: Final = frozenset(",;:")
+_ORNAMENTS: Final = frozenset({"So", "Sk", "Cf"})  # Unicode categories of emoji, their colours and joiners
+_EMOJI_STYLE: Final = "\ufe0f"
 _PAIRS: Final = {")": "(", "]": "[", "}": "{", "”": "“", "»": "«", '"': '"'}
 
 
@@ -175,25 +178,32 @@ def category_of(label: str, scheme: str) -> str:
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the span without what does not belong to a name.
 
-    That is outer white space, commas, semicolons and colons, and brackets or quotes whose other half is
-    outside.
+    That is outer white space, commas, semicolons and colons, emoji, and brackets or quotes whose other half
+    is outside.
     """
     while start < end:
         head, tail = text[start], text[end - 1]
         if head.isalnum() and tail.isalnum():
             break
         inside = text[start:end]
-        if tail.isspace() or tail in _LOOSE or (tail in _PAIRS and _alone(inside, _PAIRS[tail], tail)):
+        if _loose(tail) or (tail in _PAIRS and _alone(inside, _PAIRS[tail], tail)):
             end -= 1
-        elif (
-            head.isspace()
-            or head in _LOOSE
-            or any(head == o and _alone(inside, o, c) for c, o in _PAIRS.items())
+        elif _loose(head) or any(
+            head == opens and _alone(inside, opens, shuts) for shuts, opens in _PAIRS.items()
         ):
             start += 1
         else:
             break
     return start, end
+
+
+def _loose(character: str) -> bool:
+    return (
+        character.isspace()
+        or character in _LOOSE
+        or character == _EMOJI_STYLE
+        or unicodedata.category(character) in _ORNAMENTS
+    )
 
 
 def _alone(inside: str, opening: str, closing: str) -> bool:

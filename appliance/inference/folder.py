@@ -93,6 +93,8 @@ class ModelFolder:
             _check_file(path, name, limit)
         manifest = _read_json(path, MANIFEST, MAX_MANIFEST_BYTES) if (path / MANIFEST).exists() else None
         digests = {name: _digest(path, name) for name in _LIMITS}
+        if manifest is not None:
+            _check_digests(_Fields(manifest, MANIFEST).table("files"), digests)
         config = _read_json(path, CONFIG, MAX_CONFIG_BYTES)
         labels = _labels(config)
         facts = _facts(path)
@@ -137,7 +139,6 @@ def _native(
         raise ModelError(
             f"{MANIFEST} names task {task!r}, which is not served", hint="the task served is ner"
         )
-    _check_digests(fields.table("files"), digests)
     decoding = _Fields(fields.table("decoding", {}), f"{MANIFEST} decoding")
     scheme = decoding.choice("scheme", SCHEMES, infer_scheme(labels))
     decoding.choice("aggregation", ("first",), "first")

@@ -36,7 +36,29 @@ NAMES = {
     "york": "I-Location",
     "berlin": "B-Location",
 }
-PLAIN = tuple(["the", "a", "of", "lives", "works", "in", "at", "and", "or", "new", "was", "born", "who", "said", "that", "it", "is", "not", "far", "from", "there"])
+PLAIN = (
+    "the",
+    "a",
+    "of",
+    "lives",
+    "works",
+    "in",
+    "at",
+    "and",
+    "or",
+    "new",
+    "was",
+    "born",
+    "who",
+    "said",
+    "that",
+    "it",
+    "is",
+    "not",
+    "far",
+    "from",
+    "there",
+)
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
@@ -153,13 +175,15 @@ MakeFolder = Callable[..., Path]
 
 @pytest.fixture
 def make_folder(tmp_path: Path, tiny_files: Mapping[str, Mapping[str, bytes]]) -> MakeFolder:
-    """Write a model folder; keywords change `model.json`, `files` replaces or removes (None) files."""
+    """Write a model folder; keywords change `model.json`, `files` replaces or removes (None) files,
+    `listed` replaces the digests."""
 
     def make(
         kind: str = "float",
         *,
         manifest: bool = True,
         files: Mapping[str, bytes | None] | None = None,
+        listed: Any = None,
         **changes: Any,
     ) -> Path:
         path = tmp_path / f"tiny-{len(list(tmp_path.iterdir()))}"
@@ -177,7 +201,8 @@ def make_folder(tmp_path: Path, tiny_files: Mapping[str, Mapping[str, bytes]]) -
                 "decoding": {"scheme": "BIO", "aggregation": "first"},
                 "limits": {"window_tokens": 32, "overlap_tokens": 8},
                 "batch_invariant": False,
-                "files": {name: hashlib.sha256(data or b"").hexdigest() for name, data in contents.items()},
+                "files": listed
+                or {name: hashlib.sha256(data or b"").hexdigest() for name, data in contents.items()},
                 **changes,
             }
             (path / "model.json").write_text(json.dumps(described))
@@ -247,3 +272,9 @@ def texts() -> Callable[[int], list[str]]:
         ]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_graph() -> Callable[..., bytes]:
+    """Make the tiny model's graph; `domain` moves its last operator there, `output` renames its answer."""
+    return graph_bytes

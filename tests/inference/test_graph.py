@@ -1,0 +1,95 @@
+from collections.abc import Callable
+
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from appliance.inference.graph import MalformedGraphError, read_graph
+
+MakeGraph = Callable[..., bytes]
+
+
+def model_of(
+    *nodes: onnx.NodeProto, constants: list[onnx.TensorProto] | None = None, **more: object
+) -> bytes:
+    graph = helper.make_graph(list(nodes), "g", [], [], constants or [])
+    return bytes(helper.make_model(graph, **more).SerializeToString())
+
+
+def external() -> onnx.TensorProto:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/shadow")
+    return tensor
+
+
+def test_a_plain_graph_is_harmless(make_graph: MakeGraph) -> None:
+    facts = read_graph(make_graph(quantised=False))
+    assert not facts.external_data
+    assert facts.unknown_domains == ()
+    assert not facts.batch_scaled
+    assert {"Gather", "MatMul"} <= facts.operators
+
+
+def test_dynamic_quantisation_shows(make_graph: MakeGraph) -> None:
+    assert read_graph(make_graph(quantised=True)).batch_scaled
+
+
+def test_weights_in_other_files_show_wherever_they_hide() -> None:
+    constant = helper.make_node("Constant", [], ["c"], value=external())
+    inner = helper.make_graph([constant], "inner", [], [])
+    branch = helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
+    function = helper.make_function("custom", "f", [], [], [constant], [helper.make_opsetid("", 17)])
+    sparse = onnx.SparseTensorProto(values=external(), indices=TensorProto(), dims=[1])
+    held = helper.make_node("Constant", [], ["c"], sparse_value=sparse)
+    plain = helper.make_node("Relu", ["x"], ["y"])
+    assert read_graph(model_of(plain, constants=[external()])).external_data
+    assert read_graph(model_of(constant)).external_data
+    assert read_graph(model_of(branch)).external_data
+    assert read_graph(model_of(plain, functions=[function])).external_data
+    assert read_graph(model_of(held)).external_data
+
+
+def test_operators_of_foreign_libraries_show(make_graph: MakeGraph) -> None:
+    assert read_graph(make_graph(quantised=False, domain="ai.onnx.contrib")).unknown_domains == (
+        "ai.onnx.contrib",
+    )
+    assert read_graph(make_graph(quantised=False, domain="com.microsoft")).unknown_domains == ()
+
+
+def test_graphs_nested_without_end_are_refused() -> None:
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [], [])
+    for _ in range(20):
+        node = helper.make_node("If", ["x"], ["y"], then_branch=graph)
+        graph = helper.make_graph([node], "g", [], [])
+    with pytest.raises(MalformedGraphError, match="deep"):
+        read_graph(helper.make_model(graph).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x08\x07", b"{}", b"\x3a\x05abc", b"\xff" * 20, b"\x38\x01", b"\x3a\x00"]
+)
+def test_what_is_no_model_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedGraphError):
+        read_graph(data)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_raises_nothing_else(data: bytes) -> None:
+    try:
+        read_graph(data)
+    except MalformedGraphError:
+        return
+
+
+@given(st.data())
+def test_a_damaged_model_raises_nothing_else(make_graph: MakeGraph, data: st.DataObject) -> None:
+    good = bytearray(make_graph(quantised=True))
+    at = data.draw(st.integers(0, len(good) - 1))
+    good[at] = data.draw(st.integers(0, 255))
+    try:
+        read_graph(bytes(good[: data.draw(st.integers(1, len(good)))]))
+    except MalformedGraphError:
+        return
