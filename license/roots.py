@@ -109,7 +109,9 @@ def _read(directory: Path) -> list[tuple[Path, VerifyingKey]]:
 
 
 def _roots(found: list[tuple[Path, VerifyingKey]]) -> TrustRoots:
-    unique = {key: path for path, key in reversed(found)}
+    unique: dict[VerifyingKey, Path] = {}
+    for path, key in found:
+        unique.setdefault(key, path)
     return TrustRoots(keys=tuple(unique), sources=tuple(unique.values()))
 
 

@@ -199,6 +199,8 @@ class Store:
         The first characters find the row; the whole is compared by its hash in constant time, and one
         comparison is made even where no row was found.
         """
+        if not key.isascii():
+            return None
         lookup, given = key[:_LOOKUP_CHARS], _hash(key)
         found = None
         with Session(self._engine) as session:
@@ -286,7 +288,7 @@ def _resource(row: _ResourceRow) -> Resource:
 
 
 def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(key.encode("ascii")).hexdigest()
 
 
 def _configure(connection: Any, _record: object) -> None:
