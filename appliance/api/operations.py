@@ -1,0 +1,161 @@
+"""What operators and probes ask: `/ready`, `/status`, and the usage records. None of it is ever charged.
+
+Paths and shapes are those of the containers. An expired licence closes none of them: evidence is no hostage.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from appliance.api.problems import invalid_request
+from appliance.pipeline import TEXT_RECORDS
+from appliance.usage.records import month_text, usage_by_day, usage_logs
+from appliance.version import SERVICE, VERSION
+from license.validity import State, days_left, warnings
+from license.wire import format_date, format_time
+
+if TYPE_CHECKING:
+    from appliance.app import Appliance
+
+_NUMBER: Final = re.compile(r"\d{1,4}")
+_SERVING: Final = "License is valid, no action needed."
+
+
+class OperationsApi:
+    """Probes and usage records of one service.
+
+    Args:
+        appliance: The service that is asked about.
+    """
+
+    def __init__(self, appliance: "Appliance") -> None:
+        self._appliance = appliance
+
+    def routes(self) -> list[Route]:
+        """Routes to mount at the root; usage paths answer with and without the closing slash."""
+        return [
+            Route("/ready", self.ready, methods=["GET"]),
+            Route("/status", self.status, methods=["GET"]),
+            Route("/records/usage-logs", self.usage, methods=["GET"]),
+            Route("/records/usage-logs/", self.usage, methods=["GET"]),
+            Route("/records/usage-logs/{month}/{year}", self.usage_of_month, methods=["GET"]),
+            Route("/records/usage-logs/{month}/{year}/", self.usage_of_month, methods=["GET"]),
+            Route("/usage/daily", self.usage_by_day, methods=["GET"]),
+        ]
+
+    async def ready(self, _: Request) -> Response:
+        """`GET /ready`: whether a query would be answered now."""
+        reason = self._not_ready()
+        body = {
+            "service": SERVICE,
+            "ready": "notReady" if reason else "ready",
+            "message": reason or _SERVING,
+        }
+        return JSONResponse(body, status_code=503 if reason else 200)
+
+    async def status(self, _: Request) -> Response:
+        """`GET /status`: licence, models and ledger."""
+        appliance = self._appliance
+        now = appliance.clock.now()
+        licensed = appliance.keeper.current
+        found = licensed.license
+        state = appliance.gate.state()
+        notices = warnings(found, now)
+        body: dict[str, Any] = {
+            "service": SERVICE,
+            # Probes compare with `Valid`: a licence that only draws near its end is still valid.
+            "apiStatus": State.VALID if state is State.EXPIRING else state,
+            "apiStatusMessage": notices[0].message if notices else _SERVING,
+            "version": VERSION,
+            "license": {
+                "id": found.id,
+                "serial": found.serial,
+                "customer": found.customer,
+                "product": found.product,
+                "state": state,
+                "expires": format_time(found.expires),
+                "terminates": format_time(found.terminates),
+                "daysLeft": days_left(found, now),
+                "tier": found.plan.tier,
+                "issuer": licensed.delegation.key.name,
+                "root": licensed.root.vkey,
+            },
+            "models": [
+                {
+                    "projectName": deployment.project,
+                    "deploymentName": deployment.name,
+                    "name": deployment.model,
+                    "release": deployment.release,
+                }
+                for deployment in appliance.deployments
+            ],
+            "ledger": {
+                "origin": appliance.ledger.origin,
+                "size": appliance.ledger.size,
+                "healthy": appliance.ledger.healthy,
+            },
+        }
+        return JSONResponse(body)
+
+    async def usage(self, _: Request) -> Response:
+        """`GET /records/usage-logs/`: all usage under the output mount."""
+        return JSONResponse(await asyncio.to_thread(usage_logs, self._output()))
+
+    async def usage_of_month(self, request: Request) -> Response:
+        """`GET /records/usage-logs/{month}/{year}`: month first, leading zero optional, UTC."""
+        month, year = _month(request.path_params["month"], request.path_params["year"])
+        return JSONResponse(await asyncio.to_thread(usage_logs, self._output(), month=month, year=year))
+
+    async def usage_by_day(self, request: Request) -> Response:
+        """`GET /usage/daily?month=&year=`: what the home page draws; default is this month."""
+        today = datetime.fromtimestamp(self._appliance.clock.now(), UTC)
+        month, year = _month(
+            request.query_params.get("month", str(today.month)),
+            request.query_params.get("year", str(today.year)),
+        )
+        days = await asyncio.to_thread(_daily, self._output(), month_text(month, year))
+        return JSONResponse({"days": days})
+
+    def _not_ready(self) -> str:
+        appliance = self._appliance
+        if appliance.stopping:
+            return "The service is stopping."
+        if not len(appliance.deployments):
+            return "The model is still loading."
+        if not appliance.gate.state().serves:
+            return f"The licence does not allow an answer now: {appliance.gate.state()}."
+        if not appliance.ledger.healthy:
+            return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
+        return ""
+
+    def _output(self) -> Path:
+        return self._appliance.output_mount
+
+
+def _daily(output: Path, month: str) -> list[dict[str, Any]]:
+    """Text records of each day of a month that had any, over every ledger."""
+    days: Counter[str] = Counter()
+    for used in usage_by_day(output):
+        if used.month == month and TEXT_RECORDS in used.sums:
+            days[format_date(used.day)] += used.sums[TEXT_RECORDS].quantity
+    return [{"date": day, "quantity": quantity} for day, quantity in sorted(days.items())]
+
+
+def _month(month: str, year: str) -> tuple[int, int]:
+    numbers = _NUMBER.fullmatch(month) and _NUMBER.fullmatch(year)
+    with contextlib.suppress(ValueError):
+        if numbers:
+            month_text(int(month), int(year))
+            return int(month), int(year)
+    raise invalid_request(
+        "Invalid parameter in request",
+        inner=("InvalidParameterValue", "Give month and year, month first, such as /03/2026."),
+    )

@@ -1,0 +1,203 @@
+"""The composition root: builds every part from the settings, wires them together, and ends them in order.
+
+Parts receive the few values they need; only this file knows all of them.
+"""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from appliance.api import openapi, pages
+from appliance.api.documents import Limits
+from appliance.api.envelope import Envelope
+from appliance.api.language import Jobs, LanguageApi, LanguageLimits
+from appliance.api.operations import OperationsApi
+from appliance.api.problems import HANDLERS
+from appliance.clock import DAY, ClockRules, EffectiveClock
+from appliance.deployments import Deployment, Deployments
+from appliance.errors import OutputError, SettingsError
+from appliance.gate import Gate
+from appliance.identity import Identity
+from appliance.inference.engine import NerEngine
+from appliance.inference.folder import ModelFolder
+from appliance.jobs import JobStore
+from appliance.licensing import LicenseKeeper
+from appliance.pipeline import TEXT_RECORDS, Pipeline
+from appliance.settings import Settings
+from appliance.usage.floor import recorded_floor
+from appliance.usage.ledger import Ledger
+from appliance.version import SERVICE, VERSION
+from license.roots import TrustRoots
+
+_log = logging.getLogger(__name__)
+
+BUNDLED_MODEL: Final = Path(__file__).parent / "bundled" / "ner-en"
+TEND_SECONDS: Final = 30
+STUCK_SECONDS: Final = 5.0
+
+
+class Appliance:
+    """The service, opened and ready to be served; close it exactly once.
+
+    Args:
+        settings: Start parameters.
+        identity: Keys of this installation.
+        roots: Keys that may vouch for a licence.
+
+    Raises:
+        ApplianceError: A mount or the ledger is refused.
+        LicenseError: The licence is missing, refused, expired or not yet valid.
+    """
+
+    def __init__(self, settings: Settings, *, identity: Identity, roots: TrustRoots) -> None:
+        license_mount, output_mount = _mounts(settings)
+        self.settings = settings
+        self.identity = identity
+        self.output_mount = output_mount
+        self.ledger_directory = output_mount / SERVICE / identity.instance
+        floor = recorded_floor(self.ledger_directory)
+        self.keeper = LicenseKeeper(
+            license_mount,
+            roots=roots,
+            instance_vkey=identity.vkey,
+            min_serial=floor.serial,
+            min_epoch=floor.epoch,
+        )
+        licensed = self.keeper.current
+        policy = licensed.license.clock
+        self.clock = EffectiveClock(
+            floor=licensed.license.issued,
+            mark=floor.mark,
+            rules=ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY),
+        )
+        self.keeper.require_dates(self.clock.now())
+        self.ledger = Ledger.open(
+            self.ledger_directory,
+            identity=identity.signing,
+            state=identity.directory,
+            clock=self.clock,
+            license=licensed,
+            software=f"offline-appliance {VERSION}",
+            service=SERVICE,
+        )
+        self.gate = Gate(keeper=self.keeper, now=self.clock.now, used=self.ledger.used, meter=TEXT_RECORDS)
+        self.pipeline = Pipeline(gate=self.gate, usage=self.ledger)
+        self.deployments = Deployments()
+        self.engine: NerEngine | None = None
+        self.stopping = False
+        self._jobs: Jobs | None = None
+
+    def asgi(self) -> ASGIApp:
+        """The ASGI application."""
+        settings = self.settings
+        self._jobs = JobStore(clock=self.clock.now, capacity=settings.jobs_kept)
+        language = LanguageApi(
+            pipeline=self.pipeline,
+            deployments=self.deployments,
+            jobs=self._jobs,
+            limits=LanguageLimits(
+                body_bytes=settings.max_body_bytes,
+                job=Limits(
+                    documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
+                ),
+                request=Limits(
+                    documents=settings.documents_per_request,
+                    characters_per_document=settings.characters_per_document,
+                ),
+            ),
+        )
+        application = Starlette(
+            routes=[*language.routes(), *OperationsApi(self).routes(), *openapi.routes(), *pages.routes()],
+            exception_handlers=HANDLERS,
+        )
+        # Outside of Starlette's own last resort, so that a 500 has its request id too.
+        return Envelope(application)
+
+    async def load_models(self) -> None:
+        """Load the model and serve it; the event loop stays free.
+
+        Raises:
+            ModelError: The model folder is refused.
+        """
+        settings = self.settings
+        folder = settings.model_mount or BUNDLED_MODEL
+
+        def load() -> NerEngine:
+            return NerEngine.load(
+                ModelFolder.open(folder),
+                sessions=settings.sessions,
+                batch_tokens=settings.batch_tokens,
+                queue_tokens=settings.queue_tokens,
+            )
+
+        engine = await asyncio.to_thread(load)
+        self.engine = engine
+        self.deployments.set(
+            [
+                Deployment(
+                    project=settings.project_name,
+                    name=settings.deployment_name,
+                    model=engine.folder.name,
+                    release=engine.folder.release,
+                    recognizer=engine,
+                )
+            ]
+        )
+        _log.info("model %s %s is loaded", engine.folder.name, engine.folder.release)
+
+    async def tend(self) -> None:
+        """Look after what changes with time: a new licence, announcements. Runs until cancelled."""
+        while True:
+            self.keeper.announce(self.clock.now())
+            await asyncio.sleep(TEND_SECONDS)
+            self.reload()
+
+    def reload(self) -> None:
+        """Look for a newer licence now."""
+        self.keeper.reload(self.ledger.change_license)
+
+    def stuck(self) -> str | None:
+        """Name the part that no longer moves, if there is one; the watchdog asks."""
+        if self.engine is not None and self.engine.heartbeat_age() > STUCK_SECONDS:
+            return "the model"
+        if self.ledger.heartbeat_age() > STUCK_SECONDS:
+            return "the ledger"
+        return None
+
+    async def close(self, drain_seconds: float) -> None:
+        """End in order: jobs, model, then the ledger with its last checkpoint."""
+        self.stopping = True
+        if self._jobs is not None:
+            await self._jobs.close(drain_seconds)
+        if self.engine is not None:
+            await asyncio.to_thread(self.engine.close)
+        await asyncio.to_thread(self.ledger.close)
+
+    def abandon(self) -> None:
+        """Close what was opened when serving never began."""
+        with contextlib.suppress(OSError):
+            self.ledger.close()
+
+
+def _mounts(settings: Settings) -> tuple[Path, Path]:
+    if settings.license_mount is None:
+        raise SettingsError(
+            "Mounts:License is missing: it names the directory that holds the licence.",
+            hint="add Mounts:License=/etc/appliance/license, or download a licence with DownloadLicense=True",
+        )
+    if settings.output_mount is None:
+        raise SettingsError(
+            "Mounts:Output is missing: without it no usage record can be kept and nothing may be answered.",
+            hint="add Mounts:Output=/var/lib/appliance/output",
+        )
+    if not settings.output_mount.is_dir():
+        raise OutputError(
+            f"the output directory {settings.output_mount} does not exist",
+            hint=f"create it for the service's user: sudo install -d -m 0700 {settings.output_mount}",
+        )
+    return settings.license_mount, settings.output_mount

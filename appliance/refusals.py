@@ -1,0 +1,60 @@
+"""How errors leave the command line: `error:`, `hint:`, and the only exit codes of the package.
+
+Codes follow sysexits(3) where it has a word: 78 configuration, 75 try again later. Wrong usage is click's 2.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from appliance.errors import (
+    ApplianceError,
+    IdentityError,
+    LedgerLocked,
+    ModelError,
+    OutputError,
+    SettingsError,
+)
+from license.errors import DownloadError, LicenseError, Unwritable
+
+EXIT_CONFIGURATION: Final = 78
+EXIT_TRY_LATER: Final = 75
+EXIT_FAILED: Final = 1
+
+
+def show(error: ApplianceError | LicenseError) -> None:
+    """Print the sentence and the next step to standard error."""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint:', fg='yellow')} {error.hint}", err=True)
+
+
+def exit_code(error: ApplianceError | LicenseError) -> int:
+    """The exit code of an error; this is the one place that decides it."""
+    match error:
+        case LedgerLocked():
+            return EXIT_TRY_LATER
+        case SettingsError() | IdentityError() | OutputError() | ModelError():
+            return EXIT_CONFIGURATION
+        case DownloadError() | Unwritable() | ApplianceError():
+            return EXIT_FAILED
+        case _:
+            return EXIT_CONFIGURATION
+
+
+class Family(click.Group):
+    """A command group whose commands may raise the errors of both packages."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn a refusal into its sentence and exit code."""
+        try:
+            return super().invoke(ctx)
+        except (ApplianceError, LicenseError) as error:
+            show(error)
+            ctx.exit(exit_code(error))
+
+
+def looks_like_settings(words: Sequence[str]) -> bool:
+    """True if a command line begins with a setting and not with a command's name."""
+    return bool(words) and ("=" in words[0] or words[0].startswith(("-", "/")))

@@ -1,0 +1,140 @@
+"""The process that serves: sockets, signals, the service manager, and an orderly start and stop.
+
+    start   settings → output → identity → licence → ledger → listen → model → READY
+    stop    STOPPING → no new connections → running requests → jobs → model → ledger's last checkpoint
+
+The socket listens before the model is loaded: `/ready` says 503 meanwhile and `/status` already answers.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from appliance import systemd
+from appliance.app import Appliance
+from appliance.errors import ApplianceError, SettingsError
+from appliance.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+HEADER_LIMIT_BYTES: Final = 65_536
+BACKLOG: Final = 2048
+
+
+class _Server(uvicorn.Server):
+    """A server that ends its run after a clean drain with success, instead of dying of the signal again."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Drain on the first signal; a second Ctrl-C does not wait."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that the service stops, then let running requests end."""
+        systemd.notify("STOPPING=1", "STATUS=draining")
+        await super().shutdown(sockets)
+
+
+def listening_sockets(settings: Settings) -> list[socket.socket]:
+    """Sockets of the service manager, or one of our own.
+
+    Raises:
+        SettingsError: The address is not ours or is in use.
+    """
+    inherited = systemd.listen_sockets()
+    if inherited:
+        return inherited
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    own = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind((settings.host, settings.port))
+        own.listen(BACKLOG)
+    except OSError as error:
+        own.close()
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
+            hint="stop what uses that port (`ss -ltnp`), or choose another with Http:Port=5001",
+        ) from error
+    return [own]
+
+
+def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], None]) -> None:
+    """Serve until a signal says stop; blocks.
+
+    Args:
+        settings: Start parameters.
+        appliance: The opened service; closed when this returns.
+        ready: Called with the address once the model is loaded and requests are answered.
+
+    Raises:
+        ApplianceError: The address is in use, or the model cannot be served.
+    """
+    try:
+        sockets = listening_sockets(settings)
+    except ApplianceError:
+        appliance.abandon()
+        raise
+    config = uvicorn.Config(
+        appliance.asgi(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    loop_factory = config.get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_run(_Server(config), sockets, appliance, settings, ready))
+
+
+async def _run(
+    server: _Server,
+    sockets: list[socket.socket],
+    appliance: Appliance,
+    settings: Settings,
+    ready: Callable[[str], None],
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, appliance.reload)
+    address = _address(sockets[0])
+    background = [asyncio.create_task(appliance.tend())]
+    interval = systemd.watchdog_seconds()
+    if interval is not None:
+        background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
+    loading = asyncio.create_task(_load(appliance, server, address, ready))
+    try:
+        await server.serve(sockets=sockets)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.wait({loading})
+        await appliance.close(settings.drain_seconds)
+    loading.result()
+
+
+async def _load(appliance: Appliance, server: _Server, address: str, ready: Callable[[str], None]) -> None:
+    try:
+        await appliance.load_models()
+    except BaseException:
+        server.should_exit = True
+        raise
+    if not server.should_exit:
+        systemd.notify("READY=1", f"STATUS=serving on {address}")
+        ready(address)
+
+
+def _address(listening: socket.socket) -> str:
+    name = listening.getsockname()
+    if not isinstance(name, tuple):
+        return str(name)
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"

@@ -1,0 +1,49 @@
+"""Fixtures of the end-to-end tests: a vendor, sites, and one shared running service."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from license.authority import Authority
+from tests.support.site import Service, Site
+
+
+@pytest.fixture(scope="session")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    with Authority.create(tmp_path_factory.mktemp("vendor") / "home") as authority:
+        yield authority
+
+
+@pytest.fixture
+def new_site(tmp_path: Path, vendor: Authority) -> Iterator[Callable[..., Site]]:
+    sites: list[Site] = []
+
+    def make(name: str = "site") -> Site:
+        sites.append(Site(tmp_path / name, vendor))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(new_site: Callable[..., Site]) -> Site:
+    return new_site()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
+    """One service for a whole file of tests that only talk to it."""
+    shared = Site(tmp_path_factory.mktemp("shared") / "site", vendor)
+    shared.issue()
+    yield shared.start()
+    shared.close()
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx2.Client]:
+    with service.client() as opened:
+        yield opened

@@ -1,0 +1,77 @@
+"""The newcomer's two commands end well and say what they did."""
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.site import clean_environ
+
+
+def demo(*words: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "appliance", "demo", "--port", "0", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environ() | {"HOME": str(home), "TMPDIR": str(home)},
+        check=False,
+    )
+
+
+@pytest.mark.e2e
+def test_the_tour_shows_licence_entities_usage_and_audit_and_cleans_up(tmp_path: Path) -> None:
+    done = demo("--once", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for expected in ("Demo customer", "Marie Curie", "TextRecords", "verif", "http://127.0.0.1:"):
+        assert expected in done.stdout
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("appliance-demo-*")) == []
+
+
+@pytest.mark.e2e
+def test_one_json_object_can_be_asked_for(tmp_path: Path) -> None:
+    done = demo("--once", "--json", "--home", str(tmp_path / "home"), home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["usage"]["meters"][0]["quantity"] == len(shown["answers"]) == 5
+    assert shown["audit"]["exit_code"] == 0
+    assert shown["license"]["state"] == "Valid"
+    assert (tmp_path / "home" / "license" / "license.note").exists()
+
+
+@pytest.mark.e2e
+def test_a_home_can_be_used_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = demo("--once", "--json", "--home", str(tmp_path / "home"), home=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["usage"]["meters"][0]["quantity"] == 10
+
+
+@pytest.mark.e2e
+def test_it_serves_until_interrupted_and_then_ends_in_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "appliance", "demo", "--port", "0", "--home", str(tmp_path / "home")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environ(),
+    )
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    assert process.stdout is not None
+    url = ""
+    for line in process.stdout:
+        if line.startswith("ready: "):
+            url = line.split()[1]
+            break
+    with urllib.request.urlopen(f"{url}/ready", timeout=5) as reply:  # noqa: S310
+        assert reply.status == 200
+    process.send_signal(2)
+    assert process.wait(30) == 0
+    watchdog.cancel()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{url}/ready", timeout=5)  # noqa: S310

@@ -1,0 +1,133 @@
+"""A vendor and an isolated site on this machine: real keys, real processes, real sockets."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from appliance.identity import load_identity
+from appliance.pipeline import TEXT_RECORDS
+from license.authority import Authority
+from license.authority.issue import Terms
+from license.request import LicenseRequest, sign_request
+
+START_SECONDS = 60
+VERSION = {"api-version": "2023-04-01"}
+SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."
+
+
+class Service:
+    """One running service process."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.url = ""
+
+    def wait_ready(self) -> "Service":
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            for line in self.text().splitlines():
+                _, found, url = line.partition(" ready: ")
+                if found:
+                    self.url = url
+                    return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"not ready: {self.text()[-3000:]}")
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def client(self, **options: Any) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+class Site:
+    """The isolated server's mounts, and the commands its operator types."""
+
+    def __init__(self, home: Path, vendor: Authority) -> None:
+        self.home = home
+        self.vendor = vendor
+        self.running: list[Service] = []
+        for name in ("license", "output", "state"):
+            (home / name).mkdir(parents=True)
+
+    @property
+    def license(self) -> Path:
+        return self.home / "license"
+
+    @property
+    def output(self) -> Path:
+        return self.home / "output"
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    def issue(self, *, terms: Terms | None = None, product: str = "ner", **resource: Any) -> None:
+        """Carry a request out and a licence in, by files."""
+        identity = load_identity(self.state)
+        request = LicenseRequest(
+            instance=identity.vkey, product=product, software="test", created=int(time.time())
+        )
+        resource.setdefault("meters", {TEXT_RECORDS: 1_000_000})
+        created = self.vendor.create_resource(customer="Test customer", product=product, **resource)
+        issued = self.vendor.issue(created.resource, sign_request(request, identity.signing), terms=terms)
+        (self.license / "license.note").write_bytes(issued.note)
+        (self.license / "issuer.note").write_bytes(issued.issuer_note)
+
+    def command(self, *words: str, roots: Path | None = None) -> list[str]:
+        return [
+            *(sys.executable, "-m", "appliance", "serve"),
+            *("--roots", str(roots or self.vendor.roots_dir)),
+            *("Eula=accept", f"Mounts:License={self.license}", f"Mounts:Output={self.output}"),
+            *(f"Mounts:State={self.state}", "Http:Host=127.0.0.1", "Http:Port=0"),
+            *words,
+        ]
+
+    def run(self, *words: str, roots: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run a start that is expected to end by itself."""
+        return subprocess.run(
+            self.command(*words, roots=roots),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=clean_environ(),
+            check=False,
+        )
+
+    def start(self, *words: str, prefix: tuple[str, ...] = (), wait: bool = True) -> Service:
+        log = self.home / f"service-{len(self.running)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*prefix, *self.command(*words)], stdout=output, stderr=output, env=clean_environ()
+            )
+        service = Service(process, log)
+        self.running.append(service)
+        return service.wait_ready() if wait else service
+
+    def close(self) -> None:
+        for service in self.running:
+            if service.process.poll() is None:
+                service.kill()
+
+
+def clean_environ() -> dict[str, str]:
+    """The environment without what would mute telemetry on its own or change settings."""
+    dropped = {"CI", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY", "EULA"}
+    return {name: value for name, value in os.environ.items() if name.upper() not in dropped}
