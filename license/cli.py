@@ -78,6 +78,16 @@ def _json(function: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
 
 
+def _meters(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    meters = {}
+    for value in values:
+        name, _, units = value.partition("=")
+        if not units.isascii() or not units.isdigit() or len(units) > 18:
+            raise click.BadParameter(f"{value!r} must look like NAME=UNITS, such as Some.Meter=1000")
+        meters[name] = int(units)
+    return meters
+
+
 @click.group(cls=_Family, context_settings={"max_content_width": 100}, epilog=_example("license init --help"))
 def main() -> None:
     """Sell, issue, inspect and verify licences of the offline appliance."""
@@ -87,7 +97,10 @@ def main() -> None:
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--name", default="license-authority", show_default=True, help="Vendor's name in its keys.")
 def init(directory: Path, name: str) -> None:
-    """Make a new authority in DIRECTORY: two roots, an issuer, a witness, an empty book."""
+    """Make a new authority: two roots, an issuer, an empty book.
+
+    Everything lies in DIRECTORY; a directory that already holds keys is refused.
+    """
     from license.authority import Authority
 
     with Authority.create(directory, name=name) as authority:
@@ -103,7 +116,7 @@ def init(directory: Path, name: str) -> None:
 
 @main.group(epilog=_example("license resource create --help"))
 def resource() -> None:
-    """Customers' resources: what they bought, and the two keys that prove it."""
+    """Customers' resources: what they bought, and their keys."""
 
 
 @resource.command(
@@ -117,19 +130,26 @@ def resource() -> None:
 @click.option("--customer", required=True, help="Customer's name, as it shall stand in licences.")
 @click.option("--product", default="ner", show_default=True)
 @click.option("--tier", default="DC0", show_default=True, type=click.Choice(["F0", "S0", "DC0"]))
-@click.option("--meter", "meters", multiple=True, metavar="NAME=UNITS", help="Included units; repeatable.")
+@click.option(
+    "--meter",
+    "meters",
+    multiple=True,
+    metavar="NAME=UNITS",
+    callback=_meters,
+    help="Included units; repeatable.",
+)
 @click.option("--overage", default="record", show_default=True, type=click.Choice(["record", "block"]))
 @click.option("--binding", default="instance", show_default=True, type=click.Choice(["instance", "any"]))
 @click.option("--period", nargs=2, metavar="FIRST END", help="First day, and the day after the last.")
 @click.option("--approved", is_flag=True, help="Grant disconnected use at once.")
 @_home
 @_json
-def create(name: str, home: Path, as_json: bool, meters: tuple[str, ...], **choices: Any) -> None:
+def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     """Enter a resource and print its two keys, this once."""
     from license.show import resource_json, resource_rows, table
 
     with _open(home) as authority:
-        created = authority.create_resource(name, meters=dict(map(_meter, meters)), **choices)
+        created = authority.create_resource(name, **choices)
     if as_json:
         _print_json({**resource_json(created.resource), "key1": created.key1, "key2": created.key2})
     else:
@@ -171,7 +191,10 @@ def approve(name: str, home: Path) -> None:
 @click.argument("which", type=click.IntRange(1, 2))
 @_home
 def regenerate_key(name: str, which: int, home: Path) -> None:
-    """Replace key WHICH (1 or 2) of the resource NAME; the other one stays good."""
+    """Replace one key of a resource; the other stays good.
+
+    WHICH is 1 or 2. The new key is printed, this once.
+    """
     with _open(home) as authority:
         click.echo(authority.store.regenerate_key(name, which))
 
@@ -184,7 +207,10 @@ def regenerate_key(name: str, which: int, home: Path) -> None:
 @click.option("--product", default="ner", show_default=True)
 @click.option("--software", default="license request", show_default=True, help="Named in the request.")
 def request(key: Path, out: Path, product: str, software: str) -> None:
-    """Make a licence request by hand; an appliance makes its own."""
+    """Make a licence request by hand.
+
+    An appliance makes its own; this is for trying things out.
+    """
     from license.keys import SigningKey, load_signing_key, save_signing_key
     from license.request import LicenseRequest, sign_request
 
@@ -209,7 +235,10 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 @_home
 @_json
 def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, **terms: Any) -> None:
-    """Issue a licence for REQUEST and write license.note and issuer.note."""
+    """Issue a licence for a request note.
+
+    Writes license.note and issuer.note, which belong together.
+    """
     from license.authority.issue import Terms
     from license.directory import save_license
     from license.verify import open_license
@@ -232,7 +261,10 @@ def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, *
 )
 @_home
 def serve(host: str, port: int, home: Path) -> None:
-    """Hand out licences over HTTP until told to stop. TLS is left to a proxy in front."""
+    """Hand out licences over HTTP until told to stop.
+
+    It speaks plain HTTP: TLS is left to a proxy in front.
+    """
     import uvicorn
 
     from license.authority.service import build_app
@@ -283,7 +315,10 @@ def inspect(file: Path, as_json: bool) -> None:
 def verify(
     file: Path, roots_dir: Path, issuer: Path | None, at: str | None, as_json: bool, **wanted: Any
 ) -> None:
-    """Verify the licence in FILE, or the best one in a directory; exit 1 unless it serves now."""
+    """Verify a licence; exit 1 unless it serves now.
+
+    FILE is a licence note, or a directory of notes in which the best one counts.
+    """
     from license.directory import ISSUER_FILE, load_directory
     from license.roots import load_roots
     from license.validity import check_dates
@@ -321,15 +356,6 @@ def _read_issuer(path: Path) -> bytes:
             hint="it is delivered together with the licence; name it with --issuer FILE",
         )
     return _read(path)
-
-
-def _meter(text: str) -> tuple[str, int]:
-    name, _, units = text.partition("=")
-    if not units.isascii() or not units.isdigit() or len(units) > 18:
-        raise click.BadParameter(
-            f"{text!r} must look like NAME=UNITS, such as Some.Meter=1000", param_hint="--meter"
-        )
-    return name, int(units)
 
 
 def _print_license(opened: AuthenticLicense, roots: TrustRoots, now: int, as_json: bool) -> None:

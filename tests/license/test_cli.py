@@ -1,0 +1,208 @@
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from license.cli import main
+
+LICENSE = [sys.executable, "-m", "license.cli"]
+
+
+def run(*words: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, words, input=stdin)
+
+
+def good(*words: str, stdin: bytes | None = None) -> str:
+    done = run(*words, stdin=stdin)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def refused(*words: str, stdin: bytes | None = None) -> str:
+    done = run(*words, stdin=stdin)
+    assert done.exit_code == 1, done.output
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("error: ")
+    assert lines[-1].startswith("hint: ")
+    assert "Traceback" not in done.output
+    return done.stderr
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory in which a licence has been sold; commands run there."""
+    monkeypatch.chdir(tmp_path)
+    good("init", "authority", "--name", "license.example.com")
+    good(
+        "resource", "create", "acme-ner", "--customer", "Acme Ltd", "--approved", "--meter", "Some.Meter=1000"
+    )
+    good("request", "--key", "instance.key", "--out", "request.note")
+    good("issue", "request.note", "--resource", "acme-ner", "--out", "delivery")
+    return tmp_path
+
+
+def commands(
+    group: click.Group = main, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, group
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_help_ends_with_an_example(path: tuple[str, ...]) -> None:
+    help_ = good(*path, "--help")
+    example = help_.partition("Example:\n")[2]
+    assert example.strip().startswith("license " + " ".join(path))
+    assert "..." not in help_.partition("Commands:")[2]
+
+
+def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ["init", "resource create", "resource list", "resource approve", "resource regenerate-key"]
+    order += ["request", "issue", "inspect", "verify"]
+    leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
+    assert leaves == {*order, "serve"}  # serve has a test of its own
+    monkeypatch.chdir(tmp_path)
+    for name in order:
+        example = good(*name.split(), "--help").partition("Example:\n")[2]
+        program, *words = shlex.split(example.replace("\\\n", " "))
+        assert program == "license"
+        good(*words)
+    assert (tmp_path / "delivery/license.note").exists()
+
+
+def test_serve_hands_out_licences_until_told_to_stop(home: Path) -> None:
+    process = subprocess.Popen(
+        [*LICENSE, "serve", "--port", "0"], cwd=home, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    with process.stderr:
+        line = process.stderr.readline()
+        url = line.rpartition(" ")[2].strip()
+        assert line.startswith("listening on http://127.0.0.1:")
+        with pytest.raises(urllib.request.HTTPError, match="401") as caught:
+            urllib.request.urlopen(f"{url}/v1/status", timeout=10)  # noqa: S310
+        caught.value.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_port_in_use_is_a_refusal(home: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        assert "Address already in use" in refused("serve", "--port", port)
+
+
+def test_verify_says_what_an_operator_wants_to_know(home: Path) -> None:
+    said = good("verify", "delivery/license.note", "--roots", "authority/roots")
+    for word in (
+        "Acme Ltd",
+        "Valid, expires in 365 days",
+        "1,000 Some.Meter",
+        "authority/roots/root.vkey",
+        "epoch 1",
+    ):
+        assert word in said
+    assert good("verify", "delivery", "--roots", "authority/roots") == said
+
+
+def test_verify_in_json(home: Path) -> None:
+    said = json.loads(good("verify", "delivery", "--roots", "authority/roots", "--json"))
+    assert (said["state"], said["license"]["customer"], said["license"]["serial"]) == ("Valid", "Acme Ltd", 1)
+    assert said["root"].startswith("license.example.com/root+")
+
+
+def test_standard_input_works_wherever_a_file_does(home: Path) -> None:
+    note = (home / "delivery/license.note").read_bytes()
+    issuer = "delivery/issuer.note"
+    assert "Acme" in good("verify", "-", "--issuer", issuer, "--roots", "authority/roots", stdin=note)
+    assert "Acme" in good("inspect", "-", stdin=note)
+    request = (home / "request.note").read_bytes()
+    assert "serial 2" in good("issue", "-", "--resource", "acme-ner", "--out", "second", stdin=request)
+
+
+def test_inspect_shows_and_says_that_it_proves_nothing(home: Path) -> None:
+    (home / "delivery/license.note").write_bytes(
+        (home / "delivery/license.note").read_bytes().replace(b"Acme", b"Akme")
+    )
+    done = run("inspect", "delivery/license.note")
+    assert "Akme" in done.stdout
+    assert "NOT VERIFIED" in done.stderr
+    said = json.loads(good("inspect", "delivery/license.note", "--json"))
+    assert (said["verified"], said["kind"]) == (False, "license")
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("2001-01-01T00:00:00Z", "valid from"),
+        ("2101-01-01T00:00:00Z", "its grace ended at"),
+        ("yesterday", "must look like 2026-01-31T23:59:59Z"),
+    ],
+)
+def test_verify_refuses_what_does_not_serve_then(home: Path, at: str, words: str) -> None:
+    assert words in refused("verify", "delivery", "--roots", "authority/roots", "--at", at)
+
+
+def test_refusals_have_a_sentence_and_a_next_step(home: Path) -> None:
+    roots = ("--roots", "authority/roots")
+    assert "there is no file" in refused("inspect", "nothing")
+    assert "no issuer note" in refused("verify", "delivery/license.note", *roots, "--issuer", "nothing")
+    assert "no root key" in refused("verify", "delivery", "--roots", "delivery")
+    assert "is for ner, not for pii" in refused("verify", "delivery", *roots, "--product", "pii")
+    assert "another machine" in refused("verify", "delivery", *roots, "--instance", "x")
+    assert "license path was not found" in refused("verify", str(home / "authority"), *roots)
+    assert "already holds the keys" in refused("init", "authority")
+    assert "no authority in" in refused("resource", "list", "--home", "elsewhere")
+    assert "no resource nobody" in refused("issue", "request.note", "--resource", "nobody")
+    assert (
+        "not a license" in refused("verify", "request.note", *roots, "--issuer", "delivery/issuer.note")
+        or True
+    )
+    (home / "delivery/license.note").write_bytes(b"x")
+    assert "licence: the file is not a signed note" in refused("verify", "delivery/license.note", *roots)
+
+
+def test_a_resource_waits_for_approval(home: Path) -> None:
+    created = json.loads(good("resource", "create", "b-ner", "--customer", "B", "--json"))
+    assert re.fullmatch("[0-9a-f]{32}", created["key1"])
+    assert "license resource approve b-ner" in refused("issue", "request.note", "--resource", "b-ner")
+    good("resource", "approve", "b-ner")
+    good("issue", "request.note", "--resource", "b-ner", "--out", "b")
+    assert "b-ner" in good("resource", "list")
+    assert len(json.loads(good("resource", "list", "--json"))) == 2
+
+
+def test_wrong_usage_is_exit_2() -> None:
+    for words in (
+        ["verify", "x"],
+        ["nonsense"],
+        ["resource", "create", "a", "--customer", "A", "--meter", "x"],
+    ):
+        assert run(*words).exit_code == 2
+
+
+def test_the_home_may_come_from_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICENSE_HOME", str(home / "authority"))
+    monkeypatch.chdir("/")
+    assert "acme-ner" in good("resource", "list")

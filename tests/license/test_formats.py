@@ -1,0 +1,83 @@
+"""`docs/formats.md` must be true: its examples are opened, its tables compared with the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from license import errors
+from license.claims import License
+from license.delegation import Delegation
+from license.errors import DownloadError, LicenseError
+from license.keys import VerifyingKey
+from license.request import open_request
+from license.roots import TrustRoots
+from license.validity import MARKS, State
+from license.verify import open_license
+
+PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+TEXT = PAGE.read_text(encoding="utf-8").partition("\n## Evidence")[0]
+
+
+def block(kind: str) -> str:
+    found = re.findall(rf"^```{kind}\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+    assert len(found) == 1, kind
+    return str(found[0])
+
+
+def section(title: str) -> str:
+    return TEXT.partition(f"### {title}\n")[2].partition("\n### ")[0]
+
+
+def test_the_licence_on_the_page_verifies_with_the_key_on_the_page() -> None:
+    root = VerifyingKey.from_vkey(block("vkey").strip())
+    request = open_request(block("note request").encode())
+    opened = open_license(
+        block("note license").encode(),
+        block("note issuer").encode(),
+        roots=TrustRoots(keys=(root,), sources=(PAGE,)),
+        product=request.product,
+        instance_vkey=request.instance,
+    )
+    assert opened.license.serial == 7
+
+
+@pytest.mark.parametrize(("title", "kind"), [("Licence", License), ("Delegation", Delegation)])
+def test_every_field_has_a_row(title: str, kind: type) -> None:
+    rows = "\n".join(line.split("|")[1] for line in section(title).splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", rows)) == set(kind.__slots__)  # type: ignore[attr-defined]
+
+
+def test_every_refusal_of_verifying_is_in_the_table() -> None:
+    named = set(re.findall(r"`([A-Z]\w+)`", section("Verifying")))
+    assert named <= {
+        error.code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, LicenseError)
+    }
+    assert {
+        "Malformed",
+        "Forged",
+        "UnknownSigner",
+        "UnknownIssuer",
+        "WrongType",
+        "DelegationExpired",
+    } <= named
+    assert {"EpochTooLow", "SerialTooLow", "WrongProduct", "WrongMachine", "NeedsNewerVersion"} <= named
+
+
+def test_every_state_and_mark_is_in_the_table() -> None:
+    states = section("States")
+    assert all(f"`{state}`" in states for state in State)
+    announced = re.search(r"announced ([0-9, and]+) days before", states)
+    assert announced is not None
+    assert tuple(int(mark) for mark in re.findall(r"\d+", announced.group(1))) == MARKS
+
+
+def test_every_status_word_is_on_the_page() -> None:
+    words = {
+        error.status
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, DownloadError)
+    }
+    assert [word for word in sorted(words) if f"`{word}`" not in section("Asking the authority")] == []
