@@ -27,7 +27,8 @@ import onnxruntime
 import uvloop
 from tokenizers import Tokenizer
 
-from appliance.inference.engine import NerEngine, usable_cores
+from appliance.inference.cores import usable_cores
+from appliance.inference.engine import BATCH_TOKENS, NerEngine
 from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
 from appliance.inference.session import OnnxSession
 
@@ -54,6 +55,7 @@ class Report:
     one_caller_added_ms: float
     one_caller_bare_ms: float
     sessions: int
+    batch_tokens: int
     callers: int
     model: str
     machine: str
@@ -126,11 +128,18 @@ def latencies(work: Callable[[str], object], texts: Sequence[str]) -> list[float
 
 
 def measure(
-    model: Path, texts: Sequence[str], *, callers: int, sessions: int, turns: int, seconds: float
+    model: Path,
+    texts: Sequence[str],
+    *,
+    callers: int,
+    sessions: int,
+    batch_tokens: int,
+    turns: int,
+    seconds: float,
 ) -> Report:
     folder = ModelFolder.open(model)
     bare = Bare(folder, texts, sessions)
-    engine = NerEngine.load(folder, sessions=sessions)
+    engine = NerEngine.load(folder, sessions=sessions, batch_tokens=batch_tokens)
     loop = uvloop.new_event_loop()
     bare.run(50)
     ask(engine, texts, callers, loop, 50)
@@ -155,6 +164,7 @@ def measure(
         one_caller_added_ms=round(added, 3),
         one_caller_bare_ms=round(statistics.median(alone["bare"]), 3),
         sessions=sessions,
+        batch_tokens=batch_tokens if folder.batch_invariant else 0,
         callers=callers,
         model=folder.name,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}",
@@ -177,6 +187,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=BUNDLED, help="model folder")
     parser.add_argument("--texts", type=Path, default=SAMPLE, help="one text a line")
     parser.add_argument("--callers", type=int, default=64)
+    parser.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS, help="0: one window a call")
     parser.add_argument("--sessions", type=int, default=0, help="0: one per core")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
@@ -188,6 +199,7 @@ def main() -> None:
         texts,
         callers=options.callers,
         sessions=options.sessions or usable_cores(),
+        batch_tokens=options.batch_tokens,
         turns=options.turns,
         seconds=options.seconds,
     )
@@ -202,7 +214,8 @@ def main() -> None:
     print(
         f"one caller      {report.one_caller_added_ms:+.3f} ms over {report.one_caller_bare_ms:.3f} ms (p50)"
     )
-    print(f"{report.model}: {report.sessions} sessions, {report.callers} callers, {report.machine}")
+    print(f"{report.model}: {report.sessions} sessions, batches of up to {report.batch_tokens} tokens,")
+    print(f"{report.callers} callers, {report.machine}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ The event loop only queues texts and receives answers; tokenising, computing and
 owners.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from appliance.errors import ModelError
+from appliance.inference.cores import usable_cores
 from appliance.inference.decode import Decoder, Entity
 from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
 from appliance.inference.session import OnnxSession
@@ -22,8 +22,11 @@ __all__ = ["Entity", "NerEngine"]
 QUEUE_TOKENS: Final = 65_536
 """Tokens that may wait: about ten seconds of work for two cores and the bundled model."""
 
-BATCH_TOKENS: Final = 512
-"""Tokens in one call of a batch-invariant model; more buys nothing on a CPU."""
+BATCH_TOKENS: Final = 256
+"""Tokens in one call of a batch-invariant model; larger batches were slower on a CPU."""
+
+MAX_SESSIONS: Final = 16
+"""The most owner threads chosen without being asked: about as many as one Python process can feed."""
 
 WARM_UP: Final = "Ada Lovelace wrote to Charles Babbage from London in 1843."
 
@@ -53,7 +56,8 @@ class NerEngine:
 
         Args:
             folder: The checked folder.
-            sessions: Owner threads, each keeping one core busy; 0 means one per core this process may use.
+            sessions: Owner threads, each keeping one core busy; 0 means one per usable core, at most
+                `MAX_SESSIONS`.
             queue_tokens: New texts are refused while this many tokens are waiting.
             batch_tokens: The most tokens in one call of the model, if it is batch-invariant; any other model
             gets
@@ -79,7 +83,7 @@ class NerEngine:
             raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
         report("trying model", 0.8)
         _try(session, tokenizer, decoder)
-        count = sessions or usable_cores()
+        count = sessions or min(usable_cores(), MAX_SESSIONS)
         worker = Worker(
             [session] * count,
             tokenizer=tokenizer,
@@ -113,11 +117,6 @@ class NerEngine:
     def close(self, *, drain: bool = True, timeout_seconds: float | None = None) -> bool:
         """Stop the engine; see `Worker.close`. Blocks, so call it off the event loop."""
         return self._worker.close(drain=drain, timeout_seconds=timeout_seconds)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0))
 
 
 def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> None:

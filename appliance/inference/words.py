@@ -1,10 +1,11 @@
 """Words as the tokenizer's own pre-tokenizer cuts them, with their place in the text and their case."""
 
-from typing import NamedTuple
-
-from tokenizers import Encoding
+from typing import TYPE_CHECKING, NamedTuple
 
 from appliance.inference.casing import case_class
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
 
 
 class Word(NamedTuple):
@@ -16,7 +17,7 @@ class Word(NamedTuple):
     last: int
 
 
-def words(encoding: Encoding) -> list[Word]:
+def words(encoding: "Encoding") -> list[Word]:
     """Return the words of an encoded text, in order; special tokens and padding belong to none.
 
     Offsets are code points of the text that was encoded. A word of no width (all its characters were removed
@@ -38,7 +39,7 @@ def words(encoding: Encoding) -> list[Word]:
     return found
 
 
-def case_classes(text: str, encoding: Encoding) -> list[int]:
+def case_classes(text: str, encoding: "Encoding") -> list[int]:
     """Return one case class per token: that of the surface word it belongs to, 0 where there is none."""
     classes = [0] * len(encoding.ids)
     for word in words(encoding):

@@ -1,0 +1,41 @@
+"""How many cores this process may keep busy: those it may run on, or as many as its control group pays for."""
+
+import os
+from pathlib import Path
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """Return how many threads can compute at once, at least 1.
+
+    `docker run --cpus 2` and systemd's `CPUQuota=200%` leave every core in sight but grant two cores' time;
+    more threads than that would be stopped in the middle of their work until the next period begins.
+
+    Args:
+        root: Where `proc` and `sys` are mounted; another place in tests.
+    """
+    cores = len(os.sched_getaffinity(0))
+    quota = _cgroup_cores(root)
+    return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def _cgroup_cores(root: Path) -> float | None:
+    """Return the smallest grant on the way from this process's group (cgroup v2) to the root, if any."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return None
+    paths = [line[3:].strip("/") for line in lines if line.startswith("0::")]
+    if not paths or ".." in Path(paths[0]).parts:
+        return None
+    top = root / "sys/fs/cgroup"
+    group = top / paths[0]
+    grants = [_grant(place / "cpu.max") for place in (group, *group.parents) if place.is_relative_to(top)]
+    return min((grant for grant in grants if grant is not None), default=None)
+
+
+def _grant(file: Path) -> float | None:
+    try:
+        quota, period = file.read_text("ascii").split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
