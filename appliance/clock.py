@@ -198,9 +198,10 @@ class EffectiveClock:
     """Effective time for the whole process; every method may be called from any thread.
 
     Args:
-        sources: Where readings come from. floor: The latest instant there is proof of: issue of the
-        licence, newest cosignature; 0 if there is none. mark: What the ledger kept last (see
-        `appliance.usage.floor`), None for a new installation. rules: How far the wall clock may stray.
+        sources: Where readings come from; the system's by default.
+        floor: The latest instant there is proof of (issue of the licence, newest cosignature); 0 if none.
+        mark: What the ledger kept last (see `appliance.usage.floor`); None for a new installation.
+        rules: How far the wall clock may stray.
     """
 
     def __init__(
@@ -238,12 +239,19 @@ class EffectiveClock:
         with self._lock:
             return self._state.behind
 
-    def take_events(self) -> tuple[ClockEvent, ...]:
-        """Return the events since the last call; the caller records them."""
+    def reading(self) -> Reading:
+        """Return what the machine's clocks say now, true or not."""
+        return self._sources.read()
+
+    def events(self) -> tuple[ClockEvent, ...]:
+        """Return the events that nobody has recorded yet, oldest first."""
         with self._lock:
-            events = tuple(self._events)
-            self._events.clear()
-            return events
+            return tuple(self._events)
+
+    def forget(self, count: int) -> None:
+        """Drop the oldest events: they are recorded."""
+        with self._lock:
+            del self._events[:count]
 
     def raise_floor(self, floor: int) -> None:
         """Move effective time up to an instant there is proof of, such as the issue of a licence."""

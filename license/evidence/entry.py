@@ -42,14 +42,14 @@ _OPENING: Final = (
     ("d", "day"),
     ("vk", "name"),
     ("r", "name"),
-    ("v", "token"),
+    ("v", "name"),
     ("s", "token"),
 )
 # After "k", "n" and "t". A key with a question mark may be left out.
 _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "open": _OPENING,
     "recover": (*_OPENING, ("w", "token"), ("po", "token"), ("pn", "int"), ("pr", "root")),
-    "boot": (("x", "token"), ("c", "time"), ("r", "name"), ("v", "token")),
+    "boot": (("x", "token"), ("c", "time"), ("r", "name"), ("v", "name")),
     "lic": (("l", "token"), ("s", "int"), ("e", "int"), ("h", "hash"), ("i", "hash")),
     "use": (("id", "token"), ("m", "token"), ("q", "int"), ("b", "int"), ("l", "token"), ("g?", "flag")),
     "key": (("of", "day"), ("d", "day"), ("vk", "name"), ("s", "sums")),

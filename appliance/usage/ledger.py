@@ -1,0 +1,272 @@
+"""The usage ledger of this installation: what is committed here is durable, signed and summed.
+
+    ledger = Ledger.open(directory, identity=…, state=…, clock=…, license=…, software=…)
+    receipt = await ledger.commit([Use(meter=…, quantity=3, billed=3, request_id="0193…")])
+    receipt.header                      # offline-appliance/customner/0f3a9c2b7d11/1/812346
+    ledger.close()
+
+`commit` returns when the entries are on disk, and never before. The files of the directory and the format of
+the entries: `docs/formats.md`, part Evidence.
+"""
+
+# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
+
+import fcntl
+import hashlib
+import logging
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from appliance.clock import EffectiveClock
+from appliance.errors import LedgerLocked, OutputError
+from appliance.usage.daykeys import DayKeys
+from appliance.usage.journal import Setting
+from appliance.usage.mount import LOW_SPACE_BYTES, check_output, describe, free_bytes
+from appliance.usage.opening import open_journal
+from appliance.usage.records import earlier_totals
+from appliance.usage.reserve import Reserve
+from appliance.usage.totals import RunningTotals, merge
+from appliance.usage.writer import Writer
+from license.evidence.entry import Sums, Tally, is_token, render_used
+from license.evidence.source import CHECKPOINT_FILE
+from license.keys import SigningKey
+from license.verify import AuthenticLicense
+
+_log = logging.getLogger("appliance.usage")
+
+MAX_QUANTITY = 10**15
+LOCK_FILE = "lock"
+HEAD_FILE = "head"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What one request used of one meter; becomes one `use` entry.
+
+    Attributes:
+        meter: Name of the meter.
+        quantity: Units used.
+        billed: Units that count against the plan.
+        request_id: Identifier that the caller sees too.
+        grace: Whether it was served after the licence expired, in its grace.
+
+    Raises:
+        ValueError: A value cannot be said in an entry.
+    """
+
+    meter: str
+    quantity: int
+    billed: int
+    request_id: str
+    grace: bool = False
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not is_token(self.meter) or not is_token(self.request_id):
+            raise ValueError("a meter and a request id are 1 to 200 letters, digits and ._:/+=@-")
+        if not (0 <= self.quantity <= MAX_QUANTITY and 0 <= self.billed <= MAX_QUANTITY):
+            raise ValueError(f"a quantity lies between 0 and {MAX_QUANTITY}")
+        text = render_used(self.request_id, self.meter, self.quantity, self.billed, grace=self.grace)
+        object.__setattr__(self, "text", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Where the entries of a request stand.
+
+    Attributes:
+        origin: The log.
+        first: Index of the first entry.
+        count: Number of entries.
+    """
+
+    origin: str
+    first: int
+    count: int
+
+    @property
+    def header(self) -> str:
+        """Value of the `Usage-Record` header: origin and index of the first entry."""
+        return f"{self.origin}/{self.first}"
+
+
+class Ledger:
+    """The open ledger of one installation. Made by `open`; close it exactly once.
+
+    `commit` is for any event loop; every other method may be called from any thread and may take as long as a
+    disk does.
+    """
+
+    def __init__(self, writer: Writer, lock: int, earlier: RunningTotals) -> None:
+        self._writer = writer
+        self._earlier = earlier
+        self._lock = lock
+        self.origin = writer.journal.state.origin
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        identity: SigningKey,
+        state: Path,
+        clock: EffectiveClock,
+        license: AuthenticLicense,
+        software: str,
+        service: str = "customner",
+        anchors: Sequence[Path] = (),
+    ) -> "Ledger":
+        """Open the ledger in a directory, making it the first time, and record the start.
+
+        Args:
+            directory: `{Mounts:Output}/{service}/{instance}`; its last parts are made if they are missing.
+            identity: Key of the installation.
+            state: Directory of mode 0700 for the day keys and a copy of the last checkpoint.
+            clock: Effective time; it is raised to what the ledger proves.
+            license: The licence in force.
+            software: Name and version.
+            service: Service name.
+            anchors: Further files that receive each checkpoint.
+
+        Raises:
+            OutputError: The directory cannot hold a ledger; `LedgerLocked` if another process owns it.
+            SerialTooLow, EpochTooLow: The licence is older than one that was in force here.
+        """
+        _make(directory)
+        setting = Setting(
+            identity=identity,
+            keys=DayKeys(state),
+            clock=clock,
+            software=software,
+            service=service,
+            copies=(directory / CHECKPOINT_FILE, state / HEAD_FILE, *anchors),
+        )
+        instance = hashlib.sha256(identity.verifying.public).hexdigest()[:12]
+        lock = _lock(directory / LOCK_FILE)
+        try:
+            prefix = f"offline-appliance/{service}/{instance}"
+            journal = open_journal(directory, setting, prefix=prefix, license=license)
+            try:
+                journal.boot(license)
+                reserve = Reserve(directory)
+                _take_reserve(directory, reserve)
+                earlier = earlier_totals(directory, journal.state.origin)
+                return cls(Writer(journal, reserve), lock, earlier)
+            except BaseException:
+                journal.close()
+                raise
+        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+            os.close(lock)
+            raise OutputError(
+                f"the ledger in {directory} cannot be opened: {error}; {describe(directory)}",
+                hint="check free space, the owner of the directory and the state of the disk",
+            ) from error
+        except BaseException:
+            os.close(lock)
+            raise
+
+    async def commit(self, uses: Sequence[Use]) -> Receipt:
+        """Record what one request used; returns when it is durable.
+
+        Raises:
+            UsageStoreUnavailable: It could not be made durable: the answer must be withheld.
+            ValueError: There is nothing to record.
+        """
+        if not uses:
+            raise ValueError("a request that used nothing has no usage record")
+        first = await self._writer.commit([use.text for use in uses], _sums(uses))
+        return Receipt(origin=self.origin, first=first, count=len(uses))
+
+    def change_license(self, license: AuthenticLicense) -> None:
+        """Put another licence in force; the one in force already changes nothing.
+
+        Raises:
+            SerialTooLow, EpochTooLow: It is older than one that was in force here.
+            UsageStoreUnavailable: It could not be recorded.
+        """
+        self._writer.call(lambda journal: journal.change_license(license))
+
+    def close(self) -> None:
+        """Commit what waits, sign the last checkpoint, and let go of the directory."""
+        self._writer.close()
+        if self._lock >= 0:
+            self._writer.journal.close()
+            os.close(self._lock)
+            self._lock = -1
+
+    def used(self, meter: str, start: int, end: int) -> int:
+        """Return the billed units of a meter on the UTC days from `start` up to, not including, `end`.
+
+        From memory; logs that this one succeeds are counted too. Both are Unix seconds, usually midnights.
+        """
+        totals = self._writer.journal.state.totals
+        return totals.used(meter, start, end) + self._earlier.used(meter, start, end)
+
+    def heartbeat_age(self) -> float:
+        """Seconds since the writer last came round; it does so every second unless the disk holds it up."""
+        return self._writer.heartbeat_age()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether usage can be recorded; false from a failed commit until one succeeds again."""
+        return self._writer.healthy
+
+    @property
+    def size(self) -> int:
+        """Number of entries that are durable."""
+        return self._writer.journal.state.frontier.size
+
+    @property
+    def highest_serial(self) -> int:
+        """Highest licence serial that was ever in force here."""
+        return self._writer.journal.state.highest_serial
+
+    @property
+    def highest_epoch(self) -> int:
+        """Highest issuer epoch that was ever seen here."""
+        return self._writer.journal.state.highest_epoch
+
+
+def _make(directory: Path) -> None:
+    existing = directory
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    check_output(existing)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {directory}: {error.strerror}; {describe(existing)}") from error
+
+
+def _lock(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputError(f"cannot lock {path}: {error.strerror}; {describe(path.parent)}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise LedgerLocked(f"another process writes the ledger in {path.parent}") from error
+    return descriptor
+
+
+def _take_reserve(directory: Path, reserve: Reserve) -> None:
+    if free_bytes(directory) < LOW_SPACE_BYTES:
+        _log.warning("less than %d MiB are free in %s", LOW_SPACE_BYTES >> 20, directory)
+    try:
+        reserve.hold()
+    except OSError as error:
+        _log.warning("no reserve could be set aside in %s: %s", directory, error.strerror)
+
+
+def _sums(uses: Sequence[Use]) -> Sums:
+    if len(uses) == 1:
+        use = uses[0]
+        return {use.meter: Tally(1, use.quantity, use.billed)}
+    return merge({use.meter: Tally(1, use.quantity, use.billed)} for use in uses)

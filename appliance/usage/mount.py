@@ -1,0 +1,120 @@
+"""May a ledger live in this directory? Asked once at start, answered with path, owner and mode."""
+
+import contextlib
+import grp
+import os
+import pwd
+import stat
+import tempfile
+from pathlib import Path
+
+from appliance.errors import OutputError
+
+# SQLite's write-ahead log needs memory shared between processes and locks that hold: not given over a
+# network.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "fuse.ceph",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "vboxsf",
+    }
+)
+LOW_SPACE_BYTES = 512 * 1024 * 1024
+
+
+def check_output(directory: Path, *, mounts: str | None = None) -> None:
+    """Check that a ledger can be kept below an existing directory.
+
+    Args:
+        directory: The output mount, or what exists of the way to the ledger.
+        mounts: Text of `/proc/self/mountinfo`; read from there unless a test has another.
+
+    Raises:
+        OutputError: It is missing, no directory, not writable, or on a network file system.
+    """
+    if not directory.exists():
+        raise OutputError(
+            f"the output directory {directory} does not exist",
+            hint=f"create it for the service's user: sudo install -d -m 0700 -o {_user()} {directory}",
+        )
+    if not directory.is_dir():
+        raise OutputError(f"the output path {directory} is not a directory: {describe(directory)}")
+    kind = file_system(directory, mounts if mounts is not None else _mountinfo())
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise OutputError(
+            f"the output directory {directory} is on a network file system ({kind})",
+            hint="a ledger needs a local disk; copy exports to the network instead",
+        )
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"the output directory {directory} is not writable ({error.strerror}): {describe(directory)}; "
+            f"this process runs as {_user()}",
+            hint=f"sudo chown {_user()} {directory} && sudo chmod u+rwx {directory}",
+        ) from error
+
+
+def describe(path: Path) -> str:
+    """Say who owns a path, and its mode."""
+    status = path.stat()
+    owner, group = str(status.st_uid), str(status.st_gid)
+    with contextlib.suppress(KeyError):
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    with contextlib.suppress(KeyError):
+        group = grp.getgrgid(status.st_gid).gr_name
+    return f"owner {owner}:{group}, mode {stat.S_IMODE(status.st_mode):04o}"
+
+
+def file_system(directory: Path, mounts: str) -> str:
+    """Return the type of the file system a directory lies on, from the text of `mountinfo` (proc(5))."""
+    path = directory.resolve()
+    found, depth = "", -1
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = Path(fields.split(" ")[4].encode("ascii", "backslashreplace").decode("unicode_escape"))
+        # A later line of equal depth lies over an earlier one.
+        if len(point.parts) >= depth and (path == point or point in path.parents):
+            found, depth = rest.split(" ")[0], len(point.parts)
+    return found
+
+
+def free_bytes(directory: Path) -> int:
+    """Return the space this user may still fill."""
+    status = os.statvfs(directory)
+    return status.f_bavail * status.f_frsize
+
+
+def _mountinfo() -> str:
+    try:
+        return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def _user() -> str:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return str(os.geteuid())

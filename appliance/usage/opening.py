@@ -1,0 +1,129 @@
+"""Opening the ledger of an installation: the log that is there, its successor, or the first one.
+
+A log that is not what was written is never repaired. It is set aside under the name `damaged-<k>.db`, and log
+k+1 begins with a `recover` entry that names the last head that was signed, and the reason.
+"""
+
+# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
+
+import logging
+from pathlib import Path
+
+from appliance.usage.journal import Journal, Predecessor, Setting
+from appliance.usage.state import check_head, load_state
+from appliance.usage.store import Damaged, Store
+from license.errors import LicenseError
+from license.evidence.checkpoint import Checkpoint, read_checkpoint
+from license.evidence.merkle import EMPTY_ROOT
+from license.evidence.source import find_databases, log_number
+from license.files import read_limited, sync_directory
+from license.verify import AuthenticLicense
+
+_log = logging.getLogger("appliance.usage")
+
+_MAX_CHECKPOINT_BYTES = 65_536
+_SUFFIXES = ("", "-wal", "-shm")
+
+
+def open_journal(directory: Path, setting: Setting, *, prefix: str, license: AuthenticLicense) -> Journal:
+    """Open the newest log of a ledger directory, or begin one.
+
+    Args:
+        directory: The ledger directory, locked by the caller.
+        setting: The installation; its copies of the last checkpoint say what must be there.
+        prefix: Origin of its logs without the number.
+        license: The licence in force.
+
+    Raises:
+        OSError, sqlite3.Error: The disk does not allow it.
+    """
+    heads = [head for path in setting.copies if (head := _head(path)) is not None]
+    numbers = [log_number(path) for path in find_databases(directory)]
+    numbers += [k for head in heads if (k := _number(head.origin, prefix))]
+    if not numbers:
+        return _begin(directory, setting, prefix=prefix, number=1, license=license)
+    number = max(numbers)
+    origin = f"{prefix}/{number}"
+    signed = [head for head in heads if head.origin == origin]
+    try:
+        return _load(directory / _name(number), setting, origin=origin, heads=signed)
+    except Damaged as damage:
+        if damage.reason == "empty" and not signed:
+            # Cut off while it was made: nothing in it was ever signed, so it is made again.
+            _move(directory, number, to=None)
+            last = [head for head in heads if head.origin == f"{prefix}/{number - 1}"]
+            before = _predecessor(last, f"{prefix}/{number - 1}", "interrupted") if number > 1 else None
+            return _begin(directory, setting, prefix=prefix, number=number, license=license, before=before)
+        _log.error("the usage log %s is set aside: %s", origin, damage)
+        _move(directory, number, to="damaged")
+        before = _predecessor(signed, origin, damage.reason)
+        return _begin(directory, setting, prefix=prefix, number=number + 1, license=license, before=before)
+
+
+def _load(path: Path, setting: Setting, *, origin: str, heads: list[Checkpoint]) -> Journal:
+    if not path.exists():
+        raise Damaged("missing", f"{path.name} is missing")
+    store = Store(path)
+    try:
+        store.check()
+        identity = setting.identity.verifying
+        state = load_state(store, origin=origin, identity=identity, keys=setting.keys)
+        for head in heads:
+            check_head(store, state, head)
+    except BaseException:
+        store.close()
+        raise
+    setting.clock.raise_floor(state.effective)
+    return Journal(store, setting, state)
+
+
+def _begin(
+    directory: Path,
+    setting: Setting,
+    *,
+    prefix: str,
+    number: int,
+    license: AuthenticLicense,
+    before: Predecessor | None = None,
+) -> Journal:
+    store = Store(directory / _name(number))
+    try:
+        return Journal.begin(store, setting, origin=f"{prefix}/{number}", license=license, predecessor=before)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _predecessor(heads: list[Checkpoint], origin: str, reason: str) -> Predecessor:
+    nothing = Checkpoint(origin=origin, size=0, root=EMPTY_ROOT)
+    return Predecessor(reason=reason, head=max(heads, key=lambda head: head.size, default=nothing))
+
+
+def _move(directory: Path, number: int, *, to: str | None) -> None:
+    """Rename a log's files, or remove them."""
+    for suffix in _SUFFIXES:
+        path = directory / (_name(number) + suffix)
+        if to is None:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            path.rename(directory / f"{to}-{number}.db{suffix}")
+    sync_directory(directory)
+
+
+def _name(number: int) -> str:
+    return f"ledger-{number}.db"
+
+
+def _head(path: Path) -> Checkpoint | None:
+    """Read a copy of the last checkpoint; one that cannot be read proves nothing."""
+    try:
+        return read_checkpoint(read_limited(path, _MAX_CHECKPOINT_BYTES))
+    except LicenseError as error:
+        if path.exists():
+            _log.warning("the copy of the last checkpoint in %s cannot be read: %s", path, error)
+        return None
+
+
+def _number(origin: str, prefix: str) -> int:
+    start, _, number = origin.rpartition("/")
+    return int(number) if start == prefix and number.isdecimal() and number.isascii() else 0

@@ -1,0 +1,32 @@
+"""A file that only takes up room, so that a full disk still lets the ledger say that it is full."""
+
+import os
+from pathlib import Path
+
+RESERVE_BYTES = 4 * 1024 * 1024
+
+
+class Reserve:
+    """The reserve of one ledger directory.
+
+    Args:
+        directory: Where the file `reserve` lies.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "reserve"
+
+    def hold(self) -> None:
+        """Take up the room, if it is not taken yet; raises `OSError` if the disk has not that much left."""
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+        except OSError:
+            self.free()
+            raise
+        finally:
+            os.close(descriptor)
+
+    def free(self) -> None:
+        """Give the room back to whoever writes next."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""The usage report as a table for people: a row for each month and meter, and the total of each meter."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from appliance.usage.records import DayUsage
+from license.evidence.entry import NOTHING, Tally
+
+TOTAL = "total"
+_HEADINGS = ("month", "meter", "requests", "quantity", "billed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line: a month (`YYYY-MM`, or `total`), a meter and its sums."""
+
+    month: str
+    meter: str
+    tally: Tally
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the texts of the line; numbers with thousands separators."""
+        return (self.month, self.meter, *(f"{number:,}" for number in self.tally))
+
+
+def report_rows(days: Iterable[DayUsage], *, month: str | None = None) -> list[Row]:
+    """Return the rows of a report, months in order, then a total for each meter.
+
+    Args:
+        days: Usage by day, of any number of logs.
+        month: Leave out every other month, given as `YYYY-MM`.
+    """
+    months: dict[tuple[str, str], Tally] = {}
+    totals: dict[str, Tally] = {}
+    for used in days:
+        if month not in (None, used.month):
+            continue
+        for meter, tally in used.sums.items():
+            months[used.month, meter] = months.get((used.month, meter), NOTHING).plus(tally)
+            totals[meter] = totals.get(meter, NOTHING).plus(tally)
+    rows = [Row(month=at, meter=meter, tally=tally) for (at, meter), tally in sorted(months.items())]
+    return rows + [Row(month=TOTAL, meter=meter, tally=tally) for meter, tally in sorted(totals.items())]
+
+
+def render_table(rows: Sequence[Row]) -> str:
+    """Return the rows as aligned text; numbers to the right."""
+    if not rows:
+        return "no usage recorded"
+    lines = [_HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+    rendered = [_align(line, widths) for line in lines]
+    rule = "  ".join("-" * width for width in widths)
+    first_total = next((i for i, row in enumerate(rows, 1) if row.month == TOTAL), len(rendered))
+    return "\n".join([rendered[0], rule, *rendered[1:first_total], rule, *rendered[first_total:]])
+
+
+def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
+    words = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
+    numbers = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
+    return "  ".join([*words, *numbers]).rstrip()

@@ -1,0 +1,43 @@
+"""Running sums of usage by meter, kept beside the log so that nobody has to add it up again."""
+
+from collections.abc import Iterable, Mapping
+
+from license.evidence.entry import NOTHING, Sums, Tally
+
+DAY = 86_400
+
+
+class RunningTotals:
+    """Sums by meter of the day in progress, of the month in progress, and of every day so far.
+
+    Used by the writer thread; `used` may be asked from any thread.
+    """
+
+    def __init__(self) -> None:
+        self.day: dict[str, Tally] = {}
+        self.month: dict[str, Tally] = {}
+        self._by_day: dict[int, Mapping[str, Tally]] = {}
+
+    def add_past(self, day: int, sums: Sums) -> None:
+        """Count a day that is over, given as the Unix second it began at."""
+        self._by_day[day] = merge([self._by_day.get(day, {}), sums])
+
+    def add(self, day: int, sums: Sums) -> None:
+        """Count usage of the day in progress."""
+        self.day = merge([self.day, sums])
+        self.month = merge([self.month, sums])
+        self.add_past(day, sums)
+
+    def used(self, meter: str, start: int, end: int) -> int:
+        """Return the billed units of a meter on the days from `start` up to, not including, `end`."""
+        days = list(self._by_day.items())
+        return sum(sums.get(meter, NOTHING).billed for day, sums in days if start <= day < end)
+
+
+def merge(parts: Iterable[Sums]) -> dict[str, Tally]:
+    """Add sums by meter."""
+    total: dict[str, Tally] = {}
+    for part in parts:
+        for meter, tally in part.items():
+            total[meter] = total.get(meter, NOTHING).plus(tally)
+    return total

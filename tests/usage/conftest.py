@@ -1,0 +1,153 @@
+"""A vendor, a machine whose clock a test sets, and ledgers between them; no code under test is patched."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from appliance.clock import ClockSources, EffectiveClock, Reading
+from appliance.usage.ledger import Ledger
+from license.claims import InstanceBinding, License, Plan
+from license.delegation import Delegation
+from license.keys import SigningKey
+from license.note import sign_note
+from license.roots import TrustRoots
+from license.statement import render_statement
+from license.verify import AuthenticLicense, open_license
+
+DAY = 86_400
+NOON = 1_790_000_000 - 1_790_000_000 % DAY + DAY // 2  # 2026-09-21T12:00:00Z
+
+
+@dataclass
+class Vendor:
+    """Root and issuer, and the licences they give."""
+
+    directory: Path
+    root: SigningKey = field(default_factory=lambda: SigningKey.generate("vendor.example/root"))
+    issuer: SigningKey = field(default_factory=lambda: SigningKey.generate("vendor.example/issuer"))
+
+    def __post_init__(self) -> None:
+        self.directory.mkdir(exist_ok=True)
+        self.path = self.directory / "root.vkey"
+        self.path.write_text(self.root.verifying.vkey + "\n")
+
+    @property
+    def roots(self) -> TrustRoots:
+        return TrustRoots(keys=(self.root.verifying,), sources=(self.path,))
+
+    def license(
+        self, vkey: str, *, serial: int = 1, epoch: int = 1, issued: int = NOON - DAY, days: int = 400
+    ) -> AuthenticLicense:
+        delegation = Delegation(
+            role="issuer",
+            vkey=self.issuer.verifying.vkey,
+            not_before=NOON - 1000 * DAY,
+            not_after=NOON + 1000 * DAY,
+            epoch=epoch,
+        )
+        expires = issued + days * DAY
+        claims = License(
+            id=f"01J{serial:023d}",
+            serial=serial,
+            issued=issued,
+            not_before=issued,
+            expires=expires,
+            terminates=expires + 30 * DAY,
+            report_by=issued,
+            customer="Example Hospital",
+            subscription="sub-1",
+            product="ner",
+            plan=Plan(
+                tier="DC0", period=(issued - issued % DAY, expires), meters=(("Ner.TextRecords", 1000),)
+            ),
+            instance=InstanceBinding(binding="instance", vkeys=(vkey,)),
+        )
+        issuer_note = sign_note(render_statement("delegation", delegation.to_claims()), self.root)
+        note = sign_note(render_statement("license", claims.to_claims()), self.issuer)
+        return open_license(note, issuer_note, roots=self.roots, product="ner", instance_vkey=vkey)
+
+
+@dataclass
+class Machine:
+    """One installation: its directories, key and clocks."""
+
+    home: Path
+    vendor: Vendor
+    identity: SigningKey = field(default_factory=lambda: SigningKey.generate("offline-appliance/instance"))
+    wall: int = NOON
+    uptime: float = 1000.0
+    boot: str = "first"
+
+    def __post_init__(self) -> None:
+        self.output = self.home / "output"
+        self.state = self.home / "state"
+        self.output.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        self.directory = self.output / "customner" / "instance"
+        self.licensed = self.vendor.license(self.identity.verifying.vkey)
+
+    def pass_time(self, seconds: int) -> None:
+        self.wall += seconds
+        self.uptime += seconds
+
+    def clock(self) -> EffectiveClock:
+        def read() -> Reading:
+            return Reading(wall=self.wall, uptime=self.uptime, boot=self.boot)
+
+        return EffectiveClock(sources=ClockSources(read=read, synchronised=lambda: False))
+
+    def renew(self, **terms: int) -> AuthenticLicense:
+        return self.vendor.license(self.identity.verifying.vkey, **terms)
+
+    def open(self, licensed: AuthenticLicense | None = None, clock: EffectiveClock | None = None) -> Ledger:
+        return Ledger.open(
+            self.directory,
+            identity=self.identity,
+            state=self.state,
+            clock=clock or self.clock(),
+            license=licensed or self.licensed,
+            software="offline-appliance 0.1.0",
+        )
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "ledger-1.db"
+
+    def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """Do something to the database behind the ledger's back."""
+        connection = sqlite3.connect(self.database, isolation_level=None)
+        try:
+            return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+    def texts(self) -> list[str]:
+        return [str(text) for (text,) in self.sql("SELECT text FROM entry ORDER BY n")]
+
+    def kinds(self) -> list[str]:
+        return [text.split('"')[3] for text in self.texts()]
+
+
+@pytest.fixture(scope="session")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Vendor:
+    return Vendor(tmp_path_factory.mktemp("roots"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, vendor: Vendor) -> Machine:
+    return Machine(tmp_path / "machine", vendor)
+
+
+@pytest.fixture
+def make_machine(tmp_path: Path, vendor: Vendor) -> Callable[[str], Machine]:
+    return lambda name: Machine(tmp_path / name, vendor)
+
+
+@pytest.fixture
+def opened(machine: Machine) -> Iterator[Ledger]:
+    ledger = machine.open()
+    yield ledger
+    ledger.close()
