@@ -1,4 +1,4 @@
-"""How many cores this process may keep busy: those it may run on, or as many as its control group pays for."""
+"""How many cores this process may keep busy: those it may run on, or as many as its control group grants."""
 
 import os
 from pathlib import Path
