@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -131,14 +130,12 @@ def test_signs_of_life_come_in_time_and_stop_when_the_loop_hangs(start: Start) -
 def test_a_stop_lets_the_request_in_flight_finish(start: Start) -> None:
     manager = start()
     manager.until("READY=1")
-    answers: list[str] = []
-    asking = threading.Thread(target=lambda: answers.append(manager.ask("slow")))
-    asking.start()
-    manager.ask("hello")  # the slow request was accepted before this one was answered
-    manager.process.send_signal(signal.SIGTERM)
-    manager.until("STOPPING=1")
-    asking.join(10)
-    assert answers == [f"slow {len(SECRET)}"]
+    with socket.create_connection(("127.0.0.1", manager.port), timeout=10) as slow:
+        slow.sendall(b"slow\n")
+        manager.ask("hello")  # answered after the slow request was accepted: they wait in one queue
+        manager.process.send_signal(signal.SIGTERM)
+        manager.until("STOPPING=1")
+        assert slow.makefile().readline() == f"slow {len(SECRET)}\n"
     assert manager.process.wait(10) == 0
 
 
