@@ -286,7 +286,7 @@ def inspect(file: Path, as_json: bool) -> None:
     """Show what FILE says, without verifying it."""
     from license.note import read_unverified
     from license.statement import kind_of
-    from license.wire import parse_json
+    from license.wire import parse_json, shown
 
     text = read_unverified(_read(file))
     kind = kind_of(text)
@@ -294,7 +294,7 @@ def inspect(file: Path, as_json: bool) -> None:
         body = parse_json(text.partition("\n")[2]) if kind else None
         _print_json({"verified": False, "kind": kind, "claims": body})
         return
-    click.echo(text, nl=False)
+    click.echo("\n".join(shown(line, len(line)) for line in text.split("\n")), nl=False)
     click.echo(
         f"NOT VERIFIED: this is what the {kind or 'note'} claims; `license verify` checks it", err=True
     )

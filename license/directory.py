@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -67,45 +70,51 @@ def load_directory(
     instance_vkey: str | None = None,
     min_serial: int = 0,
     min_epoch: int = 0,
+    on_refusal: Callable[[Path, LicenseError], None] | None = None,
 ) -> AuthenticLicense:
     """Return the authentic licence with the highest serial in the directory.
 
-    Arguments beside `path` are those of `license.verify.open_license`.
+    Arguments beside these are those of `license.verify.open_license`.
+
+    Args:
+        path: The directory.
+        on_refusal: Told of every note that was refused although another licence is good: the operator who put
+            it there should hear of it.
 
     Raises:
         LicenseNotFound: no directory, or no licence in it; the documented sentence.
         LicenseError: every candidate was refused: the error of the one that came furthest.
     """
-    texts, errors = _read(path)
-    licenses = [data for kind, data in texts if kind == claims.KIND]
-    issuers = [data for kind, data in texts if kind == delegation.KIND]
+    files, refused = _read(path)
+    licenses = [file for file in files if file.kind == claims.KIND]
+    issuers = [file for file in files if file.kind == delegation.KIND]
     if not licenses:
-        raise _furthest(errors) if errors else LicenseNotFound(hint=_misnamed(path))
+        raise _furthest(refused.values()) if refused else LicenseNotFound(hint=_misnamed(path))
     if not issuers:
         raise LicenseNotFound(
             f"there is a licence in {path}, but no issuer note to prove it",
             hint=f"copy {ISSUER_FILE} into {path}; it was delivered together with {LICENSE_FILE}",
         )
+    verify = partial(
+        open_license,
+        roots=roots,
+        product=product,
+        instance_vkey=instance_vkey,
+        min_serial=min_serial,
+        min_epoch=min_epoch,
+    )
     found: list[AuthenticLicense] = []
-    for note in licenses:
-        for issuer_note in issuers:
-            try:
-                opened = open_license(
-                    note,
-                    issuer_note,
-                    roots=roots,
-                    product=product,
-                    instance_vkey=instance_vkey,
-                    min_serial=min_serial,
-                    min_epoch=min_epoch,
-                )
-            except LicenseError as error:
-                errors.append(error)
-            else:
-                found.append(opened)
+    for file in licenses:
+        try:
+            found.append(_best(file, issuers, verify))
+        except LicenseError as error:
+            refused[file.path] = error
     if not found:
-        raise _furthest(errors)
-    return max(found, key=lambda one: (one.license.serial, one.delegation.epoch))
+        raise _furthest(refused.values())
+    if on_refusal is not None:
+        for refused_path, reason in refused.items():
+            on_refusal(refused_path, reason)
+    return max(found, key=lambda one: one.license.serial)
 
 
 def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Path]:
@@ -134,10 +143,17 @@ def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Pat
     return note, issuer
 
 
-def _read(path: Path) -> tuple[list[tuple[str | None, bytes]], list[LicenseError]]:
-    """Return kind and content of every note in the directory, and why others could not be read."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    kind: str | None
+    data: bytes
+
+
+def _read(path: Path) -> tuple[list[_File], dict[Path, LicenseError]]:
+    """Return every note in the directory, and why others could not be read."""
     try:
-        files = sorted(entry for entry in path.iterdir() if entry.suffix == ".note")
+        paths = sorted(entry for entry in path.iterdir() if entry.suffix == ".note")
     except FileNotFoundError as error:
         raise LicenseNotFound from error
     except NotADirectoryError as error:
@@ -148,22 +164,38 @@ def _read(path: Path) -> tuple[list[tuple[str | None, bytes]], list[LicenseError
         raise Unreadable(
             f"cannot read the licence directory {path}: {error.strerror}", hint=_owner_hint(path)
         ) from error
-    if len(files) > MAX_FILES:
+    if len(paths) > MAX_FILES:
         raise Malformed(f"{path} holds more than {MAX_FILES} notes", hint="move the old ones away")
-    texts: list[tuple[str | None, bytes]] = []
-    errors: list[LicenseError] = []
-    for file in files:
+    files: list[_File] = []
+    refused: dict[Path, LicenseError] = {}
+    for file in paths:
         try:
             data = read_limited(file, MAX_NOTE_BYTES)
-            texts.append((kind_of(read_unverified(data)), data))
+            files.append(_File(file, kind_of(read_unverified(data)), data))
         except Unreadable as error:
-            errors.append(Unreadable(error.message, hint=_owner_hint(file)))
+            refused[file] = Unreadable(error.message, hint=_owner_hint(file))
         except LicenseError as error:
-            errors.append(Malformed(f"{file}: {error.message}", hint=error.hint))
-    return texts, errors
+            refused[file] = Malformed(f"{file}: {error.message}", hint=error.hint)
+    return files, refused
 
 
-def _furthest(errors: list[LicenseError]) -> LicenseError:
+def _best(
+    file: _File, issuers: Sequence[_File], verify: Callable[[bytes, bytes], AuthenticLicense]
+) -> AuthenticLicense:
+    """Return the licence in `file` as the issuer note of the highest epoch proves it, or raise."""
+    found: list[AuthenticLicense] = []
+    errors: list[LicenseError] = []
+    for issuer in issuers:
+        try:
+            found.append(verify(file.data, issuer.data))
+        except LicenseError as error:
+            errors.append(error)
+    if not found:
+        raise _furthest(errors)
+    return max(found, key=lambda one: one.delegation.epoch)
+
+
+def _furthest(errors: Collection[LicenseError]) -> LicenseError:
     return max(errors, key=lambda error: _PROGRESS.index(type(error)) if type(error) in _PROGRESS else -1)
 
 

@@ -9,6 +9,7 @@ are returned; a redirect is not followed, since it would carry the key elsewhere
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import threading
 from contextlib import suppress
@@ -36,7 +37,7 @@ from license.errors import (
 from license.note import MAX_NOTE_BYTES
 from license.roots import TrustRoots
 from license.verify import AuthenticLicense, open_license
-from license.wire import clean_text, parse_json
+from license.wire import clean_text, parse_json, shown
 
 __all__ = ["download_license", "save_license"]
 
@@ -143,34 +144,35 @@ def _parse_billing(billing: str) -> _Endpoint:
 
 
 def _post(endpoint: _Endpoint, api_key: str, body: bytes, timeout_s: float) -> _Reply:
-    """Send the request and read the reply within `timeout_s` seconds overall.
+    """Send the request and return the reply, or raise, within `timeout_s` seconds overall.
 
-    A socket's own time-out starts anew with every byte that drips in, so a timer ends the whole exchange by
-    shutting the socket down.
+    A socket's own time-out starts anew with every byte that drips in, and looking up a name has none: so the
+    exchange runs in a thread of its own that is left behind when the time is over.
     """
     connection = _connection(endpoint, timeout_s)
-    expired = threading.Event()
-    timer = threading.Timer(timeout_s, _shut_down, (connection, expired))
-    timer.daemon = True
-    timer.start()
     headers = {KEY_HEADER: api_key, "Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
-    try:
-        connection.request("POST", endpoint.path, body, headers)
-        response = connection.getresponse()
-        reply = _Reply(
-            code=response.status, headers=response.headers, body=response.read(MAX_REPLY_BYTES + 1)
-        )
-    except ssl.SSLCertVerificationError as error:
-        raise TLSFailed(
-            f"the certificate of {endpoint.shown} is not trusted: {error.verify_message}"
-        ) from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _failure(endpoint, error, expired, timeout_s) from error
-    finally:
-        timer.cancel()
-        connection.close()
-    if expired.is_set():
+    outcome: list[_Reply | Exception] = []
+
+    def exchange() -> None:
+        try:
+            connection.request("POST", endpoint.path, body, headers)
+            response = connection.getresponse()
+            data = response.read(MAX_REPLY_BYTES + 1)
+            outcome.append(_Reply(code=response.status, headers=response.headers, body=data))
+        except Exception as error:  # whatever it is, the caller's thread has to learn of it
+            outcome.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=exchange, daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if not outcome:
+        _abandon(connection)
         raise _timed_out(endpoint, timeout_s)
+    reply = outcome[0]
+    if isinstance(reply, Exception):
+        raise _failure(endpoint, reply, timeout_s) from reply
     if len(reply.body) > MAX_REPLY_BYTES:
         raise BadReply(f"{endpoint.shown} answers with more than {MAX_REPLY_BYTES} bytes")
     return reply
@@ -184,28 +186,34 @@ def _connection(endpoint: _Endpoint, timeout_s: float) -> http.client.HTTPConnec
     return http.client.HTTPSConnection(endpoint.host, endpoint.port, timeout=timeout_s, context=context)
 
 
-def _shut_down(connection: http.client.HTTPConnection, expired: threading.Event) -> None:
-    expired.set()
+def _abandon(connection: http.client.HTTPConnection) -> None:
+    """Wake the thread that waits on the connection, so that it ends by itself."""
     sock = connection.sock
     if sock is not None:
         with suppress(OSError):
-            sock.shutdown(2)
+            sock.shutdown(socket.SHUT_RDWR)
 
 
-def _failure(
-    endpoint: _Endpoint, error: Exception, expired: threading.Event, timeout_s: float
-) -> DownloadError:
-    if expired.is_set() or isinstance(error, TimeoutError):
-        return _timed_out(endpoint, timeout_s)
-    if isinstance(error, ssl.SSLError):
-        return TLSFailed(f"no TLS connection to {endpoint.shown}: {error.reason or 'not a TLS server'}")
-    if isinstance(error, ConnectionRefusedError):
-        return CouldNotConnect(f"nobody listens at {endpoint.shown} (connection refused)")
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
-        return CouldNotConnect(f"{endpoint.shown} broke off without an answer")
-    if isinstance(error, OSError):
-        return CouldNotConnect(f"cannot reach {endpoint.shown}: {error.strerror or error}")
-    return BadReply(f"{endpoint.shown} does not answer in HTTP")
+def _failure(endpoint: _Endpoint, error: Exception, timeout_s: float) -> DownloadError:
+    """Return the refusal that says what went wrong on the way; the order is from special to general."""
+    where = endpoint.shown
+    failure: DownloadError
+    match error:
+        case TimeoutError():
+            failure = _timed_out(endpoint, timeout_s)
+        case ssl.SSLCertVerificationError():
+            failure = TLSFailed(f"the certificate of {where} is not trusted: {error.verify_message}")
+        case ssl.SSLError():
+            failure = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
+        case ConnectionRefusedError():
+            failure = CouldNotConnect(f"nobody listens at {where} (connection refused)")
+        case ConnectionError():
+            failure = CouldNotConnect(f"{where} broke off without an answer")
+        case OSError():
+            failure = CouldNotConnect(f"cannot reach {where}: {error.strerror or error}")
+        case _:
+            failure = BadReply(f"{where} does not answer in HTTP")
+    return failure
 
 
 def _timed_out(endpoint: _Endpoint, timeout_s: float) -> TimedOut:
@@ -229,7 +237,7 @@ def _refusal(endpoint: _Endpoint, reply: _Reply, now: int) -> DownloadError:
     if 300 <= reply.code < 400:
         return BadReply(
             f"{endpoint.shown} redirects elsewhere, where the key will not be sent",
-            hint=f"if you trust it, set Billing to {_shown(reply.headers.get('Location', 'that address'))}",
+            hint=f"if you trust it, set Billing to {_text(reply.headers.get('Location', 'that address'))}",
         )
     said = _said(reply)
     error = _BY_WORD.get(said.status) or _BY_HTTP.get(reply.code)
@@ -259,17 +267,17 @@ def _said(reply: _Reply) -> _Said:
     if not isinstance(error, dict):
         error = {}
     return _Said(
-        status=_shown(claims.get("status")),
-        message=_shown(error.get("message")),
-        hint=_shown(error.get("hint")),
+        status=_text(claims.get("status")),
+        message=_text(error.get("message")),
+        hint=_text(error.get("hint")),
     )
 
 
-def _shown(value: Any) -> str:
-    """Return a stranger's text, safe for a terminal and a log line."""
+def _text(value: Any) -> str:
+    """Return a text of the authority's, or of whoever answered in its place, safe for a terminal."""
     if not isinstance(value, str):
         return ""
-    return "".join(char if char.isprintable() else "?" for char in value[:300])
+    return shown(value, 300)
 
 
 def _retry_after(value: str | None, now: int) -> int | None:

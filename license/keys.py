@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from license.errors import Forged, LicenseError, Malformed, Unreadable
 from license.files import read_limited, write_atomic
-from license.wire import clean_text, decode_base64, encode_base64
+from license.wire import clean_text, decode_base64, encode_base64, shown
 
 _ALGORITHM: Final = b"\x01"
 _PRIVATE: Final = "PRIVATE+KEY+"
@@ -50,7 +50,7 @@ def check_name(name: str) -> None:
     if not name:
         raise Malformed("a key name is empty")
     if "+" in name or any(char.isspace() or char < " " for char in name):
-        raise Malformed(f"a key name may hold neither spaces nor '+': {name[:60]!r}")
+        raise Malformed(f"a key name may hold neither spaces nor '+': {shown(name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

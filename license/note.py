@@ -20,7 +20,7 @@ from typing import Final
 
 from license.errors import Forged, LicenseError, Malformed, UnknownSigner
 from license.keys import SigningKey, VerifyingKey, check_name
-from license.wire import clean_text, decode_base64, encode_base64
+from license.wire import clean_text, decode_base64, encode_base64, shown
 
 MAX_SIGNATURES: Final = 100
 # C2SP wants 16 signatures accepted and warns that one may take 5 kB: more room than the text alone needs.
@@ -68,24 +68,29 @@ def open_note(data: bytes, known: Iterable[VerifyingKey], *, max_bytes: int = MA
     by a known key that does not verify condemns the note, whatever the others say.
 
     Raises:
-        Malformed: not a note.
+        Malformed: not a note; or two different known keys share name and key ID.
         Forged: a known key's signature does not fit.
         UnknownSigner: no line is by a known key.
     """
     text, lines = _split(clean_text(data, max_bytes=max_bytes))
-    keys = {(key.name, key.key_id): key for key in known}
+    keys: dict[tuple[str, bytes], VerifyingKey] = {}
+    for key in known:
+        if keys.setdefault((key.name, key.key_id), key) != key:
+            raise Malformed(
+                f"two different trusted keys are both called {shown(key.name)}+{key.key_id.hex()}"
+            )
     message = text.encode("utf-8")
     signers: dict[VerifyingKey, None] = {}
     names: list[str] = []
     for name, key_id, signature in [_parse_line(line) for line in lines]:
-        names.append(f"{name}+{key_id.hex()}")
-        key = keys.get((name, key_id))
-        if key is None:
+        names.append(f"{shown(name)}+{key_id.hex()}")
+        signer = keys.get((name, key_id))
+        if signer is None:
             continue
         if len(signature) != 64:
             raise Forged(f"the signature of {name} has the wrong length")
-        key.verify(message, signature)
-        signers[key] = None
+        signer.verify(message, signature)
+        signers[signer] = None
     if not signers:
         raise UnknownSigner(f"the file is signed by {', '.join(names[:3])}, which is not trusted here")
     return Note(text=text, signers=tuple(signers))

@@ -8,7 +8,7 @@ instead (`load_roots`) and say so.
 A file the service could change is refused: it would be a setting after all. The rule, per file and for each
 directory above it:
 
-- not root: this process must not be able to write it;
+- not root: this process must neither own it nor be able to write it;
 - root, who can write everything: it must belong to root and be closed to group and others;
 - roots inside the package are excused where the package's code lies just as open: who can rewrite the
   verifier needs no root key, and a developer's own checkout is such a place.
@@ -122,9 +122,10 @@ def _weak_spot(path: Path) -> Path | None:
 
 
 def _is_open(path: Path) -> bool:
-    if os.geteuid() != 0:
-        return os.access(path, os.W_OK, effective_ids=True) and not _is_sticky(path)
-    status = path.stat()
+    status, us = path.stat(), os.geteuid()
+    if us != 0:
+        writable = os.access(path, os.W_OK, effective_ids=True) and not _is_sticky(path)
+        return status.st_uid == us or writable
     return status.st_uid != 0 or (bool(status.st_mode & 0o022) and not _is_sticky(path))
 
 

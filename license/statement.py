@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from license.errors import Malformed, NeedsNewerVersion, WrongType
-from license.wire import parse_json
+from license.wire import parse_json, shown
 
 PREFIX: Final = "offline-appliance/"
 _VERSION: Final = "v1"
@@ -48,8 +48,8 @@ def parse_statement(text: str, kind: str, *, understood: Collection[str] = ()) -
     first, _, body = text.partition("\n")
     if first != f"{PREFIX}{kind}/{_VERSION}":
         if first.startswith(f"{PREFIX}{kind}/v"):
-            raise NeedsNewerVersion(f"the file is of a later format ({first[:80]})")
-        raise WrongType(f"the file is not a {kind}; its first line says {first[:80]!r}")
+            raise NeedsNewerVersion(f"the file is of a later format ({shown(first)})")
+        raise WrongType(f"the file is not a {kind}; its first line says '{shown(first)}'")
     claims = parse_json(body)
     _check_crit(claims, understood)
     return claims
@@ -74,5 +74,5 @@ def _check_crit(claims: Mapping[str, Any], understood: Collection[str]) -> None:
     unknown = [name for name in crit if name not in understood]
     if unknown:
         raise NeedsNewerVersion(
-            f"the file insists on {', '.join(unknown)[:80]}, which this version does not know"
+            f"the file insists on {shown(', '.join(unknown))}, which this version does not know"
         )

@@ -143,6 +143,15 @@ def format_date(seconds: int) -> str:
     return format_time(seconds)[:10]
 
 
+def shown(text: str, limit: int = 80) -> str:
+    """Return a stranger's text for a message: at most `limit` characters, and `?` for what does not print.
+
+    Notes may hold characters that steer a terminal or reverse the reading direction (C2SP forbids the ASCII
+    controls only), and a refusal is read before anything is known about who wrote them.
+    """
+    return "".join(char if char.isprintable() else "?" for char in text[:limit])
+
+
 def _check_depth(text: str) -> None:
     """Refuse nesting beyond `MAX_DEPTH` before a recursive parser sees it."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:

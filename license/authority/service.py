@@ -131,7 +131,7 @@ def build_app(home: Path) -> Starlette:
 
 def _check_length(request: Request) -> None:
     length = request.headers.get("Content-Length", "0")
-    if not length.isdigit() or int(length[:10]) > MAX_REQUEST_BYTES:
+    if not (length.isascii() and length.isdigit()) or len(length) > 10 or int(length) > MAX_REQUEST_BYTES:
         raise HTTPException(413)
 
 

@@ -106,10 +106,10 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600)  # SQLite gives its side files the mode of this one
         self._engine = create_engine(f"sqlite:///{path}")
         event.listen(self._engine, "connect", _configure)
         _Table.metadata.create_all(self._engine)
-        path.chmod(0o600)
 
     @property
     def engine(self) -> Engine:

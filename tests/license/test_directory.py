@@ -60,7 +60,12 @@ def test_a_bad_new_file_never_takes_down_a_good_old_one(place: Path, vendor: Any
     (place / "new.note").write_bytes(garbage)
     (place / "directory.note").mkdir()
     os.mkfifo(place / "fifo.note")
-    assert load_directory(place, roots=vendor.roots).license.serial == serial
+    heard: dict[str, str] = {}
+    found = load_directory(
+        place, roots=vendor.roots, on_refusal=lambda path, error: heard.update({path.name: error.code})
+    )
+    assert found.license.serial == serial
+    assert heard == {"new.note": "Malformed", "directory.note": "Unreadable", "fifo.note": "Unreadable"}
 
 
 def test_a_missing_or_empty_directory_gives_the_documented_sentence(place: Path, vendor: Any) -> None:

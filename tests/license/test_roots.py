@@ -143,9 +143,10 @@ def test_a_service_user_trusts_what_it_cannot_write(place: Path) -> None:
 
 
 @as_root
+@pytest.mark.parametrize("mode", [0o644, 0o444])
 @pytest.mark.parametrize("weak", ["roots.d/root.vkey", "roots.d", "."])
-def test_a_service_user_does_not_trust_what_it_could_write(place: Path, weak: str) -> None:
-    write_root(place / "roots.d")
+def test_a_service_user_does_not_trust_what_it_owns_or_could_write(place: Path, weak: str, mode: int) -> None:
+    write_root(place / "roots.d", mode=mode)
     os.chown(place / weak, 65534, -1)
     assert "this process could change" in ask_as_nobody(place / "none", place / "roots.d")
 
