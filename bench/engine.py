@@ -4,9 +4,9 @@
 
 The loop runs one thread per session, each with nothing but `encode_batch` of one text and `session.run`: no
 words, no case classes, no decoding, no queue, no answers. The engine is asked by concurrent callers on one
-event loop. Both run on the same tokenizer and session, in short turns A B A B, and the ratio is the median over
-the pairs. On a machine that does other work at the same time, the CPU seconds per text are the steadier of the
-two measures.
+event loop. Both run on the same tokenizer and session, in short turns A B A B, and the ratio is the median
+over the pairs. On a machine that does other work at the same time, the CPU seconds per text are the steadier
+of the two measures.
 """
 
 import argparse

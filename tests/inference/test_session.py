@@ -1,6 +1,8 @@
+import ast
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,3 +68,25 @@ def test_a_provider_that_is_not_there_is_refused(make_graph: MakeGraph) -> None:
 def test_onnxruntime_is_imported_by_loading_and_not_by_importing() -> None:
     code = "import sys, appliance.inference.engine; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("library", "door"), [("onnxruntime", "session.py"), ("tokenizers", "tokens.py")])
+def test_each_heavy_library_has_one_door(library: str, door: str) -> None:
+    package = Path(__file__).parents[2] / "appliance"
+    users = {
+        path.name
+        for path in package.rglob("*.py")
+        if "training" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if library in _imported(node)
+    }
+    assert users - {"words.py"} == {door}  # words.py names a type of the library, and nothing else
+
+
+def _imported(node: ast.AST) -> set[str]:
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module]
+    return {name.partition(".")[0] for name in names}
