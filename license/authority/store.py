@@ -19,9 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, col, create_engine, or_, select
 
-from license.claims import BINDINGS, License, Plan
+from license.claims import License, Plan
 from license.errors import AuthorityError
 from license.fields import IDENTIFIER, TOKEN, check_choice, check_text
+from license.terms import BINDINGS
 
 KEY_CHARS: Final = 32
 _LOOKUP_CHARS: Final = 8

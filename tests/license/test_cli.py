@@ -152,6 +152,14 @@ def test_inspect_shows_and_says_that_it_proves_nothing(home: Path) -> None:
     assert (said["verified"], said["kind"]) == (False, "license")
 
 
+def test_inspect_does_not_let_a_file_steer_the_terminal(home: Path) -> None:
+    from license.keys import SigningKey
+    from license.note import sign_note
+
+    (home / "odd.note").write_bytes(sign_note("\x9b31m\u202ered\n", SigningKey.generate("k")))
+    assert good("inspect", "odd.note") == "?31m?red\n"
+
+
 @pytest.mark.parametrize(
     ("at", "words"),
     [

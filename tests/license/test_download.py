@@ -12,7 +12,7 @@ import pytest
 
 from license.authority.service import make_app
 from license.directory import load_directory
-from license.download import MAX_REPLY_BYTES, download_license, save_license
+from license.download import download_license, save_license
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -32,6 +32,7 @@ from license.errors import (
     WrongMachine,
     WrongProduct,
 )
+from license.exchange import MAX_REPLY_BYTES
 from license.keys import SigningKey
 from license.verify import AuthenticLicense
 from license.wire import parse_time

@@ -77,6 +77,21 @@ def test_a_key_of_the_same_name_is_unknown_not_forged(alice: SigningKey) -> None
         open_note(sign_note(TEXT, twin), [alice.verifying])
 
 
+def test_two_trusted_keys_that_cannot_be_told_apart_are_refused(alice: SigningKey) -> None:
+    twin = VerifyingKey(name=alice.name, public=SigningKey.generate("x").verifying.public)
+    object.__setattr__(twin, "key_id", alice.key_id)  # as if four bytes of SHA-256 had collided
+    with pytest.raises(Malformed, match="two different trusted keys"):
+        open_note(sign_note(TEXT, alice), [alice.verifying, twin])
+    assert open_note(sign_note(TEXT, alice), [alice.verifying, alice.verifying])
+
+
+def test_a_stranger_cannot_write_to_the_terminal_through_a_refusal(alice: SigningKey) -> None:
+    stranger = SigningKey.generate("a\x9b31mb\u202ec")
+    with pytest.raises(UnknownSigner, match=r"a\?31mb\?c\+") as caught:
+        open_note(sign_note(TEXT, stranger), [alice.verifying])
+    assert caught.value.message.isprintable()
+
+
 def test_a_known_key_with_a_short_signature_is_forged(alice: SigningKey) -> None:
     line = f"— {alice.name} {encode_base64(alice.key_id + b'x' * 63)}\n"
     with pytest.raises(Forged, match="length"):

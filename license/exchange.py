@@ -1,0 +1,165 @@
+"""One bounded HTTP exchange: an address, a POST, a reply or the reason why there is none.
+
+Knows the wire and its failures, nothing of licences; what a reply means is for `license.download`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from license.errors import BadReply, BillingInvalid, CouldNotConnect, DownloadError, TimedOut, TLSFailed
+from license.note import MAX_NOTE_BYTES
+
+MAX_REPLY_BYTES: Final = 4 * MAX_NOTE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where to ask.
+
+    Attributes:
+        tls: Whether by `https`.
+        host: Name or address.
+        port: TCP port.
+        path: Path of the request, beginning with `/`.
+    """
+
+    tls: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def shown(self) -> str:
+        """The server's address, for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back, whole and of bounded size.
+
+    Attributes:
+        code: HTTP status.
+        headers: Headers.
+        body: Body.
+    """
+
+    code: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def parse_address(billing: str, path: str) -> Endpoint:
+    """Return the endpoint for `path` below the address in `Billing`.
+
+    Raises:
+        BillingInvalid: not an `http` or `https` address, or one with more than host, port and path.
+    """
+    try:
+        parts = urlsplit(billing)
+        port = parts.port
+    except ValueError as error:
+        raise BillingInvalid(f"Billing is not an address: {error}") from error
+    if not billing.isascii() or not billing.isprintable() or " " in billing:
+        raise BillingInvalid("Billing holds characters that no address has")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BillingInvalid(f"Billing must be an http or https address, not {billing[:80]!r}")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise BillingInvalid("Billing may hold neither a user name, nor a query, nor a fragment")
+    tls = parts.scheme == "https"
+    return Endpoint(
+        tls=tls,
+        host=parts.hostname,
+        port=port or (443 if tls else 80),
+        path=parts.path.rstrip("/") + path,
+    )
+
+
+def post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Reply:
+    """Send `body` and return the reply, or raise, within `timeout_s` seconds overall.
+
+    A socket's own time-out starts anew with every byte that drips in, and looking up a name has none: so the
+    exchange runs in a thread of its own that is left behind when the time is over.
+
+    Raises:
+        CouldNotConnect: no answer; `TimedOut` and `TLSFailed` are kinds of it.
+        BadReply: an answer that is not HTTP, or too large.
+    """
+    connection = _connection(endpoint, timeout_s)
+    outcome: list[Reply | Exception] = []
+
+    def exchange() -> None:
+        try:
+            connection.request("POST", endpoint.path, body, dict(headers))
+            response = connection.getresponse()
+            data = response.read(MAX_REPLY_BYTES + 1)
+            outcome.append(Reply(code=response.status, headers=response.headers, body=data))
+        except Exception as error:  # whatever it is, the caller's thread has to learn of it
+            outcome.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=exchange, daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if not outcome:
+        _abandon(connection)
+        raise _timed_out(endpoint, timeout_s)
+    reply = outcome[0]
+    if isinstance(reply, Exception):
+        raise _failure(endpoint, reply, timeout_s) from reply
+    if len(reply.body) > MAX_REPLY_BYTES:
+        raise BadReply(f"{endpoint.shown} answers with more than {MAX_REPLY_BYTES} bytes")
+    return reply
+
+
+def _connection(endpoint: Endpoint, timeout_s: float) -> http.client.HTTPConnection:
+    if not endpoint.tls:
+        return http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return http.client.HTTPSConnection(endpoint.host, endpoint.port, timeout=timeout_s, context=context)
+
+
+def _abandon(connection: http.client.HTTPConnection) -> None:
+    """Wake the thread that waits on the connection, so that it ends by itself."""
+    sock = connection.sock
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _failure(endpoint: Endpoint, error: Exception, timeout_s: float) -> DownloadError:
+    """Return the refusal that says what went wrong on the way; the order is from special to general."""
+    where = endpoint.shown
+    failure: DownloadError
+    match error:
+        case TimeoutError():
+            failure = _timed_out(endpoint, timeout_s)
+        case ssl.SSLCertVerificationError():
+            failure = TLSFailed(f"the certificate of {where} is not trusted: {error.verify_message}")
+        case ssl.SSLError():
+            failure = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
+        case ConnectionRefusedError():
+            failure = CouldNotConnect(f"nobody listens at {where} (connection refused)")
+        case ConnectionError():
+            failure = CouldNotConnect(f"{where} broke off without an answer")
+        case OSError():
+            failure = CouldNotConnect(f"cannot reach {where}: {error.strerror or error}")
+        case _:
+            failure = BadReply(f"{where} does not answer in HTTP")
+    return failure
+
+
+def _timed_out(endpoint: Endpoint, timeout_s: float) -> TimedOut:
+    return TimedOut(f"{endpoint.shown} did not answer within {timeout_s:g} s")
