@@ -115,6 +115,8 @@ class Appliance:
             routes=[*language.routes(), *OperationsApi(self).routes(), *openapi.routes(), *pages.routes()],
             exception_handlers=HANDLERS,
         )
+        # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
+        application.router.redirect_slashes = False
         # Outside of Starlette's own last resort, so that a 500 has its request id too.
         return Envelope(application)
 
@@ -155,10 +157,10 @@ class Appliance:
         while True:
             self.keeper.announce(self.clock.now())
             await asyncio.sleep(TEND_SECONDS)
-            self.reload()
+            await asyncio.to_thread(self.reload)
 
     def reload(self) -> None:
-        """Look for a newer licence now."""
+        """Look for a newer licence now. Blocks while the change is recorded, so call it off the event loop."""
         self.keeper.reload(self.ledger.change_license)
 
     def stuck(self) -> str | None:

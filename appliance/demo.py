@@ -124,7 +124,6 @@ def _tour(stack: contextlib.ExitStack, tour: _Tour, home: Path, port: int) -> di
     answers = [_recognize(url, sentence) for sentence in SENTENCES]
     for sentence, answer in zip(SENTENCES, answers, strict=True):
         tour.say(f"   {_highlight(sentence, answer['entities'])}")
-    tour.say("   " + "  ".join(click.style(name, fg=colour) for name, colour in _COLOURS.items()))
 
     tour.begin("What the output mount now says was used")
     usage = _get(f"{url}/records/usage-logs/")
@@ -276,7 +275,8 @@ def _highlight(sentence: str, entities: list[dict[str, Any]]) -> str:
     for entity in entities:
         start, end = entity["offset"], entity["offset"] + entity["length"]
         colour = _COLOURS.get(entity["category"], "magenta")
-        parts += [sentence[position:start], click.style(sentence[start:end], fg=colour, bold=True)]
+        found = click.style(sentence[start:end], fg=colour, bold=True)
+        parts += [sentence[position:start], found, click.style(f"·{entity['category']}", fg=colour, dim=True)]
         position = end
     return "".join([*parts, sentence[position:]])
 

@@ -104,7 +104,7 @@ async def _run(
     ready: Callable[[str], None],
 ) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, appliance.reload)
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.reload)
     address = _address(sockets[0])
     background = [asyncio.create_task(appliance.tend())]
     interval = systemd.watchdog_seconds()

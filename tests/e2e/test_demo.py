@@ -1,6 +1,7 @@
 """The newcomer's two commands end well and say what they did."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -54,24 +55,20 @@ def test_a_home_can_be_used_again(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 def test_it_serves_until_interrupted_and_then_ends_in_order(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "appliance", "demo", "--port", "0", "--home", str(tmp_path / "home")],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=clean_environ(),
-    )
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
-    assert process.stdout is not None
+    command = [sys.executable, "-m", "appliance", "demo", "--port", "0", "--home", str(tmp_path / "home")]
     url = ""
-    for line in process.stdout:
-        if line.startswith("ready: "):
-            url = line.split()[1]
-            break
-    with urllib.request.urlopen(f"{url}/ready", timeout=5) as reply:  # noqa: S310
-        assert reply.status == 200
-    process.send_signal(2)
-    assert process.wait(30) == 0
-    watchdog.cancel()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environ()) as process:
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("ready: "):
+                url = line.split()[1]
+                break
+        with urllib.request.urlopen(f"{url}/ready", timeout=5) as reply:  # noqa: S310
+            assert reply.status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        watchdog.cancel()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"{url}/ready", timeout=5)  # noqa: S310

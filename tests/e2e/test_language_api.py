@@ -289,7 +289,7 @@ def test_an_unknown_project_or_deployment_is_a_404_at_submit(
     assert (reply.status_code, reply.json()["error"]["code"]) == (404, "ProjectNotFound")
 
 
-@pytest.mark.parametrize("job_id", [str(uuid.uuid4()), "1", "..%2f", "x" * 5000])
+@pytest.mark.parametrize("job_id", [str(uuid.UUID(int=1)), "1", "..%2f", "x" * 5000])
 def test_an_unknown_job_is_a_404(client: httpx2.Client, job_id: str) -> None:
     assert client.get(f"{JOBS}/{job_id}", params=VERSION).status_code == 404
 
