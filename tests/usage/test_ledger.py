@@ -277,7 +277,7 @@ def test_the_output_is_checked_before_anything_is_written(machine: Machine) -> N
     check_output(machine.output)
     machine.output.rmdir()
     machine.output.write_text("a file")
-    with pytest.raises(Exception, match="is not a directory: owner .* mode 0"):
+    with pytest.raises(Exception, match=r"is not a directory: owner .* mode 0"):
         machine.open()
 
 

@@ -1,0 +1,148 @@
+"""How fast does the ledger commit, next to the bare SQLite commits of the same rows? `python -m bench.ledger`
+
+Both sides write the same table in the same mode (WAL, synchronous=FULL), one transaction for what waits. The
+bare side has no tree, no signature, no clock and no thread; `bare+hop` is the bare side behind the same queue,
+thread and futures: what any asynchronous store would cost. Runs alternate, A B C A B C; the median
+of each counts. The ratio comes first.
+"""
+
+import argparse
+import asyncio
+import queue
+import shutil
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import create_engine
+
+from appliance.clock import EffectiveClock
+from appliance.usage.ledger import Ledger, Use
+from appliance.usage.schema import LogTable
+from bench.vendor import licensed_machine
+
+METER = "CognitiveServices.Ner.Container.TextRecords"
+TEXT = (
+    '{"k":"use","n":%d,"t":"2026-11-21T07:43:05Z","id":"0193a1b2-0000-7000-8000-%012d",'
+    '"m":"CognitiveServices.Ner.Container.TextRecords","q":3,"b":3,"l":"01J00000000000000000000001"}'
+)
+LEAF = bytes(32)
+
+
+def bare_connection(directory: Path) -> sqlite3.Connection:
+    path = directory / "bare.db"
+    LogTable.metadata.create_all(create_engine(f"sqlite:///{path}"))
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def write_bare(connection: sqlite3.Connection, first: int, count: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    rows = [(n, TEXT % (n, n), LEAF) for n in range(first, first + count)]
+    connection.executemany("INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)", rows)
+    connection.execute("COMMIT")
+
+
+def bare(directory: Path, waiters: int, rounds: int) -> float:
+    connection = bare_connection(directory)
+    started = time.perf_counter()
+    for at in range(rounds):
+        write_bare(connection, at * waiters, waiters)
+    return waiters * rounds / (time.perf_counter() - started)
+
+
+async def rounds_of(commit: Callable[[int], object], waiters: int, rounds: int) -> float:
+    async def waiter(number: int) -> None:
+        for at in range(rounds):
+            await commit(at * waiters + number)  # type: ignore[misc]
+
+    started = time.perf_counter()
+    await asyncio.gather(*(waiter(number) for number in range(waiters)))
+    return waiters * rounds / (time.perf_counter() - started)
+
+
+def hop(directory: Path, waiters: int, rounds: int) -> float:
+    connection = bare_connection(directory)
+    waiting: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[int]] | None] = (
+        queue.SimpleQueue()
+    )
+
+    def run() -> None:
+        n = 0
+        while (item := waiting.get()) is not None:
+            items = [item]
+            while not waiting.empty() and (more := waiting.get()) is not None:
+                items.append(more)
+            write_bare(connection, n, len(items))
+            n += len(items)
+            items[0][0].call_soon_threadsafe(answer, [future for _, future in items])
+
+    def answer(futures: list[asyncio.Future[int]]) -> None:
+        for future in futures:
+            future.set_result(0)
+
+    async def commit(_: int) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        waiting.put((loop, future))
+        await future
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    rate = asyncio.run(rounds_of(commit, waiters, rounds))
+    waiting.put(None)
+    thread.join()
+    return rate
+
+
+def ledger(directory: Path, waiters: int, rounds: int) -> float:
+    identity, state, licensed = licensed_machine(directory)
+    opened = Ledger.open(
+        directory / "ledger",
+        identity=identity,
+        state=state,
+        clock=EffectiveClock(),
+        license=licensed,
+        software="bench",
+    )
+
+    async def commit(number: int) -> None:
+        request_id = f"0193a1b2-0000-7000-8000-{number:012d}"
+        await opened.commit([Use(meter=METER, quantity=3, billed=3, request_id=request_id)])
+
+    rate = asyncio.run(rounds_of(commit, waiters, rounds))
+    opened.close()
+    return rate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="rough length of one run")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--directory", type=Path, help="where to write; the disk matters")
+    options = parser.parse_args()
+    sides = {"bare": bare, "bare+hop": hop, "ledger": ledger}
+    for waiters, guess in ((1, 2_000), (16, 20_000), (256, 60_000)):
+        rounds = max(1, int(guess * options.seconds / waiters))
+        rates: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(options.repeats):
+            for name, side in sides.items():
+                directory = Path(tempfile.mkdtemp(dir=options.directory))
+                rates[name].append(side(directory, waiters, rounds))
+                shutil.rmtree(directory)
+        middle = {name: statistics.median(found) for name, found in rates.items()}
+        share, hopped = middle["ledger"] / middle["bare"], middle["ledger"] / middle["bare+hop"]
+        print(
+            f"{waiters:>4} waiting: {share:.0%} of bare, {hopped:.0%} of bare+hop  "
+            + "  ".join(f"{name} {rate:,.0f}/s" for name, rate in middle.items())
+        )
+
+
+if __name__ == "__main__":
+    main()
