@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from license.errors import Malformed
 from license.fields import IDENTIFIER, TOKEN, Fields, check_range, check_text
 from license.terms import ClockPolicy, InstanceBinding, LedgerPolicy, LogHead, ModelKey, Plan
 from license.wire import MAX_INT, MAX_TIME, format_time
@@ -71,11 +72,18 @@ class License:
         check_text("product", self.product, pattern=TOKEN)
         for feature in self.features:
             check_text("features", feature, pattern=TOKEN)
+        self._check_order("not_before", "expires", apart=1)
+        self._check_order("expires", "terminates")
+        self._check_order("issued", "expires")
+        self._check_order("issued", "report_by")
+        self._check_order("report_by", "terminates")
+        check_range("issued", self.issued, 0, MAX_TIME)
         check_range("not_before", self.not_before, 0, MAX_TIME)
-        check_range("expires", self.expires, self.not_before + 1, MAX_TIME)
-        check_range("terminates", self.terminates, self.expires, MAX_TIME)
-        check_range("issued", self.issued, 0, self.expires)
-        check_range("report_by", self.report_by, self.issued, self.terminates)
+        check_range("terminates", self.terminates, 0, MAX_TIME)
+
+    def _check_order(self, first: str, second: str, *, apart: int = 0) -> None:
+        if getattr(self, first) + apart > getattr(self, second):
+            raise Malformed(f"{second} must not come before {first}" + (", nor with it" if apart else ""))
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> License:

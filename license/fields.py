@@ -72,8 +72,9 @@ class Fields:
 
     def dates(self, name: str) -> tuple[int, ...]:
         """Return a list of `YYYY-MM-DD` days as the Unix seconds at which they begin."""
+        texts = self.texts(name)
         try:
-            return tuple(parse_date(text) for text in self.texts(name))
+            return tuple(map(parse_date, texts))
         except Malformed as error:
             raise Malformed(f"{self._label(name)}: {error.message}") from error
 
@@ -108,8 +109,9 @@ class Fields:
         return value
 
     def _convert(self, name: str, convert: Callable[[str], _T]) -> _T:
+        value = self._get(name, str, "a text")
         try:
-            return convert(self._get(name, str, "a text"))
+            return convert(value)
         except Malformed as error:
             raise Malformed(f"{self._label(name)}: {error.message}") from error
 
