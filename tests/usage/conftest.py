@@ -1,7 +1,7 @@
 """A vendor, a machine whose clock a test sets, and ledgers between them; no code under test is patched."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,11 +139,6 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Vendor:
 @pytest.fixture
 def machine(tmp_path: Path, vendor: Vendor) -> Machine:
     return Machine(tmp_path / "machine", vendor)
-
-
-@pytest.fixture
-def make_machine(tmp_path: Path, vendor: Vendor) -> Callable[[str], Machine]:
-    return lambda name: Machine(tmp_path / name, vendor)
 
 
 @pytest.fixture
