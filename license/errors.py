@@ -246,7 +246,7 @@ class CouldNotConnect(DownloadError):
     code = "CouldNotConnect"
     status = "CouldNotConnect"
     default_hint = (
-        "this step needs the network: check address, proxy and firewall, or request a licence by file"
+        "this step needs the network: check address, route and firewall, or request a licence by file"
     )
 
 

@@ -98,7 +98,7 @@ class _Service:
                 "Access denied due to invalid subscription key.",
                 status="Invalid",
                 code="Invalid",
-                hint=f"send one of the resource's two keys in the header {KEY_HEADER}",
+                hint=f"use one of the resource's two keys (setting ApiKey, header {KEY_HEADER})",
             )
         return found
 
