@@ -160,7 +160,7 @@ class Appliance:
             await asyncio.to_thread(self.reload)
 
     def reload(self) -> None:
-        """Look for a newer licence now. Blocks while the change is recorded, so call it off the event loop."""
+        """Look for a newer licence now; blocks while the change is recorded, so not on the event loop."""
         self.keeper.reload(self.ledger.change_license)
 
     def stuck(self) -> str | None:

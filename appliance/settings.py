@@ -123,11 +123,11 @@ class Settings:
         "Engine:Sessions", 0, _number(0, 256), "model sessions, one thread each (0: chosen for this machine)"
     )
     batch_tokens: int = _setting(
-        "Engine:BatchTokens", 1024, _number(16, 1 << 20), "padded tokens in one batch"
+        "Engine:BatchTokens", 256, _number(16, 1 << 20), "padded tokens in one batch"
     )
     queue_tokens: int = _setting(
         "Engine:QueueTokens",
-        262_144,
+        65_536,
         _number(16, 1 << 30),
         "tokens that may wait before new work is refused (429)",
     )
