@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from license.claims import (
@@ -91,6 +91,7 @@ licences = st.builds(
 )
 
 
+@settings(max_examples=40)  # generating a licence is what takes the time
 @given(licences)
 def test_a_licence_survives_its_text(original: License) -> None:
     text = render_statement("license", original.to_claims())

@@ -2,7 +2,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from license.errors import Malformed
@@ -53,6 +53,7 @@ def test_text_is_limited_in_bytes_before_it_is_decoded() -> None:
         clean_text(b"a" * 11, max_bytes=10)
 
 
+@settings(max_examples=50)  # generating the values is what takes the time
 @given(st.dictionaries(st.text("abc"), values))
 def test_json_of_strings_integers_and_containers_survives(value: dict[str, object]) -> None:
     assert parse_json(json.dumps(value)) == value
