@@ -180,7 +180,6 @@ class Audit:
 
     def _on_first(self, entry: Entry) -> None:
         if entry.kind not in ("open", "recover") or entry.n != 0:
-            self._find(Severity.BROKEN, "no-open", "the log does not begin with its opening", 0, at=entry.at)
             raise LicenseError("the log does not begin with an `open` or `recover` entry")
         self._began = True
         self._origin = entry.text("o")
