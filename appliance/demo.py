@@ -92,8 +92,9 @@ def run(*, once: bool, as_json: bool, home: Path | None, port: int) -> None:
             click.echo(json.dumps(result, ensure_ascii=False, indent=2))
         if once:
             return
+        stop = _interrupted()
         tour.say(f"\nready: {result['url']}  (Ctrl-C stops)")
-        _wait_for_interrupt()
+        stop.wait()
 
 
 def _tour(stack: contextlib.ExitStack, tour: _Tour, home: Path, port: int) -> dict[str, Any]:
@@ -293,8 +294,9 @@ def _wait_until(condition: Any, complaint: str) -> None:
         time.sleep(0.01)
 
 
-def _wait_for_interrupt() -> None:
+def _interrupted() -> threading.Event:
+    """An event that a signal to stop sets; make it before anybody is told that they may send one."""
     stop = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: stop.set())
-    stop.wait()
+    return stop
