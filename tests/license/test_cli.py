@@ -1,6 +1,8 @@
+import contextlib
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,17 +39,28 @@ def refused(*words: str, stdin: bytes | None = None) -> str:
     return done.stderr
 
 
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which a licence has been sold, to be copied."""
+    place = tmp_path_factory.mktemp("sold")
+    with contextlib.chdir(place):
+        good("init", "authority", "--name", "license.example.com")
+        good(
+            *("resource", "create", "acme-ner", "--customer", "Acme Ltd", "--approved"),
+            *("--meter", "Some.Meter=1000"),
+        )
+        good("request", "--key", "instance.key", "--out", "request.note")
+        good("issue", "request.note", "--resource", "acme-ner", "--out", "delivery")
+    return place
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory in which a licence has been sold; commands run there."""
-    monkeypatch.chdir(tmp_path)
-    good("init", "authority", "--name", "license.example.com")
-    good(
-        "resource", "create", "acme-ner", "--customer", "Acme Ltd", "--approved", "--meter", "Some.Meter=1000"
-    )
-    good("request", "--key", "instance.key", "--out", "request.note")
-    good("issue", "request.note", "--resource", "acme-ner", "--out", "delivery")
-    return tmp_path
+def home(sold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it; commands run there."""
+    home = tmp_path / "home"
+    shutil.copytree(sold, home)
+    monkeypatch.chdir(home)
+    return home
 
 
 def commands(
