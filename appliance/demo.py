@@ -108,15 +108,16 @@ def _tour(stack: contextlib.ExitStack, tour: _Tour, home: Path, port: int) -> di
     tour.say(f"   listening on {billing}, everything lies under {home}")
 
     tour.begin("The one connected moment: the licence is downloaded, verified and saved")
-    program = [sys.executable, "-m", "appliance", "serve", "--roots", str(authority.roots_dir)]
+    serve = ["serve", "--roots", str(authority.roots_dir)]
+    program = [sys.executable, "-m", "appliance", *serve]
     words = ["Eula=accept", f"Mounts:License={mounts['license']}", f"Mounts:State={mounts['state']}"]
     download = [*words, f"Billing={billing}", f"ApiKey={key}", "DownloadLicense=True"]
-    tour.command(["appliance", *(w if not w.startswith("ApiKey=") else "ApiKey=…" for w in download)])
+    tour.command(["appliance", *serve, *(w if not w.startswith("ApiKey=") else "ApiKey=…" for w in download)])
     tour.say(_indent(_download([*program, *download], home)))
 
     tour.begin("The service, disconnected: licence checked, model loaded, no network needed")
     serving = [*words, f"Mounts:Output={mounts['output']}", "Http:Host=127.0.0.1", f"Http:Port={port}"]
-    tour.command(["appliance", *serving])
+    tour.command(["appliance", *serve, *serving])
     started = time.monotonic()
     url = stack.enter_context(_serving([*program, *serving], home, tour))
     tour.say(f"   ready after {time.monotonic() - started:.1f} s on {url}")
