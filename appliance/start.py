@@ -133,7 +133,7 @@ def _banner(settings: Settings, appliance: Appliance) -> None:
     )
     _log.warning("No access control enabled!")
     _log.info("Hosting environment: Production")
-    if settings.port:
+    if settings.port and "LISTEN_FDS" not in os.environ:  # a socket unit's address stands in the ready line
         _log.info("Now listening on: http://%s:%d", settings.host, settings.port)
 
 
