@@ -5,7 +5,7 @@
 #   make lint     ruff and mypy
 #   make test     every test that is quick enough to run each time
 #   make nightly  the long ones: soak, fuzz, crash
-#   make lock     choose versions anew from pyproject.toml (needs uv)
+#   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 #   make clean    remove .venv and everything else that was built
 
 MAKEFLAGS += --no-print-directory
@@ -14,6 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
 WORKERS ?= 2
+UPGRADE ?=
 
 .PHONY: run install install-dev lint test nightly lock clean
 
@@ -61,9 +62,9 @@ nightly: install-dev
 	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
 
 lock:
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group build pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group build --group dev pyproject.toml -o requirements-dev.lock
 
 clean:
