@@ -1,8 +1,8 @@
 """How fast does the ledger commit, next to the bare SQLite commits of the same rows? `python -m bench.ledger`
 
 Both sides write the same table in the same mode (WAL, synchronous=FULL), one transaction for what waits. The
-bare side has no tree, no signature, no clock and no thread; `bare+hop` is the bare side behind the same queue,
-thread and futures: what any asynchronous store would cost. Runs alternate, A B C A B C; the median
+bare side has no tree, no signature, no clock and no thread; `bare+hop` is the bare side behind the same
+queue, thread and futures: what any asynchronous store would cost. Runs alternate, A B C A B C; the median
 of each counts. The ratio comes first.
 """
 

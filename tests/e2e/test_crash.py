@@ -6,8 +6,8 @@ import time
 
 import httpx2
 import pytest
-from license.evidence.verify import verify
 
+from license.evidence.verify import verify
 from license.roots import load_roots
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
