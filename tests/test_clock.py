@@ -116,9 +116,7 @@ def test_a_person_may_accept_a_held_jump_at_once() -> None:
     machine.sleep(1, jump=400 * DAY)
     assert clock.accept()
     assert clock.now() == machine.wall
-    assert clock.events()[-1] == ClockEvent(
-        word=ClockWord.ADOPTED, expected=T + 1, wall=T + 1 + 400 * DAY
-    )
+    assert clock.events()[-1] == ClockEvent(word=ClockWord.ADOPTED, expected=T + 1, wall=T + 1 + 400 * DAY)
 
 
 def test_after_a_reboot_the_wall_clock_is_followed_without_an_event() -> None:
