@@ -138,14 +138,14 @@ def advance(
         waited long enough: is the machine's time synchronised?
     """
     expected = state.effective + max(0.0, reading.uptime - state.uptime)
+    uptime = max(state.uptime, reading.uptime)
     ahead = reading.wall - expected
-    moved = replace(state, effective=expected, uptime=max(state.uptime, reading.uptime))
     if ahead > rules.max_gap_seconds:
-        return _hold(moved, reading, confirmed)
+        return _hold(replace(state, effective=expected, uptime=uptime), reading, confirmed)
     if ahead < -rules.tolerance_seconds:
         events = () if state.behind else (_event(ClockWord.BACK, expected, reading),)
-        return replace(moved, held_since=None, behind=True), events
-    followed = replace(moved, effective=max(expected, float(reading.wall)), held_since=None, behind=False)
+        return ClockState(effective=expected, uptime=uptime, behind=True), events
+    followed = ClockState(effective=max(expected, float(reading.wall)), uptime=uptime)
     events = (_event(ClockWord.FORWARD, expected, reading),) if ahead > rules.tolerance_seconds else ()
     return followed, events
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.clock import ClockRules, ClockWord, EffectiveClock
+from appliance.clock import ClockRules, ClockWord, EffectiveClock, Mark
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.state import LogState, load_state
 from appliance.usage.store import Batch, Signed, Store
@@ -103,8 +103,14 @@ class Journal:
         setting.clock.raise_floor(license.license.issued)
         at = setting.clock.now()
         key = setting.keys.make(origin)
+        month = format_date(at)[:7]
         state = LogState(
-            origin=origin, frontier=Frontier(), day=at - at % DAY, day_key=key, month=format_date(at)[:7]
+            origin=origin,
+            frontier=Frontier(),
+            day=at - at % DAY,
+            day_key=key,
+            day_month=month,
+            month=month,
         )
         values: dict[str, Value] = {
             "o": origin,
@@ -223,14 +229,15 @@ class Journal:
         Returns:
             The index of the first entry of each request.
         """
-        at = self._setting.clock.now()
+        mark = self._setting.clock.mark()
+        at = mark.effective
         self._turn(at)
-        return self._write(self._clock_drafts(at), at=at, groups=groups, sums=sums)
+        return self._write(self._clock_drafts(at), at=at, groups=groups, sums=sums, mark=mark)
 
     def tend(self) -> None:
         """Do what time asks for: the turn of the day, the minute's checkpoint, a sign of life when idle."""
         state, at = self._state, self._setting.clock.now()
-        if at // DAY != state.day // DAY:
+        if not state.day <= at < state.day + DAY:
             self._turn(at)
         elif at - state.written_at >= IDLE_SECONDS:
             self._write([*self._clock_drafts(at), ("tick", at, {"w": "idle"})], at=at, why="minute")
@@ -253,7 +260,7 @@ class Journal:
     def _turn(self, at: int) -> None:
         """End the day in progress if `at` lies on another one, and the month likewise."""
         state = self._state
-        if at // DAY != state.day // DAY:
+        if not state.day <= at < state.day + DAY:
             key = self._setting.keys.make(state.origin)
             values: dict[str, Value] = {
                 "of": format_date(state.day),
@@ -264,7 +271,7 @@ class Journal:
             self._write([("key", at, values)], at=at, why="day")
             state.start_day(at, key)
             self._setting.keys.erase_except(key.verifying)
-        if format_date(at)[:7] != state.month:
+        if state.day_month != state.month:
             first = state.frontier.size
             month: dict[str, Value] = {
                 "mo": state.month,
@@ -298,10 +305,11 @@ class Journal:
         sums: Sums | None = None,
         why: str = "",
         license: AuthenticLicense | None = None,
+        mark: Mark | None = None,
     ) -> list[int]:
         """Write drafts, then uses at time `at`, in one transaction; with `why`, a checkpoint over it all."""
         state = self._state
-        mark = self._setting.clock.mark()
+        mark = mark or self._setting.clock.mark()
         n = state.frontier.size
         texts = [
             render(Entry(kind=kind, n=n + i, at=time, values=values))

@@ -18,6 +18,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -67,7 +68,7 @@ class Use:
     text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not is_token(self.meter) or not is_token(self.request_id):
+        if not _is_meter(self.meter) or not is_token(self.request_id):
             raise ValueError("a meter and a request id are 1 to 200 letters, digits and ._:/+=@-")
         if not (0 <= self.quantity <= MAX_QUANTITY and 0 <= self.billed <= MAX_QUANTITY):
             raise ValueError(f"a quantity lies between 0 and {MAX_QUANTITY}")
@@ -179,7 +180,7 @@ class Ledger:
         """
         if not uses:
             raise ValueError("a request that used nothing has no usage record")
-        first = await self._writer.commit([use.text for use in uses], _sums(uses))
+        first = await self._writer.submit([use.text for use in uses], _sums(uses))
         return Receipt(origin=self.origin, first=first, count=len(uses))
 
     def change_license(self, license: AuthenticLicense) -> None:
@@ -230,6 +231,9 @@ class Ledger:
     def highest_epoch(self) -> int:
         """Highest issuer epoch that was ever seen here."""
         return self._writer.journal.state.highest_epoch
+
+
+_is_meter = lru_cache(maxsize=256)(is_token)  # a service has a handful of meters
 
 
 def _make(directory: Path) -> None:

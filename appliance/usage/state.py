@@ -22,7 +22,8 @@ class LogState:
         frontier: Its tree.
         day: First second of the UTC day in progress.
         day_key: The key of that day.
-        month: The month in progress, `YYYY-MM`, and `month_first` the first entry that belongs to it.
+        day_month: The month of that day, `YYYY-MM`.
+        month: The month that is not closed yet, and `month_first` the first entry that belongs to it.
         written_at: Effective time of the last entry.
         signed_size: Number of entries under the last checkpoint, signed at `signed_at`.
         license_id: The licence in force, and `license_sha256` the hash of its note.
@@ -35,6 +36,7 @@ class LogState:
     frontier: Frontier
     day: int
     day_key: SigningKey
+    day_month: str
     month: str
     month_first: int = 0
     written_at: int = 0
@@ -50,6 +52,7 @@ class LogState:
     def start_day(self, at: int, key: SigningKey) -> None:
         """Begin the UTC day that the Unix second `at` lies on."""
         self.day, self.day_key = at - at % DAY, key
+        self.day_month = format_date(at)[:7]
         self.totals.day = {}
 
     def start_month(self, at: int, first: int) -> None:
@@ -121,6 +124,7 @@ def _read(store: Store, frontier: Frontier, *, origin: str, keys: DayKeys) -> Lo
         frontier=frontier,
         day=parse_date(reign.text("d")),
         day_key=_day_key(reign, keys),
+        day_month=reign.text("d")[:7],
         month=format_date(store.entry(month_first).at)[:7],
         month_first=month_first,
         written_at=store.entry(frontier.size - 1).at,

@@ -1,6 +1,6 @@
 """Running sums of usage by meter, kept beside the log so that nobody has to add it up again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from license.evidence.entry import NOTHING, Sums, Tally
 
@@ -16,16 +16,16 @@ class RunningTotals:
     def __init__(self) -> None:
         self.day: dict[str, Tally] = {}
         self.month: dict[str, Tally] = {}
-        self._by_day: dict[int, Mapping[str, Tally]] = {}
+        self._by_day: dict[int, dict[str, Tally]] = {}
 
     def add_past(self, day: int, sums: Sums) -> None:
         """Count a day that is over, given as the Unix second it began at."""
-        self._by_day[day] = merge([self._by_day.get(day, {}), sums])
+        _add_to(self._by_day.setdefault(day, {}), sums)
 
     def add(self, day: int, sums: Sums) -> None:
         """Count usage of the day in progress."""
-        self.day = merge([self.day, sums])
-        self.month = merge([self.month, sums])
+        _add_to(self.day, sums)
+        _add_to(self.month, sums)
         self.add_past(day, sums)
 
     def used(self, meter: str, start: int, end: int) -> int:
@@ -34,10 +34,21 @@ class RunningTotals:
         return sum(sums.get(meter, NOTHING).billed for day, sums in days if start <= day < end)
 
 
+def _add_to(total: dict[str, Tally], sums: Sums) -> None:
+    for meter, tally in sums.items():
+        total[meter] = total.get(meter, NOTHING).plus(tally)
+
+
 def merge(parts: Iterable[Sums]) -> dict[str, Tally]:
     """Add sums by meter."""
-    total: dict[str, Tally] = {}
+    total: dict[str, list[int]] = {}
     for part in parts:
-        for meter, tally in part.items():
-            total[meter] = total.get(meter, NOTHING).plus(tally)
-    return total
+        for meter, (entries, quantity, billed) in part.items():
+            found = total.get(meter)
+            if found is None:
+                total[meter] = [entries, quantity, billed]
+            else:
+                found[0] += entries
+                found[1] += quantity
+                found[2] += billed
+    return {meter: Tally(*sums) for meter, sums in total.items()}

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from appliance.errors import UsageStoreUnavailable
 from appliance.usage.journal import Journal
@@ -34,9 +35,8 @@ PULSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    """A request that awaits its commit."""
+class _Waiting(NamedTuple):
+    """A request that awaits its commit; a tuple, since one is made for every request."""
 
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[int]
@@ -86,11 +86,13 @@ class Writer:
         """Seconds since the thread last came round."""
         return time.monotonic() - self._beat
 
-    async def commit(self, used: Sequence[str], sums: Sums) -> int:
-        """Wait until these uses are durable; return the index of the first.
+    def submit(self, used: Sequence[str], sums: Sums) -> asyncio.Future[int]:
+        """Queue uses of the running event loop's caller; the future is the index of the first, once durable.
+
+        It fails with `UsageStoreUnavailable` if they are not durable and will not be.
 
         Raises:
-            UsageStoreUnavailable: They are not, and will not be.
+            UsageStoreUnavailable: Nothing can be recorded now.
         """
         if self._closed or not self.healthy:
             self._lost += 1
@@ -98,7 +100,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
         self._put(_Waiting(loop, future, used, sums))
-        return await future
+        return future
 
     def call(self, do: Callable[[Journal], None]) -> None:
         """Run something on the writer's thread between two groups, and wait for it.
@@ -160,7 +162,7 @@ class Writer:
         firsts: list[int] = []
 
         def write() -> None:
-            sums = merge(item.sums for item in waiting)
+            sums = merge(item.sums for item in waiting) if len(waiting) > 1 else waiting[0].sums
             firsts.extend(self._journal.commit([item.used for item in waiting], sums))
 
         error = self._guard(write)
