@@ -72,9 +72,32 @@ def load_directory(
     min_epoch: int = 0,
     on_refusal: Callable[[Path, LicenseError], None] | None = None,
 ) -> AuthenticLicense:
-    """Return the authentic licence with the highest serial in the directory.
+    """Return the authentic licence with the highest serial in the directory; see `load_all`."""
+    return load_all(
+        path,
+        roots=roots,
+        product=product,
+        instance_vkey=instance_vkey,
+        min_serial=min_serial,
+        min_epoch=min_epoch,
+        on_refusal=on_refusal,
+    )[0]
 
-    Arguments beside these are those of `license.verify.open_license`.
+
+def load_all(
+    path: Path,
+    *,
+    roots: TrustRoots,
+    product: str | None = None,
+    instance_vkey: str | None = None,
+    min_serial: int = 0,
+    min_epoch: int = 0,
+    on_refusal: Callable[[Path, LicenseError], None] | None = None,
+) -> list[AuthenticLicense]:
+    """Return every authentic licence in the directory, the highest serial first; never empty.
+
+    Which of them is in force depends on their dates, and is for the caller to say: a renewal may lie there
+    before its first day. Arguments beside these are those of `license.verify.open_license`.
 
     Args:
         path: The directory.
@@ -114,7 +137,7 @@ def load_directory(
     if on_refusal is not None:
         for refused_path, reason in refused.items():
             on_refusal(refused_path, reason)
-    return max(found, key=lambda one: one.license.serial)
+    return sorted(found, key=lambda one: one.license.serial, reverse=True)
 
 
 def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Path]:
