@@ -276,12 +276,19 @@ class EffectiveClock:
         False if the wall clock is not behind by more than the tolerance, or is behind `floor`.
         """
         with self._lock:
-            mark = self._step()
-            wall = self._sources.read().wall
-            if not floor <= wall < mark.effective - self._rules.tolerance_seconds:
+            if self._lowest(floor) == self._step().effective:
                 return False
             self._adopt(ClockWord.LOWERED)
             return True
+
+    def lowest(self, floor: int) -> int:
+        """Return what effective time would be after `lower(floor)`; nothing changes."""
+        with self._lock:
+            return self._lowest(floor)
+
+    def _lowest(self, floor: int) -> int:
+        effective, wall = self._step().effective, self._sources.read().wall
+        return wall if floor <= wall < effective - self._rules.tolerance_seconds else effective
 
     def set_rules(self, rules: ClockRules) -> None:
         """Judge by other rules from now on: those of a new licence."""
