@@ -22,6 +22,7 @@ from pathlib import Path
 
 from appliance.clock import ClockRules, ClockWord, EffectiveClock, Mark
 from appliance.usage.daykeys import DayKeys
+from appliance.usage.floor import Floor
 from appliance.usage.state import LogState, load_state
 from appliance.usage.store import Batch, Signed, Store
 from appliance.usage.totals import DAY
@@ -94,13 +95,15 @@ class Journal:
         *,
         origin: str,
         license: AuthenticLicense,
+        floor: Floor,
         predecessor: Predecessor | None = None,
     ) -> "Journal":
         """Begin a log with its `open` entry, or with `recover` if it takes over from another.
 
-        Its first checkpoint is signed by the installation and by the first day key: that binds the two.
+        Its first checkpoint is signed by the installation and by the first day key: that binds the two. What
+        the logs before it prove (`floor`) goes on to hold.
         """
-        setting.clock.raise_floor(license.license.issued)
+        setting.clock.raise_floor(max(license.license.issued, floor.mark.effective if floor.mark else 0))
         at = setting.clock.now()
         key = setting.keys.make(origin)
         month = format_date(at)[:7]
@@ -111,6 +114,8 @@ class Journal:
             day_key=key,
             day_month=month,
             month=month,
+            highest_serial=floor.serial,
+            highest_epoch=floor.epoch,
         )
         values: dict[str, Value] = {
             "o": origin,
@@ -166,21 +171,18 @@ class Journal:
             SerialTooLow, EpochTooLow: The licence is older than one that was in force here.
         """
         self.check_license(license)
-        clock = self._setting.clock
         self._set_rules(license)
-        at = clock.now()
+        at = self._setting.clock.now()
         self._turn(at)
-        reading = clock.reading()
+        reading = self._setting.clock.reading()
         values: dict[str, Value] = {
             "x": reading.boot,
             "c": format_time(max(0, reading.wall)),
             "r": license.root.vkey,
             "v": self._setting.software,
         }
-        drafts: list[_Draft] = [("boot", at, values)]
-        if license.sha256 != self._state.license_sha256:
-            drafts.append(_license_draft(license, at))
-        self._write([*drafts, *self._clock_drafts(at)], at=at, why="start", license=license)
+        self._write([("boot", at, values), *self._clock_drafts(at)], at=at, why="start")
+        self.change_license(license)
 
     def check_license(self, license: AuthenticLicense) -> None:
         """Refuse a licence older than one that was in force here.
@@ -209,7 +211,8 @@ class Journal:
             return
         clock = self._setting.clock
         self._set_rules(license)
-        if license.license.serial > self._state.highest_serial and clock.lower(license.license.issued):
+        newer = 0 < self._state.highest_serial < license.license.serial
+        if newer and clock.lower(license.license.issued):
             # Still told at the time before: the last words of a day that never was.
             before = next(event for event in clock.events() if event.word is ClockWord.LOWERED).expected
             self._turn(before)

@@ -9,6 +9,7 @@ k+1 begins with a `recover` entry that names the last head that was signed, and 
 import logging
 from pathlib import Path
 
+from appliance.usage.floor import recorded_floor
 from appliance.usage.journal import Journal, Predecessor, Setting
 from appliance.usage.state import check_head, load_state
 from appliance.usage.store import Damaged, Store
@@ -86,9 +87,17 @@ def _begin(
     license: AuthenticLicense,
     before: Predecessor | None = None,
 ) -> Journal:
+    floor = recorded_floor(directory)
     store = Store(directory / _name(number))
     try:
-        return Journal.begin(store, setting, origin=f"{prefix}/{number}", license=license, predecessor=before)
+        return Journal.begin(
+            store,
+            setting,
+            origin=f"{prefix}/{number}",
+            license=license,
+            floor=floor,
+            predecessor=before,
+        )
     except BaseException:
         store.close()
         raise

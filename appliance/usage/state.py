@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from appliance.usage.daykeys import DayKeys
-from appliance.usage.store import Damaged, Store
+from appliance.usage.store import Damaged, Store, corruption_is_damage
 from appliance.usage.totals import DAY, RunningTotals
 from license.errors import LicenseError
 from license.evidence.checkpoint import Checkpoint, open_checkpoint
@@ -70,6 +70,11 @@ def load_state(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKe
     Raises:
         Damaged: It is another log, was changed or put back, or its day key is gone.
     """
+    with corruption_is_damage():
+        return _load(store, origin=origin, identity=identity, keys=keys)
+
+
+def _load(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKeys) -> LogState:
     row = store.tree()
     if row is None:
         raise Damaged("empty", "the log has no entries")

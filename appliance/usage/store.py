@@ -5,8 +5,9 @@ power cut. A failed `append` leaves nothing in this connection's sight; whether 
 after a crash only `reopen` can say.
 """
 
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,17 @@ class Batch:
     pruned: str = ""
 
 
+@contextlib.contextmanager
+def corruption_is_damage() -> Iterator[None]:
+    """Turn SQLite's word for corruption into `Damaged`; a lock or a failing disk is none and passes."""
+    try:
+        yield
+    except (sqlite3.OperationalError, OperationalError):
+        raise
+    except (sqlite3.DatabaseError, DatabaseError) as error:
+        raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
+
+
 class Store:
     """The SQLite file of one log.
 
@@ -97,13 +109,12 @@ class Store:
             connect_args={"isolation_level": None, "check_same_thread": False, "timeout": _BUSY_SECONDS},
         )
         try:
-            proxied = self._engine.raw_connection()
-            connection = self._prepared(proxied.driver_connection)
-        except (sqlite3.DatabaseError, DatabaseError) as error:
+            with corruption_is_damage():
+                proxied = self._engine.raw_connection()
+                connection = self._prepared(proxied.driver_connection)
+        except BaseException:
             self._engine.dispose()
-            if isinstance(error, sqlite3.OperationalError | OperationalError):
-                raise
-            raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
+            raise
         self._proxied = proxied
         self._connection = connection
 
@@ -138,14 +149,12 @@ class Store:
         Raises:
             Damaged: There is some.
         """
-        try:
+        with corruption_is_damage():
             found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             schema = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema WHERE type='table'"))
             others = self._connection.execute(
                 "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')"
             ).fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
         if found != "ok":
             raise Damaged("corrupt", f"SQLite finds it damaged: {found}")
         expected = {
@@ -193,18 +202,11 @@ class Store:
             )
 
     def tree(self) -> TreeRow | None:
-        """Return the row of the tree as it is on disk; None in a file without a complete log.
-
-        Raises:
-            Damaged: The file is not a database.
-        """
-        try:
-            if not self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name='tree'").fetchone():
-                return None
-            with Session(self._engine) as session:
-                row = session.get(TreeRow, 1)
-        except (sqlite3.DatabaseError, DatabaseError) as error:
-            raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
+        """Return the row of the tree as it is on disk; None in a file without a complete log."""
+        if not self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name='tree'").fetchone():
+            return None
+        with Session(self._engine) as session:
+            row = session.get(TreeRow, 1)
         return row if row is not None and row.size else None
 
     def last_checkpoint(self) -> CheckpointRow | None:

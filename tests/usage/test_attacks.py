@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.usage.ledger import Ledger, Use
+from license.errors import SerialTooLow
 from license.evidence.entry import parse
 from license.evidence.merkle import Frontier, leaf_hash
 from license.evidence.report import Finding, Report
@@ -249,6 +250,19 @@ def test_a_damaged_log_is_set_aside_and_succeeded(
     assert (first.text("w"), first.text("po"), str(first.number("pn"))) == (reason, head[0], head[1])
     assert first.text("pr") == head[2]
     assert first.text("o").endswith("/2")
+
+
+def test_the_successor_refuses_what_the_damaged_log_had_outgrown(closed: Machine) -> None:
+    ledger = closed.open(closed.renew(serial=5, epoch=2))
+    ledger.close()
+    closed.sql("DELETE FROM checkpoint")
+    closed.pass_time(-DAY)
+    with pytest.raises(SerialTooLow):
+        closed.open()
+    ledger = closed.open(closed.renew(serial=5, epoch=2))
+    ledger.close()
+    entries = [parse(text) for text in _texts(closed, "ledger-2.db")]
+    assert entries[0].at == closed.wall + DAY
 
 
 def test_the_successor_goes_on_counting_for_the_plan(closed: Machine) -> None:

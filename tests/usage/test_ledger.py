@@ -273,6 +273,20 @@ def test_a_new_licence_puts_right_a_clock_that_ran_ahead(machine: Machine) -> No
     assert report.exit_code == 1
 
 
+def test_a_new_licence_puts_right_a_clock_that_ran_ahead_at_the_next_start_too(machine: Machine) -> None:
+    machine.wall += 300 * DAY
+    machine.open(machine.renew(issued=machine.wall - DAY)).close()
+    machine.wall -= 300 * DAY
+    machine.boot = "second"
+    ledger = machine.open(machine.renew(serial=2, issued=NOON - 10))
+    receipt = record(ledger, use(2))
+    ledger.close()
+    assert parse(machine.texts()[receipt.first]).at == NOON
+    report = verify(machine.output, machine.vendor.roots)
+    assert {f.code for f in report.findings} == {"clock-back", "clock-lowered"}
+    assert report.exit_code == 1
+
+
 def test_the_output_is_checked_before_anything_is_written(machine: Machine) -> None:
     check_output(machine.output)
     machine.output.rmdir()
