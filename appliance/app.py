@@ -15,22 +15,29 @@ from starlette.types import ASGIApp
 from appliance.api import openapi, pages
 from appliance.api.documents import Limits
 from appliance.api.envelope import Envelope
-from appliance.api.language import Jobs, LanguageApi, LanguageLimits
+from appliance.api.jobviews import describe
+from appliance.api.language import Language, LanguageApi, LanguageLimits
 from appliance.api.operations import OperationsApi
 from appliance.api.problems import HANDLERS
-from appliance.clock import DAY, ClockRules, EffectiveClock
+from appliance.api.work import DocumentWork
+from appliance.clockword import take_word
 from appliance.deployments import Deployment, Deployments
 from appliance.errors import OutputError, SettingsError
 from appliance.gate import Gate
 from appliance.identity import Identity
 from appliance.inference.engine import NerEngine
 from appliance.inference.folder import ModelFolder
-from appliance.jobs import JobStore
+from appliance.jobs.runner import Jobs
+from appliance.jobs.store import JobStore
+from appliance.jobs.turns import Turns
 from appliance.licensing import LicenseKeeper
 from appliance.pipeline import TEXT_RECORDS, Pipeline
 from appliance.settings import Settings
+from appliance.standing import Accountant
+from appliance.timing import open_clock, time_at_start, time_while_running
 from appliance.usage.floor import recorded_floor
 from appliance.usage.ledger import Ledger
+from appliance.usage.lookup import recorded_requests
 from appliance.version import SERVICE, VERSION
 from license.roots import TrustRoots
 
@@ -65,17 +72,13 @@ class Appliance:
             license_mount,
             roots=roots,
             instance_vkey=identity.vkey,
+            time_under=lambda license: time_at_start(license, floor),  # noqa: A006
             min_serial=floor.serial,
             min_epoch=floor.epoch,
         )
         licensed = self.keeper.current
-        policy = licensed.license.clock
-        self.clock = EffectiveClock(
-            floor=licensed.license.issued,
-            mark=floor.mark,
-            rules=ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY),
-        )
-        self.keeper.require_dates(self.clock.now())
+        self.keeper.require_dates(time_at_start(licensed.license, floor))
+        self.clock = open_clock(licensed.license, floor)
         self.ledger = Ledger.open(
             self.ledger_directory,
             identity=identity.signing,
@@ -85,21 +88,26 @@ class Appliance:
             software=f"offline-appliance {VERSION}",
             service=SERVICE,
         )
+        self.accountant = Accountant(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
         self.gate = Gate(keeper=self.keeper, now=self.clock.now, used=self.ledger.used, meter=TEXT_RECORDS)
         self.pipeline = Pipeline(gate=self.gate, usage=self.ledger)
         self.deployments = Deployments()
         self.engine: NerEngine | None = None
         self.stopping = False
-        self._jobs: Jobs | None = None
+        try:
+            self.jobs = self._open_jobs()
+        except BaseException:
+            self.ledger.close()
+            raise
 
     def asgi(self) -> ASGIApp:
         """The ASGI application."""
         settings = self.settings
-        self._jobs = JobStore(clock=self.clock.now, capacity=settings.jobs_kept)
-        language = LanguageApi(
+        language = Language(
             pipeline=self.pipeline,
             deployments=self.deployments,
-            jobs=self._jobs,
+            jobs=self.jobs,
+            clock=self.clock.now,
             limits=LanguageLimits(
                 body_bytes=settings.max_body_bytes,
                 job=Limits(
@@ -112,13 +120,39 @@ class Appliance:
             ),
         )
         application = Starlette(
-            routes=[*language.routes(), *OperationsApi(self).routes(), *openapi.routes(), *pages.routes()],
+            routes=[
+                *LanguageApi(language).routes(),
+                *OperationsApi(self).routes(),
+                *openapi.routes(),
+                *pages.routes(),
+            ],
             exception_handlers=HANDLERS,
         )
         # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
         application.router.redirect_slashes = False
         # Outside of Starlette's own last resort, so that a 500 has its request id too.
         return Envelope(application)
+
+    def _open_jobs(self) -> Jobs:
+        settings = self.settings
+        self.job_store = JobStore.open(
+            directory=self.identity.directory,
+            url=settings.jobs_database,
+            instance=self.identity.instance,
+            capacity=settings.jobs_kept,
+        )
+        work = DocumentWork(
+            pipeline=self.pipeline, deployments=self.deployments, turns=Turns(settings.job_turns)
+        )
+        return Jobs(
+            store=self.job_store,
+            work=work,
+            describe=describe,
+            clock=self.clock.now,
+            mark=lambda: (self.ledger.origin, self.ledger.size),
+            capacity=settings.jobs_kept,
+            characters=settings.job_characters_waiting,
+        )
 
     async def load_models(self) -> None:
         """Load the model and serve it; the event loop stays free.
@@ -151,17 +185,27 @@ class Appliance:
             ]
         )
         _log.info("model %s %s is loaded", engine.folder.name, engine.folder.release)
+        await self.jobs.resume(lambda ids, since: recorded_requests(self.ledger_directory, ids, since=since))
 
     async def tend(self) -> None:
         """Look after what changes with time: a new licence, announcements. Runs until cancelled."""
         while True:
-            self.keeper.announce(self.clock.now())
-            await asyncio.sleep(TEND_SECONDS)
             await asyncio.to_thread(self.reload)
+            await asyncio.sleep(TEND_SECONDS)
 
     def reload(self) -> None:
-        """Look for a newer licence now; blocks while the change is recorded, so not on the event loop."""
-        self.keeper.reload(self.ledger.change_license)
+        """Look now for a newer licence and a word on the clock, and announce what is due.
+
+        Blocks while a change is recorded, so not on the event loop.
+        """
+        take_word(self.identity.directory, self.clock)
+        self.keeper.reload(
+            self.ledger.change_license,
+            time_under=lambda license: time_while_running(  # noqa: A006
+                license, self.clock, serial=self.keeper.current.license.serial
+            ),
+        )
+        self.accountant.announce()
 
     def stuck(self) -> str | None:
         """Name the part that no longer moves, if there is one; the watchdog asks."""
@@ -174,14 +218,14 @@ class Appliance:
     async def close(self, drain_seconds: float) -> None:
         """End in order: jobs, model, then the ledger with its last checkpoint."""
         self.stopping = True
-        if self._jobs is not None:
-            await self._jobs.close(drain_seconds)
+        await self.jobs.close(drain_seconds)
         if self.engine is not None:
             await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.ledger.close)
 
     def abandon(self) -> None:
         """Close what was opened when serving never began."""
+        self.job_store.close()
         with contextlib.suppress(OSError):
             self.ledger.close()
 

@@ -9,12 +9,11 @@ from types import TracebackType
 from typing import Final, Protocol
 
 from appliance.errors import LicenseRefusal
+from appliance.quota import Used, counted, window
 from license.errors import LicenseError
 from license.validity import State, check_dates, state_at, warnings
 from license.verify import AuthenticLicense
-
-Used = Callable[[str, int, int], int]
-"""`used(meter, start, end)`: units of `meter` recorded from `start` up to `end`, Unix seconds."""
+from license.wire import format_date
 
 _HEADER_SAFE: Final = str.maketrans({'"': "'", "\\": "/", "\n": " "})
 
@@ -66,7 +65,7 @@ class Gate:
     Args:
         keeper: Knows the licence in force.
         now: Effective time, Unix seconds.
-        used: Usage recorded so far, asked once per licence and period.
+        used: Usage recorded so far, asked once per licence and term.
         meter: The meter that requests count on.
     """
 
@@ -75,7 +74,7 @@ class Gate:
         self._now = now
         self._used = used
         self._meter = meter
-        self._counted_for = ""
+        self._counted_for = ("", 0)
         self._before = 0
         self.reserved = 0
         self.settled = 0
@@ -99,23 +98,25 @@ class Gate:
             except LicenseError as error:
                 raise LicenseRefusal(error.message, code=error.code, hint=error.hint) from None
         if licensed.license.plan.overage == "block":
-            self._check_plan(licensed, records)
+            self._check_plan(licensed, records, now)
         warning = ""
         if state is State.GRACE:
             warning = warnings(licensed.license, now)[0].message.translate(_HEADER_SAFE)
         return Admission(self, licensed, records=records, warning=warning)
 
-    def _check_plan(self, licensed: AuthenticLicense, records: int) -> None:
+    def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
         plan = licensed.license.plan
         units = plan.units(self._meter)
         if units is None:
             return
-        if self._counted_for != licensed.sha256:
-            self._before = self._used(self._meter, *plan.period)
-            self._counted_for, self.settled = licensed.sha256, 0
+        start, end = window(plan, now)
+        if self._counted_for != (licensed.sha256, start):
+            self._before = counted(plan, self._meter, self._used, start)
+            self._counted_for, self.settled = (licensed.sha256, start), 0
         if self._before + self.settled + self.reserved + records > units:
             raise LicenseRefusal(
-                f"the plan's {units} units of {self._meter} are used up",
+                f"the {units:,} units of {self._meter} that the plan includes until {format_date(end)}"
+                " are used up",
                 code="OutOfQuota",
                 hint="buy more units or renew the plan; usage records and status stay readable",
             )
