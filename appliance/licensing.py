@@ -143,6 +143,10 @@ class LicenseKeeper:
     def notices(self, now: int) -> tuple[Notice, ...]:
         """What its dates make worth saying at `now`, most urgent first."""
         found = warnings(self.current.license, now)
+        try:
+            check_dates(self.current.license, now)
+        except LicenseError as error:
+            return (Notice(code=error.code, mark=0, message=error.message, hint=error.hint),)
         if self.pending is None:
             return found
         renewed = self.pending.license

@@ -66,9 +66,8 @@ class Accountant:
             if reached is not None:
                 self._keeper.announce(reached, subject=f"{one.meter} {one.start}")
 
-    def report(self) -> dict[str, Any]:
-        """Return the account for `/status`: its parts `license`, `plan`, `clock` and `notices`."""
-        standing = self.standing()
+    def report(self, standing: Standing) -> dict[str, Any]:
+        """Return an account for `/status`: its parts `license`, `plan`, `clock` and `notices`."""
         return {
             "license": _license(self._keeper, standing),
             "plan": _plan(self._keeper, standing),

@@ -19,8 +19,8 @@ from appliance.api.problems import invalid_request
 from appliance.pipeline import TEXT_RECORDS
 from appliance.usage.records import month_text, usage_by_day, usage_logs
 from appliance.version import SERVICE, VERSION
-from license.validity import State, days_left, warnings
-from license.wire import format_date, format_time
+from license.validity import State
+from license.wire import format_date
 
 if TYPE_CHECKING:
     from appliance.app import Appliance
@@ -62,32 +62,16 @@ class OperationsApi:
         return JSONResponse(body, status_code=503 if reason else 200)
 
     async def status(self, _: Request) -> Response:
-        """`GET /status`: licence, models and ledger."""
+        """`GET /status`: licence, plan, clock, models and ledger."""
         appliance = self._appliance
-        now = appliance.clock.now()
-        licensed = appliance.keeper.current
-        found = licensed.license
-        state = appliance.gate.state()
-        notices = warnings(found, now)
+        standing = appliance.accountant.standing()
         body: dict[str, Any] = {
             "service": SERVICE,
             # Probes compare with `Valid`: a licence that only draws near its end is still valid.
-            "apiStatus": State.VALID if state is State.EXPIRING else state,
-            "apiStatusMessage": notices[0].message if notices else _SERVING,
+            "apiStatus": State.VALID if standing.state is State.EXPIRING else standing.state,
+            "apiStatusMessage": standing.notices[0].message if standing.notices else _SERVING,
             "version": VERSION,
-            "license": {
-                "id": found.id,
-                "serial": found.serial,
-                "customer": found.customer,
-                "product": found.product,
-                "state": state,
-                "expires": format_time(found.expires),
-                "terminates": format_time(found.terminates),
-                "daysLeft": days_left(found, now),
-                "tier": found.plan.tier,
-                "issuer": licensed.delegation.key.name,
-                "root": licensed.root.vkey,
-            },
+            **appliance.accountant.report(standing),
             "models": [
                 {
                     "projectName": deployment.project,
