@@ -3,16 +3,18 @@
     start   settings → output → identity → licence → ledger → listen → model → READY
     stop    STOPPING → no new connections → running requests → jobs → model → ledger's last checkpoint
 
-The socket listens before the model is loaded: `/ready` says 503 meanwhile and `/status` already answers.
+A socket of our own answers before the model is loaded: meanwhile `/ready` says 503, `/status` 200. Sockets
+of a service manager are left alone until then. Whoever calls during a start or restart waits in their queue
+and is answered, as a socket unit promises.
 """
 
 import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -41,15 +43,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listening_sockets(settings: Settings) -> list[socket.socket]:
-    """Sockets of the service manager, or one of our own.
+def own_socket(settings: Settings) -> socket.socket:
+    """Listen on the address of the settings.
 
     Raises:
         SettingsError: The address is not ours or is in use.
     """
-    inherited = systemd.listen_sockets()
-    if inherited:
-        return inherited
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     own = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -62,7 +61,7 @@ def listening_sockets(settings: Settings) -> list[socket.socket]:
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
             hint="stop what uses that port (`ss -ltnp`), or choose another with Http:Port=5001",
         ) from error
-    return [own]
+    return own
 
 
 def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], None]) -> None:
@@ -77,7 +76,8 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         ApplianceError: The address is in use, or the model cannot be served.
     """
     try:
-        sockets = listening_sockets(settings)
+        inherited = systemd.listen_sockets()
+        sockets = inherited or [own_socket(settings)]
     except ApplianceError:
         appliance.abandon()
         raise
@@ -91,34 +91,50 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    loop_factory = config.get_loop_factory()
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_run(_Server(config), sockets, appliance, settings, ready))
+    server = _Server(config)
+    # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    systemd.notify("STATUS=loading the model")
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        answer = _after_loading if inherited else _while_loading
+        runner.run(_run(appliance, settings, answer(server, sockets, appliance, ready)))
 
 
-async def _run(
-    server: _Server,
-    sockets: list[socket.socket],
-    appliance: Appliance,
-    settings: Settings,
-    ready: Callable[[str], None],
-) -> None:
+async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.reload)
-    address = _address(sockets[0])
     background = [asyncio.create_task(appliance.tend())]
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
-    loading = asyncio.create_task(_load(appliance, server, address, ready))
     try:
-        await server.serve(sockets=sockets)
+        await answering
     finally:
         for task in background:
             task.cancel()
-        await asyncio.wait({loading})
         await appliance.close(settings.drain_seconds)
+
+
+async def _while_loading(
+    server: _Server, sockets: list[socket.socket], appliance: Appliance, ready: Callable[[str], None]
+) -> None:
+    """Answer at once, and load the model meanwhile."""
+    loading = asyncio.create_task(_load(appliance, server, _address(sockets[0]), ready))
+    try:
+        await server.serve(sockets=sockets)
+    finally:
+        await asyncio.wait({loading})
     loading.result()
+
+
+async def _after_loading(
+    server: _Server, sockets: list[socket.socket], appliance: Appliance, ready: Callable[[str], None]
+) -> None:
+    """Load the model, then answer those who wait."""
+    await _load(appliance, server, _address(sockets[0]), ready)
+    if not server.should_exit:
+        await server.serve(sockets=sockets)
 
 
 async def _load(appliance: Appliance, server: _Server, address: str, ready: Callable[[str], None]) -> None:
