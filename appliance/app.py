@@ -22,7 +22,7 @@ from appliance.api.problems import HANDLERS
 from appliance.api.work import DocumentWork
 from appliance.clockword import take_word
 from appliance.deployments import Deployment, Deployments
-from appliance.errors import OutputError, SettingsError
+from appliance.errors import OutputError, SettingsError, UsageStoreUnavailable
 from appliance.gate import Gate
 from appliance.identity import Identity
 from appliance.inference.engine import NerEngine
@@ -206,6 +206,17 @@ class Appliance:
             ),
         )
         self.accountant.announce()
+
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: look for a newer licence, and sign the ledger as it stands.
+
+        Blocks while both are recorded, so not on the event loop.
+        """
+        self.reload()
+        try:
+            self.ledger.checkpoint()
+        except UsageStoreUnavailable as error:
+            _log.warning("no checkpoint could be signed: %s", error.message)
 
     def stuck(self) -> str | None:
         """Name the part that no longer moves, if there is one; the watchdog asks."""

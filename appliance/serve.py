@@ -103,7 +103,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
 
 async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.reload)
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.hang_up)
     background = [asyncio.create_task(appliance.tend())]
     interval = systemd.watchdog_seconds()
     if interval is not None:

@@ -84,6 +84,7 @@ class OperationsApi:
             "ledger": {
                 "origin": appliance.ledger.origin,
                 "size": appliance.ledger.size,
+                "signed": appliance.ledger.signed,
                 "healthy": appliance.ledger.healthy,
             },
         }

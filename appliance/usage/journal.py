@@ -5,7 +5,7 @@ writes one transaction or a short series of them; after a failure a new journal 
 
     boot   [turn] boot lic    checkpoint "start", signed by the day key and the key of the installation
     use    [turn] clock… use…
-    minute                    checkpoint "minute", if anything was added
+    minute                    checkpoint "minute", if anything was added; sooner if somebody asks for it
     turn   key                names the next day's key; checkpoint "day" by the old key, which is then erased
            close              in a new month: the sums of the old one
     idle   tick               an hour after the last entry
@@ -245,6 +245,13 @@ class Journal:
         elif at - state.written_at >= IDLE_SECONDS:
             self._write([*self._clock_drafts(at), ("tick", at, {"w": "idle"})], at=at, why="minute")
         elif state.signed_size < state.frontier.size and at - state.signed_at >= CHECKPOINT_SECONDS:
+            self._write([], at=at, why="minute")
+
+    def checkpoint(self) -> None:
+        """Sign now whatever is not signed yet."""
+        at = self._setting.clock.now()
+        self._turn(at)
+        if self._state.signed_size < self._state.frontier.size:
             self._write([], at=at, why="minute")
 
     def stop(self) -> None:

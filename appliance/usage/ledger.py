@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from appliance.clock import EffectiveClock
 from appliance.errors import LedgerLocked, OutputError
 from appliance.usage.daykeys import DayKeys
-from appliance.usage.journal import Setting
+from appliance.usage.journal import Journal, Setting
 from appliance.usage.mount import LOW_SPACE_BYTES, check_output, describe, free_bytes
 from appliance.usage.opening import open_journal
 from appliance.usage.records import earlier_totals
@@ -192,6 +192,14 @@ class Ledger:
         """
         self._writer.call(lambda journal: journal.change_license(license))
 
+    def checkpoint(self) -> None:
+        """Sign a checkpoint over all that was committed before this call, unless one covers it already.
+
+        Raises:
+            UsageStoreUnavailable: It could not be recorded.
+        """
+        self._writer.call(Journal.checkpoint)
+
     def close(self) -> None:
         """Commit what waits, sign the last checkpoint, and let go of the directory."""
         self._writer.close()
@@ -221,6 +229,11 @@ class Ledger:
     def size(self) -> int:
         """Number of entries that are durable."""
         return self._writer.journal.state.frontier.size
+
+    @property
+    def signed(self) -> int:
+        """Number of entries under the last checkpoint."""
+        return self._writer.journal.state.signed_size
 
     @property
     def highest_serial(self) -> int:

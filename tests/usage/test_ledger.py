@@ -221,6 +221,22 @@ def test_a_minute_with_usage_is_signed_and_an_idle_hour_gives_a_sign_of_life(mac
     ledger.close()
 
 
+def test_a_checkpoint_can_be_asked_for_and_signs_only_what_is_not_signed(machine: Machine) -> None:
+    ledger = machine.open()
+    record(ledger, use(1))
+    assert ledger.signed == ledger.size - 1
+    ledger.checkpoint()
+    notes = machine.sql("SELECT note FROM checkpoint")
+    ledger.checkpoint()
+    assert machine.sql("SELECT note FROM checkpoint") == notes
+    assert ledger.signed == ledger.size
+    report = verify(machine.output, machine.vendor.roots)
+    assert report.logs[0].signed == ledger.size
+    ledger.close()
+    with pytest.raises(UsageStoreUnavailable):
+        ledger.checkpoint()
+
+
 def test_a_renewed_licence_is_recorded_and_older_ones_are_refused(machine: Machine) -> None:
     ledger = machine.open()
     ledger.change_license(machine.licensed)
