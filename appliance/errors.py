@@ -6,6 +6,7 @@
     ├── OutputError               the output mount cannot hold a ledger
     │   └── LedgerLocked          another process owns this ledger
     ├── UsageStoreUnavailable     a usage record could not be made durable; nothing was answered
+    ├── JobStoreUnavailable       a job could not be stored or looked up
     ├── ModelError                a model folder is refused
     ├── Busy                      the queue is full; try again in a moment
     ├── Stopping                  the service drains and takes no new work
@@ -67,6 +68,13 @@ class UsageStoreUnavailable(ApplianceError):
 
     code = "UsageStoreUnavailable"
     default_hint = "check free space and the mount state of the output directory; service resumes by itself"
+
+
+class JobStoreUnavailable(ApplianceError):
+    """The database of the jobs does not do what it should; what depends on it is refused."""
+
+    code = "JobStoreUnavailable"
+    default_hint = "check free space in the state directory, or the database that Jobs:Database names"
 
 
 class ModelError(ApplianceError):

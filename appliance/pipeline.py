@@ -67,6 +67,14 @@ class Pipeline:
         """
         self._gate.admit()
 
+    async def repeat(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
+        """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
+
+        Raises:
+            Busy, InferenceFailed: As for `answer`.
+        """
+        return await recognizer.recognize(texts)
+
     async def answer(
         self, recognizer: Recognizer, texts: Sequence[str], *, records: int, request_id: str
     ) -> Answer:

@@ -119,6 +119,18 @@ class Settings:
     jobs_kept: int = _setting(
         "Limits:JobsKept", 10_000, _number(1, 1 << 24), "jobs kept for 24 hours at most"
     )
+    job_characters_waiting: int = _setting(
+        "Limits:JobCharactersWaiting",
+        10_000_000,
+        _number(1, 1 << 40),
+        "characters in all jobs that wait or run; beyond them new jobs are refused (429)",
+    )
+    jobs_database: str = _setting(
+        "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
+    )
+    job_turns: int = _setting(
+        "Jobs:Turns", 4, _number(1, 1_000), "pieces of jobs that ask the models at once"
+    )
     sessions: int = _setting(
         "Engine:Sessions", 0, _number(0, 256), "model sessions, one thread each (0: chosen for this machine)"
     )
@@ -238,4 +250,4 @@ def describe() -> list[tuple[str, str, str]]:
 
 
 def _shown(key: str, text: str) -> str:
-    return "that value" if key == "ApiKey" else repr(text[:80])
+    return "that value" if key in {"ApiKey", "Jobs:Database"} else repr(text[:80])

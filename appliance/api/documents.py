@@ -6,11 +6,24 @@ with 400; a single bad document gets an error object beside the good documents.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from appliance.api.offsets import StringIndexType, TextIndex, text_records
 from appliance.api.problems import Problem, error_object, invalid_request
-from appliance.api.schemas import InputDocument
+
+
+class Sent(Protocol):
+    """A document as it was sent."""
+
+    @property
+    def id(self) -> str:
+        """Unique within the request."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What to analyse."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +66,7 @@ class Checked:
     errors: tuple[dict[str, Any], ...]
 
 
-def check_documents(inputs: Sequence[InputDocument], unit: StringIndexType, limits: Limits) -> Checked:
+def check_documents(inputs: Sequence[Sent], unit: StringIndexType, limits: Limits) -> Checked:
     """Sort a request's documents into good ones and error objects.
 
     Raises:
@@ -102,7 +115,7 @@ def parse_unit(name: str) -> StringIndexType:
     return unit
 
 
-def _check_batch(inputs: Sequence[InputDocument], limits: Limits) -> None:
+def _check_batch(inputs: Sequence[Sent], limits: Limits) -> None:
     if not inputs:
         raise invalid_request(
             "Invalid document in request.", inner=("MissingInputDocuments", "Missing input documents.")

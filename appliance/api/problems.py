@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from appliance.errors import (
     ApplianceError,
     Busy,
+    JobStoreUnavailable,
     LicenseRefusal,
     Stopping,
     UnknownDeployment,
@@ -103,7 +104,7 @@ def problem_from(error: ApplianceError) -> Problem:
             return Problem(429, "TooManyRequests", message, headers=retry)
         case UnknownDeployment():
             return Problem(404, error.code, message)
-        case Stopping() | UsageStoreUnavailable():
+        case Stopping() | UsageStoreUnavailable() | JobStoreUnavailable():
             status, code, sentence = 503, "ServiceUnavailable", "The service cannot answer now."
         case LicenseRefusal():
             status, code, sentence = 403, "Forbidden", "The licence does not allow this request."

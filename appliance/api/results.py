@@ -1,57 +1,75 @@
 """From entities in code points to the result objects of the Language API."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+import regex
 
 from appliance.api.documents import Checked, Document
 from appliance.inference.engine import Entity
+from appliance.jobs.job import Item
+from appliance.pipeline import Answer
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultItem:
-    """What became of one document: its result object with its statistics, or its error object."""
-
-    document: dict[str, Any] | None = None
-    statistics: dict[str, int] | None = None
-    error: dict[str, Any] | None = None
+# A word in a script that puts spaces between words; longer ones are seldom what a sender means to send.
+_LONG_WORD: Final = regex.compile(
+    r"[[\p{L}\p{M}\p{N}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]{65}",
+    regex.VERSION1,
+)
+_LONG_WORD_WARNING: Final = {
+    "code": "LongWordsInDocument",
+    "message": "The document contains very long words (longer than 64 characters), which may make "
+    "predictions unreliable.",
+}
 
 
 def result_items(
     order: Iterable[str], checked: Checked, found: Sequence[Sequence[Entity]]
-) -> tuple[ResultItem, ...]:
+) -> tuple[Item, ...]:
     """Join results and errors in the order of the request.
 
     Args:
         order: Document ids as they were sent.
         checked: The good documents and the error objects of the others.
         found: Entities of each good document, in the order of `checked.documents`.
+
+    Returns:
+        For each id either `{"document", "statistics"}` or `{"error"}`, in JSON values only.
     """
-    items = {
-        document.id: ResultItem(document=_document_object(document, entities), statistics=document.statistics)
+    items: dict[str, Item] = {
+        document.id: {"document": _document_object(document, entities), "statistics": document.statistics}
         for document, entities in zip(checked.documents, found, strict=True)
     }
-    items.update((error["id"], ResultItem(error=error)) for error in checked.errors)
+    items.update((error["id"], {"error": error}) for error in checked.errors)
     return tuple(items[identifier] for identifier in order)
 
 
-def results_object(items: Sequence[ResultItem], *, show_stats: bool) -> dict[str, Any]:
+def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]:
     """`documents`, `errors` and, if asked for, `statistics` of some items; the lists are always there."""
-    documents = []
-    for item in items:
-        if item.document is not None:
-            extra = {"statistics": item.statistics} if show_stats else {}
-            documents.append({**item.document, **extra})
-    errors = [item.error for item in items if item.error is not None]
+    good = [item for item in items if "document" in item]
+    errors = [item["error"] for item in items if "error" in item]
+    documents = [
+        {**item["document"], "statistics": item["statistics"]} if show_stats else item["document"]
+        for item in good
+    ]
     results: dict[str, Any] = {"documents": documents, "errors": errors}
     if show_stats:
         results["statistics"] = {
             "documentsCount": len(items),
             "validDocumentsCount": len(documents),
             "erroneousDocumentsCount": len(errors),
-            "transactionsCount": sum(i.statistics["transactionsCount"] for i in items if i.statistics),
+            "transactionsCount": sum(item["statistics"]["transactionsCount"] for item in good),
         }
     return results
+
+
+def evidence_headers(answer: Answer) -> dict[str, str]:
+    """Where the usage of this answer is recorded, and the warning of a licence in grace."""
+    headers = {}
+    if answer.receipt is not None:
+        headers["Usage-Record"] = answer.receipt.header
+    if answer.admission.warning:
+        headers["Warning"] = f'299 - "{answer.admission.warning}"'
+    return headers
 
 
 def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str, Any]:
@@ -67,4 +85,5 @@ def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str
                 "confidenceScore": round(entity.score, 2),
             }
         )
-    return {"id": document.id, "entities": objects, "warnings": []}
+    warnings = [_LONG_WORD_WARNING] if _LONG_WORD.search(document.text) else []
+    return {"id": document.id, "entities": objects, "warnings": warnings}

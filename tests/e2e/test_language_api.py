@@ -243,7 +243,8 @@ def test_jobs_are_paged_by_twenty_without_an_empty_last_page(client: httpx2.Clie
 
 
 @pytest.mark.parametrize(
-    "query", [{"top": "0"}, {"top": "x"}, {"skip": "-1"}, {"top": "1e3"}, {"showStats": "yes"}]
+    "query",
+    [{"top": "-1"}, {"top": "x"}, {"skip": "-1"}, {"top": "1e3"}, {"skip": "\u0661"}, {"showStats": "yes"}],
 )
 def test_nonsense_in_paging_is_a_400(client: httpx2.Client, query: dict[str, str]) -> None:
     submitted = client.post(JOBS, params=VERSION, json=job(SENTENCE))
@@ -251,6 +252,17 @@ def test_nonsense_in_paging_is_a_400(client: httpx2.Client, query: dict[str, str
         submitted.headers["operation-location"] + "".join(f"&{k}={v}" for k, v in query.items())
     )
     assert reply.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [({"top": "0"}, 1), ({"top": "9" * 400}, 3), ({"skip": "9" * 400}, 0)]
+)
+def test_a_page_is_at_least_one_document_and_no_number_is_too_large(
+    client: httpx2.Client, query: dict[str, str], expected: int
+) -> None:
+    submitted = client.post(JOBS, params=VERSION, json=job(*[SENTENCE] * 3))
+    state = finished(client, submitted, **query)
+    assert len(state["tasks"]["items"][0]["results"]["documents"]) == expected
 
 
 def test_a_finished_job_cannot_be_cancelled(client: httpx2.Client) -> None:

@@ -1,0 +1,98 @@
+"""Query parameters, addresses and times, as every endpoint reads and writes them."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from appliance.api.problems import Problem, invalid_request, not_found
+
+API_VERSIONS: Final = ("2022-05-01", "2023-04-01")
+# Previews and later versions that official clients send; the operations served here did not change in them.
+_COMPATIBLE: Final = re.compile(r"202[2-6]-\d\d-\d\d(-preview)?")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_INTEGER: Final = re.compile(r"\+?\d{1,4000}", re.ASCII)
+_LARGEST: Final = 2**31 - 1
+
+
+def check_api_version(request: Request) -> str:
+    """The `api-version` of the call.
+
+    Raises:
+        Problem: 400 if it is missing or names no version served here.
+    """
+    version = request.query_params.get("api-version", "")
+    if not version:
+        raise Problem(
+            400,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    if version not in API_VERSIONS and not _COMPATIBLE.fullmatch(version):
+        raise Problem(
+            400,
+            "UnsupportedApiVersion",
+            f"This api-version is not served. Use {' or '.join(API_VERSIONS)}.",
+        )
+    return version
+
+
+def flag(request: Request, name: str) -> bool:
+    """A boolean query parameter in any letter case; absent is false.
+
+    Raises:
+        Problem: 400, `InvalidParameterValue`.
+    """
+    value = request.query_params.get(name, "false").lower()
+    if value not in {"true", "false"}:
+        raise _invalid(f"{name} is true or false.")
+    return value == "true"
+
+
+def number(request: Request, name: str, *, default: int, low: int) -> int:
+    """A whole-number query parameter, with or without a leading `$`; raised to `low` if it is 0.
+
+    Raises:
+        Problem: 400, `InvalidParameterValue`, for what is negative or no whole number.
+    """
+    text = request.query_params.get(name, request.query_params.get(f"${name}", str(default)))
+    if not _INTEGER.fullmatch(text):
+        raise _invalid(f"{name} is a whole number of at least {low}.")
+    digits = text.lstrip("+0") or "0"
+    return max(low, int(digits) if len(digits) <= 10 else _LARGEST)
+
+
+def job_id(request: Request) -> str:
+    """The id in the path of a job.
+
+    Raises:
+        Problem: 404 for anything but a UUID.
+    """
+    text = str(request.path_params["job_id"]).lower()
+    if not _UUID.fullmatch(text):
+        raise job_not_found()
+    return text
+
+
+def job_not_found() -> Problem:
+    """The 404 for a job that is unknown or expired."""
+    return not_found("NotFound", "Job not found. Results are kept for 24 hours.")
+
+
+def own_url(request: Request, path: str, query: Mapping[str, str] | None = None) -> str:
+    """An absolute address on the host and scheme that the caller used; `$` in names stays as it is."""
+    tail = f"?{urlencode(query, safe='$')}" if query else ""
+    return f"{request.url.scheme}://{request.url.netloc}{path}{tail}"
+
+
+def time_text(seconds: float, *, fraction: bool = False) -> str:
+    """Unix seconds as the API writes them: UTC, `Z`, whole seconds unless a fraction is asked for."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if fraction else "%Y-%m-%dT%H:%M:%SZ")
+
+
+def _invalid(message: str) -> Problem:
+    return invalid_request("Invalid parameter in request", inner=("InvalidParameterValue", message))

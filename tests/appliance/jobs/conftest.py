@@ -1,0 +1,154 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import ApplianceError
+from appliance.ids import uuid7
+from appliance.jobs.job import Failure, Job, Source, Task
+from appliance.jobs.runner import Interrupt, Jobs, Outcome
+from appliance.jobs.store import JobStore
+
+
+@dataclass
+class Clock:
+    """Time that stands still until it is told to go."""
+
+    now: float = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Machine:
+    """Does tasks by the `version` they ask for, and counts as the ledger would."""
+
+    counted: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    counting: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(
+        self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
+    ) -> Outcome:
+        if task.version == "refused":
+            raise ApplianceError("no")
+        if task.version == "broken":
+            raise RuntimeError("bug")
+        if task.version == "long":
+            await interrupt.run(self._wait())
+        if not recorded:
+            self.counted.append(task.id)
+            if task.version == "slow disk":
+                await self.counting.wait()
+        self.done.append(task.id)
+        return Outcome(items=[{"document": {"id": d.id}} for d in documents], release="1")
+
+    async def _wait(self) -> None:
+        await self.go.wait()
+
+    def recorded(self, ids: Collection[str], since: tuple[str, int]) -> set[str]:
+        return set(ids) & set(self.counted)
+
+
+@dataclass
+class Place:
+    """A state directory and the parts around it, which a restart makes anew."""
+
+    directory: Path
+    clock: Clock = field(default_factory=Clock)
+    stores: list[JobStore] = field(default_factory=list)
+    capacity: int = 100
+    url: str = ""
+
+    def store(self, instance: str = "here") -> JobStore:
+        opened = JobStore.open(
+            directory=self.directory, url=self.url, instance=instance, capacity=self.capacity
+        )
+        self.stores.append(opened)
+        return opened
+
+    def jobs(self, machine: Machine, *, store: JobStore | None = None, characters: int = 10_000) -> Jobs:
+        return Jobs(
+            store=store or self.store(),
+            work=machine,
+            describe=lambda error: Failure(code=error.code, message=error.message),
+            clock=self.clock,
+            mark=lambda: ("log/1", 7),
+            capacity=self.capacity,
+            characters=characters,
+        )
+
+    def bytes_on_disk(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.directory.iterdir())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    for store in made.stores:
+        store.close()
+
+
+def task(version: str = "quick") -> Task:
+    return Task(
+        id=uuid7(),
+        kind="K",
+        name="0",
+        project=None,
+        deployment=None,
+        version=version,
+        unit="UnicodeCodePoint",
+    )
+
+
+def sources(*texts: str) -> list[Source]:
+    return [Source(id=str(number), text=text) for number, text in enumerate(texts or ("a text",))]
+
+
+def new_job(*versions: str, text: str = "a text", created: float = 1_700_000_000.0) -> Job:
+    return Job(
+        id=uuid7(),
+        display_name="name",
+        created=created,
+        updated=created,
+        tasks=[task(version) for version in versions or ("quick",)],
+        documents=sources(text),
+        ledger=("log/1", 7),
+    )
+
+
+@pytest.fixture
+def make_task() -> Callable[..., Task]:
+    return task
+
+
+@pytest.fixture
+def make_sources() -> Callable[..., list[Source]]:
+    return sources
+
+
+@pytest.fixture
+def make_job() -> Callable[..., Job]:
+    return new_job
+
+
+@pytest.fixture
+def machine() -> Callable[[], Machine]:
+    return Machine
+
+
+@pytest.fixture
+def submit() -> Callable[..., Awaitable[Job]]:
+    async def submitted(jobs: Jobs, *versions: str, text: str = "a text") -> Job:
+        return await jobs.submit(
+            display_name=None,
+            documents=sources(text),
+            tasks=[task(version) for version in versions or ("quick",)],
+        )
+
+    return submitted

@@ -1,0 +1,116 @@
+import asyncio
+import stat
+from typing import Any
+
+import pytest
+
+from appliance.errors import SettingsError
+from appliance.jobs.job import LIFETIME_SECONDS, Failure, JobStatus
+
+
+def test_a_job_comes_back_as_it_was_kept(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store = place.store()
+        job = make_job(
+            "a", "b", text="\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16") + "\0 x"
+        )
+        await store.insert(job)
+        (waiting,) = await store.unfinished(now=job.created)
+        assert waiting == job
+        job.tasks[0].status, job.tasks[0].items = JobStatus.SUCCEEDED, [{"document": {"id": "0", "n": 1}}]
+        job.tasks[1].status, job.tasks[1].failure = JobStatus.FAILED, Failure(code="C", message="m")
+        await store.save(job)
+        job.documents = []
+        assert await store.get(job.id, now=job.created) == job
+        assert await store.unfinished(now=job.created) == []
+
+    asyncio.run(scenario())
+
+
+def test_only_its_owner_can_read_the_files(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        await place.store().insert(make_job())
+
+    asyncio.run(scenario())
+    files = list(place.directory.glob("jobs.db*"))
+    assert len(files) >= 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_everything_of_an_expired_job_is_deleted(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store = place.store()
+        job = make_job(text="Rumpelstilzchen")
+        await store.insert(job)
+        assert b"Rumpelstilzchen" in place.bytes_on_disk()
+        assert await store.expire(now=job.created + LIFETIME_SECONDS - 1) == 0
+        assert await store.expire(now=job.created + LIFETIME_SECONDS) == 1
+        assert await store.get(job.id, now=job.created) is None
+        store.close()
+        assert b"Rumpelstilzchen" not in place.bytes_on_disk()
+
+    asyncio.run(scenario())
+
+
+def test_a_full_store_forgets_the_oldest_job_that_has_ended(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        place.capacity = 3
+        store = place.store()
+        kept = [make_job(created=1_700_000_000.0 + n) for n in range(4)]
+        for number, job in enumerate(kept):
+            if number:
+                job.tasks[0].status = JobStatus.SUCCEEDED
+            await store.insert(job)
+        known = [await store.get(job.id, now=job.created) is not None for job in kept]
+        assert known == [True, False, True, True], "the one that has not ended is kept"
+
+    asyncio.run(scenario())
+
+
+def test_installations_that_share_a_database_do_not_see_each_others_jobs(
+    place: Any, make_job: Any, tmp_path: Any
+) -> None:
+    async def scenario() -> None:
+        place.url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+        here, there = place.store("here"), place.store("there")
+        job = make_job()
+        await here.insert(job)
+        assert await there.get(job.id, now=job.created) is None
+        assert await there.unfinished(now=job.created) == []
+        assert await there.expire(now=job.created * 2) == 0
+        assert await here.get(job.id, now=job.created)
+        assert stat.S_IMODE((tmp_path / "shared.sqlite").stat().st_mode) == 0o600
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_store_is_begun_anew_and_its_texts_do_not_stay(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        (place.directory / "jobs.db").write_bytes(b"Rumpelstilzchen" * 1_000)
+        store = place.store()
+        await store.insert(make_job())
+        assert b"Rumpelstilzchen" not in place.bytes_on_disk()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "nodialect://x", "oracle+nodriver://u:secret@h/d", "sqlite:////nowhere/at/all/jobs.db"],
+)
+def test_a_database_that_cannot_be_used_is_refused_without_its_password(place: Any, url: str) -> None:
+    place.url = url
+    with pytest.raises(SettingsError) as caught:
+        place.store()
+    assert "secret" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_hundreds_of_jobs_at_once_are_kept_in_few_transactions(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store = place.store()
+        made = [make_job() for _ in range(300)]
+        await asyncio.gather(*(store.insert(job) for job in made))
+        assert len(await store.unfinished(now=made[0].created)) == 300
+
+    asyncio.run(scenario())

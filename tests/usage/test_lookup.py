@@ -1,0 +1,39 @@
+import asyncio
+from typing import Any
+
+from appliance.usage.ledger import Ledger, Use
+from appliance.usage.lookup import recorded_requests
+
+METER = "CognitiveServices.Ner.Container.TextRecords"
+
+
+def record(ledger: Ledger, *ids: str) -> None:
+    for name in ids:
+        asyncio.run(ledger.commit([Use(meter=METER, quantity=1, billed=1, request_id=name)]))
+
+
+def test_a_request_is_found_once_it_is_durable_and_only_from_where_it_is_looked_for(
+    machine: Any, opened: Ledger
+) -> None:
+    directory = machine.database.parent
+    record(opened, "one")
+    mark = (opened.origin, opened.size)
+    record(opened, "two", "three")
+    asked = {"one", "two", "four"}
+    assert recorded_requests(directory, asked, since=("", 0)) == {"one", "two"}
+    assert recorded_requests(directory, asked, since=mark) == {"two"}
+    assert recorded_requests(directory, [], since=mark) == set()
+
+
+def test_a_log_set_aside_since_then_is_looked_through_too(machine: Any) -> None:
+    ledger = machine.open()
+    record(ledger, "one")
+    mark = (ledger.origin, 0)
+    ledger.close()
+    machine.sql("DELETE FROM entry WHERE n = 1")
+    successor = machine.open()
+    record(successor, "two")
+    assert successor.origin != mark[0]
+    assert recorded_requests(machine.database.parent, {"one", "two"}, since=mark) == {"one", "two"}
+    assert recorded_requests(machine.database.parent, {"one", "two"}, since=(successor.origin, 0)) == {"two"}
+    successor.close()
