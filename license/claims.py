@@ -72,6 +72,7 @@ class License:
         check_text("product", self.product, pattern=TOKEN)
         for feature in self.features:
             check_text("features", feature, pattern=TOKEN)
+        self._check_models()
         self._check_order("not_before", "expires", apart=1)
         self._check_order("expires", "terminates")
         self._check_order("issued", "expires")
@@ -80,6 +81,14 @@ class License:
         check_range("issued", self.issued, 0, MAX_TIME)
         check_range("not_before", self.not_before, 0, MAX_TIME)
         check_range("terminates", self.terminates, 0, MAX_TIME)
+
+    def _check_models(self) -> None:
+        if len({model.train for model in self.models}) != len(self.models):
+            raise Malformed("models names a line twice")
+        # Bound, with a key in clear, it would open packages anywhere; a bearer has nobody to wrap for.
+        fitting = "hpke" if self.instance.binding == "instance" else "plain"
+        if any(model.enc != fitting for model in self.models):
+            raise Malformed(f"models.enc must be {fitting} where the binding is {self.instance.binding}")
 
     def _check_order(self, first: str, second: str, *, apart: int = 0) -> None:
         if getattr(self, first) + apart > getattr(self, second):

@@ -11,7 +11,10 @@
     ├── Unreadable                a file cannot be read (missing, permission, not a file)
     ├── Unwritable                a file cannot be written
     ├── WrongProduct              a genuine licence for another product
-    ├── WrongMachine              a genuine licence for another installation
+    ├── WrongMachine              a genuine licence, or a key in it, for another installation
+    ├── NoModelKey                the licence does not open this model line or package
+    ├── PackageDamaged            a model package's bytes are not those its manifest names
+    ├── WrongPassphrase           the passphrase does not open the vendor's locked key
     ├── NotYetValid               its first day has not come
     ├── Expired                   its last day, grace included, has passed
     ├── Superseded                a newer one was already in force
@@ -144,6 +147,30 @@ class WrongMachine(LicenseError):
 
     code = "WrongMachine"
     default_hint = "make a request on this machine and have a licence issued for it"
+
+
+class NoModelKey(LicenseError):
+    """The licence holds no key for this model line, or not the one this package needs."""
+
+    code = "NoModelKey"
+    default_hint = (
+        "ask the vendor to add the model line to the resource, then request and install a new licence; "
+        "until then the release in use goes on"
+    )
+
+
+class PackageDamaged(LicenseError):
+    """The bytes of a model package are not those that its signed manifest names."""
+
+    code = "PackageDamaged"
+    default_hint = "copy or download the package again; `sha256sum FILE` must show the sum in its .model.note"
+
+
+class WrongPassphrase(LicenseError):
+    """The passphrase does not open a locked key."""
+
+    code = "WrongPassphrase"
+    default_hint = "type it again; without it the key is lost, and the spare root takes its place"
 
 
 class NotYetValid(LicenseError):

@@ -20,6 +20,14 @@ MAX_LIST: Final = 256
 
 TOKEN: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,63}")
 """Names people type and files carry: products, features, model lines."""
+LINE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}/[1-9][0-9]{0,5}")
+"""Model lines: a name and the number of the line, such as `ner-en/3`."""
+RELEASE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+"""Releases of a model line, such as `1.0.2`."""
+FILE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,98}")
+"""Names of files in a model package: no directories, nothing hidden."""
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+"""A SHA-256 sum in hex."""
 IDENTIFIER: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 """Identifiers of licences and subscriptions."""
 METER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]{0,127}")

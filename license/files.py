@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from license.errors import Malformed, Unreadable
 
@@ -45,15 +48,15 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_limited(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a regular file of at most `max_bytes` bytes.
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file to be read, and close it at the end.
 
-    The file is opened without blocking and checked afterwards, so neither a FIFO nor `/dev/zero` in its place
-    can hold the reader up.
+    It is opened without blocking and checked afterwards, so neither a FIFO nor `/dev/zero` in its place can
+    hold the reader up.
 
     Raises:
-        Unreadable: missing, not permitted, or not a regular file.
-        Malformed: larger than the limit.
+        Unreadable: missing, not permitted, not a regular file, or an error while it was read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -65,11 +68,22 @@ def read_limited(path: Path, max_bytes: int) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Unreadable(f"{path} is not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(max_bytes + 1)
+            yield file
     except OSError as error:
         raise Unreadable(f"cannot read {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
+
+
+def read_limited(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file of at most `max_bytes` bytes.
+
+    Raises:
+        Unreadable: missing, not permitted, or not a regular file.
+        Malformed: larger than the limit.
+    """
+    with open_regular(path) as file:
+        data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise Malformed(f"{path} is larger than {max_bytes} bytes")
     return data

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from license.errors import Malformed
-from license.fields import METER, TOKEN, Fields, check_choice, check_range, check_text
+from license.fields import LINE, METER, Fields, check_choice, check_range, check_text
 from license.keys import VerifyingKey
 from license.wire import MAX_INT, MAX_TIME, encode_base64, format_date
 
@@ -35,7 +35,7 @@ class ModelKey:
     key: bytes
 
     def __post_init__(self) -> None:
-        check_text("models.train", self.train, pattern=TOKEN)
+        check_text("models.train", self.train, pattern=LINE)
         check_choice("models.enc", self.enc, ("hpke", "plain"))
         check_range("the length of models.key", len(self.key), 1, 4_096)
 
@@ -54,10 +54,11 @@ class Plan:
     """What has been bought, and what happens beyond it.
 
     Attributes:
-        tier: `F0`, `S0` or `DC0`.
+        tier: `F0` (free: so many units a month, then no more), `S0` (pay for what was used) or `DC0` (units
+            bought in advance).
         period: First second, and the second after the last (UTC midnights).
-        meters: Included units by meter name.
-        overage: `record` (count on, settle later) or `block` (refuse at the limit).
+        meters: Included units by meter name, in the whole period; for `F0` in each calendar month (UTC).
+        overage: `record` (count on, settle later) or `block` (refuse at the limit); always `block` for `F0`.
     """
 
     tier: str
@@ -68,6 +69,8 @@ class Plan:
     def __post_init__(self) -> None:
         check_choice("plan.tier", self.tier, TIERS)
         check_choice("plan.overage", self.overage, OVERAGES)
+        if self.monthly and (self.overage != "block" or not self.meters):
+            raise Malformed("plan.tier F0 needs plan.meters, and plan.overage must be block")
         start, end = self.period
         check_range("plan.period", start, 0, MAX_TIME)
         check_range("plan.period", end, start + 1, MAX_TIME)
@@ -77,8 +80,13 @@ class Plan:
             check_text("plan.meters", meter, pattern=METER)
             check_range(f"plan.meters.{meter}", units, 0, MAX_INT)
 
+    @property
+    def monthly(self) -> bool:
+        """Whether `meters` are units per calendar month (UTC) and not for the whole period."""
+        return self.tier == "F0"
+
     def units(self, meter: str) -> int | None:
-        """Return the units included for `meter`, or None if the plan does not limit it."""
+        """Return the units included for `meter` (see `monthly`), or None if the plan does not limit it."""
         return dict(self.meters).get(meter)
 
     @classmethod

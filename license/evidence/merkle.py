@@ -78,6 +78,21 @@ class Frontier:
         hashes.append(leaf)
         self.size = size + 1
 
+    def append_subtree(self, height: int, root: bytes) -> None:
+        """Add a complete subtree of `2**height` leaves by its root alone.
+
+        Raises:
+            ValueError: A subtree of this height cannot begin here.
+        """
+        if self.size & ((1 << height) - 1):
+            raise ValueError(f"no subtree of height {height} begins at leaf {self.size}")
+        rest = self.size >> height
+        while rest & 1:
+            root = node_hash(self._hashes.pop(), root)
+            rest >>= 1
+        self._hashes.append(root)
+        self.size += 1 << height
+
     def root(self) -> bytes:
         """Return the root of the tree as it stands."""
         if not self._hashes:
@@ -205,6 +220,21 @@ def check_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path
         raise ProofError("the consistency proof is empty")
     if _climb(old, new, hashes) != (old_root, new_root):
         raise ProofError("the consistency proof leads to other roots")
+
+
+def cut(start: int, stop: int) -> list[tuple[int, int]]:
+    """Cut any range of leaves into the fewest complete subtrees: `(height, index)`, in the order of the leaves.
+
+    `Frontier.append_subtree` takes their roots in this order.
+    """
+    cuts = []
+    while start < stop:
+        height = (stop - start).bit_length() - 1
+        if start:
+            height = min(height, (start & -start).bit_length() - 1)
+        cuts.append((height, start >> height))
+        start += 1 << height
+    return cuts
 
 
 def subtrees_of(leaves: Sequence[bytes]) -> Subtree:

@@ -47,8 +47,31 @@ tokens = st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,20}", fullmatch=True)
 names = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=200)
 bytes_ = st.binary(min_size=1, max_size=64)
 
+plans = st.builds(
+    Plan,
+    tier=st.sampled_from(["S0", "DC0"]),
+    period=st.just((START, START + DAY)),
+    meters=st.dictionaries(
+        st.from_regex(r"[A-Z][A-Za-z0-9.]{0,20}", fullmatch=True), st.integers(0, MAX_INT)
+    ).map(lambda meters: tuple(meters.items())),
+    overage=st.sampled_from(["record", "block"]),
+)
+free = Plan(tier="F0", period=(START, START + DAY), meters=(("A.B", 5_000),), overage="block")
+
+
+def models(enc: str) -> st.SearchStrategy[tuple[ModelKey, ...]]:
+    lines = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}/[1-9]", fullmatch=True)
+    keys = st.builds(ModelKey, train=lines, enc=st.just(enc), key=bytes_)
+    return st.lists(keys, max_size=3, unique_by=lambda key: key.train).map(tuple)
+
+
+BOUND = InstanceBinding(binding="instance", vkeys=(VKEY,), max_logs=9)
+BEARER = InstanceBinding(binding="any")
+where = st.tuples(st.just(BOUND), models("hpke")) | st.tuples(st.just(BEARER), models("plain"))
+
 licences = st.builds(
-    licence,
+    lambda where, **values: licence(instance=where[0], models=where[1], **values),
+    where=where,
     id=st.from_regex(r"[0-9A-Z]{26}", fullmatch=True),
     serial=st.integers(1, MAX_INT),
     replaces=st.none() | st.just("01JGFJJZ00ZF47NW1QDTV9VBQ5"),
@@ -56,22 +79,8 @@ licences = st.builds(
     terminates=st.integers(START + 365 * DAY, START + 4_000 * DAY),
     customer=names,
     product=tokens,
-    models=st.lists(
-        st.builds(ModelKey, train=tokens, enc=st.sampled_from(["hpke", "plain"]), key=bytes_), max_size=3
-    ).map(tuple),
-    plan=st.builds(
-        Plan,
-        tier=st.sampled_from(["F0", "S0", "DC0"]),
-        period=st.just((START, START + DAY)),
-        meters=st.dictionaries(
-            st.from_regex(r"[A-Z][A-Za-z0-9.]{0,20}", fullmatch=True), st.integers(0, MAX_INT)
-        ).map(lambda meters: tuple(meters.items())),
-        overage=st.sampled_from(["record", "block"]),
-    ),
+    plan=plans | st.just(free),
     features=st.lists(tokens, max_size=3).map(tuple),
-    instance=st.sampled_from(
-        [InstanceBinding(binding="any"), InstanceBinding(binding="instance", vkeys=(VKEY,), max_logs=9)]
-    ),
     ledger=st.builds(
         LedgerPolicy,
         logs=st.lists(
@@ -129,6 +138,9 @@ def test_a_licence_cannot_be_changed() -> None:
         {"product": "NER"},
         {"features": ("a b",)},
         {"replaces": ""},
+        {"models": (ModelKey(train="a/1", enc="plain", key=b"k"),)},
+        {"models": (ModelKey(train="a/1", enc="hpke", key=b"k"),), "instance": BEARER},
+        {"models": (ModelKey(train="a/1", enc="hpke", key=b"k"),) * 2},
     ],
 )
 def test_a_licence_that_makes_no_sense_cannot_be_made(changes: dict[str, Any]) -> None:
@@ -149,8 +161,13 @@ def test_a_licence_that_makes_no_sense_cannot_be_made(changes: dict[str, Any]) -
         lambda: Plan(tier="DC0", period=(0, 1), meters=(("A", 1), ("A", 2))),
         lambda: Plan(tier="DC0", period=(0, 1), meters=(("A", -1),)),
         lambda: Plan(tier="DC0", period=(0, 1), meters=(), overage="ignore"),
-        lambda: ModelKey(train="x", enc="rot13", key=b"k"),
-        lambda: ModelKey(train="x", enc="hpke", key=b""),
+        lambda: Plan(tier="F0", period=(0, 1), meters=(("A", 1),), overage="record"),
+        lambda: Plan(tier="F0", period=(0, 1), meters=(), overage="block"),
+        lambda: ModelKey(train="x", enc="hpke", key=b"k"),
+        lambda: ModelKey(train="x/0", enc="hpke", key=b"k"),
+        lambda: ModelKey(train="../x/1", enc="hpke", key=b"k"),
+        lambda: ModelKey(train="x/1", enc="rot13", key=b"k"),
+        lambda: ModelKey(train="x/1", enc="hpke", key=b""),
         lambda: LogHead(origin="o", size=-1, root=bytes(32), cosig=""),
         lambda: LogHead(origin="o", size=1, root=bytes(31), cosig=""),
         lambda: LedgerPolicy(on_fork="panic"),

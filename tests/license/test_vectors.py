@@ -61,7 +61,7 @@ def test_each_refusal_has_its_own_sentence() -> None:
 def test_each_refusal_of_a_licence_has_a_vector() -> None:
     elsewhere = {  # no licence bytes can show these
         *("LicenseError", "LicenseNotFound", "Unreadable", "Unwritable", "UntrustedRoots", "Superseded"),
-        "AuthorityError",
+        *("AuthorityError", "NoModelKey", "PackageDamaged", "WrongPassphrase"),
     }
     codes = {
         error.code
