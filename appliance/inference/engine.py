@@ -93,7 +93,7 @@ class NerEngine:
             pad_token=folder.pad_token,
         )
         report("ready", 1.0)
-        return cls(folder, worker, sessions=count)
+        return cls(folder.released(), worker, sessions=count)
 
     async def recognize(self, texts: Sequence[str]) -> list[list[Entity]]:
         """Return the entities of each text, in the order of the texts; positions are code points of the text.

@@ -5,16 +5,15 @@ Nothing here runs the model. What a folder may look like, with and without `mode
 
 import hashlib
 import json
-import mmap
 import re
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from appliance.errors import ModelError
 from appliance.inference.decode import SCHEMES, category_of, infer_scheme
+from appliance.inference.files import LOOK, Files, InMemory, OnDisk
 from appliance.inference.graph import GraphFacts, MalformedGraphError, read_graph
 
 MAX_MODEL_BYTES: Final = 2**31 - 1  # the most one protobuf message can be
@@ -35,7 +34,6 @@ _TOKEN_TYPES: Final = ("case-class", "zeros")
 _ROBERTA: Final = frozenset(
     {"roberta", "xlm-roberta", "camembert", "longformer", "xlm-roberta-xl", "ernie_m"}
 )
-_LOOK: Final = "compare the folder with the description in docs/models.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +57,7 @@ class ModelFolder:
         pad_token: Token number that fills shorter rows of a batch.
         batch_invariant: Whether a row's logits are the same whatever shares its batch.
         digests: SHA-256 of each file, hexadecimal.
+        content: The files themselves, where they came out of a package; None where they are on a disk.
     """
 
     path: Path
@@ -77,6 +76,7 @@ class ModelFolder:
     pad_token: int = 0
     batch_invariant: bool = False
     digests: Mapping[str, str] = field(hash=False)
+    content: Mapping[str, bytes] | None = field(default=None, hash=False, compare=False, repr=False)
 
     @classmethod
     def open(cls, path: Path) -> "ModelFolder":
@@ -88,19 +88,31 @@ class ModelFolder:
                 message names the file and the reason.
         """
         if not path.is_dir():
-            raise ModelError(f"{path} is no model folder", hint=_LOOK)
-        for name, limit in _LIMITS.items():
-            _check_file(path, name, limit)
-        manifest = _read_json(path, MANIFEST, MAX_MANIFEST_BYTES) if (path / MANIFEST).exists() else None
-        digests = {name: _digest(path, name) for name in _LIMITS}
-        if manifest is not None:
-            _check_digests(_Fields(manifest, MANIFEST).table("files"), digests)
-        config = _read_json(path, CONFIG, MAX_CONFIG_BYTES)
-        labels = _labels(config)
-        facts = _facts(path)
-        if manifest is None:
-            return _foreign(path, config, labels, facts, digests)
-        return _native(path, _Fields(manifest, MANIFEST), config, labels, digests)
+            raise ModelError(f"{path} is no model folder", hint=LOOK)
+        return _describe(OnDisk(path))
+
+    @classmethod
+    def from_files(
+        cls, files: Mapping[str, bytes], *, path: Path, line: str = "", release: str = ""
+    ) -> "ModelFolder":
+        """Check a folder whose files are in memory, and describe it.
+
+        Args:
+            files: Every file by name.
+            path: The package they came out of, for messages.
+            line: The line the package says it is of; the folder's own is then not believed.
+            release: Likewise its release.
+
+        Raises:
+            ModelError: As `open`.
+        """
+        folder = _describe(InMemory(path, files))
+        kept = {name: files[name] for name in _LIMITS}
+        return replace(folder, content=kept, line=line or folder.line, release=release or folder.release)
+
+    def released(self) -> "ModelFolder":
+        """Return the description alone: the model is loaded, and its files need not stay in memory."""
+        return replace(self, content=None)
 
     def read(self, name: str) -> bytes:
         """Return the bytes of one file, which are those that were checked.
@@ -108,6 +120,8 @@ class ModelFolder:
         Raises:
             ModelError: The file was changed or removed since the folder was opened.
         """
+        if self.content is not None:
+            return self.content[name]
         try:
             data = (self.path / name).read_bytes()
         except OSError as error:
@@ -122,6 +136,21 @@ class ModelFolder:
     def categories(self) -> tuple[str, ...]:
         """Entity categories the model can find, sorted."""
         return tuple(sorted({category_of(label, self.scheme) for label in self.labels} - {""}))
+
+
+def _describe(files: Files) -> ModelFolder:
+    for name, limit in _LIMITS.items():
+        files.check(name, limit)
+    manifest = _read_json(files, MANIFEST, MAX_MANIFEST_BYTES) if MANIFEST in files else None
+    digests = {name: files.digest(name) for name in _LIMITS}
+    if manifest is not None:
+        _check_digests(_Fields(manifest, MANIFEST).table("files"), digests)
+    config = _read_json(files, CONFIG, MAX_CONFIG_BYTES)
+    labels = _labels(config)
+    facts = _facts(files)
+    if manifest is None:
+        return _foreign(files.path, config, labels, facts, digests)
+    return _native(files.path, _Fields(manifest, MANIFEST), config, labels, digests)
 
 
 def _native(
@@ -197,32 +226,11 @@ def _foreign(
     )
 
 
-def _check_file(path: Path, name: str, limit: int) -> None:
-    try:
-        facts = (path / name).stat()
-    except OSError as error:
-        raise ModelError(f"{name} is missing from {path} ({error.strerror})", hint=_LOOK) from error
-    if not stat.S_ISREG(facts.st_mode):
-        raise ModelError(f"{name} in {path} is not a plain file")
-    if facts.st_size > limit:
-        raise ModelError(f"{name} in {path} is larger than {limit} bytes")
-    if facts.st_size == 0:
-        raise ModelError(f"{name} in {path} is empty")
-
-
-def _digest(path: Path, name: str) -> str:
-    try:
-        with (path / name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{name} cannot be read: {error.strerror}") from error
-
-
 def _check_digests(named: Mapping[str, Any], digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
         expected = named.get(name)
         if not isinstance(expected, str) or not _SHA256.fullmatch(expected):
-            raise ModelError(f"{MANIFEST} names no SHA-256 for {name}", hint=_LOOK)
+            raise ModelError(f"{MANIFEST} names no SHA-256 for {name}", hint=LOOK)
         if expected != digest:
             raise ModelError(
                 f"{name} is not the file that {MANIFEST} names: its SHA-256 differs",
@@ -230,9 +238,9 @@ def _check_digests(named: Mapping[str, Any], digests: Mapping[str, str]) -> None
             )
 
 
-def _facts(path: Path) -> GraphFacts:
+def _facts(files: Files) -> GraphFacts:
     """Read the graph's facts and refuse what would reach beyond the folder."""
-    with (path / MODEL).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with files.mapped(MODEL) as data:
         view = memoryview(data)
         try:
             facts = read_graph(view)
@@ -242,7 +250,7 @@ def _facts(path: Path) -> GraphFacts:
         finally:
             view.release()
     if facts is None:
-        raise ModelError(f"{MODEL} is no ONNX model: {reason}", hint=_LOOK)
+        raise ModelError(f"{MODEL} is no ONNX model: {reason}", hint=LOOK)
     if facts.external_data:
         raise ModelError(
             f"{MODEL} keeps weights in other files (external data), which is refused",
@@ -256,15 +264,14 @@ def _facts(path: Path) -> GraphFacts:
     return facts
 
 
-def _read_json(path: Path, name: str, limit: int) -> dict[str, Any]:
-    _check_file(path, name, limit)
+def _read_json(files: Files, name: str, limit: int) -> dict[str, Any]:
+    files.check(name, limit)
     try:
-        text = (path / name).read_text("utf-8")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(files.text(name), object_pairs_hook=_unique, parse_constant=_refuse)
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{name} in {path} is not readable JSON: {error}") from error
+        raise ModelError(f"{name} in {files.path} is not readable JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{name} in {path} is no JSON object")
+        raise ModelError(f"{name} in {files.path} is no JSON object")
     return value
 
 
@@ -282,7 +289,7 @@ def _refuse(constant: str) -> NoReturn:
 def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
     table = config.get("id2label")
     if not isinstance(table, dict) or not table:
-        raise ModelError(f"{CONFIG} has no id2label, so the model's answers have no names", hint=_LOOK)
+        raise ModelError(f"{CONFIG} has no id2label, so the model's answers have no names", hint=LOOK)
     if len(table) > MAX_LABELS:
         raise ModelError(f"{CONFIG} names more than {MAX_LABELS} labels")
     labels = tuple(table.get(str(number)) for number in range(len(table)))
@@ -353,4 +360,4 @@ class _Fields:
         return value
 
     def _wrong(self, key: str, wanted: str) -> ModelError:
-        return ModelError(f"{self._where}: {key} must be {wanted}", hint=_LOOK)
+        return ModelError(f"{self._where}: {key} must be {wanted}", hint=LOOK)

@@ -165,3 +165,16 @@ def test_graphs_that_reach_outside_are_refused(make_folder: MakeFolder, make_gra
     assert "external data" in refusal(make_folder(files={"model.onnx": outside}))
     assert "ai.onnx.contrib" in refusal(make_folder(manifest=False, files={"model.onnx": foreign}))
     assert "no ONNX model" in refusal(make_folder(files={"model.onnx": b"pickle"}))
+
+
+def test_a_folder_in_memory_is_checked_like_one_on_disk(make_folder: MakeFolder) -> None:
+    model_folder = make_folder()
+    on_disk = ModelFolder.open(model_folder)
+    files = {path.name: path.read_bytes() for path in model_folder.iterdir()}
+    folder = ModelFolder.from_files(files, path=Path("ner.age"), line="ner-en/3", release="1.0.2")
+    assert (folder.line, folder.release, folder.labels) == ("ner-en/3", "1.0.2", on_disk.labels)
+    assert folder.read("model.onnx") == files["model.onnx"]
+    assert folder.released().content is None
+    del files["tokenizer.json"]
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing from ner\.age"):
+        ModelFolder.from_files(files, path=Path("ner.age"))
