@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from appliance.operator.cli import clock_group, license_group
 from appliance.refusals import Family, looks_like_settings
 from appliance.settings import Settings, describe
 from appliance.usage.cli import usage
@@ -93,3 +94,5 @@ def demo(once: bool, as_json: bool, home: Path | None, port: int) -> None:
 
 
 main.add_command(usage)
+main.add_command(license_group)
+main.add_command(clock_group)

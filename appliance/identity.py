@@ -1,7 +1,8 @@
-"""Who this installation is: its signing key, made once and kept in the state directory.
+"""Who this installation is: its two keys, made once and kept in the state directory.
 
-The instance key signs licence requests and opens the ledger. Licences are bound to it, so losing it means
-asking for a new licence; copying it is cloning the machine. `docs/operator.md` says how to keep it.
+The instance key signs licence requests and opens the ledger; the HPKE key unwraps the model keys that a
+licence carries. Licences are bound to both, so losing them means asking for a new licence; copying them is
+cloning the machine. `docs/operator.md` says how to keep them.
 """
 
 import hashlib
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import IdentityError
-from license.errors import LicenseError
+from license.errors import LicenseError, Malformed, Unreadable
+from license.files import read_limited, write_atomic
+from license.hpke import HpkeKey
 from license.keys import SigningKey, load_signing_key, save_signing_key
+from license.wire import decode_base64, encode_base64
 
 KEY_FILE: Final = "instance.key"
+HPKE_FILE: Final = "hpke.key"
 KEY_NAME: Final = "offline-appliance/instance"
+_MAX_KEY_BYTES: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +30,12 @@ class Identity:
 
     Attributes:
         signing: Its Ed25519 key.
+        hpke: Its X25519 key; None only where one was looked for and not made.
         directory: Where its keys lie, mode 0700.
     """
 
     signing: SigningKey
+    hpke: HpkeKey | None
     directory: Path
 
     @property
@@ -41,24 +49,38 @@ class Identity:
         return hashlib.sha256(self.signing.verifying.public).hexdigest()[:12]
 
 
-def load_identity(directory: Path) -> Identity:
+def load_identity(directory: Path, *, create: bool = True) -> Identity:
     """Load this installation's keys, making them the first time.
 
     Args:
         directory: The state directory; made with mode 0700 if it is missing.
+        create: False to refuse where there are no keys yet, for commands that only look.
 
     Raises:
-        IdentityError: The directory or the key cannot be read, written or trusted.
+        IdentityError: The directory or a key cannot be read, written or trusted.
     """
     path = directory / KEY_FILE
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if create:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
+            if not create:
+                raise IdentityError(
+                    f"this installation has no key yet: there is no {path}",
+                    hint="name its state directory with Mounts:State=DIR, or make a licence request first",
+                )
             save_signing_key(path, SigningKey.generate(KEY_NAME))
-        return Identity(signing=load_signing_key(path), directory=directory)
+        hpke = directory / HPKE_FILE
+        if create and not hpke.exists():  # the first start, or the first since there are such keys
+            write_atomic(hpke, f"{encode_base64(HpkeKey.generate().to_bytes())}\n".encode("ascii"))
+        return Identity(
+            signing=load_signing_key(path),
+            hpke=_load_hpke(hpke) if hpke.exists() else None,
+            directory=directory,
+        )
     except LicenseError as error:
         raise IdentityError(
-            f"the key of this installation, {path}, cannot be used: {error.message}",
+            f"the keys of this installation, in {directory}, cannot be used: {error.message}",
             hint="restore the state directory from its backup; without it a new licence is needed",
         ) from error
     except OSError as error:
@@ -66,3 +88,15 @@ def load_identity(directory: Path) -> Identity:
             f"the state directory {directory} cannot be used: {error.strerror}",
             hint=f"sudo install -d -m 0700 -o {os.getuid()} {directory}, or name another with Mounts:State",
         ) from error
+
+
+def _load_hpke(path: Path) -> HpkeKey:
+    """Read the X25519 key: one line of base64, in a file that is its owner's alone."""
+    text = read_limited(path, _MAX_KEY_BYTES)
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o027:
+        raise Unreadable(f"the private key {path} is open to other users (mode {mode:04o})")
+    try:
+        return HpkeKey.from_bytes(decode_base64(text.decode("ascii").strip()))
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{path} holds no key") from error

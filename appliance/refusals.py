@@ -1,6 +1,8 @@
 """How errors leave the command line: `error:`, `hint:`, and the only exit codes of the package.
 
 Codes follow sysexits(3) where it has a word: 78 configuration, 75 try again later. Wrong usage is click's 2.
+The status words of a licence download have codes of their own, so that a script can tell them apart;
+`docs/licence.md` has the table.
 """
 
 from collections.abc import Sequence
@@ -16,11 +18,37 @@ from appliance.errors import (
     OutputError,
     SettingsError,
 )
-from license.errors import DownloadError, LicenseError, Unwritable
+from license.errors import (
+    BadReply,
+    BillingEndpointBusy,
+    BillingInvalid,
+    ContainerUseUnauthorized,
+    CouldNotConnect,
+    DownloadError,
+    KeyInvalid,
+    LicenseError,
+    Mismatch,
+    OutOfQuota,
+    UnknownStatus,
+    Unwritable,
+)
 
 EXIT_CONFIGURATION: Final = 78
 EXIT_TRY_LATER: Final = 75
 EXIT_FAILED: Final = 1
+
+DOWNLOAD_EXITS: Final[dict[type[DownloadError], int]] = {
+    KeyInvalid: 10,
+    Mismatch: 11,
+    CouldNotConnect: 12,
+    OutOfQuota: 13,
+    BillingEndpointBusy: 14,
+    ContainerUseUnauthorized: 15,
+    UnknownStatus: 16,
+    BadReply: 18,
+    BillingInvalid: EXIT_CONFIGURATION,
+}
+"""Exit codes of a download, by what the authority said; subclasses share the code of their class."""
 
 
 def show(error: ApplianceError | LicenseError) -> None:
@@ -37,7 +65,11 @@ def exit_code(error: ApplianceError | LicenseError) -> int:
             return EXIT_TRY_LATER
         case SettingsError() | IdentityError() | OutputError() | ModelError():
             return EXIT_CONFIGURATION
-        case DownloadError() | Unwritable() | ApplianceError():
+        case DownloadError():
+            return next(
+                (code for kind, code in DOWNLOAD_EXITS.items() if isinstance(error, kind)), EXIT_FAILED
+            )
+        case Unwritable() | ApplianceError():
             return EXIT_FAILED
         case _:
             return EXIT_CONFIGURATION

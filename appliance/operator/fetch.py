@@ -1,0 +1,111 @@
+"""The request of this installation, and the one moment on line in which it is answered."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from appliance.errors import SettingsError
+from appliance.identity import Identity
+from appliance.operator.install import put_in_place
+from appliance.operator.site import Licenses, Site
+from appliance.operator.waiting import waiting
+from appliance.operator.words import result_table, run_template
+from appliance.version import PRODUCT, VERSION
+from license.download import download_license
+from license.errors import LicenseError
+from license.files import read_limited
+from license.manifest import KIND as MANIFEST_KIND
+from license.note import MAX_NOTE_BYTES, read_unverified
+from license.package import MANIFEST_SUFFIX
+from license.request import LicenseRequest, sign_request
+from license.statement import parse_statement
+from license.verify import AuthenticLicense
+
+_MISSING: Final = {
+    "Billing": "the endpoint of the resource that pays, such as Billing=https://license.example.com",
+    "ApiKey": "one of that resource's two keys",
+    "Mounts:License": "the directory to save the licence in",
+}
+
+
+def make_request(site: Site, identity: Identity, lines: Sequence[str] = ()) -> bytes:
+    """Return the signed request note of this installation.
+
+    Args:
+        site: The installation; the lines of packages in its model directory are asked for too.
+        identity: Its keys.
+        lines: Model lines wanted besides.
+    """
+    wanted = sorted({*lines, *_package_lines(site.settings.model_mount)})
+    request = LicenseRequest(
+        instance=identity.vkey,
+        hpke=None if identity.hpke is None else identity.hpke.public,
+        product=PRODUCT,
+        models=tuple(wanted),
+        software=f"offline-appliance {VERSION}",
+        created=int(time.time()),
+    )
+    return sign_request(request, identity.signing)
+
+
+def fetch_license(site: Site, lines: Sequence[str] = ()) -> tuple[AuthenticLicense, Path]:
+    """Request a licence from `Billing`, verify it, put it in place, and return it with its path.
+
+    Raises:
+        ApplianceError: A setting is missing, or the keys cannot be used.
+        LicenseError: The licence was not given, does not hold, or cannot be saved.
+    """
+    settings = site.settings
+    values = {
+        "Billing": settings.billing,
+        "ApiKey": settings.api_key,
+        "Mounts:License": settings.license_mount,
+    }
+    missing = [key for key, value in values.items() if not value]
+    if missing:
+        raise SettingsError(
+            f"DownloadLicense=True also needs {' and '.join(missing)}",
+            hint="; ".join(f"{key}: {_MISSING[key]}" for key in missing),
+        )
+    identity = site.identity(create=True)
+    with waiting(f"waiting for {settings.billing}"):
+        licensed = download_license(
+            billing=settings.billing,
+            api_key=settings.api_key,
+            request_note=make_request(site, identity, lines),
+            roots=site.roots(),
+            product=PRODUCT,
+            instance_vkey=identity.vkey,
+            now=int(time.time()),
+        )
+    licenses = Licenses(identity=identity, floor=site.floor(identity), found=(licensed,))
+    return licensed, put_in_place(site, licenses, licensed)
+
+
+def download_and_tell(site: Site, lines: Sequence[str] = ()) -> None:
+    """Download a licence, then print what it says and the command to run next.
+
+    Raises:
+        ApplianceError, LicenseError: As `fetch_license`.
+    """
+    click.echo(f"Requesting a licence for {PRODUCT} from {site.settings.billing or 'the vendor'} …", err=True)
+    licensed, note = fetch_license(site, lines)
+    click.echo(result_table(licensed, note, now=int(time.time())))
+    click.echo(run_template(site))
+
+
+def _package_lines(directory: Path | None) -> set[str]:
+    """Return the lines of the packages in a model directory, as their manifests claim."""
+    if directory is None or not directory.is_dir():
+        return set()
+    lines = set()
+    for path in directory.glob(f"*{MANIFEST_SUFFIX}"):
+        try:
+            note = read_unverified(read_limited(path, MAX_NOTE_BYTES))
+            lines.add(str(parse_statement(note, MANIFEST_KIND)["line"]))
+        except (LicenseError, KeyError):
+            continue  # a start will say what is wrong with it; asking does no harm
+    return lines

@@ -1,0 +1,116 @@
+"""From `Mounts:Model` to a checked model: a plain folder as it is, or a package that the licence opens.
+
+A package is `NAME.age` with its signed manifest `NAME.model.note`. It is opened in memory; nothing of it is
+written anywhere. Where several releases lie side by side, the newest that the licence opens is served, so
+that a new model line without a key does not take down the release before it.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.errors import ModelError
+from appliance.inference.folder import ModelFolder
+from license.errors import LicenseError
+from license.hpke import HpkeKey
+from license.manifest import Manifest
+from license.model_keys import identity_for
+from license.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles, open_package, read_manifest
+from license.roots import TrustRoots
+from license.verify import AuthenticLicense
+
+_log = logging.getLogger(__name__)
+
+TASK = "ner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelKeys:
+    """What opens packages here.
+
+    Attributes:
+        licensed: The licence in force.
+        hpke: This installation's key that unwraps what the licence carries.
+        roots: Keys that may vouch for a manifest.
+    """
+
+    licensed: AuthenticLicense
+    hpke: HpkeKey | None
+    roots: TrustRoots
+
+    def manifest(self, files: PackageFiles) -> Manifest:
+        """Return the verified manifest of a package.
+
+        Raises:
+            LicenseError: It is missing, or nobody trusted signed it.
+            ModelError: It is of a task that is not served.
+        """
+        found = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
+        if found.task != TASK:
+            raise ModelError(
+                f"{files.package.name} holds a model for {found.task}, which is not served here",
+                hint=f"the task served is {TASK}",
+            )
+        return found
+
+    def identity(self, line: str) -> str:
+        """Return the age identity for a model line.
+
+        Raises:
+            LicenseError: The licence does not open the line, or not on this machine.
+        """
+        return identity_for(self.licensed.license, line, self.hpke)
+
+
+def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
+    """Return the model that a path names, checked and ready to be loaded.
+
+    Args:
+        path: A model folder, a directory with packages, or one package.
+        keys: What opens packages.
+
+    Raises:
+        ModelError: The folder, or what is inside the package, is refused.
+        LicenseError: The package is not the vendor's, is damaged, or this licence does not open it.
+    """
+    packages = find_packages(path)
+    if not packages:
+        return ModelFolder.open(path)
+    manifests: list[tuple[Manifest, PackageFiles]] = []
+    refused: list[LicenseError | ModelError] = []
+    for files in packages:
+        try:
+            manifests.append((keys.manifest(files), files))
+        except (LicenseError, ModelError) as error:
+            refused.append(error)
+    manifests.sort(key=lambda one: one[0].issued, reverse=True)
+    for manifest, files in manifests:
+        try:
+            folder = open_release(files, manifest, keys)
+        except (LicenseError, ModelError) as error:
+            refused.append(error)
+            continue
+        for reason in refused:
+            _log.warning("a model package is not used: %s; %s", reason.message, reason.hint)
+        return folder
+    raise refused[-1]
+
+
+def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> ModelFolder:
+    """Decrypt one package in memory and check what is inside.
+
+    Raises:
+        LicenseError, ModelError: As `open_model`.
+    """
+    content = open_package(files.package, manifest, keys.identity(manifest.line))
+    return ModelFolder.from_files(content, path=files.package, line=manifest.line, release=manifest.release)
+
+
+def find_packages(path: Path) -> list[PackageFiles]:
+    """Return the packages that a path names or holds, by name; a plain model folder holds none."""
+    if path.is_dir():
+        found = [*path.glob(f"*{PACKAGE_SUFFIX}"), *path.glob(f"*{MANIFEST_SUFFIX}")]
+    else:
+        found = [path] if path.name.endswith((PACKAGE_SUFFIX, MANIFEST_SUFFIX)) else []
+    unique = {PackageFiles.beside(one).package: PackageFiles.beside(one) for one in found}
+    return [unique[package] for package in sorted(unique)]
