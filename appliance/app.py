@@ -26,11 +26,11 @@ from appliance.errors import OutputError, SettingsError, UsageStoreUnavailable
 from appliance.gate import Gate
 from appliance.identity import Identity
 from appliance.inference.engine import NerEngine
-from appliance.inference.folder import ModelFolder
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.jobs.turns import Turns
 from appliance.licensing import LicenseKeeper
+from appliance.packages import ModelKeys, open_model
 from appliance.pipeline import TEXT_RECORDS, Pipeline
 from appliance.settings import Settings
 from appliance.standing import Accountant
@@ -65,6 +65,7 @@ class Appliance:
         license_mount, output_mount = _mounts(settings)
         self.settings = settings
         self.identity = identity
+        self._roots = roots
         self.output_mount = output_mount
         self.ledger_directory = output_mount / SERVICE / identity.instance
         floor = recorded_floor(self.ledger_directory)
@@ -159,13 +160,16 @@ class Appliance:
 
         Raises:
             ModelError: The model folder is refused.
+            LicenseError: The model package is refused, or the licence does not open it.
         """
         settings = self.settings
         folder = settings.model_mount or BUNDLED_MODEL
 
+        keys = ModelKeys(licensed=self.keeper.current, hpke=self.identity.hpke, roots=self._roots)
+
         def load() -> NerEngine:
             return NerEngine.load(
-                ModelFolder.open(folder),
+                open_model(folder, keys),
                 sessions=settings.sessions,
                 batch_tokens=settings.batch_tokens,
                 queue_tokens=settings.queue_tokens,
