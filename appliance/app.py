@@ -43,7 +43,6 @@ from license.roots import TrustRoots
 
 _log = logging.getLogger(__name__)
 
-BUNDLED_MODEL: Final = Path(__file__).parent / "bundled" / "ner-en"
 TEND_SECONDS: Final = 30
 STUCK_SECONDS: Final = 5.0
 
@@ -163,7 +162,7 @@ class Appliance:
             LicenseError: The model package is refused, or the licence does not open it.
         """
         settings = self.settings
-        folder = settings.model_mount or BUNDLED_MODEL
+        folder = settings.model_folder
 
         keys = ModelKeys(licensed=self.keeper.current, hpke=self.identity.hpke, roots=self._roots)
 

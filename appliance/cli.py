@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from appliance.doctor.cli import doctor
 from appliance.operator.cli import clock_group, license_group
 from appliance.refusals import Family, looks_like_settings
 from appliance.settings import Settings, describe
@@ -93,6 +94,7 @@ def demo(once: bool, as_json: bool, home: Path | None, port: int) -> None:
     run(once=once, as_json=as_json, home=home, port=port)
 
 
+main.add_command(doctor)
 main.add_command(usage)
 main.add_command(license_group)
 main.add_command(clock_group)

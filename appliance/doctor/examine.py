@@ -1,0 +1,268 @@
+"""Looks at everything once and puts each fact to its check; the order is that of a start."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.clock import DAY, ClockRules, ClockSources
+from appliance.doctor import facts, host, licences, storage
+from appliance.doctor.facts import Account, LedgerFact, UnitFact
+from appliance.doctor.finding import Finding
+from appliance.errors import ApplianceError
+from appliance.identity import KEY_FILE, Identity
+from appliance.inference.folder import MODEL, ModelFolder
+from appliance.settings import Settings
+from appliance.usage.floor import Floor, recorded_floor
+from appliance.version import PRODUCT, SERVICE
+from license.directory import load_directory
+from license.errors import LicenseError
+from license.exchange import parse_address, post
+from license.keys import load_signing_key
+from license.roots import TrustRoots, installed_roots, load_roots
+from license.verify import AuthenticLicense
+
+ENVIRONMENT_FILE: Final = Path("/etc/appliance/appliance.env")
+DOWNLOAD_FILE: Final = Path("/etc/appliance/download.env")
+CREDENTIALS: Final = Path("/etc/appliance/credentials")
+UNIT_STATE: Final = Path("/var/lib/appliance")
+"""`StateDirectory=` of the unit: systemd makes what lies below it."""
+
+_ENDPOINT_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What is examined.
+
+    Attributes:
+        settings: Start parameters, with those of the unit's environment file.
+        state: State directory.
+        service: The user the service runs as.
+        roots_directory: Trust roots that a person named; None for the installed ones.
+        managed: Whether the settings came from the unit's environment file.
+    """
+
+    settings: Settings
+    state: Path
+    service: Account
+    roots_directory: Path | None = None
+    managed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was found, and the facts that the support archive adds to it.
+
+    Attributes:
+        findings: In the order of a start.
+        licensed: The licence, or why there is none.
+        ledger: The ledger.
+        unit: What systemd knows.
+    """
+
+    findings: tuple[Finding, ...]
+    licensed: AuthenticLicense | LicenseError
+    ledger: LedgerFact
+    unit: UnitFact
+
+
+def read_environment_file(path: Path) -> dict[str, str]:
+    """Return the assignments of a systemd environment file (systemd.exec(5)); empty if it cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for line in lines:
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith(("#", ";")):
+            value = value.strip()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+                value = value[1:-1]
+            found[key.strip()] = value
+    return found
+
+
+def patient(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    roots_directory: Path | None = None,
+    environment_file: Path = ENVIRONMENT_FILE,
+) -> Patient:
+    """Return what is to be examined, from a command line, an environment and the unit's environment file.
+
+    Raises:
+        SettingsError: A setting cannot be read.
+    """
+    unit = read_environment_file(environment_file)
+    settings = Settings.read(words, {**unit, **environ})
+    managed = bool(unit)
+    if managed and settings.state_mount is None and not environ.get("STATE_DIRECTORY"):
+        state = UNIT_STATE
+    else:
+        state = settings.state_directory(environ)
+    return Patient(
+        settings=settings,
+        state=state,
+        service=_service_account(state, managed=managed),
+        roots_directory=roots_directory,
+        managed=managed,
+    )
+
+
+def examine(who: Patient, *, clock: ClockSources) -> Examination:
+    """Look at the machine and return every finding. Reads only.
+
+    Args:
+        who: What is examined.
+        clock: The machine's clocks.
+    """
+    settings = who.settings
+    roots = _roots(who.roots_directory)
+    key = facts.look_at(who.state / KEY_FILE)
+    instance, vkey, key_error = _identity(who.state / KEY_FILE, exists=key.exists)
+    ledger_directory = _ledger_directory(settings, instance)
+    floor = recorded_floor(ledger_directory) if ledger_directory is not None else Floor()
+    licensed = _license(settings, roots, vkey, floor)
+    proven, rules = _proven(licensed, floor)
+    wall = clock.read().wall
+    output = facts.nearest(settings.output_mount or who.state)
+    model = settings.model_folder
+    ledger = (
+        facts.ledger(ledger_directory) if ledger_directory is not None else LedgerFact(directory=who.state)
+    )
+    unit = facts.unit()
+    findings = [
+        licences.check_settings(settings),
+        licences.check_roots(roots),
+        _mount(who, "Mounts:State", who.state, written=True),
+        licences.check_identity(key, instance, key_error, who.service),
+        _mount(who, "Mounts:License", settings.license_mount, written=False),
+        licences.check_license(licensed, max(wall, proven)),
+        licences.check_clock(wall, proven=proven, mark=floor.mark, rules=rules),
+        licences.check_time_source(clock.synchronised()),
+        _mount(who, "Mounts:Output", settings.output_mount, written=True),
+        storage.check_file_system(output),
+        storage.check_space(output),
+        storage.check_ledger(ledger),
+        host.check_processor(facts.processor()),
+        host.check_memory(facts.memory(), _model_bytes(model)),
+        *_model_checks(model, licensed),
+        host.check_port(facts.port(settings.host, settings.port)),
+        host.check_unit(unit),
+        host.check_secrets(facts.look_at(DOWNLOAD_FILE), _credentials()),
+    ]
+    if settings.billing:
+        findings.append(_endpoint(settings.billing))
+    return Examination(findings=tuple(findings), licensed=licensed, ledger=ledger, unit=unit)
+
+
+def system_time() -> int:
+    """Return the wall clock in Unix seconds, for the name of an archive and the head of a report."""
+    return int(time.time())
+
+
+def _mount(who: Patient, key: str, path: Path | None, *, written: bool) -> Finding:
+    fact = facts.look_at(path) if path is not None else None
+    below = path is not None and (path == UNIT_STATE or UNIT_STATE in path.parents)
+    made = (who.managed and below) or (not who.managed and path == who.state)
+    return storage.check_mount(key, fact, who.service, written=written, made=made)
+
+
+def _service_account(state: Path, *, managed: bool) -> Account:
+    """The owner of the unit's state directory; without a unit, whoever asks."""
+    if managed:
+        fact = facts.look_at(state)
+        if fact.exists:
+            return facts.account_of(fact.uid)
+    return facts.account_of(os.geteuid())
+
+
+def _roots(directory: Path | None) -> TrustRoots | LicenseError:
+    try:
+        return load_roots(directory) if directory is not None else installed_roots()
+    except LicenseError as error:
+        return error
+
+
+def _identity(path: Path, *, exists: bool) -> tuple[str, str | None, str]:
+    """Return instance, public key and complaint of the machine's key; a missing one is not made."""
+    if not exists:
+        return "", None, ""
+    try:
+        identity = Identity(signing=load_signing_key(path), directory=path.parent)
+    except LicenseError as error:
+        return "", None, error.message
+    return identity.instance, identity.vkey, ""
+
+
+def _ledger_directory(settings: Settings, instance: str) -> Path | None:
+    if settings.output_mount is None or not instance:
+        return None
+    return settings.output_mount / SERVICE / instance
+
+
+def _license(
+    settings: Settings, roots: TrustRoots | LicenseError, vkey: str | None, floor: Floor
+) -> AuthenticLicense | LicenseError:
+    if isinstance(roots, LicenseError):
+        return roots
+    if settings.license_mount is None:
+        return LicenseError("Mounts:License is not set", hint="add Mounts:License=/etc/appliance/license")
+    try:
+        return load_directory(
+            settings.license_mount,
+            roots=roots,
+            product=PRODUCT,
+            instance_vkey=vkey,
+            min_serial=floor.serial,
+            min_epoch=floor.epoch,
+        )
+    except LicenseError as error:
+        return error
+
+
+def _proven(licensed: AuthenticLicense | LicenseError, floor: Floor) -> tuple[int, ClockRules]:
+    """Return the latest instant there is proof of, and how far the clock may stray."""
+    recorded = floor.mark.effective if floor.mark is not None else 0
+    if isinstance(licensed, LicenseError):
+        return recorded, ClockRules()
+    policy = licensed.license.clock
+    rules = ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY)
+    return max(recorded, licensed.license.issued), rules
+
+
+def _model_bytes(folder: Path) -> int:
+    try:
+        return (folder / MODEL).stat().st_size
+    except OSError:
+        return 0
+
+
+def _model_checks(folder: Path, licensed: AuthenticLicense | LicenseError) -> list[Finding]:
+    try:
+        found: ModelFolder | ApplianceError = ModelFolder.open(folder)
+    except ApplianceError as error:
+        found = error
+    return [host.check_model(found), licences.check_model_key(None, "", licensed)]
+
+
+def _credentials() -> list[facts.PathFact]:
+    try:
+        return [facts.look_at(path) for path in sorted(CREDENTIALS.iterdir())]
+    except OSError:
+        return []
+
+
+def _endpoint(billing: str) -> Finding:
+    """Ask for the status page without a key: any answer in HTTP shows that the way is open."""
+    try:
+        endpoint = parse_address(billing, "/v1/status")
+        post(endpoint, b"", {"Content-Type": "text/plain"}, _ENDPOINT_SECONDS)
+    except LicenseError as error:
+        return host.check_endpoint(billing, error)
+    return host.check_endpoint(endpoint.shown, None)

@@ -1,0 +1,108 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from appliance.clock import DAY, ClockRules, Mark
+from appliance.doctor.examine import Examination
+from appliance.doctor.facts import Account, PathFact
+from appliance.doctor.finding import Level
+from appliance.doctor.licences import (
+    check_clock,
+    check_identity,
+    check_license,
+    check_model_key,
+    check_settings,
+    check_time_source,
+)
+from appliance.settings import Settings
+from license.errors import LicenseError, WrongMachine
+from license.verify import AuthenticLicense
+
+KEY = Path("/var/lib/appliance/instance.key")
+SERVICE = Account(name="appliance", uid=990)
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def licensed(look: Callable[..., Examination]) -> AuthenticLicense:
+    found = look().licensed
+    assert not isinstance(found, LicenseError)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [
+        (["Eula=accept"], Level.PASS),
+        (["Eula=accept", "Fluentd:Host=x"], Level.PASS),
+        (["Eula=accept", "Mount:Output=x"], Level.WARN),
+        ([], Level.FAIL),
+    ],
+)
+def test_a_missing_acceptance_fails_and_a_misspelt_setting_is_told(words: list[str], level: Level) -> None:
+    assert check_settings(Settings.read(words, {})).level is level
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "level"),
+    [
+        (PathFact(path=KEY, uid=990, mode=0o600), "", Level.PASS),
+        (PathFact(path=KEY, uid=990, mode=0o640), "", Level.FAIL),
+        (PathFact(path=KEY, uid=1000, mode=0o600), "", Level.WARN),
+        (PathFact(path=KEY, exists=False), "", Level.WARN),
+        (PathFact(path=KEY, exists=False, error="Permission denied"), "", Level.FAIL),
+        (PathFact(path=KEY, uid=990, mode=0o600), "not a key", Level.FAIL),
+    ],
+)
+def test_the_key_is_there_readable_and_private(key: PathFact, error: str, level: Level) -> None:
+    assert check_identity(key, "0f3a9c2b7d11", error, SERVICE).level is level
+
+
+def test_a_licence_is_judged_at_the_time_given(licensed: AuthenticLicense) -> None:
+    terms = licensed.license
+    moments = {
+        terms.not_before - 30 * DAY: Level.FAIL,
+        terms.not_before: Level.PASS,
+        terms.expires - DAY: Level.WARN,
+        terms.expires + 1: Level.WARN,
+        terms.terminates: Level.FAIL,
+    }
+    assert {moment: check_license(licensed, moment).level for moment in moments} == moments
+
+
+def test_a_refused_licence_gives_its_word_and_next_step() -> None:
+    found = check_license(WrongMachine("it names another key"), NOW)
+    assert found.level is Level.FAIL
+    assert found.message.startswith("WrongMachine")
+    assert found.command
+
+
+def test_an_encrypted_model_needs_a_licence_that_names_its_line(licensed: AuthenticLicense) -> None:
+    package = Path("/srv/model.age")
+    assert check_model_key(None, "", licensed).level is Level.PASS
+    assert check_model_key(package, "ner-en/1", licensed).level is Level.FAIL
+    assert check_model_key(package, "ner-en/1", WrongMachine("no")).level is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("wall", "proven", "level"),
+    [
+        (NOW, NOW - 5, Level.PASS),
+        (NOW, 0, Level.PASS),
+        (NOW - 299, NOW, Level.PASS),
+        (NOW - 301, NOW, Level.FAIL),
+        (NOW + 46 * DAY, NOW, Level.WARN),
+        (-1, NOW, Level.FAIL),
+        (1 << 60, NOW, Level.WARN),
+    ],
+)
+def test_a_clock_behind_what_is_proven_fails_and_one_far_ahead_is_doubted(
+    wall: int, proven: int, level: Level
+) -> None:
+    mark = Mark(effective=proven, uptime=1.0, boot="b") if proven else None
+    assert check_clock(wall, proven=proven, mark=mark, rules=ClockRules()).level is level
+
+
+def test_a_clock_nobody_keeps_is_a_warning() -> None:
+    assert [check_time_source(known).level for known in (True, False)] == [Level.PASS, Level.WARN]
