@@ -17,11 +17,13 @@ from appliance.api.documents import Limits
 from appliance.api.envelope import Envelope
 from appliance.api.jobviews import describe
 from appliance.api.language import Language, LanguageApi, LanguageLimits
+from appliance.api.legacy import LegacyApi
+from appliance.api.models import ModelsApi
 from appliance.api.operations import OperationsApi
 from appliance.api.problems import HANDLERS
 from appliance.api.work import DocumentWork
 from appliance.clockword import take_word
-from appliance.deployments import Deployment, Deployments
+from appliance.deployments import Deployments
 from appliance.errors import OutputError, SettingsError, UsageStoreUnavailable
 from appliance.gate import Gate
 from appliance.identity import Identity
@@ -30,6 +32,7 @@ from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.jobs.turns import Turns
 from appliance.licensing import LicenseKeeper
+from appliance.models import find_models, load_models
 from appliance.packages import ModelKeys, open_model
 from appliance.pipeline import TEXT_RECORDS, Pipeline
 from appliance.settings import Settings
@@ -91,8 +94,8 @@ class Appliance:
         self.accountant = Accountant(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
         self.gate = Gate(keeper=self.keeper, now=self.clock.now, used=self.ledger.used, meter=TEXT_RECORDS)
         self.pipeline = Pipeline(gate=self.gate, usage=self.ledger)
-        self.deployments = Deployments()
-        self.engine: NerEngine | None = None
+        self.deployments = Deployments(alias=settings.model_alias)
+        self.engines: tuple[NerEngine, ...] = ()
         self.stopping = False
         try:
             self.jobs = self._open_jobs()
@@ -122,6 +125,8 @@ class Appliance:
         application = Starlette(
             routes=[
                 *LanguageApi(language).routes(),
+                *LegacyApi(language).routes(),
+                *ModelsApi(self.deployments).routes(),
                 *OperationsApi(self).routes(),
                 *openapi.routes(),
                 *pages.routes(),
@@ -155,40 +160,26 @@ class Appliance:
         )
 
     async def load_models(self) -> None:
-        """Load the model and serve it; the event loop stays free.
+        """Load the models and serve them; the event loop stays free.
 
         Raises:
-            ModelError: The model folder is refused.
-            LicenseError: The model package is refused, or the licence does not open it.
+            ModelError, LicenseError: Not one model can be served.
         """
-        settings = self.settings
-        folder = settings.model_folder
-
-        keys = ModelKeys(licensed=self.keeper.current, hpke=self.identity.hpke, roots=self._roots)
-
-        def load() -> NerEngine:
-            return NerEngine.load(
-                open_model(folder, keys),
-                sessions=settings.sessions,
-                batch_tokens=settings.batch_tokens,
-                queue_tokens=settings.queue_tokens,
-            )
-
-        engine = await asyncio.to_thread(load)
-        self.engine = engine
-        self.deployments.set(
-            [
-                Deployment(
-                    project=settings.project_name,
-                    name=settings.deployment_name,
-                    model=engine.folder.name,
-                    release=engine.folder.release,
-                    recognizer=engine,
-                )
-            ]
-        )
-        _log.info("model %s %s is loaded", engine.folder.name, engine.folder.release)
+        places = await asyncio.to_thread(find_models, self.settings)
+        loaded = await asyncio.to_thread(load_models, places, self._load_model)
+        self.engines = loaded.engines
+        self.deployments.set(loaded.deployments, loaded.failed)
         await self.jobs.resume(lambda ids, since: recorded_requests(self.ledger_directory, ids, since=since))
+
+    def _load_model(self, path: Path) -> NerEngine:
+        settings = self.settings
+        keys = ModelKeys(licensed=self.keeper.current, hpke=self.identity.hpke, roots=self._roots)
+        return NerEngine.load(
+            open_model(path, keys),
+            sessions=settings.sessions,
+            batch_tokens=settings.batch_tokens,
+            queue_tokens=settings.queue_tokens,
+        )
 
     async def tend(self) -> None:
         """Look after what changes with time: a new licence, announcements. Runs until cancelled."""
@@ -223,7 +214,7 @@ class Appliance:
 
     def stuck(self) -> str | None:
         """Name the part that no longer moves, if there is one; the watchdog asks."""
-        if self.engine is not None and self.engine.heartbeat_age() > STUCK_SECONDS:
+        if any(engine.heartbeat_age() > STUCK_SECONDS for engine in self.engines):
             return "the model"
         if self.ledger.heartbeat_age() > STUCK_SECONDS:
             return "the ledger"
@@ -233,8 +224,8 @@ class Appliance:
         """End in order: jobs, model, then the ledger with its last checkpoint."""
         self.stopping = True
         await self.jobs.close(drain_seconds)
-        if self.engine is not None:
-            await asyncio.to_thread(self.engine.close)
+        for engine in self.engines:
+            await asyncio.to_thread(engine.close)
         await asyncio.to_thread(self.ledger.close)
 
     def abandon(self) -> None:

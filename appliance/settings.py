@@ -48,8 +48,13 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def is_name(text: str) -> bool:
+    """Whether this may name a project, a deployment or a model."""
+    return 0 < len(text) <= 50 and all(c.isascii() and (c.isalnum() or c in "_.-") for c in text)
+
+
 def _name(text: str) -> str:
-    if not 0 < len(text) <= 50 or not all(c.isascii() and (c.isalnum() or c in "_.-") for c in text):
+    if not is_name(text):
         raise ValueError("expected 1 to 50 letters, digits, '_', '.' or '-'")
     return text
 
@@ -90,6 +95,18 @@ class Settings:
     )
     model_mount: Path | None = _setting(
         "Mounts:Model", None, _path, "model folder to serve (default: the bundled English model)"
+    )
+    models_path: Path | None = _setting(
+        "Models:Path",
+        None,
+        _path,
+        "directory of several models, PROJECT/DEPLOYMENT below it (default: /modelPath where it exists)",
+    )
+    exported_model_name: str = _setting(
+        "ExportedModelName", "", _name, "serve only this model of Models:Path, as the container does"
+    )
+    model_alias: str = _setting(
+        "Models:Alias", "", str, "modelId of v3.1-preview.ct.1 clients that means the default model"
     )
     project_name: str = _setting("ProjectName", "demo", _name, "project the model is served as")
     deployment_name: str = _setting(

@@ -54,12 +54,20 @@ class DocumentStatistics(_Reply):
     transactionsCount: int
 
 
+class DocumentWarning(_Reply):
+    """Something about a document that may make its result less reliable."""
+
+    code: str
+    message: str
+    targetRef: str | None = None
+
+
 class DocumentResult(_Reply):
     """The entities of one document, sorted by offset."""
 
     id: str
     entities: list[Entity]
-    warnings: list[dict[str, str]]
+    warnings: list[DocumentWarning]
     statistics: DocumentStatistics | None = None
 
 
@@ -142,6 +150,66 @@ class JobState(_Reply):
     nextLink: str | None = None
 
 
+class LegacyTaskResult(_Reply):
+    """One finished task of a legacy job; each fact under the names that one or another client reads."""
+
+    lastUpdateDateTime: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    state: Literal["succeeded", "failed", "cancelled"]
+    taskName: str
+    name: str
+    results: CustomResults | PrebuiltResults | None = None
+
+
+class LegacyLists(_Reply):
+    """The finished tasks of a legacy job by kind."""
+
+    customEntityRecognitionTasks: list[LegacyTaskResult] | None = None
+    entityRecognitionTasks: list[LegacyTaskResult] | None = None
+
+
+class LegacyDetails(_Reply):
+    """The job once more, as v3.1-preview.ct.1 has it."""
+
+    name: str | None = None
+    lastUpdateDateTime: str
+    status: str
+
+
+class LegacyTasks(LegacyLists):
+    """The tasks of a legacy job; `details` and `tasks` only in v3.1-preview.ct.1."""
+
+    completed: int
+    failed: int
+    inProgress: int
+    total: int
+    details: LegacyDetails | None = None
+    tasks: LegacyLists | None = None
+
+
+class LegacyJobState(_Reply):
+    """A legacy job."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+    jobId: str
+    displayName: str | None = None
+    createdDateTime: str
+    lastUpdatedDateTime: str
+    lastUpdateDateTime: str
+    expirationDateTime: str
+    status: Literal[
+        "notStarted", "running", "succeeded", "partiallyCompleted", "failed", "cancelled", "cancelling"
+    ]
+    errors: list[Error]
+    tasks: LegacyTasks
+    nextLink: str | None = Field(default=None, alias="@nextLink")
+
+
+class LegacyResults(PrebuiltResults):
+    """Body of a legacy synchronous answer."""
+
+
 class Ready(_Reply):
     """Whether a query would be answered now."""
 
@@ -173,6 +241,28 @@ class ModelStatus(_Reply):
     deploymentName: str
     name: str
     release: str
+
+
+class Model(_Reply):
+    """A model under the names callers use; one that could not be loaded says why."""
+
+    projectName: str
+    deploymentName: str
+    status: Literal["ready", "failed"]
+    default: bool
+    name: str | None = None
+    modelVersion: str | None = None
+    language: str | None = None
+    description: str | None = None
+    categories: list[str] | None = None
+    reason: str | None = None
+    hint: str | None = None
+
+
+class Models(_Reply):
+    """Every model of this service."""
+
+    models: list[Model]
 
 
 class LedgerStatus(_Reply):

@@ -101,7 +101,7 @@ def _problem(error: ValidationError) -> Problem:
     kind = first["type"]
     if kind == "json_invalid":
         return invalid_body(f"The body is not valid JSON: {first.get('ctx', {}).get('error', 'unreadable')}.")
-    if where.endswith("analysisInput.documents") or where == "analysisInput":
+    if where in {"analysisInput", "analysisInput.documents", "documents"}:
         return invalid_request(
             "Invalid document in request.",
             inner=("MissingInputDocuments", f"Missing input documents: {where}: {first['msg']}."),

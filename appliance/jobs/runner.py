@@ -138,6 +138,7 @@ class Jobs:
         self._active: dict[str, _Active] = {}
         self._recorded: set[str] = set()
         self._cancelled_early: set[str] = set()
+        self._lookup: Recorded | None = None
         self._tending: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -147,20 +148,21 @@ class Jobs:
         Args:
             recorded: Looks up in the ledger what was already counted.
         """
-        jobs = await self._store.unfinished(now=self._clock())
-        jobs = [job for job in jobs if job.id not in self._active]
+        self._lookup = recorded
+        if self._tending is None:
+            self._tending = asyncio.create_task(self._tend(), name="job expiry")
+
+    async def _take_up(self, recorded: Recorded) -> None:
+        jobs = [job for job in await self._store.unfinished(now=self._clock()) if job.id not in self._active]
         if jobs:
             ids = [task.id for job in jobs for task in job.tasks if not task.status.final]
             since = min((job.created, job.ledger) for job in jobs)[1]
             self._recorded |= await asyncio.to_thread(recorded, ids, since)
-            _log.info(
-                "jobs taken up again: %d; their tasks already counted: %d", len(jobs), len(self._recorded)
-            )
+            _log.info("jobs taken up again: %d; tasks counted before: %d", len(jobs), len(self._recorded))
         for job in jobs:
-            if job.id not in self._cancelled_early:
+            if job.id not in self._cancelled_early and job.id not in self._active:
                 self._start(_Active(job=job, stored=True))
-        if self._tending is None:
-            self._tending = asyncio.create_task(self._tend(), name="job expiry")
+        self._lookup = None
 
     async def submit(
         self, *, display_name: str | None, documents: Sequence[Source], tasks: list[Task]
@@ -336,6 +338,8 @@ class Jobs:
     async def _tend(self) -> None:
         while True:
             try:
+                if self._lookup is not None:
+                    await self._take_up(self._lookup)
                 now = self._clock()
                 for active in [a for a in self._active.values() if a.job.expires <= now]:
                     active.job.cancelled = True
