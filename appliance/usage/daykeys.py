@@ -24,20 +24,31 @@ class DayKeys:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._known: SigningKey | None = None
 
     def make(self, origin: str) -> SigningKey:
         """Make a key that signs for this log, and keep it; raises `OSError` if it cannot be kept."""
         key = SigningKey.generate(origin)
         save_signing_key(self._path(key.verifying), key)
+        self._known = key
         return key
 
     def find(self, verifying: VerifyingKey) -> SigningKey | None:
-        """Return the private half of a day key; None if it is missing or unreadable."""
+        """Return the private half of a day key; None if it is missing or unreadable.
+
+        The one found or made last is remembered: while the process runs, a state directory that fails costs
+        no log.
+        """
+        if self._known is not None and self._known.verifying == verifying:
+            return self._known
         try:
             key = load_signing_key(self._path(verifying))
         except LicenseError:
             return None
-        return key if key.verifying == verifying else None
+        if key.verifying != verifying:
+            return None
+        self._known = key
+        return key
 
     def any(self) -> bool:
         """Whether a day key is kept here at all: a log must have existed."""

@@ -23,11 +23,11 @@ from pathlib import Path
 from appliance.clock import ClockRules, ClockWord, EffectiveClock, Mark
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.floor import Floor
-from appliance.usage.state import LogState, load_state
+from appliance.usage.state import LogState, check_head, load_state
 from appliance.usage.store import Batch, Signed, Store
 from appliance.usage.totals import DAY
 from license.errors import EpochTooLow, SerialTooLow
-from license.evidence.checkpoint import Checkpoint, sign_checkpoint
+from license.evidence.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
 from license.evidence.entry import Entry, Sums, Value, render, render_use
 from license.evidence.merkle import Frontier, leaf_hash
 from license.files import write_atomic
@@ -80,12 +80,16 @@ class Journal:
         store: Its file.
         setting: The installation.
         state: The log as it is on disk.
+        license: The licence that was in force before a failure.
     """
 
-    def __init__(self, store: Store, setting: Setting, state: LogState) -> None:
+    def __init__(
+        self, store: Store, setting: Setting, state: LogState, *, license: AuthenticLicense | None = None
+    ) -> None:
         self._store = store
         self._setting = setting
         self._state = state
+        self._license = license
 
     @classmethod
     def begin(
@@ -140,7 +144,8 @@ class Journal:
         """Return a journal over what is on disk now, after a failure left this one in doubt.
 
         Raises:
-            Damaged: What is there is not what was written.
+            Damaged: What is there is not what was written, or not all of it.
+            OSError, sqlite3.Error: The disk does not allow it yet.
         """
         self._store.reopen()
         state = load_state(
@@ -149,7 +154,14 @@ class Journal:
             identity=self._setting.identity.verifying,
             keys=self._setting.keys,
         )
-        return Journal(self._store, self._setting, state)
+        durable = self._state.frontier
+        head = Checkpoint(origin=state.origin, size=durable.size, root=durable.root())
+        check_head(self._store, state, head)
+        return Journal(self._store, self._setting, state, license=self._license)
+
+    def settle(self) -> None:
+        """Make sure of what was written before a failure; see `Store.settle`."""
+        self._store.settle()
 
     def close(self) -> None:
         """Close the file."""
@@ -158,6 +170,20 @@ class Journal:
     def now(self) -> int:
         """Effective time in Unix seconds."""
         return self._setting.clock.now()
+
+    @property
+    def license(self) -> AuthenticLicense | None:
+        """The licence in force; None before `boot`."""
+        return self._license
+
+    def last_words(self) -> Checkpoint:
+        """Sign all that was durable, from memory, and publish it; for a log that can no longer be written.
+
+        Whatever becomes of the file: this head says what was in it.
+        """
+        note = self._sign(self._state.frontier, self.now(), "damage").note
+        self._publish(note)
+        return read_checkpoint(note)
 
     @property
     def state(self) -> LogState:
@@ -171,6 +197,7 @@ class Journal:
             SerialTooLow, EpochTooLow: The licence is older than one that was in force here.
         """
         self.check_license(license)
+        self._license = license
         self._set_rules(license)
         at = self._setting.clock.now()
         self._turn(at)
@@ -371,6 +398,7 @@ class Journal:
         if drafts:
             self._setting.clock.forget(sum(kind == "clock" for kind, _, _ in drafts))
         if license is not None:
+            self._license = license
             state.license_id, state.license_sha256 = license.license.id, license.sha256
             state.highest_serial = max(state.highest_serial, license.license.serial)
             state.highest_epoch = max(state.highest_epoch, license.delegation.epoch)

@@ -11,10 +11,8 @@ the entries: `docs/formats.md`, part Evidence.
 
 # ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
 
-import fcntl
 import hashlib
 import logging
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,13 +22,15 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from appliance.clock import EffectiveClock
-from appliance.errors import LedgerLocked, OutputError
+from appliance.errors import OutputError
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.journal import Journal, Setting
+from appliance.usage.lock import Lock
 from appliance.usage.mount import LOW_SPACE_BYTES, check_output, describe, free_bytes
-from appliance.usage.opening import open_journal
+from appliance.usage.opening import Place, open_journal, succeed
 from appliance.usage.records import earlier_totals
 from appliance.usage.reserve import Reserve
+from appliance.usage.store import Damaged
 from appliance.usage.totals import RunningTotals, merge
 from appliance.usage.writer import Writer
 from license.evidence.entry import Sums, Tally, is_token, render_used
@@ -103,11 +103,13 @@ class Ledger:
     disk does.
     """
 
-    def __init__(self, writer: Writer, lock: int, earlier: RunningTotals) -> None:
-        self._writer = writer
+    def __init__(
+        self, place: Place, journal: Journal, reserve: Reserve, *, lock: Lock, earlier: RunningTotals
+    ) -> None:
+        self._place = place
         self._earlier = earlier
         self._lock = lock
-        self.origin = writer.journal.state.origin
+        self._writer = Writer(journal, reserve, succeed=self._succeed, renew_lock=lock.renew)
 
     @classmethod
     def open(
@@ -148,27 +150,28 @@ class Ledger:
             copies=(directory / CHECKPOINT_FILE, state / HEAD_FILE, *anchors),
         )
         instance = hashlib.sha256(identity.verifying.public).hexdigest()[:12]
-        lock = _lock(directory / LOCK_FILE)
+        lock = Lock(directory / LOCK_FILE)
         try:
             prefix = f"offline-appliance/{service}/{instance}"
-            journal = open_journal(directory, setting, prefix=prefix, license=license)
+            place = Place(directory=directory, setting=setting, prefix=prefix)
+            journal = open_journal(place, license)
             try:
                 journal.boot(license)
                 reserve = Reserve(directory)
                 _take_reserve(directory, reserve)
                 earlier = earlier_totals(directory, journal.state.origin)
-                return cls(Writer(journal, reserve), lock, earlier)
+                return cls(place, journal, reserve, lock=lock, earlier=earlier)
             except BaseException:
                 journal.close()
                 raise
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-            os.close(lock)
+            lock.release()
             raise OutputError(
                 f"the ledger in {directory} cannot be opened: {error}; {describe(directory)}",
                 hint="check free space, the owner of the directory and the state of the disk",
             ) from error
         except BaseException:
-            os.close(lock)
+            lock.release()
             raise
 
     async def commit(self, uses: Sequence[Use]) -> Receipt:
@@ -180,8 +183,8 @@ class Ledger:
         """
         if not uses:
             raise ValueError("a request that used nothing has no usage record")
-        first = await self._writer.submit([use.text for use in uses], _sums(uses))
-        return Receipt(origin=self.origin, first=first, count=len(uses))
+        origin, first = await self._writer.submit([use.text for use in uses], _sums(uses))
+        return Receipt(origin=origin, first=first, count=len(uses))
 
     def change_license(self, license: AuthenticLicense) -> None:
         """Put another licence in force; the one in force already changes nothing.
@@ -203,10 +206,8 @@ class Ledger:
     def close(self) -> None:
         """Commit what waits, sign the last checkpoint, and let go of the directory."""
         self._writer.close()
-        if self._lock >= 0:
-            self._writer.journal.close()
-            os.close(self._lock)
-            self._lock = -1
+        self._writer.journal.close()
+        self._lock.release()
 
     def used(self, meter: str, start: int, end: int) -> int:
         """Return the billed units of a meter on the UTC days from `start` up to, not including, `end`.
@@ -215,6 +216,17 @@ class Ledger:
         """
         totals = self._writer.journal.state.totals
         return totals.used(meter, start, end) + self._earlier.used(meter, start, end)
+
+    def _succeed(self, journal: Journal, damage: Damaged) -> Journal:
+        successor = succeed(self._place, journal, damage)
+        # What the old file can no longer tell is still known here, and counts for the plan.
+        self._earlier.absorb(journal.state.totals)
+        return successor
+
+    @property
+    def origin(self) -> str:
+        """Name of the log that is written now; a damaged one is succeeded by another."""
+        return self._writer.journal.state.origin
 
     def heartbeat_age(self) -> float:
         """Seconds since the writer last came round; it does so every second unless the disk holds it up."""
@@ -258,19 +270,6 @@ def _make(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make {directory}: {error.strerror}; {describe(existing)}") from error
-
-
-def _lock(path: Path) -> int:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OutputError(f"cannot lock {path}: {error.strerror}; {describe(path.parent)}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise LedgerLocked(f"another process writes the ledger in {path.parent}") from error
-    return descriptor
 
 
 def _take_reserve(directory: Path, reserve: Reserve) -> None:

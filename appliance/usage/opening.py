@@ -4,9 +4,12 @@ A log that is not what was written is never repaired. It is set aside under the 
 k+1 begins with a `recover` entry that names the last head that was signed, and the reason.
 """
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
+# ruff: noqa: A001, A002 (`license` is this domain's word; the site builtin of that name is never meant)
 
+import contextlib
 import logging
+import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.usage.floor import recorded_floor
@@ -26,23 +29,33 @@ _MAX_CHECKPOINT_BYTES = 65_536
 _SUFFIXES = ("", "-wal", "-shm")
 
 
-def open_journal(directory: Path, setting: Setting, *, prefix: str, license: AuthenticLicense) -> Journal:
-    """Open the newest log of a ledger directory, or begin one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the logs of an installation are kept.
 
-    Args:
-        directory: The ledger directory, locked by the caller.
+    Attributes:
+        directory: The ledger directory, locked by whoever opens a log in it.
         setting: The installation; its copies of the last checkpoint say what must be there.
         prefix: Origin of its logs without the number.
-        license: The licence in force.
+    """
+
+    directory: Path
+    setting: Setting
+    prefix: str
+
+
+def open_journal(place: Place, license: AuthenticLicense) -> Journal:
+    """Open the newest log of a place, or begin one.
 
     Raises:
         OSError, sqlite3.Error: The disk does not allow it.
     """
+    directory, setting, prefix = place.directory, place.setting, place.prefix
     heads = [head for path in setting.copies if (head := _head(path)) is not None]
     numbers = [log_number(path) for path in find_databases(directory)]
     numbers += [k for head in heads if (k := _number(head.origin, prefix))]
     if not numbers:
-        return _begin(directory, setting, prefix=prefix, number=1, license=license)
+        return _begin(place, 1, license)
     number = max(numbers)
     origin = f"{prefix}/{number}"
     signed = [head for head in heads if head.origin == origin]
@@ -54,16 +67,44 @@ def open_journal(directory: Path, setting: Setting, *, prefix: str, license: Aut
             _move(directory, number, to=None)
             last = [head for head in heads if head.origin == f"{prefix}/{number - 1}"]
             before = _predecessor(last, f"{prefix}/{number - 1}", "interrupted") if number > 1 else None
-            return _begin(directory, setting, prefix=prefix, number=number, license=license, before=before)
-        _log.error("the usage log %s is set aside: %s", origin, damage)
-        _move(directory, number, to="damaged")
-        before = _predecessor(signed, origin, damage.reason)
-        return _begin(directory, setting, prefix=prefix, number=number + 1, license=license, before=before)
+            return _begin(place, number, license, before=before)
+        return _set_aside(place, number, license, damage, before=_predecessor(signed, origin, damage.reason))
+
+
+def succeed(place: Place, journal: Journal, damage: Damaged) -> Journal:
+    """Set a log aside that turned out damaged while it was in use, and open its successor, ready for use.
+
+    May be tried again with the same journal after a failure.
+
+    Raises:
+        OSError, sqlite3.Error: The disk does not allow it yet.
+    """
+    license = journal.license
+    if license is None:
+        raise RuntimeError("a log is written under a licence")
+    origin = journal.state.origin
+    head = journal.last_words()
+    with contextlib.suppress(sqlite3.Error):
+        journal.close()
+    number = _number(origin, place.prefix)
+    if max((log_number(path) for path in find_databases(place.directory)), default=0) > number:
+        successor = open_journal(place, license)  # an attempt before came that far
+    else:
+        before = Predecessor(reason=damage.reason, head=head)
+        successor = _set_aside(place, number, license, damage, before=before)
+    successor.boot(license)
+    return successor
+
+
+def _set_aside(
+    place: Place, number: int, license: AuthenticLicense, damage: Damaged, *, before: Predecessor
+) -> Journal:
+    _log.error("the usage log %s/%d is set aside: %s", place.prefix, number, damage)
+    _move(place.directory, number, to="damaged")
+    return _begin(place, number + 1, license, before=before)
 
 
 def _load(path: Path, setting: Setting, *, origin: str, heads: list[Checkpoint]) -> Journal:
-    if not path.exists():
-        raise Damaged("missing", f"{path.name} is missing")
     store = Store(path)
     try:
         store.check()
@@ -79,21 +120,15 @@ def _load(path: Path, setting: Setting, *, origin: str, heads: list[Checkpoint])
 
 
 def _begin(
-    directory: Path,
-    setting: Setting,
-    *,
-    prefix: str,
-    number: int,
-    license: AuthenticLicense,
-    before: Predecessor | None = None,
+    place: Place, number: int, license: AuthenticLicense, *, before: Predecessor | None = None
 ) -> Journal:
-    floor = recorded_floor(directory)
-    store = Store(directory / _name(number))
+    floor = recorded_floor(place.directory)
+    store = Store(place.directory / _name(number), new=True)
     try:
         return Journal.begin(
             store,
-            setting,
-            origin=f"{prefix}/{number}",
+            place.setting,
+            origin=f"{place.prefix}/{number}",
             license=license,
             floor=floor,
             predecessor=before,

@@ -6,10 +6,12 @@ after a crash only `reopen` can say.
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import sqlite as dialect
@@ -26,6 +28,7 @@ _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"
 _UPDATE_TREE = "UPDATE tree SET size = ?, frontier = ?, effective = ?, uptime = ?, boot = ? WHERE id = 1"
 _BUSY_SECONDS = 5
+_DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Damaged(Exception):
@@ -39,6 +42,10 @@ class Damaged(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class Displaced(Exception):
+    """The file that was written to is no longer the one that lies in the directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +92,41 @@ def corruption_is_damage() -> Iterator[None]:
         raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
 
 
+def is_corruption(error: BaseException) -> bool:
+    """Say whether SQLite means that the file itself is wrong, not the disk or a lock."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES
+
+
 class Store:
     """The SQLite file of one log.
 
     Args:
-        path: The database; made if it is missing.
+        path: The database.
+        new: Make it if it is missing; otherwise a missing one is damage.
 
     Raises:
-        Damaged: It is not a database, or not one of ours.
+        Damaged: It is missing, not a database, or not one of ours.
         OSError, sqlite3.Error: It cannot be opened or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, new: bool = False) -> None:
         self.path = path
+        self._wal = f"{path}-wal"
+        if new:
+            path.touch(mode=0o600)
         self._connect()
 
     def _connect(self) -> None:
+        try:
+            self._file = _identity(self.path)
+        except FileNotFoundError as error:
+            # Without its directory, a whole mount may be gone: that is no damage, it may come back.
+            self.path.parent.stat()
+            raise Damaged("missing", f"{self.path.name} is missing") from error
+        self._wal_file: tuple[int, int] | None = None
         self._engine = create_engine(
-            f"sqlite:///{self.path}",
+            # Never made here: what is missing was there.
+            f"sqlite:///file:{quote(str(self.path))}?mode=rw&uri=true",
             poolclass=StaticPool,
             # Transactions are ours: the driver begins none by itself. One thread at a time is the caller's
             # word.
@@ -132,9 +156,44 @@ class Store:
         self._engine.dispose()
 
     def reopen(self) -> None:
-        """Begin anew after a failure: only what is on disk counts."""
+        """Begin anew after a failure: only what is on disk counts.
+
+        What was written to a write-ahead log that somebody removed meanwhile is still held by this
+        connection: it goes into the main file first.
+
+        Raises:
+            Damaged: The file is missing or is no database any more.
+            OSError, sqlite3.Error: The disk does not allow it yet.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self.settle()
         self.close()
         self._connect()
+
+    def settle(self) -> None:
+        """Move everything from the write-ahead log into the main file, durably, and empty the former.
+
+        After a failed write this is what makes the rest trustworthy: the system may show pages of the
+        write-ahead log that never reached the disk, and will not write them again by itself.
+
+        Raises:
+            sqlite3.Error: The disk does not allow it, or a reader is in the way.
+        """
+        with corruption_is_damage():
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("a reader keeps the write-ahead log from being folded")
+
+    def _check_files(self) -> None:
+        """Check that what was written lies where the next start will look for it."""
+        try:
+            main, wal = _identity(self.path), _identity(self._wal)
+        except FileNotFoundError as error:
+            raise Displaced(f"{error.filename} was removed while it was in use") from error
+        if self._wal_file is None:
+            self._wal_file = wal
+        if (main, wal) != (self._file, self._wal_file):
+            raise Displaced(f"{self.path.name} was replaced while it was in use")
 
     def create(self, origin: str) -> None:
         """Make the tables of an empty log."""
@@ -169,6 +228,7 @@ class Store:
 
         Raises:
             sqlite3.Error: Nothing was written; `reopen` before going on.
+            Displaced, OSError: It was written to a file that is no longer there; likewise.
         """
         connection = self._connection
         execute = connection.execute
@@ -186,6 +246,7 @@ class Store:
             if connection.in_transaction:
                 execute("ROLLBACK")
             raise
+        self._check_files()
 
     def _append_signed(self, batch: Batch) -> None:
         for sha256, note in batch.notes:
@@ -294,3 +355,8 @@ class Store:
             raise Damaged(
                 "tree", f"the entries before {TILE_WIDTH * (tile + 1)} are not those that were hashed"
             )
+
+
+def _identity(path: Path | str) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116 (called after every commit)
+    return status.st_dev, status.st_ino

@@ -28,6 +28,11 @@ class RunningTotals:
         _add_to(self.month, sums)
         self.add_past(day, sums)
 
+    def absorb(self, other: "RunningTotals") -> None:
+        """Count every day of another log too."""
+        for day, sums in list(other._by_day.items()):
+            self.add_past(day, sums)
+
     def used(self, meter: str, start: int, end: int) -> int:
         """Return the billed units of a meter on the days from `start` up to, not including, `end`."""
         days = list(self._by_day.items())

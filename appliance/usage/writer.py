@@ -3,7 +3,7 @@
 No timer: an idle ledger commits at once, a busy one groups by itself. A request's future is resolved only
 after the commit returned. Whatever fails between taking a group and answering it becomes that group's error;
 then the log is read anew from disk, each second, until a commit succeeds again, and requests are refused at
-once meanwhile.
+once meanwhile. A log that turns out damaged is succeeded by another one, just as at a start.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from appliance.errors import UsageStoreUnavailable
 from appliance.usage.journal import Journal
 from appliance.usage.reserve import Reserve
-from appliance.usage.store import Damaged
+from appliance.usage.store import Damaged, is_corruption
 from appliance.usage.totals import merge
 from license.errors import LicenseError
 from license.evidence.entry import Sums
@@ -35,11 +35,15 @@ PULSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
 
+# Origin of a log and the index of an entry in it.
+Written = tuple[str, int]
+
+
 class _Waiting(NamedTuple):
     """A request that awaits its commit; a tuple, since one is made for every request."""
 
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[int]
+    future: asyncio.Future[Written]
     used: Sequence[str]
     sums: Sums
 
@@ -59,11 +63,23 @@ class Writer:
     Args:
         journal: The open log.
         reserve: The room that is freed when the disk is full.
+        succeed: Makes the successor of a damaged log, ready for use.
+        renew_lock: Makes sure, after a failure, that the directory is still this process's own.
     """
 
-    def __init__(self, journal: Journal, reserve: Reserve) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        reserve: Reserve,
+        *,
+        succeed: Callable[[Journal, Damaged], Journal],
+        renew_lock: Callable[[], None],
+    ) -> None:
         self._journal = journal
         self._reserve = reserve
+        self._succeed = succeed
+        self._renew_lock = renew_lock
+        self._damage: Damaged | None = None
         self._queue: queue.SimpleQueue[_Waiting | _Call] = queue.SimpleQueue()
         self._beat = time.monotonic()
         self._closed = False
@@ -86,8 +102,8 @@ class Writer:
         """Seconds since the thread last came round."""
         return time.monotonic() - self._beat
 
-    def submit(self, used: Sequence[str], sums: Sums) -> asyncio.Future[int]:
-        """Queue uses of the running event loop's caller; the future is the index of the first, once durable.
+    def submit(self, used: Sequence[str], sums: Sums) -> asyncio.Future[Written]:
+        """Queue uses of the running event loop's caller; the future says where the first is, once durable.
 
         It fails with `UsageStoreUnavailable` if they are not durable and will not be.
 
@@ -98,7 +114,7 @@ class Writer:
             self._lost += 1
             raise _unavailable(self._fault if not self._closed else "the ledger is closed")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[int] = loop.create_future()
+        future: asyncio.Future[Written] = loop.create_future()
         self._put(_Waiting(loop, future, used, sums))
         return future
 
@@ -114,6 +130,15 @@ class Writer:
         done: Future[None] = Future()
         self._put(_Call(do, done))
         done.result()
+
+    def report_damage(self, damage: Damaged) -> None:
+        """Have the log succeeded: somebody found that it is not what was written. From any thread."""
+
+        def fail(_: Journal) -> None:
+            raise damage
+
+        if not self._closed:
+            self._put(_Call(fail, Future()))
 
     def close(self) -> None:
         """Write what waits, then the last words, and end the thread; safe to call twice."""
@@ -160,6 +185,7 @@ class Writer:
 
     def _commit(self, waiting: Sequence[_Waiting]) -> None:
         firsts: list[int] = []
+        origin = self._journal.state.origin
 
         def write() -> None:
             sums = merge(item.sums for item in waiting) if len(waiting) > 1 else waiting[0].sums
@@ -168,9 +194,9 @@ class Writer:
         error = self._guard(write)
         if error is not None:
             self._lost += len(waiting)
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = defaultdict(list)
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
         for position, item in enumerate(waiting):
-            by_loop[item.loop].append((item.future, firsts[position] if error is None else -1))
+            by_loop[item.loop].append((item.future, (origin, firsts[position] if error is None else -1)))
         for loop, answers in by_loop.items():
             # A caller whose loop has gone needs no answer.
             with contextlib.suppress(RuntimeError):
@@ -205,6 +231,10 @@ class Writer:
 
     def _fail(self, error: Exception) -> None:
         self._fault = _word(error)
+        if isinstance(error, Damaged):
+            self._damage = error
+        elif is_corruption(error):
+            self._damage = Damaged("corrupt", f"SQLite cannot use it: {error}")
         self._full = self._fault in ("SQLITE_FULL", "ENOSPC")
         self._failed_at = self._journal.now()
         self.healthy = False
@@ -223,11 +253,9 @@ class Writer:
     def _recover(self) -> None:
         """Try to write again; on success requests are served from here on."""
         try:
+            self._renew_lock()
             self._reserve.hold()
-            durable = self._journal.state.frontier.size
-            journal = self._journal.reload()
-            if journal.state.frontier.size < durable:
-                raise Damaged("rollback", "entries that were durable are gone")
+            journal = self._reload()
             journal.note_fault("back" if self._full else self._fault, since=self._failed_at, lost=self._lost)
         except Exception as error:
             # Broad for the same reason as above; the next attempt is a second away.
@@ -236,8 +264,21 @@ class Writer:
                 _log.error("usage can still not be recorded: %s", error)
             return
         self._journal = journal
+        self._damage = None
         self._lost, self._full, self._said, self.healthy = 0, False, "", True
         _log.warning("usage can be recorded again")
+
+    def _reload(self) -> Journal:
+        """Return the log as it is on disk, or its successor."""
+        if self._damage is None:
+            try:
+                journal = self._journal.reload()
+                journal.settle()
+            except Damaged as damage:
+                self._damage = damage
+            else:
+                return journal
+        return self._succeed(self._journal, self._damage)
 
     def _refuse_rest(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -248,22 +289,27 @@ class Writer:
                     item.done.set_exception(error)
                 else:
                     with contextlib.suppress(RuntimeError):
-                        item.loop.call_soon_threadsafe(_answer, [(item.future, -1)], error)
+                        item.loop.call_soon_threadsafe(_answer, [(item.future, ("", -1))], error)
 
 
-def _answer(answers: Sequence[tuple[asyncio.Future[int], int]], error: Exception | None) -> None:
+_Answer = tuple[asyncio.Future[Written], Written]
+
+
+def _answer(answers: Sequence[_Answer], error: Exception | None) -> None:
     """Resolve futures on their own loop; whoever has left needs no answer."""
-    for future, first in answers:
+    for future, written in answers:
         if future.done():
             continue
         if error is None:
-            future.set_result(first)
+            future.set_result(written)
         else:
             future.set_exception(_unavailable(str(error.args[0])))
 
 
 def _word(error: Exception) -> str:
-    """Name an error in a word: SQLite's own, the system's, or its class."""
+    """Name an error in a word: SQLite's own, the system's, a damage's reason, or its class."""
+    if isinstance(error, Damaged):
+        return error.reason
     if isinstance(error, sqlite3.Error):
         return str(getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
     if isinstance(error, OSError) and error.errno is not None:
