@@ -16,8 +16,6 @@ from typing import Any, Final
 
 from appliance.errors import SettingsError
 
-BUNDLED_MODEL: Final = Path(__file__).parent / "bundled" / "ner-en"
-
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", ""})
 
@@ -223,11 +221,6 @@ class Settings:
                 "Missing EULA=accept command line option. You must provide this to continue.",
                 hint="read LICENSE.md, then add Eula=accept",
             )
-
-    @property
-    def model_folder(self) -> Path:
-        """The model folder to serve."""
-        return self.model_mount or BUNDLED_MODEL
 
     def state_directory(self, environ: Mapping[str, str]) -> Path:
         """Where this installation keeps its keys: the setting, systemd's directory, or the user's own."""

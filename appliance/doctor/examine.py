@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.clock import DAY, ClockRules, ClockSources
+from appliance.clock import ClockRules, ClockSources
 from appliance.doctor import facts, host, licences, storage
 from appliance.doctor.facts import Account, LedgerFact, UnitFact
 from appliance.doctor.finding import Finding
-from appliance.errors import ApplianceError
-from appliance.identity import KEY_FILE, Identity
-from appliance.inference.folder import MODEL, ModelFolder
+from appliance.errors import ApplianceError, IdentityError
+from appliance.identity import KEY_FILE, Identity, load_identity
+from appliance.inference.folder import ModelFolder
+from appliance.licensing import choose
+from appliance.models import find_models
+from appliance.packages import ModelKeys, find_packages, open_model
 from appliance.settings import Settings
+from appliance.timing import rules_of, time_at_start
 from appliance.usage.floor import Floor, recorded_floor
 from appliance.version import PRODUCT, SERVICE
-from license.directory import load_directory
+from license.directory import load_all
 from license.errors import LicenseError
 from license.exchange import parse_address, post
-from license.keys import load_signing_key
 from license.roots import TrustRoots, installed_roots, load_roots
 from license.verify import AuthenticLicense
 
@@ -124,14 +127,16 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
     settings = who.settings
     roots = _roots(who.roots_directory)
     key = facts.look_at(who.state / KEY_FILE)
-    instance, vkey, key_error = _identity(who.state / KEY_FILE, exists=key.exists)
+    keys = _identity(who.state, exists=key.exists)
+    identity = keys if isinstance(keys, Identity) else None
+    instance = identity.instance if identity is not None else ""
     ledger_directory = _ledger_directory(settings, instance)
     floor = recorded_floor(ledger_directory) if ledger_directory is not None else Floor()
-    licensed = _license(settings, roots, vkey, floor)
+    licensed = _license(who, roots, identity, floor, clock)
     proven, rules = _proven(licensed, floor)
     wall = clock.read().wall
     output = facts.nearest(settings.output_mount or who.state)
-    model = settings.model_folder
+    models = _models(who, licensed, roots)
     ledger = (
         facts.ledger(ledger_directory) if ledger_directory is not None else LedgerFact(directory=who.state)
     )
@@ -140,9 +145,11 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
         licences.check_settings(settings),
         licences.check_roots(roots),
         _mount(who, "Mounts:State", who.state, written=True),
-        licences.check_identity(key, instance, key_error, who.service),
+        licences.check_identity(
+            key, instance, keys.message if isinstance(keys, IdentityError) else "", who.service
+        ),
         _mount(who, "Mounts:License", settings.license_mount, written=False),
-        licences.check_license(licensed, max(wall, proven)),
+        licences.check_license(licensed, _judged_at(licensed, floor, clock)),
         licences.check_clock(wall, proven=proven, mark=floor.mark, rules=rules),
         licences.check_time_source(clock.synchronised()),
         _mount(who, "Mounts:Output", settings.output_mount, written=True),
@@ -150,8 +157,8 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
         storage.check_space(output),
         storage.check_ledger(ledger),
         host.check_processor(facts.processor()),
-        host.check_memory(facts.memory(), _model_bytes(model)),
-        *_model_checks(model, licensed),
+        host.check_memory(facts.memory(), sum(model.size for model in models)),
+        *(host.check_model(model.name, model.found) for model in models),
         host.check_port(facts.port(settings.host, settings.port)),
         host.check_unit(unit),
         host.check_secrets(facts.look_at(DOWNLOAD_FILE), _credentials()),
@@ -164,6 +171,12 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
 def system_time() -> int:
     """Return the wall clock in Unix seconds, for the name of an archive and the head of a report."""
     return int(time.time())
+
+
+def _judged_at(licensed: AuthenticLicense | LicenseError, floor: Floor, clock: ClockSources) -> int:
+    if isinstance(licensed, LicenseError):
+        return clock.read().wall
+    return time_at_start(licensed.license, floor, clock)
 
 
 def _mount(who: Patient, key: str, path: Path | None, *, written: bool) -> Finding:
@@ -189,15 +202,14 @@ def _roots(directory: Path | None) -> TrustRoots | LicenseError:
         return error
 
 
-def _identity(path: Path, *, exists: bool) -> tuple[str, str | None, str]:
-    """Return instance, public key and complaint of the machine's key; a missing one is not made."""
+def _identity(state: Path, *, exists: bool) -> Identity | IdentityError | None:
+    """Return the machine's keys; None where there are none yet, for none are made here."""
     if not exists:
-        return "", None, ""
+        return None
     try:
-        identity = Identity(signing=load_signing_key(path), directory=path.parent)
-    except LicenseError as error:
-        return "", None, error.message
-    return identity.instance, identity.vkey, ""
+        return load_identity(state, create=False)
+    except IdentityError as error:
+        return error
 
 
 def _ledger_directory(settings: Settings, instance: str) -> Path | None:
@@ -207,23 +219,29 @@ def _ledger_directory(settings: Settings, instance: str) -> Path | None:
 
 
 def _license(
-    settings: Settings, roots: TrustRoots | LicenseError, vkey: str | None, floor: Floor
+    who: Patient,
+    roots: TrustRoots | LicenseError,
+    identity: Identity | None,
+    floor: Floor,
+    clock: ClockSources,
 ) -> AuthenticLicense | LicenseError:
+    """Return the licence that a start would put in force."""
     if isinstance(roots, LicenseError):
         return roots
-    if settings.license_mount is None:
+    if who.settings.license_mount is None:
         return LicenseError("Mounts:License is not set", hint="add Mounts:License=/etc/appliance/license")
     try:
-        return load_directory(
-            settings.license_mount,
+        found = load_all(
+            who.settings.license_mount,
             roots=roots,
             product=PRODUCT,
-            instance_vkey=vkey,
+            instance_vkey=identity.vkey if identity is not None else None,
             min_serial=floor.serial,
             min_epoch=floor.epoch,
         )
     except LicenseError as error:
         return error
+    return choose(found, lambda license: time_at_start(license, floor, clock))  # noqa: A006
 
 
 def _proven(licensed: AuthenticLicense | LicenseError, floor: Floor) -> tuple[int, ClockRules]:
@@ -231,24 +249,57 @@ def _proven(licensed: AuthenticLicense | LicenseError, floor: Floor) -> tuple[in
     recorded = floor.mark.effective if floor.mark is not None else 0
     if isinstance(licensed, LicenseError):
         return recorded, ClockRules()
-    policy = licensed.license.clock
-    rules = ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY)
-    return max(recorded, licensed.license.issued), rules
+    return max(recorded, licensed.license.issued), rules_of(licensed.license)
 
 
-def _model_bytes(folder: Path) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    name: str
+    size: int
+    found: ModelFolder | ApplianceError | LicenseError
+
+
+def _models(
+    who: Patient, licensed: AuthenticLicense | LicenseError, roots: TrustRoots | LicenseError
+) -> list[_Model]:
+    """Open every model as a start would, without loading it."""
     try:
-        return (folder / MODEL).stat().st_size
+        places = find_models(who.settings)
+    except ApplianceError as error:
+        return [_Model(name="", size=0, found=error)]
+    return [
+        _Model(
+            name=f"{place.project}/{' and '.join(place.names)}",
+            size=_bytes(place.path),
+            found=_open(who, place.path, licensed, roots),
+        )
+        for place in places
+    ]
+
+
+def _open(
+    who: Patient, path: Path, licensed: AuthenticLicense | LicenseError, roots: TrustRoots | LicenseError
+) -> ModelFolder | ApplianceError | LicenseError:
+    try:
+        if not find_packages(path):
+            return ModelFolder.open(path)
+        if isinstance(licensed, LicenseError):
+            return licensed
+        if isinstance(roots, LicenseError):
+            return roots
+        hpke = load_identity(who.state, create=False).hpke
+        return open_model(path, ModelKeys(licensed=licensed, hpke=hpke, roots=roots))
+    except (ApplianceError, LicenseError) as error:
+        return error
+
+
+def _bytes(place: Path) -> int:
+    """Size of a model's largest file: its weights, encrypted or not."""
+    try:
+        files = [place] if place.is_file() else [path for path in place.iterdir() if path.is_file()]
+        return max((path.stat().st_size for path in files), default=0)
     except OSError:
         return 0
-
-
-def _model_checks(folder: Path, licensed: AuthenticLicense | LicenseError) -> list[Finding]:
-    try:
-        found: ModelFolder | ApplianceError = ModelFolder.open(folder)
-    except ApplianceError as error:
-        found = error
-    return [host.check_model(found), licences.check_model_key(None, "", licensed)]
 
 
 def _credentials() -> list[facts.PathFact]:

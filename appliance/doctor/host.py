@@ -6,7 +6,7 @@ from typing import Final
 from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import ApplianceError
-from appliance.inference.folder import MODEL, ModelFolder
+from appliance.inference.folder import ModelFolder
 from appliance.version import SERVICE
 from license.errors import LicenseError
 
@@ -46,15 +46,18 @@ def check_memory(fact: MemoryFact, model_bytes: int) -> Finding:
     return passed("memory", about)
 
 
-def check_model(found: ModelFolder | ApplianceError | LicenseError) -> Finding:
-    """The model folder is whole and of a kind that is served."""
+def check_model(name: str, found: ModelFolder | ApplianceError | LicenseError) -> Finding:
+    """A model is whole, of a kind that is served, and opened by the licence if it is encrypted.
+
+    Args:
+        name: Project and deployment it is served as; empty if none was found.
+        found: The model, or why it cannot be served.
+    """
     if not isinstance(found, ModelFolder):
-        return failed("model", found.message, found.hint or "name a model folder with Mounts:Model")
-    size = sum((found.path / name).stat().st_size for name in (MODEL,) if (found.path / name).exists())
-    return passed(
-        "model",
-        f"{found.name} {found.release}, {size // _MIB} MiB, finds {', '.join(found.categories)}",
-    )
+        hint = found.hint or "name a model folder with Mounts:Model"
+        return failed("model", f"{name}: {found.message}" if name else found.message, hint)
+    about = f"{found.name} {found.release} as {name}"
+    return passed("model", f"{about}, finds {', '.join(found.categories)}")
 
 
 def check_port(fact: PortFact) -> Finding:

@@ -1,6 +1,5 @@
 """Checks of what opens the service: settings, trust roots, this machine's key, licence and clock."""
 
-from pathlib import Path
 from typing import Final
 
 from appliance.clock import DAY, ClockRules, Mark
@@ -105,29 +104,6 @@ def check_license(found: AuthenticLicense | LicenseError, now: int) -> Finding:
             "wait for that day, and check the clock: timedatectl",
         )
     return failed("licence", f"{name}: ended {format_time(licence.terminates)}, so nothing is answered", hint)
-
-
-def check_model_key(package: Path | None, line: str, found: AuthenticLicense | LicenseError) -> Finding:
-    """The licence has the key of an encrypted model package.
-
-    Args:
-        package: The encrypted package that is to be served; None where the model lies open.
-        line: Its model line, such as `ner-en/1`; empty if it cannot be told.
-        found: The licence.
-    """
-    if package is None:
-        return passed("model licence", "the model is not encrypted, so no key is needed")
-    if isinstance(found, LicenseError):
-        return failed("model licence", f"no licence, so no key for {package}", "see `licence` above")
-    lines = [model.train for model in found.license.models]
-    if line in lines:
-        return passed("model licence", f"the licence opens {line}")
-    has = ", ".join(lines) or "no model at all"
-    return failed(
-        "model licence",
-        f"the licence opens {has}, and {package} is of line {line or '(unknown)'}",
-        f"ask the vendor for a licence that names {line or 'that line'}",
-    )
 
 
 def check_clock(wall: int, *, proven: int, mark: Mark | None, rules: ClockRules) -> Finding:

@@ -44,10 +44,10 @@ def test_memory_is_judged_by_the_size_of_the_model(limit: int, available: int, l
 
 
 def test_a_refused_model_says_why() -> None:
-    found = check_model(ModelError("model.onnx was changed", hint="copy it again"))
+    found = check_model("demo/production", ModelError("model.onnx was changed", hint="copy it again"))
     assert (found.level, found.message, found.command) == (
         Level.FAIL,
-        "model.onnx was changed",
+        "demo/production: model.onnx was changed",
         "copy it again",
     )
 

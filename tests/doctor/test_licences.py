@@ -11,7 +11,6 @@ from appliance.doctor.licences import (
     check_clock,
     check_identity,
     check_license,
-    check_model_key,
     check_settings,
     check_time_source,
 )
@@ -76,13 +75,6 @@ def test_a_refused_licence_gives_its_word_and_next_step() -> None:
     assert found.level is Level.FAIL
     assert found.message.startswith("WrongMachine")
     assert found.command
-
-
-def test_an_encrypted_model_needs_a_licence_that_names_its_line(licensed: AuthenticLicense) -> None:
-    package = Path("/srv/model.age")
-    assert check_model_key(None, "", licensed).level is Level.PASS
-    assert check_model_key(package, "ner-en/1", licensed).level is Level.FAIL
-    assert check_model_key(package, "ner-en/1", WrongMachine("no")).level is Level.FAIL
 
 
 @pytest.mark.parametrize(
