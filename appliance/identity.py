@@ -30,13 +30,13 @@ class Identity:
 
     Attributes:
         signing: Its Ed25519 key.
-        hpke: Its X25519 key; None only where one was looked for and not made.
         directory: Where its keys lie, mode 0700.
+        hpke: Its X25519 key; None only where one was looked for and not made.
     """
 
     signing: SigningKey
-    hpke: HpkeKey | None
     directory: Path
+    hpke: HpkeKey | None = None
 
     @property
     def vkey(self) -> str:

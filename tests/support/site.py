@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from appliance.identity import load_identity
 from appliance.pipeline import TEXT_RECORDS
 from license.authority import Authority
 from license.authority.issue import Terms
+from license.claims import License
+from license.files import write_atomic
+from license.note import sign_note
 from license.request import LicenseRequest, sign_request
+from license.statement import render_statement
 
 START_SECONDS = 60
 VERSION = {"api-version": "2023-04-01"}
@@ -48,6 +53,9 @@ class Service:
     def client(self, **options: Any) -> httpx2.Client:
         return httpx2.Client(base_url=self.url, timeout=30, trust_env=False, **options)
 
+    def reload(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -79,26 +87,76 @@ class Site:
     def state(self) -> Path:
         return self.home / "state"
 
-    def issue(self, *, terms: Terms | None = None, product: str = "ner", **resource: Any) -> None:
-        """Carry a request out and a licence in, by files."""
+    def issue(
+        self,
+        *,
+        terms: Terms | None = None,
+        product: str = "ner",
+        into: Path | None = None,
+        changes: dict[str, Any] | None = None,
+        **resource: Any,
+    ) -> License:
+        """Carry a request out and a licence in, by files.
+
+        Args:
+            terms: What the vendor grants.
+            product: What it is for.
+            into: Directory for the two notes, if not the licence mount.
+            changes: Claims that no command of the vendor gives, such as an end in a few seconds; signed all
+                the same by the real issuer.
+            resource: What was bought.
+        """
         identity = load_identity(self.state)
+        hpke = None if identity.hpke is None else identity.hpke.public
         request = LicenseRequest(
-            instance=identity.vkey, product=product, software="test", created=int(time.time())
+            instance=identity.vkey, hpke=hpke, product=product, software="test", created=int(time.time())
         )
         resource.setdefault("meters", {TEXT_RECORDS: 1_000_000})
         created = self.vendor.create_resource(customer="Test customer", product=product, **resource)
         issued = self.vendor.issue(created.resource, sign_request(request, identity.signing), terms=terms)
-        (self.license / "license.note").write_bytes(issued.note)
-        (self.license / "issuer.note").write_bytes(issued.issuer_note)
+        licensed, note = issued.license, issued.note
+        if changes is not None:
+            licensed = replace(licensed, **changes)
+            note = sign_note(render_statement("license", licensed.to_claims()), self.vendor.keyring.issuer)
+        directory = into or self.license
+        directory.mkdir(parents=True, exist_ok=True)
+        # As an operator's `mv` does it: first what proves, then what is proved.
+        for name, data in (("issuer.note", issued.issuer_note), ("license.note", note)):
+            write_atomic(directory / name, data)
+        return licensed
 
     def command(self, *words: str, roots: Path | None = None) -> list[str]:
         return [
             *(sys.executable, "-m", "appliance", "serve"),
             *("--roots", str(roots or self.vendor.roots_dir)),
-            *("Eula=accept", f"Mounts:License={self.license}", f"Mounts:Output={self.output}"),
-            *(f"Mounts:State={self.state}", "Http:Host=127.0.0.1", "Http:Port=0"),
+            *("Eula=accept", *self.mounts, "Http:Host=127.0.0.1", "Http:Port=0"),
             *words,
         ]
+
+    def operate(
+        self, *words: str, stdin: bytes = b"", settings: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run one of the operator's commands, such as `license show`, in a process of its own."""
+        command = [sys.executable, "-m", "appliance", *words, "--roots", str(self.vendor.roots_dir)]
+        done = subprocess.run(
+            [*command, *(self.mounts if settings else ())],
+            input=stdin,
+            capture_output=True,
+            timeout=60,
+            env=clean_environ(),
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    @property
+    def mounts(self) -> tuple[str, ...]:
+        return (
+            f"Mounts:License={self.license}",
+            f"Mounts:Output={self.output}",
+            f"Mounts:State={self.state}",
+        )
 
     def run(self, *words: str, roots: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a start that is expected to end by itself."""

@@ -1,0 +1,50 @@
+"""A request by file: who asks, what for, and that nothing secret leaves."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+
+from appliance.identity import load_identity
+from license.request import open_request
+from tests.support.site import Site
+
+Operate = Callable[..., Result]
+
+
+def test_a_request_makes_the_keys_once_and_names_both(operate: Operate, site: Site, tmp_path: Path) -> None:
+    out = tmp_path / "request.note"
+    assert operate("license", "request", "-o", str(out), "--model", "ner-en/3").exit_code == 0
+    request = open_request(out.read_bytes())
+    identity = load_identity(site.state, create=False)
+    assert identity.hpke is not None
+    assert (request.instance, request.hpke) == (identity.vkey, identity.hpke.public)
+    assert (request.product, request.models) == ("ner", ("ner-en/3",))
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in site.state.iterdir()} == {
+        "instance.key": 0o600,
+        "hpke.key": 0o600,
+    }
+    secret = (site.state / "hpke.key").read_text().strip()
+    assert secret not in out.read_text()
+    assert operate("license", "request", "-o", str(out)).exit_code == 0
+    assert open_request(out.read_bytes()).hpke == request.hpke
+
+
+def test_a_request_goes_to_standard_output_too(operate: Operate) -> None:
+    result = operate("license", "request", "-o", "-")
+    assert open_request(result.stdout_bytes).product == "ner"
+
+
+def test_keys_open_to_others_are_refused(operate: Operate, site: Site) -> None:
+    load_identity(site.state)
+    (site.state / "hpke.key").chmod(0o644)
+    result = operate("license", "request", "-o", "-")
+    assert result.exit_code == 78
+    assert "open to other users" in result.stderr
+
+
+def test_a_word_that_is_no_setting_is_named(operate: Operate) -> None:
+    result = operate("license", "request", "-o", "-", "Mounts:Lisence=/x")
+    assert result.exit_code == 78
+    assert "nothing reads the setting Mounts:Lisence" in result.stderr
