@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from starlette.applications import Starlette
 
+from license import age
+from license.authority.catalogue import read_catalogue, save_manifest
 from license.authority.issue import IssuedLicense, Terms, issue, system_clock
 from license.authority.keyring import Keyring, create_keyring, load_keyring
-from license.authority.store import Resource, Store
-from license.claims import Plan
+from license.authority.lines import create_line, load_line
+from license.authority.resource import Resource, make_plan
+from license.authority.rootkeys import RootPlace
+from license.authority.rotate import rotate
+from license.authority.store import Store
+from license.delegation import ROLES, Delegation
+from license.errors import Unwritable
+from license.files import read_limited, write_atomic
+from license.keys import SigningKey
+from license.manifest import Manifest
+from license.package import PackageFiles, pack
 from license.request import open_request
 from license.validity import DAY
-from license.wire import parse_date
+from license.wire import clean_text, parse_date
 
 DATABASE: Final = "authority.db"
+DATABASE_ADDRESS: Final = "database.url"
+PACKAGES: Final = "packages"
+_MAX_ADDRESS_BYTES: Final = 4_096
 DEFAULT_NAME: Final = "license-authority"
 
 
@@ -38,13 +52,22 @@ class Authority:
 
     def __init__(self, home: Path, keyring: Keyring, store: Store, clock: Callable[[], int]) -> None:
         self.home = home
-        self.keyring = keyring
         self.store = store
         self.clock = clock
+        self.root_keys: tuple[Path, ...] = ()
+        """Where a new authority's root keys lie; empty for one that was opened."""
+        self._keyring = keyring
+        self._seen = self._stamp()
 
     @classmethod
     def create(
-        cls, home: Path, *, name: str = DEFAULT_NAME, clock: Callable[[], int] = system_clock
+        cls,
+        home: Path,
+        *,
+        name: str = DEFAULT_NAME,
+        clock: Callable[[], int] = system_clock,
+        places: Mapping[str, RootPlace] | None = None,
+        database: str | None = None,
     ) -> Authority:
         """Make a new authority under `home`.
 
@@ -52,22 +75,105 @@ class Authority:
             home: A directory; made if missing.
             name: The vendor's name in key names, best a domain.
             clock: Source of the Unix second.
+            places: Where the keys `root` and `spare-root` go; in clear beside the others without it.
+            database: SQLAlchemy address of the book; a SQLite file in `home` without it.
 
         Raises:
-            LicenseError: there is one already, or the directory cannot be written.
+            LicenseError: there is one already, or the directory or the database cannot be used.
         """
-        keyring = create_keyring(home, name=name, now=clock())
-        return cls(home, keyring, Store(home / DATABASE), clock)
+        if database is not None:
+            Store(database).close()  # before any key is made
+        keyring, kept = create_keyring(home, name=name, now=clock(), places=places)
+        if database is not None:  # it may hold a password
+            write_atomic(home / DATABASE_ADDRESS, f"{database}\n".encode())
+        made = cls(home, keyring, cls._open_store(home), clock)
+        made.root_keys = kept
+        return made
 
     @classmethod
     def open(cls, home: Path, *, clock: Callable[[], int] = system_clock) -> Authority:
         """Open the authority under `home`; raises `LicenseError` if there is none or its files disagree."""
-        return cls(home, load_keyring(home), Store(home / DATABASE), clock)
+        return cls(home, load_keyring(home), cls._open_store(home), clock)
+
+    @staticmethod
+    def _open_store(home: Path) -> Store:
+        address = home / DATABASE_ADDRESS
+        if address.exists():
+            return Store(clean_text(read_limited(address, _MAX_ADDRESS_BYTES)).strip())
+        return Store(home / DATABASE)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys in force: read again when another process has put a new issuer or witness in force."""
+        seen = self._stamp()
+        if seen != self._seen:
+            self._keyring, self._seen = load_keyring(self.home), seen
+        return self._keyring
+
+    def _stamp(self) -> tuple[tuple[int, int], ...]:
+        notes = (self.home / f"{role}.note" for role in ROLES)
+        return tuple((status.st_ino, status.st_mtime_ns) for status in map(Path.stat, notes))
 
     @property
     def roots_dir(self) -> Path:
         """The directory of public root keys, for `--roots` and for installing."""
         return self.home / "roots"
+
+    @property
+    def packages_dir(self) -> Path:
+        """The directory of the model packages that the service hands out; made if missing."""
+        path = self.home / PACKAGES
+        try:
+            path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Unwritable(f"cannot make {path}: {error.strerror}") from error
+        return path
+
+    def rotate(self, role: str, root: SigningKey) -> Delegation:
+        """Put the next issuer or witness in force (`license.authority.rotate`).
+
+        Manifests of the packages on offer are signed again by a new issuer; the packages stay as they are.
+
+        Raises:
+            LicenseError: `root` is not a root of this authority, or the directory cannot be written.
+        """
+        found = rotate(self.home, role, root, now=self.clock())
+        if role == "issuer":
+            keyring = self.keyring
+            for manifest in read_catalogue(self.packages_dir, roots=keyring.roots):
+                save_manifest(self.packages_dir, manifest, keyring.issuer, keyring.issuer_note, self.clock())
+        return found
+
+    def create_line(self, line: str) -> str:
+        """Begin a model line and return the recipient of its packages; raises `LicenseError`."""
+        return create_line(self.home, line)
+
+    def pack(
+        self, model_dir: Path, *, line: str, release: str, name: str, task: str, out: Path | None = None
+    ) -> tuple[Manifest, PackageFiles]:
+        """Encrypt a model folder as a release of a line; raises `LicenseError` with the reason.
+
+        Args:
+            model_dir: The folder.
+            line: A model line that exists.
+            release: The release, new in its line.
+            name: Name of the model, for people.
+            task: What it does.
+            out: Directory for the package; the catalogue that the service hands out without it.
+        """
+        keyring = self.keyring
+        return pack(
+            model_dir,
+            out or self.packages_dir,
+            recipient=age.recipient_of(load_line(self.home, line)),
+            signer=keyring.issuer,
+            issuer_note=keyring.issuer_note,
+            line=line,
+            release=release,
+            name=name,
+            task=task,
+            now=self.clock(),
+        )
 
     def create_resource(  # noqa: PLR0913 (one keyword for each thing a customer chooses)
         self,
@@ -77,10 +183,11 @@ class Authority:
         product: str = "ner",
         meters: Mapping[str, int] | None = None,
         tier: str = "DC0",
-        overage: str = "record",
+        overage: str | None = None,
         binding: str = "instance",
         approved: bool = True,
         period: tuple[str, str] | None = None,
+        models: Sequence[str] = (),
     ) -> CreatedResource:
         """Enter what a customer bought and return the resource and its two keys, which are shown only now.
 
@@ -88,16 +195,20 @@ class Authority:
             name: Short name, unique; made from the product without one.
             customer: Name, for people.
             product: Such as `ner`.
-            meters: Included units by meter name; an unnamed meter is not limited.
-            tier: `F0`, `S0` or `DC0`.
-            overage: `record` or `block`.
+            meters: Included units by meter name; an unnamed meter is not limited. Without any, those of the
+                tier.
+            tier: `F0`, `S0` or `DC0` (`license.authority.resource.make_plan`).
+            overage: `record` or `block`; the tier's own without it.
             binding: `instance` or `any`.
             approved: Whether disconnected use is granted at once.
             period: First day and the day after the last, `YYYY-MM-DD`; a year from today without it.
+            models: Model lines its licences shall open.
 
         Raises:
-            LicenseError: a value is wrong, or the name is taken.
+            LicenseError: a value is wrong, the name is taken, or there is no such line.
         """
+        for line in models:
+            load_line(self.home, line)
         now = self.clock()
         today = now - now % DAY
         days = (parse_date(period[0]), parse_date(period[1])) if period else (today, today + 365 * DAY)
@@ -106,18 +217,45 @@ class Authority:
             subscription=str(uuid.uuid4()),
             customer=customer,
             product=product,
-            plan=Plan(tier=tier, period=days, meters=tuple((meters or {}).items()), overage=overage),
+            plan=make_plan(tier=tier, product=product, period=days, meters=meters, overage=overage),
             binding=binding,
             approved=approved,
             created=now,
+            models=tuple(models),
         )
         key1, key2 = self.store.add(resource)
         return CreatedResource(resource, key1, key2)
 
+    def approve(self, name: str) -> Resource:
+        """Grant a resource disconnected use; raises `AuthorityError` if there is none of that name."""
+        return self.store.approve(name, now=self.clock())
+
+    def add_units(self, name: str, meter: str, units: int) -> Resource:
+        """Enter units bought during the term; raises `LicenseError` if the plan does not count that meter."""
+        return self.store.add_units(name, meter, units, now=self.clock())
+
+    def grant(self, name: str, line: str) -> Resource:
+        """Let a resource's licences open one more model line; raises `LicenseError` if there is no such."""
+        load_line(self.home, line)
+        return self.store.grant(name, line, now=self.clock())
+
+    def regenerate_key(self, name: str, which: int) -> str:
+        """Replace one of a resource's keys and return the new one; raises `AuthorityError` without such."""
+        return self.store.regenerate_key(name, which, now=self.clock())
+
     def issue(self, resource: Resource, request_note: bytes, *, terms: Terms | None = None) -> IssuedLicense:
         """Return the licence for a request note after verifying it; raises `LicenseError` with the reason."""
         request = open_request(request_note)
-        return issue(self.store, self.keyring, resource, request, now=self.clock(), terms=terms)
+        identities = {line: load_line(self.home, line) for line in resource.models}
+        return issue(
+            self.store,
+            self.keyring,
+            resource,
+            request,
+            now=self.clock(),
+            terms=terms,
+            identities=identities,
+        )
 
     def app(self) -> Starlette:
         """Return the web service (`license.authority.service`)."""

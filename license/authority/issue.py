@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from license import claims
 from license.authority.keyring import Keyring
-from license.authority.store import Resource, Store
+from license.authority.resource import Resource
+from license.authority.store import Store
 from license.claims import InstanceBinding, License
 from license.errors import AuthorityError
+from license.model_keys import bind_identity
 from license.note import sign_note
 from license.request import LicenseRequest
 from license.statement import render_statement
@@ -66,32 +68,55 @@ def issue(
     *,
     now: int,
     terms: Terms | None = None,
+    identities: Mapping[str, str] | None = None,
 ) -> IssuedLicense:
     """Return the licence for a verified request, entered in the book under the next serial.
+
+    Args:
+        store: The book.
+        keyring: The keys.
+        resource: What pays.
+        request: What `license.request.open_request` returned.
+        now: Unix second.
+        terms: What is granted beside the plan.
+        identities: The age identity of each of the resource's model lines.
 
     Raises:
         AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
             `Mismatch` (another product), `OutOfQuota` (the plan has ended), `Unknown` (the issuer's own time
-            is over).
+            is over, or the request cannot be given model keys).
     """
     terms = terms or Terms()
     _check_entitled(resource, request, now)
+    _check_lines(resource, request)
     if not keyring.delegation.not_before <= now <= keyring.delegation.not_after:
         raise AuthorityError(
             f"the issuer may sign from {format_time(keyring.delegation.not_before)} to "
             f"{format_time(keyring.delegation.not_after)} only",
             code="IssuerExpired",
-            hint="check this machine's clock; otherwise a root has to delegate to a new issuer",
+            hint="check this machine's clock; otherwise `license rotate issuer` with a root key",
         )
     binding = terms.binding or resource.binding
+    wrap_for = request.hpke if binding == "instance" else None
+    if identities and binding == "instance" and wrap_for is None:
+        raise AuthorityError(
+            "the request names no key to wrap model keys for",
+            code="NoHpkeKey",
+            hint="make the request anew with `appliance license request`, which adds one",
+        )
     vkeys = (request.instance,) if binding == "instance" else ()
     not_before = max(now, resource.plan.period[0])
     expires = min(not_before + terms.days * DAY, resource.plan.period[1])
     terminates = expires + terms.grace_days * DAY
 
     def make(serial: int, replaces: str | None) -> tuple[License, bytes]:
+        license_id = new_ulid(now)
+        keys = (
+            bind_identity(identity, train=line, license_id=license_id, to=wrap_for)
+            for line, identity in (identities or {}).items()
+        )
         licence = License(
-            id=new_ulid(now),
+            id=license_id,
             serial=serial,
             replaces=replaces,
             issued=now,
@@ -102,6 +127,7 @@ def issue(
             customer=resource.customer,
             subscription=resource.subscription,
             product=resource.product,
+            models=tuple(keys),
             plan=resource.plan,
             features=terms.features,
             instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=terms.max_logs),
@@ -110,6 +136,17 @@ def issue(
 
     licence, note = store.record(resource.name, "".join(vkeys), make)
     return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+
+
+def _check_lines(resource: Resource, request: LicenseRequest) -> None:
+    missing = [line for line in request.models if line not in resource.models]
+    if missing:
+        raise AuthorityError(
+            f"the request asks for model line {', '.join(missing)}, which {resource.name} has not bought",
+            status="ContainerUseUnauthorized",
+            code="LineNotGranted",
+            hint=f"the vendor grants it with `license resource grant {resource.name} {missing[0]}`",
+        )
 
 
 def new_ulid(now: int, random: Callable[[int], int] = secrets.randbits) -> str:

@@ -1,116 +1,75 @@
-"""The vendor's book: resources with plans and keys, and every licence ever issued. SQLModel over SQLite.
+"""The vendor's book: resources with plans and keys, and every licence ever issued.
 
-Rows never leave this file; callers get frozen values. Of the resources' keys only SHA-256 sums are kept: they
-are random, 96 bits beyond the part used for looking them up, so a plain hash cannot be run backwards.
+SQLModel, on SQLite unless another SQLAlchemy address is given. Rows never leave this file; callers get frozen
+values. Of the resources' keys only SHA-256 sums are kept: they are random, 96 bits beyond the part used for
+looking them up, so a plain hash cannot be run backwards.
 """
 
 import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import registry
-from sqlmodel import Field, Session, SQLModel, col, create_engine, or_, select
+from sqlalchemy import event, inspect
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlmodel import Session, col, create_engine, or_, select, update
 
+from license.authority.resource import Change, Resource
+from license.authority.rows import VERSION, BookRow, ChangeRow, LicenseRow, ResourceRow, Table
 from license.claims import License, Plan
-from license.errors import AuthorityError
-from license.fields import IDENTIFIER, TOKEN, check_choice, check_text
-from license.terms import BINDINGS
+from license.errors import AuthorityError, Malformed
+
+__all__ = ["Change", "Resource", "Store", "new_key"]
 
 KEY_CHARS: Final = 32
 _LOOKUP_CHARS: Final = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """What a customer has bought: one product under one plan.
-
-    Attributes:
-        name: Short name, unique.
-        subscription: Identifier in licences.
-        customer: Name, for people.
-        product: Such as `ner`.
-        plan: Tier, period, included units.
-        binding: `instance` or `any`: where its licences may be used.
-        approved: Whether disconnected use was granted.
-        created: Unix second.
-    """
-
-    name: str
-    subscription: str
-    customer: str
-    product: str
-    plan: Plan
-    binding: str
-    approved: bool
-    created: int
-
-    def __post_init__(self) -> None:
-        check_text("the resource's name", self.name, pattern=TOKEN)
-        check_text("subscription", self.subscription, pattern=IDENTIFIER)
-        check_text("customer", self.customer)
-        check_text("product", self.product, pattern=TOKEN)
-        check_choice("binding", self.binding, BINDINGS)
-
-
-class _Table(SQLModel, registry=registry()):
-    """Own metadata, so that no other database of this process gets these tables."""
-
-
-class _ResourceRow(_Table, table=True):
-    __tablename__ = "resource"
-
-    name: str = Field(primary_key=True)
-    subscription: str = Field(unique=True)
-    customer: str
-    product: str
-    tier: str
-    period_start: int
-    period_end: int
-    meters: str
-    overage: str
-    binding: str
-    approved: bool
-    created: int
-    key1_lookup: str = Field(index=True)
-    key1_sha256: str
-    key2_lookup: str = Field(index=True)
-    key2_sha256: str
-
-
-class _LicenseRow(_Table, table=True):
-    __tablename__ = "license"
-    __table_args__ = {"sqlite_autoincrement": True}
-
-    serial: int | None = Field(default=None, primary_key=True)
-    id: str = Field(default="", index=True)
-    replaces: str | None = None
-    resource: str = Field(foreign_key="resource.name", index=True)
-    instance: str = Field(index=True)
-    issued: int = 0
-    expires: int = 0
-    note: bytes = b""
-
-
 class Store:
-    """The book in one SQLite file; safe to use from several threads.
+    """The book in one database; safe to use from several threads and processes.
 
     Args:
-        path: The file; made if missing.
+        where: A file for SQLite, made if missing, or any SQLAlchemy address such as
+            `postgresql+psycopg://vendor@db.example.com/licences`.
+
+    Raises:
+        AuthorityError: the database cannot be used, or its tables are of another version.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)  # SQLite gives its side files the mode of this one
-        self._engine = create_engine(f"sqlite:///{path}")
-        event.listen(self._engine, "connect", _configure)
-        _Table.metadata.create_all(self._engine)
+    def __init__(self, where: Path | str) -> None:
+        if isinstance(where, Path):
+            where.touch(mode=0o600)  # SQLite gives its side files the mode of this one
+            where = f"sqlite:///{where}"
+        with _database_refusals(where):
+            self._engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
+            if self._engine.dialect.name == "sqlite":
+                event.listen(self._engine, "connect", _configure_sqlite)
+            try:
+                self._prepare()
+            except BaseException:
+                self._engine.dispose()
+                raise
+
+    def _prepare(self) -> None:
+        fresh = not inspect(self._engine).has_table("resource")
+        Table.metadata.create_all(self._engine)
+        with Session(self._engine) as session:
+            if fresh:
+                session.merge(BookRow(id=1, version=VERSION))
+                session.commit()
+            row = session.get(BookRow, 1)
+        if row is None or row.version != VERSION:
+            raise AuthorityError(
+                f"the book is of version {row.version if row else 1}, and this software needs {VERSION}",
+                code="WrongBookVersion",
+                hint="use the software that made it; while this is unreleased, make a new authority",
+            )
 
     @property
     def engine(self) -> Engine:
@@ -128,7 +87,7 @@ class Store:
             AuthorityError: a resource of that name exists.
         """
         key1, key2 = new_key(), new_key()
-        row = _ResourceRow(
+        row = ResourceRow(
             name=resource.name,
             subscription=resource.subscription,
             customer=resource.customer,
@@ -140,6 +99,7 @@ class Store:
             overage=resource.plan.overage,
             binding=resource.binding,
             approved=resource.approved,
+            models=json.dumps(resource.models),
             created=resource.created,
             key1_lookup=key1[:_LOOKUP_CHARS],
             key1_sha256=_hash(key1),
@@ -149,6 +109,9 @@ class Store:
         try:
             with Session(self._engine) as session:
                 session.add(row)
+                session.flush()
+                words = f"created, tier {resource.plan.tier}{', approved' if resource.approved else ''}"
+                session.add(ChangeRow(resource=resource.name, at=resource.created, what=words))
                 session.commit()
         except IntegrityError as error:
             raise AuthorityError(
@@ -167,31 +130,68 @@ class Store:
         """Return all resources by name."""
         with Session(self._engine) as session:
             return [
-                _resource(row) for row in session.exec(select(_ResourceRow).order_by(col(_ResourceRow.name)))
+                _resource(row) for row in session.exec(select(ResourceRow).order_by(col(ResourceRow.name)))
             ]
 
-    def approve(self, name: str) -> Resource:
-        """Grant the resource disconnected use; raises `AuthorityError` if there is none of that name."""
+    def history(self, name: str) -> list[Change]:
+        """Return what happened to the resource, oldest first; raises `AuthorityError` if there is none."""
         with Session(self._engine) as session:
-            row = _existing(session, name)
+            _existing(session, name)
+            query = select(ChangeRow).where(ChangeRow.resource == name).order_by(col(ChangeRow.id))
+            return [Change(at=row.at, what=row.what) for row in session.exec(query)]
+
+    def approve(self, name: str, *, now: int = 0) -> Resource:
+        """Grant the resource disconnected use; raises `AuthorityError` if there is none of that name."""
+        with self._changing(name, now, "approved for disconnected use") as row:
             row.approved = True
-            session.add(row)
-            session.commit()
             return _resource(row)
 
-    def regenerate_key(self, name: str, which: int) -> str:
+    def add_units(self, name: str, meter: str, units: int, *, now: int) -> Resource:
+        """Add units to those the plan includes of a meter; the next licence carries them.
+
+        Raises:
+            AuthorityError: there is no such resource.
+            Malformed: the plan does not count that meter, or the sum is beyond what a licence can say.
+        """
+        with self._changing(name, now, f"{units:,} more units of {meter}") as row:
+            before = _resource(row)
+            included = before.plan.units(meter)
+            if included is None:
+                known = ", ".join(name for name, _ in before.plan.meters) or "none"
+                raise Malformed(
+                    f"the plan of {name} does not limit {meter}, so there is nothing to add to",
+                    hint=f"its meters: {known}",
+                )
+            meters = tuple(
+                (key, value + units if key == meter else value) for key, value in before.plan.meters
+            )
+            after = replace(before, plan=replace(before.plan, meters=meters))
+            row.meters = json.dumps(dict(meters))
+            return after
+
+    def grant(self, name: str, line: str, *, now: int) -> Resource:
+        """Let the resource's licences open one more model line; granting it again changes nothing.
+
+        Raises:
+            AuthorityError: there is no such resource.
+            Malformed: not the name of a line.
+        """
+        with self._changing(name, now, f"model line {line} granted") as row:
+            before = _resource(row)
+            after = replace(before, models=(*before.models, *(() if line in before.models else (line,))))
+            row.models = json.dumps(after.models)
+            return after
+
+    def regenerate_key(self, name: str, which: int, *, now: int = 0) -> str:
         """Replace key 1 or 2 of the resource and return the new one; the other stays good meanwhile.
 
         Raises:
             AuthorityError: there is no such resource.
         """
         key = new_key()
-        with Session(self._engine) as session:
-            row = _existing(session, name)
+        with self._changing(name, now, f"key {which} made anew") as row:
             setattr(row, f"key{which}_lookup", key[:_LOOKUP_CHARS])
             setattr(row, f"key{which}_sha256", _hash(key))
-            session.add(row)
-            session.commit()
         return key
 
     def find_by_key(self, key: str) -> Resource | None:
@@ -200,13 +200,13 @@ class Store:
         The first characters find the row; the whole is compared by its hash in constant time, and one
         comparison is made even where no row was found.
         """
-        if not key.isascii():
+        if not key.isascii() or "\0" in key:
             return None
         lookup, given = key[:_LOOKUP_CHARS], _hash(key)
         found = None
         with Session(self._engine) as session:
-            query = select(_ResourceRow).where(
-                or_(col(_ResourceRow.key1_lookup) == lookup, col(_ResourceRow.key2_lookup) == lookup)
+            query = select(ResourceRow).where(
+                or_(col(ResourceRow.key1_lookup) == lookup, col(ResourceRow.key2_lookup) == lookup)
             )
             for row in session.exec(query):
                 first = hmac.compare_digest(row.key1_sha256, given)
@@ -222,6 +222,8 @@ class Store:
         """Issue one licence: reserve the next serial, let `make` sign under it, and enter the result.
 
         All of it is one transaction: a serial is never given twice, and a licence that left is in the book.
+        Serials grow in the order of issuing for each resource. On PostgreSQL a licence that could not be made
+        leaves a gap.
 
         Args:
             resource: Name of the resource.
@@ -229,15 +231,16 @@ class Store:
             make: Gets the serial and the `id` of this machine's licence before; returns licence and note.
         """
         with Session(self._engine) as session:
-            row = _LicenseRow(resource=resource, instance=instance)
+            _lock(session, resource)
+            row = LicenseRow(resource=resource, instance=instance)
             session.add(row)
-            session.flush()  # takes SQLite's write lock and the serial
+            session.flush()
             serial = row.serial or 0
             before = session.exec(
-                select(_LicenseRow.id)
-                .where(_LicenseRow.resource == resource, _LicenseRow.instance == instance)
-                .where(col(_LicenseRow.serial) < serial)
-                .order_by(col(_LicenseRow.serial).desc())
+                select(LicenseRow.id)
+                .where(LicenseRow.resource == resource, LicenseRow.instance == instance)
+                .where(col(LicenseRow.serial) < serial)
+                .order_by(col(LicenseRow.serial).desc())
             ).first()
             made, note = make(serial, before)
             row.id, row.replaces, row.issued, row.expires = made.id, made.replaces, made.issued, made.expires
@@ -249,8 +252,19 @@ class Store:
     def notes(self, resource: str) -> list[bytes]:
         """Return every licence note issued to the resource, oldest first."""
         with Session(self._engine) as session:
-            query = select(_LicenseRow.note).where(_LicenseRow.resource == resource)
-            return list(session.exec(query.order_by(col(_LicenseRow.serial))))
+            query = select(LicenseRow.note).where(LicenseRow.resource == resource)
+            return list(session.exec(query.order_by(col(LicenseRow.serial))))
+
+    @contextmanager
+    def _changing(self, name: str, now: int, what: str) -> Iterator[ResourceRow]:
+        """Give out a resource's row to be changed, and enter the change and its line of history together."""
+        with Session(self._engine) as session:
+            _lock(session, name)
+            row = _existing(session, name)
+            yield row
+            session.add(row)
+            session.add(ChangeRow(resource=name, at=now, what=what))
+            session.commit()
 
 
 def new_key() -> str:
@@ -258,8 +272,17 @@ def new_key() -> str:
     return secrets.token_hex(KEY_CHARS // 2)
 
 
-def _existing(session: Session, name: str) -> _ResourceRow:
-    row = session.get(_ResourceRow, name)
+def _lock(session: Session, name: str) -> None:
+    """Keep other writers from the resource until the transaction ends.
+
+    A write that changes nothing does so everywhere: in PostgreSQL it locks the row, in SQLite the file, and
+    there it has to come before the first read, or two that have read would wait for each other.
+    """
+    session.exec(update(ResourceRow).where(col(ResourceRow.name) == name).values(name=name))
+
+
+def _existing(session: Session, name: str) -> ResourceRow:
+    row = session.get(ResourceRow, name)
     if row is None:
         raise AuthorityError(
             f"there is no resource {name}",
@@ -269,7 +292,7 @@ def _existing(session: Session, name: str) -> _ResourceRow:
     return row
 
 
-def _resource(row: _ResourceRow) -> Resource:
+def _resource(row: ResourceRow) -> Resource:
     plan = Plan(
         tier=row.tier,
         period=(row.period_start, row.period_end),
@@ -284,6 +307,7 @@ def _resource(row: _ResourceRow) -> Resource:
         plan=plan,
         binding=row.binding,
         approved=row.approved,
+        models=tuple(json.loads(row.models)),
         created=row.created,
     )
 
@@ -292,8 +316,36 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("ascii")).hexdigest()
 
 
-def _configure(connection: Any, _record: object) -> None:
+def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+@contextmanager
+def _database_refusals(address: str) -> Iterator[None]:
+    """Turn what a database says when it cannot be used into one of our refusals; never with its password."""
+    try:
+        shown = make_url(address).render_as_string(hide_password=True)
+    except ArgumentError as error:
+        raise AuthorityError(
+            "the address of the database is not understood",
+            code="BadDatabase",
+            hint="it must look like postgresql+psycopg://user:password@host/name",
+        ) from error
+    try:
+        yield
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise AuthorityError(
+            f"there is no driver for {shown} ({error})",
+            code="BadDatabase",
+            hint="for PostgreSQL: pip install 'offline-appliance[postgresql]', address postgresql+psycopg://…",
+        ) from error
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines() or ["no reason given"]
+        raise AuthorityError(
+            f"the book {shown} cannot be used: {reason[0]}",
+            code="BadDatabase",
+            hint="check that the server runs, the address, and the rights of its user",
+        ) from error

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from license.authority import Authority
 from license.authority.issue import IssuedLicense, Terms
+from license.hpke import HpkeKey
 from license.keys import SigningKey
 from license.request import LicenseRequest, sign_request
 from license.roots import TrustRoots
@@ -59,6 +60,7 @@ class Vendor:
     key: str
     machine: SigningKey
     clock: Clock
+    hpke: HpkeKey = field(default_factory=HpkeKey.generate)
 
     @property
     def roots(self) -> TrustRoots:
@@ -68,11 +70,10 @@ class Vendor:
     def vkey(self) -> str:
         return self.machine.verifying.vkey
 
-    def request(self, product: str = "ner", machine: SigningKey | None = None) -> bytes:
+    def request(self, product: str = "ner", machine: SigningKey | None = None, **more: Any) -> bytes:
         machine = machine or self.machine
-        wanted = LicenseRequest(
-            instance=machine.verifying.vkey, product=product, software="test 1", created=self.clock()
-        )
+        values: dict[str, Any] = {"software": "test 1", "created": self.clock(), "hpke": self.hpke.public}
+        wanted = LicenseRequest(instance=machine.verifying.vkey, product=product, **values | more)
         return sign_request(wanted, machine)
 
     def issue(self, request: bytes | None = None, **terms: Any) -> IssuedLicense:

@@ -64,7 +64,7 @@ def test_opening_where_there_is_none_says_how_to_make_one(tmp_path: Path) -> Non
 
 def test_a_delegation_for_another_key_is_noticed_at_once(vendor: Any) -> None:
     save_signing_key(
-        vendor.authority.home / "keys/issuer.key", SigningKey.generate("license.example.com/issuer")
+        vendor.authority.home / "keys/issuer-1.key", SigningKey.generate("license.example.com/issuer")
     )
     with pytest.raises(AuthorityError, match="does not delegate"):
         Authority.open(vendor.authority.home)
@@ -214,7 +214,7 @@ def test_the_book_lies_in_sqlite_with_its_safety_on(vendor: Any) -> None:
         tables = {row[0] for row in book.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     finally:
         book.close()
-    assert tables == {"resource", "license", "sqlite_sequence"}
+    assert tables == {"book", "change", "resource", "license", "sqlite_sequence"}
 
 
 def test_identifiers_sort_by_time() -> None:

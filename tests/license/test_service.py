@@ -141,6 +141,7 @@ def test_a_crash_shows_nothing_of_the_inside(
     caplog.set_level(logging.CRITICAL, logger="uvicorn.error")
     with serve(vendor.authority.app()) as url:
         with vendor.authority.store.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE change")
             connection.exec_driver_sql("DROP TABLE resource")
         status, reply, _ = ask(url, "GET", "/v1/status", key(vendor.key))
     assert (status, check_error(reply, "Unknown")) == (500, "Unknown")

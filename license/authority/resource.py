@@ -1,0 +1,99 @@
+"""What a customer has bought, as a frozen value, and what each tier means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from license.errors import Malformed
+from license.fields import IDENTIFIER, LINE, TOKEN, check_choice, check_text
+from license.terms import BINDINGS, Plan
+
+METERS: Final = {"ner": "CognitiveServices.Ner.Container.TextRecords"}
+"""The meter each product is sold by."""
+FREE_UNITS: Final = 5_000
+"""What tier F0 includes: text records in each calendar month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What a customer has bought: one product under one plan.
+
+    Attributes:
+        name: Short name, unique.
+        subscription: Identifier in licences.
+        customer: Name, for people.
+        product: Such as `ner`.
+        plan: Tier, period, included units.
+        binding: `instance` or `any`: where its licences may be used.
+        approved: Whether disconnected use was granted.
+        created: Unix second.
+        models: Model lines its licences open, in the order in which they were granted.
+    """
+
+    name: str
+    subscription: str
+    customer: str
+    product: str
+    plan: Plan
+    binding: str
+    approved: bool
+    created: int
+    models: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_text("the resource's name", self.name, pattern=TOKEN)
+        check_text("subscription", self.subscription, pattern=IDENTIFIER)
+        check_text("customer", self.customer)
+        check_text("product", self.product, pattern=TOKEN)
+        check_choice("binding", self.binding, BINDINGS)
+        for line in self.models:
+            check_text("the model line", line, pattern=LINE)
+        if len(set(self.models)) != len(self.models):
+            raise Malformed("a model line is granted twice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a resource's history.
+
+    Attributes:
+        at: Unix second.
+        what: What happened, in words.
+    """
+
+    at: int
+    what: str
+
+
+def make_plan(
+    *,
+    tier: str,
+    product: str,
+    period: tuple[int, int],
+    meters: Mapping[str, int] | None = None,
+    overage: str | None = None,
+) -> Plan:
+    """Return the plan of a tier, with what its price list says where nothing else is said.
+
+    F0 is free: `FREE_UNITS` of the product's meter in each calendar month and then no more. S0 is paid by
+    use: no included units unless some are named, everything recorded. DC0 is paid in advance: the units
+    named.
+
+    Raises:
+        Malformed: the values do not make a plan.
+    """
+    meters = dict(meters or {})
+    if tier == "F0" and not meters:
+        if product not in METERS:
+            raise Malformed(
+                f"tier F0 of {product} needs its units named", hint="add --meter NAME=UNITS, units per month"
+            )
+        meters = {METERS[product]: FREE_UNITS}
+    return Plan(
+        tier=tier,
+        period=period,
+        meters=tuple(meters.items()),
+        overage=overage or ("block" if tier == "F0" else "record"),
+    )
