@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from license.terms import Plan
-from license.validity import Notice
+from license.validity import DAY, Notice
 from license.wire import MAX_TIME, format_date
 
 Used = Callable[[str, int, int], int]
@@ -19,7 +19,6 @@ Used = Callable[[str, int, int], int]
 
 MARKS: Final = (80, 90, 100)
 """Percentages of the included units that are announced."""
-MONTHLY_TIER: Final = "F0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class PlanUse:
 
 def window(plan: Plan, now: int) -> tuple[int, int]:
     """Return the first second whose usage counts against the plan at `now`, and the end of its term."""
-    if plan.tier != MONTHLY_TIER:
+    if not plan.monthly:
         return plan.period
     today = datetime.fromtimestamp(min(max(now, 0), MAX_TIME), UTC)
     first = today.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -60,7 +59,7 @@ def window(plan: Plan, now: int) -> tuple[int, int]:
 
 def counted(plan: Plan, meter: str, used: Used, start: int) -> int:
     """Return the units of a meter that count against the plan from `start` on."""
-    end = window(plan, start)[1] if plan.tier == MONTHLY_TIER else MAX_TIME
+    end = window(plan, start)[1] if plan.monthly else MAX_TIME
     return used(meter, start, end)
 
 
@@ -107,4 +106,4 @@ def _hint(one: PlanUse) -> str:
 
 
 def _is_monthly(one: PlanUse) -> bool:
-    return one.end - one.start <= 31 * 86_400
+    return one.end - one.start <= 31 * DAY

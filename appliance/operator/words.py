@@ -4,7 +4,6 @@ import shlex
 from pathlib import Path
 
 from appliance.operator.site import Site, program
-from appliance.quota import MONTHLY_TIER
 from license.show import table
 from license.terms import Plan
 from license.validity import days_left, days_text
@@ -45,7 +44,7 @@ def result_table(licensed: AuthenticLicense, note: Path, *, now: int) -> str:
 
 def term_words(plan: Plan) -> str:
     """Say for how long the included units are meant."""
-    return "each month" if plan.tier == MONTHLY_TIER else f"until {format_date(plan.period[1])}"
+    return "each month" if plan.monthly else f"until {format_date(plan.period[1])}"
 
 
 def run_commands(site: Site) -> list[str]:
