@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from appliance.api import openapi, pages
+from appliance.api.access import AccessControl
 from appliance.api.documents import Limits
 from appliance.api.envelope import Envelope
 from appliance.api.jobviews import describe
@@ -128,7 +129,10 @@ class Appliance:
                 *LegacyApi(language).routes(),
                 *ModelsApi(self.deployments).routes(),
                 *OperationsApi(self).routes(),
-                *openapi.routes(),
+                *openapi.routes(
+                    project=settings.project_name,
+                    deployment=settings.exported_model_name or settings.deployment_name,
+                ),
                 *pages.routes(),
             ],
             exception_handlers=HANDLERS,
@@ -136,7 +140,7 @@ class Appliance:
         # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
         application.router.redirect_slashes = False
         # Outside of Starlette's own last resort, so that a 500 has its request id too.
-        return Envelope(application)
+        return Envelope(AccessControl(application, settings.api_keys))
 
     def _open_jobs(self) -> Jobs:
         settings = self.settings

@@ -22,6 +22,7 @@ from appliance import systemd
 from appliance.app import Appliance
 from appliance.errors import ApplianceError, SettingsError
 from appliance.settings import Settings
+from appliance.tls import server_context
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         ApplianceError: The address is in use, or the model cannot be served.
     """
     try:
+        context = server_context(settings)
         inherited = systemd.listen_sockets()
         sockets = inherited or [own_socket(settings)]
     except ApplianceError:
@@ -90,6 +92,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         backlog=BACKLOG,
         h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
         timeout_graceful_shutdown=settings.drain_seconds,
+        ssl_context_factory=(lambda *_: context) if context is not None else None,
     )
     server = _Server(config)
     # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
@@ -120,7 +123,9 @@ async def _while_loading(
     server: _Server, sockets: list[socket.socket], appliance: Appliance, ready: Callable[[str], None]
 ) -> None:
     """Answer at once, and load the model meanwhile."""
-    loading = asyncio.create_task(_load(appliance, server, _address(sockets[0]), ready))
+    loading = asyncio.create_task(
+        _load(appliance, server, _address(sockets[0], secure=server.config.is_ssl), ready)
+    )
     try:
         await server.serve(sockets=sockets)
     finally:
@@ -132,7 +137,7 @@ async def _after_loading(
     server: _Server, sockets: list[socket.socket], appliance: Appliance, ready: Callable[[str], None]
 ) -> None:
     """Load the model, then answer those who wait."""
-    await _load(appliance, server, _address(sockets[0]), ready)
+    await _load(appliance, server, _address(sockets[0], secure=server.config.is_ssl), ready)
     if not server.should_exit:
         await server.serve(sockets=sockets)
 
@@ -148,9 +153,9 @@ async def _load(appliance: Appliance, server: _Server, address: str, ready: Call
         ready(address)
 
 
-def _address(listening: socket.socket) -> str:
+def _address(listening: socket.socket, *, secure: bool) -> str:
     name = listening.getsockname()
     if not isinstance(name, tuple):
         return str(name)
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"{'https' if secure else 'http'}://{host}:{name[1]}"

@@ -20,6 +20,9 @@ _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", ""})
 
 # Accepted because published commands carry them; off line they mean nothing and open no socket.
+ACCESS_PREFIX: Final = "apikeys:"
+"""`ApiKeys:NAME=key`, any number of them: the only setting whose name is partly the operator's own."""
+
 INERT_KEYS: Final = ("fluentd", "http_proxy", "https_proxy", "http_proxy_creds", "applicationinsights")
 
 
@@ -64,6 +67,12 @@ def _level(text: str) -> str:
     if text.strip().lower() not in _LEVELS:
         raise ValueError("expected one of Trace, Debug, Information, Warning, Error, Critical, None")
     return text.strip().lower()
+
+
+def _file(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError("expected a file")
+    return Path(text)
 
 
 def _setting(key: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
@@ -112,6 +121,15 @@ class Settings:
     )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
     port: int = _setting("Http:Port", 5000, _number(0, 65535), "port to listen on")
+    tls_certificate: Path | None = _setting(
+        "Tls:Certificate", None, _file, "PEM file with the server's certificate chain: serve HTTPS"
+    )
+    tls_key: Path | None = _setting(
+        "Tls:Key", None, _file, "PEM file with its private key (default: in the certificate's file)"
+    )
+    tls_client_authority: Path | None = _setting(
+        "Tls:ClientAuthority", None, _file, "PEM file: only clients with a certificate from these are served"
+    )
     drain_seconds: int = _setting(
         "Http:DrainSeconds", 20, _number(0, 3600), "longest wait for running requests at stop"
     )
@@ -164,6 +182,7 @@ class Settings:
     console_level: str = _setting(
         "Logging:Console:LogLevel:Default", "", _level, "least level on the console (default: as above)"
     )
+    api_keys: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     inert: tuple[str, ...] = ()
 
@@ -183,32 +202,30 @@ class Settings:
         """
         fields = {f.metadata["key"].lower(): f for f in dataclasses.fields(cls) if f.metadata}
         raw: dict[str, str] = {}
+        access: dict[str, str] = {}
         inert: list[str] = []
         unknown: list[str] = []
         for name, value in environ.items():
             key = name.replace("__", ":").lower()
             if key in fields and value:
                 raw[key] = value
+            elif key.startswith(ACCESS_PREFIX):
+                access[key] = value
         for key, value in command_line_pairs(args):
             if key.lower() in fields:
                 raw[key.lower()] = value
+            elif key.lower().startswith(ACCESS_PREFIX):
+                access[key.lower()] = value
             elif key.lower().split(":")[0] in INERT_KEYS:
                 inert.append(key)
             else:
                 unknown.append(key)
-        values: dict[str, Any] = {}
-        for key, text in raw.items():
-            entry = fields[key]
-            if text == "" and entry.default in (None, ""):
-                continue
-            try:
-                values[entry.name] = entry.metadata["parse"](text)
-            except ValueError as error:
-                raise SettingsError(
-                    f"{entry.metadata['key']} cannot be {_shown(entry.metadata['key'], text)}: {error}",
-                    hint=f"{entry.metadata['key']}: {entry.metadata['help']}",
-                ) from None
-        return cls(**values, unknown=tuple(dict.fromkeys(unknown)), inert=tuple(dict.fromkeys(inert)))
+        return cls(
+            **{fields[key].name: _value(fields[key], text) for key, text in raw.items()},
+            api_keys=_access_keys(access),
+            unknown=tuple(dict.fromkeys(unknown)),
+            inert=tuple(dict.fromkeys(inert)),
+        )
 
     def require_eula(self) -> None:
         """Refuse to go on unless the licence terms were accepted.
@@ -263,7 +280,32 @@ def describe() -> list[tuple[str, str, str]]:
         if entry.metadata:
             default = "" if entry.default in (None, "") else str(entry.default)
             rows.append((entry.metadata["key"], default, entry.metadata["help"]))
+    rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))
     return rows
+
+
+def _value(entry: "dataclasses.Field[Any]", text: str) -> Any:
+    if text == "" and entry.default in (None, ""):
+        return entry.default
+    key = entry.metadata["key"]
+    try:
+        return entry.metadata["parse"](text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{key} cannot be {_shown(key, text)}: {error}", hint=f"{key}: {entry.metadata['help']}"
+        ) from None
+
+
+def _access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the keys that callers may use; an empty one would let in whoever sends an empty header."""
+    for name, key in named.items():
+        if not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable():
+            raise SettingsError(
+                f"ApiKeys:{name.removeprefix(ACCESS_PREFIX)} cannot be a key: expected printable ASCII "
+                "without spaces around it",
+                hint="make one with: openssl rand -hex 16",
+            )
+    return tuple(named.values())
 
 
 def _shown(key: str, text: str) -> str:

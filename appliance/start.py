@@ -61,10 +61,12 @@ def _banner(settings: Settings, appliance: Appliance) -> None:
         format_time(licensed.license.expires),
         licensed.root.vkey,
     )
-    _log.warning("No access control enabled!")
+    if not settings.api_keys and settings.tls_client_authority is None:
+        _log.warning("No access control enabled!")
     _log.info("Hosting environment: Production")
     if settings.port and "LISTEN_FDS" not in os.environ:  # a socket unit's address stands in the ready line
-        _log.info("Now listening on: http://%s:%d", settings.host, settings.port)
+        scheme = "http" if settings.tls_certificate is None else "https"
+        _log.info("Now listening on: %s://%s:%d", scheme, settings.host, settings.port)
 
 
 def _ready(address: str) -> None:

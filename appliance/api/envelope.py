@@ -29,6 +29,8 @@ class Envelope:
                 headers = MutableHeaders(scope=message)
                 headers["apim-request-id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
                 if headers.get("content-type") == "application/json":
                     headers["content-type"] = "application/json; charset=utf-8"
             await send(message)

@@ -6,11 +6,11 @@ articles and clients are known to send is accepted beside it. Unknown fields are
 
 # ruff: noqa: N815 (names of the wire format)
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from appliance.api.schemas import AnalysisInput, InputDocument
+from appliance.api.schemas import AnalysisInput, InputDocument, Unit
 
 
 class _Input(BaseModel):
@@ -29,7 +29,7 @@ class LegacyEntityParameters(_Input):
     modelVersion: str = Field(
         default="latest", validation_alias=AliasChoices("model-version", "modelVersion")
     )
-    stringIndexType: str = "TextElements_v8"
+    stringIndexType: Unit = "TextElements_v8"
     loggingOptOut: bool = False
 
 
@@ -43,7 +43,7 @@ class LegacyCustomParameters(_Input):
         default=None, validation_alias=AliasChoices("deployment-name", "deploymentName", "deployment")
     )
     modelId: str | None = Field(default=None, validation_alias=AliasChoices("modelId", "model-id"))
-    stringIndexType: str = "TextElements_v8"
+    stringIndexType: Unit = "TextElements_v8"
     loggingOptOut: bool = False
 
 
@@ -73,18 +73,23 @@ OTHER_TASKS: Final = (
 """Lists that official clients send empty; a task in one of them is not served here."""
 
 
+Unserved = Annotated[
+    tuple[Any, ...] | None, Field(description="Not served: must be empty.", json_schema_extra={"maxItems": 0})
+]
+
+
 class LegacyTasks(_Input):
     """The tasks of a job, by kind; the lists of other kinds must be empty."""
 
     entityRecognitionTasks: tuple[LegacyEntityTask, ...] = Field(default=(), max_length=100)
     customEntityRecognitionTasks: tuple[LegacyCustomTask, ...] = Field(default=(), max_length=100)
-    entityRecognitionPiiTasks: tuple[Any, ...] | None = None
-    keyPhraseExtractionTasks: tuple[Any, ...] | None = None
-    entityLinkingTasks: tuple[Any, ...] | None = None
-    sentimentAnalysisTasks: tuple[Any, ...] | None = None
-    extractiveSummarizationTasks: tuple[Any, ...] | None = None
-    customSingleClassificationTasks: tuple[Any, ...] | None = None
-    customMultiClassificationTasks: tuple[Any, ...] | None = None
+    entityRecognitionPiiTasks: Unserved = None
+    keyPhraseExtractionTasks: Unserved = None
+    entityLinkingTasks: Unserved = None
+    sentimentAnalysisTasks: Unserved = None
+    extractiveSummarizationTasks: Unserved = None
+    customSingleClassificationTasks: Unserved = None
+    customMultiClassificationTasks: Unserved = None
 
     def unserved(self) -> list[str]:
         """Kinds that were asked for and are not served."""

@@ -9,39 +9,93 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appliance.api import replies
-from appliance.api.schemas import AnalyzeTextInput, AnalyzeTextJobsInput
+from appliance.api.legacy import VERSIONS
+from appliance.api.legacy_schemas import LegacyAnalyzeInput, LegacyDocuments
+from appliance.api.schemas import UNITS, AnalyzeTextInput, AnalyzeTextJobsInput
 from appliance.version import VERSION
 
-_REQUESTS: Final[tuple[type[BaseModel], ...]] = (AnalyzeTextInput, AnalyzeTextJobsInput)
-_VERSION_PARAMETER: Final = {
-    "name": "api-version",
-    "in": "query",
-    "required": True,
-    "schema": {"type": "string", "examples": ["2023-04-01"]},
+_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
+    AnalyzeTextInput,
+    AnalyzeTextJobsInput,
+    LegacyAnalyzeInput,
+    LegacyDocuments,
+)
+_DOCUMENTS: Final = {
+    "documents": [{"id": "1", "language": "en", "text": "Ada Lovelace met Charles Babbage in London."}]
 }
-_DOCUMENTS: Final = {"documents": [{"id": "1", "text": "Ada Lovelace met Charles Babbage in London."}]}
+
+_Answers = dict[str, tuple[str, type[BaseModel] | None]]
 
 
-def document() -> dict[str, Any]:
-    """The whole document as plain JSON values."""
-    models = [(model, "validation") for model in _REQUESTS] + [(m, "validation") for m in replies.MODELS]
+def _query(name: str, schema: dict[str, Any], *, required: bool = False, text: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": schema}
+    return {**found, "description": text} if text else found
+
+
+_API_VERSION: Final = _query(
+    "api-version",
+    {"type": "string", "pattern": r"^202[2-6]-\d\d-\d\d(-preview)?$", "default": "2023-04-01"},
+    required=True,
+    text="2022-05-01 or 2023-04-01; versions around them that clients send mean the same here.",
+)
+_SHOW_STATS: Final = _query("showStats", {"type": "boolean"}, text="Count documents and text records.")
+_JOB_ID: Final = {
+    "name": "jobId",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "The last part of the address that `operation-location` gave.",
+}
+
+
+def _page(prefix: str) -> list[dict[str, Any]]:
+    return [
+        _query(f"{prefix}top", {"type": "integer", "minimum": 1, "default": 20}, text="Documents per task."),
+        _query(f"{prefix}skip", {"type": "integer", "minimum": 0, "default": 0}),
+    ]
+
+
+def document(*, project: str = "demo", deployment: str = "production") -> dict[str, Any]:
+    """The whole document as plain JSON values; its examples name a deployment that is served."""
+    models = [(model, "validation") for model in (*_REQUESTS, *replies.MODELS)]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Offline inference appliance",
             "version": VERSION,
-            "description": "Named-entity recognition over the Azure AI Language API, metered off line.",
+            "description": "Named-entity recognition over the Azure AI Language API, metered off line. "
+            "Errors have one shape everywhere. 429 and 503 say when to come back.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": _paths(),
-        "components": {"schemas": schemas["$defs"]},
+        "tags": [
+            {"name": "Language", "description": "What current clients call."},
+            {"name": "Text Analytics", "description": "What older clients call."},
+            {"name": "Service", "description": "State and usage; never charged."},
+        ],
+        "security": [{}, {"key": []}],
+        "paths": {
+            **_language_paths(project, deployment),
+            **_legacy_paths(project, deployment),
+            **_service_paths(),
+        },
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Ocp-Apim-Subscription-Key",
+                    "description": "Only where the operator set keys.",
+                }
+            },
+        },
     }
 
 
-def routes() -> list[Route]:
+def routes(*, project: str, deployment: str) -> list[Route]:
     """`GET /openapi.json`."""
-    body = document()
+    body = document(project=project, deployment=deployment)
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(body)
@@ -49,77 +103,145 @@ def routes() -> list[Route]:
     return [Route("/openapi.json", openapi, methods=["GET"])]
 
 
-def _paths() -> dict[str, Any]:
-    job = {"name": "jobId", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-    stats = {"name": "showStats", "in": "query", "schema": {"type": "boolean"}}
-    pages = [
-        {"name": name, "in": "query", "schema": {"type": "integer", "minimum": low}}
-        for name, low in (("top", 1), ("skip", 0))
-    ]
+def _language_paths(project: str, deployment: str) -> dict[str, Any]:
+    jobs = "/language/analyze-text/jobs"
     task = {
         "kind": "CustomEntityRecognition",
         "taskName": "0",
-        "parameters": {"projectName": "demo", "deploymentName": "production"},
+        "parameters": {
+            "projectName": project,
+            "deploymentName": deployment,
+            "stringIndexType": "UnicodeCodePoint",
+        },
     }
-    month = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
-        for name, pattern in (("month", "^(0?[1-9]|1[0-2])$"), ("year", r"^\d{4}$"))
-    ]
+    at_once = {"kind": "EntityRecognition", "analysisInput": _DOCUMENTS, "parameters": {}}
+    as_job = {"displayName": "an example", "analysisInput": _DOCUMENTS, "tasks": [task]}
+    accepted: _Answers = {"202": ("Accepted; `operation-location` names the job", None)}
     return {
         "/language/:analyze-text": {
             "post": _operation(
                 "analyzeText",
                 "Recognise entities, answered at once",
-                [_VERSION_PARAMETER, stats],
+                [_API_VERSION, _SHOW_STATS],
                 {"200": ("The entities of each document", replies.AnalyzeTextResult)},
-                body=(AnalyzeTextInput, {"kind": "EntityRecognition", "analysisInput": _DOCUMENTS}),
+                body=(AnalyzeTextInput, at_once),
             )
         },
-        "/language/analyze-text/jobs": {
+        jobs: {
             "post": _operation(
                 "submitJob",
                 "Start a job of one or more tasks",
-                [_VERSION_PARAMETER],
-                {"202": ("Accepted; `operation-location` names the job", None)},
-                body=(AnalyzeTextJobsInput, {"analysisInput": _DOCUMENTS, "tasks": [task]}),
+                [_API_VERSION],
+                accepted,
+                body=(AnalyzeTextJobsInput, as_job),
             )
         },
-        "/language/analyze-text/jobs/{jobId}": {
+        f"{jobs}/{{jobId}}": {
             "get": _operation(
                 "getJob",
                 "State and results of a job",
-                [job, _VERSION_PARAMETER, stats, *pages],
+                [_JOB_ID, _API_VERSION, _SHOW_STATS, *_page("")],
                 {"200": ("The job", replies.JobState)},
             )
         },
-        "/language/analyze-text/jobs/{jobId}:cancel": {
+        f"{jobs}/{{jobId}}:cancel": {
+            "post": _operation("cancelJob", "Stop a job", [_JOB_ID, _API_VERSION], accepted)
+        },
+    }
+
+
+def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
+    unit = _query("stringIndexType", {"type": "string", "enum": list(UNITS)})
+    model = _query("model-version", {"type": "string", "default": "latest"})
+    paths: dict[str, Any] = {}
+    for version in VERSIONS:
+        custom = {"parameters": {"project-name": project, "deployment-name": deployment}, "taskName": "0"}
+        tasks: dict[str, Any] = (
+            {"entityRecognitionTasks": [{"taskName": "0"}]}
+            if version == "v3.1"
+            else {"customEntityRecognitionTasks": [custom]}
+        )
+        base, name = f"/text/analytics/{version}", version.replace(".", "_").replace("-", "_")
+        paths[f"{base}/analyze"] = {
             "post": _operation(
-                "cancelJob", "Stop a job", [job, _VERSION_PARAMETER], {"202": ("Will be cancelled", None)}
-            )
-        },
-        "/ready": {
-            "get": _operation(
-                "ready",
-                "Whether a query would be answered",
+                f"analyze_{name}",
+                "Start a job",
                 [],
-                {"200": ("Ready", replies.Ready), "503": ("Not ready", replies.Ready)},
+                {"202": ("Accepted; `operation-location` names the job", None)},
+                body=(LegacyAnalyzeInput, {"analysisInput": _DOCUMENTS, "tasks": tasks}),
+                tag="Text Analytics",
             )
-        },
-        "/status": {
+        }
+        paths[f"{base}/analyze/jobs/{{jobId}}"] = {
             "get": _operation(
-                "status", "Licence, models and ledger; costs nothing", [], {"200": ("Status", replies.Status)}
+                f"analyzeStatus_{name}",
+                "State and results of a job",
+                [_JOB_ID, _SHOW_STATS, *_page("$")],
+                {"200": ("The job", replies.LegacyJobState)},
+                tag="Text Analytics",
             )
-        },
-        "/records/usage-logs/": {
-            "get": _operation(
-                "usage", "All usage under the output mount", [], {"200": ("Usage", replies.Usage)}
+        }
+        paths[f"{base}/entities/recognition/general"] = {
+            "post": _operation(
+                f"entities_{name}",
+                "Recognise entities, answered at once",
+                [model, _SHOW_STATS, unit],
+                {"200": ("The entities of each document", replies.LegacyResults)},
+                body=(LegacyDocuments, _DOCUMENTS),
+                tag="Text Analytics",
             )
-        },
-        "/records/usage-logs/{month}/{year}": {
-            "get": _operation(
-                "usageOfMonth", "Usage of one month (UTC)", month, {"200": ("Usage", replies.Usage)}
-            )
-        },
+        }
+    return paths
+
+
+def _service_paths() -> dict[str, Any]:
+    month = {"type": "string", "pattern": "^(0?[1-9]|1[0-2])$"}
+    year = {"type": "string", "pattern": r"^(19[7-9]\d|[2-9]\d{3})$"}
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in (("month", month), ("year", year))
+    ]
+    simple: list[tuple[str, str, str, list[dict[str, Any]], _Answers]] = [
+        (
+            "/ready",
+            "ready",
+            "Whether a query would be answered",
+            [],
+            {"200": ("Ready", replies.Ready), "503": ("Not ready", replies.Ready)},
+        ),
+        ("/status", "status", "Licence, models and ledger", [], {"200": ("Status", replies.Status)}),
+        (
+            "/models",
+            "models",
+            "What is served, and what could not be loaded",
+            [],
+            {"200": ("Models", replies.Models)},
+        ),
+        (
+            "/records/usage-logs/",
+            "usage",
+            "All usage under the output mount",
+            [],
+            {"200": ("Usage", replies.Usage)},
+        ),
+        (
+            "/records/usage-logs/{month}/{year}",
+            "usageOfMonth",
+            "Usage of one month (UTC)",
+            in_path,
+            {"200": ("Usage", replies.Usage)},
+        ),
+        (
+            "/usage/daily",
+            "usageByDay",
+            "Usage of one month by day (UTC)",
+            [_query("month", month), _query("year", year)],
+            {"200": ("Usage", replies.DailyUsage)},
+        ),
+    ]
+    return {
+        path: {"get": _operation(name, summary, parameters, answers, tag="Service")}
+        for path, name, summary, parameters, answers in simple
     }
 
 
@@ -127,16 +249,22 @@ def _operation(
     name: str,
     summary: str,
     parameters: list[dict[str, Any]],
-    answers: dict[str, tuple[str, type[BaseModel] | None]],
+    answers: _Answers,
     *,
     body: tuple[type[BaseModel], dict[str, Any]] | None = None,
+    tag: str = "Language",
 ) -> dict[str, Any]:
     responses: dict[str, Any] = {
-        code: {"description": text, **(_content(model) if model else {})}
+        code: {"description": text, **(_content(model) if model else _location())}
         for code, (text, model) in answers.items()
     }
     responses["default"] = {"description": "Refused or failed", **_content(replies.ErrorResponse)}
-    operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "tags": [tag],
+        "responses": responses,
+    }
     if parameters:
         operation["parameters"] = parameters
     if body is not None:
@@ -148,3 +276,8 @@ def _operation(
 
 def _content(model: type[BaseModel]) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}}
+
+
+def _location() -> dict[str, Any]:
+    schema = {"type": "string", "format": "uri"}
+    return {"headers": {"operation-location": {"required": True, "schema": schema}}}

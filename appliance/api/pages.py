@@ -1,6 +1,6 @@
 """The pages a browser sees. Everything comes from this package; nothing is fetched from elsewhere."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,32 +8,48 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-_STATIC: Final = Path(__file__).parent / "static"
+_HERE: Final = Path(__file__).parent
+_STATIC: Final = _HERE / "static"
+_SWAGGER: Final = _HERE / "swagger"
 _TYPES: Final = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".html": "text/html",
 }
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+
+
+def _headers(styles: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": f"default-src 'none'; script-src 'self'; style-src {styles}; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+
+
+_HEADERS: Final = _headers("'self'")
+# Swagger UI writes style attributes into what it draws; scripts are as strict as elsewhere.
+_SWAGGER_HEADERS: Final = _headers("'self' 'unsafe-inline'")
 
 
 def routes() -> list[Route]:
-    """The home page and its assets; only files that exist at start are served, by exact name."""
-    found = [Route("/", _serve(_STATIC / "index.html"), methods=["GET"])]
-    for path in sorted(_STATIC.iterdir()):
-        if path.suffix in _TYPES and path.name != "index.html":
-            found.append(Route(f"/static/{path.name}", _serve(path), methods=["GET"]))
+    """The home page, `/swagger`, and their assets; only files that exist at start, by exact name."""
+    found = [Route("/", _serve(_STATIC / "index.html", _HEADERS), methods=["GET"])]
+    found += [
+        Route(path, _serve(_SWAGGER / "index.html", _SWAGGER_HEADERS), methods=["GET"])
+        for path in ("/swagger", "/swagger/", "/swagger/index.html")
+    ]
+    for folder, headers in ((_STATIC, _HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
+        for path in sorted(folder.iterdir()):
+            if path.suffix in _TYPES and path.name != "index.html":
+                found.append(Route(f"/{folder.name}/{path.name}", _serve(path, headers), methods=["GET"]))
     return found
 
 
-def _serve(path: Path) -> Callable[[Request], Awaitable[Response]]:
+def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(_: Request) -> Response:
-        return FileResponse(path, media_type=_TYPES[path.suffix], headers=_HEADERS)
+        return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
 
     return endpoint

@@ -176,7 +176,7 @@ class LegacyDetails(_Reply):
     status: str
 
 
-class LegacyTasks(LegacyLists):
+class LegacyTaskStates(LegacyLists):
     """The tasks of a legacy job; `details` and `tasks` only in v3.1-preview.ct.1."""
 
     completed: int
@@ -202,7 +202,7 @@ class LegacyJobState(_Reply):
         "notStarted", "running", "succeeded", "partiallyCompleted", "failed", "cancelled", "cancelling"
     ]
     errors: list[Error]
-    tasks: LegacyTasks
+    tasks: LegacyTaskStates
     nextLink: str | None = Field(default=None, alias="@nextLink")
 
 
@@ -302,5 +302,29 @@ class Usage(_Reply):
     meters: list[Meter]
 
 
-MODELS = (ErrorResponse, AnalyzeTextResult, JobState, Ready, Status, Usage)
+class DayUsage(_Reply):
+    """Text records of one UTC day."""
+
+    date: str
+    quantity: int
+
+
+class DailyUsage(_Reply):
+    """Text records of a month, for the days that had any."""
+
+    days: list[DayUsage]
+
+
+MODELS = (
+    ErrorResponse,
+    AnalyzeTextResult,
+    JobState,
+    LegacyJobState,
+    LegacyResults,
+    Models,
+    Ready,
+    Status,
+    Usage,
+    DailyUsage,
+)
 """The bodies that operations answer with."""

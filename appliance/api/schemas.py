@@ -10,6 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.api.problems import Problem, invalid_body, invalid_request
 
+UNITS = ("TextElements_v8", "TextElement_v8", "UnicodeCodePoint", "Utf16CodeUnit")
+Unit = Annotated[
+    str,
+    Field(
+        description="Unit of offset and length; read in any letter case.",
+        json_schema_extra={"enum": list(UNITS)},
+    ),
+]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -35,7 +43,7 @@ class EntityRecognitionParameters(_Input):
     """Parameters of the prebuilt kind, which the default deployment answers."""
 
     modelVersion: str = "latest"  # noqa: N815 (names of the wire format)
-    stringIndexType: str = "TextElements_v8"  # noqa: N815
+    stringIndexType: Unit = "TextElements_v8"  # noqa: N815
     loggingOptOut: bool = False  # noqa: N815
 
 
@@ -44,7 +52,7 @@ class CustomEntityRecognitionParameters(_Input):
 
     projectName: str  # noqa: N815
     deploymentName: str  # noqa: N815
-    stringIndexType: str = "TextElements_v8"  # noqa: N815
+    stringIndexType: Unit = "TextElements_v8"  # noqa: N815
     loggingOptOut: bool = False  # noqa: N815
 
 

@@ -35,7 +35,11 @@ def state(client: httpx2.Client, submitted: httpx2.Response, **query: str) -> di
 def test_custom_tasks_answer_in_the_superset_of_both_previews(
     client: httpx2.Client, version: str, unit: str
 ) -> None:
-    empty = {"entityRecognitionTasks": [], "keyPhraseExtractionTasks": [], "sentimentAnalysisTasks": []}
+    empty: dict[str, Any] = {
+        "entityRecognitionTasks": [],
+        "keyPhraseExtractionTasks": [],
+        "sentimentAnalysisTasks": [],
+    }
     task = {"parameters": {**NAMES, "stringIndexType": unit}, "taskName": "0"}
     submitted = analyze(client, version, {**empty, "customEntityRecognitionTasks": [task]})
     location = submitted.headers["operation-location"]

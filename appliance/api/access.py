@@ -1,0 +1,75 @@
+"""Who may ask: nobody is asked for a key unless the operator set some, as in the containers.
+
+Pages of this package and the two probes need none: they hold nothing secret, and a browser or a probe that
+opens them cannot send a header.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from appliance.api.problems import Problem
+
+_OPEN: Final = frozenset({"/", "/ready", "/status", "/openapi.json", "/swagger"})
+_OPEN_BELOW: Final = ("/static/", "/swagger/")
+
+
+class AccessControl:
+    """ASGI middleware that refuses requests without one of some keys.
+
+    A key is taken from `Ocp-Apim-Subscription-Key`, or from `Authorization` with or without `Bearer`.
+
+    Args:
+        app: What is guarded.
+        keys: The keys; with none, everything is let through.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Sequence[str]) -> None:
+        self._app = app
+        self._digests = [_digest(key) for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or refuse one request."""
+        if not self._digests or scope["type"] != "http" or _open(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        if self._admits(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        problem = _denied()
+        response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
+        await response(scope, receive, send)
+
+    def _admits(self, headers: Headers) -> bool:
+        offered = [*headers.getlist("ocp-apim-subscription-key"), *headers.getlist("authorization")]
+        admitted = False
+        for value in offered:
+            word, _, rest = value.partition(" ")
+            digest = _digest(rest.strip() if word.lower() == "bearer" else value)
+            # Digests are of one length and every key is compared: the time tells nothing of a key.
+            for known in self._digests:
+                admitted |= hmac.compare_digest(digest, known)
+        return admitted
+
+
+def _open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _denied() -> Problem:
+    return Problem(
+        401,
+        "401",
+        "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid "
+        "key for an active subscription and use a correct regional API endpoint for your resource.",
+        headers={"WWW-Authenticate": 'Bearer realm="appliance"', "Connection": "close"},
+    )
