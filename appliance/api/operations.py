@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from appliance.api.problems import invalid_request
+from appliance.api.problems import invalid_request, not_found
+from appliance.errors import UsageStoreUnavailable
 from appliance.pipeline import TEXT_RECORDS
+from appliance.usage.proofs import NoProof, prove_entry
 from appliance.usage.records import month_text, usage_by_day, usage_logs
 from appliance.version import SERVICE, VERSION
 from license.validity import State
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from appliance.app import Appliance
 
 _NUMBER: Final = re.compile(r"\d{1,4}")
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _SERVING: Final = "License is valid, no action needed."
 
 
@@ -48,6 +51,7 @@ class OperationsApi:
             Route("/records/usage-logs/", self.usage, methods=["GET"]),
             Route("/records/usage-logs/{month}/{year}", self.usage_of_month, methods=["GET"]),
             Route("/records/usage-logs/{month}/{year}/", self.usage_of_month, methods=["GET"]),
+            Route("/records/proof/{n}", self.proof, methods=["GET"]),
             Route("/usage/daily", self.usage_by_day, methods=["GET"]),
         ]
 
@@ -98,6 +102,25 @@ class OperationsApi:
         """`GET /records/usage-logs/{month}/{year}`: month first, leading zero optional, UTC."""
         month, year = _month(request.path_params["month"], request.path_params["year"])
         return JSONResponse(await asyncio.to_thread(usage_logs, self._output(), month=month, year=year))
+
+    async def proof(self, request: Request) -> Response:
+        """`GET /records/proof/{n}?log=`: the C2SP tlog-proof of a usage record; `log` names an older log."""
+        number = request.path_params["n"]
+        if _INDEX.fullmatch(number) is None:
+            raise invalid_request(
+                "Invalid parameter in request",
+                inner=("InvalidParameterValue", "Give the number at the end of a Usage-Record header."),
+            )
+        ledger = self._appliance.ledger
+        origin = request.query_params.get("log", ledger.origin)
+        try:
+            with contextlib.suppress(UsageStoreUnavailable):  # an older head may do
+                if origin == ledger.origin:
+                    await asyncio.to_thread(ledger.checkpoint)
+            proof = await asyncio.to_thread(prove_entry, self._output(), origin, int(number))
+        except NoProof as error:
+            raise not_found("UsageRecordNotFound", f"No proof of this usage record: {error}.") from error
+        return PlainTextResponse(proof, headers={"Cache-Control": "no-store"})
 
     async def usage_by_day(self, request: Request) -> Response:
         """`GET /usage/daily?month=&year=`: what the home page draws; default is this month."""

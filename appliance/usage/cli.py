@@ -1,4 +1,4 @@
-"""Commands about usage: `usage report` and `usage verify`. Read-only; the service may run meanwhile."""
+"""Commands about usage: `usage report`, `usage export` and `usage verify`. The service may run meanwhile."""
 
 import json
 import re
@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 
-from appliance.refusals import Family
-from appliance.usage.audit_text import audit_json, audit_lines
-from appliance.usage.records import month_text, usage_by_day, usage_logs
-from appliance.usage.table import render_table, report_rows
-from license.evidence.verify import verify as verify_logs
-from license.roots import installed_roots, load_roots
+from appliance.refusals import Family, show
+from appliance.usage.records import usage_by_day, usage_response
+from appliance.usage.table import between, metered, render_table, report_rows
+from license.errors import LicenseError
+from license.evidence.command import EXIT_BROKEN, roots_of, run_verify
+from license.evidence.focus import focus_csv
+from license.evidence.text import audit_json, audit_lines
+from license.wire import parse_date
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Month(click.ParamType[tuple[int, int]]):
@@ -36,36 +39,109 @@ class Month(click.ParamType[tuple[int, int]]):
         return self.fail(f"{value!r} is not a month such as 2026-11", param, ctx)
 
 
+class Day(click.ParamType[int]):
+    """A UTC day as `2026-11-30`; becomes the Unix second at which it begins."""
+
+    name = "day"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the day, or fail as click does."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_date(value)
+        except LicenseError:
+            return self.fail(f"{value!r} is not a day such as 2026-11-30", param, ctx)
+
+
 @click.group(cls=Family)
 def usage() -> None:
     """Report what was used, and check that the report can be believed."""
 
 
-@usage.command(epilog="Example:  appliance usage report /var/lib/appliance/output --month 2026-11")
+@usage.command(epilog="Example:  appliance usage report /srv/output --month 2026-11 --csv")
 @click.argument("output", type=_DIRECTORY)
 @click.option("--month", type=Month(), help="Only this UTC month, such as 2026-11.")
+@click.option("--from", "first", type=Day(), help="Only from this UTC day on, such as 2026-11-01.")
+@click.option("--to", "last", type=Day(), help="Only up to this UTC day, which is included.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON of /records/usage-logs.")
-def report(output: Path, month: tuple[int, int] | None, as_json: bool) -> None:
+@click.option("--csv", "as_csv", is_flag=True, help="Print a row per day, log and meter, in FOCUS columns.")
+def report(
+    output: Path,
+    month: tuple[int, int] | None,
+    first: int | None,
+    last: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """Add up the usage of every ledger under OUTPUT, by month and meter."""
+    if month is not None and (first is not None or last is not None):
+        raise click.UsageError("give a month, or a range with --from and --to, not both")
+    if as_json and as_csv:
+        raise click.UsageError("give --json or --csv, not both")
+    days = list(between(usage_by_day(output), month=month, first=first, last=last))
     if as_json:
-        number, year = month or (None, None)
-        click.echo(json.dumps(usage_logs(output, number, year), indent=2))
-        return
-    wanted = None if month is None else month_text(*month)
-    click.echo(render_table(report_rows(usage_by_day(output), month=wanted)))
+        click.echo(json.dumps(usage_response(days), indent=2))
+    elif as_csv:
+        click.echo(focus_csv(metered(days)), nl=False)
+    else:
+        click.echo(render_table(report_rows(days)))
 
 
-@usage.command(epilog="Example:  appliance usage verify /var/lib/appliance/output --roots ./roots")
-@click.argument("directory", type=_DIRECTORY)
-@click.option("--roots", type=_DIRECTORY, help="Trust the root keys here instead of the installed ones.")
+@usage.command(
+    epilog="Example:  appliance usage export /srv/output --state /srv/state -o usage.zip"
+)
+@click.argument("output", type=_DIRECTORY)
+@click.option("--state", type=_DIRECTORY, required=True, help="The service's state directory (Mounts:State).")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
+@click.option("--summary/--full", default=True, help="Sums of each day, or every entry; default: --summary.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print everything that would leave.")
+@click.option("-m", "--message", metavar="NOTE", help="Why; kept in the local journal, never in the file.")
+def export(
+    output: Path, state: Path, out: Path | None, summary: bool, dry_run: bool, message: str | None
+) -> None:
+    """Write the usage of this installation into one signed file for the vendor and for auditors.
+
+    It holds counts, times and identifiers, licences and signatures; --dry-run shows all of it.
+    """
+    from appliance.usage.exporting import export_usage, print_members
+
+    if out is None and not dry_run:
+        raise click.UsageError("name the file with -o FILE, or look first with --dry-run")
+    with export_usage(output, state, out=None if dry_run else out, full=not summary, note=message) as made:
+        if dry_run:
+            print_members(made.path, click.echo)
+        else:
+            click.echo(f"{made.path}  {made.size:,} bytes  SHA-256 {made.sha256}")
+
+
+@usage.command(epilog="Example:  appliance usage verify usage.zip --roots ./roots --html report.html")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
+@click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
+@click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def verify(ctx: click.Context, directory: Path, roots: Path | None, as_json: bool) -> None:
-    """Check every ledger under DIRECTORY from its bytes and the root keys alone.
+def verify(
+    ctx: click.Context,
+    path: Path,
+    roots: str | None,
+    heads: tuple[Path, ...],
+    notes: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Check an export, or every ledger under a directory, from its bytes and the root keys alone.
 
     Exit status: 0 clean, 1 findings to be explained, 2 broken.
     """
-    found = verify_logs(directory, load_roots(roots) if roots is not None else installed_roots())
+    trusted = roots_of(roots)
+    try:
+        found = run_verify(path, trusted, heads=heads, notes=notes, html=html)
+    except LicenseError as error:
+        show(error)
+        ctx.exit(EXIT_BROKEN)
     if as_json:
         click.echo(json.dumps(audit_json(found), indent=2))
     else:

@@ -8,7 +8,7 @@ signed; whether those sums are true is for `license.evidence.verify` to say.
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,12 @@ def usage_logs(
     """
     wanted = None if month is None or year is None else month_text(month, year)
     found = (used for used in usage_by_day(output) if used.service == service)
-    sums = merge(used.sums for used in found if wanted in (None, used.month))
+    return usage_response((used for used in found if wanted in (None, used.month)), service)
+
+
+def usage_response(days: Iterable[DayUsage], service: str = "customner") -> dict[str, Any]:
+    """Return the containers' JSON for usage by day."""
+    sums = merge(used.sums for used in days if used.service == service)
     return {
         "type": "CommerceUsageResponse",
         "apiType": service,

@@ -1,10 +1,12 @@
 """The usage report as a table for people: a row for each month and meter, and the total of each meter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from appliance.usage.records import DayUsage
+from appliance.usage.records import DayUsage, month_text
 from license.evidence.entry import NOTHING, Tally
+from license.evidence.focus import MeteredDay
+from license.wire import format_date
 
 TOTAL = "total"
 _HEADINGS = ("month", "meter", "requests", "quantity", "billed")
@@ -23,18 +25,44 @@ class Row:
         return (self.month, self.meter, *(f"{number:,}" for number in self.tally))
 
 
-def report_rows(days: Iterable[DayUsage], *, month: str | None = None) -> list[Row]:
-    """Return the rows of a report, months in order, then a total for each meter.
+def between(
+    days: Iterable[DayUsage],
+    *,
+    month: tuple[int, int] | None = None,
+    first: int | None = None,
+    last: int | None = None,
+) -> Iterator[DayUsage]:
+    """Leave out other days.
 
     Args:
-        days: Usage by day, of any number of logs.
-        month: Leave out every other month, given as `YYYY-MM`.
+        days: Usage by day.
+        month: Month and year wanted; None for all.
+        first: Unix second at which the first day wanted begins; None for no limit.
+        last: Likewise of the last one.
     """
+    wanted = None if month is None else month_text(*month)
+    for used in days:
+        late = last is not None and used.day > last
+        if wanted in (None, used.month) and (first is None or used.day >= first) and not late:
+            yield used
+
+
+def metered(days: Iterable[DayUsage]) -> Iterator[MeteredDay]:
+    """Return usage by day as rows for a table of costs; two parts of one log's day become one."""
+    sums: dict[tuple[str, str, str], Tally] = {}
+    for used in days:
+        for meter, tally in used.sums.items():
+            key = (used.origin, format_date(used.day), meter)
+            sums[key] = sums.get(key, NOTHING).plus(tally)
+    for (origin, date, meter), tally in sums.items():
+        yield MeteredDay(origin=origin, date=date, meter=meter, tally=tally)
+
+
+def report_rows(days: Iterable[DayUsage]) -> list[Row]:
+    """Return the rows of a report on usage by day, months in order, then a total for each meter."""
     months: dict[tuple[str, str], Tally] = {}
     totals: dict[str, Tally] = {}
     for used in days:
-        if month not in (None, used.month):
-            continue
         for meter, tally in used.sums.items():
             months[used.month, meter] = months.get((used.month, meter), NOTHING).plus(tally)
             totals[meter] = totals.get(meter, NOTHING).plus(tally)

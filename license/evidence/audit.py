@@ -10,12 +10,13 @@ from dataclasses import replace
 from license.errors import LicenseError
 from license.evidence.entry import Entry, UsedFields, parse, parse_second, parse_use
 from license.evidence.heads import Head, Heads
-from license.evidence.merkle import Frontier, leaf_hash
+from license.evidence.merkle import Frontier, cut, leaf_hash
 from license.evidence.report import Finding, LogReport, Severity
-from license.evidence.source import LogSource
+from license.evidence.source import Gap, LogSource
 from license.evidence.tallies import Tallies
 from license.evidence.terms import Terms
 from license.evidence.timeline import Remark, Timeline
+from license.evidence.witness import witnessed_heads
 from license.keys import VerifyingKey
 from license.roots import TrustRoots
 from license.wire import format_date, format_time, parse_date
@@ -38,6 +39,9 @@ class Audit:
         self._roots = roots
         self._terms = Terms(source, roots)
         self._heads = Heads.collect(source)
+        self._witnessed = witnessed_heads(source.notes(), roots)
+        self._compared = frozenset(self.sizes())
+        self._agreed = self._good_heads = self._hidden = 0
         self._findings: list[Finding] = []
         self._counts: dict[str, int] = {}
         self._frontier = Frontier()
@@ -106,9 +110,54 @@ class Audit:
             self._find(Severity.BROKEN, "malformed", f"it cannot be read: {error.message}", n)
         if self._unsigned_since is None:
             self._unsigned_since = self._last
-        heads = self._heads.by_size.get(self._next)
-        if heads is not None:
-            self._check_heads(heads)
+        if self._next in self._compared:
+            self._compare(self._next)
+
+    @property
+    def size(self) -> int:
+        """Number of entries that were read or passed over."""
+        return self._next
+
+    def sizes(self) -> list[int]:
+        """Sizes at which a head is to be compared."""
+        return sorted({*self._heads.sizes(), *(one.head.size for one in self._witnessed)})
+
+    def take_gap(self, gap: Gap) -> None:
+        """Pass over entries that are not shown, by the hashes over them.
+
+        Raises:
+            LicenseError: The first entry is among them: nothing can be made of the log.
+        """
+        if not self._began:
+            raise LicenseError("the first entry is not shown")
+        cuts = cut(gap.first, gap.stop)
+        if gap.first != self._next or len(cuts) != len(gap.hashes):
+            self._find(Severity.BROKEN, "missing", "the hashes over hidden entries do not fit", gap.first)
+            self._tree_holds = False
+            return
+        if self._frontier.size == gap.first:  # otherwise entries before are lost, and the tree with them
+            for (height, _), root in zip(cuts, gap.hashes, strict=True):
+                self._frontier.append_subtree(height, root)
+        if not self._source.summary and not self._may_be_pruned(gap):
+            sentence = f"the entries {gap.first} to {gap.stop - 1} are missing, and no receipt covers them"
+            self._find(Severity.BROKEN, "missing", sentence, gap.first)
+        if self._turned:
+            self._check_after_turn(gap.first)
+        remark = self._timeline.pass_hidden()
+        if remark is not None:
+            self._remark(gap.first, remark)
+        self._tallies.hide(gap.count)
+        self._hidden += gap.count
+        self._next = gap.stop
+        if self._unsigned_since is None:
+            self._unsigned_since = self._last
+        self._compare(self._next)
+
+    def _may_be_pruned(self, gap: Gap) -> bool:
+        return any(
+            one.receipt and one.head.origin == self._origin and one.head.size >= gap.stop
+            for one in self._witnessed
+        )
 
     def finish(self) -> LogReport:
         """Say what the log as a whole shows.
@@ -119,9 +168,9 @@ class Audit:
         if not self._began:
             raise LicenseError("the log has no entries")
         self._check_end()
-        self._tallies.end_day(format_date(self._day)[:7])
+        self._end_last_day()
         columns = self._source.column_totals()
-        if columns is not None and columns != self._tallies.totals:
+        if columns is not None and not self._hidden and columns != self._tallies.totals:
             self._find(Severity.BROKEN, "columns", "the database's columns do not say what its entries say")
         for code, count in self._counts.items():
             if count > MAX_FINDINGS_PER_CODE:
@@ -137,7 +186,26 @@ class Audit:
             coverage=self._timeline.coverage,
             licenses=tuple(self._terms.periods),
             findings=tuple(self._findings),
+            days=dict(sorted(self._tallies.days.items())),
+            hidden=self._hidden,
+            heads=self._good_heads,
+            keys=len(self._keys),
+            witnessed=self._agreed,
+            instance="" if self._instance is None else self._instance.vkey,
         )
+
+    def _end_last_day(self) -> None:
+        """Count the day in progress; where its usage is hidden, as the installation claims it."""
+        hidden, claimed = self._tallies.hidden, self._source.claimed_tail()
+        sums = self._tallies.end_day(format_date(self._day), claimed)
+        if hidden and (claimed is None or sums != claimed):
+            sentence = f"the sums of {format_date(self._day)} are not those of {hidden} hidden entries"
+            self._find(Severity.BROKEN, "day-sums", sentence, self._next - 1)
+        elif hidden:
+            sentence = (
+                f"the sums of {format_date(self._day)}, a day not yet closed, are the installation's word"
+            )
+            self._find(Severity.CLEAN, "claimed", sentence, self._next - 1)
 
     def _on_gap(self, n: int) -> None:
         if n > self._next:
@@ -215,16 +283,20 @@ class Audit:
         self._check_root(entry.n, entry.text("r"))
 
     def _on_license(self, entry: Entry) -> None:
-        for code, sentence in self._terms.start(entry):
-            self._find(Severity.BROKEN, code, sentence, entry.n)
+        for severity, code, sentence in self._terms.start(entry):
+            self._find(severity, code, sentence, entry.n)
         self._lowered = False
 
     def _on_key(self, entry: Entry) -> None:
         key, day = VerifyingKey.from_vkey(entry.text("vk")), parse_date(entry.text("d"))
         if entry.text("of") != format_date(self._day) or key.name != self._origin:
             self._find(Severity.BROKEN, "day", "it does not end the day in progress", entry.n)
-        if self._tallies.end_day(format_date(self._day)[:7]) != entry.sums():
+        hidden = self._tallies.hidden
+        if self._tallies.end_day(format_date(self._day), entry.sums()) != entry.sums():
             self._find(Severity.BROKEN, "day-sums", f"the sums of {entry.text('of')} are not right", entry.n)
+        wrong = self._terms.judge_day(self._day) if hidden else None
+        if wrong is not None:
+            self._find(Severity.FINDING, wrong[0], wrong[1], entry.n)
         if key in self._keys:
             self._find(Severity.BROKEN, "key-reused", "a day has the key of another day", entry.n)
         if not day <= entry.at < day + DAY or (day <= self._day and not self._lowered):
@@ -291,6 +363,10 @@ class Audit:
         for head in self._heads.beyond(self._next, self._origin)[:1]:
             sentence = f"{head.claim.size} entries were signed, but only {self._next} are there"
             self._find(Severity.BROKEN, "rollback", sentence, self._next)
+        for one in self._witnessed:
+            if one.head.origin == self._origin and one.head.size > self._next:
+                sentence = f"{one.where} has a head over {one.head.size} entries; only {self._next} are there"
+                self._find(Severity.BROKEN, "rollback", sentence, self._next)
         since = self._unsigned_since
         if not self._signed:
             self._find(Severity.BROKEN, "unsigned", "no checkpoint of the log holds")
@@ -299,6 +375,21 @@ class Audit:
             self._find(Severity.FINDING, "unsigned-tail", sentence, self._signed, at=since)
         if self._lowered:
             self._find(Severity.BROKEN, "clock-lowered", "time was set back without a new licence")
+
+    def _compare(self, size: int) -> None:
+        """Compare the tree so far with every head of this size."""
+        self._check_heads(self._heads.by_size.get(size, []))
+        for one in self._witnessed:
+            if (one.head.origin, one.head.size) != (self._origin, size):
+                continue
+            if one.fault:
+                sentence = f"the cosignature in {one.where} does not hold: {one.fault}"
+                self._find(Severity.BROKEN, "cosignature", sentence, size - 1)
+            elif one.head.root == self._frontier.root():
+                self._agreed += 1
+            else:
+                sentence = f"{one.where} has another history of the first {size} entries"
+                self._find(Severity.BROKEN, "fork", sentence, size - 1)
 
     def _check_heads(self, heads: list[Head]) -> bool:
         """Check heads over exactly what was read so far; say whether the key of the day signed one."""
@@ -327,10 +418,7 @@ class Audit:
             self._find(Severity.BROKEN, "wrong-key", sentence, size - 1)
             return False
         if head.claim.root != self._frontier.root():
-            if self._tree_holds:
-                sentence = f"the entries {self._signed} to {size - 1} are not those that were signed"
-                self._find(Severity.BROKEN, "tree", sentence, self._signed)
-            self._tree_holds = False
+            self._on_other_root(head)
             return False
         if self._boot_unsigned is not None and not head.where:
             if self._instance not in signers:
@@ -338,7 +426,21 @@ class Audit:
                 self._find(Severity.BROKEN, "boot-unsigned", sentence, self._boot_unsigned)
             self._boot_unsigned = None
         self._signed, self._unsigned_since = size, None
+        self._good_heads += 1
         return True
+
+    def _on_other_root(self, head: Head) -> None:
+        size = head.claim.size
+        if head.where and self._tree_holds:
+            sentence = (
+                f"{head.where} has a head over {size} entries, signed by the same key, of another history"
+            )
+            self._find(Severity.BROKEN, "fork", sentence, size - 1)
+            return
+        if self._tree_holds:
+            sentence = f"the entries {self._signed} to {size - 1} are not those that were signed"
+            self._find(Severity.BROKEN, "tree", sentence, self._signed)
+        self._tree_holds = False
 
     # -- findings --------------------------------------------------------------------------------------------
 

@@ -55,6 +55,10 @@ class Heads:
             by_size.setdefault(claim.size, []).append(Head(where=where, note=note, claim=claim))
         return cls(by_size=by_size, unreadable=unreadable)
 
+    def sizes(self) -> list[int]:
+        """Return the sizes there are heads of, in order."""
+        return sorted(self.by_size)
+
     def beyond(self, size: int, origin: str) -> list[Head]:
         """Return the heads of this log that cover more than `size` entries."""
         late = [head for at, heads in sorted(self.by_size.items()) if at > size for head in heads]

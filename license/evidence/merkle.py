@@ -223,7 +223,7 @@ def check_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path
 
 
 def cut(start: int, stop: int) -> list[tuple[int, int]]:
-    """Cut any range of leaves into the fewest complete subtrees: `(height, index)`, in the order of the leaves.
+    """Cut any range of leaves into the fewest complete subtrees: `(height, index)`, in order.
 
     `Frontier.append_subtree` takes their roots in this order.
     """

@@ -62,6 +62,7 @@ class LicensePeriod:
         index: Index of that entry.
         expires: From here on in grace; None if the licence could not be verified.
         customer: Whom it names; likewise.
+        subscription: What pays; likewise.
     """
 
     id: str
@@ -70,6 +71,7 @@ class LicensePeriod:
     index: int
     expires: int | None = None
     customer: str | None = None
+    subscription: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,12 @@ class LogReport:
         coverage: How the time was spent.
         licenses: The licences in force, in order.
         findings: What was found, in the order of the log.
+        days: Sums by UTC day (`YYYY-MM-DD`) and meter.
+        hidden: Number of entries that are not shown, only hashed: usage in a summary, or pruned.
+        heads: Number of signed heads that hold.
+        keys: Number of day keys.
+        witnessed: Number of heads cosigned by the vendor that the log agrees with.
+        instance: Text form of the key of the installation.
     """
 
     log: str
@@ -98,6 +106,12 @@ class LogReport:
     coverage: Coverage
     licenses: tuple[LicensePeriod, ...]
     findings: tuple[Finding, ...]
+    days: Mapping[tuple[str, str], Tally]
+    hidden: int = 0
+    heads: int = 0
+    keys: int = 0
+    witnessed: int = 0
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,13 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
-from license.evidence.entry import Tally
+from license.evidence.entry import Sums, Tally
+from license.evidence.merkle import Subtree, cut
+from license.evidence.tiles import stored_subtree
 
 CHECKPOINT_FILE: Final = "checkpoint"
 _DATABASE: Final = re.compile(r"(?:ledger|damaged)-([1-9][0-9]{0,8})\.db")
@@ -21,8 +24,57 @@ _MAX_CHECKPOINT_FILE: Final = 65_536
 Row = tuple[int, str, bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Entries that are not shown: only hashes of the subtrees over them (`license.evidence.merkle.cut`).
+
+    Attributes:
+        first: Index of the first one.
+        count: How many.
+        hashes: Roots of the subtrees, in order.
+    """
+
+    first: int
+    count: int
+    hashes: tuple[bytes, ...]
+
+    @property
+    def stop(self) -> int:
+        """Index after the last one."""
+        return self.first + self.count
+
+
 class LogSource(Protocol):
     """One log to be verified."""
+
+    @property
+    def summary(self) -> bool:
+        """Whether it is a summary, which shows no usage entries; otherwise a gap needs a receipt."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of entries, shown or not."""
+        ...
+
+    def gaps(self, first: int, stop: int, sizes: Iterable[int]) -> Sequence[Gap]:
+        """The gaps that hide the entries from `first` up to (not including) `stop`; none where they are lost.
+
+        They meet at each of `sizes` that lies between, so that a head of that size can be compared.
+        """
+        ...
+
+    def notes(self) -> Iterable[bytes]:
+        """Every licence, issuer note and receipt kept with the log."""
+        ...
+
+    def withheld(self, sha256: str) -> bool:
+        """Whether a note was left out because it holds a secret: a bearer licence with model keys."""
+        ...
+
+    def claimed_tail(self) -> Sums | None:
+        """Sums of the hidden usage after the last ended day, as the installation claims; None without."""
+        ...
 
     @property
     def name(self) -> str:
@@ -117,6 +169,38 @@ class DatabaseLog:
         """The file's name."""
         return self.path.name
 
+    @property
+    def summary(self) -> bool:
+        """A database shows all that was not pruned."""
+        return False
+
+    @property
+    def size(self) -> int:
+        """Number of entries; the last one is never pruned."""
+        row = self.connection.execute("SELECT max(n) FROM entry").fetchone()
+        return 0 if row[0] is None else int(row[0]) + 1
+
+    def gaps(self, first: int, stop: int, sizes: Iterable[int]) -> list[Gap]:
+        """What is left of pruned entries."""
+        subtree = stored_subtree(self.connection)
+        try:
+            return split_gap(first, stop, sizes, subtree)
+        except LookupError:
+            return []
+
+    def notes(self) -> list[bytes]:
+        """The notes of the database."""
+        rows = self.connection.execute("SELECT note FROM note ORDER BY sha256")
+        return [note for (note,) in rows if isinstance(note, bytes)]
+
+    def withheld(self, sha256: str) -> bool:  # noqa: ARG002 (the protocol's)
+        """No note is left out of a database."""
+        return False
+
+    def claimed_tail(self) -> None:
+        """Nothing is only claimed here: the entries are there."""
+        return
+
     def rows(self) -> Iterator[Row]:
         """The entries in the order of their index."""
         return self.connection.execute("SELECT n, text, leaf FROM entry ORDER BY n")
@@ -144,6 +228,15 @@ class DatabaseLog:
         return {(str(mo), str(meter)): Tally(int(n), int(q), int(b)) for mo, meter, n, q, b in rows}
 
 
+def split_gap(first: int, stop: int, sizes: Iterable[int], subtree: Subtree) -> list[Gap]:
+    """Return the gaps over `[first, stop)`, cut at `sizes`; raises `LookupError` where hashes are missing."""
+    edges = sorted({first, stop, *(size for size in sizes if first < size < stop)})
+    return [
+        Gap(first=start, count=end - start, hashes=tuple(subtree(height, i) for height, i in cut(start, end)))
+        for start, end in pairwise(edges)
+    ]
+
+
 def published_heads(directory: Path) -> list[tuple[str, bytes]]:
     """Return the signed head in the file `checkpoint` of a ledger directory, if there is one."""
     with contextlib.suppress(OSError), (directory / CHECKPOINT_FILE).open("rb") as file:
@@ -152,9 +245,14 @@ def published_heads(directory: Path) -> list[tuple[str, bytes]]:
 
 
 @contextlib.contextmanager
-def open_log(path: Path) -> Iterator[DatabaseLog]:
-    """Open the log in a database for verification; raises `sqlite3.Error` if it cannot be read."""
+def open_log(path: Path, heads: Sequence[tuple[str, bytes]] = ()) -> Iterator[DatabaseLog]:
+    """Open the log in a database for verification; raises `sqlite3.Error` if it cannot be read.
+
+    Args:
+        path: The database.
+        heads: Signed heads that others kept, with a word for where: compared where they are of this log.
+    """
     # The file first: the database may be ahead of it, never behind.
-    heads = published_heads(path.parent)
+    found = [*published_heads(path.parent), *heads]
     with contextlib.closing(open_database(path)) as connection:
-        yield DatabaseLog(path=path, connection=connection, heads=tuple(heads))
+        yield DatabaseLog(path=path, connection=connection, heads=tuple(found))

@@ -4,12 +4,14 @@ from license.evidence.entry import NOTHING, Sums, Tally, UsedFields
 
 
 class Tallies:
-    """Adds up usage in the order of the log."""
+    """Adds up usage in the order of the log; for hidden entries it takes the sums signed for their day."""
 
     def __init__(self) -> None:
         self._day: dict[str, list[int]] = {}
+        self._hidden = 0
         self._month: dict[str, Tally] = {}
         self._totals: dict[tuple[str, str], Tally] = {}
+        self._days: dict[tuple[str, str], Tally] = {}
 
     def add(self, used: UsedFields) -> None:
         """Count one entry of the day in progress."""
@@ -20,14 +22,30 @@ class Tallies:
         sums[1] += used.quantity
         sums[2] += used.billed
 
-    def end_day(self, month: str) -> Sums:
-        """Begin another day; return the sums of the one that ends, which lies in this month."""
-        day = {meter: Tally(*sums) for meter, sums in self._day.items()}
+    def hide(self, count: int) -> None:
+        """Count entries of the day in progress that are not shown."""
+        self._hidden += count
+
+    @property
+    def hidden(self) -> int:
+        """How many entries of the day in progress are not shown."""
+        return self._hidden
+
+    def end_day(self, date: str, declared: Sums | None = None) -> Sums:
+        """Begin another day; return the sums of the one that ends, `YYYY-MM-DD`.
+
+        Where entries are hidden, the sums declared for the day are taken over if they agree with the number
+        of entries and with what is shown; otherwise what is shown is all there is.
+        """
+        day: Sums = {meter: Tally(*sums) for meter, sums in self._day.items()}
+        if self._hidden and declared is not None and _fits(day, declared, self._hidden):
+            day = declared
+        month = date[:7]
         for meter, tally in day.items():
             self._month[meter] = self._month.get(meter, NOTHING).plus(tally)
-            key = (month, meter)
-            self._totals[key] = self._totals.get(key, NOTHING).plus(tally)
-        self._day = {}
+            for sums, key in ((self._totals, (month, meter)), (self._days, (date, meter))):
+                sums[key] = sums.get(key, NOTHING).plus(tally)
+        self._day, self._hidden = {}, 0
         return day
 
     def end_month(self) -> Sums:
@@ -39,3 +57,19 @@ class Tallies:
     def totals(self) -> dict[tuple[str, str], Tally]:
         """Sums by month and meter, of the days that have ended."""
         return self._totals
+
+    @property
+    def days(self) -> dict[tuple[str, str], Tally]:
+        """Sums by day (`YYYY-MM-DD`) and meter, of the days that have ended."""
+        return self._days
+
+
+def _fits(shown: Sums, declared: Sums, hidden: int) -> bool:
+    if any(
+        have > said
+        for meter, tally in shown.items()
+        for have, said in zip(tally, declared.get(meter, NOTHING), strict=True)
+    ):
+        return False
+    entries = sum(tally.entries for tally in shown.values())
+    return sum(tally.entries for tally in declared.values()) == entries + hidden

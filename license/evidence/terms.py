@@ -4,7 +4,7 @@ import hashlib
 
 from license.errors import LicenseError
 from license.evidence.entry import Entry
-from license.evidence.report import LicensePeriod
+from license.evidence.report import LicensePeriod, Severity
 from license.evidence.source import LogSource
 from license.roots import TrustRoots
 from license.verify import AuthenticLicense, open_license
@@ -12,6 +12,9 @@ from license.verify import AuthenticLicense, open_license
 # A request is admitted before it is recorded; what lies between is forgiven.
 IN_FLIGHT_SECONDS = 3600
 _NEVER = 1 << 62
+
+# Severity, code and sentence of a finding.
+Wrong = tuple[Severity, str, str]
 
 
 class Terms:
@@ -33,18 +36,24 @@ class Terms:
         self.periods: list[LicensePeriod] = []
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER
 
-    def start(self, entry: Entry) -> list[tuple[str, str]]:
-        """Take over a `lic` entry; return what is wrong with it, as code and sentence."""
-        wrong = []
+    def start(self, entry: Entry) -> list[Wrong]:
+        """Take over a `lic` entry; return what is wrong with it."""
+        wrong: list[Wrong] = []
         self.id = entry.text("l")
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER
         licensed: AuthenticLicense | None = None
         try:
             licensed = self._open(entry)
         except LicenseError as error:
-            wrong.append(("license", f"the licence {self.id} does not hold: {error.message}"))
+            if self._source.withheld(entry.text("h")):
+                sentence = f"the licence {self.id} opens models wherever it is, so it was left out"
+                wrong.append((Severity.FINDING, "license-withheld", sentence))
+            else:
+                sentence = f"the licence {self.id} does not hold: {error.message}"
+                wrong.append((Severity.BROKEN, "license", sentence))
         if entry.number("s") < self._serial or entry.number("e") < self._epoch:
-            wrong.append(("license-back", f"the licence {self.id} is older than one that was in force"))
+            sentence = f"the licence {self.id} is older than one that was in force"
+            wrong.append((Severity.BROKEN, "license-back", sentence))
         self._serial = max(self._serial, entry.number("s"))
         self._epoch = max(self._epoch, entry.number("e"))
         if licensed is not None:
@@ -60,6 +69,7 @@ class Terms:
                 index=entry.n,
                 expires=None if licensed is None else licensed.license.expires,
                 customer=None if licensed is None else licensed.license.customer,
+                subscription=None if licensed is None else licensed.license.subscription,
             )
         )
         return wrong
@@ -82,13 +92,21 @@ class Terms:
             return "grace", "it is marked as grace before the licence expired"
         return None
 
+    def judge_day(self, day: int) -> tuple[str, str] | None:
+        """Say what is wrong with hidden usage of a whole UTC day; None if nothing must be."""
+        if day >= self._terminates + IN_FLIGHT_SECONDS:
+            return "expired", "usage of this day was recorded after the licence and its grace had ended"
+        if day + 86_400 <= self._from:
+            return "too-early", "usage of this day was recorded before the licence was valid"
+        return None
+
     def _open(self, entry: Entry) -> AuthenticLicense:
         note, issuer_note = self._source.note(entry.text("h")), self._source.note(entry.text("i"))
         if note is None or issuer_note is None:
             raise LicenseError("its note is not kept with the log")
         return open_license(note, issuer_note, roots=self._roots, instance_vkey=self.instance_vkey or None)
 
-    def _compare(self, entry: Entry, licensed: AuthenticLicense) -> list[tuple[str, str]]:
+    def _compare(self, entry: Entry, licensed: AuthenticLicense) -> list[Wrong]:
         said = (entry.text("h"), entry.text("i"), entry.text("l"), entry.number("s"), entry.number("e"))
         found = (
             licensed.sha256,
@@ -98,5 +116,6 @@ class Terms:
             licensed.delegation.epoch,
         )
         if said != found:
-            return [("license", f"the note of licence {self.id} is not the one that the entry names")]
+            sentence = f"the note of licence {self.id} is not the one that the entry names"
+            return [(Severity.BROKEN, "license", sentence)]
         return []

@@ -18,6 +18,7 @@ class Timeline:
         self._pending = 0
         self._stopped = False
         self._running = False
+        self._hidden = False
 
     @property
     def coverage(self) -> Coverage:
@@ -30,6 +31,12 @@ class Timeline:
             self._up += seconds
             return None
         return self._settle(seconds)
+
+    def pass_hidden(self) -> Remark | None:
+        """Pass over usage that is not shown: signs of life at times that are not known."""
+        remark = self._settle(0)
+        self._hidden = True
+        return remark
 
     def pass_other(self, seconds: int, entry: Entry) -> Remark | None:
         """Attribute the time before any other entry."""
@@ -54,6 +61,7 @@ class Timeline:
     def _boot(self, seconds: int) -> Remark | None:
         passed, self._pending = self._pending + seconds, 0
         orderly, self._stopped = self._stopped or not self._running, False
+        self._hidden = False
         self._running = True
         if orderly:
             self._down += passed
@@ -63,11 +71,12 @@ class Timeline:
 
     def _settle(self, seconds: int) -> Remark | None:
         passed, self._pending = self._pending + seconds, 0
+        hidden, self._hidden = self._hidden, False
         if self._stopped:
             self._stopped = False
             self._unexplained += passed
             return Severity.BROKEN, "no-boot", "the service had stopped and did not start again"
-        if passed > SILENCE_SECONDS:
+        if passed > SILENCE_SECONDS and not hidden:
             self._unexplained += passed
             return Severity.FINDING, "silent", f"nothing was recorded for {passed} seconds before"
         self._up += passed
