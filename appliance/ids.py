@@ -3,6 +3,11 @@
 import secrets
 import time
 import uuid
+from contextvars import ContextVar
+from typing import Final
+
+request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
+"""Identifier of the request that this code runs for, for the log; empty outside of one."""
 
 
 def uuid7() -> str:

@@ -75,6 +75,19 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.strip().lower() not in words:
+            raise ValueError(f"expected {' or '.join(words)}")
+        return text.strip().lower()
+
+    return parse
+
+
+def _size(text: str) -> int:
+    return -1 if text.strip() == "-1" else _number(1, 1 << 20)(text)
+
+
 def _setting(key: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
     return field(default=default, metadata={"key": key, "parse": parse, "help": help_text})
 
@@ -183,6 +196,21 @@ class Settings:
         "Logging:Console:LogLevel:Default", "", _level, "least level on the console (default: as above)"
     )
     api_keys: tuple[str, ...] = ()
+    console_format: str = _setting(
+        "Logging:Console:FormatterName",
+        "simple",
+        _one_of("simple", "json"),
+        "simple, or json: one object a line",
+    )
+    disk_format: str = _setting(
+        "Logging:Disk:Format", "", _one_of("json"), "json: also log to files below Mounts:Output"
+    )
+    disk_max_mib: int = _setting(
+        "Logging:Disk:MaxFileSize",
+        1,
+        _size,
+        "MiB at which a new log file is begun, ten are kept (-1: no limit)",
+    )
     unknown: tuple[str, ...] = ()
     inert: tuple[str, ...] = ()
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from appliance import logs
 from appliance.app import Appliance
+from appliance.errors import SettingsError
 from appliance.identity import load_identity
 from appliance.operator.fetch import download_and_tell
 from appliance.operator.site import Site
 from appliance.serve import serve
 from appliance.settings import Settings
+from appliance.version import SERVICE
 from license.roots import installed_roots, load_roots
 from license.wire import format_time
 
@@ -29,8 +31,13 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
         ApplianceError: A parameter, a mount or the model is refused.
         LicenseError: The licence is refused, or could not be downloaded.
     """
-    logs.configure(settings.log_level, settings.console_level)
+    logs.configure(settings.log_level, settings.console_level, console_format=settings.console_format)
     settings.require_eula()
+    if settings.disk_format and settings.output_mount is None:
+        raise SettingsError(
+            f"Logging:Disk:Format={settings.disk_format} needs an output mount: Mounts:Output is missing.",
+            hint="add Mounts:Output=/var/lib/appliance/output, or leave Logging:Disk:Format out",
+        )
     if settings.unknown:
         _log.warning("settings that nothing reads: %s", ", ".join(settings.unknown))
     if settings.inert:
@@ -45,6 +52,8 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     roots = load_roots(roots_directory) if roots_directory is not None else installed_roots()
     identity = load_identity(settings.state_directory(os.environ))
+    if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
+        logs.add_disk(settings.output_mount / SERVICE / identity.instance, max_file_mib=settings.disk_max_mib)
     appliance = Appliance(settings, identity=identity, roots=roots)
     _banner(settings, appliance)
     serve(settings, appliance, ready=_ready)

@@ -3,6 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from appliance.ids import request_id as logged_id
 from appliance.ids import uuid7
 
 
@@ -23,6 +24,7 @@ class Envelope:
             return
         request_id = uuid7()
         scope.setdefault("state", {})["request_id"] = request_id
+        logged_id.set(request_id)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

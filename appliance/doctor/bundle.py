@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from appliance.doctor.examine import Examination, Patient
 from appliance.doctor.report import to_json, to_text
+from appliance.logs import DISK_DIRECTORY, DISK_FILE
 from appliance.settings import Settings
 from license.errors import LicenseError
 from license.wire import format_time
@@ -28,7 +29,7 @@ SECRET_SETTINGS: Final = frozenset({"ApiKey", "Jobs:Database"})
 """Settings whose values never leave the machine; a database URL may hold a password."""
 
 _EVENTS: Final = 2000
-_LOG_FILES: Final = "customner*.json*"
+_LOG_FILES: Final = f"{DISK_FILE}*"
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -122,8 +123,9 @@ def _log(settings: Settings) -> dict[str, Any]:
         return {"events": [], "count": {}}
     events = [
         {key: line[key] for key in ("timestamp", "level", "category", "event") if key in line}
-        for file in sorted((settings.output_mount / "customner").glob(f"*/logs/{_LOG_FILES}"))
+        for file in sorted((settings.output_mount / "customner").glob(f"*/{DISK_DIRECTORY}/{_LOG_FILES}"))
         for line in _lines(file)
+        if str(line.get("category")).startswith(("appliance", "license"))  # whose events are never filled in
     ]
     events.sort(key=lambda event: str(event.get("timestamp")))
     count = Counter(f"{event.get('level')} {event.get('event')}" for event in events)
