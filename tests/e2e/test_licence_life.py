@@ -1,0 +1,343 @@
+"""A licence's life at a running service: the way in, the renewal, the end; real processes and real HTTP."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+
+from appliance.pipeline import TEXT_RECORDS
+from license.authority import Authority
+from license.authority.issue import Terms
+from license.evidence.verify import verify
+from license.roots import load_roots
+from tests.support.site import SENTENCE, VERSION, Service, Site, clean_environ
+
+BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
+JOBS = "/language/analyze-text/jobs"
+
+
+def ask(client: httpx2.Client, text: str = SENTENCE) -> httpx2.Response:
+    body = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": text}]}}
+    return client.post("/language/:analyze-text", params=VERSION, json=body)
+
+
+def status(service: Service) -> dict[str, Any]:
+    with service.client() as client:
+        reply = client.get("/status")
+        assert reply.status_code == 200
+        found: dict[str, Any] = reply.json()
+        return found
+
+
+def until(claim: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def says(service: Service, words: str) -> bool:
+    return words in service.text()
+
+
+@pytest.fixture
+def billing(vendor: Authority) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def starts_as_printed(site: Site, printed: str) -> None:
+    """Paste the printed commands into a shell, with another port behind the last one."""
+    commands = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
+    log = site.home / "pasted.log"
+    script = " && ".join([*commands[:-1], f"exec {commands[-1]} Http:Host=127.0.0.1 Http:Port=0"])
+    with log.open("wb") as output:
+        process = subprocess.Popen(["sh", "-c", script], stdout=output, stderr=output, env=clean_environ())
+    service = Service(process, log)
+    site.running.append(service)
+    service.wait_ready()
+    with service.client() as client:
+        assert ask(client).status_code == 200
+    assert service.stop() == 0
+
+
+@pytest.mark.e2e
+def test_round_trip_over_http(site: Site, vendor: Authority, billing: str) -> None:
+    key = vendor.create_resource(customer="Test customer", meters={TEXT_RECORDS: 12_000}).key2
+    done = site.operate("license", "download", "Eula=accept", f"Billing={billing}", f"ApiKey={key}")
+    assert done.returncode == 0, done.stderr
+    assert "12,000 until" in done.stdout
+    starts_as_printed(site, done.stdout)
+    assert verify(site.output, load_roots(vendor.roots_dir)).exit_code == 0
+
+
+@pytest.mark.e2e
+def test_round_trip_by_files_only(site: Site, vendor: Authority, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    assert site.operate("license", "request", "-o", str(stick / "request.note")).returncode == 0
+    created = vendor.create_resource(customer="Test customer", meters={TEXT_RECORDS: 12_000})
+    windows = stick / "request.txt"  # it passes a jump host on its way
+    windows.write_bytes(b"\xef\xbb\xbf" + (stick / "request.note").read_bytes().replace(b"\n", b"\r\n"))
+    issue = [*("issue", str(windows), "--resource", created.resource.name), "--home", str(vendor.home)]
+    issued = subprocess.run(
+        [sys.executable, "-m", "license.cli", *issue, "--out", str(stick / "delivery")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environ(),
+    )
+    assert issued.returncode == 0, issued.stderr
+    for note in (stick / "delivery").iterdir():
+        note.write_bytes(b"\xef\xbb\xbf" + note.read_bytes().replace(b"\n", b"\r\n"))
+    both = b"".join(note.read_bytes() for note in sorted((stick / "delivery").iterdir()))
+    done = site.operate("license", "install", "-", stdin=both)
+    assert done.returncode == 0, done.stderr
+    starts_as_printed(site, done.stdout)
+    assert verify(site.output, load_roots(vendor.roots_dir)).exit_code == 0
+
+
+@pytest.mark.e2e
+def test_a_licence_replaced_while_running_is_taken_over_without_a_restart(site: Site, tmp_path: Path) -> None:
+    first = site.issue()
+    service = site.start()
+    assert status(service)["license"]["id"] == first.id
+    bad = (site.license / "license.note").read_bytes().replace(b"Test customer", b"Best customer")
+    (site.license / "zz.note").write_bytes(bad)
+    service.reload()
+    until(lambda: bool(status(service)["license"]["refused"]))
+    (refused,) = status(service)["license"]["refused"]
+    assert (refused["code"], Path(refused["file"]).name) == ("Forged", "zz.note")
+    assert status(service)["license"]["id"] == first.id
+    renewed = site.issue(into=tmp_path / "stick")
+    stop, codes = threading.Event(), Counter[int]()
+
+    def call() -> None:
+        with service.client() as client:
+            while not stop.is_set():
+                codes[ask(client).status_code] += 1
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    done = site.operate("license", "install", str(tmp_path / "stick"))
+    assert done.returncode == 0, done.stderr
+    service.reload()
+    until(lambda: bool(status(service)["license"]["id"] == renewed.id))
+    stop.set()
+    caller.join()
+    assert set(codes) == {200}
+    assert service.stop() == 0
+    report = verify(site.output, load_roots(site.vendor.roots_dir))
+    assert report.exit_code == 0
+
+
+@pytest.mark.e2e
+def test_a_renewal_that_waits_takes_over_on_its_first_second(site: Site, tmp_path: Path) -> None:
+    present = site.issue()
+    service = site.start()
+    begins = int(time.time()) + 4
+    tolerant = present.clock.__class__(tolerance_s=0, max_gap_d=45)
+    renewed = site.issue(into=tmp_path / "stick", changes={"not_before": begins, "clock": tolerant})
+    assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
+    service.reload()
+    until(lambda: "next" in status(service)["license"])
+    assert status(service)["license"]["id"] == present.id
+    time.sleep(max(0.0, begins + 0.5 - time.time()))
+    service.reload()
+    until(lambda: bool(status(service)["license"]["id"] == renewed.id))
+    assert "next" not in status(service)["license"]
+
+
+@pytest.mark.e2e
+def test_a_thousand_requests_across_the_end_are_served_and_recorded_or_403(site: Site) -> None:
+    service = site_that_ends(site, seconds=6)
+    answers: list[tuple[int, str, float]] = []
+
+    def call(count: int) -> None:
+        with service.client() as client:
+            for _ in range(count):
+                reply = ask(client)
+                answers.append((reply.status_code, reply.headers.get("Usage-Record", ""), time.time()))
+                time.sleep(0.01)
+
+    end = json.loads(site.operate("license", "show", "--json").stdout)["license"]["terminates"]
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, [125] * 8))
+        while not any(code == 403 for code, _, _ in answers):  # a machine too fast: the end is still ahead
+            list(callers.map(call, [125] * 8))
+    codes = Counter(code for code, _, _ in answers)
+    assert set(codes) == {200, 403}, codes
+    assert sum(codes.values()) >= 1_000
+    served = {receipt for code, receipt, _ in answers if code == 200}
+    assert len(served) == codes[200]
+    assert "" not in served
+    with service.client() as client:
+        refused = ask(client)
+        assert refused.status_code == 403
+        assert refused.json()["error"]["innererror"]["code"] == "Expired"
+        assert end in refused.text
+        usage = client.get("/records/usage-logs/").json()
+        assert client.get("/ready").status_code == 503
+    assert usage["meters"][0]["quantity"] == codes[200]
+    assert status(service)["apiStatus"] == "Expired"
+    assert service.stop() == 0
+    report = verify(site.output, load_roots(site.vendor.roots_dir))
+    assert report.exit_code == 0
+    assert [f.code for f in report.findings if f.code in ("expired", "grace")] == []
+
+
+def site_that_ends(site: Site, *, seconds: int, grace: int = 0) -> Service:
+    """Start a service whose licence ends that many seconds after it is ready."""
+    site.issue()
+    service = (
+        site.start()
+    )  # the first start makes ledger and caches; the short licence then counts from ready
+    end = int(time.time()) + seconds
+    changes = {"expires": end, "terminates": end + grace, "report_by": end}
+    site.issue(changes=changes)
+    service.reload()
+    until(lambda: bool(status(service)["license"]["state"] == "Expiring"))
+    return service
+
+
+@pytest.mark.e2e
+def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed(
+    site: Site, tmp_path: Path
+) -> None:
+    service = site_that_ends(site, seconds=2, grace=3)
+    with service.client() as client:
+        assert "Warning" not in ask(client).headers
+        until(lambda: bool(status(service)["license"]["state"] == "Grace"))
+        reply = ask(client)
+        assert reply.status_code == 200
+        assert re.match(r'299 - "the licence expired at .*answers no request', reply.headers["Warning"])
+        until(lambda: bool(status(service)["license"]["state"] == "Expired"))
+        assert ask(client).status_code == 403
+        assert client.get("/records/usage-logs/").status_code == 200
+        assert site.operate("license", "show").returncode == 0
+        assert site.operate("license", "check").returncode == 78
+        site.issue(into=tmp_path / "stick")
+        assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
+        service.reload()
+        until(lambda: ask(client).status_code == 200)
+    assert service.stop() == 0
+    report = verify(site.output, load_roots(site.vendor.roots_dir))
+    assert report.exit_code == 0
+    entries = site.output.rglob("ledger-1.db")
+    assert any(b'"g":1' in path.read_bytes() for path in entries)
+
+
+@pytest.mark.e2e
+def test_a_service_whose_licence_ended_starts_again_with_its_records_open(site: Site) -> None:
+    service = site_that_ends(site, seconds=1)
+    until(lambda: bool(status(service)["license"]["state"] == "Expired"))
+    assert service.stop() == 0
+    again = site.start()
+    with again.client() as client:
+        assert ask(client).status_code == 403
+        assert client.get("/records/usage-logs/").status_code == 200
+        assert status(again)["apiStatus"] == "Expired"
+        assert "expired at" in status(again)["apiStatusMessage"]
+        site.issue()
+        again.reload()
+        until(lambda: ask(client).status_code == 200)
+
+
+@pytest.mark.e2e
+def test_an_admitted_task_is_finished_past_the_end_and_a_later_one_is_refused(site: Site) -> None:
+    service = site_that_ends(site, seconds=3)
+    documents = [{"id": str(n), "language": "en", "text": SENTENCE * 90} for n in range(25)]
+    task = {"kind": "EntityRecognition", "taskName": "t"}
+    with service.client() as client:
+        located: list[str] = []
+        while status(service)["license"]["state"] != "Expired":
+            reply = client.post(
+                JOBS,
+                params=VERSION,
+                json={"analysisInput": {"documents": documents}, "tasks": [task, {**task, "taskName": "u"}]},
+            )
+            if reply.status_code == 202:
+                located.append(reply.headers["operation-location"])
+            time.sleep(0.2)
+        finals: list[dict[str, Any]] = []
+        for location in located:
+            while client.get(location).json()["status"] in ("running", "notStarted"):
+                time.sleep(0.1)
+            finals.append(client.get(location).json())
+        usage = client.get("/records/usage-logs/").json()
+    succeeded = sum(job["tasks"]["completed"] for job in finals)
+    refused = [error for job in finals for error in job["errors"]]
+    assert succeeded >= 1
+    assert refused, "the end came in the middle"
+    assert {error["code"] for error in refused} == {"Expired"}
+    assert usage["meters"][0]["quantity"] == succeeded * sum(-(-len(d["text"]) // 1_000) for d in documents)
+    assert verify(site.output, load_roots(site.vendor.roots_dir)).exit_code in (0, 1)
+
+
+@pytest.mark.e2e
+def test_a_plan_that_blocks_answers_403_at_its_limit_and_more_units_open_it(site: Site) -> None:
+    site.issue(meters={TEXT_RECORDS: 10}, overage="block")
+    service = site.start()
+    with service.client() as client:
+        with ThreadPoolExecutor(4) as callers:
+            codes = Counter(reply.status_code for reply in callers.map(lambda _: ask(client), range(30)))
+        assert codes == {200: 10, 403: 20}
+        refused = ask(client)
+        assert refused.json()["error"]["innererror"]["code"] == "OutOfQuota"
+        assert client.get("/records/usage-logs/").json()["meters"][0]["quantity"] == 10
+        body = status(service)
+        assert (body["plan"]["meters"][0]["used"], body["plan"]["meters"][0]["percent"]) == (10, 100)
+        assert "Quota" in [notice["code"] for notice in body["notices"]]
+        service.reload()
+        until(lambda: "are refused with 403 OutOfQuota" in service.text())
+        site.issue(meters={TEXT_RECORDS: 15}, overage="block")
+        service.reload()
+        until(lambda: ask(client).status_code == 200)
+        codes = Counter(ask(client).status_code for _ in range(8))
+        assert codes == {200: 4, 403: 4}
+
+
+@pytest.mark.e2e
+def test_a_plan_that_records_warns_and_goes_on(site: Site) -> None:
+    site.issue(meters={TEXT_RECORDS: 10})
+    service = site.start()
+    with service.client() as client:
+        for announced in (8, 9, 10):
+            while status(service)["plan"]["meters"][0]["used"] < announced:
+                assert ask(client).status_code == 200
+            service.reload()
+            said = f"{announced} of the 10 units"
+            until(partial(says, service, said))
+        assert ask(client).status_code == 200
+    assert status(service)["plan"]["meters"][0]["percent"] == 110
+
+
+@pytest.mark.e2e
+def test_terms_in_whole_days_expire_as_the_vendor_issued_them(site: Site) -> None:
+    found = site.issue(terms=Terms(days=20, grace_days=3, report_days=10))
+    service = site.start()
+    body = status(service)
+    assert body["license"]["state"] == "Expiring"
+    assert body["apiStatus"] == "Valid"
+    assert body["license"]["daysLeft"] == 20
+    assert [notice["code"] for notice in body["notices"]] == ["Expiring", "ReportDue"]
+    assert found.terminates > found.expires
+    until(lambda: "the licence expires in 20 days" in service.text())
