@@ -12,7 +12,7 @@ from license.wire import format_date, format_time
 
 if TYPE_CHECKING:  # what verifies a licence need not load the vendor's database
     from license.authority.authority import CreatedResource
-    from license.authority.store import Resource
+    from license.authority.resource import Change, Resource
 
 Row = tuple[str, str]
 
@@ -38,7 +38,8 @@ def license_rows(opened: AuthenticLicense, roots: TrustRoots, now: int) -> list[
     """Return what an operator wants to know of a verified licence at `now`."""
     licence = opened.license
     plan = licence.plan
-    units = [("included", f"{count:,} {meter}") for meter, count in plan.meters]
+    per = " a month" if plan.monthly else ""
+    units = [("included", f"{count:,} {meter}{per}") for meter, count in plan.meters]
     machines = "any machine" if licence.instance.binding == "any" else ", ".join(licence.instance.vkeys)
     return [
         ("licence", f"{licence.id} (serial {licence.serial})"),
@@ -90,19 +91,33 @@ def state_words(opened: AuthenticLicense, now: int) -> str:
 
 def resource_rows(created: CreatedResource, home: str) -> list[Row]:
     """Return a new resource with its keys, and what to type next."""
-    resource = created.resource
-    approve = f"no: license resource approve {resource.name} --home {home}"
+    rows = resource_details(created.resource)
+    if not created.resource.approved:
+        rows.append(("next", f"license resource approve {created.resource.name} --home {home}"))
+    return [*rows, ("key 1", created.key1), ("key 2", created.key2)]
+
+
+def resource_details(resource: Resource) -> list[Row]:
+    """Return what a resource is."""
+    plan = resource.plan
+    per = " a month" if plan.monthly else ""
+    period = " to ".join(format_date(day) for day in plan.period)
     return [
         ("resource", resource.name),
         ("subscription", resource.subscription),
         ("customer", resource.customer),
         ("product", resource.product),
-        ("plan", f"{resource.plan.tier}, {' to '.join(format_date(day) for day in resource.plan.period)}"),
-        *(("included", f"{count:,} {meter}") for meter, count in resource.plan.meters),
-        ("approved", "yes" if resource.approved else approve),
-        ("key 1", created.key1),
-        ("key 2", created.key2),
+        ("plan", f"{plan.tier}, {period}, overage {plan.overage}"),
+        *(("included", f"{count:,} {meter}{per}") for meter, count in plan.meters),
+        ("models", ", ".join(resource.models) or "none"),
+        ("binding", resource.binding),
+        ("approved", "yes" if resource.approved else "no"),
     ]
+
+
+def history_rows(history: Iterable[Change]) -> list[Row]:
+    """Return what happened to a resource."""
+    return [(format_time(one.at), one.what) for one in history]
 
 
 def resource_json(resource: Resource) -> dict[str, Any]:
@@ -116,6 +131,7 @@ def resource_json(resource: Resource) -> dict[str, Any]:
         "period": [format_date(day) for day in resource.plan.period],
         "meters": dict(resource.plan.meters),
         "overage": resource.plan.overage,
+        "models": list(resource.models),
         "binding": resource.binding,
         "approved": resource.approved,
         "created": format_time(resource.created),

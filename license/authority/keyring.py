@@ -73,12 +73,7 @@ def create_keyring(
         Malformed: the name may not stand in a note.
         Unwritable: a directory cannot be written.
     """
-    if (home / "keys").exists():
-        raise AuthorityError(
-            f"{home} already holds the keys of an authority",
-            code="AlreadyExists",
-            hint="use it as it is, or choose another directory; keys are never overwritten",
-        )
+    check_vacant(home)
     keys = {role: SigningKey.generate(f"{name}/{role}") for role in (*ROOT_NAMES, *ROLES)}
     for place in (places or {}).values():
         if place.directory is not None and not place.directory.is_dir():
@@ -102,6 +97,16 @@ def create_keyring(
             f"cannot make the authority in {home}: {error.filename or ''}: {error.strerror}"
         ) from error
     return load_keyring(home), kept
+
+
+def check_vacant(home: Path) -> None:
+    """Return if `home` holds no keys yet; raises `AuthorityError`."""
+    if (home / "keys").exists():
+        raise AuthorityError(
+            f"{home} already holds the keys of an authority",
+            code="AlreadyExists",
+            hint="use it as it is, or choose another directory; keys are never overwritten",
+        )
 
 
 def install(home: Path, root: SigningKey, role: str, key: SigningKey, *, now: int, epoch: int) -> Delegation:

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -44,7 +45,7 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a licence has been sold, to be copied."""
     place = tmp_path_factory.mktemp("sold")
     with contextlib.chdir(place):
-        good("init", "authority", "--name", "license.example.com")
+        good("init", "authority", "--name", "license.example.com", "--no-passphrase")
         good(
             *("resource", "create", "acme-ner", "--customer", "Acme Ltd", "--approved"),
             *("--meter", "Some.Meter=1000"),
@@ -88,17 +89,27 @@ def test_every_help_ends_with_an_example(path: tuple[str, ...]) -> None:
 def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = ["init", "resource create", "resource list", "resource approve", "resource regenerate-key"]
+    order = ["init", "pack", "resource create", "resource list", "resource approve", "resource grant"]
+    order += ["resource add-units", "resource regenerate-key", "resource show", "rotate"]
     order += ["request", "issue", "inspect", "verify"]
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
     assert leaves == {*order, "serve"}  # serve has a test of its own
     monkeypatch.chdir(tmp_path)
+    media = {"/media/one": str(tmp_path / "one"), "/media/two": str(tmp_path / "two")}
+    for path in [*media.values(), "model"]:
+        Path(path).mkdir()
+    Path("model/model.onnx").write_bytes(b"weights")
+    Path("phrase").write_text("correct horse battery\n")
+    asks = {"init": ["--passphrase-file", "phrase"], "rotate": ["--passphrase-file", "phrase"]}
     for name in order:
         example = good(*name.split(), "--help").partition("Example:\n")[2]
         program, *words = shlex.split(example.replace("\\\n", " "))
         assert program == "license"
-        good(*words)
+        for there, here in media.items():
+            words = [word.replace(there, here) for word in words]
+        good(*words, *asks.get(name, []))
     assert (tmp_path / "delivery/license.note").exists()
+    assert "1,000,000" not in good("verify", "delivery", "--roots", "authority/roots")
 
 
 def test_serve_hands_out_licences_until_told_to_stop(home: Path) -> None:
@@ -212,6 +223,100 @@ def test_a_resource_waits_for_approval(home: Path) -> None:
     good("issue", "request.note", "--resource", "b-ner", "--out", "b")
     assert "b-ner" in good("resource", "list")
     assert len(json.loads(good("resource", "list", "--json"))) == 2
+
+
+def test_a_resource_is_shown_with_its_history(home: Path) -> None:
+    good("resource", "add-units", "acme-ner", "Some.Meter=500")
+    said = good("resource", "show", "acme-ner")
+    for word in ("Acme Ltd", "1,500 Some.Meter", "created, tier DC0", "500 more units of Some.Meter"):
+        assert word in said
+    shown = json.loads(good("resource", "show", "acme-ner", "--json"))
+    assert (shown["licences"], shown["meters"]) == (1, {"Some.Meter": 1_500})
+    good("issue", "request.note", "--resource", "acme-ner", "--out", "renewed")
+    assert "1,500 Some.Meter" in good("verify", "renewed", "--roots", "authority/roots")
+    assert "does not limit Other" in refused("resource", "add-units", "acme-ner", "Other=1")
+
+
+def test_a_free_resource_has_its_units_each_month(home: Path) -> None:
+    good("resource", "create", "free-ner", "--customer", "F", "--tier", "F0", "--approved")
+    meter = "CognitiveServices.Ner.Container.TextRecords"
+    assert f"5,000 {meter} a month" in good("resource", "show", "free-ner")
+    good("issue", "request.note", "--resource", "free-ner", "--out", "free")
+    said = json.loads(good("verify", "free", "--roots", "authority/roots", "--json"))
+    assert said["license"]["plan"] | {"period": []} == {
+        **{"tier": "F0", "period": [], "meters": {meter: 5_000}, "overage": "block"}
+    }
+    wrong = ("resource", "create", "x", "--customer", "F", "--tier", "F0", "--overage", "record")
+    assert "plan.overage must be block" in refused(*wrong)
+
+
+def test_a_passphrase_is_asked_for_on_a_terminal(tmp_path: Path) -> None:
+    controller, terminal = os.openpty()
+    process = subprocess.Popen(
+        [*LICENSE, "init", "authority"],
+        cwd=tmp_path,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    said = b""
+    for prompts in (1, 2):
+        while said.count(b": ") < prompts:
+            said += os.read(controller, 1_000)
+        os.write(controller, b"correct horse battery\n")
+    with contextlib.suppress(OSError):  # the terminal's end
+        while data := os.read(controller, 1_000):
+            said += data
+    os.close(controller)
+    assert process.wait(30) == 0, said
+    assert b"horse" not in said
+    assert (tmp_path / "authority/keys/root.key.age").exists()
+    assert not (tmp_path / "authority/keys/root.key").exists()
+
+
+def test_without_a_terminal_a_passphrase_comes_from_a_file(home: Path) -> None:
+    assert "--passphrase-file FILE" in refused("init", "second")
+    assert not (home / "second").exists()
+    Path("short").write_text("short\n")
+    assert "at least 12 characters" in refused("init", "second", "--passphrase-file", "short")
+
+
+def test_rotating_needs_a_root(home: Path) -> None:
+    assert "epoch 2 is in force" in run("rotate", "issuer").stderr
+    (home / "authority/keys/root.key").rename(home / "stick.key")
+    assert "--root /media/one/root.key.age" in refused("rotate", "issuer")
+    assert "epoch 3 is in force" in run("rotate", "issuer", "--root", "stick.key").stderr
+    assert "not a root" in refused("rotate", "issuer", "--root", "instance.key")
+    good("issue", "request.note", "--resource", "acme-ner", "--out", "second")
+    assert "epoch 3" in good("verify", "second", "--roots", "authority/roots")
+    # A customer with the old pair still has a licence that verifies.
+    assert "epoch 1" in good("verify", "delivery", "--roots", "authority/roots")
+
+
+def test_packing_takes_the_models_word_and_lets_nobody_contradict_it(home: Path) -> None:
+    Path("model").mkdir()
+    Path("model/model.onnx").write_bytes(b"weights")
+    assert "neither model.json nor an option says the release" in refused("pack", "model", "--line", "a/1")
+    about = {"line": "ner-en/3", "release": "1.0.0", "task": "ner", "name": "ner-en"}
+    Path("model/model.json").write_text(json.dumps(about))
+    done = run("pack", "model", "--line", "ner-en/3", "--json")
+    assert "new line ner-en/3: back up authority/keys/lines/ner-en+3.key" in done.stderr
+    said = json.loads(done.stdout)
+    assert {key: said[key] for key in about} == about
+    assert Path(said["package"]).name == "ner-en-3-1.0.0.age"
+    assert "kind" in good("inspect", said["package"].replace(".age", ".model.note"), "--json")
+    assert "already packed" in refused("pack", "model", "--line", "ner-en/3")
+    assert "belongs to line ner-en/3, not ner-en/4" in refused("pack", "model", "--line", "ner-en/4")
+    assert "says release 1.0.0, not 2" in refused("pack", "model", "--line", "ner-en/3", "--release", "2")
+    assert "no model folder" in refused("pack", "nothing", "--line", "ner-en/3")
+    Path("model/model.json").write_text("[1.5")
+    assert "is not JSON" in refused("pack", "model", "--line", "ner-en/3")
+    Path("out").mkdir()
+    Path("model/model.json").unlink()
+    good("pack", "model", "--line", "ner-en/3", "--release", "2", "--task", "ner", "--out", "out")
+    assert len(list(Path("out").iterdir())) == 3
 
 
 def test_wrong_usage_is_exit_2() -> None:
