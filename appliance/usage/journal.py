@@ -172,6 +172,11 @@ class Journal:
         return self._setting.clock.now()
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    @property
     def license(self) -> AuthenticLicense | None:
         """The licence in force; None before `boot`."""
         return self._license

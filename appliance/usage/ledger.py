@@ -28,6 +28,7 @@ from appliance.usage.journal import Journal, Setting
 from appliance.usage.lock import Lock
 from appliance.usage.mount import LOW_SPACE_BYTES, check_output, describe, free_bytes
 from appliance.usage.opening import Place, open_journal, succeed
+from appliance.usage.patrol import Patrol
 from appliance.usage.records import earlier_totals
 from appliance.usage.reserve import Reserve
 from appliance.usage.store import Damaged
@@ -109,7 +110,8 @@ class Ledger:
         self._place = place
         self._earlier = earlier
         self._lock = lock
-        self._writer = Writer(journal, reserve, succeed=self._succeed, renew_lock=lock.renew)
+        self._writer = Writer(journal, reserve, succeed=self._succeed, lock=lock)
+        self.patrol = Patrol(lambda: self._writer.journal.path, self._writer.report_damage)
 
     @classmethod
     def open(
@@ -205,6 +207,7 @@ class Ledger:
 
     def close(self) -> None:
         """Commit what waits, sign the last checkpoint, and let go of the directory."""
+        self.patrol.close()
         self._writer.close()
         self._writer.journal.close()
         self._lock.release()

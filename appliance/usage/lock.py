@@ -25,19 +25,30 @@ class Lock:
         self._descriptor = _take(path)
 
     def renew(self) -> None:
-        """Take the lock of the file that lies there now: after a remount it may be another.
+        """Take the lock of the file that lies there now; after a remount it may be another.
 
         Raises:
             LedgerLocked: Another process holds it.
             OSError: The directory cannot be reached.
         """
-        held, there = os.fstat(self._descriptor), self._path.parent.stat()
-        with contextlib.suppress(FileNotFoundError):
-            there = self._path.stat()
-        if (held.st_dev, held.st_ino) != (there.st_dev, there.st_ino):
-            taken = _take(self._path)
-            os.close(self._descriptor)
-            self._descriptor = taken
+        self._path.parent.stat()
+        if self._descriptor >= 0:
+            held = os.fstat(self._descriptor)
+            with contextlib.suppress(FileNotFoundError):
+                there = self._path.stat()
+                if (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
+                    return
+        taken = _take(self._path)
+        self.release()
+        self._descriptor = taken
+
+    def check(self) -> None:
+        """Check that the file system takes writes at all, by touching the file; raises `OSError` if not.
+
+        Asked before each commit. On a file system that has turned read-only, SQLite's memory-mapped index
+        would end the process with SIGBUS instead of failing.
+        """
+        os.utime(self._descriptor)
 
     def release(self) -> None:
         """Let go; safe to call twice."""

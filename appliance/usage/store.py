@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import sqlite as dialect
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 from sqlmodel import Session, col, func, select
@@ -28,6 +28,7 @@ _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"
 _UPDATE_TREE = "UPDATE tree SET size = ?, frontier = ?, effective = ?, uptime = ?, boot = ? WHERE id = 1"
 _BUSY_SECONDS = 5
+_File = tuple[int, int]
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -86,13 +87,14 @@ def corruption_is_damage() -> Iterator[None]:
     """Turn SQLite's word for corruption into `Damaged`; a lock or a failing disk is none and passes."""
     try:
         yield
-    except (sqlite3.OperationalError, OperationalError):
-        raise
     except (sqlite3.DatabaseError, DatabaseError) as error:
-        raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        if not is_corruption(cause):
+            raise
+        raise Damaged("corrupt", f"SQLite cannot read it: {cause}") from error
 
 
-def is_corruption(error: BaseException) -> bool:
+def is_corruption(error: BaseException | None) -> bool:
     """Say whether SQLite means that the file itself is wrong, not the disk or a lock."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES
 
@@ -118,12 +120,11 @@ class Store:
 
     def _connect(self) -> None:
         try:
-            self._file = _identity(self.path)
+            self._files: tuple[_File, _File | None] = (_identity(self.path), None)
         except FileNotFoundError as error:
             # Without its directory, a whole mount may be gone: that is no damage, it may come back.
             self.path.parent.stat()
             raise Damaged("missing", f"{self.path.name} is missing") from error
-        self._wal_file: tuple[int, int] | None = None
         self._engine = create_engine(
             # Never made here: what is missing was there.
             f"sqlite:///file:{quote(str(self.path))}?mode=rw&uri=true",
@@ -190,10 +191,10 @@ class Store:
             main, wal = _identity(self.path), _identity(self._wal)
         except FileNotFoundError as error:
             raise Displaced(f"{error.filename} was removed while it was in use") from error
-        if self._wal_file is None:
-            self._wal_file = wal
-        if (main, wal) != (self._file, self._wal_file):
+        before_main, before_wal = self._files
+        if main != before_main or before_wal not in (None, wal):
             raise Displaced(f"{self.path.name} was replaced while it was in use")
+        self._files = (main, wal)
 
     def create(self, origin: str) -> None:
         """Make the tables of an empty log."""
@@ -357,6 +358,6 @@ class Store:
             )
 
 
-def _identity(path: Path | str) -> tuple[int, int]:
+def _identity(path: Path | str) -> _File:
     status = os.stat(path)  # noqa: PTH116 (called after every commit)
     return status.st_dev, status.st_ino

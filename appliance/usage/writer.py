@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from appliance.errors import UsageStoreUnavailable
 from appliance.usage.journal import Journal
+from appliance.usage.lock import Lock
 from appliance.usage.reserve import Reserve
 from appliance.usage.store import Damaged, is_corruption
 from appliance.usage.totals import merge
@@ -64,7 +65,7 @@ class Writer:
         journal: The open log.
         reserve: The room that is freed when the disk is full.
         succeed: Makes the successor of a damaged log, ready for use.
-        renew_lock: Makes sure, after a failure, that the directory is still this process's own.
+        lock: Lock of the directory.
     """
 
     def __init__(
@@ -73,12 +74,12 @@ class Writer:
         reserve: Reserve,
         *,
         succeed: Callable[[Journal, Damaged], Journal],
-        renew_lock: Callable[[], None],
+        lock: Lock,
     ) -> None:
         self._journal = journal
         self._reserve = reserve
         self._succeed = succeed
-        self._renew_lock = renew_lock
+        self._lock = lock
         self._damage: Damaged | None = None
         self._queue: queue.SimpleQueue[_Waiting | _Call] = queue.SimpleQueue()
         self._beat = time.monotonic()
@@ -172,6 +173,7 @@ class Writer:
                 self._guard(self._tend)
 
     def _tend(self) -> None:
+        self._lock.check()
         self._journal.tend()
 
     def _take(self) -> list[_Waiting | _Call]:
@@ -188,6 +190,7 @@ class Writer:
         origin = self._journal.state.origin
 
         def write() -> None:
+            self._lock.check()
             sums = merge(item.sums for item in waiting) if len(waiting) > 1 else waiting[0].sums
             firsts.extend(self._journal.commit([item.used for item in waiting], sums))
 
@@ -253,7 +256,7 @@ class Writer:
     def _recover(self) -> None:
         """Try to write again; on success requests are served from here on."""
         try:
-            self._renew_lock()
+            self._lock.renew()
             self._reserve.hold()
             journal = self._reload()
             journal.note_fault("back" if self._full else self._fault, since=self._failed_at, lost=self._lost)
@@ -262,11 +265,18 @@ class Writer:
             if str(error) != self._said:
                 self._said = str(error)
                 _log.error("usage can still not be recorded: %s", error)
+            self._let_go()
             return
         self._journal = journal
         self._damage = None
         self._lost, self._full, self._said, self.healthy = 0, False, "", True
         _log.warning("usage can be recorded again")
+
+    def _let_go(self) -> None:
+        """Hold no file open between two attempts: the disk may have to be unmounted to be put right."""
+        with contextlib.suppress(Exception):
+            self._journal.close()
+        self._lock.release()
 
     def _reload(self) -> Journal:
         """Return the log as it is on disk, or its successor."""

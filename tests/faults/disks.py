@@ -1,0 +1,84 @@
+"""File systems of a test's own that can be made to fail as real ones do. Root only; everything is undone."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_IMAGE_BYTES = 48 * 1024 * 1024
+
+
+def sh(*words: object) -> None:
+    subprocess.run([str(word) for word in words], check=True, capture_output=True, timeout=60)
+
+
+def require_mounts() -> None:
+    if os.geteuid():
+        pytest.skip("only root may mount a file system")
+
+
+@contextlib.contextmanager
+def tmpfs(point: Path, *, megabytes: int) -> Iterator[Path]:
+    """A memory file system of a given size."""
+    point.mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", point)
+    try:
+        yield point
+    finally:
+        sh("umount", "-l", point)
+
+
+@contextlib.contextmanager
+def ext4(home: Path, point: Path) -> Iterator[Path]:
+    """An ext4 in a sparse image below `home`, on a loop device; it turns read-only on its first error."""
+    image = home / "image"
+    with image.open("wb") as file:
+        file.truncate(_IMAGE_BYTES)
+    try:
+        sh("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,nodiscard", image)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("mkfs.ext4 is not here")
+    point.mkdir(exist_ok=True)
+    mount("-o", "loop,errors=remount-ro", image, point)
+    try:
+        yield point
+    finally:
+        sh("umount", "-l", point)
+
+
+def mount(*words: object) -> None:
+    try:
+        sh("mount", *words)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this machine cannot mount it: {error}")
+
+
+def turn_read_only(point: Path) -> None:
+    """Let the ext4 find an error in itself, upon which the kernel mounts it read-only, open files or not."""
+    device = subprocess.run(
+        ["findmnt", "-no", "SOURCE", str(point)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    trigger = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
+    try:
+        trigger.write_text("1")
+    except OSError as error:
+        pytest.skip(f"this kernel cannot be told to find an error: {error}")
+
+
+def mount_again(home: Path, point: Path) -> None:
+    """What an administrator does then: unmount under the service's feet, check, mount."""
+    sh("umount", "-l", point)
+    subprocess.run(["fsck.ext4", "-p", "-f", str(home / "image")], check=False, capture_output=True)
+    sh("mount", "-o", "loop,errors=remount-ro", home / "image", point)
+
+
+def fill(path: Path) -> None:
+    """Write to a file until there is no room left on its disk."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        for size in (65_536, 4096, 512):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(size))
