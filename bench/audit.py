@@ -1,0 +1,156 @@
+"""How long do report, start and verification of a large log take? `python -m bench.audit --entries 1000000`
+
+Fills a log over thirty days of one month with the real writer (the bench sets its clock), then
+times each step in a process of its own: wall and processor time, and the most memory held. Bare is
+reading every text with SQLite and hashing it: nothing that checks a log can do less.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from appliance.clock import ClockSources, EffectiveClock, Reading
+from appliance.usage.ledger import Ledger, Use
+from appliance.usage.records import usage_logs
+from bench.vendor import licensed_machine
+from license.evidence.verify import verify
+from license.roots import load_roots
+
+METER = "CognitiveServices.Ner.Container.TextRecords"
+DAYS = 30
+DAY = 86_400
+START = 1_793_491_200  # 2026-11-01T00:00:00Z
+GROUP = 2000
+
+
+@dataclass
+class Clock:
+    """A clock that the bench sets."""
+
+    wall: int = START
+
+    def read(self) -> Reading:
+        return Reading(wall=self.wall, uptime=float(self.wall - START), boot="bench")
+
+    def effective(self) -> EffectiveClock:
+        return EffectiveClock(sources=ClockSources(read=self.read, synchronised=lambda: True))
+
+
+def opened(home: Path, clock: Clock) -> Ledger:
+    identity, state, licensed = licensed_machine(home, issued=START, days=40)
+    return Ledger.open(
+        home / "output" / "customner" / "bench",
+        identity=identity,
+        state=state,
+        clock=clock.effective(),
+        license=licensed,
+        software="bench",
+    )
+
+
+def fill(home: Path, entries: int) -> None:
+    clock = Clock()
+    ledger = opened(home, clock)
+
+    async def day(first: int, count: int) -> None:
+        group = min(GROUP, count // 40 + 1)  # more often than hourly: a service that is silent is a finding
+        pace = DAY // (count // group + 2)
+        for at in range(first, first + count, group):
+            numbers = range(at, min(at + group, first + count))
+            await ledger.commit(
+                [
+                    Use(meter=METER, quantity=3, billed=3, request_id=f"0193a1b2-0000-7000-8000-{n:012d}")
+                    for n in numbers
+                ]
+            )
+            ledger.checkpoint()
+            clock.wall += pace
+
+    for number in range(DAYS):
+        clock.wall = max(clock.wall, START + number * DAY + 1)
+        asyncio.run(day(number * entries // DAYS, (number + 1) * entries // DAYS - number * entries // DAYS))
+    ledger.close()
+
+
+def bare(home: Path) -> object:
+    connection = sqlite3.connect(next(home.rglob("ledger-1.db")))
+    count = 0
+    for (text,) in connection.execute("SELECT text FROM entry ORDER BY n"):
+        sha256(b"\x00" + text.encode()).digest()
+        count += 1
+    return count
+
+
+def start(home: Path) -> object:
+    ledger = opened(home, Clock(START + DAYS * DAY - 60))
+    size = ledger.size
+    ledger.close()
+    return size
+
+
+def report(home: Path) -> object:
+    return usage_logs(home / "output", 11, 2026)["meters"]
+
+
+def check(home: Path) -> object:
+    return verify(home / "output", load_roots(home / "roots")).exit_code
+
+
+STEPS: dict[str, Callable[[Path], object]] = {"bare": bare, "start": start, "report": report, "verify": check}
+
+
+def measure(name: str, home: Path) -> dict[str, float]:
+    """Run one step in a child; return seconds, processor seconds and MiB."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = STEPS[name](home)
+        took = {
+            "seconds": time.perf_counter() - wall,
+            "cpu_seconds": time.process_time() - cpu,
+            "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        os.write(writing, json.dumps(took | {"result": result}).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        found: dict[str, float] = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path, help="keep the log here, and use it if it is there")
+    parser.add_argument("steps", nargs="*", default=list(STEPS))
+    options = parser.parse_args()
+    home = options.home or Path(tempfile.mkdtemp())
+    if not (home / "output").is_dir():
+        home.mkdir(exist_ok=True)
+        began = time.perf_counter()
+        fill(home, options.entries)
+        print(f"filled in {time.perf_counter() - began:.1f} s")
+    size = next(home.rglob("ledger-1.db")).stat().st_size
+    print(f"{options.entries:,} entries, {size / options.entries:.0f} bytes each")
+    for name in options.steps:
+        print(f"load {os.getloadavg()[0]:.1f}", name, measure(name, home))
+        sys.stdout.flush()
+    if not options.home:
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    main()
