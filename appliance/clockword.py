@@ -45,8 +45,10 @@ def take_word(directory: Path, clock: EffectiveClock) -> bool:
     if not path.exists():
         return False
     try:
-        word = _read(path)
-        path.unlink()
+        try:
+            word = _read(path)
+        finally:
+            path.unlink()
     except (LicenseError, OSError, ValueError) as error:
         _log.warning("the word on the clock in %s cannot be used: %s", path, error)
         return False

@@ -1,11 +1,12 @@
 """From `Mounts:Model` to a checked model: a plain folder as it is, or a package that the licence opens.
 
 A package is `NAME.age` with its signed manifest `NAME.model.note`. It is opened in memory; nothing of it is
-written anywhere. Where several releases lie side by side, the newest that the licence opens is served, so
+written anywhere. Where several releases lie side by side, the highest that the licence opens is served, so
 that a new model line without a key does not take down the release before it.
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
             manifests.append((keys.manifest(files), files))
         except (LicenseError, ModelError) as error:
             refused.append(error)
-    manifests.sort(key=lambda one: one[0].issued, reverse=True)
+    manifests.sort(key=lambda one: (_natural(one[0].line), _natural(one[0].release)), reverse=True)
     for manifest, files in manifests:
         try:
             folder = open_release(files, manifest, keys)
@@ -94,6 +95,11 @@ def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
             _log.warning("a model package is not used: %s; %s", reason.message, reason.hint)
         return folder
     raise refused[-1]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts `1.10.0` behind `1.9.0`. Not by date: a manifest may be signed anew."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> ModelFolder:

@@ -98,11 +98,12 @@ class Site:
         Raises:
             ApplianceError, LicenseError: There is none that may be used here.
         """
+        directory = self.license_directory()
         identity = self.identity()
         floor = self.floor(identity)
         refused: list[tuple[Path, LicenseError]] = []
         found = load_all(
-            self.license_directory(),
+            directory,
             roots=self.roots(),
             product=PRODUCT,
             instance_vkey=identity.vkey,
