@@ -88,9 +88,7 @@ def report(
         click.echo(render_table(report_rows(days)))
 
 
-@usage.command(
-    epilog="Example:  appliance usage export /srv/output --state /srv/state -o usage.zip"
-)
+@usage.command(epilog="Example:  appliance usage export /srv/output --state /srv/state -o usage.zip")
 @click.argument("output", type=_DIRECTORY)
 @click.option("--state", type=_DIRECTORY, required=True, help="The service's state directory (Mounts:State).")
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")

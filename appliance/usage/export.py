@@ -8,6 +8,7 @@ format is `license.evidence.bundle`. Read-only: the service may run meanwhile.
 import contextlib
 import gzip
 import hashlib
+import json
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +44,7 @@ from license.evidence.source import (
     split_gap,
 )
 from license.evidence.tiles import stored_subtree
+from license.files import read_limited
 from license.keys import SigningKey
 from license.note import read_unverified, sign_note
 from license.statement import kind_of, parse_statement, render_statement
@@ -52,6 +54,9 @@ from license.wire import format_date, parse_date
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # a zip has local times; one for all keeps the bytes the same
 _MODE: Final = 0o600 << 16
 _CHUNK: Final = 1 << 20
+_MAX_JOURNAL_BYTES: Final = 16 << 20
+JOURNAL_FILE: Final = "exports.jsonl"
+"""Beside the logs: what left, when and why. It does not leave itself."""
 _ENTRIES: Final = "SELECT n, text, leaf FROM entry WHERE n < ? ORDER BY n"
 _EVENTS: Final = "SELECT n, text, leaf FROM entry WHERE n < ? AND kind <> 'use' ORDER BY n"
 _SINCE: Final = (
@@ -73,6 +78,7 @@ class _Log:
     first: Entry
     turns: tuple[Entry, ...]
     last: int
+    exported: tuple[int, ...]
 
 
 def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full: bool) -> Manifest:
@@ -172,6 +178,7 @@ def _read(source: DatabaseLog, number: int) -> _Log:
     reign = turns[-1] if turns else first
     last = parse(_text(connection, size - 1))
     return _Log(
+        exported=tuple(_exported(source.path.parent, origin)),
         source=source,
         claim=LogClaim(origin=origin, number=number, size=size, open=_sums(connection, reign.n, size)),
         heads=tuple(dict.fromkeys(note for _, note in sorted(own, key=lambda item: item[0].size))),
@@ -180,6 +187,16 @@ def _read(source: DatabaseLog, number: int) -> _Log:
         turns=turns,
         last=last.at,
     )
+
+
+def _exported(ledger: Path, origin: str) -> Iterator[int]:
+    """Sizes of the log at earlier exports: the vendor may have cosigned there, so hashes must meet there."""
+    with contextlib.suppress(LicenseError):
+        for line in read_limited(ledger / JOURNAL_FILE, _MAX_JOURNAL_BYTES).splitlines():
+            with contextlib.suppress(ValueError, AttributeError):
+                size = json.loads(line).get("heads", {}).get(origin)
+                if type(size) is int and size > 0:
+                    yield size
 
 
 def _text(connection: sqlite3.Connection, n: int) -> str:
@@ -218,6 +235,7 @@ def _lines(log: _Log, statement: str) -> Iterator[bytes]:
     connection = log.source.connection
     subtree = stored_subtree(connection)
     sizes = [read_checkpoint(note).size for note in log.heads] + [head.size for head in log.cosigned]
+    sizes += log.exported
     at = 0
     for n, text, leaf in connection.execute(statement, (log.claim.size,)):
         yield from _gap_lines(at, n, sizes, subtree)

@@ -11,18 +11,16 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from appliance.identity import load_identity
-from appliance.usage.export import write_bundle
+from appliance.usage.export import JOURNAL_FILE, write_bundle
 from appliance.version import SERVICE
 from license.errors import Unwritable
+from license.evidence.bundle import Manifest
 from license.files import sync_directory
 from license.wire import format_time
 
 _log = logging.getLogger("appliance.usage")
-
-JOURNAL_FILE: Final = "exports.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ def export_usage(
         path = Path(work) / "export.zip"
         try:
             with path.open("xb") as file:
-                write_bundle(ledger, file, identity=identity.signing, full=full)
+                manifest = write_bundle(ledger, file, identity=identity.signing, full=full)
                 file.flush()
                 os.fsync(file.fileno())
             made = Made(path=path, size=path.stat().st_size, sha256=_sha256(path))
@@ -65,7 +63,7 @@ def export_usage(
                 path.replace(out)
                 sync_directory(out.parent)
                 made = replace(made, path=out)
-                _remember(ledger, made, full=full, note=note)
+                _remember(ledger, made, manifest, note)
         except OSError as error:
             raise Unwritable(f"the export cannot be written: {error.strerror}") from error
         yield made
@@ -90,13 +88,14 @@ def _unpacked(file: object) -> Iterator[bytes]:
         yield from unpacked
 
 
-def _remember(ledger: Path, made: Made, *, full: bool, note: str | None) -> None:
+def _remember(ledger: Path, made: Made, manifest: Manifest, note: str | None) -> None:
     """Write down what left, when and why; a journal that cannot be written stops no export."""
     line = {
         "time": format_time(int(time.time())),
         "file": made.path.name,
         "sha256": made.sha256,
-        "form": "full" if full else "summary",
+        "form": manifest.form,
+        "heads": {log.origin: log.size for log in manifest.logs},
         "note": note,
     }
     text = json.dumps(line, ensure_ascii=False)

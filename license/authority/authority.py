@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from license import age
 from license.authority.catalogue import read_catalogue, save_manifest
+from license.authority.heads import HeadBook
 from license.authority.issue import IssuedLicense, Terms, issue, system_clock
 from license.authority.keyring import Keyring, create_keyring, load_keyring
 from license.authority.lines import create_line, load_line
@@ -255,6 +256,7 @@ class Authority:
             now=self.clock(),
             terms=terms,
             identities=identities,
+            heads=[log.head for log in HeadBook(self.store.engine).logs(resource.name)],
         )
 
     def app(self) -> Starlette:

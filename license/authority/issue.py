@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from license.model_keys import bind_identity
 from license.note import sign_note
 from license.request import LicenseRequest
 from license.statement import render_statement
+from license.terms import LedgerPolicy, LogHead
 from license.validity import DAY
 from license.wire import format_date, format_time
 
@@ -35,6 +36,7 @@ class Terms:
         max_logs: Usage logs that may be written.
         features: Switches of the product.
         binding: `instance` or `any`; None takes the resource's.
+        on_fork: What the appliance does if its log is not the one that was accepted: `flag` or `refuse`.
     """
 
     days: int = 365
@@ -43,6 +45,7 @@ class Terms:
     max_logs: int = 4
     features: tuple[str, ...] = ()
     binding: str | None = None
+    on_fork: str = "flag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ def issue(
     now: int,
     terms: Terms | None = None,
     identities: Mapping[str, str] | None = None,
+    heads: Sequence[LogHead] = (),
 ) -> IssuedLicense:
     """Return the licence for a verified request, entered in the book under the next serial.
 
@@ -80,6 +84,7 @@ def issue(
         now: Unix second.
         terms: What is granted beside the plan.
         identities: The age identity of each of the resource's model lines.
+        heads: The heads of the resource's usage logs that were cosigned.
 
     Raises:
         AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
@@ -130,6 +135,7 @@ def issue(
             models=tuple(keys),
             plan=resource.plan,
             features=terms.features,
+            ledger=LedgerPolicy(logs=tuple(heads), on_fork=terms.on_fork),
             instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=terms.max_logs),
         )
         return licence, sign_note(render_statement(claims.KIND, licence.to_claims()), keyring.issuer)

@@ -148,10 +148,23 @@ class Audit:
             self._remark(gap.first, remark)
         self._tallies.hide(gap.count)
         self._hidden += gap.count
+        self._tell_unchecked(gap)
         self._next = gap.stop
         if self._unsigned_since is None:
             self._unsigned_since = self._last
         self._compare(self._next)
+
+    def _tell_unchecked(self, gap: Gap) -> None:
+        for size in sorted(size for size in self._compared if gap.first < size < gap.stop):
+            if self._is_own(size):
+                sentence = f"a head over {size} entries cannot be compared: those around it are not shown"
+                self._find(Severity.FINDING, "unchecked", sentence, gap.first)
+
+    def _is_own(self, size: int) -> bool:
+        """Whether there is a head of this log over so many entries."""
+        heads = [head.claim for head in self._heads.by_size.get(size, [])]
+        heads += [one.head for one in self._witnessed if one.head.size == size]
+        return any(head.origin == self._origin for head in heads)
 
     def _may_be_pruned(self, gap: Gap) -> bool:
         return any(

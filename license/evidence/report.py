@@ -63,6 +63,7 @@ class LicensePeriod:
         expires: From here on in grace; None if the licence could not be verified.
         customer: Whom it names; likewise.
         subscription: What pays; likewise.
+        max_logs: How many logs it allows; 0 likewise.
     """
 
     id: str
@@ -72,6 +73,7 @@ class LicensePeriod:
     expires: int | None = None
     customer: str | None = None
     subscription: str | None = None
+    max_logs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ class Terms:
                 index=entry.n,
                 expires=None if licensed is None else licensed.license.expires,
                 customer=None if licensed is None else licensed.license.customer,
+                max_logs=0 if licensed is None else licensed.license.instance.max_logs,
                 subscription=None if licensed is None else licensed.license.subscription,
             )
         )

@@ -1,0 +1,249 @@
+"""The vendor takes in a usage export: verifies it, compares it with what was seen before, and cosigns.
+
+ 1. The export's note is signed by the installation it names.
+ 2. A licence in it is by this authority: that names the resource.
+ 3. Everything `license.evidence.verify` checks, with the heads cosigned before as heads that others kept.
+ 4. No log is shorter than it was: an older export is refused, and changes nothing.
+ 5. Every log of the installation that was ever accepted is there.
+ 6. Each log without a broken finding is cosigned, its row moves forward, and a receipt says so.
+
+What is only a finding is cosigned too: the figures stand, and the operator owes an explanation.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from license.authority.heads import HeadBook, SeenLog
+from license.authority.reconcile import Account, reconcile
+from license.authority.resource import Resource
+from license.errors import AuthorityError, LicenseError
+from license.evidence.bundle import Bundle, open_bundle
+from license.evidence.checkpoint import read_checkpoint
+from license.evidence.cosign import add_line, cosign
+from license.evidence.entry import NOTHING, Tally
+from license.evidence.receipt import Receipt, sign_receipt
+from license.evidence.report import Finding, LogReport, Report, Severity
+from license.evidence.verify import verify_bundle
+from license.terms import LogHead
+from license.validity import DAY
+from license.verify import open_license
+from license.wire import format_time
+
+if TYPE_CHECKING:
+    from license.authority.authority import Authority
+
+SILENT_DAYS: Final = 100  # a report is due each quarter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What came of an export.
+
+    Attributes:
+        resource: What pays.
+        report: The verification, with the vendor's own findings.
+        accepted: The logs that were cosigned.
+        receipt: Note of the receipt; empty if no log was accepted.
+        checkpoints: Cosigned checkpoint of each accepted log, by origin.
+        accounts: Usage against the plan, all logs of the resource together.
+    """
+
+    resource: Resource
+    report: Report
+    accepted: tuple[LogHead, ...]
+    receipt: bytes
+    checkpoints: dict[str, bytes]
+    accounts: list[Account]
+
+
+def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested:
+    """Take in an export.
+
+    Args:
+        authority: The vendor's keys and book.
+        path: The export.
+        keep: False to look only: nothing is cosigned and no row moves.
+
+    Raises:
+        AuthorityError: `UnknownCustomer`: no licence in it is by this authority; `OldExport`: a newer one of
+            the same log was accepted before; `Moved`: another process was faster.
+        LicenseError: It is not an export, or was changed.
+        OSError: It cannot be read.
+    """
+    book = HeadBook(authority.store.engine)
+    roots = authority.keyring.roots
+    with open_bundle(path) as bundle:
+        known = {hashlib.sha256(note).hexdigest(): note for note in _book_notes(authority)}
+        resource = _resource(authority, bundle, known)
+        seen = {log.head.origin: log for log in book.logs(resource.name)}
+        _check_owner(book, bundle, resource)
+        _check_age(bundle, seen)
+        heads = [(f"the head cosigned {format_time(log.at)}", log.note) for log in seen.values()]
+        own = [head for head, log in zip(heads, seen.values(), strict=True) if _is_in(bundle, log)]
+        withheld = [known[sha256] for sha256 in bundle.manifest.withheld if sha256 in known]
+        notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
+        report = verify_bundle(bundle, roots, heads=own, notes=notes)
+        found = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
+        report = replace(report, findings=(*report.findings, *found))
+        accepted = _accept(authority, bundle, report, resource, _sha256(path))
+    if accepted and keep:
+        book.advance(accepted, {origin: log.head.size for origin, log in seen.items()})
+    current = seen | {log.head.origin: log for log in accepted}
+    return Ingested(
+        resource=resource,
+        report=report,
+        accepted=tuple(log.head for log in accepted) if keep else (),
+        receipt=_receipt(authority, resource, report, accepted) if accepted and keep else b"",
+        checkpoints={log.head.origin: add_line(log.note, log.head.cosig) for log in accepted} if keep else {},
+        accounts=reconcile(resource.plan, (log.days for log in current.values())),
+    )
+
+
+def _book_notes(authority: "Authority") -> Iterator[bytes]:
+    for resource in authority.store.resources():
+        yield from authority.store.notes(resource.name)
+
+
+def _resource(authority: "Authority", bundle: Bundle, known: dict[str, bytes]) -> Resource:
+    """The resource of the newest licence in the export that this authority issued."""
+    by_subscription = {resource.subscription: resource for resource in authority.store.resources()}
+    kept = bundle.notes()
+    candidates = [*kept.values(), *(known[sha] for sha in bundle.manifest.withheld if sha in known)]
+    issuers = [*kept.values(), authority.keyring.issuer_note]
+    found = []
+    for note in candidates:
+        for issuer in issuers:
+            try:
+                licensed = open_license(note, issuer, roots=authority.keyring.roots).license
+            except LicenseError:
+                continue
+            if licensed.subscription in by_subscription:
+                found.append((licensed.serial, licensed.subscription))
+            break
+    if not found:
+        raise AuthorityError(
+            "no licence in the export was issued by this authority",
+            code="UnknownCustomer",
+            hint="check --home, and that the export comes from your customer",
+        )
+    return by_subscription[max(found)[1]]
+
+
+def _check_owner(book: HeadBook, bundle: Bundle, resource: Resource) -> None:
+    for claim in bundle.manifest.logs:
+        owner = book.owner(claim.origin)
+        if owner not in (None, resource.name):
+            raise AuthorityError(
+                f"the log {claim.origin} was accepted for the resource {owner} before",
+                code="OtherResource",
+                hint="an installation reports to the resource it was licensed from first",
+            )
+
+
+def _check_age(bundle: Bundle, seen: dict[str, SeenLog]) -> None:
+    for claim in bundle.manifest.logs:
+        log = seen.get(claim.origin)
+        if log is not None and claim.size < log.head.size:
+            raise AuthorityError(
+                f"the export has {claim.size:,} entries of {claim.origin}; "
+                f"{log.head.size:,} were accepted on {format_time(log.at)}",
+                code="OldExport",
+                hint="it is an older export, or the log was put back to an older state: ask for a new one",
+            )
+
+
+def _is_in(bundle: Bundle, log: SeenLog) -> bool:
+    return any(claim.origin == log.head.origin for claim in bundle.manifest.logs)
+
+
+def _vendor_findings(
+    bundle: Bundle, report: Report, seen: dict[str, SeenLog], *, now: int
+) -> Iterator[Finding]:
+    """What only the vendor can know: logs that are not there, and machines that are not heard of."""
+    for origin, log in seen.items():
+        if _is_in(bundle, log):
+            continue
+        if log.instance == bundle.manifest.instance:
+            sentence = f"the log, accepted with {log.head.size:,} entries, is missing from the export"
+            yield _finding(Severity.BROKEN, "missing-log", sentence, origin)
+        elif now - log.at > SILENT_DAYS * DAY:
+            sentence = f"nothing was reported of this log since {format_time(log.at)}"
+            yield _finding(Severity.FINDING, "not-reported", sentence, origin)
+    limit = max((period.max_logs for log in report.logs for period in log.licenses), default=0)
+    origins = {*seen, *(log.log for log in report.logs)}
+    if limit and len(origins) > limit:
+        sentence = f"there are {len(origins)} logs, and the licence allows {limit}"
+        yield _finding(Severity.FINDING, "too-many-logs", sentence, bundle.manifest.instance)
+    for log_report in report.logs:
+        before = seen.get(log_report.log)
+        if before is not None and not _extends(report, log_report):
+            sentence = f"the first {before.head.size:,} entries cannot be compared with those accepted before"
+            yield _finding(Severity.BROKEN, "unchecked", sentence, log_report.log)
+
+
+def _extends(report: Report, log: LogReport) -> bool:
+    """Whether the head that was passed in was met on the way through this log."""
+    return not any(f.code == "unchecked" and f.log == log.log for f in report.findings)
+
+
+def _finding(severity: Severity, code: str, message: str, log: str) -> Finding:
+    return Finding(severity=severity, code=code, message=message, log=log)
+
+
+def _accept(
+    authority: "Authority", bundle: Bundle, report: Report, resource: Resource, sha256: str
+) -> list[SeenLog]:
+    """The logs that stand, with a cosignature on the last head of each."""
+    broken = {finding.log for finding in report.findings if finding.severity is Severity.BROKEN}
+    origins = {log.log for log in report.logs}
+    if broken - origins:  # something about the export as a whole
+        return []
+    sources = {source.claim.origin: source for source in bundle.logs()}
+    accepted = []
+    now = authority.clock()
+    for log in report.logs:
+        notes = [note for note in sources[log.log].checkpoints() if read_checkpoint(note).size == log.size]
+        if log.log in broken or log.signed != log.size or not notes:
+            continue
+        head = read_checkpoint(notes[-1])
+        line = cosign(head, authority.keyring.witness, at=now)
+        accepted.append(
+            SeenLog(
+                head=LogHead(origin=head.origin, size=head.size, root=head.root, cosig=line),
+                resource=resource.name,
+                instance=log.instance,
+                note=notes[-1],
+                at=now,
+                last=log.last,
+                bundle=sha256,
+                days=log.days,
+            )
+        )
+    return accepted
+
+
+def _receipt(
+    authority: "Authority", resource: Resource, report: Report, accepted: Sequence[SeenLog]
+) -> bytes:
+    totals: dict[tuple[str, str], Tally] = {}
+    for log in accepted:
+        for (date, meter), tally in log.days.items():
+            key = (date[:7], meter)
+            totals[key] = totals.get(key, NOTHING).plus(tally)
+    receipt = Receipt(
+        bundle=accepted[0].bundle,
+        subscription=resource.subscription,
+        issued=authority.clock(),
+        verdict="findings" if report.exit_code else "clean",
+        logs=tuple(log.head for log in accepted),
+        totals=totals,
+    )
+    return sign_receipt(receipt, authority.keyring.issuer)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

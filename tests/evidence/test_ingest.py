@@ -1,0 +1,268 @@
+"""The vendor takes exports in: cosigns what holds, refuses what is old, and finds what is missing."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from license.authority import Authority
+from license.authority.heads import HeadBook
+from license.authority.ingest import Ingested, ingest
+from license.authority.resource import Resource
+from license.errors import AuthorityError
+from license.evidence.checkpoint import read_checkpoint
+from license.evidence.cosign import check_cosignature
+from license.evidence.receipt import open_receipt
+from license.evidence.verify import verify
+from license.hpke import HpkeKey
+from license.request import LicenseRequest, sign_request
+from license.roots import load_roots
+from license.verify import AuthenticLicense, open_license
+from tests.evidence.conftest import METER, codes, export, run_days
+from tests.usage.conftest import DAY, NOON, Machine, Vendor
+
+
+@dataclass
+class Customer:
+    """An authority with one resource, and a machine licensed from it."""
+
+    authority: Authority
+    resource: Resource
+    machine: Machine
+    place: Path
+    count: int = field(default=0)
+
+    def license(self, **terms: object) -> AuthenticLicense:
+        from license.authority.issue import Terms
+
+        request = LicenseRequest(
+            instance=self.machine.identity.verifying.vkey,
+            product="ner",
+            software="test",
+            created=self.machine.wall,
+            hpke=HpkeKey.generate().public,
+        )
+        issued = self.authority.issue(
+            self.resource,
+            sign_request(request, self.machine.identity),
+            terms=Terms(**terms),  # type: ignore[arg-type]
+        )
+        roots = load_roots(self.authority.roots_dir)
+        return open_license(issued.note, issued.issuer_note, roots=roots)
+
+    def export(self, *, full: bool = False, machine: Machine | None = None) -> Path:
+        self.count += 1
+        return export(machine or self.machine, self.place / f"{self.count}.zip", full=full)
+
+    def ingest(self, path: Path | None = None) -> Ingested:
+        return ingest(self.authority, path or self.export())
+
+    def sizes(self) -> list[int]:
+        return [log.head.size for log in HeadBook(self.authority.store.engine).logs(self.resource.name)]
+
+
+@pytest.fixture
+def customer(tmp_path: Path, vendor: Vendor) -> Iterator[Customer]:
+    machine = Machine(tmp_path / "machine", vendor)
+    authority = Authority.create(
+        tmp_path / "authority", name="license.example.com", clock=lambda: machine.wall
+    )
+    resource = authority.create_resource(
+        "acme", customer="Acme Ltd", meters={METER: 50}, period=("2026-01-01", "2028-01-01")
+    ).resource
+    made = Customer(authority, resource, machine, tmp_path)
+    machine.licensed = made.license()
+    with authority:
+        yield made
+
+
+def test_a_sound_export_is_cosigned_and_receipted(customer: Customer) -> None:
+    run_days(customer.machine, 2)
+    done = customer.ingest()
+    assert done.report.exit_code == 0, done.report.findings
+    (head,) = done.accepted
+    witness = customer.authority.keyring.witness.verifying
+    note = done.checkpoints[head.origin]
+    assert check_cosignature(head.cosig, read_checkpoint(note), witness) == customer.machine.wall
+    receipt = open_receipt(
+        done.receipt, [customer.authority.keyring.issuer_note], roots=customer.authority.keyring.roots
+    )
+    assert receipt.logs == done.accepted
+    assert receipt.totals == {("2026-09", METER): (20, 40, 40)}
+    assert [(account.used.billed, account.included, account.over) for account in done.accounts] == [
+        (40, 50, 0)
+    ]
+
+
+def test_usage_beyond_the_plan_is_told(customer: Customer) -> None:
+    run_days(customer.machine, 3)
+    assert [(account.over, account.percent) for account in customer.ingest().accounts] == [(10, 120)]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_second_export_extends_the_first(customer: Customer, full: bool) -> None:
+    run_days(customer.machine, 2)
+    customer.ingest()
+    run_days(customer.machine, 2, first=2)
+    done = customer.ingest(customer.export(full=full))
+    assert done.report.exit_code == 0, done.report.findings
+    assert customer.sizes() == [done.report.logs[0].size]
+
+
+def test_the_same_export_twice_changes_nothing(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    path = customer.export()
+    assert customer.ingest(path).report.exit_code == customer.ingest(path).report.exit_code == 0
+
+
+def test_an_old_export_is_refused_and_changes_nothing(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    old = customer.export()
+    run_days(customer.machine, 1, first=1)
+    customer.ingest()
+    before = customer.sizes()
+    with pytest.raises(AuthorityError) as refused:
+        customer.ingest(old)
+    assert refused.value.code == "OldExport"
+    assert customer.sizes() == before
+
+
+def test_a_restored_snapshot_that_went_on_is_a_fork(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    shutil.copytree(customer.machine.home, customer.place / "snapshot")
+    run_days(customer.machine, 1, first=1)
+    customer.ingest()
+    before = customer.sizes()
+    restored = replace(customer.machine, home=customer.place / "snapshot")
+    run_days(restored, 3, first=7)
+    done = customer.ingest(customer.export(machine=restored, full=True))
+    assert codes(done.report, 2) & {"fork", "checkpoint"}
+    assert (done.accepted, done.receipt, customer.sizes()) == ((), b"", before)
+
+
+def test_a_clone_that_reports_as_well_is_a_fork(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    shutil.copytree(customer.machine.home, customer.place / "clone")
+    clone = replace(customer.machine, home=customer.place / "clone")
+    run_days(customer.machine, 1, first=1)
+    run_days(clone, 2, first=5)
+    customer.ingest()
+    done = customer.ingest(customer.export(machine=clone, full=True))
+    assert done.report.exit_code == 2
+    assert not done.accepted
+
+
+def test_a_log_begun_anew_under_the_old_name_is_found(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    customer.ingest()
+    # Everything is lost: the machine begins its ledger anew.
+    shutil.rmtree(customer.machine.output)
+    for path in customer.machine.state.iterdir():
+        path.unlink()
+    run_days(customer.machine, 1, first=1)
+    done = customer.ingest()
+    assert codes(done.report, 2) & {"fork", "checkpoint"}
+    assert not done.accepted
+
+
+def test_a_predecessor_left_out_is_missed(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    customer.ingest()
+    customer.machine.sql("UPDATE entry SET text = replace(text, '\"q\":2', '\"q\":3')")
+    run_days(customer.machine, 1, first=1)
+    for path in customer.machine.directory.glob("damaged-1.db*"):
+        path.unlink()
+    done = customer.ingest()
+    assert ("missing-log", 2) in {(f.code, int(f.severity)) for f in done.report.findings}
+    assert not done.accepted
+
+
+def test_a_replica_that_falls_silent_is_noticed(customer: Customer, vendor: Vendor) -> None:
+    run_days(customer.machine, 1)
+    customer.ingest()
+    other = Machine(customer.place / "other", vendor)
+    other.wall = customer.machine.wall = NOON + 150 * DAY
+    second = replace(customer, machine=other)
+    other.licensed = second.license()
+    run_days(other, 1)
+    customer.machine.wall = other.wall
+    assert "not-reported" in codes(second.ingest().report)
+
+
+def test_more_logs_than_the_licence_allows_are_told(customer: Customer, vendor: Vendor) -> None:
+    run_days(customer.machine, 1)
+    customer.ingest()
+    other = Machine(customer.place / "other", vendor, wall=customer.machine.wall)
+    second = replace(customer, machine=other)
+    other.licensed = second.license(max_logs=1)
+    run_days(other, 1)
+    assert "too-many-logs" in codes(second.ingest().report)
+
+
+def test_an_export_of_a_stranger_is_refused(customer: Customer, tmp_path: Path, three_days: Machine) -> None:
+    with pytest.raises(AuthorityError) as refused:
+        customer.ingest(export(three_days, tmp_path / "stranger.zip"))
+    assert refused.value.code == "UnknownCustomer"
+
+
+def test_a_looked_at_export_is_not_cosigned(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    done = ingest(customer.authority, customer.export(), keep=False)
+    assert (done.accepted, done.receipt, done.checkpoints, customer.sizes()) == ((), b"", {}, [])
+
+
+def test_two_who_accept_at_once_do_not_both_move_the_row(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    customer.ingest()
+    book = HeadBook(customer.authority.store.engine)
+    (log,) = book.logs("acme")
+    book.advance([log], {log.head.origin: log.head.size})
+    with pytest.raises(AuthorityError):
+        book.advance([log], {log.head.origin: log.head.size - 1})
+    with pytest.raises(AuthorityError):
+        book.advance([log], {})
+
+
+def test_the_next_licence_carries_the_heads_and_the_verifier_compares_them(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    accepted = customer.ingest().accepted
+    renewed = customer.license(days=30, on_fork="refuse")
+    assert renewed.license.ledger.logs == accepted
+    assert renewed.license.ledger.on_fork == "refuse"
+    customer.machine.licensed = renewed
+    run_days(customer.machine, 1, first=1)
+    for full in (False, True):
+        report = verify(customer.export(full=full), customer.authority.keyring.roots)
+        assert report.exit_code == 0, report.findings
+        assert report.logs[0].witnessed == 1
+
+
+def test_a_bearer_licence_with_model_keys_stays_at_home_and_the_vendor_knows_it(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    machine = Machine(tmp_path / "machine", vendor)
+    authority = Authority.create(tmp_path / "authority", clock=lambda: machine.wall)
+    authority.create_line("ner-en/1")
+    resource = authority.create_resource(
+        "acme", customer="Acme Ltd", binding="any", models=["ner-en/1"], period=("2026-01-01", "2028-01-01")
+    ).resource
+    customer = Customer(authority, resource, machine, tmp_path)
+    with authority:
+        machine.licensed = customer.license()
+        secret = machine.licensed.license.models[0].key
+        run_days(machine, 1)
+        path = customer.export(full=True)
+        import zipfile
+
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                assert secret not in archive.read(name)
+                assert b'"enc": "plain"' not in archive.read(name)
+        report = verify(path, authority.keyring.roots)
+        assert codes(report) == {"license-withheld"}
+        assert verify(path, authority.keyring.roots, notes=[machine.licensed.note]).exit_code == 0
+        done = customer.ingest(path)
+        assert done.report.exit_code == 0, done.report.findings
+        assert done.accepted
