@@ -27,7 +27,11 @@ TILES_AT_ONCE = 16
 REST = 49  # times as long as it worked: two percent of one core
 
 _SIZE = "SELECT size FROM tree"
-_TEXTS = "SELECT text FROM entry WHERE n >= ? AND n < ? ORDER BY n"
+# An entry, or the hash that stays of one that was pruned.
+_LEAVES = (
+    "SELECT n, text, NULL FROM entry WHERE n >= ?1 AND n < ?2 "
+    "UNION ALL SELECT idx, NULL, root FROM tile WHERE level = 0 AND idx >= ?1 AND idx < ?2 ORDER BY 1"
+)
 _TILES = "SELECT root FROM tile WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
 
 
@@ -91,11 +95,11 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 def _check(connection: sqlite3.Connection, tiles: range) -> None:
     for tile in tiles:
         first = tile * TILE_WIDTH
-        texts = connection.execute(_TEXTS, (first, first + TILE_WIDTH)).fetchall()
+        rows = connection.execute(_LEAVES, (first, first + TILE_WIDTH)).fetchall()
         stored = connection.execute(_TILES, (1, tile, tile + 1)).fetchone()
-        if len(texts) != TILE_WIDTH or stored is None:
+        if [row[0] for row in rows] != list(range(first, first + TILE_WIDTH)) or stored is None:
             raise Damaged("tree", f"entries or tiles around {first} are missing")
-        if fold([leaf_hash(_bytes(text)) for (text,) in texts]) != stored[0]:
+        if fold([_leaf(text, kept) for _, text, kept in rows]) != stored[0]:
             raise Damaged("tree", f"the entries from {first} on are not those that were hashed")
         level, index = 2, tile + 1
         while not index % TILE_WIDTH:
@@ -111,5 +115,5 @@ def _check_tile(connection: sqlite3.Connection, level: int, index: int) -> None:
         raise Damaged("tree", f"tile {index} of level {level} is not the one that was hashed")
 
 
-def _bytes(text: object) -> bytes:
-    return text.encode("utf-8") if isinstance(text, str) else b""
+def _leaf(text: str | None, kept: bytes | None) -> bytes:
+    return kept or b"" if text is None else leaf_hash(text.encode("utf-8"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.store import Damaged, Store, corruption_is_damage
-from appliance.usage.totals import DAY, RunningTotals
+from appliance.usage.totals import DAY, RunningTotals, merge
 from license.errors import LicenseError
 from license.evidence.checkpoint import Checkpoint, open_checkpoint
 from license.evidence.entry import Entry
@@ -134,10 +134,13 @@ def _read(store: Store, frontier: Frontier, *, origin: str, keys: DayKeys) -> Lo
         month_first=month_first,
         written_at=store.entry(frontier.size - 1).at,
     )
+    # Only the day in progress is added up: every other one stands in the entry that ended it.
     for turn in turns:
         state.totals.add_past(parse_date(turn.text("of")), turn.sums())
-    state.totals.add(state.day, store.totals(reign.n))
-    state.totals.month = store.totals(month_first)
+    today = store.totals(reign.n)
+    state.totals.add(state.day, today)
+    ended = [turn.sums() for turn in turns if turn.n > month_first]
+    state.totals.month = merge([*ended, today])
     for entry in store.events("lic"):
         state.highest_serial = max(state.highest_serial, entry.number("s"))
         state.highest_epoch = max(state.highest_epoch, entry.number("e"))
