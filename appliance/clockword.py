@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.clock import EffectiveClock, Reading
+from appliance.ownership import give_to_owner
 from license.errors import LicenseError
 from license.files import read_limited, write_atomic
 
@@ -32,6 +33,7 @@ def leave_word(directory: Path, reading: Reading) -> Path:
     path = directory / FILE
     word = {"wall": reading.wall, "uptime": int(reading.uptime), "boot": reading.boot}
     write_atomic(path, json.dumps(word).encode("ascii"))
+    give_to_owner(path)
     return path
 
 

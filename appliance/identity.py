@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import IdentityError
+from appliance.ownership import give_to_owner
 from license.errors import LicenseError, Malformed, Unreadable
 from license.files import read_limited, write_atomic
 from license.hpke import HpkeKey
@@ -70,9 +71,11 @@ def load_identity(directory: Path, *, create: bool = True) -> Identity:
                     hint="name its state directory with Mounts:State=DIR, or make a licence request first",
                 )
             save_signing_key(path, SigningKey.generate(KEY_NAME))
+            give_to_owner(path)
         hpke = directory / HPKE_FILE
         if create and not hpke.exists():  # the first start, or the first since there are such keys
             write_atomic(hpke, f"{encode_base64(HpkeKey.generate().to_bytes())}\n".encode("ascii"))
+            give_to_owner(hpke)
         return Identity(
             signing=load_signing_key(path),
             hpke=_load_hpke(hpke) if hpke.exists() else None,
@@ -82,6 +85,11 @@ def load_identity(directory: Path, *, create: bool = True) -> Identity:
         raise IdentityError(
             f"the keys of this installation, in {directory}, cannot be used: {error.message}",
             hint="restore the state directory from its backup; without it a new licence is needed",
+        ) from error
+    except PermissionError as error:
+        raise IdentityError(
+            f"the state directory {directory} cannot be used: {error.strerror}",
+            hint="run this as root or as the service's user, or name another directory with Mounts:State",
         ) from error
     except OSError as error:
         raise IdentityError(

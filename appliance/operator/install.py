@@ -5,7 +5,6 @@ order, or all on standard input. Nothing is written before it is verified. A ren
 ahead does not take the present licence away: that one stays beside it until then.
 """
 
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.operator.site import Licenses, Site
+from appliance.ownership import give_to_owner
 from appliance.version import PRODUCT
 from license import claims, delegation
 from license.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
@@ -113,8 +113,9 @@ def verify_delivery(site: Site, delivery: Sequence[tuple[str, bytes]]) -> tuple[
 def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> Path:
     """Save a verified licence in the licence directory, and return its path.
 
-    The files belong to whoever owns the directory, mode 0600. While the new licence has not begun, the one
-    before it stays beside it under a name of its own.
+    The files belong to whoever owns the directory, mode 0600. On a host with the unit's settings file the
+    service has a user of its own and the directory is root's: there a bound licence, which is no secret, may
+    be read by all. While the new licence has not begun, the one before it stays beside it under another name.
 
     Raises:
         Unwritable: The directory does not allow it.
@@ -126,10 +127,10 @@ def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> 
     try:
         if begun:
             _clear_away(directory, licensed)
-        owner = directory.stat()
-        if os.geteuid() == 0 and owner.st_uid != 0:
-            for path in paths:
-                os.chown(path, owner.st_uid, owner.st_gid)
+        for path in paths:
+            if site.hosted and licensed.license.instance.binding == "instance":
+                path.chmod(0o644)
+            give_to_owner(path)
     except OSError as error:
         raise Unwritable(f"cannot finish the files in {directory}: {error.strerror}") from error
     return paths[0]

@@ -26,6 +26,8 @@ from license.roots import TrustRoots, installed_roots, load_roots
 from license.verify import AuthenticLicense
 
 SYSTEM_SETTINGS: Final = Path("/etc/appliance/appliance.env")
+SYSTEM_STATE: Final = Path("/var/lib/private/appliance")
+"""Where systemd keeps the state directory of `appliance.service`, whose user is dynamic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +38,13 @@ class Site:
         settings: Its settings.
         state: Its state directory.
         roots_directory: Trust roots that were named on purpose; None for the installed ones.
+        hosted: Whether the unit's settings file names the licence directory: systemd runs the service.
     """
 
     settings: Settings
     state: Path
     roots_directory: Path | None
+    hosted: bool = False
 
     @classmethod
     def read(
@@ -56,15 +60,19 @@ class Site:
         Raises:
             SettingsError: A word or a value cannot be read.
         """
-        settings = Settings.read(words, {**_read_file(system), **environ})
+        host = _read_file(system)
+        settings = Settings.read(words, {**host, **environ})
         if settings.unknown:
             raise SettingsError(
                 f"nothing reads the setting {settings.unknown[0]}",
                 hint="`appliance serve --help` lists the settings",
             )
-        return cls(
-            settings=settings, state=settings.state_directory(environ), roots_directory=roots_directory
-        )
+        named = Settings.read([], host).license_mount
+        hosted = named is not None and named == settings.license_mount
+        state = settings.state_directory(environ)
+        if hosted and settings.state_mount is None and "STATE_DIRECTORY" not in environ:
+            state = SYSTEM_STATE
+        return cls(settings=settings, state=state, roots_directory=roots_directory, hosted=hosted)
 
     def roots(self) -> TrustRoots:
         """Return the trust roots; raises `UntrustedRoots` without any."""

@@ -1,9 +1,11 @@
 """A request by file: who asks, what for, and that nothing secret leaves."""
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 from appliance.identity import load_identity
@@ -29,6 +31,13 @@ def test_a_request_makes_the_keys_once_and_names_both(operate: Operate, site: Si
     assert secret not in out.read_text()
     assert operate("license", "request", "-o", str(out)).exit_code == 0
     assert open_request(out.read_bytes()).hpke == request.hpke
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_keys_that_root_makes_belong_to_whoever_owns_the_directory(operate: Operate, site: Site) -> None:
+    os.chown(site.state, 12_345, 12_345)
+    assert operate("license", "request", "-o", "-").exit_code == 0
+    assert {path.stat().st_uid for path in site.state.iterdir()} == {12_345}
 
 
 def test_a_request_goes_to_standard_output_too(operate: Operate) -> None:

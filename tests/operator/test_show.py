@@ -101,6 +101,17 @@ def test_the_settings_file_of_the_host_comes_before_environment_and_words(tmp_pa
     assert site.settings.output_mount == Path("/from/environment")
     assert site.state == Path("/from/words")
     assert site.settings.eula == "accept"
+    assert site.hosted
+
+
+def test_on_a_host_with_the_unit_the_state_is_where_systemd_keeps_it(tmp_path: Path) -> None:
+    file = tmp_path / "appliance.env"
+    file.write_text("Mounts__License=/etc/appliance/license\n")
+    site = Installation.read([], {"HOME": "/h"}, roots_directory=None, system=file)
+    assert site.state == Path("/var/lib/private/appliance")
+    other = ["Mounts:License=/elsewhere"]
+    site = Installation.read(other, {"HOME": "/h"}, roots_directory=None, system=file)
+    assert (site.hosted, site.state) == (False, Path("/h/.local/state/offline-appliance"))
 
 
 def test_a_missing_settings_file_is_none(tmp_path: Path) -> None:
