@@ -1,23 +1,19 @@
 """Changes to training text: other names in a sentence, another letter case, neighbours in one window."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
 from appliance.training.data import TYPES, Sentence, Span
 
-NONE: Mapping[str, Sequence[str]] = {}
 PACKED_CHARACTERS = 440
 """About 100 subwords."""
 
 
 class Names:
-    """The names of a training set by source and kind, and others by kind, to put in place of one another."""
+    """The names of a training set by source and kind, to put in place of one another."""
 
-    def __init__(
-        self, sentences: Sequence[Sentence], others: Mapping[str, Sequence[str]] | None = None
-    ) -> None:
-        self._others = others or {}
+    def __init__(self, sentences: Sequence[Sentence]) -> None:
         found: dict[tuple[str, str], set[str]] = {}
         for item in sentences:
             for span in item.gold:
@@ -27,28 +23,20 @@ class Names:
         self._names = {key: sorted(names) for key, names in found.items()}
 
     def swapped(self, item: Sentence, random: Random, *, each: float = 0.5, abroad: float = 0.2) -> Sentence:
-        """Replace a share `each` of names by others of their kind.
-
-        Of those, a share `abroad` is from the other names, and as many are of any source.
-        """
+        """Replace a share `each` of names by others of their kind, a share `abroad` of them of any source."""
         pieces: list[str] = []
         spans: list[Span] = []
         end = length = 0
         for span in item.spans:
             name = item.text[span.start : span.end]
             if span.kind in TYPES and random.random() < each:
-                name = random.choice(self._choice(item.source, span.kind, random.random(), abroad))
+                name = random.choice(self._names["" if random.random() < abroad else item.source, span.kind])
             pieces += [item.text[end : span.start], name]
             length += span.start - end
             spans.append(Span(length, length + len(name), span.kind))
             length += len(name)
             end = span.end
         return replace(item, text="".join([*pieces, item.text[end:]]), spans=tuple(spans))
-
-    def _choice(self, source: str, kind: str, chance: float, abroad: float) -> Sequence[str]:
-        if chance < abroad and kind in self._others:
-            return self._others[kind]
-        return self._names["" if chance < 2 * abroad else source, kind]
 
 
 def recased(item: Sentence, *, upper: bool) -> Sentence:

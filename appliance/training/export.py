@@ -13,7 +13,7 @@ from appliance.inference.casing import CASE_CLASSES
 from appliance.training.data import SERVED_LABELS
 from appliance.training.encode import SERVED_TOKENS
 from appliance.training.graph import Shape, build
-from appliance.training.model import NerModel, base_folder, load
+from appliance.training.model import NerModel, base_folder, load, mean
 
 SCALINGS = ("token", "tensor", "float")
 KEPT = (
@@ -83,14 +83,20 @@ def write_folder(model: NerModel, out: Path, *, scaling: str, release: str) -> N
 def main() -> None:
     """Read the options and write the folder."""
     parser = argparse.ArgumentParser(prog="python -m appliance.training.export", description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="model.pt as training wrote it")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="model.pt as training wrote it; of several, the mean",
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
         "--scaling", choices=SCALINGS, default=SCALINGS[0], help="8-bit scales per token or tensor"
     )
     parser.add_argument("--release", default="1.0.0")
     chosen = parser.parse_args()
-    model = load(chosen.weights)
+    model = mean([load(path) for path in chosen.weights])
     if model.encoder.config.type_vocab_size != CASE_CLASSES:
         parser.error("the weights have no table of case classes")
     write_folder(model, chosen.out, scaling=chosen.scaling, release=chosen.release)

@@ -1,5 +1,7 @@
 """The network: a small BERT encoder that reads case classes, and one linear layer over its last layer."""
 
+import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,15 @@ def served(logits: Tensor) -> Tensor:
 def save(model: NerModel, path: Path) -> None:
     """Write configuration and weights to one file."""
     torch.save({"config": model.encoder.config.to_dict(), "weights": model.state_dict()}, path)
+
+
+def mean(models: Sequence[NerModel]) -> NerModel:
+    """Return a network whose weights are the mean of those of networks that share their start."""
+    made: NerModel = copy.deepcopy(models[0])
+    with torch.no_grad():
+        for first, *others in zip(*(model.parameters() for model in [made, *models[1:]]), strict=True):
+            first.copy_(torch.stack([first, *others]).mean(dim=0))
+    return made
 
 
 def load(path: Path) -> NerModel:

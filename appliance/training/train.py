@@ -20,7 +20,6 @@ from appliance.inference.words import words
 from appliance.training.augment import Names, packed, recased
 from appliance.training.data import LABELS, Sentence, Span, read_corpora
 from appliance.training.encode import IGNORED, O_OR_OTHER, Example, encode
-from appliance.training.lists import listed_names
 from appliance.training.model import OTHERS, NerModel, base_folder, from_base, load, save, served
 from appliance.training.score import best_labels, scores, spans
 
@@ -40,7 +39,6 @@ class Options:
     weight_decay: float = 0.01
     warm_up: float = 0.08
     swapped: float = 0.25
-    listed: bool = True
     lower: float = 0.03
     upper: float = 0.03
     masked: float = 0.04
@@ -62,7 +60,6 @@ class Options:
         """Return the first recipe: every sentence as it is, once an epoch, names of other kinds unmarked."""
         return cls(
             swapped=0,
-            listed=False,
             lower=0,
             upper=0,
             masked=0,
@@ -104,7 +101,8 @@ def epoch(sentences: Sequence[Sentence], names: Names, options: Options, random:
     shown: list[Sentence] = []
     again: list[Sentence] = []  # second copies, far from the first so that they are not packed together
     for item in sentences:
-        times = int(weights.get(item.source, 1.0) + random.random())
+        weight = weights.get(item.source, 1.0)
+        times = int(weight) + (random.random() < weight % 1)
         shown += [item] * (times > 0)
         again += [item] * (times - 1)
     changed: list[Sentence] = []
@@ -213,7 +211,7 @@ def train(
     """Fit the model; write `last.pt` after each epoch, and the average of the last steps as `model.pt`."""
     random = Random(options.seed)  # noqa: S311
     torch.manual_seed(options.seed)
-    names = Names(sentences, listed_names(random) if options.listed else {})
+    names = Names(sentences)
     optimizer = torch.optim.AdamW(groups(model, options), fused=True)
     per_epoch = None
     schedule = None
