@@ -1,0 +1,115 @@
+"""The commands of docs/licence.md, run in the order of the page: both ways to a licence, and what follows."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from appliance.pipeline import TEXT_RECORDS
+from license.authority import Authority
+from tests.support.site import Site, clean_environ
+
+PAGE = Path(__file__).parents[2] / "docs" / "licence.md"
+FIXED = {
+    "/etc/appliance/license": "{site.license}",
+    "https://license.example.com": "{billing}",
+    "ApiKey=KEY": "ApiKey={key}",
+    "/media/usb": "{stick}",
+    "ner-en-3-1.0.2.age": "ner-en",
+}
+
+
+def commands() -> Iterator[str]:
+    code = "\n".join(line.strip() for line in PAGE.read_text().splitlines() if line.startswith("    "))
+    yield from (line for line in code.replace("\\\n", " ").splitlines() if line.startswith("appliance "))
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Iterator[Authority]:
+    with Authority.create(tmp_path / "vendor") as authority:
+        yield authority
+
+
+@pytest.fixture
+def billing(vendor: Authority) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def run(vendor: Authority, billing: str, tmp_path: Path) -> Callable[[str], tuple[int, str]]:
+    """Type a command of the page: only addresses, keys and places are other ones, and the roots are named."""
+    site = Site(tmp_path / "site", vendor)
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / "ner-en").symlink_to(Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en")
+    key = vendor.create_resource(customer="C", meters={TEXT_RECORDS: 1_000}).key1
+    environ = {
+        **clean_environ(),
+        "Mounts__License": str(site.license),
+        "Mounts__Output": str(site.output),
+        "Mounts__State": str(site.state),
+    }
+
+    def type_in(command: str) -> tuple[int, str]:
+        for printed, real in FIXED.items():
+            command = command.replace(printed, real.format(site=site, billing=billing, key=key, stick=stick))
+        words = shlex.split(command)
+        given = [sys.executable, "-m", "appliance", *words[1:3], "--roots", str(vendor.roots_dir), *words[3:]]
+        done = subprocess.run(
+            given,
+            cwd=tmp_path,
+            env={**environ, "PYTHONPATH": os.fspath(Path.cwd())},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return type_in
+
+
+@pytest.mark.e2e
+def test_every_command_of_the_page_does_what_the_page_says(
+    run: Callable[[str], tuple[int, str]], vendor: Authority, tmp_path: Path
+) -> None:
+    seen = []
+    for command in commands():
+        code, said = run(command)
+        seen.append(" ".join(command.split()[1:3]))
+        if seen[-1] == "clock accept" or "ner-en/4" in command:
+            assert (code, "nothing to accept" in said) == ((1, True) if "clock" in command else (0, False)), (
+                said
+            )
+            continue
+        assert code == 0, f"{command}\n{said}"
+        if seen[-1] == "license request":
+            created = vendor.create_resource(customer="C", meters={TEXT_RECORDS: 1_000})
+            issued = vendor.issue(created.resource, (tmp_path / "request.note").read_bytes())
+            (tmp_path / "stick" / "license.note").write_bytes(issued.note)
+            (tmp_path / "stick" / "issuer.note").write_bytes(issued.issuer_note)
+    assert set(seen) == {
+        *(f"license {name}" for name in ("download", "request", "install", "show", "check")),
+        *(f"clock {name}" for name in ("show", "accept")),
+    }
+
+
+def test_the_page_names_every_state_and_every_clock_word() -> None:
+    page = PAGE.read_text()
+    for state in ("NotYetValid", "Valid", "Expiring", "Grace", "Expired", "Mismatch", "Invalid"):
+        assert re.search(rf"`{state}`", page)
