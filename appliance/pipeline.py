@@ -19,8 +19,8 @@ TEXT_RECORDS = "CognitiveServices.Ner.Container.TextRecords"
 class Recognizer(Protocol):
     """What answers: an engine, or anything with its one method."""
 
-    async def recognize(self, texts: Sequence[str]) -> list[list[Entity]]:
-        """Entities of each text, positions in code points."""
+    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+        """Entities of each text, positions in code points; background texts give way to others."""
         ...
 
 

@@ -112,12 +112,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--documents", type=int, default=25)
     parser.add_argument("--characters", type=int, default=125_000)
+    parser.add_argument("--turns", type=int, help="Jobs:Turns of the service (default: its own)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, Authority.create(Path(home) / "vendor") as vendor:
         site = Site(Path(home) / "site", vendor)
         site.issue()
-        service = site.start("Limits:CharactersPerJob=100000000", "Limits:BodyBytes=200000000")
+        words = ["Limits:CharactersPerJob=100000000", "Limits:BodyBytes=200000000"]
+        service = site.start(*words, *([f"Jobs:Turns={options.turns}"] if options.turns else []))
         try:
             report = asyncio.run(
                 measure(

@@ -218,6 +218,24 @@ class Ready(_Reply):
     message: str
 
 
+class RefusedLicense(_Reply):
+    """A licence file that was found and is not in force."""
+
+    file: str
+    code: str
+    message: str
+    hint: str
+
+
+class NextLicense(_Reply):
+    """A licence that waits for its first day."""
+
+    id: str
+    serial: int
+    notBefore: str
+    expires: str
+
+
 class LicenseStatus(_Reply):
     """The licence in force."""
 
@@ -226,12 +244,53 @@ class LicenseStatus(_Reply):
     customer: str
     product: str
     state: str
+    notBefore: str
     expires: str
     terminates: str
+    reportBy: str
     daysLeft: int
+    graceDaysLeft: int
     tier: str
+    models: list[str]
     issuer: str
     root: str
+    refused: list[RefusedLicense]
+    next: NextLicense | None = None
+
+
+class PlannedMeter(_Reply):
+    """What the plan includes of one meter in the period in progress."""
+
+    name: str
+    included: int
+    used: int
+    percent: int
+    from_: str = Field(alias="from")
+    until: str
+
+
+class PlanStatus(_Reply):
+    """The plan."""
+
+    tier: str
+    overage: str
+    meters: list[PlannedMeter]
+
+
+class ClockStatus(_Reply):
+    """The time that the licence is judged by, and the machine's own."""
+
+    effective: str
+    wall: str
+    state: Literal["ok", "held", "behind"]
+
+
+class Notice(_Reply):
+    """Something an operator should know."""
+
+    code: str
+    message: str
+    hint: str
 
 
 class ModelStatus(_Reply):
@@ -270,6 +329,7 @@ class LedgerStatus(_Reply):
 
     origin: str
     size: int
+    signed: int
     healthy: bool
 
 
@@ -281,6 +341,9 @@ class Status(_Reply):
     apiStatusMessage: str
     version: str
     license: LicenseStatus
+    plan: PlanStatus
+    clock: ClockStatus
+    notices: list[Notice]
     models: list[ModelStatus]
     ledger: LedgerStatus
 

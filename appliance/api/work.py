@@ -90,25 +90,29 @@ class DocumentWork:
 
 
 class _Paced:
-    """A recognizer that asks a few documents at a time, in turn, and can be interrupted between them."""
+    """A recognizer that asks a few documents at a time, in turn, and can be interrupted between them.
+
+    What a synchronous request could have asked goes as fast as one; the rest of a job gives way to others.
+    """
 
     def __init__(self, deployment: Deployment, turns: Turns, interrupt: Interrupt) -> None:
-        self._deployment = deployment
+        self._recognizer = deployment.recognizer
         self._turns = turns
         self._interrupt = interrupt
 
-    async def recognize(self, texts: Sequence[str]) -> list[list[Entity]]:
+    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
         """Entities of each text, positions in code points."""
         found: list[list[Entity]] = []
         for had, piece in enumerate(pieces(texts)):
-            found.extend(await self._interrupt.run(self._ask(piece, had)))
+            large = had > 0 or sum(map(len, piece)) > PIECE_CHARACTERS
+            found.extend(await self._interrupt.run(self._ask(piece, had, background=background or large)))
         return found
 
-    async def _ask(self, piece: Sequence[str], had: int) -> list[list[Entity]]:
+    async def _ask(self, piece: Sequence[str], had: int, *, background: bool) -> list[list[Entity]]:
         while True:
             async with self._turns.turn(had):
                 try:
-                    return await self._deployment.recognizer.recognize(piece)
+                    return await self._recognizer.recognize(piece, background=background)
                 except Busy:  # a caller would get a 429; a job waits politely
                     await asyncio.sleep(BUSY_PAUSE_SECONDS)
 

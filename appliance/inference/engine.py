@@ -95,15 +95,17 @@ class NerEngine:
         report("ready", 1.0)
         return cls(folder.released(), worker, sessions=count)
 
-    async def recognize(self, texts: Sequence[str]) -> list[list[Entity]]:
+    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
         """Return the entities of each text, in the order of the texts; positions are code points of the text.
+
+        Background texts are computed when nobody else waits, and leave one core to those who might.
 
         Raises:
             Busy: The queue is full now.
             Stopping: The engine is being closed.
             InferenceFailed: The model failed.
         """
-        return await self._worker.answer(texts)
+        return await self._worker.answer(texts, background=background)
 
     @property
     def waiting_tokens(self) -> int:

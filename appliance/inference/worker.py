@@ -52,7 +52,7 @@ class Worker:
         self._decoder = decoder
         self._pad_token = pad_token
         self._clock = clock
-        self._queue = Queue(capacity_tokens=queue_tokens, batch_tokens=batch_tokens)
+        self._queue = Queue(capacity_tokens=queue_tokens, batch_tokens=batch_tokens, owners=len(sessions))
         self._closing = False
         self._busy_since: list[float | None] = [None] * len(sessions)
         self._threads = [
@@ -62,8 +62,8 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    async def answer(self, texts: Sequence[str]) -> list[list[Entity]]:
-        """Queue texts and wait for the entities of each, in order.
+    async def answer(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+        """Queue texts and wait for the entities of each, in order; background texts come after all others.
 
         Raises:
             Busy: The queue is full; nothing was queued.
@@ -73,7 +73,7 @@ class Worker:
         if not texts:
             return []
         loop = asyncio.get_running_loop()
-        call = Call(texts=texts, loop=loop, future=loop.create_future())
+        call = Call(texts=texts, loop=loop, future=loop.create_future(), background=background)
         self._queue.put(call)
         try:
             return await call.future

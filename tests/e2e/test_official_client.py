@@ -1,9 +1,8 @@
 """The unmodified `azure-ai-textanalytics` client against a running service, synchronous and asynchronous."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -181,14 +180,9 @@ Scenario = Callable[[AsyncTextAnalyticsClient], Awaitable[None]]
 
 @pytest.fixture
 def asynchronously(service: Service) -> Callable[[Scenario], None]:
-    @contextlib.asynccontextmanager
-    async def opened() -> AsyncIterator[AsyncTextAnalyticsClient]:
-        async with AsyncTextAnalyticsClient(service.url, AzureKeyCredential("unused")) as client:
-            yield client
-        await asyncio.sleep(0)
-
     async def drive(scenario: Scenario) -> None:
-        async with opened() as client:
+        client = AsyncTextAnalyticsClient(service.url, AzureKeyCredential("unused"))
+        async with client:
             await scenario(client)
 
     return lambda scenario: asyncio.run(drive(scenario))

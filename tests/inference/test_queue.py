@@ -1,0 +1,97 @@
+"""Background texts give way; the queue alone, without a model."""
+
+import asyncio
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from appliance.inference.queue import Call, Queue, Text
+from appliance.inference.tokens import Document, Window
+
+
+def window(tokens: int) -> Window:
+    return Window(
+        ids=np.zeros(tokens, dtype=np.int64), types=None, positions=np.zeros(0, dtype=np.int64), first_word=0
+    )
+
+
+@pytest.fixture
+def loop() -> Any:
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+def call(loop: asyncio.AbstractEventLoop, name: str, *, background: bool) -> Call:
+    return Call(texts=[name], loop=loop, future=loop.create_future(), background=background)
+
+
+def put_text(queue: Queue, asked: Call, windows: int) -> None:
+    queue.put(asked)
+    calls, _ = queue.take()
+    assert calls == [asked]
+    document = Document(
+        text=asked.texts[0], windows=tuple(window(10) for _ in range(windows)), starts=[], ends=[]
+    )
+    queue.put_windows([Text(call=asked, index=0, document=document, open_windows=windows, scores=None)])
+    queue.done(calls)
+
+
+def order(queue: Queue, turns: int) -> list[str]:
+    seen = []
+    for _ in range(turns):
+        _, entries = queue.take()
+        seen.append("+".join(entry.text.document.text for entry in entries))
+        queue.done([])
+    return seen
+
+
+def test_background_windows_come_after_all_others_and_one_at_a_time(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=10_000, batch_tokens=100)
+    put_text(queue, call(loop, "job", background=True), 3)
+    put_text(queue, call(loop, "a", background=False), 2)
+    put_text(queue, call(loop, "b", background=False), 1)
+    assert order(queue, 4) == ["a+b+a", "job", "job", "job"]
+    assert queue.tokens == 0
+
+
+def test_while_others_ask_one_owner_is_kept_for_them(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
+    put_text(queue, call(loop, "job", background=True), 5)
+    put_text(queue, call(loop, "short", background=False), 1)
+    assert order(queue, 1) == ["short"]
+    _, first = queue.take()  # this thread is now at the background
+    assert first[0].text.document.text == "job"
+    taken: list[str] = []
+
+    def other_owner() -> None:
+        _, entries = queue.take()
+        taken.append(entries[0].text.document.text)
+        queue.done([])
+
+    other = threading.Thread(target=other_owner)
+    other.start()
+    other.join(0.2)
+    assert taken == [], "the second owner waits for a request, not for the job"
+    other.join(5)
+    assert taken == ["job"], "nobody asked for a while, so it may"
+    queue.done([])
+
+
+def test_a_drained_close_finishes_background_work_and_another_drops_it(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    for drain in (True, False):
+        queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
+        asked = call(loop, "job", background=True)
+        put_text(queue, asked, 2)
+        put_text(queue, call(loop, "short", background=False), 1)
+        assert order(queue, 1) == ["short"]
+        dropped = queue.close(drain=drain)
+        if drain:
+            assert order(queue, 2) == ["job", "job"]
+        else:
+            assert set(map(id, dropped)) == {id(asked)}
+        assert queue.take() == ([], [])
