@@ -83,12 +83,11 @@ def download_license(
         LicenseError: answered, but with a licence that is not good for this machine.
     """
     endpoint = parse_address(billing, "/v1/licenses")
-    if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-        raise KeyInvalid("the key is empty or holds characters no key has")
+    check_key(api_key)
     headers = {KEY_HEADER: api_key, "Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
     reply = post(endpoint, request_note, headers, timeout_s)
     if reply.code != 200:
-        raise _refusal(endpoint, reply, now)
+        raise refusal(endpoint, reply, now)
     note, issuer_note = _parse_reply(reply)
     return open_license(note, issuer_note, roots=roots, product=product, instance_vkey=instance_vkey)
 
@@ -105,7 +104,13 @@ def _parse_reply(reply: Reply) -> tuple[bytes, bytes]:
     return notes[0].encode("utf-8"), notes[1].encode("utf-8")
 
 
-def _refusal(endpoint: Endpoint, reply: Reply, now: int) -> DownloadError:
+def check_key(api_key: str) -> None:
+    """Refuse what cannot be a key before it is sent anywhere; raises `KeyInvalid`."""
+    if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise KeyInvalid("the key is empty or holds characters no key has")
+
+
+def refusal(endpoint: Endpoint, reply: Reply, now: int) -> DownloadError:
     """Turn a reply other than 200 into the error of its status word, or of its HTTP status without one."""
     if 300 <= reply.code < 400:
         return BadReply(

@@ -27,6 +27,7 @@
         ├── BillingInvalid        `Billing` is not a usable address
         ├── CouldNotConnect       nobody answers there
         │   ├── TimedOut          … in time
+        │   │   └── ModelDownloadTimedOut  … to the end of a model package
         │   └── TLSFailed         … with a certificate this host trusts
         ├── KeyInvalid            status word `Invalid`
         ├── Mismatch              status word `Mismatch`
@@ -230,16 +231,24 @@ class AuthorityError(LicenseError):
         status: The status word a caller over HTTP sees (`docs/formats.md`, "Asking the authority").
         code: A stable code of its own, such as `NoSuchResource`.
         hint: The next step.
+        retry_after_s: Seconds after which asking again makes sense.
     """
 
     code = "AuthorityError"
 
     def __init__(
-        self, message: str, *, status: str = "Unknown", code: str | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        status: str = "Unknown",
+        code: str | None = None,
+        hint: str | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code or type(self).code
+        self.retry_after_s = retry_after_s
 
 
 class DownloadError(LicenseError):
@@ -282,6 +291,13 @@ class TimedOut(CouldNotConnect):
 
     code = "TimedOut"
     default_hint = "try again; if it stays so, a firewall may be dropping the connection silently"
+
+
+class ModelDownloadTimedOut(TimedOut):
+    """A model package did not arrive within its limit. What arrived is kept."""
+
+    code = "ModelDownloadTimedOut"
+    default_hint = "run the same command again: it goes on where it stopped"
 
 
 class TLSFailed(CouldNotConnect):

@@ -9,8 +9,8 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -85,6 +85,11 @@ def parse_address(billing: str, path: str) -> Endpoint:
     )
 
 
+def get(endpoint: Endpoint, headers: Mapping[str, str], timeout_s: float) -> Reply:
+    """Ask for `endpoint` and return the reply; as `post`."""
+    return _exchange("GET", endpoint, None, headers, timeout_s)
+
+
 def post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Reply:
     """Send `body` and return the reply, or raise, within `timeout_s` seconds overall.
 
@@ -95,14 +100,38 @@ def post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str], timeout_s:
         CouldNotConnect: no answer; `TimedOut` and `TLSFailed` are kinds of it.
         BadReply: an answer that is not HTTP, or too large.
     """
+    return _exchange("POST", endpoint, body, headers, timeout_s)
+
+
+@contextmanager
+def connect(endpoint: Endpoint, stall_s: float) -> Iterator[http.client.HTTPConnection]:
+    """Open a connection for a long answer, which the caller reads; each step may take `stall_s` seconds.
+
+    Raises:
+        CouldNotConnect: nobody answers; `TimedOut` and `TLSFailed` are kinds of it.
+    """
+    connection = _connection(endpoint, stall_s)
+    try:
+        try:
+            connection.connect()
+        except OSError as error:
+            raise failure(endpoint, error, stall_s) from error
+        yield connection
+    finally:
+        connection.close()
+
+
+def _exchange(
+    method: str, endpoint: Endpoint, body: bytes | None, headers: Mapping[str, str], timeout_s: float
+) -> Reply:
     connection = _connection(endpoint, timeout_s)
     outcome: list[Reply | Exception] = []
 
     def exchange() -> None:
         try:
-            connection.request("POST", endpoint.path, body, dict(headers))
-            response = connection.getresponse()
-            data = response.read(MAX_REPLY_BYTES + 1)
+            connection.request(method, endpoint.path, body, dict(headers))
+            with connection.getresponse() as response:
+                data = response.read(MAX_REPLY_BYTES + 1)
             outcome.append(Reply(code=response.status, headers=response.headers, body=data))
         except Exception as error:  # whatever it is, the caller's thread has to learn of it
             outcome.append(error)
@@ -117,7 +146,7 @@ def post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str], timeout_s:
         raise _timed_out(endpoint, timeout_s)
     reply = outcome[0]
     if isinstance(reply, Exception):
-        raise _failure(endpoint, reply, timeout_s) from reply
+        raise failure(endpoint, reply, timeout_s) from reply
     if len(reply.body) > MAX_REPLY_BYTES:
         raise BadReply(f"{endpoint.shown} answers with more than {MAX_REPLY_BYTES} bytes")
     return reply
@@ -139,26 +168,26 @@ def _abandon(connection: http.client.HTTPConnection) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _failure(endpoint: Endpoint, error: Exception, timeout_s: float) -> DownloadError:
+def failure(endpoint: Endpoint, error: Exception, timeout_s: float) -> DownloadError:
     """Return the refusal that says what went wrong on the way; the order is from special to general."""
     where = endpoint.shown
-    failure: DownloadError
+    found: DownloadError
     match error:
         case TimeoutError():
-            failure = _timed_out(endpoint, timeout_s)
+            found = _timed_out(endpoint, timeout_s)
         case ssl.SSLCertVerificationError():
-            failure = TLSFailed(f"the certificate of {where} is not trusted: {error.verify_message}")
+            found = TLSFailed(f"the certificate of {where} is not trusted: {error.verify_message}")
         case ssl.SSLError():
-            failure = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
+            found = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
         case ConnectionRefusedError():
-            failure = CouldNotConnect(f"nobody listens at {where} (connection refused)")
+            found = CouldNotConnect(f"nobody listens at {where} (connection refused)")
         case ConnectionError():
-            failure = CouldNotConnect(f"{where} broke off without an answer")
+            found = CouldNotConnect(f"{where} broke off without an answer")
         case OSError():
-            failure = CouldNotConnect(f"cannot reach {where}: {error.strerror or error}")
+            found = CouldNotConnect(f"cannot reach {where}: {error.strerror or error}")
         case _:
-            failure = BadReply(f"{where} does not answer in HTTP")
-    return failure
+            found = BadReply(f"{where} does not answer in HTTP")
+    return found
 
 
 def _timed_out(endpoint: Endpoint, timeout_s: float) -> TimedOut:

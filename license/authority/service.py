@@ -1,10 +1,13 @@
-"""The authority over HTTP: hand in a request note, get a licence.
+"""The authority over HTTP: hand in a request note, get a licence; see what models there are, get them.
 
-    POST /v1/licenses   body: request note; header Ocp-Apim-Subscription-Key → {"license": …, "issuer": …}
-    GET  /v1/status     the same header → {"status": "Valid", …}
+    POST /v1/licenses                                 request note → {"license": …, "issuer": …}
+    GET  /v1/status                                   is the key good? issues nothing
+    GET  /v1/models                                   the packages the resource's lines have
+    GET  /v1/models/{name}/{number}/{release}         a package's manifest and its issuer note
+    GET  /v1/models/{name}/{number}/{release}/package the package itself; `Range` goes on where it stopped
+    GET  /openapi.json                                all this, for programs; the only one without a key
 
-Errors are `{"error": {"code", "message", "hint"}, "status": <word>}` with the status words that operators of
-disconnected containers know. Limits come before work: size, then key, then signature. TLS is left to a proxy.
+Limits come before work: size, key, rate, then signature. TLS is left to a proxy.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,51 +23,65 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from license.authority.authority import Authority
-from license.authority.store import Resource
+from license.authority.catalogue import package_files, read_catalogue
+from license.authority.limits import RateLimit
+from license.authority.openapi import KEY_HEADER, document
+from license.authority.replies import on_crash, on_http, on_refusal
+from license.authority.resource import Resource
 from license.errors import AuthorityError, LicenseError
+from license.files import read_limited
+from license.manifest import Manifest
+from license.note import MAX_NOTE_BYTES
 from license.request import MAX_REQUEST_BYTES
 from license.wire import format_date, format_time
 
+__all__ = ["KEY_HEADER", "Limits", "build_app", "make_app"]
+
 _log = logging.getLogger(__name__)
 
-KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 MAX_KEY_CHARS: Final = 128
-MAX_AT_ONCE: Final = 32
-"""Requests worked on at once; the next one is told to come back, not kept waiting."""
 
-_HTTP: Final = {
-    "Invalid": 401,
-    "Mismatch": 409,
-    "OutOfQuota": 403,
-    "ContainerUseUnauthorized": 403,
-    "BillingEndpointBusy": 429,
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much the service does for whom.
+
+    Attributes:
+        at_once: Licences worked on at once; the next caller is told to come back, not kept waiting.
+        licenses: Licences one resource may ask for in a minute, and at once.
+        reads: Other calls of one resource, likewise.
+        failures: Calls with a key that is not known, of one client address.
+    """
+
+    at_once: int = 32
+    licenses: int = 60
+    reads: int = 600
+    failures: int = 60
 
 
 class _Service:
-    """The two endpoints and the permits they share."""
+    """The endpoints and the permits they share."""
 
-    def __init__(self, authority: Authority, max_at_once: int) -> None:
+    def __init__(self, authority: Authority, limits: Limits) -> None:
         self._authority = authority
-        self._permits = max_at_once
+        self._permits = limits.at_once
+        self._licenses = RateLimit(burst=limits.licenses, per_minute=limits.licenses)
+        self._reads = RateLimit(burst=limits.reads, per_minute=limits.reads)
+        self._failures = RateLimit(burst=limits.failures, per_minute=limits.failures)
+        self._document = document()
 
     async def licenses(self, request: Request) -> JSONResponse:
         """Issue a licence for the request note in the body."""
         _check_length(request)
         if self._permits < 1:
-            raise AuthorityError(
-                "the authority is busy",
-                status="BillingEndpointBusy",
-                code="Busy",
-                hint="ask again in a moment",
-            )
+            raise _busy("the authority is busy", 1)
         self._permits -= 1
         try:
-            resource = await self._authenticate(request)
+            resource = await self._authenticate(request, self._licenses)
             body = await _read_body(request)
             issued = await run_in_threadpool(self._authority.issue, resource, body)
         finally:
@@ -76,7 +94,7 @@ class _Service:
 
     async def status(self, request: Request) -> JSONResponse:
         """Say whether the key is good, without issuing anything."""
-        resource = await self._authenticate(request)
+        resource = await self._authenticate(request, self._reads)
         return JSONResponse(
             {
                 "status": "Valid",
@@ -85,37 +103,119 @@ class _Service:
                 "product": resource.product,
                 "approved": resource.approved,
                 "period": [format_date(day) for day in resource.plan.period],
+                "models": list(resource.models),
             }
         )
 
-    async def _authenticate(self, request: Request) -> Resource:
+    async def models(self, request: Request) -> JSONResponse:
+        """List the packages of the lines the resource has, oldest first within a line."""
+        resource = await self._authenticate(request, self._reads)
+        offered = await run_in_threadpool(self._offered, resource)
+        return JSONResponse(
+            {
+                "models": [
+                    {
+                        "line": manifest.line,
+                        "release": manifest.release,
+                        "name": manifest.name,
+                        "task": manifest.task,
+                        "issued": format_time(manifest.issued),
+                        "bytes": manifest.bytes,
+                        "sha256": manifest.sha256,
+                    }
+                    for manifest in offered
+                ]
+            }
+        )
+
+    async def manifest(self, request: Request) -> JSONResponse:
+        """Hand out a package's manifest and the issuer note that proves it."""
+        found = await self._find(request)
+        files = package_files(self._authority.packages_dir, found)
+        note = await run_in_threadpool(read_limited, files.manifest, MAX_NOTE_BYTES)
+        issuer_note = await run_in_threadpool(read_limited, files.issuer, MAX_NOTE_BYTES)
+        return JSONResponse({"manifest": note.decode(), "issuer": issuer_note.decode()})
+
+    async def package(self, request: Request) -> FileResponse:
+        """Hand out a package, or the part of it that `Range` names."""
+        found = await self._find(request)
+        path = package_files(self._authority.packages_dir, found).package
+        # The sum as entity tag: `If-Range` then joins no two packages, wherever their parts came from.
+        return FileResponse(
+            path,
+            media_type="application/octet-stream",
+            headers={"ETag": f'"{found.sha256}"', "Cache-Control": "private, no-transform"},
+            filename=path.name,
+        )
+
+    async def openapi(self, _request: Request) -> JSONResponse:
+        """Describe the service to programs."""
+        return JSONResponse(self._document)
+
+    def _offered(self, resource: Resource) -> list[Manifest]:
+        if not resource.approved:
+            raise AuthorityError(
+                f"the resource {resource.name} is not approved for disconnected use",
+                status="ContainerUseUnauthorized",
+                code="NotApproved",
+                hint=f"the vendor approves it with `license resource approve {resource.name}`",
+            )
+        catalogue = read_catalogue(self._authority.packages_dir, roots=self._authority.keyring.roots)
+        return [manifest for manifest in catalogue if manifest.line in resource.models]
+
+    async def _find(self, request: Request) -> Manifest:
+        resource = await self._authenticate(request, self._reads)
+        line = f"{request.path_params['name']}/{request.path_params['number']}"
+        release = request.path_params["release"]
+        for manifest in await run_in_threadpool(self._offered, resource):
+            if (manifest.line, manifest.release) == (line, release):
+                return manifest
+        raise AuthorityError(
+            "the resource has no such package",
+            code="NoSuchPackage",
+            hint="GET /v1/models lists its packages; the vendor grants further lines",
+        )
+
+    async def _authenticate(self, request: Request, limit: RateLimit) -> Resource:
         key = request.headers.get(KEY_HEADER, "")
         found = None
         if 0 < len(key) <= MAX_KEY_CHARS:
             found = await run_in_threadpool(self._authority.store.find_by_key, key)
-        if found is None:
-            raise AuthorityError(
-                "Access denied due to invalid subscription key.",
-                status="Invalid",
-                code="Invalid",
-                hint=f"use one of the resource's two keys (setting ApiKey, header {KEY_HEADER})",
-            )
-        return found
+        if found is not None:
+            wait_s = limit.take(found.name)
+            if wait_s:
+                raise _busy(f"the resource {found.name} asks too often", wait_s)
+            return found
+        # Whoever holds a good key is not held up by others who fail from the same address.
+        wait_s = self._failures.take(request.client.host if request.client else "")
+        if wait_s:
+            raise _busy("too many calls with a key that is not known", wait_s)
+        raise AuthorityError(
+            "Access denied due to invalid subscription key.",
+            status="Invalid",
+            code="Invalid",
+            hint=f"use one of the resource's two keys (setting ApiKey, header {KEY_HEADER})",
+        )
 
 
-def make_app(authority: Authority, *, max_at_once: int = MAX_AT_ONCE) -> Starlette:
+def make_app(authority: Authority, limits: Limits | None = None) -> Starlette:
     """Return the web service of an open authority."""
-    service = _Service(authority, max_at_once)
+    service = _Service(authority, limits or Limits())
+    one = "/v1/models/{name}/{number}/{release}"
     return Starlette(
         routes=[
             Route("/v1/licenses", service.licenses, methods=["POST"]),
             Route("/v1/status", service.status, methods=["GET"]),
+            Route("/v1/models", service.models, methods=["GET"]),
+            Route(one, service.manifest, methods=["GET"]),
+            Route(f"{one}/package", service.package, methods=["GET"]),
+            Route("/openapi.json", service.openapi, methods=["GET"]),
         ],
-        exception_handlers={LicenseError: _on_refusal, HTTPException: _on_http, Exception: _on_crash},
+        exception_handlers={LicenseError: on_refusal, HTTPException: on_http, Exception: on_crash},
     )
 
 
-def build_app(home: Path) -> Starlette:
+def build_app(home: Path, limits: Limits | None = None) -> Starlette:
     """Return the web service of the authority in `home`, which is closed when the service stops."""
     authority = Authority.open(home)
 
@@ -124,9 +224,19 @@ def build_app(home: Path) -> Starlette:
         yield
         authority.close()
 
-    app = make_app(authority)
+    app = make_app(authority, limits)
     app.router.lifespan_context = lifespan
     return app
+
+
+def _busy(message: str, wait_s: int) -> AuthorityError:
+    return AuthorityError(
+        message,
+        status="BillingEndpointBusy",
+        code="Busy",
+        hint=f"ask again in {wait_s} s" if wait_s > 1 else "ask again in a moment",
+        retry_after_s=wait_s,
+    )
 
 
 def _check_length(request: Request) -> None:
@@ -142,41 +252,3 @@ async def _read_body(request: Request) -> bytes:
         if len(body) > MAX_REQUEST_BYTES:
             raise HTTPException(413)
     return body
-
-
-def _reply(code: int, name: str, message: str, hint: str, status: str) -> JSONResponse:
-    body = {"error": {"code": name, "message": message, "hint": hint}, "status": status}
-    headers = {"Retry-After": "1"} if code in (429, 503) else None
-    return JSONResponse(body, status_code=code, headers=headers)
-
-
-async def _on_refusal(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, AuthorityError):
-        return _reply(_HTTP.get(error.status, 503), error.code, error.message, error.hint, error.status)
-    if isinstance(error, LicenseError):
-        return _reply(400, error.code, f"the request note is refused: {error.message}", error.hint, "Unknown")
-    raise error
-
-
-async def _on_http(_request: Request, error: Exception) -> JSONResponse:
-    code = error.status_code if isinstance(error, HTTPException) else 500
-    messages = {
-        404: (
-            "NotFound",
-            "there is nothing at this address",
-            "the authority has /v1/licenses and /v1/status",
-        ),
-        405: ("MethodNotAllowed", "this address takes another method", "POST /v1/licenses, GET /v1/status"),
-        413: (
-            "TooLarge",
-            f"the request note is larger than {MAX_REQUEST_BYTES} bytes",
-            "send the note alone",
-        ),
-    }
-    name, message, hint = messages.get(code, ("BadRequest", "the request is not understood", ""))
-    return _reply(code, name, message, hint, "Unknown")
-
-
-async def _on_crash(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("a request failed", exc_info=error)
-    return _reply(500, "Unknown", "the authority failed on this request", "try again later", "Unknown")

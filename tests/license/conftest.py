@@ -95,6 +95,12 @@ def make_vendor(home: Path, **resource: Any) -> Vendor:
     return vendor
 
 
+@pytest.fixture(scope="session")
+def vendor_at() -> Callable[..., Vendor]:
+    """Make a vendor in a directory; whoever does closes it."""
+    return make_vendor
+
+
 @pytest.fixture
 def new_vendor(tmp_path: Path) -> Iterator[Callable[..., Vendor]]:
     """Make vendors that are closed when the test ends."""

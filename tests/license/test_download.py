@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from license.authority.service import make_app
+from license.authority.service import Limits, make_app
 from license.directory import load_directory
 from license.download import download_license, save_license
 from license.errors import (
@@ -227,7 +227,7 @@ def test_retry_after_is_understood(shared: Any, header: str, seconds: int | None
 
 def test_a_busy_authority_passes_on_its_retry_after(shared: Any, serve: Callable[..., Any]) -> None:
     with (
-        serve(make_app(shared.authority, max_at_once=0)) as billing,
+        serve(make_app(shared.authority, limits=Limits(at_once=0))) as billing,
         pytest.raises(BillingEndpointBusy) as caught,
     ):
         ask(billing, shared)

@@ -1,6 +1,8 @@
+import hashlib
 import http.client
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from license.authority.service import KEY_HEADER, build_app, make_app
+from license.authority.service import KEY_HEADER, Limits, build_app, make_app
 from license.request import MAX_REQUEST_BYTES
 from license.verify import open_license
 
@@ -114,14 +116,14 @@ def test_each_refusal_has_its_status_word(
 
 
 def test_a_busy_authority_says_when_to_come_back(vendor: Any, serve: Callable[..., Any]) -> None:
-    with serve(make_app(vendor.authority, max_at_once=0)) as url:
+    with serve(make_app(vendor.authority, Limits(at_once=0))) as url:
         status, reply, headers = ask(url, "POST", "/v1/licenses", key(vendor.key), vendor.request())
     assert (status, check_error(reply, "BillingEndpointBusy")) == (429, "Busy")
     assert headers["Retry-After"] == "1"
 
 
 def test_permits_come_back_whatever_happened(vendor: Any, serve: Callable[..., Any]) -> None:
-    with serve(make_app(vendor.authority, max_at_once=1)) as url:
+    with serve(make_app(vendor.authority, Limits(at_once=1))) as url:
         for _ in range(3):
             assert ask(url, "POST", "/v1/licenses", key(vendor.key), b"bad")[0] == 400
             assert ask(url, "POST", "/v1/licenses", key("wrong"), b"")[0] == 401
@@ -160,3 +162,115 @@ def test_keys_do_not_reach_the_log(url: str, shared: Any, caplog: pytest.LogCapt
     ask(url, "POST", "/v1/licenses", key(shared.key), shared.request())
     assert "to acme-ner until" in caplog.text
     assert shared.key not in caplog.text
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(vendor: Any, serve: Callable[..., Any]) -> None:
+    with serve(make_app(vendor.authority, Limits(licenses=2, reads=3, failures=1))) as url:
+        codes = [ask(url, "POST", "/v1/licenses", key(vendor.key), vendor.request())[0] for _ in range(2)]
+        status, reply, headers = ask(url, "POST", "/v1/licenses", key(vendor.key), vendor.request())
+        assert (codes, status, check_error(reply, "BillingEndpointBusy")) == ([200, 200], 429, "Busy")
+        assert 1 <= int(headers["Retry-After"]) <= 30
+        # Another resource, and another kind of call, have permits of their own.
+        other = vendor.authority.create_resource(customer="Other").key1
+        assert ask(url, "POST", "/v1/licenses", key(other), vendor.request())[0] == 200
+        assert [ask(url, "GET", "/v1/status", key(vendor.key))[0] for _ in range(4)] == [200, 200, 200, 429]
+        # Strangers are slowed down; a good key is not held up by their failures.
+        assert [ask(url, "GET", "/v1/status", key("x"))[0] for _ in range(2)] == [401, 429]
+        assert ask(url, "GET", "/v1/status", key(other))[0] == 200
+
+
+@pytest.fixture
+def offering(vendor: Any, tmp_path: Path) -> Any:
+    """The vendor with two releases of a line it has granted, and one of a line it has not."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(bytes(range(256)) * 1_000)
+    for line, release in (("ner-en/3", "1.0.0"), ("ner-en/3", "1.0.1"), ("ner-de/1", "1.0.0")):
+        if release == "1.0.0":
+            vendor.authority.create_line(line)
+        vendor.clock.now += 1
+        vendor.authority.pack(folder, line=line, release=release, name="ner", task="ner")
+    vendor.authority.grant("acme-ner", "ner-en/3")
+    return vendor
+
+
+def test_the_catalogue_lists_the_lines_of_the_resource(offering: Any, serve: Callable[..., Any]) -> None:
+    with serve(offering.authority.app()) as url:
+        status, reply, _ = ask(url, "GET", "/v1/models", key(offering.key))
+        found = [(model["line"], model["release"]) for model in reply["models"]]
+        assert (status, found) == (200, [("ner-en/3", "1.0.0"), ("ner-en/3", "1.0.1")])
+        assert ask(url, "GET", "/v1/models", {})[0] == 401
+        assert ask(url, "GET", "/v1/status", key(offering.key))[1]["models"] == ["ner-en/3"]
+        stranger = offering.authority.create_resource(customer="S", approved=False).key1
+        status, reply, _ = ask(url, "GET", "/v1/models", key(stranger))
+        assert (status, check_error(reply, "ContainerUseUnauthorized")) == (403, "NotApproved")
+
+
+def test_a_package_of_another_line_is_not_there(offering: Any, serve: Callable[..., Any]) -> None:
+    with serve(offering.authority.app()) as url:
+        for path in (
+            "ner-de/1/1.0.0",
+            "ner-de/1/1.0.0/package",
+            "ner-en/3/9/package",
+            "..%2F..%2Fkeys/3/1",
+            "ner-en/3/..%2Fx",
+        ):
+            status, reply, _ = ask(url, "GET", f"/v1/models/{path}", key(offering.key))
+            assert (status, check_error(reply, "Unknown")) in [(404, "NoSuchPackage"), (404, "NotFound")]
+
+
+def test_a_package_is_handed_out_whole_or_from_where_it_stopped(
+    offering: Any, serve: Callable[..., Any]
+) -> None:
+    whole = (offering.authority.packages_dir / "ner-en-3-1.0.1.age").read_bytes()
+    where = "/v1/models/ner-en/3/1.0.1/package"
+
+    def fetch(url: str, **headers: str) -> tuple[int, bytes, Any]:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("GET", where, headers=key(offering.key) | names)
+        response = connection.getresponse()
+        data = response.read()
+        connection.close()
+        return response.status, data, response.headers
+
+    with serve(offering.authority.app()) as url:
+        status, data, headers = fetch(url)
+        tag = headers["ETag"]
+        assert (status, data, headers["Accept-Ranges"]) == (200, whole, "bytes")
+        assert tag == f'"{hashlib.sha256(whole).hexdigest()}"'
+        status, data, headers = fetch(url, Range="bytes=1000-", If_Range=tag)
+        assert (status, data) == (206, whole[1_000:])
+        assert headers["Content-Range"] == f"bytes 1000-{len(whole) - 1}/{len(whole)}"
+        assert fetch(url, Range="bytes=1000-", If_Range='"another"')[:2] == (200, whole)
+        assert fetch(url, Range=f"bytes={len(whole)}-")[0] == 416
+
+
+def test_every_address_is_in_the_openapi_document_and_answers_as_it_says(
+    offering: Any, serve: Callable[..., Any]
+) -> None:
+    app = offering.authority.app()
+    with serve(app) as url:
+        status, said, _ = ask(url, "GET", "/openapi.json", {})
+        assert (status, said["openapi"]) == (200, "3.1.0")
+        routes = {(route.path, method) for route in app.routes for method in route.methods - {"HEAD"}}
+        described = {
+            (path, method.upper())
+            for path, item in said["paths"].items()
+            for method in item
+            if method != "parameters"
+        }
+        assert described == routes
+        schemas = said["components"]["schemas"]
+        replies = {
+            "Licence": ask(url, "POST", "/v1/licenses", key(offering.key), offering.request())[1],
+            "Status": ask(url, "GET", "/v1/status", key(offering.key))[1],
+            "Models": ask(url, "GET", "/v1/models", key(offering.key))[1],
+            "Manifest": ask(url, "GET", "/v1/models/ner-en/3/1.0.0", key(offering.key))[1],
+            "Refusal": ask(url, "GET", "/v1/status", {})[1],
+        }
+    assert set(schemas) == set(replies)
+    for name, reply in replies.items():
+        assert set(schemas[name]["required"]) == set(reply), name
+    references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(said))
+    assert set(references) == set(schemas)

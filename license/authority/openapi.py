@@ -1,0 +1,164 @@
+"""The authority's HTTP interface as an OpenAPI 3.1 document, written out by hand as its formats are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
+
+_WORDS: Final = [
+    *("Invalid", "Mismatch", "OutOfQuota", "ContainerUseUnauthorized", "BillingEndpointBusy", "Unknown"),
+]
+_TEXT: Final = {"type": "string"}
+_TIME: Final = {"type": "string", "format": "date-time"}
+_NOTE: Final = {"type": "string", "description": "A signed note, as in docs/formats.md."}
+_REFUSALS: Final = {
+    "400": "the request note is refused; `code` says why",
+    "401": "the key is not known",
+    "403": "not approved, not bought, or the plan has ended",
+    "404": "there is no such package, or nothing at this address",
+    "409": "the key belongs to a resource of another product",
+    "413": "the body is too large",
+    "416": "the range lies outside the package",
+    "429": "too often; come back after `Retry-After` seconds",
+    "500": "the authority failed",
+    "503": "the authority cannot work at present",
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    place = [_path("name", "ner-en"), _path("number", "3"), _path("release", "1.0.2")]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Licence authority",
+            "version": "1",
+            "description": "Licences and model packages for appliances that serve without any network.",
+        },
+        "security": [{"key": []}],
+        "paths": {
+            "/v1/licenses": {
+                "post": {
+                    "operationId": "issueLicense",
+                    "summary": "Issue a licence for a request note",
+                    "requestBody": {"required": True, "content": {"text/plain": {"schema": _NOTE}}},
+                    "responses": _responses(_json("Licence"), 400, 401, 403, 409, 413, 429, 500, 503),
+                }
+            },
+            "/v1/status": {
+                "get": {
+                    "operationId": "getStatus",
+                    "summary": "Say whether the key is good; issues nothing",
+                    "responses": _responses(_json("Status"), 401, 429, 500),
+                }
+            },
+            "/v1/models": {
+                "get": {
+                    "operationId": "listModels",
+                    "summary": "List the packages of the model lines the resource has",
+                    "responses": _responses(_json("Models"), 401, 403, 429, 500),
+                }
+            },
+            "/v1/models/{name}/{number}/{release}": {
+                "parameters": place,
+                "get": {
+                    "operationId": "getManifest",
+                    "summary": "Get a package's manifest and the issuer note that proves it",
+                    "responses": _responses(_json("Manifest"), 401, 403, 404, 429, 500),
+                },
+            },
+            "/v1/models/{name}/{number}/{release}/package": {
+                "parameters": [*place, _header("Range", "bytes=1048576-"), _header("If-Range", '"<sha256>"')],
+                "get": {
+                    "operationId": "getPackage",
+                    "summary": "Get a package, or go on where it stopped; its ETag is its SHA-256",
+                    "responses": {
+                        "206": {"description": "the part that was asked for", "content": _BINARY},
+                        **_responses(
+                            {"description": "the package", "content": _BINARY}, 401, 403, 404, 416, 429, 500
+                        ),
+                    },
+                },
+            },
+            "/openapi.json": {
+                "get": {
+                    "operationId": "getOpenapi",
+                    "summary": "This document",
+                    "security": [],
+                    "responses": {
+                        "200": {
+                            "description": "this document",
+                            "content": {"application/json": {"schema": {"type": "object"}}},
+                        }
+                    },
+                }
+            },
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": KEY_HEADER}},
+            "schemas": _SCHEMAS,
+        },
+    }
+
+
+def _path(name: str, example: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": _TEXT, "example": example}
+
+
+def _header(name: str, example: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "schema": _TEXT, "example": example}
+
+
+def _json(schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": schema, "content": content}
+
+
+def _responses(good: dict[str, Any], *refusals: int) -> dict[str, Any]:
+    wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    made: dict[str, Any] = {"200": good}
+    for code in map(str, refusals):
+        made[code] = {**_json("Refusal"), "description": _REFUSALS[code]}
+        if code in ("429", "503"):
+            made[code]["headers"] = wait
+    if "416" in made:
+        made["416"] = {"description": _REFUSALS["416"]}
+    return made
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_BINARY: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_SCHEMAS: Final = {
+    "Licence": _object(license=_NOTE, issuer=_NOTE),
+    "Manifest": _object(manifest=_NOTE, issuer=_NOTE),
+    "Status": _object(
+        status={"const": "Valid"},
+        message=_TEXT,
+        resource=_TEXT,
+        product=_TEXT,
+        approved={"type": "boolean"},
+        period={"type": "array", "items": {"type": "string", "format": "date"}, "minItems": 2, "maxItems": 2},
+        models={"type": "array", "items": _TEXT},
+    ),
+    "Models": _object(
+        models={
+            "type": "array",
+            "items": _object(
+                line=_TEXT,
+                release=_TEXT,
+                name=_TEXT,
+                task=_TEXT,
+                issued=_TIME,
+                bytes={"type": "integer"},
+                sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            ),
+        }
+    ),
+    "Refusal": _object(
+        error=_object(code=_TEXT, message=_TEXT, hint=_TEXT), status={"type": "string", "enum": _WORDS}
+    ),
+}
