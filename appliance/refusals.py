@@ -28,6 +28,7 @@ from license.errors import (
     KeyInvalid,
     LicenseError,
     Mismatch,
+    ModelDownloadTimedOut,
     OutOfQuota,
     UnknownStatus,
     Unwritable,
@@ -40,6 +41,7 @@ EXIT_FAILED: Final = 1
 DOWNLOAD_EXITS: Final[dict[type[DownloadError], int]] = {
     KeyInvalid: 10,
     Mismatch: 11,
+    ModelDownloadTimedOut: 17,
     CouldNotConnect: 12,
     OutOfQuota: 13,
     BillingEndpointBusy: 14,
@@ -48,7 +50,7 @@ DOWNLOAD_EXITS: Final[dict[type[DownloadError], int]] = {
     BadReply: 18,
     BillingInvalid: EXIT_CONFIGURATION,
 }
-"""Exit codes of a download, by what the authority said; subclasses share the code of their class."""
+"""Exit codes of a download, by what the authority said; the first class that an error is an instance of."""
 
 
 def show(error: ApplianceError | LicenseError) -> None:

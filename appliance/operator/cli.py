@@ -73,7 +73,10 @@ def license_group() -> None:
         "    Mounts:License=/etc/appliance/license",
     )
 )
-@_models("Also ask for the key of this model line, such as ner-en/3; repeatable.")
+@_models(
+    "Also ask for the key of this model line, such as ner-en/3, and bring its newest package into the"
+    " directory that Mounts:Model names; repeatable."
+)
 @_roots
 @_words
 def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]) -> None:

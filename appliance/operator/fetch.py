@@ -11,11 +11,12 @@ from appliance.errors import SettingsError
 from appliance.identity import Identity
 from appliance.operator.install import put_in_place
 from appliance.operator.site import Licenses, Site
-from appliance.operator.waiting import waiting
+from appliance.operator.waiting import Bytes, waiting
 from appliance.operator.words import result_table, run_template
 from appliance.version import PRODUCT, VERSION
 from license.download import download_license
-from license.errors import LicenseError
+from license.errors import LicenseError, Unwritable
+from license.fetch import download_package
 from license.files import read_limited
 from license.manifest import KIND as MANIFEST_KIND
 from license.note import MAX_NOTE_BYTES, read_unverified
@@ -85,15 +86,47 @@ def fetch_license(site: Site, lines: Sequence[str] = ()) -> tuple[AuthenticLicen
     return licensed, put_in_place(site, licenses, licensed)
 
 
+def fetch_package(site: Site, line: str, directory: Path) -> Path:
+    """Bring the newest release of a model line into a directory, and return the package.
+
+    What arrived before a break is kept, and a later call goes on from there.
+
+    Raises:
+        LicenseError: The package was not given, is damaged, did not arrive in time, or cannot be saved.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unwritable(f"cannot make {directory}: {error.strerror}") from error
+    _, files = download_package(
+        billing=site.settings.billing,
+        api_key=site.settings.api_key,
+        line=line,
+        directory=directory,
+        roots=site.roots(),
+        now=int(time.time()),
+        progress=Bytes(f"downloading {line}"),
+    )
+    return files.package
+
+
 def download_and_tell(site: Site, lines: Sequence[str] = ()) -> None:
     """Download a licence, then print what it says and the command to run next.
 
+    Where `Mounts:Model` names a directory, the packages of the lines asked for are brought there too.
+
     Raises:
-        ApplianceError, LicenseError: As `fetch_license`.
+        ApplianceError, LicenseError: As `fetch_license` and `fetch_package`.
     """
     click.echo(f"Requesting a licence for {PRODUCT} from {site.settings.billing or 'the vendor'} …", err=True)
     licensed, note = fetch_license(site, lines)
-    click.echo(result_table(licensed, note, now=int(time.time())))
+    packages: list[Path] = []
+    directory = site.settings.model_mount
+    if directory is not None:
+        for line in lines:
+            click.echo(f"Downloading the model package of {line} …", err=True)
+            packages.append(fetch_package(site, line, directory))
+    click.echo(result_table(licensed, note, now=int(time.time()), packages=packages))
     click.echo(run_template(site))
 
 

@@ -34,22 +34,20 @@ def waiting(what: str) -> Iterator[None]:
 
 
 class Bytes:
-    """Reports how much of something large is done, at most once a second.
+    """Reports how much of something large is here: after one second, then every five.
 
     Args:
-        what: What is being done, such as `checking ner-en-3.age`.
-        total: Bytes in all; 0 if unknown.
+        what: What is being done, such as `downloading ner-en/3`.
     """
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str) -> None:
         self._what = what
-        self._total = total
-        self._said = time.monotonic()
+        self._next = time.monotonic() + FIRST_SECONDS
 
-    def __call__(self, done: int) -> None:
-        """Tell how many bytes are done."""
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how many bytes are here, and of how many."""
         now = time.monotonic()
-        if now - self._said >= FIRST_SECONDS:
-            self._said = now
-            share = f", {done * 100 // self._total} %" if self._total else ""
-            click.echo(f"  {self._what}: {done >> 20} MiB{share}", err=True)
+        if now >= self._next:
+            self._next = now + NEXT_SECONDS
+            share = done * 100 // max(total, 1)
+            click.echo(f"  {self._what}: {done >> 20} of {total >> 20} MiB, {share} %", err=True)

@@ -1,6 +1,7 @@
 """Licences in an operator's words: the result table, the command to run next, and what will stop."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.operator.site import Site, program
@@ -11,19 +12,21 @@ from license.verify import AuthenticLicense
 from license.wire import format_date, format_time
 
 
-def result_table(licensed: AuthenticLicense, note: Path, *, now: int) -> str:
+def result_table(licensed: AuthenticLicense, note: Path, *, now: int, packages: Sequence[Path] = ()) -> str:
     """Return what a person wants to know of the licence that was just saved.
 
     Args:
         licensed: The licence.
         note: Where it was saved.
         now: Effective time, Unix seconds.
+        packages: Model packages that were saved besides.
     """
     found = licensed.license
     begins = [("Valid from", format_time(found.not_before))] if found.not_before > now else []
     return table(
         [
             ("Saved", str(note)),
+            *(("Package", str(package)) for package in packages),
             ("Customer", found.customer),
             ("Product", found.product),
             ("Models", ", ".join(model.train for model in found.models) or "any that needs no key"),

@@ -26,6 +26,7 @@ from tests.support.site import SENTENCE, VERSION, Service, Site, clean_environ
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
 JOBS = "/language/analyze-text/jobs"
+BUNDLED = Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en"
 
 
 def ask(client: httpx2.Client, text: str = SENTENCE) -> httpx2.Response:
@@ -87,6 +88,24 @@ def test_round_trip_over_http(site: Site, vendor: Authority, billing: str) -> No
     assert "12,000 until" in done.stdout
     starts_as_printed(site, done.stdout)
     assert verify(site.output, load_roots(vendor.roots_dir)).exit_code == 0
+
+
+@pytest.mark.e2e
+def test_round_trip_over_http_with_a_model_package(site: Site, vendor: Authority, billing: str) -> None:
+    vendor.create_line("ner-en/7")
+    vendor.pack(BUNDLED, line="ner-en/7", release="1.0.0", name="ner-en", task="ner")
+    created = vendor.create_resource("with-model", customer="Test customer", meters={TEXT_RECORDS: 12_000})
+    vendor.grant("with-model", "ner-en/7")
+    words = ("Eula=accept", f"Billing={billing}", f"ApiKey={created.key1}")
+    models = f"Mounts:Model={site.home / 'models'}"
+    done = site.operate("license", "download", "--model", "ner-en/7", *words, models)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Models +ner-en/7$", done.stdout, re.MULTILINE)
+    assert sorted(path.suffix for path in (site.home / "models").iterdir()) == [".age", ".note", ".note"]
+    starts_as_printed(site, done.stdout)
+    again = site.operate("license", "download", "--model", "ner-en/8", *words, models)
+    assert again.returncode != 0
+    assert "ner-en/8" in again.stderr
 
 
 @pytest.mark.e2e
