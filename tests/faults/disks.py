@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,8 +70,15 @@ def turn_read_only(point: Path) -> None:
 
 
 def mount_again(home: Path, point: Path) -> None:
-    """What an administrator does then: unmount under the service's feet, check, mount."""
-    sh("umount", "-l", point)
+    """What an administrator does then: unmount under the service's feet, check, mount.
+
+    The service lets go of its files once it has noticed, within a second or so.
+    """
+    deadline = time.monotonic() + 10
+    while subprocess.run(["umount", str(point)], check=False, capture_output=True).returncode:
+        if time.monotonic() > deadline:
+            raise AssertionError("somebody keeps files open on the failed disk")
+        time.sleep(0.1)
     subprocess.run(["fsck.ext4", "-p", "-f", str(home / "image")], check=False, capture_output=True)
     sh("mount", "-o", "loop,errors=remount-ro", home / "image", point)
 

@@ -164,7 +164,6 @@ def test_a_disk_with_io_errors(on_ext4: Machine, tmp_path: Path) -> None:
     refusal = caller.ask_until_refused()
     assert "IOERR" in refusal.message or "FULL" in refusal.message, refusal.message
     (tmp_path / "below" / "filler").unlink()
-    disks.mount_again(tmp_path / "below", on_ext4.output)
     settle(on_ext4, caller)
 
 
