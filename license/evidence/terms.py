@@ -35,12 +35,14 @@ class Terms:
         self.id = ""
         self.periods: list[LicensePeriod] = []
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER
+        self._since = 0
 
     def start(self, entry: Entry) -> list[Wrong]:
         """Take over a `lic` entry; return what is wrong with it."""
         wrong: list[Wrong] = []
         self.id = entry.text("l")
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER
+        self._since = entry.at
         licensed: AuthenticLicense | None = None
         try:
             licensed = self._open(entry)
@@ -89,7 +91,8 @@ class Terms:
             return "expired", "it was recorded after the licence and its grace had ended"
         if at >= self._expires + IN_FLIGHT_SECONDS and not grace:
             return "grace", "it was recorded in grace without the mark of it"
-        if at < self._expires and grace:
+        # A request that was admitted in the grace of the licence before may be recorded under this one.
+        if grace and self._since + IN_FLIGHT_SECONDS <= at < self._expires:
             return "grace", "it is marked as grace before the licence expired"
         return None
 

@@ -265,6 +265,38 @@ def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed
 
 
 @pytest.mark.e2e
+def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: Site, tmp_path: Path) -> None:
+    service = site_that_ends(site, seconds=1, grace=600)
+    until(lambda: bool(status(service)["license"]["state"] == "Grace"))
+    stop, codes, warned = threading.Event(), Counter[int](), Counter[bool]()
+
+    def call() -> None:
+        with service.client() as client:
+            while not stop.is_set():
+                reply = ask(client, SENTENCE * 60)
+                codes[reply.status_code] += 1
+                warned["Warning" in reply.headers] += 1
+
+    callers = [threading.Thread(target=call) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    renewed = site.issue(into=tmp_path / "stick")
+    assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
+    service.reload()
+    until(lambda: bool(status(service)["license"]["id"] == renewed.id))
+    time.sleep(0.5)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert set(codes) == {200}
+    assert set(warned) == {True, False}
+    assert service.stop() == 0
+    report = verify(site.output, load_roots(site.vendor.roots_dir))
+    assert [(finding.code, finding.message) for finding in report.findings if finding.code == "grace"] == []
+    assert report.exit_code == 0
+
+
+@pytest.mark.e2e
 def test_a_service_whose_licence_ended_starts_again_with_its_records_open(site: Site) -> None:
     service = site_that_ends(site, seconds=1)
     until(lambda: bool(status(service)["license"]["state"] == "Expired"))
