@@ -33,6 +33,10 @@ from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.jobs.turns import Turns
 from appliance.licensing import LicenseKeeper
+from appliance.metrics import page as metrics_page
+from appliance.metrics.instruments import Instruments
+from appliance.metrics.measured import MeasuredRequests, MeasuredStore
+from appliance.metrics.standing import Parts, StandingCollector
 from appliance.models import find_models, load_models
 from appliance.packages import ModelKeys, open_model
 from appliance.pipeline import TEXT_RECORDS, Pipeline
@@ -94,7 +98,8 @@ class Appliance:
         )
         self.accountant = Accountant(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
         self.gate = Gate(keeper=self.keeper, now=self.clock.now, used=self.ledger.used, meter=TEXT_RECORDS)
-        self.pipeline = Pipeline(gate=self.gate, usage=self.ledger)
+        self.instruments = Instruments()
+        self.pipeline = Pipeline(gate=self.gate, usage=MeasuredStore(self.ledger, self.instruments))
         self.deployments = Deployments(alias=settings.model_alias)
         self.engines: tuple[NerEngine, ...] = ()
         self.stopping = False
@@ -123,12 +128,15 @@ class Appliance:
                 ),
             ),
         )
+        operations = OperationsApi(self)
+        self.instruments.registry.register(StandingCollector(self._parts(operations)))
         application = Starlette(
             routes=[
                 *LanguageApi(language).routes(),
                 *LegacyApi(language).routes(),
                 *ModelsApi(self.deployments).routes(),
-                *OperationsApi(self).routes(),
+                *operations.routes(),
+                *metrics_page.routes(self.instruments.registry),
                 *openapi.routes(
                     project=settings.project_name,
                     deployment=settings.exported_model_name or settings.deployment_name,
@@ -140,7 +148,20 @@ class Appliance:
         # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
         application.router.redirect_slashes = False
         # Outside of Starlette's own last resort, so that a 500 has its request id too.
-        return Envelope(AccessControl(application, settings.api_keys))
+        guarded = Envelope(AccessControl(application, settings.api_keys))
+        return MeasuredRequests(guarded, self.instruments)
+
+    def _parts(self, operations: OperationsApi) -> Parts:
+        return Parts(
+            keeper=self.keeper,
+            accountant=self.accountant,
+            ledger=self.ledger,
+            clock=self.clock,
+            output=self.output_mount,
+            waiting_tokens=lambda: sum(engine.waiting_tokens for engine in self.engines),
+            models=lambda: len(self.deployments),
+            ready=lambda: not operations.not_ready(),
+        )
 
     def _open_jobs(self) -> Jobs:
         settings = self.settings
@@ -183,6 +204,7 @@ class Appliance:
             sessions=settings.sessions,
             batch_tokens=settings.batch_tokens,
             queue_tokens=settings.queue_tokens,
+            observe=self.instruments.batch,
         )
 
     async def tend(self) -> None:

@@ -78,8 +78,9 @@ class _ServeCommand(click.Command):
 def serve(roots: Path | None, words: tuple[str, ...]) -> None:
     """Serve, or with DownloadLicense=True fetch the licence and exit."""
     from appliance.start import run
+    from appliance.systemd import credential_settings
 
-    run(Settings.read(words, os.environ), roots_directory=roots)
+    run(Settings.read(words, {**os.environ, **credential_settings()}), roots_directory=roots)
 
 
 @main.command(epilog="Example:  appliance demo --once --port 5001")

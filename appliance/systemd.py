@@ -25,6 +25,9 @@ FIRST_PASSED_FD = 3
 MAX_CREDENTIAL_BYTES = 1_048_576
 """systemd's own limit for all credentials of a unit together."""
 
+SETTING_CREDENTIAL = "setting_"
+"""Credentials that are settings begin with it."""
+
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 """Python's levels as syslog priorities (sd-daemon(3)); everything below is 7, debug."""
 
@@ -147,6 +150,28 @@ def credential(name: str, *, environ: Mapping[str, str] = os.environ) -> bytes |
     if len(secret) > MAX_CREDENTIAL_BYTES:
         raise SettingsError(f"credential {name!r} is larger than {MAX_CREDENTIAL_BYTES} bytes")
     return secret
+
+
+def credential_settings(*, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the settings among the credentials, each a file of `LoadCredential=setting:DIRECTORY` by its name.
+
+    `setting_ApiKeys__billing` is what systemd makes of the file `ApiKeys__billing`, and becomes the setting
+    `ApiKeys:billing`, as an environment variable of that name would.
+
+    Raises:
+        SettingsError: One cannot be read or is no text.
+    """
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if not directory or not Path(directory).is_dir():
+        return {}
+    found = {}
+    for path in sorted(Path(directory).glob(f"{SETTING_CREDENTIAL}*")):
+        name = path.name.removeprefix(SETTING_CREDENTIAL)
+        try:
+            found[name] = (credential(path.name, environ=environ) or b"").decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"credential {path.name!r} is no text") from error
+    return found
 
 
 def is_journal(stream: TextIO, *, environ: Mapping[str, str] = os.environ) -> bool:

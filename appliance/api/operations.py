@@ -57,7 +57,7 @@ class OperationsApi:
 
     async def ready(self, _: Request) -> Response:
         """`GET /ready`: whether a query would be answered now."""
-        reason = self._not_ready()
+        reason = self.not_ready()
         body = {
             "service": SERVICE,
             "ready": "notReady" if reason else "ready",
@@ -132,7 +132,8 @@ class OperationsApi:
         days = await asyncio.to_thread(_daily, self._output(), month_text(month, year))
         return JSONResponse({"days": days})
 
-    def _not_ready(self) -> str:
+    def not_ready(self) -> str:
+        """Why a query would not be answered now; empty if it would be."""
         appliance = self._appliance
         if appliance.stopping:
             return "The service is stopping."

@@ -51,6 +51,7 @@ class NerEngine:
         batch_tokens: int = BATCH_TOKENS,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         progress: Progress | None = None,
+        observe: Callable[[int, int], None] | None = None,
     ) -> "NerEngine":
         """Load a model and try it on one sentence. Blocks for a good part of a second.
 
@@ -64,6 +65,7 @@ class NerEngine:
                 one window a call, so that an answer never depends on what shares its batch.
             providers: onnxruntime execution providers in order of preference.
             progress: Called with what is being done and the share already done, 0…1.
+            observe: Told windows and tokens of each call of the model; from any thread.
 
         Raises:
             ModelError: The model cannot be loaded, or fails on the first sentence.
@@ -91,6 +93,7 @@ class NerEngine:
             queue_tokens=queue_tokens,
             batch_tokens=batch_tokens if folder.batch_invariant else 0,
             pad_token=folder.pad_token,
+            observe=observe,
         )
         report("ready", 1.0)
         return cls(folder.released(), worker, sessions=count)

@@ -35,6 +35,7 @@ class Worker:
         batch_tokens: The most tokens in one call of the model, padding included; 0 means one window a call.
         pad_token: Fills shorter rows of a batch.
         clock: Seconds that never run backwards.
+        observe: Told windows and tokens of each call of the model, padding included, on an owner thread.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Worker:
         batch_tokens: int,
         pad_token: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        observe: Callable[[int, int], None] | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._decoder = decoder
         self._pad_token = pad_token
         self._clock = clock
+        self._observe = observe
         self._queue = Queue(capacity_tokens=queue_tokens, batch_tokens=batch_tokens, owners=len(sessions))
         self._closing = False
         self._busy_since: list[float | None] = [None] * len(sessions)
@@ -156,6 +159,8 @@ class Worker:
     def _compute(self, session: Session, entries: Sequence[Entry]) -> None:
         ids, mask, types = stack([entry.window for entry in entries], self._pad_token)
         logits = session.run(ids, mask, types)
+        if self._observe is not None:
+            self._observe(len(entries), ids.size)
         for row, entry in zip(logits, entries, strict=True):
             self._finish(entry, row)
 

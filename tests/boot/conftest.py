@@ -105,7 +105,7 @@ class Container:
 
     def command(self, script: str) -> list[str]:
         words = ["nsenter", "-t", str(self.init), "-a", "env", "-i", "HOME=/root", "LANG=C.UTF-8"]
-        return [*words, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "bash", "-c", script]
+        return [*words, "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "bash", "-c", script]
 
     def run(self, script: str, *, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a shell script inside, as root; with `check` its failure is the test's."""
@@ -180,7 +180,8 @@ def install_tree(container: Container) -> None:
         f"for name in appliance license; do "
         f"printf '#!{VENV}/bin/python\\nfrom '$name'.cli import main\\nmain()\\n' > {VENV}/bin/$name && "
         f"chmod 755 {VENV}/bin/$name; done && "
-        "install -d -m 0755 /etc/appliance/license /etc/appliance/roots.d && "
+        "install -m 0644 -D /srv/tree/systemd/appliance.tmpfiles /usr/lib/tmpfiles.d/appliance.conf && "
+        "systemd-tmpfiles --create /usr/lib/tmpfiles.d/appliance.conf && "
         "install -m 0644 /srv/tree/systemd/appliance.env /etc/appliance/ && "
         "install -m 0644 /srv/tree/systemd/*.service /srv/tree/systemd/*.socket /etc/systemd/system/ && "
         "systemctl daemon-reload"

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.pipeline import TEXT_RECORDS
 from license.authority import Authority
-from tests.boot.conftest import VENV, Container, install_tree
+from tests.boot.conftest import ROOT, VENV, Container, install_tree
 from tests.support.site import SENTENCE
 
 pytestmark = pytest.mark.e2e
@@ -50,6 +50,8 @@ def test_the_units_on_a_booted_system(container: Container, tmp_path: Path) -> N
     a_hung_service_is_restarted(container, times=1)
     the_sandbox_holds(container)
     the_doctor_finds_nothing_that_fails(container)
+    a_caller_needs_a_key_where_one_is_set(container)
+    every_command_of_the_runbooks_works(container, tmp_path)
     the_ledger_verifies(container)
 
 
@@ -89,6 +91,47 @@ def the_first_request_starts_the_service(container: Container) -> None:
 
 def the_exposure_is_small(container: Container) -> None:
     container.run("systemd-analyze security --threshold=5 --no-pager appliance.service")
+
+
+def a_caller_needs_a_key_where_one_is_set(container: Container) -> None:
+    container.write("/etc/appliance/credentials/ApiKeys__first", "k3y\n", mode="0600")
+    container.run("systemctl restart appliance.service")
+    assert container.run(ASK, check=False).returncode, "no key, no answer"
+    assert found(container.run(f"{ASK} -H 'Ocp-Apim-Subscription-Key: k3y'").stdout) >= {"Berlin"}
+    assert "k3y" not in container.journal()
+    container.run("rm /etc/appliance/credentials/ApiKeys__first; systemctl restart appliance.service")
+
+
+def every_command_of_the_runbooks_works(container: Container, home: Path) -> None:
+    container.run(f"ln -s {VENV}/bin/appliance /usr/local/bin/appliance; mkdir -p /media/usb")
+    bring_delivery(container, home)
+    for page in ("backup", "clock", "renewal", "new-hardware", "disk-full", "key-rotation"):
+        lines = (ROOT / "docs/runbooks" / f"{page}.md").read_text().splitlines()
+        script = "\n".join(line[4:] for line in lines if line.startswith("    "))
+        done = container.run(f"set -e -o pipefail\n{script}", check=False)
+        assert done.returncode == 0, (
+            f"{page}.md: {done.stdout[-2000:]}{done.stderr}{container.journal()[-1500:]}"
+        )
+    # The last one took the machine's key away: with a licence for the new one it serves again.
+    bring_delivery(container, home)
+    container.run("appliance license install /media/usb; rm /etc/appliance/credentials/*")
+    container.run("systemctl restart appliance.socket appliance.service")
+    assert found(container.run(ASK).stdout) >= {"Berlin"}
+
+
+def bring_delivery(container: Container, home: Path) -> None:
+    """Carry a request out to the vendor, and licence, issuer note and root key back in."""
+    container.run("appliance license request -o /srv/request.note")
+    request = container.run("cat /srv/request.note").stdout.encode()
+    with Authority.open(home / "authority") as vendor:
+        bought = vendor.create_resource(
+            customer="Test", product="ner", tier="DC0", meters={TEXT_RECORDS: 2_000_000}
+        )
+        issued = vendor.issue(bought.resource, request)
+        root = next(vendor.roots_dir.glob("*.vkey")).read_text()
+    container.write("/media/usb/license.note", issued.note.decode())
+    container.write("/media/usb/issuer.note", issued.issuer_note.decode())
+    container.write("/media/usb/root-new.vkey", root)
 
 
 def a_restart_under_load_drops_no_request(container: Container, *, restarts: int) -> None:

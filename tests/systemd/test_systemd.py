@@ -98,6 +98,17 @@ def test_a_credential_that_is_too_large_or_no_file_is_refused(tmp_path: Path) ->
         systemd.credential("folder", environ=environ)
 
 
+def test_credentials_of_the_settings_directory_are_settings(tmp_path: Path) -> None:
+    (tmp_path / "setting_ApiKeys__billing").write_text("k3y\n")
+    (tmp_path / "other").write_text("not a setting")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert systemd.credential_settings(environ=environ) == {"ApiKeys__billing": "k3y"}
+    (tmp_path / "setting_ApiKey").write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="no text"):
+        systemd.credential_settings(environ=environ)
+    assert systemd.credential_settings(environ={}) == {}
+
+
 def test_the_journal_is_known_by_device_and_inode(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as stream:
         status = os.fstat(stream.fileno())

@@ -12,7 +12,17 @@ from appliance.settings import Settings
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SYSTEM_UNITS = Path("/lib/systemd/system")
-MAX_EXPOSURE_TENTHS = {"appliance.service": 5, "appliance-download.service": 12}
+TEMPLATES = {
+    "appliance.service": "appliance@.service",
+    "appliance.socket": "appliance@.socket",
+    "appliance-download.service": "appliance-download@.service",
+}
+MAX_EXPOSURE_TENTHS = {
+    "appliance.service": 5,
+    "appliance@.service": 5,
+    "appliance-download.service": 12,
+    "appliance-download@.service": 12,
+}
 
 needs_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None or not SYSTEM_UNITS.is_dir(),
@@ -55,13 +65,14 @@ def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
     for name in names:
         shutil.copy(UNITS / name, units)
     checked = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=yes", f"--root={tmp_path}", *names],
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=yes", f"--root={tmp_path}"]
+        + [name.replace("@.", "@5001.") for name in names],
         check=False,
         capture_output=True,
         text=True,
     )
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert len(names) == 3
+    assert len(names) == 6
 
 
 @needs_analyze
@@ -107,6 +118,16 @@ def test_the_socket_is_reached_from_this_machine_only() -> None:
 def test_the_executable_paths_trap_is_avoided() -> None:
     # ExecPaths= remounts what it names read-write on systemd 252, in spite of ProtectSystem=strict.
     assert "ExecPaths" not in directives("appliance.service")
+
+
+@pytest.mark.parametrize(("unit", "template"), TEMPLATES.items())
+def test_a_template_differs_from_its_unit_by_the_instance_alone(unit: str, template: str) -> None:
+    plain, named = ((UNITS / name).read_text() for name in (unit, template))
+    assert "%i" in named
+    same = named.replace("-%i", "").replace("@%i", "").replace("@.service", ".service")
+    same = same.replace("%i-download.env", "download.env").replace("/%i.env", "/appliance.env")
+    same = re.sub(r" \(port %i\)", " (port 5000)" if unit.endswith(".socket") else "", same)
+    assert same.replace("127.0.0.1:%i", "127.0.0.1:5000") == plain
 
 
 def test_both_services_own_the_same_state() -> None:

@@ -1,0 +1,90 @@
+"""Metrics, rules, dashboard and their page agree: each name that one uses, the service has."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.metrics.instruments import Instruments
+
+DOCS = Path(__file__).parents[2] / "docs"
+RULES = DOCS / "monitoring" / "alerts.yaml"
+DASHBOARD = DOCS / "monitoring" / "dashboard.json"
+NAME = re.compile(r"\b(?:appliance|process)_[a-z_0-9]+")
+SUFFIXES = re.compile(r"_(bucket|sum|count)$")
+
+
+def documented() -> set[str]:
+    page = (DOCS / "monitoring.md").read_text()
+    return set(re.findall(r"^\| `(appliance_\w+)`", page, re.MULTILINE))
+
+
+def used(text: str) -> set[str]:
+    return {SUFFIXES.sub("", name) for name in NAME.findall(text)}
+
+
+def expressions() -> dict[str, str]:
+    panels: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return {panel["title"]: " ".join(target["expr"] for target in panel["targets"]) for panel in panels}
+
+
+def test_every_metric_of_rules_and_dashboard_is_documented() -> None:
+    names = used(RULES.read_text()) | used(" ".join(expressions().values()))
+    assert {name for name in names if name.startswith("appliance")} <= documented()
+    assert {name for name in names if name.startswith("process")} <= {
+        "process_start_time_seconds",
+        "process_resident_memory_bytes",
+    }
+
+
+def test_the_instruments_are_documented() -> None:
+    names = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in Instruments().registry.collect()
+        if metric.name.startswith("appliance")
+    }
+    assert names <= documented()
+
+
+def test_each_alert_names_a_runbook_that_exists() -> None:
+    pages = re.findall(r"docs/runbooks/[\w-]+\.md", RULES.read_text())
+    assert pages
+    assert all((DOCS.parent / page).exists() for page in pages)
+
+
+def test_panels_do_not_overlap() -> None:
+    places = [panel["gridPos"] for panel in json.loads(DASHBOARD.read_text())["panels"]]
+    corners = {(place["x"], place["y"]) for place in places}
+    assert len(corners) == len(places)
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
+)
+def test_promtool_accepts_the_rules() -> None:
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
+)
+@pytest.mark.parametrize("title", expressions())
+def test_promtool_reads_each_panel_as_a_rule(title: str, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    filled = expressions()[title].replace("$instance", ".*")
+    text = json.dumps({"groups": [{"name": "x", "rules": [{"record": "x", "expr": filled}]}]})
+    file.write_text(text)  # JSON is YAML
+    if title == "Time of requests":
+        pytest.skip("three expressions")
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
