@@ -153,7 +153,7 @@ def credential(name: str, *, environ: Mapping[str, str] = os.environ) -> bytes |
 
 
 def credential_settings(*, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the settings among the credentials, each a file of `LoadCredential=setting:DIRECTORY` by its name.
+    """Return the settings among the credentials: the files of `LoadCredential=setting:DIRECTORY`.
 
     `setting_ApiKeys__billing` is what systemd makes of the file `ApiKeys__billing`, and becomes the setting
     `ApiKeys:billing`, as an environment variable of that name would.
