@@ -37,8 +37,29 @@ STATUS: dict[str, Any] = {
         "serial": 7,
         "root": "license.example.com/root+0a1b2c3d+AAAA",
     },
-    "models": [{"projectName": "demo", "deploymentName": "production", "name": "ner-en", "release": "1"}],
+    "models": [],
     "ledger": {"origin": "offline-appliance/customner/x/1", "size": 3, "healthy": True},
+}
+MODELS: dict[str, Any] = {
+    "models": [
+        {
+            "projectName": "demo",
+            "deploymentName": "production",
+            "status": "ready",
+            "default": True,
+            "name": "ner-en",
+            "modelVersion": "1",
+            "language": "en",
+            "categories": ["Location", "Person"],
+        },
+        {
+            "projectName": "demo",
+            "deploymentName": "next",
+            "status": "failed",
+            "default": False,
+            "reason": "tokenizer.json is empty",
+        },
+    ]
 }
 ENTITY = {
     "text": "London",
@@ -90,6 +111,8 @@ class Service(BaseHTTPRequestHandler):
             self.reply(file.read_bytes(), TYPES[file.suffix])
         elif path == "/status":
             self.reply(STATUS)
+        elif path == "/models":
+            self.reply(MODELS)
         elif path == "/usage/daily":
             self.reply({"days": []})
         else:
@@ -164,6 +187,8 @@ def test_licence_models_and_usage_are_shown(seen: tuple[str, str, bool]) -> None
         "0a1b2c3d",
         "2027-01-31",
         "ner-en 1",
+        "Location, Person",
+        "cannot be served: tokenizer.json is empty",
         "1,234",
         "3 entries",
     ):

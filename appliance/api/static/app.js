@@ -1,7 +1,10 @@
 // The home page: asks the service's own paths and builds elements from the answers. Text is only ever set as text,
 // never as markup, so nothing that somebody types or a licence says can become part of the page.
 
-const API = "/language/:analyze-text?api-version=2023-04-01";
+const VERSION = "api-version=2023-04-01";
+const API = `/language/:analyze-text?${VERSION}`;
+const JOBS = `/language/analyze-text/jobs?${VERSION}`;
+const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const RECORD = 1000; // text elements in one text record
 const LIMIT = 5120; // text elements in one synchronous document
 const colours = new Map([["Person", 0], ["Organization", 1], ["Location", 2]]);
@@ -28,15 +31,28 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// An access key is asked for only where the server wants one, and kept in this page's memory alone.
+async function call(path, options = {}) {
+  const key = $("key").value.trim();
+  const headers = { Accept: "application/json", ...options.headers, ...(key ? { [KEY_HEADER]: key } : {}) };
+  const reply = await fetch(path, { ...options, headers, cache: "no-store" });
+  if (reply.status === 401) $("access").hidden = false;
+  return reply;
+}
+
 async function getJson(path) {
-  const reply = await fetch(path, { headers: { Accept: "application/json" }, cache: "no-store" });
+  const reply = await call(path);
   if (!reply.ok) throw new Error(`${path} answered ${reply.status}`);
   return reply.json();
 }
 
 // ---- try it
 
-const tried = { text: "", model: null };
+const tried = { text: "", models: [], chosen: "" };
+
+// The model chosen in the list; null for the default one, which answers at once instead of as a job.
+const chosenModel = () => tried.models.find((model) => nameOf(model) === tried.chosen && !model.default) ?? null;
+const nameOf = (model) => `${model.projectName}/${model.deploymentName}`;
 
 function categoryClass(category) {
   if (!colours.has(category)) colours.set(category, 3 + ((colours.size - 3) % 5));
@@ -50,6 +66,13 @@ const requestBody = (text) => `{
   "parameters": {"stringIndexType": "Utf16CodeUnit"}
 }`;
 
+const jobBody = (text, model) => `{
+  "analysisInput": {"documents": [{"id": "1", "language": "en", "text": ${JSON.stringify(text)}}]},
+  "tasks": [{"kind": "CustomEntityRecognition", "parameters": {
+    "projectName": ${JSON.stringify(model.projectName)}, "deploymentName": ${JSON.stringify(model.deploymentName)},
+    "stringIndexType": "Utf16CodeUnit"}}]
+}`;
+
 function showCount() {
   const n = textElements($("text").value);
   const over = n > LIMIT;
@@ -59,17 +82,34 @@ function showCount() {
     : n ? `${plural(n, "character")} · ${plural(Math.ceil(n / RECORD), "text record")}` : "";
 }
 
-async function analyse(text) {
-  const reply = await fetch(API, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: requestBody(text),
-  });
-  const answer = await reply.json().catch(() => ({}));
-  const failure = answer.error ?? answer.results?.errors?.[0]?.error;
+const post = (path, body) => call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+
+function entitiesOf(reply, answer, results) {
+  const failure = answer.error ?? answer.errors?.[0] ?? results?.errors?.[0]?.error;
   if (failure) throw new Error(failure.innererror?.message ?? failure.message ?? failure.code);
-  if (!reply.ok || !answer.results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
-  return { entities: answer.results.documents[0].entities, record: reply.headers.get("Usage-Record") };
+  if (!reply.ok || !results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
+  return { entities: results.documents[0].entities, record: reply.headers.get("Usage-Record") };
+}
+
+async function analyse(text) {
+  const model = chosenModel();
+  if (model) return analyseAsJob(text, model);
+  const reply = await post(API, requestBody(text));
+  const answer = await reply.json().catch(() => ({}));
+  return entitiesOf(reply, answer, answer.results);
+}
+
+async function analyseAsJob(text, model) {
+  let reply = await post(JOBS, jobBody(text, model));
+  if (reply.status !== 202) return entitiesOf(reply, await reply.json().catch(() => ({})));
+  const { pathname, search } = new URL(reply.headers.get("operation-location"));
+  for (;;) {
+    reply = await call(pathname + search);
+    const job = await reply.json().catch(() => ({}));
+    if (!["notStarted", "running"].includes(job.status)) return entitiesOf(reply, job, job.tasks?.items?.[0]?.results);
+    const wait = Number(reply.headers.get("retry-after-ms")) || 500;
+    await new Promise((resolve) => { setTimeout(resolve, wait); });
+  }
 }
 
 async function tryIt(event) {
@@ -141,17 +181,21 @@ function confidence(score) {
 
 const snippets = {
   curl(text) {
-    const body = requestBody(text).replaceAll("'", "'\\''");
-    return `curl '${location.origin}${API}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+    const model = chosenModel();
+    const body = (model ? jobBody(text, model) : requestBody(text)).replaceAll("'", "'\\''");
+    const key = $("access").hidden ? "" : `  -H '${KEY_HEADER}: YOUR KEY' \\\n`;
+    const step = model ? "# the reply is empty; GET the address in its operation-location header\n" : "";
+    return `${step}curl ${model ? "-i " : ""}'${location.origin}${model ? JOBS : API}' \\\n${key}  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
   },
   python(text) {
+    if (chosenModel()) return snippets.custom(text);
     return `${client()}\n
 text = ${JSON.stringify(text)}
 for entity in client.recognize_entities([text])[0].entities:
     print(entity.text, entity.category, entity.confidence_score)`;
   },
   custom(text) {
-    const { projectName = "demo", deploymentName = "production" } = tried.model ?? {};
+    const { projectName = "demo", deploymentName = "production" } = chosenModel() ?? tried.models[0] ?? {};
     return `${client()}\n
 text = ${JSON.stringify(text)}
 job = client.begin_recognize_custom_entities(
@@ -167,7 +211,7 @@ const client = () => `# pip install azure-ai-textanalytics
 from azure.ai.textanalytics import TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 
-client = TextAnalyticsClient("${location.origin}", AzureKeyCredential("unused"))`;
+client = TextAnalyticsClient("${location.origin}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))`;
 
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
@@ -228,7 +272,7 @@ async function refreshStatus() {
   }
 }
 
-function showStatus({ license = {}, models = [], ledger, version, apiStatus, apiStatusMessage }) {
+function showStatus({ license = {}, ledger, version, apiStatus, apiStatusMessage }) {
   const state = license.state ?? apiStatus;
   const days = license.daysLeft;
   $("version").textContent = version ?? "";
@@ -249,16 +293,33 @@ function showStatus({ license = {}, models = [], ledger, version, apiStatus, api
   $("ledger").textContent = !ledger ? "" : ledger.healthy === false
     ? "The usage ledger cannot be written: no answers are given until it can."
     : `Signed ledger, ${plural(ledger.size ?? 0, "entry", "entries")}: ${ledger.origin ?? ""}`;
-  tried.model = models[0] ?? null;
+}
+
+async function refreshModels() {
+  const { models = [] } = await getJson("/models").catch(() => ({}));
+  tried.models = models.filter((model) => model.status === "ready");
   showModels(models);
+  showChoice();
   showSnippet();
 }
 
 function showModels(models) {
   $("models").replaceChildren(...(models.length ? models.map((model) => element("li", {},
-    element("b", {}, [model.name, model.release].filter(Boolean).join(" ")),
-    element("span", {}, `project ${model.projectName}, deployment ${model.deploymentName}`)))
-    : [element("li", { class: "none" }, "No model is loaded yet.")]));
+    element("b", {}, model.status === "failed" ? nameOf(model) : [model.name, model.modelVersion].filter(Boolean).join(" ")),
+    ...(model.status === "failed"
+      ? [element("span", { class: "failed" }, `cannot be served: ${model.reason}`)]
+      : [element("span", {}, `project ${model.projectName}, deployment ${model.deploymentName}${model.default ? ", default" : ""}`),
+        element("span", {}, [model.language, (model.categories ?? []).join(", ")].filter(Boolean).join(" · "))])))
+    : [element("li", { class: "none" }, $("access").hidden ? "No model is loaded yet." : "Enter an access key to see the models.")]));
+}
+
+function showChoice() {
+  const select = $("model");
+  $("choice").hidden = tried.models.length < 2;
+  if (tried.models.length === select.options.length) return;
+  select.replaceChildren(...tried.models.map((model) =>
+    element("option", { value: nameOf(model) }, `${nameOf(model)}${model.default ? " (default)" : ""}`)));
+  select.value = tried.models.some((model) => nameOf(model) === tried.chosen) ? tried.chosen : select.options[0]?.value ?? "";
 }
 
 // ---- usage
@@ -352,6 +413,8 @@ for (const tab of tabs) {
   tab.addEventListener("click", () => selectTab(tab));
   tab.addEventListener("keydown", moveTab);
 }
+$("model").addEventListener("change", () => { tried.chosen = $("model").value; showSnippet(); });
+$("key").addEventListener("change", () => { refreshModels(); showUsage(); });
 $("copy").addEventListener("click", copy);
 $("earlier").addEventListener("click", () => stepMonth(-1));
 $("later").addEventListener("click", () => stepMonth(1));
@@ -359,4 +422,5 @@ showCount();
 showSnippet();
 showUsage();
 refreshStatus();
-setInterval(refreshStatus, 15000);
+refreshModels();
+setInterval(() => { refreshStatus(); refreshModels(); }, 15000);
