@@ -4,6 +4,7 @@
 #   make install  only make .venv
 #   make lint     ruff and mypy
 #   make test     every test that is quick enough to run each time
+#   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
 #   make nightly  the long ones: soak, fuzz, crash
 #   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 #   make clean    remove .venv and everything else that was built
@@ -16,7 +17,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualen
 WORKERS ?= 2
 UPGRADE ?=
 
-.PHONY: run install install-dev lint test nightly lock clean
+.PHONY: run install install-dev lint test auditor nightly lock clean
 
 run: install
 	@exec $(VENV)/bin/appliance demo $(ARGS)
@@ -60,6 +61,9 @@ test: install-dev
 
 nightly: install-dev
 	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
+
+auditor: install
+	@$(VENV)/bin/python -m license.evidence.zipapp dist/usage-verify.pyz
 
 lock:
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

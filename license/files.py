@@ -15,6 +15,9 @@ from typing import BinaryIO
 
 from license.errors import Malformed, Unreadable
 
+# An auditor's machine may run Windows, which has another set of flags.
+_READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace the file at `path` by `data`: at any instant, crash or not, it is the old file or the new one.
@@ -59,7 +62,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         Unreadable: missing, not permitted, not a regular file, or an error while it was read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _READ)
     except FileNotFoundError as error:
         raise Unreadable(f"there is no file {path}") from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Commands about usage: `usage report`, `usage export` and `usage verify`. The service may run meanwhile."""
+"""Commands about usage: report, export, verify, keep a receipt, prune. All but the last while it runs."""
 
 import json
 import re
@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from appliance.refusals import Family, show
-from appliance.usage.records import usage_by_day, usage_response
+from appliance.usage.records import month_text, usage_by_day, usage_response
 from appliance.usage.table import between, metered, render_table, report_rows
 from license.errors import LicenseError
 from license.evidence.command import EXIT_BROKEN, roots_of, run_verify
 from license.evidence.focus import focus_csv
 from license.evidence.text import audit_json, audit_lines
-from license.wire import parse_date
+from license.wire import format_time, parse_date
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -145,3 +145,45 @@ def verify(
     else:
         click.echo("\n".join(audit_lines(found)))
     ctx.exit(found.exit_code)
+
+
+@usage.command(epilog="Example:  appliance usage receipt /srv/output ./receipt --roots ./roots")
+@click.argument("output", type=_DIRECTORY)
+@click.argument("delivery", type=_DIRECTORY)
+@click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
+def receipt(output: Path, delivery: Path, roots: str | None) -> None:
+    """Keep the vendor's receipt in DELIVERY beside the logs under OUTPUT that it is about.
+
+    The next export then proves growth from there, and closed months under it can be pruned.
+    """
+    from appliance.usage.receipts import keep_receipt
+
+    found, places = keep_receipt(output, delivery, roots_of(roots))
+    for head in found.logs:
+        click.echo(f"{head.origin}  {head.size:,} entries accepted {format_time(found.issued)}")
+    for place in places:
+        click.echo(f"kept in {place}", err=True)
+
+
+@usage.command(epilog="Example:  appliance usage prune /srv/output --dry-run")
+@click.argument("output", type=_DIRECTORY)
+@click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
+@click.option("--before", type=Month(), help="Only months before this one, such as 2026-11.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+def prune(output: Path, roots: str | None, before: tuple[int, int] | None, dry_run: bool) -> None:
+    """Remove the usage entries of closed months that a signed receipt covers; stop the service first.
+
+    Sums, hashes, signed heads and every other entry stay, so that the rest can be proved as before.
+    """
+    from appliance.usage.prune import plan_pruning
+    from appliance.usage.prune import prune as carry_out
+
+    month = None if before is None else month_text(*before)
+    for planned in plan_pruning(output, roots_of(roots), before=month):
+        if planned.reason:
+            click.echo(f"{planned.origin}: {planned.reason}")
+            continue
+        if not dry_run:
+            carry_out(planned)
+        verb = "would be removed" if dry_run else "removed"
+        click.echo(f"{planned.origin}: {planned.entries:,} usage entries to {planned.through} {verb}")

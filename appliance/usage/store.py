@@ -320,7 +320,8 @@ class Store:
     def subtree(self, height: int, index: int) -> bytes:
         """Return the root of the complete subtree over leaves `[index << height, (index + 1) << height)`.
 
-        Leaves are hashed from the texts; from height 8 up, stored tiles are used.
+        Leaves are hashed from the texts, and taken from where pruning left them; from height 8 up, stored
+        tiles are used.
 
         Raises:
             Damaged: Entries or tiles are missing.
@@ -336,12 +337,18 @@ class Store:
                 ).all()
                 hashes = list(found)
             else:
-                texts = session.exec(
-                    select(EntryRow.text)
-                    .where(col(EntryRow.n) >= first, col(EntryRow.n) < last)
-                    .order_by(col(EntryRow.n))
+                rows = session.exec(
+                    select(EntryRow.n, EntryRow.text).where(col(EntryRow.n) >= first, col(EntryRow.n) < last)
                 ).all()
-                hashes = [leaf_hash(text.encode("utf-8")) for text in texts]
+                leaves = {n: leaf_hash(text.encode("utf-8")) for n, text in rows}
+                if len(leaves) < last - first:  # pruned entries leave their hashes at level 0
+                    pruned = session.exec(
+                        select(TileRow.idx, TileRow.root).where(
+                            TileRow.level == 0, col(TileRow.idx) >= first, col(TileRow.idx) < last
+                        )
+                    ).all()
+                    leaves = {**dict(pruned), **leaves}
+                hashes = [leaves[n] for n in sorted(leaves)]
         if len(hashes) != last - first:
             raise Damaged("tree", f"entries or tiles around {index << height} are missing")
         return fold(hashes)

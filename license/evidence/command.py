@@ -19,7 +19,7 @@ from license.evidence.page import render_page
 from license.evidence.report import Report
 from license.evidence.text import audit_json, audit_lines
 from license.evidence.verify import verify
-from license.files import read_limited, write_atomic
+from license.files import read_limited
 from license.keys import VerifyingKey
 from license.note import MAX_NOTE_BYTES
 from license.roots import TrustRoots, installed_roots, load_roots
@@ -68,7 +68,7 @@ def run_verify(
         page = render_page(
             report, subject=path.name, sha256=_sha256(path), roots=roots, checked_at=int(time.time())
         )
-        write_atomic(html, page.encode(), mode=0o644)
+        html.write_text(page, encoding="utf-8")
     return report
 
 

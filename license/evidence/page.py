@@ -64,8 +64,8 @@ def _body(report: Report, subject: str, sha256: str, roots: TrustRoots, checked_
 
 def _title(report: Report) -> str:
     count = sum(finding.severity > 0 for finding in report.findings)
-    found = "" if not count else f": {count} finding{'s' if count > 1 else ''}"
-    return f"{VERDICTS[report.exit_code].capitalize()}{found}"
+    word = VERDICTS[report.exit_code].capitalize()
+    return f"{word}: {count}" if count else word
 
 
 def _usage(report: Report) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _checks(report: Report) -> Iterator[str]:
     for outcome in outcomes(report):
         yield (
             f"<tr><td>{escape(outcome.check.title)}</td><td>{escape(outcome.check.rule)}</td>"
-            f"<td>{_outcome(outcome)}</td></tr>"
+            f'<td class="t">{_outcome(outcome)}</td></tr>'
         )
     yield "</tbody></table>"
 

@@ -12,11 +12,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
+from license.errors import LicenseError
 from license.evidence.entry import Sums, Tally
 from license.evidence.merkle import Subtree, cut
 from license.evidence.tiles import stored_subtree
+from license.files import read_limited
+from license.note import MAX_NOTE_BYTES
 
 CHECKPOINT_FILE: Final = "checkpoint"
+RECEIPTS: Final = "receipts"
+_MAX_RECEIPTS: Final = 2_000
 _DATABASE: Final = re.compile(r"(?:ledger|damaged)-([1-9][0-9]{0,8})\.db")
 _MAX_CHECKPOINT_FILE: Final = 65_536
 
@@ -191,7 +196,7 @@ class DatabaseLog:
     def notes(self) -> list[bytes]:
         """The notes of the database."""
         rows = self.connection.execute("SELECT note FROM note ORDER BY sha256")
-        return [note for (note,) in rows if isinstance(note, bytes)]
+        return [note for (note,) in rows if isinstance(note, bytes)] + kept_receipts(self.path.parent)
 
     def withheld(self, sha256: str) -> bool:  # noqa: ARG002 (the protocol's)
         """No note is left out of a database."""
@@ -226,6 +231,15 @@ class DatabaseLog:
             "GROUP BY month, meter"
         )
         return {(str(mo), str(meter)): Tally(int(n), int(q), int(b)) for mo, meter, n, q, b in rows}
+
+
+def kept_receipts(ledger: Path) -> list[bytes]:
+    """Return the vendor's receipts kept beside the logs, with the notes that prove them."""
+    found = []
+    for path in sorted((ledger / RECEIPTS).glob("*.note"))[:_MAX_RECEIPTS]:
+        with contextlib.suppress(LicenseError):
+            found.append(read_limited(path, MAX_NOTE_BYTES))
+    return found
 
 
 def split_gap(first: int, stop: int, sizes: Iterable[int], subtree: Subtree) -> list[Gap]:
