@@ -99,10 +99,11 @@ class Gate:
                 raise LicenseRefusal(error.message, code=error.code, hint=error.hint) from None
         if licensed.license.plan.overage == "block":
             self._check_plan(licensed, records, now)
-        warning = ""
-        if state is State.GRACE:
-            warning = warnings(licensed.license, now)[0].message.translate(_HEADER_SAFE)
-        return Admission(self, licensed, records=records, warning=warning)
+        return Admission(self, licensed, records=records, warning=_warning(licensed, now))
+
+    def warning(self) -> str:
+        """What callers are to be told of the licence now, as in `Admission.warning`."""
+        return _warning(self._keeper.current, self._now())
 
     def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
         plan = licensed.license.plan
@@ -120,3 +121,9 @@ class Gate:
                 code="OutOfQuota",
                 hint="buy more units or renew the plan; usage records and status stay readable",
             )
+
+
+def _warning(licensed: AuthenticLicense, now: int) -> str:
+    if state_at(licensed.license, now) is not State.GRACE:
+        return ""
+    return warnings(licensed.license, now)[0].message.translate(_HEADER_SAFE)

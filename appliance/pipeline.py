@@ -67,6 +67,10 @@ class Pipeline:
         """
         self._gate.admit()
 
+    def warning(self) -> str:
+        """What callers are to be told of the licence now; empty if all is well."""
+        return self._gate.warning()
+
     async def repeat(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
         """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
 

@@ -3,6 +3,7 @@
 Wire facts are those of `docs/developer.md`; the official client `azure-ai-textanalytics` is the measure.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -17,7 +18,7 @@ from appliance.api.documents import Checked, Limits, check_documents, parse_unit
 from appliance.api.jobviews import Page, job_state, wait_headers
 from appliance.api.parameters import check_api_version, flag, job_id, job_not_found, own_url
 from appliance.api.problems import Problem
-from appliance.api.results import evidence_headers, results_object
+from appliance.api.results import evidence_headers, results_object, warning_header
 from appliance.api.schemas import (
     AnalyzeTextInput,
     AnalyzeTextJobsInput,
@@ -79,7 +80,7 @@ class Language:
         Raises:
             Problem: 413 or 400.
         """
-        body = await read_body(request, self._limits.body_bytes)
+        body = (await read_body(request, self._limits.body_bytes)).removeprefix(BOM_UTF8)
         return await apart(len(body), parse_body, model, body)
 
     async def answer(
@@ -114,6 +115,14 @@ class Language:
         self._pipeline.check()
         documents = [Source(id=document.id, text=document.text) for document in inputs]
         return await self._jobs.submit(display_name=display_name, documents=documents, tasks=tasks)
+
+    def job_headers(self, job: Job) -> dict[str, str]:
+        """When to ask for the job again, and the warning of a licence in grace."""
+        return wait_headers(job, self.clock()) | self.warning_header()
+
+    def warning_header(self) -> dict[str, str]:
+        """The warning of a licence in grace; none otherwise."""
+        return warning_header(self._pipeline.warning())
 
     async def find(self, request: Request) -> Job:
         """The job that the path names.
@@ -181,7 +190,7 @@ class LanguageApi:
         job = await self._language.submit(
             body.displayName, body.analysisInput.documents, [_task(task) for task in body.tasks]
         )
-        return _accepted(request, job, version)
+        return self._accepted(request, job, version)
 
     async def get_job(self, request: Request) -> Response:
         """`GET /language/analyze-text/jobs/{id}`: state and, page by page, results."""
@@ -189,19 +198,19 @@ class LanguageApi:
         page = Page.of(request)
         job = await self._language.find(request)
         body: dict[str, Any] = job_state(request, job, page, JOBS)
-        return JSONResponse(body, headers=wait_headers(job, self._language.clock()))
+        return JSONResponse(body, headers=self._language.job_headers(job))
 
     async def cancel_job(self, request: Request) -> Response:
         """`POST /language/analyze-text/jobs/{id}:cancel`."""
         version = check_api_version(request)
         job = await self._language.find(request)
         await self._language.cancel(job)
-        return _accepted(request, job, version)
+        return self._accepted(request, job, version)
 
-
-def _accepted(request: Request, job: Job, version: str) -> Response:
-    location = own_url(request, f"{JOBS}/{job.id}", {"api-version": version})
-    return Response(status_code=202, headers={"operation-location": location})
+    def _accepted(self, request: Request, job: Job, version: str) -> Response:
+        location = own_url(request, f"{JOBS}/{job.id}", {"api-version": version})
+        headers = {"operation-location": location, **self._language.warning_header()}
+        return Response(status_code=202, headers=headers)
 
 
 def _task(task: EntityRecognitionTask | CustomEntityRecognitionTask) -> Task:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from appliance.api.jobviews import LEGACY_LARGEST_PAGE, NESTED, Page, legacy_state, wait_headers
+from appliance.api.jobviews import LEGACY_LARGEST_PAGE, NESTED, Page, legacy_state
 from appliance.api.language import Language
 from appliance.api.legacy_schemas import (
     LegacyAnalyzeInput,
@@ -73,14 +73,15 @@ class LegacyApi:
         tasks = self._tasks(body.tasks, version)
         job = await self._language.submit(body.displayName, body.analysisInput.documents, tasks)
         location = own_url(request, f"/text/analytics/{version}/analyze/jobs/{job.id}")
-        return Response(status_code=202, headers={"operation-location": location})
+        headers = {"operation-location": location, **self._language.warning_header()}
+        return Response(status_code=202, headers=headers)
 
     async def get_job(self, request: Request, version: str) -> Response:
         """`GET …/analyze/jobs/{id}`: state and, page by page, results."""
         page = Page.of(request, largest=LEGACY_LARGEST_PAGE)
         job = await self._language.find(request)
         body = legacy_state(request, job, page, version)
-        return JSONResponse(body, headers=wait_headers(job, self._language.clock()))
+        return JSONResponse(body, headers=self._language.job_headers(job))
 
     def _tasks(self, asked: LegacyTasks, version: str) -> list[Task]:
         unserved = asked.unserved()

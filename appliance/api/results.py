@@ -67,9 +67,12 @@ def evidence_headers(answer: Answer) -> dict[str, str]:
     headers = {}
     if answer.receipt is not None:
         headers["Usage-Record"] = answer.receipt.header
-    if answer.admission.warning:
-        headers["Warning"] = f'299 - "{answer.admission.warning}"'
-    return headers
+    return headers | warning_header(answer.admission.warning)
+
+
+def warning_header(warning: str) -> dict[str, str]:
+    """The `Warning` header (RFC 7234 section 5.5.7, miscellaneous persistent warning), or none."""
+    return {"Warning": f'299 - "{warning}"'} if warning else {}
 
 
 def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str, Any]:

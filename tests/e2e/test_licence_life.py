@@ -241,13 +241,18 @@ def site_that_ends(site: Site, *, seconds: int, grace: int = 0) -> Service:
 def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed(
     site: Site, tmp_path: Path
 ) -> None:
-    service = site_that_ends(site, seconds=2, grace=3)
+    service = site_that_ends(site, seconds=2, grace=4)
     with service.client() as client:
         assert "Warning" not in ask(client).headers
         until(lambda: bool(status(service)["license"]["state"] == "Grace"))
         reply = ask(client)
         assert reply.status_code == 200
         assert re.match(r'299 - "the licence expired at .*answers no request', reply.headers["Warning"])
+        documents = {"documents": [{"id": "1", "text": SENTENCE}]}
+        tasks = [{"kind": "EntityRecognition"}]
+        job = client.post(JOBS, params=VERSION, json={"analysisInput": documents, "tasks": tasks})
+        assert job.headers["Warning"] == reply.headers["Warning"]
+        assert client.get(job.headers["operation-location"]).headers["Warning"] == reply.headers["Warning"]
         until(lambda: bool(status(service)["license"]["state"] == "Expired"))
         assert ask(client).status_code == 403
         assert client.get("/records/usage-logs/").status_code == 200
@@ -280,11 +285,12 @@ def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: S
     callers = [threading.Thread(target=call) for _ in range(8)]
     for caller in callers:
         caller.start()
+    until(lambda: warned[True] > 0)
     renewed = site.issue(into=tmp_path / "stick")
     assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
     service.reload()
     until(lambda: bool(status(service)["license"]["id"] == renewed.id))
-    time.sleep(0.5)
+    until(lambda: warned[False] > 0)
     stop.set()
     for caller in callers:
         caller.join()
