@@ -44,10 +44,12 @@ from appliance.settings import Settings
 from appliance.standing import Accountant
 from appliance.timing import open_clock, time_at_start, time_while_running
 from appliance.usage.floor import recorded_floor
+from appliance.usage.forks import Mismatch, check_heads
 from appliance.usage.ledger import Ledger
 from appliance.usage.lookup import recorded_requests
 from appliance.version import SERVICE, VERSION
 from license.roots import TrustRoots
+from license.verify import AuthenticLicense
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class Appliance:
         )
         licensed = self.keeper.current
         self.keeper.require_dates(time_at_start(licensed.license, floor))
+        self.mismatches = self._compare_heads(licensed)
         self.clock = open_clock(licensed.license, floor)
         self.ledger = Ledger.open(
             self.ledger_directory,
@@ -220,12 +223,24 @@ class Appliance:
         """
         take_word(self.identity.directory, self.clock)
         self.keeper.reload(
-            self.ledger.change_license,
+            self._accept,
             time_under=lambda license: time_while_running(  # noqa: A006
                 license, self.clock, serial=self.keeper.current.license.serial
             ),
         )
         self.accountant.announce()
+
+    def _accept(self, licensed: AuthenticLicense) -> None:
+        """Put a licence in force, unless the logs are not those it names and it says to refuse."""
+        found = self._compare_heads(licensed)
+        self.ledger.change_license(licensed)
+        self.mismatches = found
+
+    def _compare_heads(self, licensed: AuthenticLicense) -> tuple[Mismatch, ...]:
+        found = check_heads(self.ledger_directory, licensed.license, instance=self.identity.instance)
+        for mismatch in found:
+            _log.error("LedgerMismatch: %s: %s", mismatch.origin, mismatch.message)
+        return tuple(found)
 
     def hang_up(self) -> None:
         """Do what SIGHUP asks for: look for a newer licence, and sign the ledger as it stands.

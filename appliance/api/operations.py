@@ -90,6 +90,10 @@ class OperationsApi:
                 "size": appliance.ledger.size,
                 "signed": appliance.ledger.signed,
                 "healthy": appliance.ledger.healthy,
+                "mismatches": [
+                    {"code": "LedgerMismatch", "origin": one.origin, "size": one.size, "message": one.message}
+                    for one in appliance.mismatches
+                ],
             },
         }
         return JSONResponse(body)

@@ -141,7 +141,7 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
 
     FILE is license.note and issuer.note in any order, a directory that holds them, or - for standard input.
     """
-    from appliance.operator.install import put_in_place, read_delivery, verify_delivery
+    from appliance.operator.install import compare_logs, put_in_place, read_delivery, verify_delivery
     from appliance.operator.words import result_table, run_template
 
     site = _site(tuple(filter(is_setting, files)), roots)
@@ -150,6 +150,8 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
         raise click.UsageError("name the files to install, such as license.note issuer.note")
     licenses, licensed = verify_delivery(site, read_delivery(names))
     now = licenses.now(licensed.license)
+    for mismatch in compare_logs(site, licenses, licensed):
+        click.echo(f"LedgerMismatch: {mismatch.origin}: {mismatch.message}", err=True)
     if dry_run:
         click.echo(result_table(licensed, Path("nothing: --dry-run"), now=now))
         return

@@ -13,7 +13,8 @@ from typing import Final
 
 from appliance.operator.site import Licenses, Site
 from appliance.ownership import give_to_owner
-from appliance.version import PRODUCT
+from appliance.usage.forks import Mismatch, check_heads
+from appliance.version import PRODUCT, SERVICE
 from license import claims, delegation
 from license.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
 from license.errors import (
@@ -108,6 +109,22 @@ def verify_delivery(site: Site, delivery: Sequence[tuple[str, bytes]]) -> tuple[
     if state_at(opened.license, now) is State.EXPIRED:
         check_dates(opened.license, now)
     return licenses, opened
+
+
+def compare_logs(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> list[Mismatch]:
+    """Compare the usage logs here with the heads that a licence carries.
+
+    Returns:
+        The logs that differ, where the licence says to go on and flag them; nothing without an output mount.
+
+    Raises:
+        LedgerMismatch: One differs, and the licence says to refuse.
+    """
+    output = site.settings.output_mount
+    if output is None:
+        return []
+    instance = licenses.identity.instance
+    return check_heads(output / SERVICE / instance, licensed.license, instance=instance)
 
 
 def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> Path:

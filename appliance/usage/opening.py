@@ -35,7 +35,8 @@ class Place:
 
     Attributes:
         directory: The ledger directory, locked by whoever opens a log in it.
-        setting: The installation; its copies of the last checkpoint say what must be there.
+        setting: The installation; its copies of the last checkpoint say what must be there, and so do the
+            heads that the licence carries.
         prefix: Origin of its logs without the number.
     """
 
@@ -52,6 +53,9 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
     """
     directory, setting, prefix = place.directory, place.setting, place.prefix
     heads = [head for path in setting.copies if (head := _head(path)) is not None]
+    # What the vendor accepted must be there as well: a disk put back to an older state is not gone on with.
+    accepted = license.license.ledger.logs
+    heads += [Checkpoint(origin=head.origin, size=head.size, root=head.root) for head in accepted]
     numbers = [log_number(path) for path in find_databases(directory)]
     numbers += [k for head in heads if (k := _number(head.origin, prefix))]
     if not numbers:

@@ -211,3 +211,20 @@ def test_a_rewritten_history_is_not_the_accepted_one(customer: Customer, made: C
     customer.machine.sql("DELETE FROM tile")
     (found,) = compare_heads(customer.machine.directory, licensed, instance=instance)
     assert found.origin == licensed.ledger.logs[0].origin
+
+
+def test_a_start_under_a_licence_with_heads_goes_on_in_a_successor_of_a_restored_log(
+    customer: Customer, made: Customer, roots: TrustRoots
+) -> None:
+    machine = customer.machine
+    renewed = customer.license()
+    busy = [path for path in machine.directory.iterdir() if path.name.startswith("ledger-1")]
+    assert busy
+    machine.sql("DELETE FROM entry WHERE n > 900")
+    machine.licensed = renewed
+    ledger = machine.open()
+    ledger.close()
+    assert ledger.origin.endswith("/2")
+    report = verify(machine.output, roots)
+    assert "recovered" in codes(report)
+    assert ("rollback", 2) in {(finding.code, int(finding.severity)) for finding in report.findings}
