@@ -213,7 +213,10 @@ class Appliance:
     async def tend(self) -> None:
         """Look after what changes with time: a new licence, announcements. Runs until cancelled."""
         while True:
-            await asyncio.to_thread(self.reload)
+            try:
+                await asyncio.to_thread(self.reload)
+            except Exception:  # whatever it is, the next look is half a minute away and must come
+                _log.exception("licence and clock could not be looked after")
             await asyncio.sleep(TEND_SECONDS)
 
     def reload(self) -> None:
