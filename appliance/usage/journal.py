@@ -26,6 +26,7 @@ from appliance.usage.floor import Floor
 from appliance.usage.state import LogState, check_head, load_state
 from appliance.usage.store import Batch, Signed, Store
 from appliance.usage.totals import DAY
+from appliance.usage.use import Use, sums_of
 from license.errors import EpochTooLow, SerialTooLow
 from license.evidence.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
 from license.evidence.entry import Entry, Sums, Value, render, render_use
@@ -254,12 +255,8 @@ class Journal:
         drafts = [_license_draft(license, at), *self._clock_drafts(at)]
         self._write(drafts, at=at, why="license", license=license)
 
-    def commit(self, groups: Sequence[Sequence[str]], sums: Sums) -> list[int]:
-        """Write the uses of several requests in one transaction.
-
-        Args:
-            groups: For each request, the middle parts of its `use` entries (see `render_used`).
-            sums: Usage of them all, by meter.
+    def commit(self, groups: Sequence[Sequence[Use]]) -> list[int]:
+        """Write the uses of several requests, a group for each, in one transaction.
 
         Returns:
             The index of the first entry of each request.
@@ -267,7 +264,7 @@ class Journal:
         mark = self._setting.clock.mark()
         at = mark.effective
         self._turn(at)
-        return self._write(self._clock_drafts(at), at=at, groups=groups, sums=sums, mark=mark)
+        return self._write(self._clock_drafts(at), at=at, groups=groups, mark=mark)
 
     def tend(self) -> None:
         """Do what time asks for: the turn of the day, the minute's checkpoint, a sign of life when idle."""
@@ -343,8 +340,7 @@ class Journal:
         drafts: Sequence[_Draft],
         *,
         at: int,
-        groups: Sequence[Sequence[str]] = (),
-        sums: Sums | None = None,
+        groups: Sequence[Sequence[Use]] = (),
         why: str = "",
         license: AuthenticLicense | None = None,
         mark: Mark | None = None,
@@ -362,8 +358,9 @@ class Journal:
             time_text, license_id, n = format_time(at), state.license_id, n + len(texts)
             for group in groups:
                 firsts.append(n)
-                for used in group:
-                    texts.append(render_use(n, time_text, used, license_id))
+                for meter, quantity, billed, request_id, grace in group:
+                    used = (n, time_text, request_id, meter, quantity, billed, license_id)
+                    texts.append(render_use(used, grace=grace))
                     n += 1
         frontier, rows, tiles = _grow(state.frontier, texts)
         signed = self._sign(frontier, at, why) if why else None
@@ -378,7 +375,7 @@ class Journal:
                 pruned="minute" if why == "day" else "",
             )
         )
-        self._advance(frontier, at=at, drafts=drafts, sums=sums, license=license)
+        self._advance(frontier, at=at, drafts=drafts, sums=sums_of(groups), license=license)
         if signed is not None:
             state.signed_size, state.signed_at = signed.size, at
             self._publish(signed.note)
@@ -390,7 +387,7 @@ class Journal:
         *,
         at: int,
         drafts: Sequence[_Draft],
-        sums: Sums | None,
+        sums: Sums,
         license: AuthenticLicense | None,
     ) -> None:
         """Remember what is now durable."""
@@ -398,7 +395,7 @@ class Journal:
         if frontier.size > state.frontier.size:
             state.written_at = at
         state.frontier = frontier
-        if sums is not None:
+        if sums:
             state.totals.add(state.day, sums)
         if drafts:
             self._setting.clock.forget(sum(kind == "clock" for kind, _, _ in drafts))
@@ -431,12 +428,9 @@ def _grow(
 ) -> tuple[Frontier, list[tuple[int, str, bytes]], list[tuple[int, int, bytes]]]:
     grown = frontier.copy()
     tiles: list[tuple[int, int, bytes]] = []
-    rows = []
-    for n, text in enumerate(texts, frontier.size):
-        leaf = leaf_hash(text.encode("utf-8"))
-        grown.append(leaf, tiles)
-        rows.append((n, text, leaf))
-    return grown, rows, tiles
+    leaves = [leaf_hash(text.encode("utf-8")) for text in texts]
+    grown.extend(leaves, tiles)
+    return grown, list(zip(range(frontier.size, grown.size), texts, leaves, strict=True)), tiles
 
 
 def _license_draft(license: AuthenticLicense, at: int) -> _Draft:

@@ -15,8 +15,7 @@ import hashlib
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,52 +31,22 @@ from appliance.usage.patrol import Patrol
 from appliance.usage.records import earlier_totals
 from appliance.usage.reserve import Reserve
 from appliance.usage.store import Damaged
-from appliance.usage.totals import RunningTotals, merge
+from appliance.usage.totals import RunningTotals
+from appliance.usage.use import MAX_QUANTITY, Use
 from appliance.usage.writer import Writer
-from license.evidence.entry import Sums, Tally, is_token, render_used
 from license.evidence.source import CHECKPOINT_FILE
 from license.keys import SigningKey
 from license.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
 
-MAX_QUANTITY = 10**15
+__all__ = ["MAX_QUANTITY", "Ledger", "Receipt", "Use"]
+
 LOCK_FILE = "lock"
 HEAD_FILE = "head"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """What one request used of one meter; becomes one `use` entry.
-
-    Attributes:
-        meter: Name of the meter.
-        quantity: Units used.
-        billed: Units that count against the plan.
-        request_id: Identifier that the caller sees too.
-        grace: Whether it was served after the licence expired, in its grace.
-
-    Raises:
-        ValueError: A value cannot be said in an entry.
-    """
-
-    meter: str
-    quantity: int
-    billed: int
-    request_id: str
-    grace: bool = False
-    text: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if not _is_meter(self.meter) or not is_token(self.request_id):
-            raise ValueError("a meter and a request id are 1 to 200 letters, digits and ._:/+=@-")
-        if not (0 <= self.quantity <= MAX_QUANTITY and 0 <= self.billed <= MAX_QUANTITY):
-            raise ValueError(f"a quantity lies between 0 and {MAX_QUANTITY}")
-        text = render_used(self.request_id, self.meter, self.quantity, self.billed, grace=self.grace)
-        object.__setattr__(self, "text", text)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)  # not frozen: one is made for every request
 class Receipt:
     """Where the entries of a request stand.
 
@@ -185,8 +154,8 @@ class Ledger:
         """
         if not uses:
             raise ValueError("a request that used nothing has no usage record")
-        origin, first = await self._writer.submit([use.text for use in uses], _sums(uses))
-        return Receipt(origin=origin, first=first, count=len(uses))
+        origin, first = await self._writer.submit(uses)
+        return Receipt(origin, first, len(uses))
 
     def change_license(self, license: AuthenticLicense) -> None:
         """Put another licence in force; the one in force already changes nothing.
@@ -261,9 +230,6 @@ class Ledger:
         return self._writer.journal.state.highest_epoch
 
 
-_is_meter = lru_cache(maxsize=256)(is_token)  # a service has a handful of meters
-
-
 def _make(directory: Path) -> None:
     existing = directory
     while not existing.exists() and existing != existing.parent:
@@ -282,10 +248,3 @@ def _take_reserve(directory: Path, reserve: Reserve) -> None:
         reserve.hold()
     except OSError as error:
         _log.warning("no reserve could be set aside in %s: %s", directory, error.strerror)
-
-
-def _sums(uses: Sequence[Use]) -> Sums:
-    if len(uses) == 1:
-        use = uses[0]
-        return {use.meter: Tally(1, use.quantity, use.billed)}
-    return merge({use.meter: Tally(1, use.quantity, use.billed)} for use in uses)

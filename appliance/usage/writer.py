@@ -25,9 +25,8 @@ from appliance.usage.journal import Journal
 from appliance.usage.lock import Lock
 from appliance.usage.reserve import Reserve
 from appliance.usage.store import Damaged, is_corruption
-from appliance.usage.totals import merge
+from appliance.usage.use import Use
 from license.errors import LicenseError
-from license.evidence.entry import Sums
 
 _log = logging.getLogger("appliance.usage")
 
@@ -45,8 +44,7 @@ class _Waiting(NamedTuple):
 
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Written]
-    used: Sequence[str]
-    sums: Sums
+    uses: Sequence[Use]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +101,7 @@ class Writer:
         """Seconds since the thread last came round."""
         return time.monotonic() - self._beat
 
-    def submit(self, used: Sequence[str], sums: Sums) -> asyncio.Future[Written]:
+    def submit(self, uses: Sequence[Use]) -> asyncio.Future[Written]:
         """Queue uses of the running event loop's caller; the future says where the first is, once durable.
 
         It fails with `UsageStoreUnavailable` if they are not durable and will not be.
@@ -116,7 +114,7 @@ class Writer:
             raise _unavailable(self._fault if not self._closed else "the ledger is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Written] = loop.create_future()
-        self._put(_Waiting(loop, future, used, sums))
+        self._put(_Waiting(loop, future, uses))
         return future
 
     def call(self, do: Callable[[Journal], None]) -> None:
@@ -191,8 +189,7 @@ class Writer:
 
         def write() -> None:
             self._lock.check()
-            sums = merge(item.sums for item in waiting) if len(waiting) > 1 else waiting[0].sums
-            firsts.extend(self._journal.commit([item.used for item in waiting], sums))
+            firsts.extend(self._journal.commit([item.uses for item in waiting]))
 
         error = self._guard(write)
         if error is not None:

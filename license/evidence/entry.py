@@ -60,6 +60,7 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "retire": (("h", "hash"),),
 }
 KINDS: Final = tuple(_FIELDS)
+_USE: Final = '{"k":"use","n":%d,"t":"%s","id":"%s","m":"%s","q":%d,"b":%d,"l":"%s"}'
 _WORD_ONLY: Final = re.compile(_WORD)
 _HEAD: Final = re.compile(r'\{"k":"([a-z]+)",')
 
@@ -142,7 +143,9 @@ def _compile(kind: str) -> re.Pattern[str]:
 
 
 _COMPILED: Final = {kind: _compile(kind) for kind in KINDS}
-_match_use = _COMPILED["use"].fullmatch
+# The same pattern in two parts: what differs from entry to entry, and the rest.
+_match_use = re.compile(rf'\{{"k":"use","n":({_INT}),"t":"({_TIME})","id":"({_WORD})"(,.*)').fullmatch
+_match_tail = re.compile(_COMPILED["use"].pattern.partition(f',"id":{_PATTERNS["token"]}')[2]).fullmatch
 
 
 def is_token(text: str) -> bool:
@@ -172,18 +175,13 @@ def render(entry: Entry) -> str:
     return text
 
 
-def render_use(n: int, time: str, used: str, license_id: str) -> str:
-    """Return the text of a `use` entry around its middle part from `render_used`.
+def render_use(values: tuple[int, str, str, str, int, int, str], *, grace: bool) -> str:
+    """Return the text of a `use` entry: index, time in text form, request, meter, quantity, billed, licence.
 
-    Cheaper than `render`; the arguments must have been checked: `time` is in text form, the rest are tokens.
+    Cheaper than `render`; the values must have been checked.
     """
-    return f'{{"k":"use","n":{n},"t":"{time}",{used % license_id}}}'
-
-
-def render_used(request_id: str, meter: str, quantity: int, billed: int, *, grace: bool) -> str:
-    """Return the middle of a `use` entry, with `%s` where the licence id goes."""
-    mark = ',"g":1' if grace else ""
-    return f'"id":"{request_id}","m":"{meter}","q":{quantity},"b":{billed},"l":"%s"{mark}'
+    text = _USE % values
+    return text[:-1] + ',"g":1}' if grace else text
 
 
 def parse(text: str) -> Entry:
@@ -213,10 +211,19 @@ def parse_use(text: str) -> UsedFields | None:
     match = _match_use(text)
     if match is None:
         return None
-    n, time, request_id, meter, quantity, billed, license_id, grace = match.groups()
-    return UsedFields(
-        int(n), time, request_id, meter, int(quantity), int(billed), license_id, grace is not None
-    )
+    n, time, request_id, tail = match.groups()
+    rest = _parse_tail(tail)
+    return None if rest is None else tuple.__new__(UsedFields, (int(n), time, request_id, *rest))
+
+
+@lru_cache(maxsize=4096)
+def _parse_tail(tail: str) -> tuple[str, int, int, str, bool] | None:
+    """Read a `use` entry from its meter on; remembered, since few meters and quantities make many entries."""
+    match = _match_tail(tail)
+    if match is None:
+        return None
+    meter, quantity, billed, license_id, grace = match.groups()
+    return meter, int(quantity), int(billed), license_id, grace is not None
 
 
 @lru_cache(maxsize=1024)

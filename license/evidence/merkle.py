@@ -58,6 +58,21 @@ class Frontier:
         if size < 0 or len(self._hashes) != size.bit_count():
             raise ValueError(f"a tree of {size} leaves has {max(size, 0).bit_count()} hashes on its edge")
 
+    def extend(self, leaves: Iterable[bytes], completed: list[tuple[int, int, bytes]]) -> None:
+        """Add many leaf hashes; `append` for each, without its price."""
+        hashes, size = self._hashes, self.size
+        for leaf in leaves:
+            rest, height, node = size, 0, leaf
+            while rest & 1:
+                node = sha256(b"\x01" + hashes.pop() + node).digest()
+                rest >>= 1
+                height += 1
+                if not height & 7:
+                    completed.append((height // TILE_HEIGHT, size >> height, node))
+            hashes.append(node)
+            size += 1
+        self.size = size
+
     def append(self, leaf: bytes, completed: list[tuple[int, int, bytes]] | None = None) -> None:
         """Add one leaf hash; report the tiles that it completes.
 

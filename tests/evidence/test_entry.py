@@ -15,7 +15,6 @@ from license.evidence.entry import (
     parse_use,
     render,
     render_use,
-    render_used,
 )
 
 TOKENS = st.text(string.ascii_letters + string.digits + "._:/+=@-", min_size=1, max_size=60)
@@ -139,9 +138,9 @@ def test_the_quick_reader_and_writer_agree_with_the_full_ones() -> None:
     assert quick is not None
     assert (quick.n, quick.meter, quick.quantity, quick.billed) == (7, "A.B", 3, 4)
     assert (entry.number("q"), entry.number("g"), quick.grace) == (3, 0, False)
-    used = render_used("0193", "A.B", 3, 4, grace=False)
-    assert render_use(7, "2026-11-21T07:43:05Z", used, "01J") == USE
-    marked = render_use(7, "2026-11-21T07:43:05Z", render_used("0193", "A.B", 3, 4, grace=True), "01J")
+    values = (7, "2026-11-21T07:43:05Z", "0193", "A.B", 3, 4, "01J")
+    assert render_use(values, grace=False) == USE
+    marked = render_use(values, grace=True)
     assert parse(marked).number("g") == 1
     assert parse_use(USE + " ") is None
 
