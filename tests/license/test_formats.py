@@ -1,15 +1,19 @@
 """`docs/formats.md` must be true: its examples are opened, its tables compared with the code."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from license import errors
+from license.authority.openapi import document
+from license.authority.resource import make_plan
 from license.claims import License
 from license.delegation import Delegation
 from license.errors import DownloadError, LicenseError
 from license.keys import VerifyingKey
+from license.manifest import Manifest, open_manifest
 from license.request import open_request
 from license.roots import TrustRoots
 from license.validity import MARKS, State
@@ -42,10 +46,33 @@ def test_the_licence_on_the_page_verifies_with_the_key_on_the_page() -> None:
     assert opened.license.serial == 7
 
 
-@pytest.mark.parametrize(("title", "kind"), [("Licence", License), ("Delegation", Delegation)])
+@pytest.mark.parametrize(
+    ("title", "kind"), [("Licence", License), ("Delegation", Delegation), ("Model manifest", Manifest)]
+)
 def test_every_field_has_a_row(title: str, kind: type) -> None:
     rows = "\n".join(line.split("|")[1] for line in section(title).splitlines() if line.startswith("| `"))
     assert set(re.findall(r"`(\w+)`", rows)) == set(kind.__slots__)  # type: ignore[attr-defined]
+
+
+def test_the_manifest_on_the_page_verifies_too() -> None:
+    root = VerifyingKey.from_vkey(block("vkey").strip())
+    issuer, roots = block("note issuer").encode(), TrustRoots(keys=(root,), sources=(PAGE,))
+    manifest = open_manifest(block("note model").encode(), issuer, roots)
+    assert f"{manifest.line} {manifest.release}" == "ner-en/3 1.0.2"
+
+
+def test_the_free_plan_on_the_page_is_the_one_that_is_sold() -> None:
+    found = re.search(r'`(\{"tier": "F0".*?\})`', section("Plans"))
+    assert found is not None
+    plan = make_plan(tier="F0", product="ner", period=(0, 86_400)).to_claims()
+    assert json.loads(found.group(1)) | {"period": plan["period"]} == plan
+
+
+def test_every_address_of_the_authority_is_on_the_page() -> None:
+    page = (
+        section("Asking the authority").replace("<line>", "{name}/{number}").replace("<release>", "{release}")
+    )
+    assert [path for path in document()["paths"] if path not in page] == []
 
 
 def test_every_refusal_of_verifying_is_in_the_table() -> None:
