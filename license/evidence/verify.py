@@ -120,6 +120,10 @@ def _bundled(bundle: Bundle, source: BundledLog, report: LogReport, roots: Trust
     if report.log != source.claim.origin or report.size != source.claim.size:
         sentence = f"the export's note speaks of {source.claim.size} entries of {source.claim.origin}"
         yield _broken("member", sentence, report.log)
+    if 0 < report.signed < report.size:
+        # An export ends at a signed head, so here not even the open minute is forgiven.
+        sentence = f"the entries from {report.signed} on are not signed"
+        yield _broken("unsigned", sentence, report.log)
     if report.instance != bundle.manifest.instance:
         yield _broken("signer", "the export is signed by another installation than its log", report.log)
     proof = _read_or_nothing(bundle, f"{source.claim.folder}/consistency.txt")
