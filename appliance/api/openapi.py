@@ -11,6 +11,7 @@ from starlette.routing import Route
 from appliance.api import replies
 from appliance.api.legacy import VERSIONS
 from appliance.api.legacy_schemas import LegacyAnalyzeInput, LegacyDocuments
+from appliance.api.parameters import API_VERSIONS
 from appliance.api.schemas import UNITS, AnalyzeTextInput, AnalyzeTextJobsInput
 from appliance.version import VERSION
 
@@ -34,9 +35,9 @@ def _query(name: str, schema: dict[str, Any], *, required: bool = False, text: s
 
 _API_VERSION: Final = _query(
     "api-version",
-    {"type": "string", "pattern": r"^202[2-6]-\d\d-\d\d(-preview)?$", "default": "2023-04-01"},
+    {"type": "string", "enum": list(API_VERSIONS), "default": API_VERSIONS[-1]},
     required=True,
-    text="2022-05-01 or 2023-04-01; versions around them that clients send mean the same here.",
+    text="Later versions and previews that clients send are taken as these.",
 )
 _SHOW_STATS: Final = _query("showStats", {"type": "boolean"}, text="Count documents and text records.")
 _JOB_ID: Final = {
@@ -239,10 +240,17 @@ def _service_paths() -> dict[str, Any]:
             {"200": ("Usage", replies.DailyUsage)},
         ),
     ]
-    return {
+    paths = {
         path: {"get": _operation(name, summary, parameters, answers, tag="Service")}
         for path, name, summary, parameters, answers in simple
     }
+    entry = {"name": "n", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    proof = _operation(
+        "proof", "Proof that a usage record stands in the signed log", [entry], {}, tag="Service"
+    )
+    text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    proof["responses"]["200"] = {"description": "A C2SP tlog-proof", **text}
+    return {**paths, "/records/proof/{n}": {"get": proof}}
 
 
 def _operation(

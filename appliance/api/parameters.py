@@ -11,8 +11,10 @@ from starlette.requests import Request
 from appliance.api.problems import Problem, invalid_request, not_found
 
 API_VERSIONS: Final = ("2022-05-01", "2023-04-01")
-# Previews and later versions that official clients send; the operations served here did not change in them.
-_COMPATIBLE: Final = re.compile(r"202[2-6]-\d\d-\d\d(-preview)?")
+# Later versions and previews that official clients send; the operations served here did not change in them.
+_COMPATIBLE: Final = re.compile(
+    r"2024-11-01|2025-11-01|202[2-6]-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])-preview"
+)
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _INTEGER: Final = re.compile(r"\+?\d{1,4000}", re.ASCII)
 _LARGEST: Final = 2**31 - 1

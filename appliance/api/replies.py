@@ -324,6 +324,15 @@ class Models(_Reply):
     models: list[Model]
 
 
+class Mismatch(_Reply):
+    """A place where the ledger is not what the licence says it was."""
+
+    code: str
+    origin: str
+    size: int
+    message: str
+
+
 class LedgerStatus(_Reply):
     """The usage ledger."""
 
@@ -331,6 +340,7 @@ class LedgerStatus(_Reply):
     size: int
     signed: int
     healthy: bool
+    mismatches: list[Mismatch]
 
 
 class Status(_Reply):

@@ -192,7 +192,44 @@ def test_a_body_of_two_megabytes_of_escapes_is_read(client: httpx2.Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("query", "code"), [({}, "MissingApiVersionParameter"), ({"api-version": "1"}, "UnsupportedApiVersion")]
+    "version",
+    ["2022-05-01", "2023-04-01", "2022-10-01-preview", "2023-04-15-preview", "2026-05-15-preview"],
+)
+def test_every_version_that_clients_send_is_served(client: httpx2.Client, version: str) -> None:
+    submitted = client.post(JOBS, params={"api-version": version}, json=job(SENTENCE))
+    assert submitted.headers["operation-location"].endswith(f"?api-version={version}")
+    assert client.get(submitted.headers["operation-location"]).json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=utf-8", "text/json", "", "text/plain"]
+)
+def test_json_is_read_under_any_content_type_and_after_a_byte_order_mark(
+    client: httpx2.Client, content_type: str
+) -> None:
+    for mark in (b"", b"\xef\xbb\xbf"):
+        reply = client.post(
+            "/language/:analyze-text",
+            params=VERSION,
+            content=mark + json.dumps(body(SENTENCE)).encode(),
+            headers={"Content-Type": content_type} if content_type else {},
+        )
+        assert reply.status_code == 200
+
+
+def test_the_location_names_host_and_scheme_that_the_caller_used(client: httpx2.Client) -> None:
+    headers = {"Host": "ner.example.com:8443", "X-Forwarded-Proto": "https"}
+    submitted = client.post(JOBS, params=VERSION, json=job(SENTENCE), headers=headers)
+    assert submitted.headers["operation-location"].startswith(f"https://ner.example.com:8443{JOBS}/")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [({}, "MissingApiVersionParameter"), ({"api-version": "1"}, "UnsupportedApiVersion")]
+    + [
+        ({"api-version": v}, "UnsupportedApiVersion")
+        for v in ("2021-01-01", "2023-04-02", "2023-13-01-preview")
+    ],
 )
 def test_a_missing_or_unknown_api_version_is_refused(
     client: httpx2.Client, query: dict[str, str], code: str
