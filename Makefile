@@ -6,6 +6,7 @@
 #   make test     every test that is quick enough to run each time
 #   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
 #   make nightly  the long ones: soak, fuzz, crash
+#   make bundle   what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
 #   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 #   make clean    remove .venv and everything else that was built
 
@@ -17,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualen
 WORKERS ?= 2
 UPGRADE ?=
 
-.PHONY: run install install-dev lint test auditor nightly lock clean
+.PHONY: run install install-dev lint test auditor nightly bundle lock clean
 
 run: install
 	@exec $(VENV)/bin/appliance demo $(ARGS)
@@ -60,16 +61,23 @@ test: install-dev
 	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 nightly: install-dev
+	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
 
 auditor: install
 	@$(VENV)/bin/python -m license.evidence.zipapp dist/usage-verify.pyz
+
+bundle: install-dev
+	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
+	$(VENV)/bin/python packaging/build.py $(ARGS)
 
 lock:
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group build pyproject.toml -o requirements.lock
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group build --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --group bundle -c requirements-dev.lock -o requirements-bundle.lock
 
 clean:
 	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
