@@ -1,0 +1,31 @@
+"""A caller keeps the proof of an answer, and anybody can check it against the installation's keys."""
+
+import pytest
+
+from license.evidence.entry import parse
+from license.evidence.proof import InclusionProof
+from license.keys import VerifyingKey
+from tests.support.site import SENTENCE, VERSION, Site
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_record_of_an_answer_can_be_proved_at_once(site: Site) -> None:
+    site.issue()
+    with site.start().client() as client:
+        body = {
+            "kind": "EntityRecognition",
+            "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]},
+        }
+        answer = client.post("/language/:analyze-text", params=VERSION, json=body)
+        assert answer.status_code == 200, answer.text
+        origin, _, n = answer.headers["Usage-Record"].rpartition("/")
+        proof = InclusionProof.from_bytes(client.get(f"/records/proof/{n}").content)
+        first = InclusionProof.from_bytes(client.get("/records/proof/0", params={"log": origin}).content)
+        assert first.extra is not None
+        assert proof.extra is not None
+        key = VerifyingKey.from_vkey(parse(first.extra.decode()).text("vk"))
+        assert proof.open(proof.extra.decode(), [key]).checkpoint.origin == origin
+        assert parse(proof.extra.decode()).n == int(n)
+        for path, status in (("999999", 404), ("x", 400), ("-1", 400), (f"{n}?log=nobody", 404)):
+            assert client.get(f"/records/proof/{path}").status_code == status
