@@ -21,7 +21,9 @@ STATUS_CODES: Final = {
     "ContainerUseUnauthorized": 403,
     "BillingEndpointBusy": 429,
 }
-"""By status word; `Unknown` is 404 for what is not there and 503 for the rest."""
+"""By status word; `Unknown` is 503 unless the caller can do something about it."""
+
+_BY_CODE: Final = {"NoSuchPackage": 404, "NoHpkeKey": 400}
 
 _HTTP: Final = {
     404: ("NotFound", "there is nothing at this address", "/openapi.json lists the addresses"),
@@ -42,7 +44,7 @@ def reply(
 async def on_refusal(_request: Request, error: Exception) -> JSONResponse:
     """Answer one of our refusals."""
     if isinstance(error, AuthorityError):
-        code = 404 if error.code == "NoSuchPackage" else STATUS_CODES.get(error.status, 503)
+        code = _BY_CODE.get(error.code) or STATUS_CODES.get(error.status, 503)
         return reply(code, error.code, error.message, error.hint, error.status, error.retry_after_s)
     if isinstance(error, LicenseError):
         return reply(400, error.code, f"the request note is refused: {error.message}", error.hint, "Unknown")

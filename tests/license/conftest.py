@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 
 from license.authority import Authority
@@ -22,6 +23,10 @@ from license.request import LicenseRequest, sign_request
 from license.roots import TrustRoots
 from license.verify import AuthenticLicense, open_license
 from license.wire import parse_time
+
+# A machine that is busy with something else is no reason to fail.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NOW = parse_time("2026-06-01T12:00:00Z")
 METER = "CognitiveServices.Ner.Container.TextRecords"

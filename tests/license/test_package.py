@@ -4,15 +4,18 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from license import age
-from license.archive import Unpacker, archive_bytes, header
+from license.archive import Archive, Unpacker, archive_bytes, header
 from license.errors import (
     DelegationExpired,
     EpochTooLow,
@@ -290,6 +293,35 @@ def test_an_archive_may_come_in_pieces_of_any_size() -> None:
         for start in range(0, len(GOOD), size):
             unpacker.write(GOOD[start : start + size])
         assert unpacker.close() == {"model.onnx": b"abc"}
+
+
+@settings(max_examples=40)
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,98}", fullmatch=True),
+        st.binary(max_size=2_000),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(1, 3_000),
+    st.integers(1, 3_000),
+)
+def test_any_files_survive_the_archive_in_any_pieces(
+    content: dict[str, bytes], reading: int, writing: int
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        paths = [Path(directory) / name for name in sorted(content)]
+        for path in paths:
+            path.write_bytes(content[path.name])
+        archive, whole = Archive(paths), b""
+        while piece := archive.read(reading):
+            assert len(piece) <= reading
+            whole += piece
+    assert len(whole) == archive_bytes(archive.files)
+    unpacker = Unpacker(archive.files)
+    for start in range(0, len(whole), writing):
+        unpacker.write(whole[start : start + writing])
+    assert unpacker.close() == content
 
 
 def test_a_manifest_needs_its_issuer(packed: Pack, shared: Any, new_vendor: Callable[..., Any]) -> None:

@@ -206,6 +206,20 @@ def test_the_catalogue_lists_the_lines_of_the_resource(offering: Any, serve: Cal
         assert (status, check_error(reply, "ContainerUseUnauthorized")) == (403, "NotApproved")
 
 
+def test_a_request_that_cannot_be_given_model_keys_is_a_bad_request(
+    offering: Any, serve: Callable[..., Any]
+) -> None:
+    with serve(offering.authority.app()) as url:
+        status, reply, headers = ask(
+            url, "POST", "/v1/licenses", key(offering.key), offering.request(hpke=None)
+        )
+        assert (status, check_error(reply, "Unknown")) == (400, "NoHpkeKey")
+        assert "Retry-After" not in headers
+        wanted = offering.request(models=("ner-de/1",))
+        status, reply, _ = ask(url, "POST", "/v1/licenses", key(offering.key), wanted)
+        assert (status, check_error(reply, "ContainerUseUnauthorized")) == (403, "LineNotGranted")
+
+
 def test_a_package_of_another_line_is_not_there(offering: Any, serve: Callable[..., Any]) -> None:
     with serve(offering.authority.app()) as url:
         for path in (

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from license.authority.resource import FREE_UNITS, Resource, make_plan
+from license.authority.rows import Table
 from license.authority.store import Store
 from license.claims import License
 from license.errors import AuthorityError, Malformed
@@ -74,9 +75,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     store = Store(where)
     yield store
     if request.param == "postgresql":
-        with store.engine.begin() as connection:
-            for table in ("change", "license", "resource", "book"):
-                connection.execute(text(f"DROP TABLE {table}"))
+        Table.metadata.drop_all(store.engine)
     store.close()
 
 
