@@ -8,7 +8,7 @@ writes one transaction or a short series of them; after a failure a new journal 
     minute                    checkpoint "minute", if anything was added; sooner if somebody asks for it
     turn   key                names the next day's key; checkpoint "day" by the old key, which is then erased
            close              in a new month: the sums of the old one
-    idle   tick               an hour after the last entry
+    idle   tick               an hour after the last entry, and after a turn
     stop   tick               checkpoint "stop"
 """
 
@@ -269,19 +269,20 @@ class Journal:
     def tend(self) -> None:
         """Do what time asks for: the turn of the day, the minute's checkpoint, a sign of life when idle."""
         state, at = self._state, self._setting.clock.now()
-        if not state.day <= at < state.day + DAY:
+        turned = not state.day <= at < state.day + DAY
+        if turned:
             self._turn(at)
-        elif at - state.written_at >= IDLE_SECONDS:
+        # The turn alone is no sign of life: a start writes one too, for days on which nothing ran.
+        if turned or at - state.written_at >= IDLE_SECONDS:
             self._write([*self._clock_drafts(at), ("tick", at, {"w": "idle"})], at=at, why="minute")
         elif state.signed_size < state.frontier.size and at - state.signed_at >= CHECKPOINT_SECONDS:
             self._write([], at=at, why="minute")
 
     def checkpoint(self) -> None:
         """Sign now whatever is not signed yet."""
-        at = self._setting.clock.now()
-        self._turn(at)
+        self.tend()
         if self._state.signed_size < self._state.frontier.size:
-            self._write([], at=at, why="minute")
+            self._write([], at=self._setting.clock.now(), why="minute")
 
     def stop(self) -> None:
         """Record that the service stops, and sign the log as it is left."""

@@ -56,6 +56,7 @@ class Audit:
         self._month = ""
         self._month_first = 0
         self._first = self._last = 0
+        self._last_text = self._last_license = ""
         self._began = False
         self._turned = False
         self._root = ""
@@ -229,6 +230,10 @@ class Audit:
         self._tree_holds = False
 
     def _on_use(self, n: int, used: UsedFields) -> None:
+        same = used.time == self._last_text and used.license_id == self._last_license
+        if same and used.n == n and not used.grace:
+            self._tallies.add(used)  # as the entry before it, within the same second: already judged
+            return
         at = parse_second(used.time)
         if used.n != n or not self._day <= at < self._day + DAY or at < self._last:
             self._check_place(n, used.n, at)
@@ -243,8 +248,11 @@ class Audit:
         if self._turned:
             self._check_after_turn(n)
         self._tallies.add(used)
+        if self._last == at and not used.grace and self._terms.plain(used.license_id, at):
+            self._last_text, self._last_license = used.time, used.license_id
 
     def _on_other(self, n: int, entry: Entry) -> None:
+        self._last_text = ""
         if not self._began:
             self._on_first(entry)
             return
