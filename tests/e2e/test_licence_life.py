@@ -22,6 +22,7 @@ from license.authority import Authority
 from license.authority.issue import Terms
 from license.evidence.verify import verify
 from license.roots import load_roots
+from license.wire import parse_time
 from tests.support.site import SENTENCE, VERSION, Service, Site, clean_environ
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
@@ -230,10 +231,9 @@ def site_that_ends(site: Site, *, seconds: int, grace: int = 0) -> Service:
         site.start()
     )  # the first start makes ledger and caches; the short licence then counts from ready
     end = int(time.time()) + seconds
-    changes = {"expires": end, "terminates": end + grace, "report_by": end}
-    site.issue(changes=changes)
+    short = site.issue(changes={"expires": end, "terminates": end + grace, "report_by": end})
     service.reload()
-    until(lambda: bool(status(service)["license"]["state"] == "Expiring"))
+    until(lambda: bool(status(service)["license"]["id"] == short.id))
     return service
 
 
@@ -241,7 +241,7 @@ def site_that_ends(site: Site, *, seconds: int, grace: int = 0) -> Service:
 def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed(
     site: Site, tmp_path: Path
 ) -> None:
-    service = site_that_ends(site, seconds=2, grace=4)
+    service = site_that_ends(site, seconds=6, grace=8)
     with service.client() as client:
         assert "Warning" not in ask(client).headers
         until(lambda: bool(status(service)["license"]["state"] == "Grace"))
@@ -320,31 +320,34 @@ def test_a_service_whose_licence_ended_starts_again_with_its_records_open(site: 
 
 @pytest.mark.e2e
 def test_an_admitted_task_is_finished_past_the_end_and_a_later_one_is_refused(site: Site) -> None:
-    service = site_that_ends(site, seconds=3)
-    documents = [{"id": str(n), "language": "en", "text": SENTENCE * 90} for n in range(25)]
-    task = {"kind": "EntityRecognition", "taskName": "t"}
+    service = site_that_ends(site, seconds=5)
+    end = parse_time(status(service)["license"]["terminates"])
+    documents = [{"id": str(n), "language": "en", "text": SENTENCE * 40} for n in range(10)]
+    tasks = [{"kind": "EntityRecognition", "taskName": f"task {n}"} for n in range(6)]
+
+    def submit(_: int) -> httpx2.Response:
+        with service.client() as client:
+            body = {"analysisInput": {"documents": documents}, "tasks": tasks}
+            return client.post(JOBS, params=VERSION, json=body)
+
+    time.sleep(max(0.0, end - 1 - time.time()))
+    with ThreadPoolExecutor(3) as callers:
+        replies = list(callers.map(submit, range(3)))
+    time.sleep(max(0.0, end - time.time()))
+    replies.append(submit(3))
+    refused = [reply.json()["error"]["innererror"]["code"] for reply in replies if reply.status_code != 202]
+    succeeded = 0
     with service.client() as client:
-        located: list[str] = []
-        while status(service)["license"]["state"] != "Expired":
-            reply = client.post(
-                JOBS,
-                params=VERSION,
-                json={"analysisInput": {"documents": documents}, "tasks": [task, {**task, "taskName": "u"}]},
-            )
-            if reply.status_code == 202:
-                located.append(reply.headers["operation-location"])
-            time.sleep(0.2)
-        finals: list[dict[str, Any]] = []
-        for location in located:
-            while client.get(location).json()["status"] in ("running", "notStarted"):
+        for reply in replies:
+            location = reply.headers.get("operation-location", "")
+            while location and (job := client.get(location).json())["status"] in ("running", "notStarted"):
                 time.sleep(0.1)
-            finals.append(client.get(location).json())
+            if location:
+                succeeded += job["tasks"]["completed"]
+                refused += [error["code"] for error in job["errors"]]
         usage = client.get("/records/usage-logs/").json()
-    succeeded = sum(job["tasks"]["completed"] for job in finals)
-    refused = [error for job in finals for error in job["errors"]]
     assert succeeded >= 1
-    assert refused, "the end came in the middle"
-    assert {error["code"] for error in refused} == {"Expired"}
+    assert set(refused) == {"Expired"}, "the end came in the middle"
     assert usage["meters"][0]["quantity"] == succeeded * sum(-(-len(d["text"]) // 1_000) for d in documents)
     assert verify(site.output, load_roots(site.vendor.roots_dir)).exit_code in (0, 1)
 
