@@ -125,7 +125,11 @@ def hit(operation: Any, base: str, known: str, seen: Counter[int], *, examples: 
         sane(case, known, make_good)
         response = case.call(base_url=base, timeout=30)
         seen[response.status_code] += 1
-        case.validate_response(response, checks=CHECKS)
+        # The older descriptions promise a media type for every reply; a 202 without a body has none.
+        checked = (
+            CHECKS if response.content else [c for c in CHECKS if c is not checks.content_type_conformance]
+        )
+        case.validate_response(response, checks=checked)
 
     run()
 
