@@ -181,6 +181,7 @@ class Bundle:
 
     def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
         self._archive = archive
+        self._damaged: set[str] = set()
         self.manifest = manifest
         self.faults = tuple(self._faults())
 
@@ -224,6 +225,10 @@ class Bundle:
             for claim in self.manifest.logs
         ]
 
+    def holds(self, name: str) -> bool:
+        """Whether a member is the file that the note names."""
+        return any(member.name == name for member in self.manifest.members) and name not in self._damaged
+
     def _faults(self) -> Iterator[str]:
         declared = {member.name: member for member in self.manifest.members}
         names = self._archive.namelist()
@@ -235,6 +240,7 @@ class Bundle:
             if member.name not in names:
                 yield f"{member.name} is missing from the bundle"
             elif not self._holds(member):
+                self._damaged.add(member.name)
                 yield f"{member.name} is not the file that the bundle's note names"
 
     def _holds(self, member: Member) -> bool:
@@ -318,6 +324,8 @@ class BundledLog:
     def rows(self) -> Iterator[Row]:
         """The entries that are shown, in order; gaps are remembered as they pass."""
         name = f"{self.claim.folder}/{'events.jsonl' if self.summary else 'entries.jsonl.gz'}"
+        if not self.bundle.holds(name):  # nothing that nobody signed is worth the time it may take to read
+            raise Malformed(f"{name} is not the file that the bundle's note names")
         try:
             with self.bundle.open(name) as member:
                 stream = member if self.summary else gzip.GzipFile(fileobj=member)

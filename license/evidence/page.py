@@ -51,7 +51,8 @@ def _body(report: Report, subject: str, sha256: str, roots: TrustRoots, checked_
         yield f"<p>{escape(', '.join(customers))}</p>"
     yield f'<p class="soft">Checked {format_time(checked_at)} (clock of the checking machine)</p></header>'
     code = report.exit_code
-    yield f'<div class="verdict v{code}" role="status"><b>{_title(report)}</b>{_SENTENCES[code]}</div>'
+    sentences = _SENTENCES[code] + _hidden(report)
+    yield f'<div class="verdict v{code}" role="status"><b>{_title(report)}</b>{sentences}</div>'
     yield from _usage(report)
     yield from _checks(report)
     yield from _findings(report)
@@ -63,9 +64,19 @@ def _body(report: Report, subject: str, sha256: str, roots: TrustRoots, checked_
 
 
 def _title(report: Report) -> str:
-    count = sum(finding.severity > 0 for finding in report.findings)
+    count = sum(finding.severity == report.exit_code for finding in report.findings)
     word = VERDICTS[report.exit_code].capitalize()
-    return f"{word}: {count}" if count else word
+    return f"{word}: {count}" if report.exit_code else word
+
+
+def _hidden(report: Report) -> str:
+    hidden = sum(log.hidden for log in report.logs)
+    if not hidden:
+        return ""
+    return (
+        f" {hidden:,} usage entries are not shown: they are known by their hashes, their number and the sums "
+        "signed for their days. A full export shows each of them."
+    )
 
 
 def _usage(report: Report) -> Iterator[str]:
@@ -98,7 +109,9 @@ def _usage(report: Report) -> Iterator[str]:
 def _usage_row(month: str, meter: str, tally: Tally) -> str:
     numbers = "".join(f'<td class="n">{number:,}</td>' for number in tally)
     strong = ("<b>", "</b>") if month == "all" else ("", "")
-    return f"<tr><td>{strong[0]}{escape(month)}{strong[1]}</td><td>{escape(meter)}</td>{numbers}</tr>"
+    return (
+        f'<tr><td class="t">{strong[0]}{escape(month)}{strong[1]}</td><td>{escape(meter)}</td>{numbers}</tr>'
+    )
 
 
 def _checks(report: Report) -> Iterator[str]:
@@ -140,9 +153,9 @@ def _finding(finding: Finding) -> str:
     time = "" if finding.at is None else format_time(finding.at)
     return (
         f'<tr><td><span class="tag {css}">{_NOTE[finding.severity]}</span></td>'
-        f"<td><code>{escape(finding.code)}</code></td>"
+        f'<td class="t"><code>{escape(finding.code)}</code></td>'
         f'<td>{escape(finding.message)}<br><code class="soft">{escape(finding.log)}</code></td>'
-        f'<td class="n">{index}</td><td>{time}</td></tr>'
+        f'<td class="n">{index}</td><td class="t">{time}</td></tr>'
     )
 
 

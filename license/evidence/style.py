@@ -31,7 +31,8 @@ th, td {
 th { font-weight: 600; color: var(--soft); }
 td:last-child, th:last-child { padding-right: 0; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.t { white-space: nowrap; }
+td { overflow-wrap: anywhere; }
+td.n, td.t, td.t code { white-space: nowrap; overflow-wrap: normal; }
 code { font: .85em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 .tag {
   display: inline-block; min-width: 4.4rem; text-align: center; border: 1px solid; border-radius: 1rem;
