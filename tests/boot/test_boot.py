@@ -41,7 +41,7 @@ def licensed(container: Container, home: Path) -> None:
     the_download_unit_brings_a_licence(container, key)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_units_on_a_booted_system(container: Container, tmp_path: Path) -> None:
     licensed(container, tmp_path)
     the_first_request_starts_the_service(container)
@@ -52,6 +52,7 @@ def test_the_units_on_a_booted_system(container: Container, tmp_path: Path) -> N
     the_doctor_finds_nothing_that_fails(container)
     a_caller_needs_a_key_where_one_is_set(container)
     every_command_of_the_runbooks_works(container, tmp_path)
+    a_second_instance_lives_beside_the_first(container, tmp_path)
     the_ledger_verifies(container)
 
 
@@ -119,15 +120,35 @@ def every_command_of_the_runbooks_works(container: Container, home: Path) -> Non
     assert found(container.run(ASK).stdout) >= {"Berlin"}
 
 
+def a_second_instance_lives_beside_the_first(container: Container, home: Path) -> None:
+    lines = (ROOT / "systemd/README.md").read_text().splitlines()
+    script = "\n".join(line[4:] for line in lines if line.startswith("    "))
+    prepare, install, enable = script.partition("appliance license install")
+    container.run(f"cd /srv; set -e\n{prepare}")
+    carry(container, home, request="/srv/request-5001.note")
+    settings = "set -a; . /etc/appliance/5001.env; set +a"
+    container.run(f"cd /srv; set -e\n{settings}\n{install}{enable}")
+    assert found(container.run(ASK.replace(":5000", ":5001")).stdout) >= {"Berlin"}
+    assert found(container.run(ASK).stdout) >= {"Berlin"}, "the first goes on"
+    users = {container.show("User", unit) for unit in ("appliance.service", "appliance@5001.service")}
+    assert len(users) == 2
+    container.run("systemctl stop appliance@5001.socket appliance@5001.service")
+    container.run("appliance usage verify /var/lib/appliance-5001/output")
+
+
 def bring_delivery(container: Container, home: Path) -> None:
     """Carry a request out to the vendor, and licence, issuer note and root key back in."""
     container.run("appliance license request -o /srv/request.note")
-    request = container.run("cat /srv/request.note").stdout.encode()
+    carry(container, home, request="/srv/request.note")
+
+
+def carry(container: Container, home: Path, *, request: str) -> None:
+    asked = container.run(f"cat {request}").stdout.encode()
     with Authority.open(home / "authority") as vendor:
         bought = vendor.create_resource(
             customer="Test", product="ner", tier="DC0", meters={TEXT_RECORDS: 2_000_000}
         )
-        issued = vendor.issue(bought.resource, request)
+        issued = vendor.issue(bought.resource, asked)
         root = next(vendor.roots_dir.glob("*.vkey")).read_text()
     container.write("/media/usb/license.note", issued.note.decode())
     container.write("/media/usb/issuer.note", issued.issuer_note.decode())
