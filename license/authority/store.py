@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import event, inspect
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
-from sqlmodel import Session, col, create_engine, or_, select, update
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, or_, select, update
 
+from license.authority.database import open_book
 from license.authority.resource import Change, Resource
-from license.authority.rows import VERSION, BookRow, ChangeRow, LicenseRow, ResourceRow, Table
+from license.authority.rows import ChangeRow, LicenseRow, ResourceRow
 from license.claims import License, Plan
 from license.errors import AuthorityError, Malformed
 
@@ -43,33 +43,7 @@ class Store:
     """
 
     def __init__(self, where: Path | str) -> None:
-        if isinstance(where, Path):
-            where.touch(mode=0o600)  # SQLite gives its side files the mode of this one
-            where = f"sqlite:///{where}"
-        with _database_refusals(where):
-            self._engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
-            if self._engine.dialect.name == "sqlite":
-                event.listen(self._engine, "connect", _configure_sqlite)
-            try:
-                self._prepare()
-            except BaseException:
-                self._engine.dispose()
-                raise
-
-    def _prepare(self) -> None:
-        fresh = not inspect(self._engine).has_table("resource")
-        Table.metadata.create_all(self._engine)
-        with Session(self._engine) as session:
-            if fresh:
-                session.merge(BookRow(id=1, version=VERSION))
-                session.commit()
-            row = session.get(BookRow, 1)
-        if row is None or row.version != VERSION:
-            raise AuthorityError(
-                f"the book is of version {row.version if row else 1}, and this software needs {VERSION}",
-                code="WrongBookVersion",
-                hint="use the software that made it; while this is unreleased, make a new authority",
-            )
+        self._engine = open_book(where)
 
     @property
     def engine(self) -> Engine:
@@ -314,38 +288,3 @@ def _resource(row: ResourceRow) -> Resource:
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("ascii")).hexdigest()
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-@contextmanager
-def _database_refusals(address: str) -> Iterator[None]:
-    """Turn what a database says when it cannot be used into one of our refusals; never with its password."""
-    try:
-        shown = make_url(address).render_as_string(hide_password=True)
-    except ArgumentError as error:
-        raise AuthorityError(
-            "the address of the database is not understood",
-            code="BadDatabase",
-            hint="it must look like postgresql+psycopg://user:password@host/name",
-        ) from error
-    try:
-        yield
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise AuthorityError(
-            f"there is no driver for {shown} ({error})",
-            code="BadDatabase",
-            hint="for PostgreSQL: pip install 'offline-appliance[postgresql]', address postgresql+psycopg://…",
-        ) from error
-    except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines() or ["no reason given"]
-        raise AuthorityError(
-            f"the book {shown} cannot be used: {reason[0]}",
-            code="BadDatabase",
-            hint="check that the server runs, the address, and the rights of its user",
-        ) from error

@@ -82,7 +82,9 @@ def identity(private: bytes) -> str:
 
     spread = [ord(char) >> 5 for char in prefix] + [0] + [ord(char) & 31 for char in prefix]
     check = polymod([*spread, *data, 0, 0, 0, 0, 0, 0]) ^ 1
-    return (prefix + "1" + "".join(letters[v] for v in data + [check >> 5 * (5 - n) & 31 for n in range(6)])).upper()
+    return (
+        prefix + "1" + "".join(letters[v] for v in data + [check >> 5 * (5 - n) & 31 for n in range(6)])
+    ).upper()
 
 
 def unpadded(data: bytes) -> str:
@@ -118,7 +120,9 @@ def to_recipient(recipient: bytes) -> Callable[[bytes], str]:
 def to_passphrase(phrase: str) -> Callable[[bytes], str]:
     def stanza(file_key: bytes) -> str:
         salt, log = secret("salt", 16), 10
-        key = hashlib.scrypt(phrase.encode(), salt=b"age-encryption.org/v1/scrypt" + salt, n=2**log, r=8, p=1, dklen=32)
+        key = hashlib.scrypt(
+            phrase.encode(), salt=b"age-encryption.org/v1/scrypt" + salt, n=2**log, r=8, p=1, dklen=32
+        )
         return f"-> scrypt {unpadded(salt)} {log}\n{unpadded(ChaCha20Poly1305(key).encrypt(bytes(12), file_key, None))}\n"
 
     return stanza
@@ -132,10 +136,14 @@ def hpke_wrap(text: bytes, to: bytes, info: bytes) -> bytes:
         return hmac.digest(salt or bytes(32), b"HPKE-v1" + of + label + data, "sha256")
 
     def expand(key: bytes, of: bytes, label: bytes, data: bytes, size: int) -> bytes:
-        return HKDFExpand(SHA256(), size, size.to_bytes(2, "big") + b"HPKE-v1" + of + label + data).derive(key)
+        return HKDFExpand(SHA256(), size, size.to_bytes(2, "big") + b"HPKE-v1" + of + label + data).derive(
+            key
+        )
 
     enc = public(ephemeral)
-    shared = expand(extract(b"", kem, b"eae_prk", exchange(ephemeral, to)), kem, b"shared_secret", enc + to, 32)
+    shared = expand(
+        extract(b"", kem, b"eae_prk", exchange(ephemeral, to)), kem, b"shared_secret", enc + to, 32
+    )
     schedule = b"\0" + extract(b"", suite, b"psk_id_hash", b"") + extract(b"", suite, b"info_hash", info)
     key = extract(shared, suite, b"secret", b"")
     nonce = expand(key, suite, b"base_nonce", schedule, 12)
@@ -149,11 +157,16 @@ LARGE = {"model.onnx": b"weights" * 10_000}
 
 
 def packed(files: dict[str, bytes]) -> tuple[PackedFile, ...]:
-    return tuple(PackedFile(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in sorted(files.items()))
+    return tuple(
+        PackedFile(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for name, data in sorted(files.items())
+    )
 
 
 def tar(files: dict[str, bytes]) -> bytes:
-    pieces = [header(name, len(data)) + data + bytes(-len(data) % 512) for name, data in sorted(files.items())]
+    pieces = [
+        header(name, len(data)) + data + bytes(-len(data) % 512) for name, data in sorted(files.items())
+    ]
     return b"".join(pieces) + bytes(1024)
 
 
@@ -179,7 +192,11 @@ def licence(line: str = "ner-en/3", private: bytes = LINE, **changes: Any) -> Li
 
 def bearer(key: bytes) -> License:
     base: License = L.licence()
-    return replace(base, models=(ModelKey(train="ner-en/3", enc="plain", key=key),), instance=InstanceBinding(binding="any"))
+    return replace(
+        base,
+        models=(ModelKey(train="ner-en/3", enc="plain", key=key),),
+        instance=InstanceBinding(binding="any"),
+    )
 
 
 def cases() -> dict[str, dict[str, Any]]:
@@ -202,7 +219,9 @@ def cases() -> dict[str, dict[str, Any]]:
     ) -> dict[str, Any]:
         return {
             "expect": expect,
-            "license": sign_note(render_statement("license", (license or licence()).to_claims()), L.ISSUER).decode(),
+            "license": sign_note(
+                render_statement("license", (license or licence()).to_claims()), L.ISSUER
+            ).decode(),
             "machine": machine.hex() if machine else None,
             "issuer": issuer.decode(),
             "manifest": manifest if isinstance(manifest, str) else manifest.decode(),
@@ -266,7 +285,9 @@ def cases() -> dict[str, dict[str, Any]]:
 def files() -> dict[str, bytes]:
     """Return every generated file by its path below this directory."""
     made = {
-        "locked/root.key.age": age_file(f"{L.ROOT.to_text()}\n".encode(), to_passphrase("correct horse battery"), number="root"),
+        "locked/root.key.age": age_file(
+            f"{L.ROOT.to_text()}\n".encode(), to_passphrase("correct horse battery"), number="root"
+        ),
         "locked/no-key.age": age_file(b"nothing\n", to_passphrase("correct horse battery"), number="no key"),
     }
     for name, case in cases().items():
