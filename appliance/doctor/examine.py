@@ -149,6 +149,7 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
             key, instance, keys.message if isinstance(keys, IdentityError) else "", who.service
         ),
         _mount(who, "Mounts:License", settings.license_mount, written=False),
+        storage.check_notes(_notes(settings.license_mount), who.service),
         licences.check_license(licensed, _judged_at(licensed, floor, clock)),
         licences.check_clock(wall, proven=proven, mark=floor.mark, rules=rules),
         licences.check_time_source(clock.synchronised()),
@@ -171,6 +172,13 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
 def system_time() -> int:
     """Return the wall clock in Unix seconds, for the name of an archive and the head of a report."""
     return int(time.time())
+
+
+def _notes(directory: Path | None) -> list[facts.PathFact]:
+    try:
+        return [facts.look_at(path) for path in sorted(directory.glob("*.note"))] if directory else []
+    except OSError:
+        return []
 
 
 def _judged_at(licensed: AuthenticLicense | LicenseError, floor: Floor, clock: ClockSources) -> int:

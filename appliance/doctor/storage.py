@@ -1,5 +1,6 @@
 """Checks of what is read and written: mounts with owner and mode, file system, free space, the ledger."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from appliance.doctor.facts import Account, LedgerFact, PathFact
@@ -49,6 +50,24 @@ def _missing(key: str, fact: PathFact, service: Account, *, written: bool, made:
         return passed(key, f"{fact.path} is made at the first start")
     mode, owner = ("0700", service.name) if written else ("0755", "root")
     return failed(key, f"{fact.path} does not exist", f"sudo install -d -m {mode} -o {owner} {fact.path}")
+
+
+def check_notes(notes: Sequence[PathFact], service: Account) -> Finding:
+    """Each file of the licence directory can be read by the service, not only by root who looks.
+
+    Args:
+        notes: The licences and issuer notes.
+        service: The user the service runs as.
+    """
+    closed = [fact for fact in notes if fact.exists and not fact.allows(service, 0o4)]
+    if not closed:
+        return passed("licence files", f"{len(notes)} that {service.name} can read")
+    first = closed[0]
+    return failed(
+        "licence files",
+        f"{first.path}: owner {first.owner}, mode {first.mode:04o}; {service.name} cannot read it",
+        f"sudo chmod a+r {first.path.parent}/*.note",
+    )
 
 
 def check_file_system(fact: PathFact) -> Finding:

@@ -4,7 +4,7 @@ import pytest
 
 from appliance.doctor.facts import Account, LedgerFact, LogFact, PathFact
 from appliance.doctor.finding import Level
-from appliance.doctor.storage import check_file_system, check_ledger, check_mount, check_space
+from appliance.doctor.storage import check_file_system, check_ledger, check_mount, check_notes, check_space
 
 SERVICE = Account(name="appliance", uid=990, gids=frozenset({990}))
 OUTPUT = Path("/srv/output")
@@ -41,6 +41,14 @@ def test_a_licence_mount_need_only_be_readable() -> None:
     closed = PathFact(path=Path("/etc/appliance/license"), mode=0o700)
     found = check_mount("Mounts:License", closed, SERVICE, written=False, made=False)
     assert (found.level, found.command) == (Level.FAIL, "sudo chmod -R a+rX /etc/appliance/license")
+
+
+def test_a_licence_that_only_root_can_read_is_told() -> None:
+    note = Path("/etc/appliance/license/issuer.note")
+    assert check_notes([], SERVICE).level is Level.PASS
+    assert check_notes([PathFact(path=note, mode=0o644)], SERVICE).level is Level.PASS
+    found = check_notes([PathFact(path=note, mode=0o600)], SERVICE)
+    assert (found.level, found.command) == (Level.FAIL, "sudo chmod a+r /etc/appliance/license/*.note")
 
 
 def test_what_systemd_makes_at_start_may_be_missing() -> None:
