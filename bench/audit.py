@@ -64,7 +64,7 @@ def fill(home: Path, entries: int) -> None:
     ledger = opened(home, clock)
 
     async def day(first: int, count: int) -> None:
-        group = min(GROUP, count // 40 + 1)  # more often than hourly: a service that is silent is a finding
+        group = min(GROUP, count // 60 + 1)  # more often than hourly: a service that is silent is a finding
         pace = DAY // (count // group + 2)
         for at in range(first, first + count, group):
             numbers = range(at, min(at + group, first + count))
