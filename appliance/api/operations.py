@@ -9,27 +9,43 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from appliance.api.problems import invalid_request, not_found
+from appliance.clock import EffectiveClock
+from appliance.deployments import Deployments
 from appliance.errors import UsageStoreUnavailable
+from appliance.gate import Gate
 from appliance.pipeline import TEXT_RECORDS
+from appliance.standing import Accountant
+from appliance.usage.forks import Mismatch
+from appliance.usage.ledger import Ledger
 from appliance.usage.proofs import NoProof, prove_entry
 from appliance.usage.records import month_text, usage_by_day, usage_logs
 from appliance.version import SERVICE, VERSION
 from license.validity import State
 from license.wire import format_date
 
-if TYPE_CHECKING:
-    from appliance.app import Appliance
-
 _NUMBER: Final = re.compile(r"\d{1,4}")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _SERVING: Final = "License is valid, no action needed."
+
+
+class Operated(Protocol):
+    """The parts of a running service that these endpoints ask."""
+
+    clock: EffectiveClock
+    gate: Gate
+    accountant: Accountant
+    deployments: Deployments
+    ledger: Ledger
+    mismatches: tuple[Mismatch, ...]
+    output_mount: Path
+    stopping: bool
 
 
 class OperationsApi:
@@ -39,7 +55,7 @@ class OperationsApi:
         appliance: The service that is asked about.
     """
 
-    def __init__(self, appliance: "Appliance") -> None:
+    def __init__(self, appliance: Operated) -> None:
         self._appliance = appliance
 
     def routes(self) -> list[Route]:
