@@ -15,7 +15,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
-WORKERS ?= 2
+WORKERS ?= 3
 UPGRADE ?=
 
 .PHONY: run install install-dev lint test auditor nightly bundle lock clean
