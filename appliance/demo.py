@@ -26,7 +26,7 @@ import uvicorn
 
 from appliance.errors import ApplianceError
 from appliance.pipeline import TEXT_RECORDS
-from appliance.version import PRODUCT
+from appliance.services import CUSTOM_NER
 from license.authority import Authority
 from license.evidence.report import Report
 from license.evidence.verify import verify
@@ -158,7 +158,7 @@ def _authority(home: Path) -> tuple[Authority, str]:
     known = (home / "roots").is_dir()
     authority = Authority.open(home) if known else Authority.create(home)
     created = authority.create_resource(
-        customer="Demo customer", product=PRODUCT, tier="DC0", meters={TEXT_RECORDS: 1_000_000}
+        customer="Demo customer", product=CUSTOM_NER.product, tier="DC0", meters={TEXT_RECORDS: 1_000_000}
     )
     return authority, created.key1
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import UsageStoreUnavailable
-from appliance.version import PRODUCT
 from license.claims import License
 from license.directory import load_all
 from license.errors import LicenseError, Superseded
@@ -36,6 +35,7 @@ class LicenseKeeper:
     Args:
         directory: What `Mounts:License` names.
         roots: Keys that may vouch for it.
+        product: What the licence must be for.
         instance_vkey: This installation's key, as licences name it.
         time_under: The time to judge by at start.
         min_serial: Highest licence serial this installation has had in force.
@@ -56,6 +56,7 @@ class LicenseKeeper:
         directory: Path,
         *,
         roots: TrustRoots,
+        product: str,
         instance_vkey: str,
         time_under: TimeUnder,
         min_serial: int = 0,
@@ -63,6 +64,7 @@ class LicenseKeeper:
     ) -> None:
         self._directory = directory
         self._roots = roots
+        self._product = product
         self._instance_vkey = instance_vkey
         self._seen_serial = min_serial
         self._said: set[tuple[str, str, str, int]] = set()
@@ -177,7 +179,7 @@ class LicenseKeeper:
         found = load_all(
             self._directory,
             roots=self._roots,
-            product=PRODUCT,
+            product=self._product,
             instance_vkey=self._instance_vkey,
             min_serial=min_serial,
             min_epoch=min_epoch,

@@ -6,13 +6,14 @@ returns, or raises, into a reply.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from appliance.gate import Admission, Gate
 from appliance.inference.engine import Entity
+from appliance.services import CUSTOM_NER
 from appliance.usage.ledger import Receipt, Use
 
-TEXT_RECORDS = "CognitiveServices.Ner.Container.TextRecords"
+TEXT_RECORDS: Final = CUSTOM_NER.meter
 """Meter of text analysis: 1,000 text elements or part of it, per document."""
 
 

@@ -106,8 +106,8 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
 
 async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.hang_up)
-    background = [asyncio.create_task(appliance.tend())]
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.tender.hang_up)
+    background = [asyncio.create_task(appliance.tender.tend())]
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
@@ -144,7 +144,7 @@ async def _after_loading(
 
 async def _load(appliance: Appliance, server: _Server, address: str, ready: Callable[[str], None]) -> None:
     try:
-        await appliance.load_models()
+        await appliance.answering.load()
     except BaseException:
         server.should_exit = True
         raise

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.errors import SettingsError
+from appliance.services import CUSTOM_NER, SERVICES, Service
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", ""})
@@ -84,6 +85,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _service(text: str) -> Service:
+    return SERVICES[_one_of(*SERVICES)(text)]
+
+
 def _size(text: str) -> int:
     return -1 if text.strip() == "-1" else _number(1, 1 << 20)(text)
 
@@ -97,6 +102,9 @@ class Settings:
     """Every start parameter, read and checked; field metadata carries its key and its help line."""
 
     eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
+    service: Service = _setting(
+        "Service", CUSTOM_NER, _service, "what this process is: customner or speechtotext"
+    )
     billing: str = _setting(
         "Billing", "", str, "endpoint of the resource that pays; for the licence download"
     )
@@ -307,6 +315,8 @@ def describe() -> list[tuple[str, str, str]]:
     for entry in dataclasses.fields(Settings):
         if entry.metadata:
             default = "" if entry.default in (None, "") else str(entry.default)
+            if isinstance(entry.default, Service):
+                default = entry.default.name
             rows.append((entry.metadata["key"], default, entry.metadata["help"]))
     rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))
     return rows

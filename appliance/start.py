@@ -13,7 +13,6 @@ from appliance.operator.fetch import download_and_tell
 from appliance.operator.site import Site
 from appliance.serve import serve
 from appliance.settings import Settings
-from appliance.version import SERVICE
 from license.roots import installed_roots, load_roots
 from license.wire import format_time
 
@@ -53,7 +52,8 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
     roots = load_roots(roots_directory) if roots_directory is not None else installed_roots()
     identity = load_identity(settings.state_directory(os.environ))
     if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
-        logs.add_disk(settings.output_mount / SERVICE / identity.instance, max_file_mib=settings.disk_max_mib)
+        directory = settings.output_mount / settings.service.name / identity.instance
+        logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
     appliance = Appliance(settings, identity=identity, roots=roots)
     _banner(settings, appliance)
     serve(settings, appliance, ready=_ready)

@@ -20,13 +20,13 @@ from appliance.clock import EffectiveClock
 from appliance.deployments import Deployments
 from appliance.errors import UsageStoreUnavailable
 from appliance.gate import Gate
-from appliance.pipeline import TEXT_RECORDS
+from appliance.services import Service
 from appliance.standing import Accountant
 from appliance.usage.forks import Mismatch
 from appliance.usage.ledger import Ledger
 from appliance.usage.proofs import NoProof, prove_entry
 from appliance.usage.records import month_text, usage_by_day, usage_logs
-from appliance.version import SERVICE, VERSION
+from appliance.version import VERSION
 from license.validity import State
 from license.wire import format_date
 
@@ -38,14 +38,23 @@ _SERVING: Final = "License is valid, no action needed."
 class Operated(Protocol):
     """The parts of a running service that these endpoints ask."""
 
+    service: Service
     clock: EffectiveClock
     gate: Gate
     accountant: Accountant
-    deployments: Deployments
     ledger: Ledger
-    mismatches: tuple[Mismatch, ...]
     output_mount: Path
     stopping: bool
+
+    @property
+    def deployments(self) -> Deployments:
+        """The models that are served."""
+        ...
+
+    @property
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """What differs from the heads in the licence in force."""
+        ...
 
 
 class OperationsApi:
@@ -75,7 +84,7 @@ class OperationsApi:
         """`GET /ready`: whether a query would be answered now."""
         reason = self.not_ready()
         body = {
-            "service": SERVICE,
+            "service": self._appliance.service.name,
             "ready": "notReady" if reason else "ready",
             "message": reason or _SERVING,
         }
@@ -86,7 +95,7 @@ class OperationsApi:
         appliance = self._appliance
         standing = appliance.accountant.standing()
         body: dict[str, Any] = {
-            "service": SERVICE,
+            "service": self._appliance.service.name,
             # Probes compare with `Valid`: a licence that only draws near its end is still valid.
             "apiStatus": State.VALID if standing.state is State.EXPIRING else standing.state,
             "apiStatusMessage": standing.notices[0].message if standing.notices else _SERVING,
@@ -116,12 +125,18 @@ class OperationsApi:
 
     async def usage(self, _: Request) -> Response:
         """`GET /records/usage-logs/`: all usage under the output mount."""
-        return JSONResponse(await asyncio.to_thread(usage_logs, self._output()))
+        return JSONResponse(
+            await asyncio.to_thread(usage_logs, self._output(), service=self._appliance.service.name)
+        )
 
     async def usage_of_month(self, request: Request) -> Response:
         """`GET /records/usage-logs/{month}/{year}`: month first, leading zero optional, UTC."""
         month, year = _month(request.path_params["month"], request.path_params["year"])
-        return JSONResponse(await asyncio.to_thread(usage_logs, self._output(), month=month, year=year))
+        return JSONResponse(
+            await asyncio.to_thread(
+                usage_logs, self._output(), month=month, year=year, service=self._appliance.service.name
+            )
+        )
 
     async def proof(self, request: Request) -> Response:
         """`GET /records/proof/{n}?log=`: the C2SP tlog-proof of a usage record; `log` names an older log."""
@@ -149,7 +164,9 @@ class OperationsApi:
             request.query_params.get("month", str(today.month)),
             request.query_params.get("year", str(today.year)),
         )
-        days = await asyncio.to_thread(_daily, self._output(), month_text(month, year))
+        days = await asyncio.to_thread(
+            _daily, self._output(), month_text(month, year), self._appliance.service
+        )
         return JSONResponse({"days": days})
 
     def not_ready(self) -> str:
@@ -169,12 +186,12 @@ class OperationsApi:
         return self._appliance.output_mount
 
 
-def _daily(output: Path, month: str) -> list[dict[str, Any]]:
-    """Text records of each day of a month that had any, over every ledger."""
+def _daily(output: Path, month: str, service: Service) -> list[dict[str, Any]]:
+    """Units of each day of a month that had any, over every ledger of a service."""
     days: Counter[str] = Counter()
     for used in usage_by_day(output):
-        if used.month == month and TEXT_RECORDS in used.sums:
-            days[format_date(used.day)] += used.sums[TEXT_RECORDS].quantity
+        if used.month == month and service.meter in used.sums:
+            days[format_date(used.day)] += used.sums[service.meter].quantity
     return [{"date": day, "quantity": quantity} for day, quantity in sorted(days.items())]
 
 

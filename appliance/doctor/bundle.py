@@ -123,7 +123,9 @@ def _log(settings: Settings) -> dict[str, Any]:
         return {"events": [], "count": {}}
     events = [
         {key: line[key] for key in ("timestamp", "level", "category", "event") if key in line}
-        for file in sorted((settings.output_mount / "customner").glob(f"*/{DISK_DIRECTORY}/{_LOG_FILES}"))
+        for file in sorted(
+            (settings.output_mount / settings.service.name).glob(f"*/{DISK_DIRECTORY}/{_LOG_FILES}")
+        )
         for line in _lines(file)
         if str(line.get("category")).startswith(("appliance", "license"))  # whose events are never filled in
     ]

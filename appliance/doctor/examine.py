@@ -20,7 +20,6 @@ from appliance.packages import ModelKeys, find_packages, open_model
 from appliance.settings import Settings
 from appliance.timing import rules_of, time_at_start
 from appliance.usage.floor import Floor, recorded_floor
-from appliance.version import PRODUCT, SERVICE
 from license.directory import load_all
 from license.errors import LicenseError
 from license.exchange import parse_address, post
@@ -160,7 +159,7 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
         host.check_processor(facts.processor()),
         host.check_memory(facts.memory(), sum(model.size for model in models)),
         *(host.check_model(model.name, model.found) for model in models),
-        host.check_port(facts.port(settings.host, settings.port)),
+        host.check_port(facts.port(settings.host, settings.port), settings.service.name),
         host.check_unit(unit),
         host.check_secrets(facts.look_at(DOWNLOAD_FILE), _credentials()),
     ]
@@ -223,7 +222,7 @@ def _identity(state: Path, *, exists: bool) -> Identity | IdentityError | None:
 def _ledger_directory(settings: Settings, instance: str) -> Path | None:
     if settings.output_mount is None or not instance:
         return None
-    return settings.output_mount / SERVICE / instance
+    return settings.output_mount / settings.service.name / instance
 
 
 def _license(
@@ -242,7 +241,7 @@ def _license(
         found = load_all(
             who.settings.license_mount,
             roots=roots,
-            product=PRODUCT,
+            product=who.settings.service.product,
             instance_vkey=identity.vkey if identity is not None else None,
             min_serial=floor.serial,
             min_epoch=floor.epoch,

@@ -7,7 +7,6 @@ from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import ApplianceError
 from appliance.inference.folder import ModelFolder
-from appliance.version import SERVICE
 from license.errors import LicenseError
 
 _MIB: Final = 1024 * 1024
@@ -60,15 +59,15 @@ def check_model(name: str, found: ModelFolder | ApplianceError | LicenseError) -
     return passed("model", f"{about}, finds {', '.join(found.categories)}")
 
 
-def check_port(fact: PortFact) -> Finding:
-    """The port is free, or it is the service that has it."""
+def check_port(fact: PortFact, service: str) -> Finding:
+    """The port is free, or it is the service of that name that has it."""
     if not fact.listening:
         return warned(
             "port",
             f"nobody answers at {fact.address}",
             "sudo systemctl start appliance.socket appliance.service",
         )
-    if fact.service != SERVICE:
+    if fact.service != service:
         number = fact.address.rpartition(":")[2]
         return failed(
             "port",

@@ -13,7 +13,7 @@ from appliance.operator.install import put_in_place
 from appliance.operator.site import Licenses, Site
 from appliance.operator.waiting import Bytes, waiting
 from appliance.operator.words import result_table, run_template
-from appliance.version import PRODUCT, VERSION
+from appliance.version import VERSION
 from license.download import download_license
 from license.errors import LicenseError, Unwritable
 from license.fetch import download_package
@@ -44,7 +44,7 @@ def make_request(site: Site, identity: Identity, lines: Sequence[str] = ()) -> b
     request = LicenseRequest(
         instance=identity.vkey,
         hpke=None if identity.hpke is None else identity.hpke.public,
-        product=PRODUCT,
+        product=site.settings.service.product,
         models=tuple(wanted),
         software=f"offline-appliance {VERSION}",
         created=int(time.time()),
@@ -78,7 +78,7 @@ def fetch_license(site: Site, lines: Sequence[str] = ()) -> tuple[AuthenticLicen
             api_key=settings.api_key,
             request_note=make_request(site, identity, lines),
             roots=site.roots(),
-            product=PRODUCT,
+            product=site.settings.service.product,
             instance_vkey=identity.vkey,
             now=int(time.time()),
         )
@@ -118,7 +118,11 @@ def download_and_tell(site: Site, lines: Sequence[str] = ()) -> None:
     Raises:
         ApplianceError, LicenseError: As `fetch_license` and `fetch_package`.
     """
-    click.echo(f"Requesting a licence for {PRODUCT} from {site.settings.billing or 'the vendor'} …", err=True)
+    settings = site.settings
+    click.echo(
+        f"Requesting a licence for {settings.service.product} from {settings.billing or 'the vendor'} …",
+        err=True,
+    )
     licensed, note = fetch_license(site, lines)
     packages: list[Path] = []
     directory = site.settings.model_mount

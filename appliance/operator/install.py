@@ -14,7 +14,6 @@ from typing import Final
 from appliance.operator.site import Licenses, Site
 from appliance.ownership import give_to_owner
 from appliance.usage.forks import Mismatch, check_heads
-from appliance.version import PRODUCT, SERVICE
 from license import claims, delegation
 from license.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
 from license.errors import (
@@ -124,7 +123,7 @@ def compare_logs(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> 
     if output is None:
         return []
     instance = licenses.identity.instance
-    return check_heads(output / SERVICE / instance, licensed.license, instance=instance)
+    return check_heads(output / site.settings.service.name / instance, licensed.license, instance=instance)
 
 
 def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> Path:
@@ -160,7 +159,7 @@ def _in_place(site: Site) -> tuple[AuthenticLicense, ...]:
             load_all(
                 site.license_directory(),
                 roots=site.roots(),
-                product=PRODUCT,
+                product=site.settings.service.product,
                 instance_vkey=site.identity().vkey,
             )
         )
@@ -210,7 +209,7 @@ def _open_best(
                         note,
                         issuer,
                         roots=roots,
-                        product=PRODUCT,
+                        product=site.settings.service.product,
                         instance_vkey=licenses.identity.vkey,
                         min_serial=licenses.floor.serial,
                         min_epoch=licenses.floor.epoch,

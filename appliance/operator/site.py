@@ -18,7 +18,6 @@ from appliance.licensing import choose
 from appliance.settings import Settings, describe
 from appliance.timing import time_at_start
 from appliance.usage.floor import Floor, recorded_floor
-from appliance.version import PRODUCT, SERVICE
 from license.claims import License
 from license.directory import load_all
 from license.errors import LicenseError
@@ -98,7 +97,11 @@ class Site:
     def floor(self, identity: Identity) -> Floor:
         """Return what the usage ledger proves; nothing where `Mounts:Output` is not given."""
         output = self.settings.output_mount
-        return Floor() if output is None else recorded_floor(output / SERVICE / identity.instance)
+        return (
+            Floor()
+            if output is None
+            else recorded_floor(output / self.settings.service.name / identity.instance)
+        )
 
     def licenses(self) -> "Licenses":
         """Return the licences of this installation as a start would see them.
@@ -113,7 +116,7 @@ class Site:
         found = load_all(
             directory,
             roots=self.roots(),
-            product=PRODUCT,
+            product=self.settings.service.product,
             instance_vkey=identity.vkey,
             min_serial=floor.serial,
             min_epoch=floor.epoch,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.identity import load_identity
+from appliance.services import CUSTOM_NER, SERVICES
 from appliance.usage.export import JOURNAL_FILE, write_bundle
-from appliance.version import SERVICE
 from license.errors import Unwritable
 from license.evidence.bundle import Manifest
 from license.files import sync_directory
@@ -50,7 +50,8 @@ def export_usage(
         LicenseError: There is nothing to export, or the file cannot be written.
     """
     identity = load_identity(state, create=False)
-    ledger = output / SERVICE / identity.instance
+    places = [output / name / identity.instance for name in SERVICES]
+    ledger = next((place for place in places if place.is_dir()), output / CUSTOM_NER.name / identity.instance)
     with tempfile.TemporaryDirectory(dir=None if out is None else out.parent, prefix=".export-") as work:
         path = Path(work) / "export.zip"
         try:

@@ -10,7 +10,10 @@ from license.errors import Malformed
 from license.fields import IDENTIFIER, LINE, TOKEN, check_choice, check_text
 from license.terms import BINDINGS, Plan
 
-METERS: Final = {"ner": "CognitiveServices.Ner.Container.TextRecords"}
+METERS: Final = {
+    "ner": "CognitiveServices.Ner.Container.TextRecords",
+    "speech": "CognitiveServices.SpeechToText.Container.AudioSeconds",
+}
 """The meter each product is sold by."""
 FREE_UNITS: Final = 5_000
 """What tier F0 includes: text records in each calendar month."""

@@ -14,7 +14,7 @@ from license.evidence.entry import Tally
 from license.wire import format_date, format_time, parse_date
 
 _DAY: Final = 86_400
-_UNITS: Final = {"TextRecords": "Text Records"}
+_UNITS: Final = {"TextRecords": "Text Records", "AudioSeconds": "Seconds"}
 SERVICE_NAME: Final = "Offline Appliance"
 COLUMNS: Final = (
     "BilledCost",

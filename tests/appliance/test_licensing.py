@@ -54,6 +54,7 @@ def keeper(site: Site, clock: Clock, **seen: int) -> LicenseKeeper:
     return LicenseKeeper(
         site.license,
         roots=load_roots(site.vendor.roots_dir),
+        product="ner",
         instance_vkey=load_identity(site.state).vkey,
         time_under=clock,
         **seen,

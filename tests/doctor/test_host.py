@@ -62,7 +62,7 @@ def test_a_refused_model_says_why() -> None:
     ],
 )
 def test_the_port_is_the_services_or_its_holder_can_be_found(stands: dict[str, object], level: Level) -> None:
-    found = check_port(PortFact(address="127.0.0.1:5000", **stands))  # type: ignore[arg-type]
+    found = check_port(PortFact(address="127.0.0.1:5000", **stands), "customner")  # type: ignore[arg-type]
     assert found.level is level
     assert bool(found.command) == (level is not Level.PASS)
 

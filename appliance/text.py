@@ -1,0 +1,165 @@
+"""The text service: entities in documents, at once or as jobs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.routing import BaseRoute
+
+from appliance.api import openapi
+from appliance.api.documents import Limits
+from appliance.api.jobviews import describe
+from appliance.api.language import Language, LanguageApi, LanguageLimits
+from appliance.api.legacy import LegacyApi
+from appliance.api.models import ModelsApi
+from appliance.api.work import DocumentWork
+from appliance.deployments import Deployments
+from appliance.gate import Gate
+from appliance.identity import Identity
+from appliance.inference.engine import NerEngine
+from appliance.jobs.runner import Jobs
+from appliance.jobs.store import JobStore
+from appliance.jobs.turns import Turns
+from appliance.metrics.instruments import Instruments
+from appliance.metrics.measured import MeasuredStore
+from appliance.models import find_models, load_models
+from appliance.packages import ModelKeys, open_model
+from appliance.pipeline import Pipeline
+from appliance.settings import Settings
+from appliance.usage.ledger import Ledger
+from appliance.usage.lookup import recorded_requests
+
+STUCK_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What the appliance gives to a service.
+
+    Attributes:
+        settings: Start parameters.
+        identity: Keys of this installation.
+        gate: Decides by licence state and quota.
+        ledger: Makes usage durable.
+        ledger_directory: Where its logs lie.
+        clock: Effective time, Unix seconds.
+        model_keys: What opens encrypted models under the licence in force now.
+        instruments: Counters and timers.
+    """
+
+    settings: Settings
+    identity: Identity
+    gate: Gate
+    ledger: Ledger
+    ledger_directory: Path
+    clock: Callable[[], int]
+    model_keys: Callable[[], ModelKeys]
+    instruments: Instruments
+
+
+class TextService:
+    """Custom named entity recognition, opened and without its models yet.
+
+    Args:
+        on: The appliance's parts.
+    """
+
+    def __init__(self, on: Foundation) -> None:
+        self._on = on
+        self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
+        self.deployments = Deployments(alias=on.settings.model_alias)
+        self._engines: tuple[NerEngine, ...] = ()
+        self._jobs = self._open_jobs()
+
+    def _open_jobs(self) -> Jobs:
+        on, settings = self._on, self._on.settings
+        self._job_store = JobStore.open(
+            directory=on.identity.directory,
+            url=settings.jobs_database,
+            instance=on.identity.instance,
+            capacity=settings.jobs_kept,
+        )
+        work = DocumentWork(
+            pipeline=self._pipeline, deployments=self.deployments, turns=Turns(settings.job_turns)
+        )
+        return Jobs(
+            store=self._job_store,
+            work=work,
+            describe=describe,
+            clock=on.clock,
+            mark=lambda: (on.ledger.origin, on.ledger.size),
+            capacity=settings.jobs_kept,
+            characters=settings.job_characters_waiting,
+        )
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Language, the older paths, the models, and the description of them all."""
+        settings = self._on.settings
+        language = Language(
+            pipeline=self._pipeline,
+            deployments=self.deployments,
+            jobs=self._jobs,
+            clock=self._on.clock,
+            limits=LanguageLimits(
+                body_bytes=settings.max_body_bytes,
+                job=Limits(
+                    documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
+                ),
+                request=Limits(
+                    documents=settings.documents_per_request,
+                    characters_per_document=settings.characters_per_document,
+                ),
+            ),
+        )
+        return [
+            *LanguageApi(language).routes(),
+            *LegacyApi(language).routes(),
+            *ModelsApi(self.deployments).routes(),
+            *openapi.routes(
+                project=settings.project_name,
+                deployment=settings.exported_model_name or settings.deployment_name,
+            ),
+        ]
+
+    async def load(self) -> None:
+        """Load the models and serve them, then resume interrupted jobs; the event loop stays free.
+
+        Raises:
+            ModelError, LicenseError: Not one model can be served.
+        """
+        places = await asyncio.to_thread(find_models, self._on.settings)
+        loaded = await asyncio.to_thread(load_models, places, self._load_model)
+        self._engines = loaded.engines
+        self.deployments.set(loaded.deployments, loaded.failed)
+        directory = self._on.ledger_directory
+        await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
+
+    def _load_model(self, path: Path) -> NerEngine:
+        settings = self._on.settings
+        return NerEngine.load(
+            open_model(path, self._on.model_keys()),
+            sessions=settings.sessions,
+            batch_tokens=settings.batch_tokens,
+            queue_tokens=settings.queue_tokens,
+            observe=self._on.instruments.batch,
+        )
+
+    def waiting(self) -> int:
+        """Tokens in the queues of all models."""
+        return sum(engine.waiting_tokens for engine in self._engines)
+
+    def stuck(self) -> bool:
+        """Whether a model no longer moves."""
+        return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._engines)
+
+    async def close(self, drain_seconds: float) -> None:
+        """End jobs, then models."""
+        await self._jobs.close(drain_seconds)
+        for engine in self._engines:
+            await asyncio.to_thread(engine.close)
+
+    def abandon(self) -> None:
+        """Close the job store when serving never began."""
+        self._job_store.close()

@@ -1,0 +1,70 @@
+"""The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from appliance.answering import Answering
+from appliance.api import pages
+from appliance.api.access import AccessControl
+from appliance.api.envelope import Envelope
+from appliance.api.operations import Operated, OperationsApi
+from appliance.api.problems import HANDLERS
+from appliance.licensing import LicenseKeeper
+from appliance.metrics import page as metrics_page
+from appliance.metrics.instruments import Instruments
+from appliance.metrics.measured import MeasuredRequests
+from appliance.metrics.standing import Parts, StandingCollector
+from appliance.settings import Settings
+
+
+class Served(Operated, Protocol):
+    """The parts of an opened appliance that its application is made of."""
+
+    settings: Settings
+    keeper: LicenseKeeper
+    instruments: Instruments
+    answering: Answering
+
+
+def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """Return the ASGI application of an opened appliance.
+
+    Args:
+        appliance: Its parts.
+        extra: Routes of optional rooms.
+    """
+    operations = OperationsApi(appliance)
+    appliance.instruments.registry.register(StandingCollector(_parts(appliance, operations)))
+    application = Starlette(
+        routes=[
+            *appliance.answering.routes(),
+            *extra,
+            *operations.routes(),
+            *metrics_page.routes(appliance.instruments.registry),
+            *pages.routes(),
+        ],
+        exception_handlers=HANDLERS,
+    )
+    # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
+    application.router.redirect_slashes = False
+    # Outside of Starlette's own last resort, so that a 500 has its request id too.
+    guarded = Envelope(AccessControl(application, appliance.settings.api_keys))
+    return MeasuredRequests(guarded, appliance.instruments)
+
+
+def _parts(appliance: Served, operations: OperationsApi) -> Parts:
+    answering = appliance.answering
+    return Parts(
+        keeper=appliance.keeper,
+        accountant=appliance.accountant,
+        ledger=appliance.ledger,
+        clock=appliance.clock,
+        output=appliance.output_mount,
+        waiting_tokens=answering.waiting,
+        models=lambda: len(answering.deployments),
+        ready=lambda: not operations.not_ready(),
+    )
