@@ -12,10 +12,19 @@ from typing import Any, Final
 
 from license.errors import Malformed
 from license.fields import IDENTIFIER, TOKEN, Fields, check_range, check_text
-from license.terms import ClockPolicy, InstanceBinding, LedgerPolicy, LogHead, ModelKey, Plan
+from license.terms import ClockPolicy, ConnectedTerms, InstanceBinding, LedgerPolicy, LogHead, ModelKey, Plan
 from license.wire import MAX_INT, MAX_TIME, format_time
 
-__all__ = ["ClockPolicy", "InstanceBinding", "LedgerPolicy", "License", "LogHead", "ModelKey", "Plan"]
+__all__ = [
+    "ClockPolicy",
+    "ConnectedTerms",
+    "InstanceBinding",
+    "LedgerPolicy",
+    "License",
+    "LogHead",
+    "ModelKey",
+    "Plan",
+]
 
 KIND: Final = "license"
 
@@ -42,6 +51,7 @@ class License:
         features: Switches of the product.
         ledger: Cosigned log heads.
         clock: How the clock is judged.
+        connected: Present in a lease: it is good for a connected run only, and nowhere else.
     """
 
     id: str
@@ -61,6 +71,7 @@ class License:
     features: tuple[str, ...] = ()
     ledger: LedgerPolicy = field(default_factory=LedgerPolicy)
     clock: ClockPolicy = field(default_factory=ClockPolicy)
+    connected: ConnectedTerms | None = None
 
     def __post_init__(self) -> None:
         check_text("id", self.id, pattern=IDENTIFIER)
@@ -116,6 +127,7 @@ class License:
             instance=InstanceBinding.from_fields(top.object("instance")),
             ledger=LedgerPolicy.from_fields(top.object("ledger")) if top.has("ledger") else LedgerPolicy(),
             clock=ClockPolicy.from_fields(top.object("clock")) if top.has("clock") else ClockPolicy(),
+            connected=ConnectedTerms.from_fields(top.object("connected")) if top.has("connected") else None,
         )
 
     def to_claims(self) -> dict[str, Any]:
@@ -138,7 +150,13 @@ class License:
             "instance": self.instance.to_claims(),
             "ledger": self.ledger.to_claims(),
             "clock": self.clock.to_claims(),
+            # Who does not know the field must not take a lease for a licence.
+            **({} if self.connected is None else _critical("connected", self.connected.to_claims())),
         }
+
+
+def _critical(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {name: value, "crit": [name]}
 
 
 UNDERSTOOD: Final = frozenset(item.name for item in fields(License))

@@ -30,6 +30,7 @@ from license.errors import (
     Unreadable,
     Unwritable,
     WrongMachine,
+    WrongMode,
     WrongProduct,
     WrongType,
 )
@@ -59,6 +60,7 @@ _PROGRESS: Final[tuple[type[LicenseError], ...]] = (
     SerialTooLow,
     WrongProduct,
     WrongMachine,
+    WrongMode,
 )
 
 
@@ -92,6 +94,7 @@ def load_all(
     instance_vkey: str | None = None,
     min_serial: int = 0,
     min_epoch: int = 0,
+    lease: bool = False,
     on_refusal: Callable[[Path, LicenseError], None] | None = None,
 ) -> list[AuthenticLicense]:
     """Return every authentic licence in the directory, the highest serial first; never empty.
@@ -101,6 +104,7 @@ def load_all(
 
     Args:
         path: The directory.
+        lease: Whether leases are wanted, which are good beside their endpoint only, or licences.
         on_refusal: Told of every note that was refused although another licence is good: the operator who put
             it there should hear of it.
 
@@ -129,7 +133,9 @@ def load_all(
     found: list[AuthenticLicense] = []
     for file in licenses:
         try:
-            found.append(_best(file, issuers, verify))
+            best = _best(file, issuers, verify)
+            _check_mode(best, lease=lease)
+            found.append(best)
         except LicenseError as error:
             refused[file.path] = error
     if not found:
@@ -138,6 +144,13 @@ def load_all(
         for refused_path, reason in refused.items():
             on_refusal(refused_path, reason)
     return sorted(found, key=lambda one: one.license.serial, reverse=True)
+
+
+def _check_mode(licensed: AuthenticLicense, *, lease: bool) -> None:
+    if lease and licensed.license.connected is None:
+        raise WrongMode("the licence is no lease of a metering endpoint")
+    if not lease and licensed.license.connected is not None:
+        raise WrongMode("it is the lease of a connected run, not a licence")
 
 
 def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Path]:

@@ -12,6 +12,7 @@
     ├── Unwritable                a file cannot be written
     ├── WrongProduct              a genuine licence for another product
     ├── WrongMachine              a genuine licence, or a key in it, for another installation
+    ├── WrongMode                 a lease without its endpoint, or a licence in the place of a lease
     ├── NoModelKey                the licence does not open this model line or package
     ├── PackageDamaged            a model package's bytes are not those its manifest names
     ├── WrongPassphrase           the passphrase does not open the vendor's locked key
@@ -141,6 +142,16 @@ class WrongProduct(LicenseError):
 
     code = "WrongProduct"
     default_hint = "each product needs its own licence directory; mount the one that belongs to this service"
+
+
+class WrongMode(LicenseError):
+    """A lease where a licence is needed, or the other way round."""
+
+    code = "WrongMode"
+    default_hint = (
+        "a lease serves beside its endpoint only (Billing, ApiKey); to serve without network, download a "
+        "licence with DownloadLicense=True or request one by file"
+    )
 
 
 class WrongMachine(LicenseError):

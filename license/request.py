@@ -15,7 +15,7 @@ from license.fields import TOKEN, Fields, check_range, check_text
 from license.keys import SigningKey, VerifyingKey
 from license.note import open_note, read_unverified, sign_note
 from license.statement import parse_statement, render_statement
-from license.wire import MAX_TIME, encode_base64, format_time
+from license.wire import MAX_INT, MAX_TIME, encode_base64, format_time
 
 KIND: Final = "request"
 MAX_REQUEST_BYTES: Final = 16_384
@@ -32,6 +32,7 @@ class LicenseRequest:
         created: When it was made, in Unix seconds by that machine's clock.
         models: Model lines wanted.
         hpke: The machine's X25519 public key for wrapped model keys (32 bytes), if it has one.
+        serial: Highest licence serial that was in force there, for a lease; 0 without one.
     """
 
     instance: str
@@ -40,6 +41,7 @@ class LicenseRequest:
     created: int
     models: tuple[str, ...] = ()
     hpke: bytes | None = None
+    serial: int = 0
 
     def __post_init__(self) -> None:
         VerifyingKey.from_vkey(self.instance)
@@ -48,6 +50,7 @@ class LicenseRequest:
         check_range("created", self.created, 0, MAX_TIME)
         for model in self.models:
             check_text("models", model, pattern=TOKEN)
+        check_range("serial", self.serial, 0, MAX_INT)
         if self.hpke is not None:
             check_range("the length of hpke", len(self.hpke), 32, 32)
 
@@ -67,6 +70,7 @@ class LicenseRequest:
             created=top.time("created"),
             models=top.texts("models") if top.has("models") else (),
             hpke=top.base64("hpke") if top.has("hpke") else None,
+            serial=top.number("serial") if top.has("serial") else 0,
         )
 
     def to_claims(self) -> dict[str, Any]:
@@ -78,6 +82,7 @@ class LicenseRequest:
             "models": list(self.models),
             "software": self.software,
             "created": format_time(self.created),
+            **({"serial": self.serial} if self.serial else {}),
         }
 
 

@@ -222,6 +222,32 @@ class LedgerPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedTerms:
+    """That a licence is only good beside its metering endpoint, and how long without word from it.
+
+    Attributes:
+        attempts: Failed attempts to meter, one an interval, after which no query is answered.
+        max_interval_s: Longest time between two attempts, in seconds.
+    """
+
+    attempts: int = 10
+    max_interval_s: int = 900
+
+    def __post_init__(self) -> None:
+        check_range("connected.attempts", self.attempts, 1, 1_000)
+        check_range("connected.max_interval_s", self.max_interval_s, 1, 86_400)
+
+    @classmethod
+    def from_fields(cls, item: Fields) -> ConnectedTerms:
+        """Read `connected`."""
+        return cls(attempts=item.number("attempts"), max_interval_s=item.number("max_interval_s"))
+
+    def to_claims(self) -> dict[str, Any]:
+        """Return `connected`."""
+        return {"attempts": self.attempts, "max_interval_s": self.max_interval_s}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockPolicy:
     """How the clock is judged.
 

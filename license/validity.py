@@ -72,7 +72,8 @@ def state_at(license: License, now: int) -> State:
         return State.EXPIRED
     if now >= license.expires:
         return State.GRACE
-    if license.expires - now <= MARKS[0] * DAY:
+    # A lease lasts days and is renewed by itself: its end is no news.
+    if license.expires - now <= MARKS[0] * DAY and license.connected is None:
         return State.EXPIRING
     return State.VALID
 
@@ -113,7 +114,7 @@ def warnings(license: License, now: int) -> tuple[Notice, ...]:
                 hint="export the usage records, send them to the vendor and install the renewed licence",
             )
         )
-    if state.serves:
+    if state.serves and license.connected is None:
         notices.extend(_report_due(license, now))
     return tuple(notices)
 

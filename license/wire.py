@@ -52,8 +52,13 @@ def clean_text(data: bytes, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     return text
 
 
-def parse_json(text: str, *, max_bytes: int = MAX_TEXT_BYTES) -> dict[str, Any]:
+def parse_json(text: str, *, max_bytes: int = MAX_TEXT_BYTES, whole_floats: bool = False) -> dict[str, Any]:
     """Return the JSON object in `text`: objects, arrays, strings, integers, booleans and null, nothing else.
+
+    Args:
+        text: The text.
+        max_bytes: Its greatest length in UTF-8.
+        whole_floats: Whether `3.0` is read as the integer 3, for a format that writes quantities so.
 
     Raises:
         Malformed: anything else, with the rule that was broken.
@@ -70,7 +75,7 @@ def parse_json(text: str, *, max_bytes: int = MAX_TEXT_BYTES) -> dict[str, Any]:
             text,
             object_pairs_hook=_unique,
             parse_int=_parse_int,
-            parse_float=_refuse_float,
+            parse_float=_whole if whole_floats else _refuse_float,
             parse_constant=_refuse_float,
         )
     except ValueError as error:
@@ -179,6 +184,13 @@ def _parse_int(digits: str) -> int:
     if len(digits) > 20 or not MIN_INT <= int(digits) <= MAX_INT:
         raise Malformed("the JSON text holds an integer beyond 64 bits")
     return int(digits)
+
+
+def _whole(text: str) -> int:
+    digits, point, rest = text.partition(".")
+    if not point or rest != "0":
+        _refuse_float(text)
+    return _parse_int(digits)
 
 
 def _refuse_float(text: str) -> NoReturn:

@@ -4,13 +4,13 @@ Synchronous and used by one thread at a time; `appliance.usage.writer` gives it 
 writes one transaction or a short series of them; after a failure a new journal is made from what is on disk.
 
     boot   [turn] boot lic    checkpoint "start", signed by the day key and the key of the installation
-    use    [turn] clock… [sum] use…
-           sum                the sums of the day so far, every 16,384 uses: nobody adds up more than that
+    use    [turn] clock… use…
     minute                    checkpoint "minute", if anything was added; sooner if somebody asks for it
     turn   key                names the next day's key; checkpoint "day" by the old key, which is then erased
            close              in a new month: the sums of the old one
     idle   tick               an hour after the last entry, and after a turn
     stop   tick               checkpoint "stop"
+    ack    ack                the endpoint of a connected run has counted so many entries
 """
 
 # ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
@@ -41,7 +41,6 @@ _log = logging.getLogger("appliance.usage")
 
 CHECKPOINT_SECONDS = 60
 IDLE_SECONDS = 3600
-SUM_ENTRIES = 16_384
 
 # An entry before it has its place in the log: kind, effective time, values.
 _Draft = tuple[str, int, Mapping[str, Value]]
@@ -266,10 +265,7 @@ class Journal:
         mark = self._setting.clock.mark()
         at = mark.effective
         self._turn(at)
-        drafts = self._clock_drafts(at)
-        if self._state.unsummed >= SUM_ENTRIES:
-            drafts.append(("sum", at, {"s": dict(self._state.totals.day)}))
-        return self._write(drafts, at=at, groups=groups, mark=mark)
+        return self._write(self._clock_drafts(at), at=at, groups=groups, mark=mark)
 
     def tend(self) -> None:
         """Do what time asks for: the turn of the day, the minute's checkpoint, a sign of life when idle."""
@@ -294,6 +290,21 @@ class Journal:
         at = self._setting.clock.now()
         self._turn(at)
         self._write([*self._clock_drafts(at), ("tick", at, {"w": "stop"})], at=at, why="stop")
+
+    def acknowledge(self, origin: str, position: int) -> None:
+        """Record that the endpoint of a connected run has counted so many entries of a log; once is enough.
+
+        Args:
+            origin: The log, this one or one before it.
+            position: Number of entries, from the first one on.
+        """
+        if position <= self._state.metered.get(origin, 0):
+            return
+        at = self._setting.clock.now()
+        self._turn(at)
+        draft: _Draft = ("ack", at, {"o": origin, "x": position})
+        self._write([*self._clock_drafts(at), draft], at=at)
+        self._state.metered[origin] = position
 
     def note_fault(self, word: str, *, since: int, lost: int) -> None:
         """Record that the store failed, or is back: the error, since when, and the requests it cost."""
@@ -401,14 +412,10 @@ class Journal:
         if frontier.size > state.frontier.size:
             state.written_at = at
         state.frontier = frontier
-        if drafts:
-            kinds = [kind for kind, _, _ in drafts]
-            self._setting.clock.forget(kinds.count("clock"))
-            if "sum" in kinds:
-                state.unsummed = 0
         if sums:
             state.totals.add(state.day, sums)
-            state.unsummed += sum(tally.entries for tally in sums.values())
+        if drafts:
+            self._setting.clock.forget(sum(kind == "clock" for kind, _, _ in drafts))
         if license is not None:
             self._license = license
             state.license_id, state.license_sha256 = license.license.id, license.sha256

@@ -182,6 +182,14 @@ class Ledger:
         """
         self._writer.call(Journal.tend)
 
+    def acknowledge(self, origin: str, position: int) -> None:
+        """Record that the endpoint of a connected run has counted the first `position` entries of a log.
+
+        Raises:
+            UsageStoreUnavailable: It could not be recorded.
+        """
+        self._writer.call(lambda journal: journal.acknowledge(origin, position))
+
     def close(self) -> None:
         """Commit what waits, sign the last checkpoint, and let go of the directory."""
         self.patrol.close()
@@ -226,6 +234,10 @@ class Ledger:
     def signed(self) -> int:
         """Number of entries under the last checkpoint."""
         return self._writer.journal.state.signed_size
+
+    def metered(self, origin: str) -> int:
+        """Return how many entries of a log were acknowledged by the endpoint of a connected run."""
+        return self._writer.journal.state.metered.get(origin, 0)
 
     @property
     def highest_serial(self) -> int:

@@ -28,6 +28,11 @@ _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"
 _UPDATE_TREE = "UPDATE tree SET size = ?, frontier = ?, effective = ?, uptime = ?, boot = ? WHERE id = 1"
 _BUSY_SECONDS = 5
+# The second condition lets SQLite use the index that leaves usage out.
+ACKNOWLEDGED = (
+    "SELECT json_extract(text,'$.o'), max(json_extract(text,'$.x')) FROM entry "
+    "WHERE kind = 'ack' AND kind <> 'use' GROUP BY 1"
+)
 # SQLite looks through the whole file; beyond this size that is left to `appliance.usage.patrol`.
 CHECKED_BYTES = 64 * 1024 * 1024
 _File = tuple[int, int]
@@ -306,6 +311,11 @@ class Store:
         with Session(self._engine) as session:
             text = session.exec(statement.order_by(col(EntryRow.n).desc()).limit(1)).first()
         return None if text is None else parse(text)
+
+    def acknowledged(self) -> dict[str, int]:
+        """Return how many entries of each log were metered, as the newest `ack` entries say."""
+        found = self._connection.execute(ACKNOWLEDGED).fetchall()
+        return {str(origin): int(position) for origin, position in found}
 
     def totals(self, start: int) -> dict[str, Tally]:
         """Sum the usage by meter from entry `start` on, as SQLite generated it from the texts."""

@@ -83,6 +83,12 @@ class HeadBook:
             query = select(_LogRow).where(_LogRow.resource == resource).order_by(col(_LogRow.origin))
             return [_seen(row) for row in session.exec(query)]
 
+    def find(self, origin: str) -> SeenLog | None:
+        """Return a log as it was accepted last; None if it is new."""
+        with Session(self._engine) as session:
+            row = session.get(_LogRow, origin)
+            return None if row is None else _seen(row)
+
     def owner(self, origin: str) -> str | None:
         """Return the resource that a log was accepted for; None if it is new."""
         with Session(self._engine) as session:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from license.authority.heads import HeadBook, SeenLog
+from license.authority.heads import Days, HeadBook, SeenLog
+from license.authority.metering import LogUsage, MeterBook, disagreement
 from license.authority.reconcile import Account, reconcile
 from license.authority.resource import Resource
 from license.errors import AuthorityError, LicenseError
@@ -86,7 +87,9 @@ def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested
         withheld = [known[sha256] for sha256 in bundle.manifest.withheld if sha256 in known]
         notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
         report = verify_bundle(bundle, roots, heads=own, notes=notes)
+        reported = MeterBook(authority.store.engine).logs(resource.name)
         found = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
+        found += _metering_findings(report, reported)
         report = replace(report, findings=(*report.findings, *found))
         accepted = _accept(authority, bundle, report, resource, _sha256(path))
     if accepted and keep:
@@ -98,7 +101,7 @@ def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested
         accepted=tuple(log.head for log in accepted) if keep else (),
         receipt=_receipt(authority, resource, report, accepted) if accepted and keep else b"",
         checkpoints={log.head.origin: add_line(log.note, log.head.cosig) for log in accepted} if keep else {},
-        accounts=reconcile(resource.plan, (log.days for log in current.values())),
+        accounts=reconcile(resource.plan, _furthest(current, reported)),
     )
 
 
@@ -182,6 +185,25 @@ def _vendor_findings(
         if before is not None and not _extends(report, log_report):
             sentence = f"the first {before.head.size:,} entries cannot be compared with those accepted before"
             yield _finding(Severity.BROKEN, "unchecked", sentence, log_report.log)
+
+
+def _metering_findings(report: Report, reported: dict[str, LogUsage]) -> Iterator[Finding]:
+    """What was reported while connected and the export contradicts."""
+    for log in report.logs:
+        if log.log in reported:
+            sentence = disagreement(reported[log.log], log.days, log.size)
+            if sentence:
+                yield _finding(Severity.FINDING, "metered-differs", sentence, log.log)
+
+
+def _furthest(exported: dict[str, SeenLog], reported: dict[str, LogUsage]) -> Iterator[Days]:
+    """The usage of each log from where it reaches further: it is the same usage, and counted once."""
+    for origin in exported.keys() | reported.keys():
+        seen, connected = exported.get(origin), reported.get(origin)
+        if seen is not None and (connected is None or seen.head.size >= connected.size):
+            yield seen.days
+        elif connected is not None:
+            yield connected.days
 
 
 def _extends(report: Report, log: LogReport) -> bool:

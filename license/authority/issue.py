@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from license import claims
 from license.authority.keyring import Keyring
@@ -92,6 +92,105 @@ def issue(
             is over, or the request cannot be given model keys).
     """
     terms = terms or Terms()
+    check_request(keyring, resource, request, now)
+    binding = terms.binding or resource.binding
+    not_before = max(now, resource.plan.period[0])
+    expires = min(not_before + terms.days * DAY, resource.plan.period[1])
+    terminates = expires + terms.grace_days * DAY
+    dates = Dates(
+        not_before=not_before,
+        expires=expires,
+        terminates=terminates,
+        report_by=min(not_before + terms.report_days * DAY, terminates),
+    )
+    make = licence_maker(
+        keyring,
+        resource,
+        request,
+        now=now,
+        binding=binding,
+        dates=dates,
+        identities=identities or {},
+        rest={
+            "features": terms.features,
+            "ledger": LedgerPolicy(logs=tuple(heads), on_fork=terms.on_fork),
+        },
+        max_logs=terms.max_logs,
+    )
+    licence, note = store.record(resource.name, request.instance if binding == "instance" else "", make)
+    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dates:
+    """The dates of a licence, in Unix seconds."""
+
+    not_before: int
+    expires: int
+    terminates: int
+    report_by: int
+
+
+def licence_maker(  # noqa: PLR0913 (what a licence is made from)
+    keyring: Keyring,
+    resource: Resource,
+    request: LicenseRequest,
+    *,
+    now: int,
+    binding: str,
+    dates: Dates,
+    identities: Mapping[str, str],
+    rest: Mapping[str, Any],
+    max_logs: int,
+) -> Callable[[int, str | None], tuple[License, bytes]]:
+    """Return what makes and signs a licence under a serial; `rest` are further fields of it.
+
+    Raises:
+        AuthorityError: The request names no key that model keys could be wrapped for.
+    """
+    wrap_for = request.hpke if binding == "instance" else None
+    if identities and binding == "instance" and wrap_for is None:
+        raise AuthorityError(
+            "the request names no key to wrap model keys for",
+            code="NoHpkeKey",
+            hint="make the request anew with `appliance license request`, which adds one",
+        )
+    vkeys = (request.instance,) if binding == "instance" else ()
+
+    def make(serial: int, replaces: str | None) -> tuple[License, bytes]:
+        license_id = new_ulid(now)
+        keys = (
+            bind_identity(identity, train=line, license_id=license_id, to=wrap_for)
+            for line, identity in identities.items()
+        )
+        licence = License(
+            id=license_id,
+            serial=serial,
+            replaces=replaces,
+            issued=now,
+            not_before=dates.not_before,
+            expires=dates.expires,
+            terminates=dates.terminates,
+            report_by=dates.report_by,
+            customer=resource.customer,
+            subscription=resource.subscription,
+            product=resource.product,
+            models=tuple(keys),
+            plan=resource.plan,
+            instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=max_logs),
+            **rest,
+        )
+        return licence, sign_note(render_statement(claims.KIND, licence.to_claims()), keyring.issuer)
+
+    return make
+
+
+def check_request(keyring: Keyring, resource: Resource, request: LicenseRequest, now: int) -> None:
+    """Refuse a request that the resource, or the issuer's own time, does not allow.
+
+    Raises:
+        AuthorityError: as `issue`.
+    """
     _check_entitled(resource, request, now)
     _check_lines(resource, request)
     if not keyring.delegation.not_before <= now <= keyring.delegation.not_after:
@@ -101,47 +200,6 @@ def issue(
             code="IssuerExpired",
             hint="check this machine's clock; otherwise `license rotate issuer` with a root key",
         )
-    binding = terms.binding or resource.binding
-    wrap_for = request.hpke if binding == "instance" else None
-    if identities and binding == "instance" and wrap_for is None:
-        raise AuthorityError(
-            "the request names no key to wrap model keys for",
-            code="NoHpkeKey",
-            hint="make the request anew with `appliance license request`, which adds one",
-        )
-    vkeys = (request.instance,) if binding == "instance" else ()
-    not_before = max(now, resource.plan.period[0])
-    expires = min(not_before + terms.days * DAY, resource.plan.period[1])
-    terminates = expires + terms.grace_days * DAY
-
-    def make(serial: int, replaces: str | None) -> tuple[License, bytes]:
-        license_id = new_ulid(now)
-        keys = (
-            bind_identity(identity, train=line, license_id=license_id, to=wrap_for)
-            for line, identity in (identities or {}).items()
-        )
-        licence = License(
-            id=license_id,
-            serial=serial,
-            replaces=replaces,
-            issued=now,
-            not_before=not_before,
-            expires=expires,
-            terminates=terminates,
-            report_by=min(not_before + terms.report_days * DAY, terminates),
-            customer=resource.customer,
-            subscription=resource.subscription,
-            product=resource.product,
-            models=tuple(keys),
-            plan=resource.plan,
-            features=terms.features,
-            ledger=LedgerPolicy(logs=tuple(heads), on_fork=terms.on_fork),
-            instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=terms.max_logs),
-        )
-        return licence, sign_note(render_statement(claims.KIND, licence.to_claims()), keyring.issuer)
-
-    licence, note = store.record(resource.name, "".join(vkeys), make)
-    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
 
 
 def _check_lines(resource: Resource, request: LicenseRequest) -> None:

@@ -13,11 +13,11 @@ _TEXT: Final = {"type": "string"}
 _TIME: Final = {"type": "string", "format": "date-time"}
 _NOTE: Final = {"type": "string", "description": "A signed note, as in docs/formats.md."}
 _REFUSALS: Final = {
-    "400": "the request note is refused; `code` says why",
+    "400": "the request is refused; `code` says why",
     "401": "the key is not known",
     "403": "not approved, not bought, or the plan has ended",
     "404": "there is no such package, or nothing at this address",
-    "409": "the key belongs to a resource of another product",
+    "409": "the key belongs to a resource of another product, or the log to another resource",
     "413": "the body is too large",
     "416": "the range lies outside the package",
     "429": "too often; come back after `Retry-After` seconds",
@@ -45,6 +45,26 @@ def document() -> dict[str, Any]:
                     "requestBody": {"required": True, "content": {"text/plain": {"schema": _NOTE}}},
                     "responses": _responses(_json("Licence"), 400, 401, 403, 409, 413, 429, 500, 503),
                 }
+            },
+            "/v1/connected": {
+                "post": {
+                    "operationId": "grantLease",
+                    "summary": "Check the key for a machine that runs connected, and grant its lease",
+                    "requestBody": {"required": True, "content": {"text/plain": {"schema": _NOTE}}},
+                    "responses": _responses(_json("Licence"), 400, 401, 403, 409, 413, 429, 500, 503),
+                }
+            },
+            "/v1/usage": {
+                "parameters": [_header("Idempotency-Key", "offline-appliance/customner/0f3a9c2b7d11/1/0")],
+                "post": {
+                    "operationId": "reportUsage",
+                    "summary": "Count a run of entries of a usage log, once",
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Report"}}},
+                    },
+                    "responses": _responses(_json("Acknowledgement"), 400, 401, 409, 413, 429, 500),
+                },
             },
             "/v1/status": {
                 "get": {
@@ -135,8 +155,35 @@ _BINARY: Final = {"application/octet-stream": {"schema": {"type": "string", "for
 _SCHEMAS: Final = {
     "Licence": _object(license=_NOTE, issuer=_NOTE),
     "Manifest": _object(manifest=_NOTE, issuer=_NOTE),
+    "Report": _object(
+        log=_TEXT,
+        first={"type": "integer"},
+        next={"type": "integer", "description": "index after the last entry"},
+        records={
+            "type": "array",
+            "items": _object(
+                entries={"type": "integer"},
+                billedUnit={"type": "integer"},
+                usageRequestBody=_object(
+                    id=_TEXT,
+                    containerType=_TEXT,
+                    containerVersion=_TEXT,
+                    containerId=_TEXT,
+                    meter=_object(name=_TEXT, quantity={"type": "number"}),
+                    requestTime={"type": "integer", "description": "Unix seconds"},
+                    apiType=_TEXT,
+                ),
+            ),
+        },
+    ),
+    "Acknowledgement": _object(
+        status={"type": "string", "enum": ["Valid", "OutOfQuota"]},
+        message=_TEXT,
+        log=_TEXT,
+        next={"type": "integer", "description": "how many entries of the log are counted"},
+    ),
     "Status": _object(
-        status={"const": "Valid"},
+        status={"type": "string", "enum": ["Valid", "OutOfQuota"]},
         message=_TEXT,
         resource=_TEXT,
         product=_TEXT,

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from license.errors import AuthorityError, LicenseError
-from license.request import MAX_REQUEST_BYTES
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ _BY_CODE: Final = {"NoSuchPackage": 404, "NoHpkeKey": 400}
 _HTTP: Final = {
     404: ("NotFound", "there is nothing at this address", "/openapi.json lists the addresses"),
     405: ("MethodNotAllowed", "this address takes another method", "/openapi.json lists the methods"),
-    413: ("TooLarge", f"the request note is larger than {MAX_REQUEST_BYTES} bytes", "send the note alone"),
+    413: ("TooLarge", "the body is larger than this address takes", "send the note, or the report, alone"),
 }
 
 
@@ -47,7 +46,7 @@ async def on_refusal(_request: Request, error: Exception) -> JSONResponse:
         code = _BY_CODE.get(error.code) or STATUS_CODES.get(error.status, 503)
         return reply(code, error.code, error.message, error.hint, error.status, error.retry_after_s)
     if isinstance(error, LicenseError):
-        return reply(400, error.code, f"the request note is refused: {error.message}", error.hint, "Unknown")
+        return reply(400, error.code, f"the request is refused: {error.message}", error.hint, "Unknown")
     raise error
 
 

@@ -1,6 +1,7 @@
 """The authority over HTTP: hand in a request note, get a licence; see what models there are, get them.
 
     POST /v1/licenses                                 request note → {"license": …, "issuer": …}
+    POST /v1/connected, /v1/usage                     leases and reports of connected appliances
     GET  /v1/status                                   is the key good? issues nothing
     GET  /v1/models                                   the packages the resource's lines have
     GET  /v1/models/{name}/{number}/{release}         a package's manifest and its issuer note
@@ -28,13 +29,16 @@ from starlette.routing import Route
 
 from license.authority.authority import Authority
 from license.authority.catalogue import package_files, read_catalogue
+from license.authority.connected import is_used_up
 from license.authority.limits import RateLimit
+from license.authority.metering_service import MeteringEndpoints, check_length, read_body
 from license.authority.openapi import KEY_HEADER, document
 from license.authority.replies import on_crash, on_http, on_refusal
 from license.authority.resource import Resource
 from license.errors import AuthorityError, LicenseError
 from license.files import read_limited
 from license.manifest import Manifest
+from license.metering import MESSAGES
 from license.note import MAX_NOTE_BYTES
 from license.request import MAX_REQUEST_BYTES
 from license.wire import format_date, format_time
@@ -53,12 +57,14 @@ class Limits:
     Attributes:
         at_once: Licences worked on at once; the next caller is told to come back, not kept waiting.
         licenses: Licences one resource may ask for in a minute, and at once.
+        reports: Leases and usage reports, likewise.
         reads: Other calls of one resource, likewise.
         failures: Calls with a key that is not known, of one client address.
     """
 
     at_once: int = 32
     licenses: int = 60
+    reports: int = 600
     reads: int = 600
     failures: int = 60
 
@@ -71,18 +77,20 @@ class _Service:
         self._permits = limits.at_once
         self._licenses = RateLimit(burst=limits.licenses, per_minute=limits.licenses)
         self._reads = RateLimit(burst=limits.reads, per_minute=limits.reads)
+        reports = RateLimit(burst=limits.reports, per_minute=limits.reports)
+        self.metering = MeteringEndpoints(authority, lambda request: self._authenticate(request, reports))
         self._failures = RateLimit(burst=limits.failures, per_minute=limits.failures)
         self._document = document()
 
     async def licenses(self, request: Request) -> JSONResponse:
         """Issue a licence for the request note in the body."""
-        _check_length(request)
+        check_length(request, MAX_REQUEST_BYTES)
         if self._permits < 1:
             raise _busy("the authority is busy", 1)
         self._permits -= 1
         try:
             resource = await self._authenticate(request, self._licenses)
-            body = await _read_body(request)
+            body = await read_body(request, MAX_REQUEST_BYTES)
             issued = await run_in_threadpool(self._authority.issue, resource, body)
         finally:
             self._permits += 1
@@ -95,10 +103,12 @@ class _Service:
     async def status(self, request: Request) -> JSONResponse:
         """Say whether the key is good, without issuing anything."""
         resource = await self._authenticate(request, self._reads)
+        used_up = await run_in_threadpool(is_used_up, self._authority, resource)
+        status = "OutOfQuota" if used_up else "Valid"
         return JSONResponse(
             {
-                "status": "Valid",
-                "message": "Api Key is valid, no action needed.",
+                "status": status,
+                "message": MESSAGES[status],
                 "resource": resource.name,
                 "product": resource.product,
                 "approved": resource.approved,
@@ -205,6 +215,7 @@ def make_app(authority: Authority, limits: Limits | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/licenses", service.licenses, methods=["POST"]),
+            *service.metering.routes(),
             Route("/v1/status", service.status, methods=["GET"]),
             Route("/v1/models", service.models, methods=["GET"]),
             Route(one, service.manifest, methods=["GET"]),
@@ -237,18 +248,3 @@ def _busy(message: str, wait_s: int) -> AuthorityError:
         hint=f"ask again in {wait_s} s" if wait_s > 1 else "ask again in a moment",
         retry_after_s=wait_s,
     )
-
-
-def _check_length(request: Request) -> None:
-    length = request.headers.get("Content-Length", "0")
-    if not (length.isascii() and length.isdigit()) or len(length) > 10 or int(length) > MAX_REQUEST_BYTES:
-        raise HTTPException(413)
-
-
-async def _read_body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            raise HTTPException(413)
-    return body

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import func
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select, update
@@ -222,6 +223,11 @@ class Store:
             session.add(row)
             session.commit()
         return made, note
+
+    def highest_serial(self) -> int:
+        """Return the highest serial that was ever given; 0 without one."""
+        with Session(self._engine) as session:
+            return session.exec(select(func.max(LicenseRow.serial))).one() or 0
 
     def notes(self, resource: str) -> list[bytes]:
         """Return every licence note issued to the resource, oldest first."""

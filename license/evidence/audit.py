@@ -64,18 +64,18 @@ class Audit:
         self._unsigned_since: int | None = None
         self._boot_unsigned: int | None = None
         self._lowered = False
-        self._sum_told = False
+        self._metered: dict[str, int] = {}
         self._rules: dict[str, Callable[[Entry], None]] = {
             "open": self._on_second,
             "recover": self._on_second,
             "boot": self._on_boot,
             "lic": self._on_license,
-            "sum": self._on_sum,
             "key": self._on_key,
             "close": self._on_close,
             "clock": self._on_clock,
             "disk": self._on_disk,
             "retire": self._on_retire,
+            "ack": self._on_ack,
         }
         for sentence in self._heads.unreadable:
             self._find(Severity.BROKEN, "checkpoint", sentence)
@@ -310,17 +310,11 @@ class Audit:
             self._find(severity, code, sentence, entry.n)
         self._lowered = False
 
-    def _on_sum(self, entry: Entry) -> None:
-        if not self._tallies.sum_day(entry.sums()) and not self._sum_told:
-            sentence = f"the sums of {format_date(self._day)} up to here are not right"
-            self._find(Severity.BROKEN, "day-sums", sentence, entry.n)
-            self._sum_told = True  # the others of this day are wrong for the same reason
-
     def _on_key(self, entry: Entry) -> None:
         key, day = VerifyingKey.from_vkey(entry.text("vk")), parse_date(entry.text("d"))
         if entry.text("of") != format_date(self._day) or key.name != self._origin:
             self._find(Severity.BROKEN, "day", "it does not end the day in progress", entry.n)
-        hidden, self._sum_told = self._tallies.any_hidden, False
+        hidden = self._tallies.hidden
         if self._tallies.end_day(format_date(self._day), entry.sums()) != entry.sums():
             self._find(Severity.BROKEN, "day-sums", f"the sums of {entry.text('of')} are not right", entry.n)
         wrong = self._terms.judge_day(self._day) if hidden else None
@@ -362,6 +356,15 @@ class Audit:
 
     def _on_retire(self, entry: Entry) -> None:
         self._find(Severity.CLEAN, "retired", "the log was given up with the vendor's receipt", entry.n)
+
+    def _on_ack(self, entry: Entry) -> None:
+        log, position = entry.text("o"), entry.number("x")
+        if position <= self._metered.get(log, 0) or (log == self._origin and position > entry.n):
+            sentence = (
+                f"it says that {position} entries of {log} were metered: no more than before, or too many"
+            )
+            self._find(Severity.BROKEN, "metered", sentence, entry.n)
+        self._metered[log] = max(position, self._metered.get(log, 0))
 
     # -- checks ----------------------------------------------------------------------------------------------
 

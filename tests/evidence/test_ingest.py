@@ -10,6 +10,7 @@ import pytest
 from license.authority import Authority
 from license.authority.heads import HeadBook
 from license.authority.ingest import Ingested, ingest
+from license.authority.metering import MeterBook, usage_of
 from license.authority.resource import Resource
 from license.errors import AuthorityError
 from license.evidence.checkpoint import read_checkpoint
@@ -17,6 +18,7 @@ from license.evidence.cosign import check_cosignature
 from license.evidence.receipt import open_receipt
 from license.evidence.verify import verify
 from license.hpke import HpkeKey
+from license.metering import UsageRecord, UsageReport
 from license.request import LicenseRequest, sign_request
 from license.roots import load_roots
 from license.verify import AuthenticLicense, open_license
@@ -266,3 +268,61 @@ def test_a_bearer_licence_with_model_keys_stays_at_home_and_the_vendor_knows_it(
         done = customer.ingest(path)
         assert done.report.exit_code == 0, done.report.findings
         assert done.accepted
+
+
+def reported(customer: Customer, *, first: int, after: int, quantity: int) -> int:
+    """Report a run of the machine's log as a connected appliance would, quantity on the first day."""
+    origin = str(customer.machine.sql("SELECT origin FROM tree")[0][0])
+    book = MeterBook(customer.authority.store.engine)
+    instance, vkey = origin.split("/")[2], customer.machine.identity.verifying.vkey
+    now = customer.machine.wall
+    book.meet(customer.resource.name, instance=instance, vkey=vkey, software="test", now=now)
+    record = UsageRecord(meter=METER, entries=quantity // 2, quantity=quantity, billed=quantity, at=NOON)
+    found = UsageReport(log=origin, first=first, next=after, software="0.1.0", records=(record,))
+    return book.accept(customer.resource.name, found, now=now)
+
+
+def billed(customer: Customer) -> int:
+    usage = usage_of(customer.authority.store.engine, customer.resource.name)
+    return sum(tally.billed for log in usage for tally in log.days.values())
+
+
+def test_usage_that_came_connected_and_by_export_is_counted_once(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    size = len(customer.machine.texts())
+    assert reported(customer, first=0, after=size, quantity=20) == size
+    done = customer.ingest()
+    assert done.report.exit_code == 0, done.report.findings
+    assert [account.used.billed for account in done.accounts] == [20]
+    assert billed(customer) == 20
+
+
+def test_an_export_that_reaches_further_takes_over_and_reports_go_on_from_it(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    assert reported(customer, first=0, after=8, quantity=10) == 8
+    customer.ingest()
+    size = customer.sizes()[0]
+    assert billed(customer) == 20
+    # The appliance goes on from where it was acknowledged, and is told that more is counted already.
+    assert reported(customer, first=8, after=size + 5, quantity=18) == size
+    assert billed(customer) == 20
+    assert reported(customer, first=size, after=size + 5, quantity=8) == size + 5
+    assert billed(customer) == 28
+
+
+def test_reports_that_reach_further_than_an_export_stand(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    path = customer.export()
+    size = len(customer.machine.texts())
+    assert reported(customer, first=0, after=size + 30, quantity=44) == size + 30
+    done = customer.ingest(path)
+    assert done.report.exit_code == 0
+    assert [account.used.billed for account in done.accounts] == [44]
+    assert billed(customer) == 44
+
+
+def test_an_export_that_contradicts_the_reports_is_a_finding(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    reported(customer, first=0, after=len(customer.machine.texts()), quantity=26)
+    done = customer.ingest()
+    assert "metered-differs" in codes(done.report)

@@ -14,8 +14,10 @@ from license.delegation import Delegation
 from license.errors import DownloadError, LicenseError
 from license.keys import VerifyingKey
 from license.manifest import Manifest, open_manifest
+from license.metering import parse_report
 from license.request import open_request
 from license.roots import TrustRoots
+from license.terms import ConnectedTerms
 from license.validity import MARKS, State
 from license.verify import open_license
 
@@ -108,3 +110,14 @@ def test_every_status_word_is_on_the_page() -> None:
         if isinstance(error, type) and issubclass(error, DownloadError)
     }
     assert [word for word in sorted(words) if f"`{word}`" not in section("Asking the authority")] == []
+
+
+def test_the_usage_report_on_the_page_is_what_is_sent() -> None:
+    sent = block("usage-report").rstrip("\n").encode()
+    assert parse_report(sent).to_bytes() == sent
+
+
+def test_every_claim_of_a_lease_is_on_the_page() -> None:
+    assert [
+        name for name in ConnectedTerms().to_claims() if f"| `{name}` |" not in section("Connected")
+    ] == []
