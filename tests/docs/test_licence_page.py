@@ -5,13 +5,10 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from appliance.pipeline import TEXT_RECORDS
 from license.authority import Authority
@@ -36,18 +33,6 @@ def commands() -> Iterator[str]:
 def vendor(tmp_path: Path) -> Iterator[Authority]:
     with Authority.create(tmp_path / "vendor") as authority:
         yield authority
-
-
-@pytest.fixture
-def billing(vendor: Authority) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 
 from appliance.pipeline import TEXT_RECORDS
 from license.authority import Authority
@@ -52,18 +51,6 @@ def until(claim: Callable[[], bool], seconds: float = 20) -> None:
 
 def says(service: Service, words: str) -> bool:
     return words in service.text()
-
-
-@pytest.fixture
-def billing(vendor: Authority) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 def starts_as_printed(site: Site, printed: str) -> None:

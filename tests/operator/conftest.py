@@ -2,41 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from appliance.cli import main
-from license.authority import Authority
 from tests.support.site import Site
-
-
-@pytest.fixture(scope="session")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with Authority.create(tmp_path_factory.mktemp("vendor") / "home") as authority:
-        yield authority
-
-
-@pytest.fixture
-def new_site(tmp_path: Path, vendor: Authority) -> Iterator[Callable[..., Site]]:
-    sites: list[Site] = []
-
-    def make(name: str = "site") -> Site:
-        sites.append(Site(tmp_path / name, vendor))
-        return sites[-1]
-
-    yield make
-    for site in sites:
-        site.close()
-
-
-@pytest.fixture
-def site(new_site: Callable[..., Site]) -> Site:
-    return new_site()
-
 
 Operate = Callable[..., Result]
 

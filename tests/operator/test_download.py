@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import uvicorn
 from click.testing import Result
 
 from appliance.pipeline import TEXT_RECORDS
@@ -19,18 +18,6 @@ from tests.support.site import Site
 
 Operate = Callable[..., Result]
 PAGE = Path(__file__).parents[2] / "docs" / "licence.md"
-
-
-@pytest.fixture(scope="module")
-def billing(vendor: Authority) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture

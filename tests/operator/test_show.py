@@ -41,7 +41,7 @@ def test_check_says_yes_with_its_exit_status(operate: Operate, site: Site) -> No
 
 
 def test_check_says_no_to_an_expired_licence_with_the_next_step(operate: Operate, site: Site) -> None:
-    end = int(time.time()) + 1
+    end = int(time.time()) + 3  # the machine may be busy while the licence is made
     site.issue(changes=dict.fromkeys(("expires", "terminates", "report_by"), end))
     time.sleep(max(0.0, end - time.time()))
     result = operate("license", "check")

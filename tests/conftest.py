@@ -1,10 +1,13 @@
-"""Fixtures of the end-to-end tests: a vendor, sites, and one shared running service."""
+"""What many rooms of tests share: a vendor with its network service, sites, and one running service."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+import uvicorn
 
 from license.authority import Authority
 from tests.support.site import Service, Site
@@ -14,6 +17,19 @@ from tests.support.site import Service, Site
 def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     with Authority.create(tmp_path_factory.mktemp("vendor") / "home") as authority:
         yield authority
+
+
+@pytest.fixture
+def billing(vendor: Authority) -> Iterator[str]:
+    """Address of the vendor's service, as `Billing` names it."""
+    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture
