@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from appliance.usage.today import open_day
 from license import claims
 from license.errors import LicenseError
 from license.evidence.bundle import (
@@ -30,7 +31,7 @@ from license.evidence.bundle import (
     render_leaf,
 )
 from license.evidence.checkpoint import read_checkpoint
-from license.evidence.entry import Entry, Sums, Tally, parse
+from license.evidence.entry import Entry, Tally, parse
 from license.evidence.focus import MeteredDay, focus_csv
 from license.evidence.merkle import consistency_path, leaf_hash
 from license.evidence.proof import ConsistencyProof
@@ -59,10 +60,6 @@ JOURNAL_FILE: Final = "exports.jsonl"
 """Beside the logs: what left, when and why. It does not leave itself."""
 _ENTRIES: Final = "SELECT n, text, leaf FROM entry WHERE n < ? ORDER BY n"
 _EVENTS: Final = "SELECT n, text, leaf FROM entry WHERE n < ? AND kind <> 'use' ORDER BY n"
-_SINCE: Final = (
-    "SELECT meter, count(*), sum(quantity), sum(billed) FROM entry "
-    "WHERE n >= ? AND n < ? AND kind = 'use' GROUP BY meter"
-)
 
 Write = Callable[[IO[bytes]], None]
 
@@ -180,7 +177,7 @@ def _read(source: DatabaseLog, number: int) -> _Log:
     return _Log(
         exported=tuple(_exported(source.path.parent, origin)),
         source=source,
-        claim=LogClaim(origin=origin, number=number, size=size, open=_sums(connection, reign.n, size)),
+        claim=LogClaim(origin=origin, number=number, size=size, open=open_day(connection, reign.n, size)),
         heads=tuple(dict.fromkeys(note for _, note in sorted(own, key=lambda item: item[0].size))),
         cosigned=tuple(_cosigned(source.notes(), origin, size)),
         first=first,
@@ -211,11 +208,6 @@ def _turns(connection: sqlite3.Connection, size: int) -> tuple[Entry, ...]:
         "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' AND n < ? ORDER BY n", (size,)
     )
     return tuple(parse(str(text)) for (text,) in rows)
-
-
-def _sums(connection: sqlite3.Connection, start: int, stop: int) -> Sums:
-    rows = connection.execute(_SINCE, (start, stop))
-    return {str(meter): Tally(int(n), int(q or 0), int(b or 0)) for meter, n, q, b in rows}
 
 
 def _consistency(log: _Log) -> bytes:

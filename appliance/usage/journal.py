@@ -4,7 +4,8 @@ Synchronous and used by one thread at a time; `appliance.usage.writer` gives it 
 writes one transaction or a short series of them; after a failure a new journal is made from what is on disk.
 
     boot   [turn] boot lic    checkpoint "start", signed by the day key and the key of the installation
-    use    [turn] clock… use…
+    use    [turn] clock… [sum] use…
+           sum                the sums of the day so far, every 16,384 uses: nobody adds up more than that
     minute                    checkpoint "minute", if anything was added; sooner if somebody asks for it
     turn   key                names the next day's key; checkpoint "day" by the old key, which is then erased
            close              in a new month: the sums of the old one
@@ -41,6 +42,7 @@ _log = logging.getLogger("appliance.usage")
 
 CHECKPOINT_SECONDS = 60
 IDLE_SECONDS = 3600
+SUM_ENTRIES = 16_384
 
 # An entry before it has its place in the log: kind, effective time, values.
 _Draft = tuple[str, int, Mapping[str, Value]]
@@ -265,7 +267,10 @@ class Journal:
         mark = self._setting.clock.mark()
         at = mark.effective
         self._turn(at)
-        return self._write(self._clock_drafts(at), at=at, groups=groups, mark=mark)
+        drafts = self._clock_drafts(at)
+        if self._state.unsummed >= SUM_ENTRIES:
+            drafts.append(("sum", at, {"s": dict(self._state.totals.day)}))
+        return self._write(drafts, at=at, groups=groups, mark=mark)
 
     def tend(self) -> None:
         """Do what time asks for: the turn of the day, the minute's checkpoint, a sign of life when idle."""
@@ -412,10 +417,14 @@ class Journal:
         if frontier.size > state.frontier.size:
             state.written_at = at
         state.frontier = frontier
+        if drafts:
+            kinds = [kind for kind, _, _ in drafts]
+            self._setting.clock.forget(kinds.count("clock"))
+            if "sum" in kinds:
+                state.unsummed = 0
         if sums:
             state.totals.add(state.day, sums)
-        if drafts:
-            self._setting.clock.forget(sum(kind == "clock" for kind, _, _ in drafts))
+            state.unsummed += sum(tally.entries for tally in sums.values())
         if license is not None:
             self._license = license
             state.license_id, state.license_sha256 = license.license.id, license.sha256

@@ -1,8 +1,9 @@
 """Usage reports as the containers give them: every ledger under the output mount, summed, read-only.
 
-A log keeps the sums of each day in the `key` entry that ends it, so a month is at most 31 small entries and
-the day in progress. Sums come from the columns that SQLite generates from the very texts that are hashed and
-signed; whether those sums are true is for `license.evidence.verify` to say.
+A log keeps the sums of each day in the `key` entry that ends it, and those of the day in progress in `sum`
+entries, so a month is at most 32 small entries and what followed the last of them. That comes from the
+columns that SQLite generates from the very texts that are hashed and signed; whether all those sums are true
+is for `license.evidence.verify` to say.
 """
 
 import contextlib
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.usage.today import open_day
 from appliance.usage.totals import DAY, RunningTotals, merge
 from license.errors import LicenseError
-from license.evidence.entry import Sums, Tally, parse
+from license.evidence.entry import Sums, parse
 from license.evidence.source import find_databases, find_ledgers, open_database
 from license.wire import format_date, parse_date
 
@@ -24,10 +26,6 @@ _log = logging.getLogger("appliance.usage")
 # The second condition lets SQLite use the index that leaves usage out.
 _TURNS = "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' ORDER BY n"
 _FIRST = "SELECT text FROM entry WHERE n = 0"
-_SINCE = (
-    "SELECT meter, count(*), sum(quantity), sum(billed) FROM entry "
-    "WHERE n >= ? AND kind = 'use' GROUP BY meter"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +119,7 @@ def _read(path: Path) -> list[DayUsage]:
         first = parse(row[0])
         turns = [parse(text) for (text,) in connection.execute(_TURNS)]
         reign = turns[-1] if turns else first
-        today = {
-            str(meter): Tally(int(n), int(q), int(b))
-            for meter, n, q, b in connection.execute(_SINCE, (reign.n,))
-        }
+        today = open_day(connection, reign.n)
     days = [(parse_date(turn.text("of")), turn.sums()) for turn in turns]
     days.append((parse_date(reign.text("d")), today))
     service, origin = first.text("s"), first.text("o")

@@ -28,6 +28,7 @@ class LogState:
         signed_size: Number of entries under the last checkpoint, signed at `signed_at`.
         license_id: The licence in force, and `license_sha256` the hash of its note.
         highest_serial: Highest licence serial that was ever in force, and `highest_epoch` likewise.
+        unsummed: Number of `use` entries of the day after its last `sum` entry.
         effective: Effective time when something was last committed.
         totals: Usage so far.
         metered: How many entries of each log the endpoint of a connected run acknowledged.
@@ -47,6 +48,7 @@ class LogState:
     license_sha256: str = ""
     highest_serial: int = 0
     highest_epoch: int = 0
+    unsummed: int = 0
     effective: int = 0
     totals: RunningTotals = field(default_factory=RunningTotals)
     metered: dict[str, int] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class LogState:
         self.day, self.day_key = at - at % DAY, key
         self.day_month = format_date(at)[:7]
         self.totals.day = {}
+        self.unsummed = 0
 
     def start_month(self, at: int, first: int) -> None:
         """Begin the month that `at` lies in, with entry `first`."""
@@ -137,10 +140,14 @@ def _read(store: Store, frontier: Frontier, *, origin: str, keys: DayKeys) -> Lo
         written_at=store.entry(frontier.size - 1).at,
         metered=store.acknowledged(),
     )
-    # Only the day in progress is added up: every other one stands in the entry that ended it.
+    # Only what follows the last `sum` is added up: every other day stands in the entry that ended it.
     for turn in turns:
         state.totals.add_past(parse_date(turn.text("of")), turn.sums())
-    today = store.totals(reign.n)
+    summed = store.last_event("sum")
+    before = summed if summed is not None and summed.n > reign.n else None
+    after = store.totals(reign.n if before is None else before.n)
+    state.unsummed = sum(tally.entries for tally in after.values())
+    today = after if before is None else merge([before.sums(), after])
     state.totals.add(state.day, today)
     ended = [turn.sums() for turn in turns if turn.n > month_first]
     state.totals.month = merge([*ended, today])

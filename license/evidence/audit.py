@@ -65,11 +65,13 @@ class Audit:
         self._boot_unsigned: int | None = None
         self._lowered = False
         self._metered: dict[str, int] = {}
+        self._sum_told = False
         self._rules: dict[str, Callable[[Entry], None]] = {
             "open": self._on_second,
             "recover": self._on_second,
             "boot": self._on_boot,
             "lic": self._on_license,
+            "sum": self._on_sum,
             "key": self._on_key,
             "close": self._on_close,
             "clock": self._on_clock,
@@ -310,11 +312,17 @@ class Audit:
             self._find(severity, code, sentence, entry.n)
         self._lowered = False
 
+    def _on_sum(self, entry: Entry) -> None:
+        if not self._tallies.sum_day(entry.sums()) and not self._sum_told:
+            sentence = f"the sums of {format_date(self._day)} up to here are not right"
+            self._find(Severity.BROKEN, "day-sums", sentence, entry.n)
+            self._sum_told = True  # the others of this day are wrong for the same reason
+
     def _on_key(self, entry: Entry) -> None:
         key, day = VerifyingKey.from_vkey(entry.text("vk")), parse_date(entry.text("d"))
         if entry.text("of") != format_date(self._day) or key.name != self._origin:
             self._find(Severity.BROKEN, "day", "it does not end the day in progress", entry.n)
-        hidden = self._tallies.hidden
+        hidden, self._sum_told = self._tallies.any_hidden, False
         if self._tallies.end_day(format_date(self._day), entry.sums()) != entry.sums():
             self._find(Severity.BROKEN, "day-sums", f"the sums of {entry.text('of')} are not right", entry.n)
         wrong = self._terms.judge_day(self._day) if hidden else None

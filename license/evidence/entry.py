@@ -53,6 +53,7 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "lic": (("l", "token"), ("s", "int"), ("e", "int"), ("h", "hash"), ("i", "hash")),
     "use": (("id", "token"), ("m", "token"), ("q", "int"), ("b", "int"), ("l", "token"), ("g?", "flag")),
     "key": (("of", "day"), ("d", "day"), ("vk", "name"), ("s", "sums")),
+    "sum": (("s", "sums"),),
     "tick": (("w", "token"),),
     "close": (("mo", "month"), ("lo", "int"), ("hi", "int"), ("s", "sums")),
     "clock": (("w", "token"), ("from", "time"), ("to", "time")),
@@ -114,7 +115,7 @@ class Entry:
         return value
 
     def sums(self) -> Sums:
-        """Return the sums by meter of a `key` or `close` entry."""
+        """Return the sums by meter of a `sum`, `key` or `close` entry."""
         value = self.values["s"]
         if not isinstance(value, Mapping):
             raise TypeError(f"{self.kind} has no sums")

@@ -9,6 +9,7 @@ class Tallies:
     def __init__(self) -> None:
         self._day: dict[str, list[int]] = {}
         self._hidden = 0
+        self._any_hidden = False
         self._month: dict[str, Tally] = {}
         self._totals: dict[tuple[str, str], Tally] = {}
         self._days: dict[tuple[str, str], Tally] = {}
@@ -25,11 +26,31 @@ class Tallies:
     def hide(self, count: int) -> None:
         """Count entries of the day in progress that are not shown."""
         self._hidden += count
+        self._any_hidden = True
 
     @property
     def hidden(self) -> int:
-        """How many entries of the day in progress are not shown."""
+        """How many entries of the day in progress are neither shown nor summed by one that is."""
         return self._hidden
+
+    @property
+    def any_hidden(self) -> bool:
+        """Whether an entry of the day in progress is not shown."""
+        return self._any_hidden
+
+    def sum_day(self, declared: Sums) -> bool:
+        """Say whether these are the sums of the day so far; if so, hidden entries count as they say."""
+        day = self._shown()
+        if not self._hidden:
+            return day == declared
+        if not _fits(day, declared, self._hidden):
+            return False
+        self._day = {meter: [*tally] for meter, tally in declared.items()}
+        self._hidden = 0
+        return True
+
+    def _shown(self) -> Sums:
+        return {meter: Tally(*sums) for meter, sums in self._day.items()}
 
     def end_day(self, date: str, declared: Sums | None = None) -> Sums:
         """Begin another day; return the sums of the one that ends, `YYYY-MM-DD`.
@@ -37,7 +58,7 @@ class Tallies:
         Where entries are hidden, the sums declared for the day are taken over if they agree with the number
         of entries and with what is shown; otherwise what is shown is all there is.
         """
-        day: Sums = {meter: Tally(*sums) for meter, sums in self._day.items()}
+        day = self._shown()
         if self._hidden and declared is not None and _fits(day, declared, self._hidden):
             day = declared
         month = date[:7]
@@ -45,7 +66,7 @@ class Tallies:
             self._month[meter] = self._month.get(meter, NOTHING).plus(tally)
             for sums, key in ((self._totals, (month, meter)), (self._days, (date, meter))):
                 sums[key] = sums.get(key, NOTHING).plus(tally)
-        self._day, self._hidden = {}, 0
+        self._day, self._hidden, self._any_hidden = {}, 0, False
         return day
 
     def end_month(self) -> Sums:

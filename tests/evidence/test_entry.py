@@ -46,6 +46,7 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
     "lic": {"l": TOKENS, "s": NUMBERS, "e": NUMBERS, "h": HASHES, "i": HASHES},
     "use": {"id": TOKENS, "m": TOKENS, "q": NUMBERS, "b": NUMBERS, "l": TOKENS},
     "key": {"of": DAYS, "d": DAYS, "vk": VKEYS, "s": SUMS},
+    "sum": {"s": SUMS},
     "tick": {"w": TOKENS},
     "close": {"mo": st.just("2026-11"), "lo": NUMBERS, "hi": NUMBERS, "s": SUMS},
     "clock": {"w": TOKENS, "from": TIMES, "to": TIMES},
