@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 HEADER_LIMIT_BYTES: Final = 65_536
 BACKLOG: Final = 2048
+FIRST_REQUEST_SECONDS: Final = 1.0
+"""Longest wait, at a stop, for the request of a connection that was accepted just before."""
 
 
 class _Server(uvicorn.Server):
@@ -41,7 +43,26 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that the service stops, then let running requests end."""
         systemd.notify("STOPPING=1", "STATUS=draining")
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        await self._take_first_requests()
         await super().shutdown(sockets)
+
+    async def _take_first_requests(self) -> None:
+        """Wait for the request of each connection that was accepted and has not asked yet.
+
+        uvicorn closes those at once, also where the request has arrived and was not read: the caller would see
+        a reset, and nobody else has its request.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + FIRST_REQUEST_SECONDS
+        await asyncio.sleep(0)  # what has arrived is read
+        while loop.time() < end and not self.force_exit:
+            if not any(getattr(one, "cycle", one) is None for one in self.server_state.connections):
+                return
+            await asyncio.sleep(0.02)
 
 
 def own_socket(settings: Settings) -> socket.socket:

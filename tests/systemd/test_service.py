@@ -89,3 +89,19 @@ def test_a_stop_while_the_model_loads_ends_well_and_signs_the_ledger(
     assert service.process.wait(30) == 0
     report = verify(site.output, load_roots(site.vendor.roots_dir))
     assert (report.exit_code, list(report.findings)) == (0, [])
+
+
+def test_a_connection_accepted_just_before_a_stop_is_still_answered(start: Callable[[], Started]) -> None:
+    service = start()
+    while "READY=1" not in service.said():
+        pass
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as accepted:
+        with urllib.request.urlopen(f"{service.url}/ready", timeout=30):  # noqa: S310 (loopback)
+            pass  # connections are accepted in order
+        os.kill(service.process.pid, signal.SIGTERM)
+        while "STOPPING=1" not in service.said():
+            pass
+        accepted.sendall(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert accepted.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+    assert service.process.wait(30) == 0
