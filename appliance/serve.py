@@ -53,8 +53,8 @@ class _Server(uvicorn.Server):
     async def _take_first_requests(self) -> None:
         """Wait for the request of each connection that was accepted and has not asked yet.
 
-        uvicorn closes those at once, also where the request has arrived and was not read: the caller would see
-        a reset, and nobody else has its request.
+        uvicorn closes those at once, also where the request has arrived and was not read: the caller would
+        see a reset, and nobody else has its request.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + FIRST_REQUEST_SECONDS

@@ -8,28 +8,47 @@ same bytes: SOURCE_DATE_EPOCH or the time of the commit is the time of every fil
 
 import argparse
 import hashlib
-import io
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-MANYLINUX = (
-    "manylinux_2_17_x86_64",
-    "manylinux2014_x86_64",
-    "manylinux_2_28_x86_64",
-    "manylinux_2_34_x86_64",
-)
+import deb
+import wheels
+from common import ROOT, run, tracked
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def main() -> None:
     """Build what the command line asks for."""
+    options = _options()
+    version = options.version or tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    name = f"offline-appliance-{version}-linux-x86_64"
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _commit_time())
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        top = Path(scratch) / name
+        (top / "wheels").mkdir(parents=True)
+        _wheels(top, options.pythons, options.wheels, version=version, epoch=epoch)
+        _files(top, options.roots)
+        _sbom(top, Path(scratch), version=version, epoch=epoch)
+        if not options.no_deb:
+            deb.build(top, top, version=version, epoch=epoch, scratch=Path(scratch))
+        _sums(top, options.key)
+        target = options.out / f"{name}.tar"
+        _tar(top, target, epoch)
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    print(f"{target}  {target.stat().st_size / 1e6:.1f} MB  sha256 {digest}")
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,92 +56,37 @@ def main() -> None:
     parser.add_argument("--key", type=Path, help="Ed25519 private key in PEM, to sign with")
     parser.add_argument("--roots", type=Path, help="directory of the vendor's *.vkey, to be installed")
     parser.add_argument("--wheels", type=Path, help="folder with wheels that need not be fetched")
+    parser.add_argument(
+        "--pythons",
+        type=lambda text: text.split(","),
+        default=PYTHONS,
+        help=f"versions of Python to bring wheels for (default {','.join(PYTHONS)})",
+    )
+    parser.add_argument("--version", help="call this build so, instead of what pyproject.toml says")
+    parser.add_argument("--no-deb", action="store_true", help="leave the package for Debian 12 out")
     options = parser.parse_args()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    name = f"{project['name']}-{project['version']}-linux-x86_64"
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _commit_time())
-    options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        top = Path(scratch) / name
-        top.mkdir()
-        wheels = _wheels(top / "wheels", options.wheels, epoch)
-        _requirements(top, wheels)
-        _files(top, options.roots)
-        _sbom(top, epoch)
-        _sums(top, options.key)
-        target = options.out / f"{name}.tar"
-        _tar(top, target, epoch)
-    size = target.stat().st_size / 1e6
-    print(f"{target}  {size:.1f} MB  sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
+    if not options.no_deb and deb.PYTHON not in options.pythons:
+        parser.error(f"the package for Debian 12 needs the wheels for Python {deb.PYTHON}; or say --no-deb")
+    return options
 
 
 def _commit_time() -> str:
-    return _run("git", "-C", str(ROOT), "log", "-1", "--format=%ct").strip()
+    return run("git", "-C", str(ROOT), "log", "-1", "--format=%ct").strip()
 
 
-def _run(*words: str, **environ: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, **environ})
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words[:6])} …: {done.stderr[-2000:]}")
-    return done.stdout
-
-
-def _wheels(directory: Path, have: Path | None, epoch: int) -> list[Path]:
-    """Fetch what the lock names, hash by hash, and build this package's own wheel."""
-    directory.mkdir()
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    near = ["--find-links", str(have)] if have is not None else []
-    locked = ROOT / "requirements.lock"
-    platform = [word for tag in MANYLINUX for word in ("--platform", tag)]
-    common = [*pip, "download", "-q", "--only-binary", ":all:", "-d", str(directory), *near, *platform]
-    _run(*common, "--require-hashes", "-r", str(locked))
-    _run(*common, "--require-hashes", "-r", str(_pip_alone(directory.parent)))
-    with tempfile.TemporaryDirectory() as scratch:
-        source = Path(scratch) / "source"
-        source.mkdir()
-        tracked = _run("git", "-C", str(ROOT), "ls-files", "-z", "appliance", "license").split("\0")
-        for name in filter(None, [*tracked, "pyproject.toml", "README.md", "LICENSE.md"]):
-            target = source / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
-            target.chmod(0o644)
-        _run(
-            *pip, "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(directory),
-            str(source), SOURCE_DATE_EPOCH=str(epoch),
-        )  # fmt: skip
-    for wheel in directory.glob("setuptools-*.whl"):
-        wheel.unlink()  # it built the wheel above; nothing imports it
-    return sorted(directory.glob("*.whl"))
-
-
-def _pip_alone(scratch: Path) -> Path:
-    """Return a lock of pip alone: the server may have none."""
-    lock = (ROOT / "requirements-bundle.lock").read_text()
-    found = re.search(r"^pip==(?:[^\n]*\\\n)*[^\n]*", lock, re.MULTILINE)
-    if found is None:
-        raise SystemExit("requirements-bundle.lock names no pip")
-    file = scratch.parent / "pip.txt"
-    file.write_text(found[0] + "\n")
-    return file
-
-
-def _requirements(top: Path, wheels: list[Path]) -> None:
-    """Write every wheel with its hash; pip itself is used and not installed."""
-    lines = []
-    for wheel in wheels:
-        name, version = wheel.name.split("-")[:2]
-        if name != "pip":
-            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-            lines.append(f"{name.replace('_', '-')}=={version} --hash=sha256:{digest}\n")
-    (top / "requirements.txt").write_text("".join(sorted(lines)))
-    tags = {match[1] for wheel in wheels for match in [re.search(r"-cp3(\d+)-cp3", wheel.name)] if match}
-    (top / "PYTHONS").write_text(" ".join(f"3.{tag}" for tag in sorted(tags, key=int)) + "\n")
+def _wheels(top: Path, pythons: Sequence[str], have: Path | None, *, version: str, epoch: int) -> None:
+    """Bring the wheels together, with a list of hashes for each version of Python."""
+    directory = top / "wheels"
+    files = wheels.fetch(directory, pythons, have)
+    own = wheels.build_own(directory, version=version, epoch=epoch)
+    for file in files.values():
+        wheels.pin(file, directory, own)
+    (top / "PYTHONS").write_text(" ".join(files) + "\n")
 
 
 def _files(top: Path, roots: Path | None) -> None:
     shutil.copyfile(ROOT / "packaging" / "install.sh", top / "install.sh")
-    tracked = _run("git", "-C", str(ROOT), "ls-files", "-z", "docs", "systemd").split("\0")
-    share = [*filter(None, tracked), "README.md", "CHANGELOG.md", "LICENSE.md"]
+    share = [*tracked("docs", "systemd"), "README.md", "CHANGELOG.md", "LICENSE.md"]
     for name in share:
         place = top / name if name.startswith("systemd/") else top / "share" / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -132,16 +96,27 @@ def _files(top: Path, roots: Path | None) -> None:
         shutil.copyfile(key, top / "roots.d" / key.name)
 
 
-def _sbom(top: Path, epoch: int) -> None:
+def _sbom(top: Path, scratch: Path, *, version: str, epoch: int) -> None:
     """Describe every wheel in CycloneDX; the serial number and time are those of the content."""
     tool = shutil.which("cyclonedx-py", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if tool is None:
         raise SystemExit("cyclonedx-py is missing: pip install cyclonedx-bom")
-    _run(
-        tool, "requirements", str(top / "requirements.txt"), "--output-reproducible", "--of", "JSON",
-        "--sv", "1.6", "-o", str(top / "sbom.cdx.json"), "--pyproject", str(ROOT / "pyproject.toml"),
+    project = scratch / "pyproject.toml"
+    project.write_text(wheels.project_text(version))
+    parts: dict[str, set[str]] = {}
+    for file in top.glob("requirements-*.txt"):
+        for line in file.read_text().splitlines():
+            what, *hashes = line.split()
+            parts.setdefault(what, set()).update(hashes)
+    together = scratch / "requirements.txt"
+    together.write_text("".join(f"{what} {' '.join(sorted(parts[what]))}\n" for what in sorted(parts)))
+    run(
+        tool, "requirements", str(together), "--output-reproducible", "--of", "JSON",
+        "--sv", "1.6", "-o", str(top / "sbom.cdx.json"), "--pyproject", str(project),
         SOURCE_DATE_EPOCH=str(epoch),
     )  # fmt: skip
+    text = (top / "sbom.cdx.json").read_text()
+    (top / "sbom.cdx.json").write_text(re.sub(re.escape(str(scratch)), ".", text))
 
 
 def _sums(top: Path, key: Path | None) -> None:
@@ -151,7 +126,7 @@ def _sums(top: Path, key: Path | None) -> None:
     )
     (top / "SHA256SUMS").write_text(sums)
     if key is not None:
-        _run(
+        run(
             "openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(key),
             "-in", str(top / "SHA256SUMS"), "-out", str(top / "SHA256SUMS.sig"),
         )  # fmt: skip
@@ -159,8 +134,7 @@ def _sums(top: Path, key: Path | None) -> None:
 
 def _tar(top: Path, target: Path, epoch: int) -> None:
     """Write a tar whose bytes depend on nothing but the files: order, owner, mode and time are fixed."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(target, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(top.rglob("*")):
             entry = tarfile.TarInfo(f"{top.name}/{path.relative_to(top)}")
             entry.mtime = epoch
@@ -171,7 +145,6 @@ def _tar(top: Path, target: Path, epoch: int) -> None:
             entry.size, entry.mode = path.stat().st_size, 0o755 if path.suffix == ".sh" else 0o644
             with path.open("rb") as file:
                 archive.addfile(entry, file)
-    target.write_bytes(buffer.getvalue())
 
 
 if __name__ == "__main__":

@@ -28,10 +28,16 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Trust the root keys here instead of the installed ones.",
 )
+@click.option("--verify", is_flag=True, help="Also verify every usage record; takes as long as an audit.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
 @click.pass_context
 def doctor(
-    ctx: click.Context, as_json: bool, bundle: Path | None, roots: Path | None, words: tuple[str, ...]
+    ctx: click.Context,
+    as_json: bool,
+    bundle: Path | None,
+    roots: Path | None,
+    verify: bool,
+    words: tuple[str, ...],
 ) -> None:
     """Say what is wrong with this installation, and the command that mends it. Changes nothing.
 
@@ -43,7 +49,7 @@ def doctor(
     from appliance.doctor.examine import examine, patient, system_time
     from appliance.doctor.report import exit_code, to_json, to_text
 
-    who = patient(words, os.environ, roots_directory=roots)
+    who = patient(words, os.environ, roots_directory=roots, verify=verify)
     found = examine(who, clock=system_sources())
     click.echo(json.dumps(to_json(found.findings), indent=2) if as_json else to_text(found.findings))
     if bundle is not None:

@@ -22,6 +22,7 @@ from appliance.timing import rules_of, time_at_start
 from appliance.usage.floor import Floor, recorded_floor
 from license.directory import load_all
 from license.errors import LicenseError
+from license.evidence.verify import verify
 from license.exchange import parse_address, post
 from license.roots import TrustRoots, installed_roots, load_roots
 from license.verify import AuthenticLicense
@@ -45,6 +46,7 @@ class Patient:
         service: The user the service runs as.
         roots_directory: Trust roots that a person named; None for the installed ones.
         managed: Whether the settings came from the unit's environment file.
+        verify: Whether every usage record is verified too, which takes as long as an audit.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class Patient:
     service: Account
     roots_directory: Path | None = None
     managed: bool = False
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,7 @@ def patient(
     *,
     roots_directory: Path | None = None,
     environment_file: Path = ENVIRONMENT_FILE,
+    verify: bool = False,
 ) -> Patient:
     """Return what is to be examined, from a command line, an environment and the unit's environment file.
 
@@ -113,6 +117,7 @@ def patient(
         service=_service_account(state, managed=managed),
         roots_directory=roots_directory,
         managed=managed,
+        verify=verify,
     )
 
 
@@ -151,11 +156,12 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
         storage.check_notes(_notes(settings.license_mount), who.service),
         licences.check_license(licensed, _judged_at(licensed, floor, clock)),
         licences.check_clock(wall, proven=proven, mark=floor.mark, rules=rules),
-        licences.check_time_source(clock.synchronised()),
+        licences.check_time_source(facts.time_source(kernel=clock.synchronised(), now=wall)),
         _mount(who, "Mounts:Output", settings.output_mount, written=True),
         storage.check_file_system(output),
         storage.check_space(output),
         storage.check_ledger(ledger),
+        *([_evidence(who, roots)] if who.verify else []),
         host.check_processor(facts.processor()),
         host.check_memory(facts.memory(), sum(model.size for model in models)),
         *(host.check_model(model.name, model.found) for model in models),
@@ -166,6 +172,19 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
     if settings.billing:
         findings.append(_endpoint(settings.billing))
     return Examination(findings=tuple(findings), licensed=licensed, ledger=ledger, unit=unit)
+
+
+def _evidence(who: Patient, roots: TrustRoots | LicenseError) -> Finding:
+    """Verify every usage record below the output mount, as `appliance usage verify` does."""
+    output = who.settings.output_mount
+    if output is None or isinstance(roots, LicenseError):
+        return storage.check_evidence(None)
+    try:
+        return storage.check_evidence(verify(output, roots), output)
+    except LicenseError as error:
+        return storage.check_evidence(error, output)
+    except OSError as error:
+        return storage.check_evidence(LicenseError(f"{output}: {error.strerror}"), output)
 
 
 def system_time() -> int:

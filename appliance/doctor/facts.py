@@ -152,6 +152,22 @@ class PortFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeFact:
+    """Who keeps the clock.
+
+    Attributes:
+        kernel: Whether the kernel considers the clock synchronised, adjtimex(2).
+        age: Seconds since a time service reached its server, as systemd-timesyncd.service(8) leaves it in
+            `/run/systemd/timesync/synchronized`; None if none did since the machine was started.
+        container: Whether this is a container, which has the clock of its host.
+    """
+
+    kernel: bool
+    age: int | None = None
+    container: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitFact:
     """What systemd knows of the unit; `present` is false where no systemd runs."""
 
@@ -255,6 +271,22 @@ def port(host: str, number: int) -> PortFact:
         ready=reply.status == http.HTTPStatus.OK,
         message=body.get("message", ""),
     )
+
+
+def time_source(*, kernel: bool, now: int, run: Path = Path("/run")) -> TimeFact:
+    """Return who keeps the clock.
+
+    Args:
+        kernel: What the kernel says.
+        now: Unix second by the machine's clock.
+        run: Where systemd and container managers leave what they know (container_interface of systemd.io).
+    """
+    age = None
+    with contextlib.suppress(OSError):
+        touched = int((run / "systemd/timesync/synchronized").stat().st_mtime)
+        age = now - touched if touched <= now else None
+    marks = (run / "systemd/container", run / ".containerenv", run.parent / ".dockerenv")
+    return TimeFact(kernel=kernel, age=age, container=any(mark.exists() for mark in marks))
 
 
 def unit(name: str = UNIT) -> UnitFact:

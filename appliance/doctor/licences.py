@@ -3,7 +3,7 @@
 from typing import Final
 
 from appliance.clock import DAY, ClockRules, Mark
-from appliance.doctor.facts import Account, PathFact
+from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import SettingsError
 from appliance.settings import Settings
@@ -14,6 +14,9 @@ from license.verify import AuthenticLicense
 from license.wire import MAX_TIME, format_time
 
 _SHOWN_ROOTS: Final = 4
+_INSTALL_CHRONY: Final = (
+    "sudo apt-get install chrony    # with a server of your site in /etc/chrony/sources.d/"
+)
 
 
 def check_settings(settings: Settings) -> Finding:
@@ -133,12 +136,21 @@ def check_clock(wall: int, *, proven: int, mark: Mark | None, rules: ClockRules)
     return passed("clock", f"{says}, in line with licence and ledger")
 
 
-def check_time_source(synchronised: bool) -> Finding:
-    """Somebody keeps the clock right."""
-    if synchronised:
+def check_time_source(fact: TimeFact) -> Finding:
+    """Somebody keeps the clock right: the kernel says so, or a time service that reached its server."""
+    if fact.kernel:
         return passed("time source", "the kernel says that the clock is synchronised")
+    if fact.age is not None and fact.age <= DAY:
+        return passed("time source", f"the time service reached its server {fact.age // 60} minutes ago")
+    if fact.container:
+        return warned(
+            "time source",
+            "this container has the clock of its host, and nobody keeps that synchronised, so it drifts, "
+            "and licences are judged by it",
+            f"on the host: {_INSTALL_CHRONY}",
+        )
     return warned(
         "time source",
         "nobody keeps the clock synchronised, so it drifts, and licences are judged by it",
-        "sudo apt-get install chrony    # with a server of your site in /etc/chrony/sources.d/",
+        _INSTALL_CHRONY,
     )

@@ -1,11 +1,14 @@
 """Checks of what is read and written: mounts with owner and mode, file system, free space, the ledger."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from appliance.doctor.facts import Account, LedgerFact, PathFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.usage.mount import LOW_SPACE_BYTES, NETWORK_FILE_SYSTEMS
+from license.errors import LicenseError
+from license.evidence.report import Report
 
 _READ: Final = 0o5
 _WRITE: Final = 0o7
@@ -125,3 +128,27 @@ def check_ledger(fact: LedgerFact) -> Finding:
         return warned("ledger", f"set aside as damaged: {', '.join(damaged)}", verify)
     last = fact.logs[-1]
     return passed("ledger", f"{last.origin}: {last.size} entries in {fact.directory}")
+
+
+def check_evidence(report: Report | LicenseError | None, output: Path | None = None) -> Finding:
+    """Every usage record verifies, as an auditor would do it.
+
+    Args:
+        report: What the verification found, or why there was none; None if it was not possible to begin.
+        output: What was verified.
+    """
+    if report is None or output is None:
+        return failed(
+            "usage records",
+            "they cannot be verified",
+            "mend Mounts:Output and the trust roots first",
+        )
+    mend = f"appliance usage verify {output}"
+    if isinstance(report, LicenseError):
+        return failed("usage records", report.message, mend)
+    entries = sum(log.size for log in report.logs)
+    troubles = [finding for finding in report.findings if finding.severity]
+    if not troubles:
+        return passed("usage records", f"all {entries} in {len(report.logs)} logs verify")
+    first = f"{len(troubles)} findings in {entries} entries, the first: {troubles[0].message}"
+    return (failed if report.exit_code > 1 else warned)("usage records", first, mend)

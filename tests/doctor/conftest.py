@@ -27,7 +27,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def who(site: Site, tmp_path: Path) -> Callable[..., Patient]:
     """The site as the doctor sees it; further settings may be given."""
 
-    def who(*words: str) -> Patient:
+    def who(*words: str, verify: bool = False) -> Patient:
         return patient(
             [
                 *SETTINGS,
@@ -39,6 +39,7 @@ def who(site: Site, tmp_path: Path) -> Callable[..., Patient]:
             {},
             roots_directory=site.vendor.roots_dir,
             environment_file=tmp_path / "none",
+            verify=verify,
         )
 
     return who

@@ -1,6 +1,8 @@
 """The doctor at a real site."""
 
+import contextlib
 import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,12 +109,23 @@ def test_the_units_settings_are_read_where_no_others_are_given(tmp_path: Path) -
 
 @pytest.mark.e2e
 def test_beside_a_running_service_all_is_well_and_the_service_stays_so(
-    site: Site, look: Look, find: Find
+    site: Site, who: Callable[..., Patient], find: Find
 ) -> None:
     service = site.start()
     port = service.url.rpartition(":")[2]
-    found = look(f"Http:Port={port}")
+    found = examine(who(f"Http:Port={port}"), clock=synchronised())
     assert find(found, "port").level is Level.PASS
     assert find(found, "ledger").level is Level.PASS
     with service.client() as client:
         assert client.get("/ready").status_code == 200
+    assert not any(finding.check == "usage records" for finding in found.findings)
+    verified = examine(who(f"Http:Port={port}", verify=True), clock=synchronised())
+    assert find(verified, "usage records").level is Level.PASS
+    assert "in 1 logs verify" in find(verified, "usage records").message
+    service.stop()
+    database = next(site.output.glob("customner/*/*.db"))
+    with contextlib.closing(sqlite3.connect(database)) as ledger, ledger:
+        ledger.execute("DELETE FROM entry WHERE n = 1")
+    spoilt = examine(who(f"Http:Port={port}", verify=True), clock=synchronised())
+    assert find(spoilt, "usage records").level is Level.FAIL
+    assert "appliance usage verify" in find(spoilt, "usage records").command

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact
+from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact, time_source
 from appliance.doctor.finding import Level
 from appliance.doctor.host import (
     check_endpoint,
@@ -112,3 +113,17 @@ def test_an_endpoint_out_of_reach_is_a_failure_with_the_next_step() -> None:
         "https://vendor", CouldNotConnect("nobody listens", hint="ask the network's people")
     )
     assert (found.level, found.command) == (Level.FAIL, "ask the network's people")
+
+
+def test_a_time_service_and_a_container_are_known_by_what_they_leave_behind(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    touched = run / "systemd/timesync/synchronized"
+    touched.parent.mkdir(parents=True)
+    bare = time_source(kernel=False, now=1000, run=run)
+    assert (bare.kernel, bare.age, bare.container) == (False, None, False)
+    touched.touch()
+    os.utime(touched, (900, 900))
+    (run / "systemd/container").write_text("systemd-nspawn")
+    kept = time_source(kernel=True, now=1000, run=run)
+    assert (kept.kernel, kept.age, kept.container) == (True, 100, True)
+    assert time_source(kernel=False, now=800, run=run).age is None, "from the future: the clock was set back"

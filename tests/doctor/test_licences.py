@@ -5,7 +5,7 @@ import pytest
 
 from appliance.clock import DAY, ClockRules, Mark
 from appliance.doctor.examine import Examination
-from appliance.doctor.facts import Account, PathFact
+from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Level
 from appliance.doctor.licences import (
     check_clock,
@@ -96,5 +96,18 @@ def test_a_clock_behind_what_is_proven_fails_and_one_far_ahead_is_doubted(
     assert check_clock(wall, proven=proven, mark=mark, rules=ClockRules()).level is level
 
 
-def test_a_clock_nobody_keeps_is_a_warning() -> None:
-    assert [check_time_source(known).level for known in (True, False)] == [Level.PASS, Level.WARN]
+@pytest.mark.parametrize(
+    ("fact", "level"),
+    [
+        (TimeFact(kernel=True), Level.PASS),
+        (TimeFact(kernel=False), Level.WARN),
+        (TimeFact(kernel=False, age=0), Level.PASS),
+        (TimeFact(kernel=False, age=DAY + 1), Level.WARN),
+        (TimeFact(kernel=True, container=True), Level.PASS),
+        (TimeFact(kernel=False, container=True), Level.WARN),
+    ],
+)
+def test_a_clock_nobody_keeps_is_a_warning(fact: TimeFact, level: Level) -> None:
+    found = check_time_source(fact)
+    assert found.level is level
+    assert found.command.startswith("on the host: ") == (fact.container and level is Level.WARN)
