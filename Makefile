@@ -5,6 +5,7 @@
 #   make lint     ruff and mypy
 #   make test     every test that is quick enough to run each time
 #   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
+#   make test-bundle  install, use, upgrade and remove bundles on a booted system without network (needs root)
 #   make nightly  the long ones: soak, fuzz, crash
 #   make bundle   what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
 #   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
@@ -18,7 +19,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualen
 WORKERS ?= 3
 UPGRADE ?=
 
-.PHONY: run install install-dev lint test auditor nightly bundle lock clean
+.PHONY: run install install-dev lint test test-bundle auditor nightly bundle lock clean
 
 run: install
 	@exec $(VENV)/bin/appliance demo $(ARGS)
@@ -59,6 +60,10 @@ lint: install-dev
 
 test: install-dev
 	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+
+test-bundle: install-dev
+	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
+	$(VENV)/bin/python -m pytest -m slow --timeout=900 tests/boot/test_carried_in.py $(ARGS)
 
 nightly: install-dev
 	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock

@@ -11,5 +11,5 @@ def give_to_owner(path: Path) -> None:
         OSError: The file is gone, or the file system knows no owners.
     """
     owner = path.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
+    if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
         os.chown(path, owner.st_uid, owner.st_gid)

@@ -47,7 +47,7 @@ def build(out: Path, top: Path, *, version: str, epoch: int, scratch: Path) -> P
     _plain_modes(stage)
     target = out / f"offline-appliance_{debian_version(version)}_amd64.deb"
     run(
-        "dpkg-deb", "--root-owner-group", "-Zzstd", "-z12", "--threads-max=2", "--build", str(stage),
+        "dpkg-deb", "--root-owner-group", "-Zzstd", "-z6", "--threads-max=2", "--build", str(stage),
         str(target), SOURCE_DATE_EPOCH=str(epoch),
     )  # fmt: skip
     return target

@@ -29,19 +29,20 @@ def _headers(styles: str) -> dict[str, str]:
     }
 
 
-_HEADERS: Final = _headers("'self'")
+HEADERS: Final = _headers("'self'")
+"""What the home page and its assets are served with."""
 # Swagger UI writes style attributes into what it draws; scripts are as strict as elsewhere.
 _SWAGGER_HEADERS: Final = _headers("'self' 'unsafe-inline'")
 
 
 def routes() -> list[Route]:
     """The home page, `/swagger`, and their assets; only files that exist at start, by exact name."""
-    found = [Route("/", _serve(_STATIC / "index.html", _HEADERS), methods=["GET"])]
+    found = [Route("/", _serve(_STATIC / "index.html", HEADERS), methods=["GET"])]
     found += [
         Route(path, _serve(_SWAGGER / "index.html", _SWAGGER_HEADERS), methods=["GET"])
         for path in ("/swagger", "/swagger/", "/swagger/index.html")
     ]
-    for folder, headers in ((_STATIC, _HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
+    for folder, headers in ((_STATIC, HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
         for path in sorted(folder.iterdir()):
             if path.suffix in _TYPES and path.name != "index.html":
                 found.append(Route(f"/{folder.name}/{path.name}", _serve(path, headers), methods=["GET"]))

@@ -6,6 +6,7 @@ ahead does not take the present licence away: that one stays beside it until the
 """
 
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,9 +130,9 @@ def compare_logs(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> 
 def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> Path:
     """Save a verified licence in the licence directory, and return its path.
 
-    The files belong to whoever owns the directory, mode 0600. On a host with the unit's settings file the
-    service has a user of its own and the directory is root's: there a bound licence, which is no secret, may
-    be read by all. While the new licence has not begun, the one before it stays beside it under another name.
+    The files belong to whoever owns the directory. A bound licence is no secret: it is as readable as the
+    directory, so that a service with a user of its own can read what root put there. A bearer licence is a
+    key: mode 0600. While the new licence has not begun, the one before it stays beside it under another name.
 
     Raises:
         Unwritable: The directory does not allow it.
@@ -144,8 +145,8 @@ def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> 
         if begun:
             _clear_away(directory, licensed)
         for path in paths:
-            if site.hosted and licensed.license.instance.binding == "instance":
-                path.chmod(0o644)
+            if licensed.license.instance.binding == "instance":
+                path.chmod(0o600 | stat.S_IMODE(directory.stat().st_mode) & 0o044)
             give_to_owner(path)
     except OSError as error:
         raise Unwritable(f"cannot finish the files in {directory}: {error.strerror}") from error

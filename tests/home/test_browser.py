@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import appliance.api
-from appliance.api.pages import _HEADERS
+from appliance.api.pages import HEADERS
 
 STATIC = Path(appliance.api.__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -90,7 +90,7 @@ class Service(BaseHTTPRequestHandler):
         self, body: bytes | dict[str, Any], media_type: str = "application/json", status: int = 200
     ) -> None:
         self.send_response(status)
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             self.send_header(name, value)
         self.send_header("Content-Type", media_type)
         self.send_header("Usage-Record", "offline-appliance/customner/x/1/2")

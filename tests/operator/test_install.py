@@ -28,14 +28,16 @@ def names(site: Site) -> list[str]:
     return sorted(path.name for path in site.license.iterdir())
 
 
-def test_both_files_in_either_order_are_installed_for_the_owner_alone(
-    operate: Operate, site: Site, stick: Path
+@pytest.mark.parametrize(("directory", "file"), [(0o700, 0o600), (0o750, 0o640), (0o755, 0o644)])
+def test_both_files_in_either_order_are_installed_as_readable_as_their_directory(
+    operate: Operate, site: Site, stick: Path, directory: int, file: int
 ) -> None:
+    site.license.chmod(directory)
     result = operate("license", "install", str(stick / "issuer.note"), str(stick / "license.note"))
     assert result.exit_code == 0, result.output
     assert names(site) == ["issuer.note", "license.note"]
     for path in site.license.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == file
         assert path.read_bytes() == (stick / path.name).read_bytes()
     assert "Test customer" in result.stdout
     assert "in 365 days" in result.stdout
@@ -132,6 +134,8 @@ def test_a_bearer_licence_needs_no_request(
     empty = new_site("empty")
     assert operate("license", "install", str(tmp_path / "bearer"), at=empty).exit_code == 0
     assert (empty.state / "instance.key").exists()
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in empty.license.iterdir()}
+    assert modes == {0o600}, "whoever reads it has the licence"
 
 
 def test_a_request_is_told_apart_from_a_licence(operate: Operate, tmp_path: Path) -> None:
@@ -208,6 +212,8 @@ def test_a_missing_licence_directory_is_named_with_its_owner(
 def test_files_installed_by_root_belong_to_whoever_owns_the_directory(
     operate: Operate, site: Site, stick: Path
 ) -> None:
-    os.chown(site.license, 12_345, 12_345)
-    assert operate("license", "install", str(stick)).exit_code == 0
-    assert {path.stat().st_uid for path in site.license.iterdir()} == {12_345}
+    for owner in (12_345, 0):
+        os.chown(site.license, owner, 12_345)
+        assert operate("license", "install", str(stick)).exit_code == 0
+        belongs = {(path.stat().st_uid, path.stat().st_gid) for path in site.license.iterdir()}
+        assert belongs == {(owner, 12_345)}
