@@ -88,9 +88,11 @@ def _files(top: Path, roots: Path | None) -> None:
     shutil.copyfile(ROOT / "packaging" / "install.sh", top / "install.sh")
     share = [*tracked("docs", "systemd"), "README.md", "CHANGELOG.md", "LICENSE.md"]
     for name in share:
-        place = top / name if name.startswith("systemd/") else top / "share" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, place)
+        for place in (
+            (top / name, top / "share" / name) if name.startswith("systemd/") else (top / "share" / name,)
+        ):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, place)
     for key in sorted(roots.glob("*.vkey")) if roots is not None else []:
         (top / "roots.d").mkdir(exist_ok=True)
         shutil.copyfile(key, top / "roots.d" / key.name)

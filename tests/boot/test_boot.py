@@ -41,7 +41,7 @@ def licensed(container: Container, home: Path) -> None:
     the_download_unit_brings_a_licence(container, key)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_the_units_on_a_booted_system(container: Container, tmp_path: Path) -> None:
     licensed(container, tmp_path)
     the_first_request_starts_the_service(container)

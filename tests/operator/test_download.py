@@ -30,14 +30,15 @@ def download(operate: Operate, billing: str, key: str, *words: str) -> Result:
     return operate("license", "download", *given)
 
 
-def test_a_download_saves_for_the_owner_and_prints_table_and_command(
+def test_a_download_saves_as_readable_as_the_directory_and_prints_table_and_command(
     operate: Operate, site: Site, billing: str, key: str
 ) -> None:
+    site.license.chmod(0o750)
     result = download(operate, billing, key)
     assert result.exit_code == 0, result.output
     for words in ("Test customer", "ner", "in 365 days", "12,000 until", "Models"):
         assert words in result.stdout
-    assert [oct(path.stat().st_mode & 0o777) for path in site.license.iterdir()] == ["0o600"] * 2
+    assert [oct(path.stat().st_mode & 0o777) for path in site.license.iterdir()] == ["0o640"] * 2
     command = shlex.split(result.stdout.strip().splitlines()[-1])
     assert f"Mounts:License={site.license}" in command
     assert f"Mounts:Output={site.output}" in command
