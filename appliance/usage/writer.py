@@ -33,6 +33,7 @@ _log = logging.getLogger("appliance.usage")
 GROUP_REQUESTS = 1024
 PULSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+TEND_SECONDS = 0.25
 
 
 # Origin of a log and the index of an entry in it.
@@ -81,6 +82,7 @@ class Writer:
         self._damage: Damaged | None = None
         self._queue: queue.SimpleQueue[_Waiting | _Call] = queue.SimpleQueue()
         self._beat = time.monotonic()
+        self._tend_at = 0.0
         self._closed = False
         self._ended = False
         self._full = False
@@ -167,7 +169,9 @@ class Writer:
                         self._ended = True
                         self._refuse_rest()
                         return
-            if self.healthy:
+            # Between two commits that follow at once, nothing can be due that was not a moment before.
+            if self.healthy and (len(items) > len(waiting) or not items or self._beat >= self._tend_at):
+                self._tend_at = self._beat + TEND_SECONDS
                 self._guard(self._tend)
 
     def _tend(self) -> None:
