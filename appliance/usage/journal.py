@@ -31,7 +31,7 @@ from appliance.usage.store import Batch, Signed, Store
 from appliance.usage.totals import DAY
 from appliance.usage.use import Use, sums_of
 from license.errors import EpochTooLow, SerialTooLow
-from license.evidence.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
+from license.evidence.checkpoint import Checkpoint, sign_checkpoint
 from license.evidence.entry import Entry, Sums, Value, render, render_use
 from license.evidence.merkle import Frontier
 from license.files import write_atomic
@@ -72,10 +72,17 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predecessor:
-    """The log that a successor takes over from: why, and the last head of it that was signed."""
+    """The log that a successor takes over from.
+
+    Attributes:
+        reason: Why, in a word.
+        head: The last head of it that was signed.
+        note: That head as it was signed; empty where only its numbers are known.
+    """
 
     reason: str
     head: Checkpoint
+    note: bytes
 
 
 class Journal:
@@ -186,14 +193,14 @@ class Journal:
         """The licence in force; None before `boot`."""
         return self._license
 
-    def last_words(self) -> Checkpoint:
+    def last_words(self) -> bytes:
         """Sign all that was durable, from memory, and publish it; for a log that can no longer be written.
 
         Whatever becomes of the file: this head says what was in it.
         """
         note = self._sign(self._state.frontier, self.now(), "damage").note
         self._publish(note)
-        return read_checkpoint(note)
+        return note
 
     @property
     def state(self) -> LogState:

@@ -1,7 +1,8 @@
 """Opening the ledger of an installation: the log that is there, its successor, or the first one.
 
 A log that is not what was written is never repaired. It is set aside under the name `damaged-<k>.db`, and log
-k+1 begins with a `recover` entry that names the last head that was signed, and the reason.
+k+1 begins with a `recover` entry that names the last head that was signed, and the reason. That head is kept
+in `damaged-<k>.checkpoint`, so that whoever has the directory can see whether anything below it is gone.
 """
 
 # ruff: noqa: A001, A002 (`license` is this domain's word; the site builtin of that name is never meant)
@@ -19,14 +20,17 @@ from appliance.usage.store import Damaged, Store
 from license.errors import LicenseError
 from license.evidence.checkpoint import Checkpoint, read_checkpoint
 from license.evidence.merkle import EMPTY_ROOT
-from license.evidence.source import find_databases, log_number
-from license.files import read_limited, sync_directory
+from license.evidence.source import find_databases, last_words_file, log_number
+from license.files import read_limited, sync_directory, write_atomic
 from license.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
 
 _MAX_CHECKPOINT_BYTES = 65_536
 _SUFFIXES = ("", "-wal", "-shm")
+
+# A head that somebody kept, and its note where there is one.
+_Kept = tuple[Checkpoint, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +56,24 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
         OSError, sqlite3.Error: The disk does not allow it.
     """
     directory, setting, prefix = place.directory, place.setting, place.prefix
-    heads = [head for path in setting.copies if (head := _head(path)) is not None]
+    kept = [found for path in setting.copies if (found := _head(path)) is not None]
     # What the vendor accepted must be there as well: a disk put back to an older state is not gone on with.
     accepted = license.license.ledger.logs
-    heads += [Checkpoint(origin=head.origin, size=head.size, root=head.root) for head in accepted]
+    kept += [(Checkpoint(origin=head.origin, size=head.size, root=head.root), b"") for head in accepted]
     numbers = [log_number(path) for path in find_databases(directory)]
-    numbers += [k for head in heads if (k := _number(head.origin, prefix))]
+    numbers += [k for head, _ in kept if (k := _number(head.origin, prefix))]
     if not numbers:
         return _begin(place, 1, license)
     number = max(numbers)
     origin = f"{prefix}/{number}"
-    signed = [head for head in heads if head.origin == origin]
+    signed = [found for found in kept if found[0].origin == origin]
     try:
-        return _load(directory / _name(number), setting, origin=origin, heads=signed)
+        return _load(directory / _name(number), setting, origin=origin, heads=[head for head, _ in signed])
     except Damaged as damage:
         if damage.reason == "empty" and not signed:
             # Cut off while it was made: nothing in it was ever signed, so it is made again.
             _move(directory, number, to=None)
-            last = [head for head in heads if head.origin == f"{prefix}/{number - 1}"]
+            last = [found for found in kept if found[0].origin == f"{prefix}/{number - 1}"]
             before = _predecessor(last, f"{prefix}/{number - 1}", "interrupted") if number > 1 else None
             return _begin(place, number, license, before=before)
         return _set_aside(place, number, license, damage, before=_predecessor(signed, origin, damage.reason))
@@ -87,14 +91,14 @@ def succeed(place: Place, journal: Journal, damage: Damaged) -> Journal:
     if license is None:
         raise RuntimeError("a log is written under a licence")
     origin = journal.state.origin
-    head = journal.last_words()
+    note = journal.last_words()
     with contextlib.suppress(sqlite3.Error):
         journal.close()
     number = _number(origin, place.prefix)
     if max((log_number(path) for path in find_databases(place.directory)), default=0) > number:
         successor = open_journal(place, license)  # an attempt before came that far
     else:
-        before = Predecessor(reason=damage.reason, head=head)
+        before = Predecessor(reason=damage.reason, head=read_checkpoint(note), note=note)
         successor = _set_aside(place, number, license, damage, before=before)
     successor.boot(license)
     return successor
@@ -104,6 +108,8 @@ def _set_aside(
     place: Place, number: int, license: AuthenticLicense, damage: Damaged, *, before: Predecessor
 ) -> Journal:
     _log.error("the usage log %s/%d is set aside: %s", place.prefix, number, damage)
+    if before.note:
+        write_atomic(place.directory / last_words_file(number), before.note)
     _move(place.directory, number, to="damaged")
     return _begin(place, number + 1, license, before=before)
 
@@ -142,9 +148,10 @@ def _begin(
         raise
 
 
-def _predecessor(heads: list[Checkpoint], origin: str, reason: str) -> Predecessor:
-    nothing = Checkpoint(origin=origin, size=0, root=EMPTY_ROOT)
-    return Predecessor(reason=reason, head=max(heads, key=lambda head: head.size, default=nothing))
+def _predecessor(kept: list[_Kept], origin: str, reason: str) -> Predecessor:
+    nothing = (Checkpoint(origin=origin, size=0, root=EMPTY_ROOT), b"")
+    head, note = max(kept, key=lambda found: (found[0].size, found[1]), default=nothing)
+    return Predecessor(reason=reason, head=head, note=note)
 
 
 def _move(directory: Path, number: int, *, to: str | None) -> None:
@@ -162,10 +169,11 @@ def _name(number: int) -> str:
     return f"ledger-{number}.db"
 
 
-def _head(path: Path) -> Checkpoint | None:
+def _head(path: Path) -> _Kept | None:
     """Read a copy of the last checkpoint; one that cannot be read proves nothing."""
     try:
-        return read_checkpoint(read_limited(path, _MAX_CHECKPOINT_BYTES))
+        note = read_limited(path, _MAX_CHECKPOINT_BYTES)
+        return read_checkpoint(note), note
     except LicenseError as error:
         if path.exists():
             _log.warning("the copy of the last checkpoint in %s cannot be read: %s", path, error)

@@ -120,15 +120,16 @@ class Store:
 
     def __init__(self, path: Path, *, new: bool = False) -> None:
         self.path = path
-        self._wal = f"{path}-wal"
+        self._main, self._wal = str(path), f"{path}-wal"
         if new:
             path.touch(mode=0o600)
         self._connect()
 
     def _connect(self) -> None:
         try:
-            self._files: tuple[_File, _File | None] = (_identity(self.path), None)
-        except FileNotFoundError as error:
+            self._files: tuple[_File, _File | None] = (_identity(self._main), None)
+            self._wal_bytes = 0
+        except Displaced as error:
             # Without its directory, a whole mount may be gone: that is no damage, it may come back.
             self.path.parent.stat()
             raise Damaged("missing", f"{self.path.name} is missing") from error
@@ -187,21 +188,25 @@ class Store:
         Raises:
             sqlite3.Error: The disk does not allow it, or a reader is in the way.
         """
+        self._wal_bytes = 0
         with corruption_is_damage():
             busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise sqlite3.OperationalError("a reader keeps the write-ahead log from being folded")
 
+    def _check_wal(self) -> None:
+        """Check that nobody cut the write-ahead log short: SQLite would write on behind the hole."""
+        if self._wal_bytes and _status(self._wal).st_size < self._wal_bytes:
+            raise Displaced(f"{self.path.name}-wal was cut short while it was in use")
+
     def _check_files(self) -> None:
         """Check that what was written lies where the next start will look for it."""
-        try:
-            main, wal = _identity(self.path), _identity(self._wal)
-        except FileNotFoundError as error:
-            raise Displaced(f"{error.filename} was removed while it was in use") from error
+        status = _status(self._wal)
+        main, wal = _identity(self._main), (status.st_dev, status.st_ino)
         before_main, before_wal = self._files
         if main != before_main or before_wal not in (None, wal):
             raise Displaced(f"{self.path.name} was replaced while it was in use")
-        self._files = (main, wal)
+        self._files, self._wal_bytes = (main, wal), status.st_size
 
     def create(self, origin: str) -> None:
         """Make the tables of an empty log."""
@@ -238,8 +243,9 @@ class Store:
 
         Raises:
             sqlite3.Error: Nothing was written; `reopen` before going on.
-            Displaced, OSError: It was written to a file that is no longer there; likewise.
+            Displaced, OSError: The files are no longer those that were written to; likewise.
         """
+        self._check_wal()
         connection = self._connection
         execute = connection.execute
         execute("BEGIN IMMEDIATE")
@@ -379,6 +385,13 @@ class Store:
             )
 
 
-def _identity(path: Path | str) -> _File:
-    status = os.stat(path)  # noqa: PTH116 (called after every commit)
+def _status(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)  # noqa: PTH116 (called around every commit)
+    except FileNotFoundError as error:
+        raise Displaced(f"{path} was removed while it was in use") from error
+
+
+def _identity(path: str) -> _File:
+    status = _status(path)
     return status.st_dev, status.st_ino

@@ -251,11 +251,18 @@ def split_gap(first: int, stop: int, sizes: Iterable[int], subtree: Subtree) -> 
     ]
 
 
+def last_words_file(number: int) -> str:
+    """Return the name of the file that keeps the last signed head of a log that was set aside."""
+    return f"damaged-{number}.checkpoint"
+
+
 def published_heads(directory: Path) -> list[tuple[str, bytes]]:
-    """Return the signed head in the file `checkpoint` of a ledger directory, if there is one."""
-    with contextlib.suppress(OSError), (directory / CHECKPOINT_FILE).open("rb") as file:
-        return [(CHECKPOINT_FILE, file.read(_MAX_CHECKPOINT_FILE))]
-    return []
+    """Return the signed heads in files of a ledger directory: the last one, and those of logs set aside."""
+    found = []
+    for path in (directory / CHECKPOINT_FILE, *sorted(directory.glob("damaged-*.checkpoint"))):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            found.append((path.name, file.read(_MAX_CHECKPOINT_FILE)))
+    return found
 
 
 @contextlib.contextmanager

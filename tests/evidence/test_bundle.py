@@ -1,5 +1,7 @@
 """An export says what its ledger says, and any change to it is found."""
 
+import asyncio
+import contextlib
 import gzip
 import json
 from collections.abc import Callable
@@ -7,12 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from appliance.errors import UsageStoreUnavailable
+from appliance.usage.ledger import Use
 from license.errors import Forged, LicenseError, Malformed
 from license.evidence.bundle import NOTE, open_bundle, parse_head_lines, render_head_lines
 from license.evidence.report import Report
 from license.evidence.verify import verify
 from license.keys import SigningKey
-from tests.evidence.conftest import broken, bytes_of, codes, members, record, rewrite, run_days
+from tests.evidence.conftest import (
+    METER,
+    broken,
+    bytes_of,
+    codes,
+    export,
+    members,
+    record,
+    rewrite,
+    run_days,
+)
 from tests.usage.conftest import DAY, Machine, Vendor
 
 Packed = Callable[..., Path]
@@ -50,8 +64,6 @@ def test_a_day_in_progress_counts_as_claimed(machine: Machine, tmp_path: Path, v
     ledger = machine.open()
     record(ledger, 1, 2, 3)
     ledger.close()
-    from tests.evidence.conftest import export
-
     report = verify(export(machine, tmp_path / "e.zip"), vendor.roots)
     assert report.exit_code == 0
     assert codes(report, 0) >= {"claimed"}
@@ -61,8 +73,6 @@ def test_a_day_in_progress_counts_as_claimed(machine: Machine, tmp_path: Path, v
 def test_false_sums_of_the_day_in_progress_are_found_by_their_number(
     machine: Machine, tmp_path: Path, vendor: Vendor
 ) -> None:
-    from tests.evidence.conftest import export
-
     ledger = machine.open()
     record(ledger, 1, 2, 3)
     ledger.close()
@@ -206,6 +216,22 @@ def test_a_table_that_says_something_else_is_found(packed: Packed, closed: Machi
     table = members(path)["focus.csv"].replace(b",20,", b",2,")
     report = verify(rewrite(path, {"focus.csv": table}, key=closed.identity), vendor.roots)
     assert codes(report, 2) == {"table"}
+
+
+def test_what_a_damaged_log_recorded_last_is_exported_and_signed(
+    machine: Machine, tmp_path: Path, vendor: Vendor
+) -> None:
+    """No checkpoint of its minute was due yet; its last head was signed when it was set aside."""
+    ledger = machine.open()
+    asyncio.run(ledger.commit([Use(meter=METER, quantity=2, billed=2, request_id="r")] * 600))
+    machine.sql("UPDATE entry SET text = replace(text, '\"q\":2', '\"q\":3') WHERE n = 7")
+    ledger.patrol.round()
+    with contextlib.suppress(UsageStoreUnavailable):
+        record(ledger, 1)
+    ledger.close()
+    report = verify(export(machine, tmp_path / "e.zip", full=True), vendor.roots)
+    assert [(log.size, log.signed) for log in report.logs[:1]] == [(603, 603)]
+    assert {(f.code, f.index) for f in broken(report)} == {("changed", 7)}
 
 
 def test_a_restored_backup_is_found_by_a_head_that_others_kept(

@@ -204,6 +204,22 @@ def test_a_write_ahead_log_that_is_deleted_loses_nothing(machine: Machine, calle
     assert disk_words(machine) == ["Displaced"]
 
 
+def test_a_write_ahead_log_that_is_truncated_is_noticed_at_the_next_commit(
+    machine: Machine, caller: Caller
+) -> None:
+    fold(machine)
+    kept = dict(caller.receipts)
+    caller.ask()
+    os.truncate(machine.directory / "ledger-1.db-wal", 0)
+    refusal = caller.ask_until_refused(at_most=1)
+    assert "Displaced" in refusal.message
+    caller.receipts = kept  # the one after lay in what was cut off, and nowhere else
+    assert settle(machine, caller, exit_code=2) >= {"recovered", "rollback"}
+    first = parse(texts(machine.directory / "ledger-2.db")[0])
+    lost = len(texts(machine.directory / "damaged-1.db"))
+    assert (first.text("w"), first.number("pn")) == ("rollback", lost + 1)
+
+
 def test_a_directory_that_is_moved_away_and_back(machine: Machine, caller: Caller) -> None:
     away = machine.home / "away"
     machine.directory.rename(away)
