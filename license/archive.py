@@ -32,11 +32,6 @@ def header(name: str, size: int) -> bytes:
     return entry.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
 
 
-def archive_bytes(files: Sequence[PackedFile]) -> int:
-    """Return the length of the archive that holds these files."""
-    return sum(_BLOCK + file.bytes + _padding(file.bytes) for file in files) + len(_END)
-
-
 class Archive:
     """The files at `paths` as a tar to be read from, a piece at a time.
 

@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from license.errors import Malformed, WrongMachine
 
 KEY_BYTES: Final = 32
-OVERHEAD_BYTES: Final = 48
-"""How much longer a wrapped secret is: the encapsulated key and the tag."""
 
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 

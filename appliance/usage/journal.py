@@ -244,6 +244,17 @@ class Journal:
             highest = self._state.highest_epoch
             raise EpochTooLow(f"the licence's issuer has epoch {epoch}, but epoch {highest} was seen here")
 
+    def check_accepted(self, license: AuthenticLicense) -> None:
+        """Check that this log extends the heads of it that the vendor accepted and the licence carries.
+
+        Raises:
+            Damaged: It does not: it was put back to an older state, or is another history.
+        """
+        for head in license.license.ledger.logs:
+            if head.origin == self._state.origin:
+                accepted = Checkpoint(origin=head.origin, size=head.size, root=head.root)
+                check_head(self._store, self._state, accepted)
+
     def change_license(self, license: AuthenticLicense) -> None:
         """Put another licence in force; one with a higher serial may put right a clock that ran ahead.
 

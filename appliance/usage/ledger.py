@@ -160,11 +160,18 @@ class Ledger:
     def change_license(self, license: AuthenticLicense) -> None:
         """Put another licence in force; the one in force already changes nothing.
 
+        A log that is not the one whose head the licence carries is succeeded by another first, as at a start.
+
         Raises:
             SerialTooLow, EpochTooLow: It is older than one that was in force here.
-            UsageStoreUnavailable: It could not be recorded.
+            UsageStoreUnavailable: It could not be recorded, or not yet: the log has to be succeeded.
         """
-        self._writer.call(lambda journal: journal.change_license(license))
+
+        def change(journal: Journal) -> None:
+            journal.check_accepted(license)
+            journal.change_license(license)
+
+        self._writer.call(change)
 
     def checkpoint(self) -> None:
         """Sign a checkpoint over all that was committed before this call, unless one covers it already.
@@ -173,14 +180,6 @@ class Ledger:
             UsageStoreUnavailable: It could not be recorded.
         """
         self._writer.call(Journal.checkpoint)
-
-    def pulse(self) -> None:
-        """Do at once what the writer does by itself each second: the turn of the day, a sign of life.
-
-        Raises:
-            UsageStoreUnavailable: It could not be recorded.
-        """
-        self._writer.call(Journal.tend)
 
     def acknowledge(self, origin: str, position: int) -> None:
         """Record that the endpoint of a connected run has counted the first `position` entries of a log.

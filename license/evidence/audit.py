@@ -76,7 +76,6 @@ class Audit:
             "close": self._on_close,
             "clock": self._on_clock,
             "disk": self._on_disk,
-            "retire": self._on_retire,
             "ack": self._on_ack,
         }
         for sentence in self._heads.unreadable:
@@ -361,9 +360,6 @@ class Audit:
             f"{entry.number('lost')} requests were refused"
         )
         self._find(Severity.CLEAN, "disk", sentence, entry.n)
-
-    def _on_retire(self, entry: Entry) -> None:
-        self._find(Severity.CLEAN, "retired", "the log was given up with the vendor's receipt", entry.n)
 
     def _on_ack(self, entry: Entry) -> None:
         log, position = entry.text("o"), entry.number("x")

@@ -16,7 +16,6 @@ import contextlib
 import gzip
 import hashlib
 import io
-import json
 import re
 import zipfile
 import zlib
@@ -485,8 +484,3 @@ def _read_log(item: Fields) -> LogClaim:
     check_range("logs.number", number, 1, 10**9)
     check_range("logs.size", item.number("size"), 1, 10**18)
     return LogClaim(origin=item.text("origin"), number=number, size=item.number("size"), open=sums)
-
-
-def dump(manifest: Manifest) -> str:
-    """Return the manifest as JSON for people."""
-    return json.dumps(manifest.to_claims(), ensure_ascii=False, indent=2)

@@ -103,7 +103,7 @@ CHECKS: Final = (
     _check(
         "Completeness",
         "Every log that is named is there.",
-        *("no-log", "missing-log", "recovered", "retired"),
+        *("no-log", "missing-log", "recovered"),
     ),
 )
 

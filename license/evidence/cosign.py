@@ -55,11 +55,6 @@ def check_cosignature(line: str, head: Checkpoint, witness: VerifyingKey) -> int
     return at
 
 
-def cosignature_vkey(witness: VerifyingKey) -> str:
-    """Return the text form of a witness's key as C2SP tools take it: with the ID and type of cosignatures."""
-    return f"{witness.name}+{_key_id(witness).hex()}+{encode_base64(_TYPE + witness.public)}"
-
-
 def add_line(checkpoint: bytes, line: str) -> bytes:
     """Return a checkpoint's note with a cosignature line added; raises `Forged` if there is one already."""
     if f"\n{line}\n".encode() in checkpoint:

@@ -58,7 +58,6 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "close": (("mo", "month"), ("lo", "int"), ("hi", "int"), ("s", "sums")),
     "clock": (("w", "token"), ("from", "time"), ("to", "time")),
     "disk": (("w", "token"), ("since", "time"), ("lost", "int")),
-    "retire": (("h", "hash"),),
     "ack": (("o", "token"), ("x", "int")),
 }
 KINDS: Final = tuple(_FIELDS)

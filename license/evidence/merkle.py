@@ -252,15 +252,6 @@ def cut(start: int, stop: int) -> list[tuple[int, int]]:
     return cuts
 
 
-def subtrees_of(leaves: Sequence[bytes]) -> Subtree:
-    """Return a `Subtree` over leaf hashes held in memory."""
-
-    def subtree(height: int, index: int) -> bytes:
-        return fold(leaves[index << height : (index + 1) << height])
-
-    return subtree
-
-
 def _climb(old: int, new: int, hashes: Sequence[bytes]) -> tuple[bytes, bytes]:
     """Compute the old and the new root that a consistency proof leads to."""
     at, last = old - 1, new - 1

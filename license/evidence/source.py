@@ -194,9 +194,16 @@ class DatabaseLog:
             return []
 
     def notes(self) -> list[bytes]:
-        """The notes of the database."""
-        rows = self.connection.execute("SELECT note FROM note ORDER BY sha256")
-        return [note for (note,) in rows if isinstance(note, bytes)] + kept_receipts(self.path.parent)
+        """The notes of the database and of those beside it: a successor's licence may vouch for this log."""
+        found = _notes(self.connection)
+        for path in find_databases(self.path.parent):
+            if path != self.path:
+                with (
+                    contextlib.suppress(sqlite3.Error),
+                    contextlib.closing(open_database(path)) as connection,
+                ):
+                    found += _notes(connection)
+        return [*dict.fromkeys(found), *kept_receipts(self.path.parent)]
 
     def withheld(self, sha256: str) -> bool:  # noqa: ARG002 (the protocol's)
         """No note is left out of a database."""
@@ -231,6 +238,11 @@ class DatabaseLog:
             "GROUP BY month, meter"
         )
         return {(str(mo), str(meter)): Tally(int(n), int(q), int(b)) for mo, meter, n, q, b in rows}
+
+
+def _notes(connection: sqlite3.Connection) -> list[bytes]:
+    rows = connection.execute("SELECT note FROM note ORDER BY sha256")
+    return [note for (note,) in rows if isinstance(note, bytes)]
 
 
 def kept_receipts(ledger: Path) -> list[bytes]:

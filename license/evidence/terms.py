@@ -31,7 +31,6 @@ class Terms:
         self._serial = 0
         self._epoch = 0
         self.instance_vkey = ""
-        self.root_vkey = ""
         self.id = ""
         self.periods: list[LicensePeriod] = []
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER

@@ -5,7 +5,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from appliance.usage.export import write_bundle
 from appliance.usage.ledger import Ledger, Use
 from license.evidence.bundle import NOTE
+from license.evidence.merkle import Subtree, fold
 from license.evidence.report import Finding, Report
 from license.evidence.verify import verify
 from license.keys import SigningKey
@@ -21,6 +22,15 @@ from license.note import read_unverified, sign_note
 from tests.usage.conftest import DAY, Machine, Vendor
 
 METER = "Ner.TextRecords"
+
+
+def subtrees_of(leaves: Sequence[bytes]) -> Subtree:
+    """Return a `Subtree` over leaf hashes held in memory."""
+
+    def subtree(height: int, index: int) -> bytes:
+        return fold(leaves[index << height : (index + 1) << height])
+
+    return subtree
 
 
 def record(ledger: Ledger, *numbers: int) -> None:

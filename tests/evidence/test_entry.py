@@ -51,7 +51,6 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
     "close": {"mo": st.just("2026-11"), "lo": NUMBERS, "hi": NUMBERS, "s": SUMS},
     "clock": {"w": TOKENS, "from": TIMES, "to": TIMES},
     "disk": {"w": TOKENS, "since": TIMES, "lost": NUMBERS},
-    "retire": {"h": HASHES},
     "ack": {"o": TOKENS, "x": NUMBERS},
 }
 

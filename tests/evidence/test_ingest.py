@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.errors import UsageStoreUnavailable
 from license.authority import Authority
 from license.authority.heads import HeadBook
 from license.authority.ingest import Ingested, ingest
@@ -23,7 +24,7 @@ from license.request import LicenseRequest, sign_request
 from license.roots import load_roots
 from license.verify import AuthenticLicense, open_license
 from tests.evidence.conftest import METER, codes, export, run_days
-from tests.usage.conftest import DAY, NOON, Machine, Vendor
+from tests.usage.conftest import DAY, NOON, Machine, Vendor, wait_until
 
 
 @dataclass
@@ -142,6 +143,30 @@ def test_a_restored_snapshot_that_went_on_is_a_fork(customer: Customer) -> None:
     done = customer.ingest(customer.export(machine=restored, full=True))
     assert codes(done.report, 2) & {"fork", "checkpoint"}
     assert (done.accepted, done.receipt, customer.sizes()) == ((), b"", before)
+
+
+def test_a_restored_log_is_succeeded_when_a_licence_with_heads_comes_while_it_runs(
+    customer: Customer,
+) -> None:
+    machine = customer.machine
+    run_days(machine, 1)
+    shutil.copytree(machine.home, customer.place / "snapshot")
+    run_days(machine, 1, first=1)
+    customer.ingest()
+    renewed = customer.license()
+    assert renewed.license.ledger.logs
+    restored = replace(machine, home=customer.place / "snapshot")
+    ledger = restored.open(machine.licensed)
+    assert ledger.origin.endswith("/1"), "nothing here tells that it is an older one"
+    with pytest.raises(UsageStoreUnavailable):
+        ledger.change_license(renewed)
+    wait_until(lambda: ledger.healthy)
+    assert ledger.origin.endswith("/2")
+    ledger.change_license(renewed)
+    assert ledger.highest_serial == renewed.license.serial
+    ledger.close()
+    report = verify(restored.output, customer.authority.keyring.roots)
+    assert codes(report, 2) == {"rollback"}
 
 
 def test_a_clone_that_reports_as_well_is_a_fork(customer: Customer) -> None:

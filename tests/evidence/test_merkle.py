@@ -13,8 +13,8 @@ from license.evidence.merkle import (
     leaf_hash,
     node_hash,
     root_at,
-    subtrees_of,
 )
+from tests.evidence.conftest import subtrees_of
 
 # The eight leaves and the roots over the first n of them, as Certificate Transparency's own tests have them.
 LEAVES = [

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from license import age
-from license.archive import Archive, Unpacker, archive_bytes, header
+from license.archive import Archive, Unpacker, header
 from license.errors import (
     DelegationExpired,
     EpochTooLow,
@@ -287,7 +287,6 @@ def test_an_archive_has_one_spelling(packed: Pack, archive: bytes, words: str) -
 
 
 def test_an_archive_may_come_in_pieces_of_any_size() -> None:
-    assert archive_bytes((FILE,)) == len(GOOD)
     for size in (1, 7, 511, 512, 513, 5_000):
         unpacker = Unpacker((FILE,))
         for start in range(0, len(GOOD), size):
@@ -317,7 +316,8 @@ def test_any_files_survive_the_archive_in_any_pieces(
         while piece := archive.read(reading):
             assert len(piece) <= reading
             whole += piece
-    assert len(whole) == archive_bytes(archive.files)
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        assert [member.name for member in tar] == sorted(content), "any other tar reads it"
     unpacker = Unpacker(archive.files)
     for start in range(0, len(whole), writing):
         unpacker.write(whole[start : start + writing])

@@ -1,7 +1,8 @@
 """A vendor, a machine whose clock a test sets, and ledgers between them; no code under test is patched."""
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from license.verify import AuthenticLicense, open_license
 
 DAY = 86_400
 NOON = 1_790_000_000 - 1_790_000_000 % DAY + DAY // 2  # 2026-09-21T12:00:00Z
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(500):
+        if true():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not happen within five seconds")
 
 
 @dataclass

@@ -2,8 +2,7 @@
 
 import asyncio
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,12 @@ from appliance.errors import UsageStoreUnavailable
 from appliance.usage.ledger import Ledger, Receipt, Use
 from license.evidence.entry import parse
 from license.evidence.verify import verify
-from tests.usage.conftest import Machine, Vendor
+from tests.usage.conftest import Machine, Vendor, wait_until
 
 
 def record(ledger: Ledger, number: int) -> Receipt:
     use = Use(meter="Ner.TextRecords", quantity=1, billed=1, request_id=f"r{number}")
     return asyncio.run(ledger.commit([use]))
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(500):
-        if true():
-            return
-        pause.wait(0.01)
-    raise AssertionError("it did not happen within five seconds")
 
 
 def test_a_failed_commit_fails_its_batch_and_service_returns_when_the_cause_goes(machine: Machine) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.usage.journal import IDLE_SECONDS
+from appliance.usage.journal import IDLE_SECONDS, Journal
 from appliance.usage.ledger import Ledger, Use
 from license.evidence.entry import Tally, parse
 from license.evidence.verify import verify
@@ -40,7 +40,7 @@ def wait(machine: Machine, ledger: Ledger, seconds: int) -> None:
     """Let time pass in steps, as the writer's own pulse would see it."""
     for passed in range(0, seconds, STEP):
         machine.pass_time(min(STEP, seconds - passed))
-        ledger.pulse()
+        ledger._writer.call(Journal.tend)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
