@@ -82,8 +82,8 @@ CHECKS: Final = (
     ),
     _check(
         "Sums",
-        "Sums of days and months are those of their entries.",
-        *("day-sums", "month-sums", "month-open", "columns", "claimed"),
+        "Sums of days and months are those of their entries; what was reported while connected only grows.",
+        *("day-sums", "month-sums", "month-open", "columns", "claimed", "metered"),
     ),
     _check(
         "Usage within the licence",

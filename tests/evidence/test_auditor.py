@@ -159,7 +159,11 @@ def test_what_a_stranger_wrote_is_shown_as_text(packed: Callable[..., Path], ven
 def test_every_code_belongs_to_exactly_one_check() -> None:
     known = [code for check in CHECKS for code in check.codes]
     assert len(known) == len(set(known))
-    assert written_codes("Checking a log") - set(known) == {"not-reported", "too-many-logs"}
+    assert written_codes("Checking a log") - set(known) == {
+        "not-reported",
+        "too-many-logs",
+        "metered-differs",
+    }
 
 
 def test_outcomes_tell_each_finding_once(closed: Machine, vendor: Vendor) -> None:
