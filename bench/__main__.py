@@ -1,0 +1,31 @@
+"""`python -m bench NAME [--json]`: each measurement prints its ratio to a bare machine first."""
+
+import importlib
+import sys
+
+MEASUREMENTS = {
+    "ner": ("bench.ner", "main", "texts per second of the service, the bare model, and peers"),
+    "latency": ("bench.latency", "main", "one client, half of the peak, and overload"),
+    "startup": ("bench.startup", "main", "from the command to /ready"),
+    "memory": ("bench.startup", "main_memory", "resident memory under load"),
+    "engine": ("bench.engine", "main", "the engine alone beside the bare model"),
+    "fairness": ("bench.fairness", "main", "short requests beside a huge job"),
+    "ledger": ("bench.ledger", "main", "durable entries beside bare SQLite commits"),
+    "audit": ("bench.audit", "main", "start, report and verification of a large log"),
+}
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in MEASUREMENTS:
+        print("usage: python -m bench NAME [options]\n")
+        for known, (_, _, what) in MEASUREMENTS.items():
+            print(f"  {known:<9} {what}")
+        sys.exit(0 if name in ("", "--help", "-h") else 2)
+    module, function, _ = MEASUREMENTS[name]
+    sys.argv = [f"python -m bench {name}", *sys.argv[2:]]
+    getattr(importlib.import_module(module), function)()
+
+
+if __name__ == "__main__":
+    main()
