@@ -66,6 +66,38 @@ def test_a_hundred_stops_under_load_and_twenty_hung_loops(container: Container, 
     the_ledger_verifies(container)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_failed_disk_is_checked_and_mounted_anew_under_the_running_service(
+    container: Container, tmp_path: Path
+) -> None:
+    licensed(container, tmp_path)
+    container.run("systemctl start appliance.socket appliance.service; systemctl stop appliance.service")
+    output = "/var/lib/private/appliance/output"
+    mount = f"mount -o loop,errors=remount-ro /srv/image {output}"
+    # The image of an nspawn container has no loop devices in its /dev.
+    device = container.run(
+        "set -e; for n in 0 1 2 3 4 5 6 7; do [ -e /dev/loop$n ] || mknod /dev/loop$n b 7 $n; done; "
+        "[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237; truncate -s 64M /srv/image; "
+        "mkfs.ext4 -q -E lazy_itable_init=0,nodiscard /srv/image; "
+        f"mv {output} /srv/before; mkdir {output}; {mount}; cp -a /srv/before/. {output}; sync; "
+        f"chown --reference=/var/lib/private/appliance {output}; chmod 0700 {output}; "
+        f"systemctl start appliance.service; findmnt -no SOURCE {output}",
+    ).stdout
+    assert found(container.run(ASK).stdout) >= {"Berlin"}
+    process = container.show("MainPID")
+    (Path("/sys/fs/ext4") / Path(device.strip()).name / "trigger_fs_error").write_text("1")
+    assert container.run(ASK, check=False).returncode, "nothing is answered that cannot be recorded"
+    # The service lets go of its files once it has noticed; fsck says 1 where it mended something.
+    container.run(
+        f"for n in $(seq 20); do umount {output} && break; sleep 0.5; done; fsck.ext4 -p -f /srv/image; "
+        f"[ $? -le 1 ] && sleep 3 && ls -A {output} && {mount} && sleep 2"
+    )
+    assert found(container.run(ASK).stdout) >= {"Berlin"}
+    assert container.show("MainPID") == process
+    the_ledger_verifies(container)
+
+
 def the_download_unit_brings_a_licence(container: Container, key: str) -> None:
     container.run(
         f"systemd-run -q --unit=authority {VENV}/bin/license serve --home /srv/authority --port 8080"
