@@ -9,6 +9,8 @@ import contextlib
 from starlette.types import ASGIApp
 
 from appliance.answering import Answering
+from appliance.connected.lease import Connection
+from appliance.connected.reporter import Reporter
 from appliance.deployments import Deployments
 from appliance.gate import Gate
 from appliance.identity import Identity
@@ -36,13 +38,24 @@ class Appliance:
         settings: Start parameters.
         identity: Keys of this installation.
         roots: Keys that may vouch for a licence.
+        connection: The way to the metering endpoint in a connected run.
+
+    Attributes:
+        metering: What reports to it; None in a disconnected run.
 
     Raises:
         ApplianceError: A mount or the ledger is refused.
         LicenseError: The licence is missing, refused, expired or not yet valid.
     """
 
-    def __init__(self, settings: Settings, *, identity: Identity, roots: TrustRoots) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        identity: Identity,
+        roots: TrustRoots,
+        connection: Connection | None = None,
+    ) -> None:
         license_mount, self.output_mount = required_mounts(settings)
         self.settings = settings
         self.service = settings.service
@@ -56,6 +69,7 @@ class Appliance:
             time_under=lambda license: time_at_start(license, floor),  # noqa: A006
             min_serial=floor.serial,
             min_epoch=floor.epoch,
+            lease=settings.lease,
         )
         licensed = self.keeper.current
         self.keeper.require_dates(time_at_start(licensed.license, floor))
@@ -84,6 +98,7 @@ class Appliance:
             state=identity.directory,
             mismatches=mismatches,
         )
+        self.metering = None if connection is None else self._open_metering(connection)
         self.instruments = Instruments()
         self.stopping = False
         foundation = Foundation(
@@ -101,6 +116,20 @@ class Appliance:
         except BaseException:
             self.ledger.close()
             raise
+        if self.metering is not None:
+            self.metering.start()
+
+    def _open_metering(self, connection: Connection) -> Reporter:
+        reporter = Reporter(
+            connection,
+            ledger=self.ledger,
+            directory=self.ledger_directory,
+            keeper=self.keeper,
+            now=self.clock.now,
+            reload=self.tender.reload,
+        )
+        self.gate.metering = reporter
+        return reporter
 
     @property
     def deployments(self) -> Deployments:
@@ -125,13 +154,17 @@ class Appliance:
         return None
 
     async def close(self, drain_seconds: float) -> None:
-        """End in order: what answers, then the ledger with its last checkpoint."""
+        """End in order: what answers, the last report, then the ledger with its last checkpoint."""
         self.stopping = True
         await self.answering.close(drain_seconds)
+        if self.metering is not None:
+            await asyncio.to_thread(self.metering.close)
         await asyncio.to_thread(self.ledger.close)
 
     def abandon(self) -> None:
         """Close what was opened when serving never began."""
         self.answering.abandon()
+        if self.metering is not None:
+            self.metering.abandon()
         with contextlib.suppress(OSError):
             self.ledger.close()

@@ -6,6 +6,7 @@
     ├── OutputError               the output mount cannot hold a ledger
     │   └── LedgerLocked          another process owns this ledger
     ├── UsageStoreUnavailable     a usage record could not be made durable; nothing was answered
+    ├── NotMetered                a connected run had no word from its endpoint for too long
     ├── JobStoreUnavailable       a job could not be stored or looked up
     ├── ModelError                a model folder is refused
     ├── Busy                      the queue is full; try again in a moment
@@ -68,6 +69,22 @@ class UsageStoreUnavailable(ApplianceError):
 
     code = "UsageStoreUnavailable"
     default_hint = "check free space and the mount state of the output directory; service resumes by itself"
+
+
+class NotMetered(ApplianceError):
+    """A connected run has not checked its key yet, or could not report for too long; nothing is answered.
+
+    Args:
+        message: One sentence saying since when, and why.
+        code: The status word, such as `CouldNotConnect`.
+        hint: What to do.
+        retry_after_s: Seconds until the endpoint is asked again.
+    """
+
+    def __init__(self, message: str, *, code: str, hint: str, retry_after_s: int) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class JobStoreUnavailable(ApplianceError):

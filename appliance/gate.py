@@ -27,6 +27,18 @@ class Keeper(Protocol):
         ...
 
 
+class Metering(Protocol):
+    """A connected run's side of the gate: no metering, no answers."""
+
+    def check(self, now: int) -> None:
+        """Return if a query may be answered now, as far as metering goes.
+
+        Raises:
+            NotMetered, LicenseRefusal: It may not.
+        """
+        ...
+
+
 class Admission:
     """A request that may be answered; as a context manager it holds its units of the plan meanwhile.
 
@@ -67,9 +79,13 @@ class Gate:
         now: Effective time, Unix seconds.
         used: Usage recorded so far, asked once per licence and term.
         meter: The meter that requests count on.
+
+    Attributes:
+        metering: Asked too, in a connected run.
     """
 
     def __init__(self, *, keeper: Keeper, now: Callable[[], int], used: Used, meter: str) -> None:
+        self.metering: Metering | None = None
         self._keeper = keeper
         self._now = now
         self._used = used
@@ -88,9 +104,12 @@ class Gate:
 
         Raises:
             LicenseRefusal: `NotYetValid`, `Expired`, or `OutOfQuota` where the plan blocks.
+            NotMetered: A connected run had no word from its endpoint for too long.
         """
         licensed = self._keeper.current
         now = self._now()
+        if self.metering is not None:
+            self.metering.check(now)
         state = state_at(licensed.license, now)
         if not state.serves:
             try:

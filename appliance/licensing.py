@@ -40,6 +40,7 @@ class LicenseKeeper:
         time_under: The time to judge by at start.
         min_serial: Highest licence serial this installation has had in force.
         min_epoch: Highest issuer epoch it has seen.
+        lease: Whether the directory is that of a connected run, which holds a lease.
 
     Attributes:
         current: The licence in force.
@@ -61,8 +62,10 @@ class LicenseKeeper:
         time_under: TimeUnder,
         min_serial: int = 0,
         min_epoch: int = 0,
+        lease: bool = False,
     ) -> None:
         self._directory = directory
+        self._lease = lease
         self._roots = roots
         self._product = product
         self._instance_vkey = instance_vkey
@@ -183,6 +186,7 @@ class LicenseKeeper:
             instance_vkey=self._instance_vkey,
             min_serial=min_serial,
             min_epoch=min_epoch,
+            lease=self._lease,
             on_refusal=on_refusal,
         )
         said = {(path, reason.message) for path, reason in self.refused}

@@ -1,9 +1,26 @@
 """The two directories without which nothing is answered."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from appliance.errors import OutputError, SettingsError
 from appliance.settings import Settings
+
+LEASE_DIRECTORY: Final = "connected"
+"""Where a connected run keeps its lease, in the state directory."""
+OUTPUT_DIRECTORY: Final = "output"
+"""Where it keeps its ledger without `Mounts:Output`, likewise: what systemd's units name as well."""
+
+
+def connected_mounts(settings: Settings, state: Path) -> Settings:
+    """Return the settings of a connected run with the directories that stand in for its mounts."""
+    return replace(
+        settings,
+        lease=True,
+        license_mount=state / LEASE_DIRECTORY,
+        output_mount=settings.output_mount or state / OUTPUT_DIRECTORY,
+    )
 
 
 def required_mounts(settings: Settings) -> tuple[Path, Path]:
@@ -16,7 +33,7 @@ def required_mounts(settings: Settings) -> tuple[Path, Path]:
     if settings.license_mount is None:
         raise SettingsError(
             "Mounts:License is missing: it names the directory that holds the licence.",
-            hint="add Mounts:License=/etc/appliance/license, or download a licence with DownloadLicense=True",
+            hint="add Mounts:License=/etc/appliance/license, or Billing=… ApiKey=… to run connected",
         )
     if settings.output_mount is None:
         raise SettingsError(

@@ -106,9 +106,9 @@ class Settings:
         "Service", CUSTOM_NER, _service, "what this process is: customner or speechtotext"
     )
     billing: str = _setting(
-        "Billing", "", str, "endpoint of the resource that pays; for the licence download"
+        "Billing", "", str, "endpoint of the resource that pays; for a connected run and the licence download"
     )
-    api_key: str = _setting("ApiKey", "", str, "a key of that resource; for the licence download")
+    api_key: str = _setting("ApiKey", "", str, "a key of that resource; likewise")
     download_license: bool = _setting(
         "DownloadLicense", False, _boolean, "True: fetch a licence into Mounts:License and exit"
     )
@@ -203,6 +203,13 @@ class Settings:
     console_level: str = _setting(
         "Logging:Console:LogLevel:Default", "", _level, "least level on the console (default: as above)"
     )
+    metering_seconds: int = _setting(
+        "Metering:IntervalSeconds", 600, _number(1, 900), "seconds between two usage reports; connected only"
+    )
+    http_proxy: str = _setting("HTTP_PROXY", "", str, "proxy to the endpoint; connected only")
+    https_proxy: str = _setting("HTTPS_PROXY", "", str, "the same for an https endpoint, before HTTP_PROXY")
+    http_proxy_creds: str = _setting("HTTP_PROXY_CREDS", "", str, "user:password for the proxy")
+    no_proxy: str = _setting("NO_PROXY", "", str, "hosts and domains to ask directly, with commas between")
     api_keys: tuple[str, ...] = ()
     console_format: str = _setting(
         "Logging:Console:FormatterName",
@@ -221,6 +228,7 @@ class Settings:
     )
     unknown: tuple[str, ...] = ()
     inert: tuple[str, ...] = ()
+    lease: bool = False
 
     @classmethod
     def read(cls, args: Sequence[str], environ: Mapping[str, str]) -> "Settings":
@@ -250,6 +258,8 @@ class Settings:
         for key, value in command_line_pairs(args):
             if key.lower() in fields:
                 raw[key.lower()] = value
+                if key.lower() in INERT_KEYS:
+                    inert.append(key)
             elif key.lower().startswith(ACCESS_PREFIX):
                 access[key.lower()] = value
             elif key.lower().split(":")[0] in INERT_KEYS:
@@ -262,6 +272,12 @@ class Settings:
             unknown=tuple(dict.fromkeys(unknown)),
             inert=tuple(dict.fromkeys(inert)),
         )
+
+    @property
+    def connected(self) -> bool:
+        """Whether these settings ask for a connected run: `Billing` or `ApiKey`, and no licence."""
+        asked = bool(self.billing or self.api_key)
+        return self.lease or (asked and self.license_mount is None and not self.download_license)
 
     def require_eula(self) -> None:
         """Refuse to go on unless the licence terms were accepted.
@@ -347,4 +363,8 @@ def _access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _shown(key: str, text: str) -> str:
-    return "that value" if key in {"ApiKey", "Jobs:Database"} else repr(text[:80])
+    return (
+        "that value"
+        if key in {"ApiKey", "Jobs:Database", "HTTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY_CREDS"}
+        else repr(text[:80])
+    )

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from appliance import logs
 from appliance.app import Appliance
+from appliance.connected.lease import Connection, connect
 from appliance.errors import SettingsError
-from appliance.identity import load_identity
+from appliance.identity import Identity, load_identity
+from appliance.mounts import connected_mounts
 from appliance.operator.fetch import download_and_tell
 from appliance.operator.site import Site
 from appliance.serve import serve
 from appliance.settings import Settings
-from license.roots import installed_roots, load_roots
+from license.roots import TrustRoots, installed_roots, load_roots
 from license.wire import format_time
 
 _log = logging.getLogger("appliance")
@@ -32,14 +34,14 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
     """
     logs.configure(settings.log_level, settings.console_level, console_format=settings.console_format)
     settings.require_eula()
-    if settings.disk_format and settings.output_mount is None:
+    if settings.disk_format and settings.output_mount is None and not settings.connected:
         raise SettingsError(
             f"Logging:Disk:Format={settings.disk_format} needs an output mount: Mounts:Output is missing.",
             hint="add Mounts:Output=/var/lib/appliance/output, or leave Logging:Disk:Format out",
         )
     if settings.unknown:
         _log.warning("settings that nothing reads: %s", ", ".join(settings.unknown))
-    if settings.inert:
+    if settings.inert and not settings.connected:
         _log.info("settings without meaning off line, no socket is opened: %s", ", ".join(settings.inert))
     if settings.download_license:
         site = Site(
@@ -51,20 +53,36 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     roots = load_roots(roots_directory) if roots_directory is not None else installed_roots()
     identity = load_identity(settings.state_directory(os.environ))
+    connection = None
+    if settings.connected:
+        settings, connection = _connect(settings, identity, roots)
     if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
         directory = settings.output_mount / settings.service.name / identity.instance
         logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
-    appliance = Appliance(settings, identity=identity, roots=roots)
+    appliance = Appliance(settings, identity=identity, roots=roots, connection=connection)
     _banner(settings, appliance)
     serve(settings, appliance, ready=_ready)
+
+
+def _connect(settings: Settings, identity: Identity, roots: TrustRoots) -> tuple[Settings, Connection]:
+    """Check the key and take the lease; return the settings with the directories of a connected run."""
+    mounted = connected_mounts(settings, identity.directory)
+    output = mounted.output_mount or identity.directory
+    if settings.output_mount is None:
+        output.mkdir(mode=0o700, exist_ok=True)
+    return mounted, connect(mounted, identity=identity, roots=roots, output=output)
 
 
 def _banner(settings: Settings, appliance: Appliance) -> None:
     licensed = appliance.keeper.current
     _log.info("Using '%s' for writing logs and other output data.", appliance.ledger_directory)
-    _log.info("Disconnected: metering is recorded, nothing is submitted.")
+    if appliance.metering is None:
+        _log.info("Disconnected: metering is recorded, nothing is submitted.")
+    else:
+        _log.info("Submitting metering to '%s'.", settings.billing)
     _log.info(
-        "Licence %s for '%s' expires %s; trust root %s.",
+        "%s %s for '%s' expires %s; trust root %s.",
+        "Licence" if appliance.metering is None else "Lease",
         licensed.license.id,
         licensed.license.customer,
         format_time(licensed.license.expires),

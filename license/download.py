@@ -82,14 +82,41 @@ def download_license(
         DownloadError: not asked, not answered, or refused; its class says which.
         LicenseError: answered, but with a licence that is not good for this machine.
     """
-    endpoint = parse_address(billing, "/v1/licenses")
+    return obtain(
+        parse_address(billing, "/v1/licenses"),
+        api_key=api_key,
+        request_note=request_note,
+        roots=roots,
+        product=product,
+        instance_vkey=instance_vkey,
+        now=now,
+        timeout_s=timeout_s,
+    )
+
+
+def obtain(
+    endpoint: Endpoint,
+    *,
+    api_key: str,
+    request_note: bytes,
+    roots: TrustRoots,
+    product: str,
+    instance_vkey: str,
+    now: int,
+    timeout_s: float,
+) -> AuthenticLicense:
+    """Do the same at an endpoint; what it hands out may be a licence or a lease."""
     check_key(api_key)
-    headers = {KEY_HEADER: api_key, "Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
-    reply = post(endpoint, request_note, headers, timeout_s)
+    reply = post(endpoint, request_note, note_headers(api_key), timeout_s)
     if reply.code != 200:
         raise refusal(endpoint, reply, now)
     note, issuer_note = _parse_reply(reply)
     return open_license(note, issuer_note, roots=roots, product=product, instance_vkey=instance_vkey)
+
+
+def note_headers(api_key: str) -> dict[str, str]:
+    """Return the headers that a request note is sent with."""
+    return {KEY_HEADER: api_key, "Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
 
 
 def _parse_reply(reply: Reply) -> tuple[bytes, bytes]:

@@ -5,20 +5,54 @@ Knows the wire and its failures, nothing of licences; what a reply means is for 
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from license.errors import BadReply, BillingInvalid, CouldNotConnect, DownloadError, TimedOut, TLSFailed
+from license.errors import (
+    BadReply,
+    BillingInvalid,
+    CouldNotConnect,
+    DownloadError,
+    Malformed,
+    TimedOut,
+    TLSFailed,
+)
 from license.note import MAX_NOTE_BYTES
 
 MAX_REPLY_BYTES: Final = 4 * MAX_NOTE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """An HTTP proxy on the way.
+
+    Attributes:
+        host: Name or address.
+        port: TCP port.
+        authorization: Value of `Proxy-Authorization`; empty without credentials.
+    """
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The proxy's address, for messages."""
+        return f"http://{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the proxy alone is told."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +64,24 @@ class Endpoint:
         host: Name or address.
         port: TCP port.
         path: Path of the request, beginning with `/`.
+        proxy: The proxy to ask through; None to ask directly.
     """
 
     tls: bool
     host: str
     port: int
     path: str
+    proxy: Proxy | None = None
 
     @property
     def shown(self) -> str:
         """The server's address, for messages."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def target(self) -> str:
+        """What stands in the request line: the path, or the whole address for a proxy that reads it."""
+        return self.path if self.proxy is None or self.tls else f"{self.shown}{self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +99,29 @@ class Reply:
     body: bytes
 
 
-def parse_address(billing: str, path: str) -> Endpoint:
+def parse_proxy(address: str, credentials: str = "") -> Proxy:
+    """Return the proxy of an address such as `http://proxy:8888`.
+
+    Args:
+        address: Its address; `http://` may be left out.
+        credentials: `user:password`, or empty.
+
+    Raises:
+        Malformed: It is no such address.
+    """
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        port = parts.port
+    except ValueError as error:
+        raise Malformed(f"the proxy is not an address: {error}") from error
+    if parts.scheme != "http" or not parts.hostname or not address.isascii() or not address.isprintable():
+        raise Malformed("the proxy must look like http://proxy:8888")
+    name = credentials or parts.netloc.rpartition("@")[0]
+    authorization = f"Basic {base64.b64encode(name.encode()).decode('ascii')}" if name else ""
+    return Proxy(host=parts.hostname, port=port or 80, authorization=authorization)
+
+
+def parse_address(billing: str, path: str, proxy: Proxy | None = None) -> Endpoint:
     """Return the endpoint for `path` below the address in `Billing`.
 
     Raises:
@@ -82,6 +144,7 @@ def parse_address(billing: str, path: str) -> Endpoint:
         host=parts.hostname,
         port=port or (443 if tls else 80),
         path=parts.path.rstrip("/") + path,
+        proxy=proxy,
     )
 
 
@@ -129,7 +192,7 @@ def _exchange(
 
     def exchange() -> None:
         try:
-            connection.request(method, endpoint.path, body, dict(headers))
+            connection.request(method, endpoint.target, body, all_headers(endpoint, headers))
             with connection.getresponse() as response:
                 data = response.read(MAX_REPLY_BYTES + 1)
             outcome.append(Reply(code=response.status, headers=response.headers, body=data))
@@ -152,12 +215,48 @@ def _exchange(
     return reply
 
 
+def render(method: str, endpoint: Endpoint, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    """Return the bytes that `get` or `post` would put on the wire, before any TLS."""
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+    if endpoint.tls:
+        connection.default_port = http.client.HTTPS_PORT
+    wire = _Wire()
+    connection.sock = wire
+    connection.request(method, endpoint.target, body, all_headers(endpoint, headers))
+    return bytes(wire.sent)
+
+
+class _Wire:
+    """Stands where a socket would, and keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+
+def all_headers(endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a request; a proxy that reads the request itself is shown its credentials."""
+    proxy = endpoint.proxy
+    return {**headers, **(proxy.headers if proxy is not None and not endpoint.tls else {})}
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _connection(endpoint: Endpoint, timeout_s: float) -> http.client.HTTPConnection:
+    proxy = endpoint.proxy
+    host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
     if not endpoint.tls:
-        return http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
+        return http.client.HTTPConnection(host, port, timeout=timeout_s)
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return http.client.HTTPSConnection(endpoint.host, endpoint.port, timeout=timeout_s, context=context)
+    connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    if proxy is not None:
+        connection.set_tunnel(endpoint.host, endpoint.port, proxy.headers)
+    return connection
 
 
 def _abandon(connection: http.client.HTTPConnection) -> None:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from appliance.api.problems import invalid_request, not_found
 from appliance.clock import EffectiveClock
 from appliance.deployments import Deployments
-from appliance.errors import UsageStoreUnavailable
+from appliance.errors import ApplianceError, UsageStoreUnavailable
 from appliance.gate import Gate
 from appliance.services import Service
 from appliance.standing import Accountant
@@ -35,6 +35,18 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _SERVING: Final = "License is valid, no action needed."
 
 
+class Metered(Protocol):
+    """How metering stands in a connected run."""
+
+    def check(self, now: int) -> None:
+        """Return if a query may be answered; raises an `ApplianceError` saying why not."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """Return how metering stands, with a `status` word and its `message`."""
+        ...
+
+
 class Operated(Protocol):
     """The parts of a running service that these endpoints ask."""
 
@@ -45,6 +57,11 @@ class Operated(Protocol):
     ledger: Ledger
     output_mount: Path
     stopping: bool
+
+    @property
+    def metering(self) -> Metered | None:
+        """What reports to an endpoint, in a connected run."""
+        ...
 
     @property
     def deployments(self) -> Deployments:
@@ -86,7 +103,7 @@ class OperationsApi:
         body = {
             "service": self._appliance.service.name,
             "ready": "notReady" if reason else "ready",
-            "message": reason or _SERVING,
+            "message": reason or self._serving(),
         }
         return JSONResponse(body, status_code=503 if reason else 200)
 
@@ -121,7 +138,16 @@ class OperationsApi:
                 ],
             },
         }
+        if appliance.metering is not None:
+            metering = body["metering"] = appliance.metering.report()
+            # The word of the endpoint comes first: without it nothing is answered whatever the lease says.
+            if metering["status"] != State.VALID or not standing.notices:
+                body["apiStatus"], body["apiStatusMessage"] = metering["status"], metering["message"]
         return JSONResponse(body)
+
+    def _serving(self) -> str:
+        metering = self._appliance.metering
+        return _SERVING if metering is None else str(metering.report()["message"])
 
     async def usage(self, _: Request) -> Response:
         """`GET /records/usage-logs/`: all usage under the output mount."""
@@ -176,6 +202,11 @@ class OperationsApi:
             return "The service is stopping."
         if not len(appliance.deployments):
             return "The model is still loading."
+        if appliance.metering is not None:
+            try:
+                appliance.metering.check(appliance.clock.now())
+            except ApplianceError as error:
+                return f"{error.code}: {error.message}"
         if not appliance.gate.state().serves:
             return f"The licence does not allow an answer now: {appliance.gate.state()}."
         if not appliance.ledger.healthy:

@@ -25,7 +25,9 @@ from appliance.settings import Settings
 from license.errors import LicenseError
 from license.wire import format_time
 
-SECRET_SETTINGS: Final = frozenset({"ApiKey", "Jobs:Database"})
+SECRET_SETTINGS: Final = frozenset(
+    {"ApiKey", "Jobs:Database", "HTTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY_CREDS"}
+)
 """Settings whose values never leave the machine; a database URL may hold a password."""
 
 _EVENTS: Final = 2000

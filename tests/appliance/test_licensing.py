@@ -50,7 +50,7 @@ class Clock:
         return self.now
 
 
-def keeper(site: Site, clock: Clock, **seen: int) -> LicenseKeeper:
+def keeper(site: Site, clock: Clock, **seen: Any) -> LicenseKeeper:
     return LicenseKeeper(
         site.license,
         roots=load_roots(site.vendor.roots_dir),
