@@ -49,6 +49,10 @@ class Reporter:
         keeper: The lease in force.
         now: Effective time, Unix seconds.
         reload: Puts a new lease in force.
+
+    Attributes:
+        link: The way to the endpoint.
+        contact: How things stand with it.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class Reporter:
         reload: Callable[[], None],
     ) -> None:
         self._connection = connection
-        self._link = connection.link
+        self.link = connection.link
         self._ledger = ledger
         self._directory = directory
         self._keeper = keeper
@@ -122,7 +126,7 @@ class Reporter:
     def attempt(self, *, timeout_s: float | None = None) -> None:
         """Make one attempt now, and remember how it went; never raises."""
         begun = self._now()
-        link = self._link if timeout_s is None else replace(self._link, timeout_s=timeout_s)
+        link = self.link if timeout_s is None else replace(self.link, timeout_s=timeout_s)
         try:
             word = self._report(link)
             self._renew_if_due(link)
@@ -149,7 +153,7 @@ class Reporter:
         contact, origin = self.contact, self._ledger.origin
         return {
             "mode": "connected",
-            "endpoint": self._link.endpoint("").shown,
+            "endpoint": self.link.endpoint("").shown,
             "status": contact.word,
             "message": contact.message,
             "intervalSeconds": contact.rhythm.interval,
