@@ -2,6 +2,9 @@
 
 Prices are not known off line, so every cost is 0: what was bought in advance costs nothing again, and the
 rest is for the vendor's invoice to say. `ConsumedQuantity` is what was used, `PricingQuantity` what counts.
+
+Holds the mandatory columns of FOCUS 1.3, and those of 1.0 to 1.2 that it renamed (`ProviderName`,
+`PublisherName`): https://focus.finops.org/focus-specification/
 """
 
 import csv
@@ -16,6 +19,14 @@ from license.wire import format_date, format_time, parse_date
 _DAY: Final = 86_400
 _UNITS: Final = {"TextRecords": "Text Records", "AudioSeconds": "Seconds"}
 SERVICE_NAME: Final = "Offline Appliance"
+# Who sells it, makes it, bills it and runs what it runs on: of the last nothing is known here.
+_PROVIDERS: Final = (
+    "HostProviderName",
+    "InvoiceIssuerName",
+    "ProviderName",
+    "PublisherName",
+    "ServiceProviderName",
+)
 COLUMNS: Final = (
     "BilledCost",
     "BillingAccountId",
@@ -33,6 +44,7 @@ COLUMNS: Final = (
     "ConsumedUnit",
     "ContractedCost",
     "EffectiveCost",
+    "HostProviderName",
     "InvoiceIssuerName",
     "ListCost",
     "PricingQuantity",
@@ -44,6 +56,7 @@ COLUMNS: Final = (
     "ResourceType",
     "ServiceCategory",
     "ServiceName",
+    "ServiceProviderName",
     "SkuId",
     "SubAccountId",
     "SubAccountName",
@@ -105,7 +118,7 @@ def _row(used: MeteredDay) -> dict[str, str | int]:
         "ConsumedUnit": unit,
         "PricingQuantity": used.tally.billed,
         "PricingUnit": unit,
-        **dict.fromkeys(("InvoiceIssuerName", "ProviderName", "PublisherName"), SERVICE_NAME),
+        **dict.fromkeys(_PROVIDERS, SERVICE_NAME),
         "ResourceId": used.origin,
         "ResourceName": service,
         "ResourceType": "Usage Log",
