@@ -19,20 +19,12 @@ from typing import IO, Final
 from appliance.usage.today import open_day
 from license import claims
 from license.errors import LicenseError
-from license.evidence.bundle import (
-    FOCUS,
-    KIND,
-    NOTE,
-    LogClaim,
-    Manifest,
-    Member,
-    render_gap,
-    render_head_lines,
-    render_leaf,
-)
+from license.evidence.bundle import FOCUS, NOTE
 from license.evidence.checkpoint import read_checkpoint
 from license.evidence.entry import Entry, Tally, parse
 from license.evidence.focus import MeteredDay, focus_csv
+from license.evidence.lines import render_gap, render_head_lines, render_leaf
+from license.evidence.manifest import KIND, LogClaim, Manifest, Member
 from license.evidence.merkle import consistency_path, leaf_hash
 from license.evidence.proof import ConsistencyProof
 from license.evidence.receipt import KIND as RECEIPT

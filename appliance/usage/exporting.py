@@ -16,7 +16,7 @@ from appliance.identity import load_identity
 from appliance.services import CUSTOM_NER, SERVICES
 from appliance.usage.export import JOURNAL_FILE, write_bundle
 from license.errors import Unwritable
-from license.evidence.bundle import Manifest
+from license.evidence.manifest import Manifest
 from license.files import sync_directory
 from license.wire import format_time
 

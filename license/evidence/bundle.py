@@ -16,7 +16,6 @@ import contextlib
 import gzip
 import hashlib
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,149 +24,16 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from license.errors import LicenseError, Malformed
-from license.evidence.entry import MAX_ENTRY_BYTES, Sums, Tally
+from license.evidence.entry import MAX_ENTRY_BYTES, Sums
+from license.evidence.lines import index_of, parse_gap, parse_head_lines, parse_leaf
+from license.evidence.manifest import LogClaim, Manifest, Member, open_manifest
 from license.evidence.source import Gap, Row
-from license.fields import IDENTIFIER, SHA256, Fields, check_choice, check_range, check_text
-from license.keys import VerifyingKey
-from license.note import MAX_NOTE_BYTES, open_note, read_unverified
-from license.statement import parse_statement
-from license.wire import clean_text, decode_base64, encode_base64, format_time, parse_json
+from license.note import MAX_NOTE_BYTES
 
-KIND: Final = "bundle"
 NOTE: Final = "bundle.note"
 FOCUS: Final = "focus.csv"
-FORMS: Final = ("summary", "full")
-MAX_MEMBERS: Final = 400
-MAX_MEMBER_BYTES: Final = 1 << 40
 _MAX_SMALL_BYTES: Final = 64 * 1024 * 1024
-_MEMBER: Final = re.compile(r"[a-z0-9]+(?:/[a-z0-9]+){0,2}\.[a-z.]+")
 _CHUNK: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One file of a bundle: its name, length in bytes and SHA-256 in hex."""
-
-    name: str
-    size: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        check_text("members", self.name, pattern=_MEMBER)
-        check_range("members.bytes", self.size, 0, MAX_MEMBER_BYTES)
-        check_text("members.sha256", self.sha256, pattern=SHA256)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogClaim:
-    """What a bundle says of one log.
-
-    Attributes:
-        origin: Its name.
-        number: The k of its name; its members lie in `logs/<k>/`.
-        size: Number of entries.
-        open: Sums of the usage after the last day that ended, which no entry says yet.
-    """
-
-    origin: str
-    number: int
-    size: int
-    open: Sums
-
-    @property
-    def folder(self) -> str:
-        """Where its members lie."""
-        return f"logs/{self.number}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What `bundle.note` says.
-
-    Attributes:
-        instance: Text form of the installation's key, which signs it.
-        license: ID of the licence in force; empty if none was.
-        serial: Its serial; 0 likewise.
-        form: `summary` or `full`.
-        through: Effective time of the last entry, in Unix seconds.
-        logs: The logs.
-        unreadable: Files of logs that cannot be read, and why.
-        withheld: SHA-256 of notes that were left out, since they would open models anywhere.
-        members: Every other file of the bundle.
-    """
-
-    instance: str
-    license: str
-    serial: int
-    form: str
-    through: int
-    logs: tuple[LogClaim, ...]
-    members: tuple[Member, ...]
-    unreadable: tuple[tuple[str, str], ...] = ()
-    withheld: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        VerifyingKey.from_vkey(self.instance)
-        check_choice("form", self.form, FORMS)
-        if self.license:
-            check_text("license", self.license, pattern=IDENTIFIER)
-        for sha256 in self.withheld:
-            check_text("withheld", sha256, pattern=SHA256)
-        check_range("the number of members", len(self.members), 1, MAX_MEMBERS)
-        if len({log.number for log in self.logs}) != len(self.logs):
-            raise Malformed("logs names a log twice")
-
-    @classmethod
-    def from_claims(cls, claims: Mapping[str, Any]) -> "Manifest":
-        """Read the claims of a bundle; raises `Malformed` naming the first field that is wrong."""
-        top = Fields(claims)
-        members = top.object("members")
-        return cls(
-            instance=top.text("instance"),
-            license=top.line("license"),
-            serial=top.number("serial"),
-            form=top.text("form"),
-            through=top.time("through"),
-            logs=tuple(_read_log(item) for item in top.objects("logs")),
-            unreadable=tuple((item.text("file"), item.text("reason")) for item in top.objects("unreadable")),
-            withheld=top.texts("withheld"),
-            members=tuple(
-                Member(
-                    name=name,
-                    size=members.object(name).number("bytes"),
-                    sha256=members.object(name).text("sha256"),
-                )
-                for name in members.claims
-            ),
-        )
-
-    def to_claims(self) -> dict[str, Any]:
-        """Return the claims in the order in which people read them."""
-        return {
-            "instance": self.instance,
-            "license": self.license,
-            "serial": self.serial,
-            "form": self.form,
-            "through": format_time(self.through),
-            "logs": [
-                {
-                    "origin": log.origin,
-                    "number": log.number,
-                    "size": log.size,
-                    "open": {meter: list(tally) for meter, tally in sorted(log.open.items())},
-                }
-                for log in self.logs
-            ],
-            "unreadable": [{"file": file, "reason": reason} for file, reason in self.unreadable],
-            "withheld": list(self.withheld),
-            "members": {
-                member.name: {"bytes": member.size, "sha256": member.sha256} for member in self.members
-            },
-        }
-
-
-UNDERSTOOD: Final = frozenset(Manifest.__slots__)
-"""Names that `crit` may list."""
 
 
 class Bundle:
@@ -283,18 +149,6 @@ def open_bundle(path: Path) -> Iterator[Bundle]:
         yield Bundle(archive, open_manifest(note))
 
 
-def open_manifest(note: bytes) -> Manifest:
-    """Return what a bundle's note says, once it is signed by the installation that it names.
-
-    Raises:
-        LicenseError: Of the class that names what is wrong.
-    """
-    # The key stands in the text itself, as in a request: whose it is, the log and the licence say.
-    claimed = Manifest.from_claims(parse_statement(read_unverified(note), KIND, understood=UNDERSTOOD))
-    opened = open_note(note, [VerifyingKey.from_vkey(claimed.instance)])
-    return Manifest.from_claims(parse_statement(opened.text, KIND, understood=UNDERSTOOD))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundledLog:
     """A log in a bundle; see `license.evidence.source.LogSource`."""
@@ -339,7 +193,7 @@ class BundledLog:
                 raise Malformed("a line of the log is too long")
             text = line.decode("utf-8", "surrogateescape").removesuffix("\n")
             if text.startswith('{"k":'):
-                at = _index(text, n)
+                at = index_of(text, n)
                 yield at, text, leaf
                 n, leaf = at + 1, b""
             elif text.startswith('{"gap":'):
@@ -401,86 +255,3 @@ class _Raw(io.RawIOBase):
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
-
-
-def render_gap(gap: Gap) -> str:
-    """Return the line of a gap."""
-    hashes = ",".join(f'"{encode_base64(value)}"' for value in gap.hashes)
-    return f'{{"gap":{gap.first},"count":{gap.count},"h":[{hashes}]}}'
-
-
-def parse_gap(text: str) -> Gap:
-    """Read the line of a gap; raises `Malformed` if it is none."""
-    top = Fields(parse_json(text))
-    hashes = tuple(decode_base64(value) for value in top.texts("h"))
-    first, count = top.number("gap"), top.number("count")
-    if first < 0 or count < 1 or any(len(value) != 32 for value in hashes):
-        raise Malformed("a gap has a first entry, a count and hashes of 32 bytes")
-    return Gap(first=first, count=count, hashes=hashes)
-
-
-def render_leaf(n: int, leaf: bytes) -> str:
-    """Return the line that tells the stored hash of the next entry, where it is not that of its text."""
-    return f'{{"leaf":{n},"h":"{encode_base64(leaf)}"}}'
-
-
-def parse_leaf(text: str) -> bytes:
-    """Read that line; raises `Malformed` if it is none."""
-    leaf = Fields(parse_json(text)).base64("h")
-    if len(leaf) != 32:
-        raise Malformed("a leaf hash has 32 bytes")
-    return leaf
-
-
-def render_head_lines(notes: Iterable[bytes]) -> bytes:
-    """Return signed heads one a line, in the form in which the service writes them to its journal."""
-    return b"".join(note.rstrip(b"\n").replace(b"\n", b" | ") + b"\n" for note in notes)
-
-
-def parse_head_lines(data: bytes) -> list[bytes]:
-    """Read such lines; whatever stands before `offline-appliance/` in a line, as in a journal, is dropped."""
-    found = []
-    for line in clean_text(data, max_bytes=_MAX_SMALL_BYTES).split("\n"):
-        start = line.find("offline-appliance/")
-        if start >= 0 and " |  | " in line:
-            found.append(line[start:].rstrip().replace(" | ", "\n").encode("utf-8") + b"\n")
-    return found
-
-
-def read_heads(path: Path) -> list[tuple[str, bytes]]:
-    """Return the signed heads in a file that somebody kept: journal lines, a checkpoint, or a proof.
-
-    Raises:
-        Malformed: There is none in it.
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        data = file.read(_MAX_SMALL_BYTES)
-    found = parse_head_lines(data)
-    if not found:
-        text = clean_text(data, max_bytes=_MAX_SMALL_BYTES)
-        if text.startswith(("c2sp.org/tlog-proof@v1\n", "old ")):
-            text = text.partition("\n\n")[2]
-        read_unverified(text.encode("utf-8"))
-        found = [text.encode("utf-8")]
-    return [(path.name, note) for note in found]
-
-
-def _index(text: str, expected: int) -> int:
-    """The index that an entry's text says, for the place it is taken at; the expected one if it says none."""
-    match = re.match(r'\{"k":"[a-z]+","n":(0|[1-9][0-9]{0,17}),', text)
-    said = int(match[1]) if match else expected
-    return max(said, expected)
-
-
-def _read_log(item: Fields) -> LogClaim:
-    tails = item.object("open")
-    sums = {}
-    for meter, numbers in tails.claims.items():
-        if not isinstance(numbers, list) or len(numbers) != 3 or any(type(n) is not int for n in numbers):
-            raise Malformed("logs.open must hold three numbers for each meter")
-        sums[meter] = Tally(*numbers)
-    number = item.number("number")
-    check_range("logs.number", number, 1, 10**9)
-    check_range("logs.size", item.number("size"), 1, 10**18)
-    return LogClaim(origin=item.text("origin"), number=number, size=item.number("size"), open=sums)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
 from license.errors import LicenseError, UntrustedRoots
-from license.evidence.bundle import read_heads
+from license.evidence.lines import read_heads
 from license.evidence.page import render_page
 from license.evidence.report import Report
 from license.evidence.text import audit_json, audit_lines

@@ -24,7 +24,7 @@ p { margin: .3rem 0; }
 .verdict b { font-size: 1.25rem; display: block; }
 .v1 { border-left-color: var(--warn); }
 .v2 { border-left-color: var(--bad); }
-table { border-collapse: collapse; width: 100%; font-size: .88rem; }
+table { border-collapse: collapse; width: 100%; margin-top: .8rem; font-size: .88rem; }
 th, td {
   text-align: left; padding: .32rem .9rem .32rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
 }
@@ -58,7 +58,8 @@ dt { color: var(--soft); }
 dd { margin: 0; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media print {
-  body { max-width: none; padding: 0; font-size: 11px; }
+  html, body { font-size: 11px; }
+  body { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }
   tr, svg, .verdict { break-inside: avoid; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance.usage.proofs import prove_entry
-from license.evidence.bundle import parse_head_lines, read_heads, render_head_lines
 from license.evidence.checkpoint import read_checkpoint, sign_checkpoint
+from license.evidence.lines import parse_head_lines, read_heads, render_head_lines
 from license.evidence.merkle import Frontier, leaf_hash
 from license.evidence.verify import verify
 from license.keys import SigningKey

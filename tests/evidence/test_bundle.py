@@ -12,7 +12,8 @@ import pytest
 from appliance.errors import UsageStoreUnavailable
 from appliance.usage.ledger import Use
 from license.errors import Forged, LicenseError, Malformed
-from license.evidence.bundle import NOTE, open_bundle, parse_head_lines, render_head_lines
+from license.evidence.bundle import NOTE, open_bundle
+from license.evidence.lines import parse_head_lines, render_head_lines
 from license.evidence.report import Report
 from license.evidence.verify import verify
 from license.keys import SigningKey
