@@ -7,8 +7,10 @@ that a new model line without a key does not take down the release before it.
 
 import logging
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Generic, TypeVar
 
 from appliance.errors import ModelError
 from appliance.inference.folder import ModelFolder
@@ -22,7 +24,31 @@ from license.verify import AuthenticLicense
 
 _log = logging.getLogger(__name__)
 
-TASK = "ner"
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[F]):
+    """A kind of model and how its folder is read.
+
+    Attributes:
+        tasks: What manifests may name.
+        folder: Reads a plain folder.
+        files: Reads the files of a package: content, the package's path, its line and release.
+    """
+
+    tasks: tuple[str, ...]
+    folder: Callable[[Path], F]
+    files: Callable[[Mapping[str, bytes], Path, str, str], F]
+
+
+NER: Final[Kind[ModelFolder]] = Kind(
+    tasks=("ner",),
+    folder=ModelFolder.open,
+    files=lambda content, path, line, release: ModelFolder.from_files(
+        content, path=path, line=line, release=release
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +65,7 @@ class ModelKeys:
     hpke: HpkeKey | None
     roots: TrustRoots
 
-    def manifest(self, files: PackageFiles) -> Manifest:
+    def manifest(self, files: PackageFiles, tasks: Sequence[str] = NER.tasks) -> Manifest:
         """Return the verified manifest of a package.
 
         Raises:
@@ -47,10 +73,10 @@ class ModelKeys:
             ModelError: It is of a task that is not served.
         """
         found = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
-        if found.task != TASK:
+        if found.task not in tasks:
             raise ModelError(
                 f"{files.package.name} holds a model for {found.task}, which is not served here",
-                hint=f"the task served is {TASK}",
+                hint=f"the task served is {' or '.join(tasks)}",
             )
         return found
 
@@ -64,11 +90,17 @@ class ModelKeys:
 
 
 def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
-    """Return the model that a path names, checked and ready to be loaded.
+    """Return the text model that a path names, checked and ready to be loaded; see `open_any`."""
+    return open_any(path, keys, NER)
+
+
+def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
+    """Return the model of a kind that a path names, checked and ready to be loaded.
 
     Args:
         path: A model folder, a directory with packages, or one package.
         keys: What opens packages.
+        kind: What is wanted.
 
     Raises:
         ModelError: The folder, or what is inside the package, is refused.
@@ -76,18 +108,18 @@ def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
     """
     packages = find_packages(path)
     if not packages:
-        return ModelFolder.open(path)
+        return kind.folder(path)
     manifests: list[tuple[Manifest, PackageFiles]] = []
     refused: list[LicenseError | ModelError] = []
     for files in packages:
         try:
-            manifests.append((keys.manifest(files), files))
+            manifests.append((keys.manifest(files, kind.tasks), files))
         except (LicenseError, ModelError) as error:
             refused.append(error)
     manifests.sort(key=lambda one: (_natural(one[0].line), _natural(one[0].release)), reverse=True)
     for manifest, files in manifests:
         try:
-            folder = open_release(files, manifest, keys)
+            folder = _unpack(files, manifest, keys, kind)
         except (LicenseError, ModelError) as error:
             refused.append(error)
             continue
@@ -108,8 +140,12 @@ def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> Mo
     Raises:
         LicenseError, ModelError: As `open_model`.
     """
+    return _unpack(files, manifest, keys, NER)
+
+
+def _unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[F]) -> F:
     content = open_package(files.package, manifest, keys.identity(manifest.line))
-    return ModelFolder.from_files(content, path=files.package, line=manifest.line, release=manifest.release)
+    return kind.files(content, files.package, manifest.line, manifest.release)
 
 
 def find_packages(path: Path) -> list[PackageFiles]:

@@ -4,32 +4,35 @@ Nothing here runs the model. What a folder may look like, with and without `mode
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from appliance.errors import ModelError
 from appliance.inference.decode import SCHEMES, category_of, infer_scheme
 from appliance.inference.files import LOOK, Files, InMemory, OnDisk
-from appliance.inference.graph import GraphFacts, MalformedGraphError, read_graph
+from appliance.inference.graph import GraphFacts
+from appliance.inference.reading import (
+    MANIFEST,
+    MAX_CONFIG_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_MODEL_BYTES,
+    Fields,
+    check_digests,
+    read_facts,
+    read_json,
+)
 
-MAX_MODEL_BYTES: Final = 2**31 - 1  # the most one protobuf message can be
 MAX_TOKENIZER_BYTES: Final = 64 * 2**20
-MAX_CONFIG_BYTES: Final = 4 * 2**20
-MAX_MANIFEST_BYTES: Final = 64 * 2**10
 MAX_WINDOW_TOKENS: Final = 512
 MAX_LABELS: Final = 10_000
 
-MANIFEST: Final = "model.json"
 MODEL: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
 CONFIG: Final = "config.json"
 
 _LIMITS: Final = {MODEL: MAX_MODEL_BYTES, TOKENIZER: MAX_TOKENIZER_BYTES, CONFIG: MAX_CONFIG_BYTES}
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _TOKEN_TYPES: Final = ("case-class", "zeros")
 _ROBERTA: Final = frozenset(
     {"roberta", "xlm-roberta", "camembert", "longformer", "xlm-roberta-xl", "ernie_m"}
@@ -141,21 +144,21 @@ class ModelFolder:
 def _describe(files: Files) -> ModelFolder:
     for name, limit in _LIMITS.items():
         files.check(name, limit)
-    manifest = _read_json(files, MANIFEST, MAX_MANIFEST_BYTES) if MANIFEST in files else None
+    manifest = read_json(files, MANIFEST, MAX_MANIFEST_BYTES) if MANIFEST in files else None
     digests = {name: files.digest(name) for name in _LIMITS}
     if manifest is not None:
-        _check_digests(_Fields(manifest, MANIFEST).table("files"), digests)
-    config = _read_json(files, CONFIG, MAX_CONFIG_BYTES)
+        check_digests(Fields(manifest, MANIFEST).table("files"), digests)
+    config = read_json(files, CONFIG, MAX_CONFIG_BYTES)
     labels = _labels(config)
-    facts = _facts(files)
+    facts = read_facts(files, MODEL)
     if manifest is None:
         return _foreign(files.path, config, labels, facts, digests)
-    return _native(files.path, _Fields(manifest, MANIFEST), config, labels, digests)
+    return _native(files.path, Fields(manifest, MANIFEST), config, labels, digests)
 
 
 def _native(
     path: Path,
-    fields: "_Fields",
+    fields: Fields,
     config: Mapping[str, Any],
     labels: tuple[str, ...],
     digests: Mapping[str, str],
@@ -168,11 +171,11 @@ def _native(
         raise ModelError(
             f"{MANIFEST} names task {task!r}, which is not served", hint="the task served is ner"
         )
-    decoding = _Fields(fields.table("decoding", {}), f"{MANIFEST} decoding")
+    decoding = Fields(fields.table("decoding", {}), f"{MANIFEST} decoding")
     scheme = decoding.choice("scheme", SCHEMES, infer_scheme(labels))
     decoding.choice("aggregation", ("first",), "first")
-    inputs = _Fields(fields.table("inputs", {}), f"{MANIFEST} inputs")
-    limits = _Fields(fields.table("limits", {}), f"{MANIFEST} limits")
+    inputs = Fields(fields.table("inputs", {}), f"{MANIFEST} inputs")
+    limits = Fields(fields.table("limits", {}), f"{MANIFEST} limits")
     window = limits.integer("window_tokens", 16, MAX_WINDOW_TOKENS, _window(config))
     return ModelFolder(
         path=path,
@@ -226,66 +229,6 @@ def _foreign(
     )
 
 
-def _check_digests(named: Mapping[str, Any], digests: Mapping[str, str]) -> None:
-    for name, digest in digests.items():
-        expected = named.get(name)
-        if not isinstance(expected, str) or not _SHA256.fullmatch(expected):
-            raise ModelError(f"{MANIFEST} names no SHA-256 for {name}", hint=LOOK)
-        if expected != digest:
-            raise ModelError(
-                f"{name} is not the file that {MANIFEST} names: its SHA-256 differs",
-                hint="copy the folder again from where it came",
-            )
-
-
-def _facts(files: Files) -> GraphFacts:
-    """Read the graph's facts and refuse what would reach beyond the folder."""
-    with files.mapped(MODEL) as data:
-        view = memoryview(data)
-        try:
-            facts = read_graph(view)
-        except MalformedGraphError as error:
-            reason = str(error)  # the traceback would keep views of the file alive
-            facts = None
-        finally:
-            view.release()
-    if facts is None:
-        raise ModelError(f"{MODEL} is no ONNX model: {reason}", hint=LOOK)
-    if facts.external_data:
-        raise ModelError(
-            f"{MODEL} keeps weights in other files (external data), which is refused",
-            hint="save the model with its weights inside",
-        )
-    if facts.unknown_domains:
-        raise ModelError(
-            f"{MODEL} needs operators of {', '.join(facts.unknown_domains)}, which foreign code provides",
-            hint="export the model with standard operators",
-        )
-    return facts
-
-
-def _read_json(files: Files, name: str, limit: int) -> dict[str, Any]:
-    files.check(name, limit)
-    try:
-        value = json.loads(files.text(name), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{name} in {files.path} is not readable JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{name} in {files.path} is no JSON object")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key appears twice")
-    return table
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
 def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
     table = config.get("id2label")
     if not isinstance(table, dict) or not table:
@@ -314,50 +257,3 @@ def _window(config: Mapping[str, Any]) -> int:
 def _pad_token(config: Mapping[str, Any]) -> int:
     number = config.get("pad_token_id")
     return number if isinstance(number, int) and number >= 0 else 0
-
-
-class _Fields:
-    """Typed reading of one JSON object; every refusal names the file and the field."""
-
-    def __init__(self, table: Mapping[str, Any], where: str) -> None:
-        self._table = table
-        self._where = where
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._table.get(key, default)
-        if not isinstance(value, str) or (default is None and not value):
-            raise self._wrong(key, "a text")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(key, "a list of texts")
-        return tuple(value)
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        value = self._table.get(key, default)
-        if value not in choices:
-            raise self._wrong(key, f"one of {', '.join(choices)}")
-        return str(value)
-
-    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        value = self._table.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self._wrong(key, f"a whole number from {low} to {high}")
-        return value
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        value = self._table.get(key, default)
-        if not isinstance(value, bool):
-            raise self._wrong(key, "true or false")
-        return value
-
-    def table(self, key: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        value = self._table.get(key, default)
-        if not isinstance(value, Mapping):
-            raise self._wrong(key, "an object")
-        return value
-
-    def _wrong(self, key: str, wanted: str) -> ModelError:
-        return ModelError(f"{self._where}: {key} must be {wanted}", hint=LOOK)

@@ -56,7 +56,7 @@ class OnnxSession:
     def __init__(
         self, data: bytes, *, labels: int, providers: Sequence[str] = ("CPUExecutionProvider",)
     ) -> None:
-        self._session = _open(data, providers)
+        self._session = open_session(data, providers)
         inputs = {node.name: node for node in self._session.get_inputs()}
         outputs = {node.name: node for node in self._session.get_outputs()}
         unknown = sorted(set(inputs) - _INPUTS)
@@ -87,7 +87,19 @@ class OnnxSession:
         return logits
 
 
-def _open(data: bytes, providers: Sequence[str]) -> "InferenceSession":
+def open_session(
+    data: bytes, providers: Sequence[str] = ("CPUExecutionProvider",), *, name: str = "model.onnx"
+) -> "InferenceSession":
+    """Open an onnxruntime session that computes on the calling thread; several threads may call it at once.
+
+    Args:
+        data: The bytes of the graph, already checked.
+        providers: onnxruntime execution providers in order of preference.
+        name: The file's name, for messages.
+
+    Raises:
+        ModelError: onnxruntime refuses the graph.
+    """
     # Read by onnxruntime when it is imported; nothing here may ever try to reach a network.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # noqa: PLC0415  (heavy, and must see the variable above)
@@ -109,4 +121,4 @@ def _open(data: bytes, providers: Sequence[str]) -> "InferenceSession":
     try:
         return onnxruntime.InferenceSession(data, options, providers=list(providers))
     except Exception as error:  # onnxruntime's exceptions share no base class but this
-        raise ModelError(f"model.onnx is refused by onnxruntime: {error}") from error
+        raise ModelError(f"{name} is refused by onnxruntime: {error}") from error

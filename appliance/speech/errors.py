@@ -1,0 +1,16 @@
+"""What can be wrong with audio that a caller sends."""
+
+from appliance.errors import ApplianceError
+
+
+class AudioError(ApplianceError):
+    """The audio cannot be read: broken, cut short, or of a format that is not supported."""
+
+    code = "InvalidAudio"
+    default_hint = "send WAV (PCM 8 to 32 bit, float, A-law, mu-law), FLAC or Ogg Opus"
+
+
+class AudioTooLong(ApplianceError):
+    """The audio is longer, or has more bytes, than one request may carry."""
+
+    code = "AudioTooLong"

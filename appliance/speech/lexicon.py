@@ -1,0 +1,186 @@
+"""The words a recogniser is to prefer: a word list, weights of word pairs, and phrases of the caller.
+
+A beam walks the spelling tree of the words letter by letter; weights are natural logarithms and are added
+when a word is complete.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.errors import ModelError
+
+MAX_WORDS: Final = 500_000
+MAX_PAIRS: Final = 2_000_000
+START: Final = "<s>"
+END: Final = "</s>"
+PHRASE_BOOST: Final = 1.5
+"""Added for each word of a phrase that the caller named: about a factor of 4.5."""
+
+_BACK_OFF: Final = math.log(0.4)  # "stupid back-off" of Brants et al. 2007
+
+
+class Node:
+    """A place in the spelling tree."""
+
+    __slots__ = ("below", "word")
+
+    def __init__(self) -> None:
+        self.below: dict[str, Node] = {}
+        self.word = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """A word list with weights.
+
+    Attributes:
+        root: Its spelling tree.
+        unigrams: Natural logarithm of each word's weight, where the list gives one.
+        pairs: Natural logarithm of the weight of a word behind another.
+        unknown: Added once for a word that is not listed; None allows listed words only.
+        word: Added for each word, to even out the weights' share.
+        weight: Share of the weights in the score.
+        boosted: What a word earns for being part of a phrase: from the word before it (empty at the
+            beginning of the phrase) to the bonus.
+    """
+
+    root: Node
+    unigrams: Mapping[str, float] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    unknown: float | None = -4.0
+    word: float = 0.0
+    weight: float = 0.5
+    boosted: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, words: Iterable[str], *, unknown: float | None = -4.0) -> "Lexicon":
+        """A plain word list without weights."""
+        return cls(root=_tree(words), unknown=unknown, weight=0.0)
+
+    @classmethod
+    def read(
+        cls,
+        words: str,
+        ngrams: str = "",
+        *,
+        unknown: float | None = -4.0,
+        word: float = 0.0,
+        weight: float = 0.5,
+    ) -> "Lexicon":
+        """Read the two files of a model folder.
+
+        Args:
+            words: Content of `words.txt`: a word a line, optionally a tab and a weight, log10.
+            ngrams: Content of `ngrams.txt`: two words, a tab and a weight, log10; `<s>` and `</s>` are the
+                beginning and the end.
+            unknown: As the attribute.
+            word: As the attribute.
+            weight: As the attribute.
+
+        Raises:
+            ModelError: A line is something else, or there are too many.
+        """
+        listed = dict(_entries(words, "words.txt", parts=1, limit=MAX_WORDS))
+        pairs = dict(_entries(ngrams, "ngrams.txt", parts=2, limit=MAX_PAIRS))
+        return cls(
+            root=_tree(spelled[0] for spelled in listed),
+            unigrams={spelled[0]: value for spelled, value in listed.items() if value is not None},
+            pairs={(one, two): value for (one, two), value in pairs.items() if value is not None},
+            unknown=unknown,
+            word=word,
+            weight=weight,
+        )
+
+    def with_phrases(self, phrases: Sequence[str], *, bonus: float = PHRASE_BOOST) -> "Lexicon":
+        """This list and the words of some phrases, which are preferred, above all in their order."""
+        words: set[str] = set()
+        boosted: dict[tuple[str, str], float] = {}
+        for phrase in phrases:
+            before = ""
+            for word in phrase.lower().split():
+                words.add(word)
+                boosted["", word] = bonus / 2
+                if before:
+                    boosted[before, word] = bonus
+                before = word
+        if not words:
+            return self
+        return Lexicon(
+            root=_join(self.root, words),
+            unigrams=self.unigrams,
+            pairs=self.pairs,
+            unknown=self.unknown,
+            word=self.word,
+            weight=self.weight,
+            boosted=boosted,
+        )
+
+    def score(self, before: str, word: str, *, known: bool) -> float:
+        """What a complete word adds to the score; minus infinity where it may not be."""
+        found = self.word
+        if self.boosted:
+            found += self.boosted.get((before, word)) or self.boosted.get(("", word), 0.0)
+        if not known:
+            return found + (-math.inf if self.unknown is None else self.unknown)
+        if self.weight and (self.unigrams or self.pairs):
+            found += self.weight * self._language(before, word)
+        return found
+
+    def _language(self, before: str, word: str) -> float:
+        pair = self.pairs.get((before or START, word))
+        return self.unigrams.get(word, 0.0) + (_BACK_OFF if self.pairs else 0.0) if pair is None else pair
+
+
+FREE: Final = Lexicon(root=Node(), unknown=0.0, weight=0.0)
+"""No list at all: every spelling is as good as any other."""
+
+
+def _tree(words: Iterable[str]) -> Node:
+    root = Node()
+    for word in words:
+        _insert(root, word)
+    return root
+
+
+def _insert(root: Node, word: str) -> None:
+    node = root
+    for letter in word:
+        node = node.below.setdefault(letter, Node())
+    node.word = True
+
+
+def _join(root: Node, words: Iterable[str]) -> Node:
+    """Return a tree with more words; the given one is shared and stays as it is."""
+    tree = Node()
+    tree.below, tree.word = dict(root.below), root.word
+    for word in words:
+        node = tree
+        for letter in word:
+            below = Node()
+            old = node.below.get(letter)
+            if old is not None:
+                below.below, below.word = dict(old.below), old.word
+            node.below[letter] = below
+            node = below
+        node.word = True
+    return tree
+
+
+def _entries(
+    text: str, name: str, *, parts: int, limit: int
+) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    count = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        spelled, _, weight = line.partition("\t")
+        words = tuple(spelled.lower().split())
+        if not words or words[0].startswith("#"):
+            continue
+        count += 1
+        if len(words) != parts or count > limit:
+            raise ModelError(f"{name} line {number}: expected {parts} word(s) and at most {limit} lines")
+        try:
+            yield words, float(weight) * math.log(10) if weight.strip() else None
+        except ValueError:
+            raise ModelError(f"{name} line {number}: the weight is no number") from None
