@@ -21,6 +21,10 @@ class Files(Protocol):
 
     def __contains__(self, name: str) -> bool: ...
 
+    def names(self) -> list[str]:
+        """Names of its files, sorted; those one folder below with it, as `onnx/model.onnx`."""
+        ...
+
     def check(self, name: str, limit: int) -> None:
         """Refuse a file that is missing, empty, too large or no plain file."""
         ...
@@ -46,6 +50,11 @@ class OnDisk:
 
     def __contains__(self, name: str) -> bool:
         return (self.path / name).exists()
+
+    def names(self) -> list[str]:
+        """See `Files.names`."""
+        found = [*self.path.glob("*"), *self.path.glob("*/*")]
+        return sorted(one.relative_to(self.path).as_posix() for one in found if one.is_file())
 
     def check(self, name: str, limit: int) -> None:
         """See `Files.check`."""
@@ -88,6 +97,10 @@ class InMemory:
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
+
+    def names(self) -> list[str]:
+        """See `Files.names`."""
+        return sorted(self._files)
 
     def check(self, name: str, limit: int) -> None:
         """See `Files.check`."""

@@ -1,14 +1,15 @@
 """What an ONNX file asks for, read from its bytes before onnxruntime sees them, without the `onnx` package.
 
-An ONNX file is one protobuf message. Walking its wire format needs a screenful of code and answers the three
-questions a careful host asks first: does it point at other files (external data), does it want operators from
-somebody's shared library (custom domains), and which operators does it use. Weights are stepped over, never
-read.
+An ONNX file is one protobuf message. Walking its wire format needs a screenful of code and answers what a
+careful host asks first: does it point at other files (external data), does it want operators from somebody's
+shared library (custom domains), which operators does it use; and what kind of model it is: its inputs,
+outputs and metadata. Weights are stepped over, never read.
 
 Shapes, types and sense of the graph are left to onnxruntime. Field numbers: onnx.proto3 of ONNX 1.x.
 """
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
@@ -30,11 +31,23 @@ class MalformedGraphError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphFacts:
-    """What was found in an ONNX file."""
+    """What was found in an ONNX file.
+
+    Attributes:
+        external_data: Whether weights lie in other files.
+        domains: Operator domains.
+        operators: Names of operators.
+        inputs: Names of what the caller must give, in order.
+        outputs: Names of what can be asked for, in order.
+        metadata: Texts that the exporter left in the file.
+    """
 
     external_data: bool
     domains: frozenset[str]
     operators: frozenset[str]
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
 
     @property
     def batch_scaled(self) -> bool:
@@ -55,13 +68,20 @@ def read_graph(data: bytes | memoryview) -> GraphFacts:
     """
     walk = _Walk()
     graphs = 0
-    for field, value in _fields(memoryview(data)):
-        if field == 7:
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+    for number, value in _fields(memoryview(data)):
+        if number == 7:
             graphs += 1
             walk.graph(_message(value), 0)
-        elif field == 8:
+            inputs, outputs = _ends(_message(value))
+        elif number == 8:
             walk.domains.update(_text(v) for f, v in _fields(_message(value)) if f == 1)
-        elif field == 25:
+        elif number == 14:
+            pair = {f: _text(v) for f, v in _fields(_message(value)) if f in (1, 2)}
+            metadata[pair.get(1, "")] = pair.get(2, "")
+        elif number == 25:
             walk.function(_message(value))
     if graphs != 1 or not walk.operators:
         raise MalformedGraphError("no graph inside")
@@ -69,7 +89,22 @@ def read_graph(data: bytes | memoryview) -> GraphFacts:
         external_data=walk.external_data,
         domains=frozenset(walk.domains),
         operators=frozenset(walk.operators),
+        inputs=inputs,
+        outputs=outputs,
+        metadata=metadata,
     )
+
+
+def _ends(graph: memoryview) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of a graph's inputs and outputs; older files list weights among the inputs."""
+    named: dict[int, list[str]] = {11: [], 12: []}
+    weights: set[str] = set()
+    for number, value in _fields(graph):
+        if number in named:
+            named[number] += [_text(v) for f, v in _fields(_message(value)) if f == 1]
+        elif number == 5:
+            weights.update(_text(v) for f, v in _fields(_message(value)) if f == 8)
+    return tuple(name for name in named[11] if name not in weights), tuple(named[12])
 
 
 class _Walk:

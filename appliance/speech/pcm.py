@@ -172,7 +172,8 @@ def _thirty_two(data: bytes) -> Samples:
 def _float(kind: str) -> Callable[[bytes], Samples]:
     def read(data: bytes) -> Samples:
         values = np.nan_to_num(np.frombuffer(data, kind), nan=0.0, posinf=1.0, neginf=-1.0)
-        return np.clip(values, -1.0, 1.0).astype(np.float32)
+        found: Samples = np.clip(values, -1.0, 1.0).astype(np.float32)
+        return found
 
     return read
 
