@@ -40,6 +40,10 @@ class Answering(Protocol):
         """Whether a model no longer moves."""
         ...
 
+    async def leave(self) -> None:
+        """End what would go on for long; the service stops, and its sockets are about to be closed."""
+        ...
+
     async def close(self, drain_seconds: float) -> None:
         """End what runs, then the models."""
         ...

@@ -5,6 +5,8 @@ Parts receive the few values they need; only this file knows all of them.
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from starlette.types import ASGIApp
 
@@ -12,16 +14,19 @@ from appliance.answering import Answering
 from appliance.connected.lease import Connection
 from appliance.connected.reporter import Reporter
 from appliance.deployments import Deployments
+from appliance.foundation import STUCK_SECONDS, Foundation
 from appliance.gate import Gate
 from appliance.identity import Identity
 from appliance.licensing import LicenseKeeper
 from appliance.metrics.instruments import Instruments
 from appliance.mounts import required_mounts
 from appliance.packages import ModelKeys
+from appliance.services import CUSTOM_NER, SPEECH_TO_TEXT, Service
 from appliance.settings import Settings
+from appliance.speech.service import SpeechService
 from appliance.standing import Accountant
 from appliance.tending import Tender, compare_heads
-from appliance.text import STUCK_SECONDS, Foundation, TextService
+from appliance.text import TextService
 from appliance.timing import open_clock, time_at_start
 from appliance.usage.floor import recorded_floor
 from appliance.usage.forks import Mismatch
@@ -29,6 +34,11 @@ from appliance.usage.ledger import Ledger
 from appliance.version import VERSION
 from appliance.web import build_application
 from license.roots import TrustRoots
+
+_SERVICES: Final[Mapping[Service, Callable[[Foundation], Answering]]] = {
+    CUSTOM_NER: TextService,
+    SPEECH_TO_TEXT: SpeechService,
+}
 
 
 class Appliance:
@@ -112,7 +122,7 @@ class Appliance:
             instruments=self.instruments,
         )
         try:
-            self.answering: Answering = TextService(foundation)
+            self.answering: Answering = _SERVICES[self.service](foundation)
         except BaseException:
             self.ledger.close()
             raise
@@ -152,6 +162,11 @@ class Appliance:
         if self.ledger.heartbeat_age() > STUCK_SECONDS:
             return "the ledger"
         return None
+
+    async def leave(self) -> None:
+        """The service is about to stop: end what would go on for long."""
+        self.stopping = True
+        await self.answering.leave()
 
     async def close(self, drain_seconds: float) -> None:
         """End in order: what answers, the last report, then the ledger with its last checkpoint."""

@@ -48,25 +48,38 @@ class Answer:
     admission: Admission
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Leave to release an answer: where its usage record stands, and the decision it was served under."""
+
+    receipt: Receipt
+    admission: Admission
+
+
 class Pipeline:
     """Admission, inference and usage, in that order.
 
     Args:
         gate: Decides by licence state and quota.
         usage: Makes usage durable.
+        meter: What answers count on.
     """
 
-    def __init__(self, *, gate: Gate, usage: UsageStore) -> None:
+    def __init__(self, *, gate: Gate, usage: UsageStore, meter: str = TEXT_RECORDS) -> None:
         self._gate = gate
         self._usage = usage
+        self._meter = meter
 
-    def check(self) -> None:
+    def check(self, units: int = 0) -> None:
         """Refuse now what would be refused anyway, before any work is queued.
+
+        Args:
+            units: What the answer will count at least.
 
         Raises:
             LicenseRefusal: The licence does not allow an answer at this instant.
         """
-        self._gate.admit()
+        self._gate.admit(units)
 
     def warning(self) -> str:
         """What callers are to be told of the licence now; empty if all is well."""
@@ -79,6 +92,27 @@ class Pipeline:
             Busy, InferenceFailed: As for `answer`.
         """
         return await recognizer.recognize(texts)
+
+    async def record(self, units: int, *, request_id: str) -> Recorded:
+        """Record the usage of an answer whose size was known only when it was computed.
+
+        Whoever computes calls `check` first, and releases nothing before this returns.
+
+        Raises:
+            LicenseRefusal: Not allowed now; nothing was recorded.
+            UsageStoreUnavailable: The record could not be made durable; the answer is to be withheld.
+        """
+        admission = self._gate.admit(units)
+        with admission:
+            use = Use(
+                meter=self._meter,
+                quantity=units,
+                billed=units,
+                request_id=request_id,
+                grace=admission.grace,
+            )
+            receipt = await self._usage.commit([use])
+        return Recorded(receipt=receipt, admission=admission)
 
     async def answer(
         self, recognizer: Recognizer, texts: Sequence[str], *, records: int, request_id: str
@@ -103,7 +137,7 @@ class Pipeline:
         with admission:
             found = await recognizer.recognize(texts)
             use = Use(
-                meter=TEXT_RECORDS,
+                meter=self._meter,
                 quantity=records,
                 billed=records,
                 request_id=request_id,

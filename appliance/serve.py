@@ -30,6 +30,8 @@ HEADER_LIMIT_BYTES: Final = 65_536
 BACKLOG: Final = 2048
 FIRST_REQUEST_SECONDS: Final = 1.0
 """Longest wait, at a stop, for the request of a connection that was accepted just before."""
+MESSAGE_LIMIT_BYTES: Final = 1 << 20
+"""The longest WebSocket message: clients send a tenth of a second of audio in each."""
 
 
 class _Server(uvicorn.Server):
@@ -40,6 +42,10 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
+    def __init__(self, config: uvicorn.Config, *, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that the service stops, then let running requests end."""
         systemd.notify("STOPPING=1", "STATUS=draining")
@@ -48,6 +54,7 @@ class _Server(uvicorn.Server):
         for sock in sockets or []:
             sock.close()
         await self._take_first_requests()
+        await self._leave()
         await super().shutdown(sockets)
 
     async def _take_first_requests(self) -> None:
@@ -112,10 +119,14 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         lifespan="off",
         backlog=BACKLOG,
         h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_LIMIT_BYTES,
+        ws_ping_timeout=60,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.drain_seconds,
         ssl_context_factory=(lambda *_: context) if context is not None else None,
     )
-    server = _Server(config)
+    server = _Server(config, leave=appliance.leave)
     # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)

@@ -76,6 +76,12 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _locale(text: str) -> str:
+    if not text.isascii() or not all(part.isalnum() for part in text.split("-")) or len(text) > 35:
+        raise ValueError("expected a locale such as en-US")
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.strip().lower() not in words:
@@ -198,6 +204,30 @@ class Settings:
         65_536,
         _number(16, 1 << 30),
         "tokens that may wait before new work is refused (429)",
+    )
+    speech_locale: str = _setting(
+        "Speech:Locale", "en-US", _locale, "locale of a speech model that does not name its own"
+    )
+    speech_activity: Path | None = _setting(
+        "Speech:ActivityModel",
+        None,
+        _path,
+        "folder of a small ONNX model that tells speech from silence (default: by energy)",
+    )
+    speech_connections: int = _setting(
+        "Speech:Connections", 1_000, _number(1, 100_000), "open speech connections"
+    )
+    speech_turns: int = _setting(
+        "Speech:Turns", 64, _number(1, 10_000), "speech recognitions under way at once"
+    )
+    speech_idle_seconds: int = _setting(
+        "Speech:IdleSeconds",
+        300,
+        _number(1, 86_400),
+        "silence of a speech client after which it is cut off",
+    )
+    transcribe_bytes: int = _setting(
+        "Speech:TranscribeBytes", 64 * 1024 * 1024, _number(1024, 1 << 30), "largest file to transcribe"
     )
     log_level: str = _setting("Logging:LogLevel:Default", "information", _level, "least level that is logged")
     console_level: str = _setting(

@@ -1,10 +1,8 @@
 """The text service: entities in documents, at once or as jobs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from starlette.routing import BaseRoute
 
@@ -16,47 +14,16 @@ from appliance.api.legacy import LegacyApi
 from appliance.api.models import ModelsApi
 from appliance.api.work import DocumentWork
 from appliance.deployments import Deployments
-from appliance.gate import Gate
-from appliance.identity import Identity
+from appliance.foundation import STUCK_SECONDS, Foundation
 from appliance.inference.engine import NerEngine
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.jobs.turns import Turns
-from appliance.metrics.instruments import Instruments
 from appliance.metrics.measured import MeasuredStore
 from appliance.models import find_models, load_models
-from appliance.packages import ModelKeys, open_model
+from appliance.packages import open_model
 from appliance.pipeline import Pipeline
-from appliance.settings import Settings
-from appliance.usage.ledger import Ledger
 from appliance.usage.lookup import recorded_requests
-
-STUCK_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foundation:
-    """What the appliance gives to a service.
-
-    Attributes:
-        settings: Start parameters.
-        identity: Keys of this installation.
-        gate: Decides by licence state and quota.
-        ledger: Makes usage durable.
-        ledger_directory: Where its logs lie.
-        clock: Effective time, Unix seconds.
-        model_keys: What opens encrypted models under the licence in force now.
-        instruments: Counters and timers.
-    """
-
-    settings: Settings
-    identity: Identity
-    gate: Gate
-    ledger: Ledger
-    ledger_directory: Path
-    clock: Callable[[], int]
-    model_keys: Callable[[], ModelKeys]
-    instruments: Instruments
 
 
 class TextService:
@@ -153,6 +120,9 @@ class TextService:
     def stuck(self) -> bool:
         """Whether a model no longer moves."""
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._engines)
+
+    async def leave(self) -> None:
+        """Nothing goes on for long here."""
 
     async def close(self, drain_seconds: float) -> None:
         """End jobs, then models."""

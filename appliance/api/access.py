@@ -9,12 +9,14 @@ import hmac
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from appliance.api.problems import Problem
 
+_GUARDED: Final = frozenset({"http", "websocket"})
+_NAMES: Final = ("ocp-apim-subscription-key", "authorization")
 _OPEN: Final = frozenset({"/", "/ready", "/status", "/openapi.json", "/swagger"})
 _OPEN_BELOW: Final = ("/static/", "/swagger/")
 
@@ -22,7 +24,8 @@ _OPEN_BELOW: Final = ("/static/", "/swagger/")
 class AccessControl:
     """ASGI middleware that refuses requests without one of some keys.
 
-    A key is taken from `Ocp-Apim-Subscription-Key`, or from `Authorization` with or without `Bearer`.
+    A key is taken from `Ocp-Apim-Subscription-Key`, or from `Authorization` with or without `Bearer`. Of an
+    upgrade to WebSocket it is taken from the query too: browsers cannot send headers there.
 
     Args:
         app: What is guarded.
@@ -35,18 +38,17 @@ class AccessControl:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if not self._digests or scope["type"] != "http" or _open(scope["path"]):
+        if not self._digests or scope["type"] not in _GUARDED or _open(scope["path"]):
             await self._app(scope, receive, send)
             return
-        if self._admits(Headers(scope=scope)):
+        if self._admits(_offered(scope)):
             await self._app(scope, receive, send)
             return
         problem = _denied()
         response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
         await response(scope, receive, send)
 
-    def _admits(self, headers: Headers) -> bool:
-        offered = [*headers.getlist("ocp-apim-subscription-key"), *headers.getlist("authorization")]
+    def _admits(self, offered: Sequence[str]) -> bool:
         admitted = False
         for value in offered:
             word, _, rest = value.partition(" ")
@@ -55,6 +57,15 @@ class AccessControl:
             for known in self._digests:
                 admitted |= hmac.compare_digest(digest, known)
         return admitted
+
+
+def _offered(scope: Scope) -> list[str]:
+    headers = Headers(scope=scope)
+    offered = [value for name in _NAMES for value in headers.getlist(name)]
+    if scope["type"] == "websocket":
+        query = QueryParams(scope["query_string"])
+        offered += [value for name, value in query.multi_items() if name.lower() in _NAMES]
+    return offered
 
 
 def _open(path: str) -> bool:

@@ -19,7 +19,7 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = uuid7()
@@ -27,11 +27,11 @@ class Envelope:
         logged_id.set(request_id)
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):  # also when an upgrade is refused
                 headers = MutableHeaders(scope=message)
                 headers["apim-request-id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
-                if scope.get("scheme") == "https":
+                if scope.get("scheme") in ("https", "wss"):
                     headers["Strict-Transport-Security"] = "max-age=31536000"
                 if headers.get("content-type") == "application/json":
                     headers["content-type"] = "application/json; charset=utf-8"

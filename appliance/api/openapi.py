@@ -25,21 +25,22 @@ _DOCUMENTS: Final = {
     "documents": [{"id": "1", "language": "en", "text": "Ada Lovelace met Charles Babbage in London."}]
 }
 
-_Answers = dict[str, tuple[str, type[BaseModel] | None]]
+Answers = dict[str, tuple[str, type[BaseModel] | None]]
 
 
-def _query(name: str, schema: dict[str, Any], *, required: bool = False, text: str = "") -> dict[str, Any]:
+def query(name: str, schema: dict[str, Any], *, required: bool = False, text: str = "") -> dict[str, Any]:
+    """A parameter of the query."""
     found: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": schema}
     return {**found, "description": text} if text else found
 
 
-_API_VERSION: Final = _query(
+_API_VERSION: Final = query(
     "api-version",
     {"type": "string", "enum": list(API_VERSIONS), "default": API_VERSIONS[-1]},
     required=True,
     text="Later versions and previews that clients send are taken as these.",
 )
-_SHOW_STATS: Final = _query("showStats", {"type": "boolean"}, text="Count documents and text records.")
+_SHOW_STATS: Final = query("showStats", {"type": "boolean"}, text="Count documents and text records.")
 _JOB_ID: Final = {
     "name": "jobId",
     "in": "path",
@@ -51,8 +52,8 @@ _JOB_ID: Final = {
 
 def _page(prefix: str) -> list[dict[str, Any]]:
     return [
-        _query(f"{prefix}top", {"type": "integer", "minimum": 1, "default": 20}, text="Documents per task."),
-        _query(f"{prefix}skip", {"type": "integer", "minimum": 0, "default": 0}),
+        query(f"{prefix}top", {"type": "integer", "minimum": 1, "default": 20}, text="Documents per task."),
+        query(f"{prefix}skip", {"type": "integer", "minimum": 0, "default": 0}),
     ]
 
 
@@ -78,7 +79,7 @@ def document(*, project: str = "demo", deployment: str = "production") -> dict[s
         "paths": {
             **_language_paths(project, deployment),
             **_legacy_paths(project, deployment),
-            **_service_paths(),
+            **service_paths(),
         },
         "components": {
             "schemas": schemas["$defs"],
@@ -117,10 +118,10 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
     }
     at_once = {"kind": "EntityRecognition", "analysisInput": _DOCUMENTS, "parameters": {}}
     as_job = {"displayName": "an example", "analysisInput": _DOCUMENTS, "tasks": [task]}
-    accepted: _Answers = {"202": ("Accepted; `operation-location` names the job", None)}
+    accepted: Answers = {"202": ("Accepted; `operation-location` names the job", None)}
     return {
         "/language/:analyze-text": {
-            "post": _operation(
+            "post": operation(
                 "analyzeText",
                 "Recognise entities, answered at once",
                 [_API_VERSION, _SHOW_STATS],
@@ -129,7 +130,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
             )
         },
         jobs: {
-            "post": _operation(
+            "post": operation(
                 "submitJob",
                 "Start a job of one or more tasks",
                 [_API_VERSION],
@@ -138,7 +139,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
             )
         },
         f"{jobs}/{{jobId}}": {
-            "get": _operation(
+            "get": operation(
                 "getJob",
                 "State and results of a job",
                 [_JOB_ID, _API_VERSION, _SHOW_STATS, *_page("")],
@@ -146,14 +147,14 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
             )
         },
         f"{jobs}/{{jobId}}:cancel": {
-            "post": _operation("cancelJob", "Stop a job", [_JOB_ID, _API_VERSION], accepted)
+            "post": operation("cancelJob", "Stop a job", [_JOB_ID, _API_VERSION], accepted)
         },
     }
 
 
 def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
-    unit = _query("stringIndexType", {"type": "string", "enum": list(UNITS)})
-    model = _query("model-version", {"type": "string", "default": "latest"})
+    unit = query("stringIndexType", {"type": "string", "enum": list(UNITS)})
+    model = query("model-version", {"type": "string", "default": "latest"})
     paths: dict[str, Any] = {}
     for version in VERSIONS:
         custom = {"parameters": {"project-name": project, "deployment-name": deployment}, "taskName": "0"}
@@ -164,7 +165,7 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
         )
         base, name = f"/text/analytics/{version}", version.replace(".", "_").replace("-", "_")
         paths[f"{base}/analyze"] = {
-            "post": _operation(
+            "post": operation(
                 f"analyze_{name}",
                 "Start a job",
                 [],
@@ -174,7 +175,7 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
             )
         }
         paths[f"{base}/analyze/jobs/{{jobId}}"] = {
-            "get": _operation(
+            "get": operation(
                 f"analyzeStatus_{name}",
                 "State and results of a job",
                 [_JOB_ID, _SHOW_STATS, *_page("$")],
@@ -183,7 +184,7 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
             )
         }
         paths[f"{base}/entities/recognition/general"] = {
-            "post": _operation(
+            "post": operation(
                 f"entities_{name}",
                 "Recognise entities, answered at once",
                 [model, _SHOW_STATS, unit],
@@ -195,14 +196,15 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
     return paths
 
 
-def _service_paths() -> dict[str, Any]:
+def service_paths() -> dict[str, Any]:
+    """The paths that every service has: state and usage."""
     month = {"type": "string", "pattern": "^(0?[1-9]|1[0-2])$"}
     year = {"type": "string", "pattern": r"^(19[7-9]\d|[2-9]\d{3})$"}
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in (("month", month), ("year", year))
     ]
-    simple: list[tuple[str, str, str, list[dict[str, Any]], _Answers]] = [
+    simple: list[tuple[str, str, str, list[dict[str, Any]], Answers]] = [
         (
             "/ready",
             "ready",
@@ -236,16 +238,16 @@ def _service_paths() -> dict[str, Any]:
             "/usage/daily",
             "usageByDay",
             "Usage of one month by day (UTC)",
-            [_query("month", month), _query("year", year)],
+            [query("month", month), query("year", year)],
             {"200": ("Usage", replies.DailyUsage)},
         ),
     ]
     paths = {
-        path: {"get": _operation(name, summary, parameters, answers, tag="Service")}
+        path: {"get": operation(name, summary, parameters, answers, tag="Service")}
         for path, name, summary, parameters, answers in simple
     }
     entry = {"name": "n", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
-    proof = _operation(
+    proof = operation(
         "proof", "Proof that a usage record stands in the signed log", [entry], {}, tag="Service"
     )
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -253,15 +255,16 @@ def _service_paths() -> dict[str, Any]:
     return {**paths, "/records/proof/{n}": {"get": proof}}
 
 
-def _operation(
+def operation(
     name: str,
     summary: str,
     parameters: list[dict[str, Any]],
-    answers: _Answers,
+    answers: Answers,
     *,
     body: tuple[type[BaseModel], dict[str, Any]] | None = None,
     tag: str = "Language",
 ) -> dict[str, Any]:
+    """One operation of a path."""
     responses: dict[str, Any] = {
         code: {"description": text, **(_content(model) if model else _location())}
         for code, (text, model) in answers.items()

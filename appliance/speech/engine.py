@@ -2,15 +2,15 @@
 
     folder ─► model, decoder ─► await stream.feed(bytes) ─► events
 
-The event loop never computes: every call runs on one of a few threads, one call of a stream at a time and first
-come, first served, so that no stream waits for another's whole backlog.
+The event loop never computes: every call runs on one of a few threads, one call of a stream at a time and
+first come, first served, so that no stream waits for another's whole backlog.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class SpeechEngine:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
         self._busy: dict[int, float] = {}
         self._numbers = iter(range(1 << 62))
+        self._asked = 0
         self._closing = False
 
     @classmethod
@@ -72,22 +73,10 @@ class SpeechEngine:
         Raises:
             ModelError: The model cannot be loaded, or fails on silence.
         """
-        if folder.graphs.layout is Layout.TRANSDUCER:
-            transducer = load_transducer(folder)
-
-            def begin(_: Sequence[str]) -> Segment:
-                return transducer_segment(transducer, folder.vocabulary)
-
-        else:
-            model = load_ctc(folder)
-            decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
-
-            def begin(phrases: Sequence[str]) -> Segment:
-                return ctc_segment(model, decoder, phrases)
-
+        load = _load_transducer if folder.graphs.layout is Layout.TRANSDUCER else _load_ctc
         return cls(
             folder.released(),
-            begin=begin,
+            begin=load(folder),
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
         )
@@ -115,12 +104,15 @@ class SpeechEngine:
         """
         if self._closing:
             raise Stopping("The service is stopping.")
+        self._asked += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work)
         except ApplianceError:
             raise
         except Exception as error:
             raise InferenceFailed("the speech model failed on this audio") from error
+        finally:
+            self._asked -= 1
 
     def _timed(self, work: Callable[[], T]) -> T:
         number = next(self._numbers)
@@ -133,8 +125,7 @@ class SpeechEngine:
     @property
     def waiting(self) -> int:
         """Pieces of work that wait for a thread."""
-        queue: Any = self._pool._work_queue
-        return int(queue.qsize())
+        return max(0, self._asked - len(self._busy))
 
     def heartbeat_age(self) -> float:
         """Return for how many seconds the slowest thread has been at one piece of work; 0 when idle."""
@@ -189,6 +180,17 @@ class SpeechStream:
 
     def _finish(self) -> list[Event]:
         return [*self._listener.feed(self.audio.end()), *self._listener.finish()]
+
+
+def _load_ctc(folder: SpeechFolder) -> Callable[[Sequence[str]], Segment]:
+    model = load_ctc(folder)
+    decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
+    return lambda phrases: ctc_segment(model, decoder, phrases)
+
+
+def _load_transducer(folder: SpeechFolder) -> Callable[[Sequence[str]], Segment]:
+    model = load_transducer(folder)
+    return lambda _: transducer_segment(model, folder.vocabulary)
 
 
 def pieces(samples: Samples, rate: int) -> list[Samples]:

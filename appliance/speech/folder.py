@@ -46,11 +46,13 @@ class Context:
         frame: Distance from one frame to the next.
         left: Samples before a frame's first one.
         right: Samples from a frame's first one on.
+        align: A window begins at a multiple of this, so that the network steps in the same phase.
     """
 
     frame: int
     left: int
     right: int
+    align: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,10 +212,17 @@ def _context(fields: Fields) -> Context | None:
     if not table:
         return None
     found = Fields(table, f"{MANIFEST} streaming")
+    frame = found.integer("frame_samples", 16, 16_000)
+    align = found.integer("align_samples", frame, 64_000, frame)
+    if align % frame:
+        raise ModelError(
+            f"{MANIFEST} streaming: align_samples must be a multiple of frame_samples", hint=LOOK
+        )
     return Context(
-        frame=found.integer("frame_samples", 16, 16_000),
+        frame=frame,
         left=found.integer("left_samples", 0, 160_000),
         right=found.integer("right_samples", 0, 160_000),
+        align=align,
     )
 
 

@@ -19,7 +19,7 @@ from appliance.speech.pcm import Samples
 from appliance.speech.transducer import search
 from appliance.speech.vocabulary import Vocabulary
 
-STEP_SECONDS: Final = 0.32
+STEP_SECONDS: Final = 0.4
 """New audio that a window is worth: more delays the first guess, less computes the overlap more often."""
 
 _GUESS_SECONDS: Final = 0.5
@@ -111,7 +111,8 @@ class StreamingSegment:
         if len(spoken):
             self._last_piece = self._done + int(spoken[-1]) + 1
         self._done += len(rows)
-        keep = max(0, (self._done * frame - self._context.left) // frame * frame)
+        align = self._context.align
+        keep = max(0, (self._done * frame - self._context.left) // align * align)
         if keep > self._start:
             self._held = self._held[keep - self._start :]
             self._start = keep

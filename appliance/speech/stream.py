@@ -19,6 +19,9 @@ from appliance.speech.segment import Heard, Segment
 LEAD_SECONDS: Final = 0.4
 """Audio before the first sign of speech that is given to the model too."""
 
+TAIL_SECONDS: Final = 0.4
+"""Silence that is put behind the end of the audio."""
+
 LONGEST_SECONDS: Final = 20.0
 """A phrase is cut here at the latest."""
 
@@ -163,15 +166,18 @@ class Listener:
         if self.ended:
             return []
         events: list[Event] = []
-        if self._open is not None and len(self._rest):
-            self._open.segment.feed(self._rest)
         self.processed += len(self._rest)
         if self._open is not None:
+            # A recording may end right at its last sound; models want to hear that nothing follows.
+            self._open.segment.feed(np.concatenate((self._rest, self._nothing())))
             events += self._close()
         self.ended = True
         if self._manner.single and not any(isinstance(event, Phrase) for event in events):
             events.append(self._silence())
         return events
+
+    def _nothing(self) -> Samples:
+        return np.zeros(int(TAIL_SECONDS * self._rate), np.float32)
 
     def _frame(self, samples: Samples) -> list[Event]:
         voiced = self._activity.voiced(samples)

@@ -1,0 +1,55 @@
+"""The paths of the speech service."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from appliance.api.problems import not_found
+from appliance.api.speech.desk import Desk
+from appliance.api.speech.short import ShortAudio
+from appliance.api.speech.socket import Connection
+from appliance.api.speech.transcription import PATH, Transcription
+
+RECOGNITION: Final = "/speech/recognition/{mode}/cognitiveservices/v1"
+UNIVERSAL: Final = ("/speech/universal/v2", "/stt/speech/universal/v2")
+MODES: Final = ("interactive", "conversation", "dictation")
+
+
+class SpeechApi:
+    """Everything the speech service answers.
+
+    Args:
+        desk: Who is served, and by what.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._short = ShortAudio(desk)
+        self._transcription = Transcription(desk)
+
+    def routes(self) -> list[BaseRoute]:
+        """Routes to mount at the root."""
+        return [
+            Route(RECOGNITION, self.short_audio, methods=["POST"]),
+            WebSocketRoute(RECOGNITION, self.connection),
+            *(WebSocketRoute(path, self.connection) for path in UNIVERSAL),
+            Route(PATH, self.transcription, methods=["POST"]),
+        ]
+
+    async def short_audio(self, request: Request) -> Response:
+        """`POST` of a file to a mode's path."""
+        if request.path_params["mode"] not in MODES:
+            raise not_found("404", "Resource not found")
+        return await self._short.recognize(request)
+
+    async def transcription(self, request: Request) -> Response:
+        """`POST` of a file to be transcribed."""
+        return await self._transcription.transcribe(request)
+
+    async def connection(self, websocket: WebSocket) -> None:
+        """A WebSocket of the speech protocol."""
+        mode = websocket.path_params.get("mode", "")
+        await Connection(websocket, self._desk, mode if mode in MODES else "").serve()

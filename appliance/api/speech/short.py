@@ -1,0 +1,116 @@
+"""Short audio: one file by POST, one result, as the "Speech to text REST API for short audio" has it."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from appliance.api.body import read_body
+from appliance.api.problems import Problem
+from appliance.api.results import warning_header
+from appliance.api.speech.asked import from_query
+from appliance.api.speech.audio_problems import audio_problem
+from appliance.api.speech.desk import Desk
+from appliance.api.speech.results import phrase_object
+from appliance.speech.audio import Sound
+from appliance.speech.display import Profanity, Shown, show
+from appliance.speech.errors import AudioError, AudioTooLong
+from appliance.speech.metering import whole_seconds
+from appliance.speech.numbers import Written
+from appliance.speech.stream import Manner, Phrase, Status
+from appliance.speech.whole import together, transcribe
+
+MAX_SECONDS: Final = 60.0
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""A minute of the largest supported kind: 96 kHz, 24 bit, stereo."""
+
+_MEDIA: Final = frozenset({"", "audio", "application/octet-stream", "application/ogg", "video/ogg"})
+
+
+class ShortAudio:
+    """The endpoint.
+
+    Args:
+        desk: Who is served, and by what.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def recognize(self, request: Request) -> Response:
+        """`POST /speech/recognition/{mode}/cognitiveservices/v1`: one result for up to a minute of audio."""
+        desk = self._desk
+        asked = from_query(request.path_params["mode"], request.query_params.multi_items())
+        model = request.query_params.get("cid", "")
+        if not asked.language and not model:
+            raise Problem(400, "InvalidLanguage", "The query parameter language is missing.")
+        desk.check(asked, model=model)
+        _check_media(request.headers.get("content-type", ""))
+        engine = desk.engine
+        with desk.turn():
+            body = await read_body(request, MAX_BYTES)
+            manner = asked.manner(guesses=False)
+            listening = Manner(
+                single=False,
+                initial_silence=0,
+                end_silence=manner.end_silence,
+                longest=manner.longest,
+                guesses=False,
+                texts=manner.texts,
+            )
+            try:
+                sound = Sound.open(body)
+                transcript = await transcribe(engine, sound, listening, max_seconds=MAX_SECONDS)
+            except (AudioError, AudioTooLong) as error:
+                raise audio_problem(error) from None
+            if not transcript.samples:
+                raise audio_problem(AudioError("the audio holds no samples"))
+            seconds = whole_seconds(transcript.samples / engine.rate)
+            recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
+        result = together(transcript)
+        answer = phrase_object(
+            result,
+            rate=engine.rate,
+            detailed=asked.detailed,
+            profanity=asked.profanity,
+            shown=_sentences(transcript.phrases, asked.profanity) if len(transcript.phrases) > 1 else None,
+        )
+        if asked.detailed and result.status is Status.SUCCESS:
+            answer.pop("DisplayText")
+        headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
+        return JSONResponse(answer, headers=headers)
+
+
+def _sentences(phrases: tuple[Phrase, ...], profanity: Profanity) -> list[Shown]:
+    """The forms of several phrases as one: each keeps its own capital and full stop."""
+    shown = []
+    before = 0
+    pieces: list[Written] = []
+    for phrase in phrases:
+        words = phrase.heard[0].words
+        form = show([word.text for word in words], profanity=profanity)
+        shown.append(form)
+        pieces += [
+            Written(text=one.text, first=one.first + before, end=one.end + before) for one in form.pieces
+        ]
+        before += len(words)
+    return [
+        Shown(
+            lexical=" ".join(form.lexical for form in shown),
+            itn=" ".join(form.itn for form in shown),
+            masked=" ".join(form.masked for form in shown),
+            display=" ".join(form.display for form in shown),
+            pieces=tuple(pieces),
+        )
+    ]
+
+
+def _check_media(content_type: str) -> None:
+    """Refuse what is plainly no audio; what it really is, the content tells."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media not in _MEDIA and media.partition("/")[0] != "audio":
+        raise Problem(
+            415,
+            "UnsupportedMediaType",
+            "Send audio/wav; codecs=audio/pcm; samplerate=16000, or audio/ogg; codecs=opus.",
+        )

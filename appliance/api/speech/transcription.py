@@ -1,0 +1,181 @@
+"""Fast transcription: `POST /speechtotext/transcriptions:transcribe`, a whole file at once.
+
+Shapes are those of the Speech to text REST API, version 2024-11-15. Times are whole milliseconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from appliance.api.body import read_body
+from appliance.api.problems import Problem, invalid_body
+from appliance.api.results import warning_header
+from appliance.api.speech.audio_problems import audio_problem
+from appliance.api.speech.desk import Desk, same_language
+from appliance.api.speech.multipart import read_parts
+from appliance.speech.audio import Sound
+from appliance.speech.display import Profanity, show
+from appliance.speech.errors import AudioError, AudioTooLong
+from appliance.speech.metering import whole_seconds
+from appliance.speech.segment import HeardWord
+from appliance.speech.stream import Manner, Phrase
+from appliance.speech.whole import Transcript, transcribe
+
+PATH: Final = "/speechtotext/transcriptions:transcribe"
+API_VERSIONS: Final = ("2024-11-15", "2025-10-15")
+MAX_SECONDS: Final = 7_200.0
+_MANNER: Final = Manner(single=False, initial_silence=0, end_silence=0.6, guesses=False)
+_PROFANITY: Final = {"none": Profanity.RAW, "masked": Profanity.MASKED, "removed": Profanity.REMOVED}
+
+
+class Diarization(BaseModel):
+    """Telling speakers apart; not supported."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    enabled: bool = True
+
+
+class Definition(BaseModel):
+    """Part `definition`: how to transcribe; every field may be left out."""
+
+    # ruff: noqa: N815 (names of the wire format)
+
+    model_config = ConfigDict(extra="ignore")
+
+    locales: list[str] = Field(default=[], max_length=20)
+    channels: list[Annotated[int, Field(ge=0, le=1)]] | None = Field(default=None, max_length=2)
+    diarization: Diarization | None = None
+    profanityFilterMode: str = "Masked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Channel:
+    """One channel that was heard: its number, or None where all were mixed."""
+
+    number: int | None
+    transcript: Transcript
+
+
+class Transcription:
+    """The endpoint.
+
+    Args:
+        desk: Who is served, and by what.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def transcribe(self, request: Request) -> Response:
+        """`POST /speechtotext/transcriptions:transcribe`: parts `audio` and, optionally, `definition`."""
+        desk = self._desk
+        if not request.query_params.get("api-version"):
+            raise Problem(400, "InvalidRequest", "The query parameter api-version is missing.")
+        engine = desk.engine
+        desk.pipeline.check(1)
+        with desk.turn():
+            body = await read_body(request, desk.limits.transcribe_bytes)
+            parts = read_parts(request.headers.get("content-type", ""), body)
+            del body
+            if "audio" not in parts or not parts["audio"].content:
+                raise invalid_body("The part audio is missing or empty.")
+            definition = self._definition(parts["definition"].content if "definition" in parts else b"{}")
+            try:
+                sound = Sound.open(parts["audio"].content)
+                chosen = _channels(definition.channels, sound.channels)
+                heard = [
+                    _Channel(
+                        number=number,
+                        transcript=await transcribe(
+                            engine, sound, _MANNER, channel=number, max_seconds=MAX_SECONDS
+                        ),
+                    )
+                    for number in chosen
+                ]
+            except (AudioError, AudioTooLong) as error:
+                raise audio_problem(error) from None
+            seconds = sum(whole_seconds(one.transcript.samples / engine.rate) for one in heard)
+            recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
+        profanity = _PROFANITY.get(definition.profanityFilterMode.lower(), Profanity.MASKED)
+        answer = transcript_object(heard, rate=engine.rate, locale=desk.locale, profanity=profanity)
+        headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
+        return JSONResponse(answer, headers=headers)
+
+    def _definition(self, content: bytes) -> Definition:
+        try:
+            definition = Definition.model_validate_json(content or b"{}")
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise invalid_body(
+                f"The part definition is not as described, at {where or 'its beginning'}."
+            ) from None
+        if definition.diarization is not None and definition.diarization.enabled:
+            raise Problem(400, "InvalidArgument", "Diarization is not supported.")
+        locale = self._desk.locale
+        if definition.locales and not any(same_language(one, locale) for one in definition.locales):
+            raise Problem(
+                400, "InvalidLocale", f"None of the locales is served here; the model speaks {locale}."
+            )
+        if definition.profanityFilterMode.lower() not in (*_PROFANITY, "tags"):
+            raise Problem(400, "InvalidArgument", "profanityFilterMode is None, Masked, Removed or Tags.")
+        return definition
+
+
+def _channels(asked: Sequence[int] | None, there: int) -> list[int | None]:
+    if asked is None:
+        return [None]
+    missing = [one for one in asked if one >= there]
+    if missing:
+        raise Problem(400, "InvalidArgument", f"The audio has no channel {missing[0]}.")
+    return list(dict.fromkeys(asked))
+
+
+def transcript_object(
+    heard: Sequence[_Channel], *, rate: int, locale: str, profanity: Profanity
+) -> dict[str, Any]:
+    """The body of the answer."""
+    combined, phrases = [], []
+    for one in heard:
+        channel = {} if one.number is None else {"channel": one.number}
+        found = [
+            {**channel, **_phrase(phrase, rate=rate, locale=locale, profanity=profanity)}
+            for phrase in one.transcript.phrases
+        ]
+        combined.append({**channel, "text": " ".join(str(phrase["text"]) for phrase in found)})
+        phrases += found
+    phrases.sort(key=lambda phrase: int(phrase["offsetMilliseconds"]))
+    longest = max(one.transcript.samples for one in heard)
+    return {
+        "durationMilliseconds": longest * 1000 // rate,
+        "combinedPhrases": combined,
+        "phrases": phrases,
+    }
+
+
+def _phrase(phrase: Phrase, *, rate: int, locale: str, profanity: Profanity) -> dict[str, Any]:
+    best = phrase.heard[0]
+    form = show([word.text for word in best.words], profanity=profanity)
+    return {
+        "offsetMilliseconds": phrase.offset * 1000 // rate,
+        "durationMilliseconds": phrase.length * 1000 // rate,
+        "text": form.display,
+        "words": [
+            {
+                "text": piece.text,
+                **_times(best.words[piece.first], best.words[piece.end - 1], base=phrase.base, rate=rate),
+            }
+            for piece in form.pieces
+        ],
+        "locale": locale,
+        "confidence": round(best.confidence, 6),
+    }
+
+
+def _times(first: HeardWord, last: HeardWord, *, base: int, rate: int) -> dict[str, int]:
+    start, end = (base + first.start) * 1000 // rate, (base + last.end) * 1000 // rate
+    return {"offsetMilliseconds": start, "durationMilliseconds": end - start}

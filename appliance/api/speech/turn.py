@@ -1,0 +1,196 @@
+"""One turn of a connection: audio in, hypotheses and phrases out, each phrase recorded before it leaves."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from appliance.api.speech.asked import Asked
+from appliance.api.speech.desk import Desk
+from appliance.api.speech.framing import ProtocolError, write
+from appliance.api.speech.results import TICKS, phrase_object, ticks
+from appliance.errors import (
+    ApplianceError,
+    Busy,
+    InferenceFailed,
+    LicenseRefusal,
+    Stopping,
+    UsageStoreUnavailable,
+)
+from appliance.ids import uuid7
+from appliance.speech.backlog import Backlog
+from appliance.speech.engine import SpeechEngine
+from appliance.speech.errors import AudioError
+from appliance.speech.metering import TurnMeter
+from appliance.speech.stream import Event, Guess, Phrase, Started
+
+_log = logging.getLogger(__name__)
+
+PIECE_BYTES: Final = 32 * 1024
+"""Audio that is worked on in one go: a second of the usual kind."""
+
+_BEHIND_TICKS: Final = 10_000  # clients count whole milliseconds, see `_end`
+_SETTLE_SECONDS: Final = 5.0
+
+Send = Callable[[str], Awaitable[None]]
+
+
+class Turn:
+    """A turn under way.
+
+    Args:
+        request_id: Its id, as the client spells it.
+        asked: What is asked of it.
+        desk: What it is served by.
+        send: Sends a message to the client.
+    """
+
+    def __init__(self, request_id: str, asked: Asked, *, desk: Desk, send: Send) -> None:
+        self.request_id = request_id
+        self.asked = asked
+        self.record_id = uuid7()
+        self._desk = desk
+        self._engine: SpeechEngine = desk.engine
+        self._send = send
+        self._backlog = Backlog()
+        self._stream = self._engine.stream(asked.manner(), asked.phrases)
+        self._meter = TurnMeter(desk.pipeline, self.record_id)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether audio has arrived and the turn is not over."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def over(self) -> bool:
+        """Whether the turn has ended; what still arrives for it is thrown away."""
+        return self._task is not None and self._task.done()
+
+    async def hear(self, audio: bytes, *, ended: Callable[["Turn"], None]) -> None:
+        """Take audio; an empty piece ends it. Waits where too much is waiting already.
+
+        Args:
+            audio: A piece of the WAV stream.
+            ended: Called when the turn is over, for whatever reason.
+        """
+        if self._task is None:
+            if not audio:
+                # A turn whose first audio is its end holds none: it is answered as silence of no length.
+                await self._backlog.end()
+            self._task = asyncio.create_task(self._run(), name=f"turn {self.record_id}")
+            self._task.add_done_callback(lambda _: ended(self))
+        if audio:
+            await self._backlog.put(audio)
+        else:
+            await self._backlog.end()
+
+    def result(self) -> None:
+        """Raise what ended the turn, if it did not end well."""
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for its end, so long at most."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+
+    async def stop(self) -> None:
+        """Break it off; what was heard is still recorded."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_SETTLE_SECONDS)
+
+    async def _run(self) -> None:
+        try:
+            await self._say("turn.start", {"context": {"serviceTag": self.record_id.replace("-", "")}})
+            while not self._stream.ended:
+                data = await self._backlog.take(PIECE_BYTES)
+                if not data:
+                    break
+                await self._tell(await self._stream.feed(data))
+            if not self._stream.ended:
+                await self._tell(await self._stream.finish())
+            await self._end()
+        finally:
+            await self._backlog.end()  # nobody waits for room any more
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Record what was heard and not answered, however the turn ended."""
+        try:
+            await self._meter.settle(self._stream.seconds)
+        except (ApplianceError, OSError) as error:
+            _log.warning("seconds heard in a turn could not be recorded: %s", error)
+
+    async def _tell(self, events: list[Event]) -> None:
+        rate = self._engine.rate
+        for event in events:
+            if isinstance(event, Started):
+                await self._say("speech.startDetected", {"Offset": ticks(event.offset, rate)})
+            elif isinstance(event, Guess):
+                body = {
+                    "Text": event.text,
+                    "Offset": ticks(event.offset, rate),
+                    "Duration": ticks(event.length, rate),
+                }
+                await self._say("speech.hypothesis", body)
+            else:
+                await self._phrase(event)
+
+    async def _phrase(self, phrase: Phrase) -> None:
+        """Record a phrase, then send it."""
+        rate, asked = self._engine.rate, self.asked
+        recorded = await self._meter.record(phrase.processed / rate)
+        body = {
+            "Id": uuid7().replace("-", ""),
+            **phrase_object(phrase, rate=rate, detailed=asked.detailed, profanity=asked.profanity),
+            "Channel": 0,
+            "UsageRecord": recorded.receipt.header,
+        }
+        if asked.languages:
+            body["PrimaryLanguage"] = {"Language": self._desk.locale, "Confidence": "High"}
+        if asked.single:
+            # Where audio is still arriving, this keeps the client from opening a turn of its own for it.
+            await self._say("speech.endDetected", {"Offset": body["Offset"] + body["Duration"]})
+        await self._say("speech.phrase", body)
+
+    async def _end(self) -> None:
+        if not self.asked.single:
+            heard = self._stream.audio.ticks
+            await self._meter.settle(heard / TICKS)
+            await self._say("speech.endDetected", {"Offset": heard})
+            # Clients count whole milliseconds; with the exact length they would come back with the rest.
+            end = {"RecognitionStatus": "EndOfDictation", "Offset": heard + _BEHIND_TICKS, "Duration": 0}
+            await self._say("speech.phrase", end)
+        await self._say("turn.end", {})
+
+    async def _say(self, path: str, body: Mapping[str, Any]) -> None:
+        await self._send(write(path, self.request_id, body))
+
+
+def closing(error: BaseException) -> tuple[int, str]:
+    """Close code and reason for what ended a turn.
+
+    1007 and 4429 make clients give up at once, 1011 and 1013 let them try again a few times, 1008 brings them
+    back to a request to upgrade that is then refused with its own status.
+    """
+    if isinstance(error, ProtocolError):
+        return error.code, error.reason
+    if isinstance(error, UsageStoreUnavailable):
+        return 1013, "the usage record could not be written, so the answer is withheld"
+    if isinstance(error, LicenseRefusal) and error.code == "OutOfQuota":
+        return 4429, error.message
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return code, error.message
+    return 1011, "the service failed on this turn"
+
+
+_CODES: Final[dict[type[ApplianceError], int]] = {
+    AudioError: 1007,
+    LicenseRefusal: 1008,
+    Stopping: 1001,
+    Busy: 4429,
+    InferenceFailed: 1011,
+}

@@ -1,0 +1,40 @@
+"""What the appliance gives to a service, whichever it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.gate import Gate
+from appliance.identity import Identity
+from appliance.metrics.instruments import Instruments
+from appliance.packages import ModelKeys
+from appliance.settings import Settings
+from appliance.usage.ledger import Ledger
+
+STUCK_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What the appliance gives to a service.
+
+    Attributes:
+        settings: Start parameters.
+        identity: Keys of this installation.
+        gate: Decides by licence state and quota.
+        ledger: Makes usage durable.
+        ledger_directory: Where its logs lie.
+        clock: Effective time, Unix seconds.
+        model_keys: What opens encrypted models under the licence in force now.
+        instruments: Counters and timers.
+    """
+
+    settings: Settings
+    identity: Identity
+    gate: Gate
+    ledger: Ledger
+    ledger_directory: Path
+    clock: Callable[[], int]
+    model_keys: Callable[[], ModelKeys]
+    instruments: Instruments
