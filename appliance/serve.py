@@ -37,14 +37,14 @@ MESSAGE_LIMIT_BYTES: Final = 1 << 20
 class _Server(uvicorn.Server):
     """A server that ends its run after a clean drain with success, instead of dying of the signal again."""
 
+    def __init__(self, config: uvicorn.Config, *, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal; a second Ctrl-C does not wait."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
-
-    def __init__(self, config: uvicorn.Config, *, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        super().__init__(config)
-        self._leave = leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that the service stops, then let running requests end."""
