@@ -57,7 +57,7 @@ def write_model(folder: Path, *, streaming: bool = True, language: str = "en-US"
     pairs = np.zeros((len(LETTERS), 2 * len(LETTERS)), np.float32)
     for number in range(len(LETTERS)):
         pairs[number, 2 * number : 2 * number + 2] = 1
-    weights = {
+    weights: dict[str, NDArray[Any]] = {
         "kernel": kernel,
         "pairs": pairs[:, :, None],
         "scale": np.array(4_000, np.float32),
