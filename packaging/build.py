@@ -99,7 +99,7 @@ def _files(top: Path, roots: Path | None) -> None:
 
 
 def _sbom(top: Path, scratch: Path, *, version: str, epoch: int) -> None:
-    """Describe every wheel in CycloneDX; the serial number and time are those of the content."""
+    """Describe every wheel in CycloneDX; the time is that of the content, and there is no serial number."""
     tool = shutil.which("cyclonedx-py", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if tool is None:
         raise SystemExit("cyclonedx-py is missing: pip install cyclonedx-bom")
