@@ -1,6 +1,7 @@
 """The `appliance` command: the containers' start parameters, and commands for the people around the service.
 
 appliance Eula=accept Mounts:License=… Mounts:Output=…      serves, as `appliance serve …` does
+appliance Eula=accept Billing=… ApiKey=…      serves connected: usage is reported to Billing
 appliance Eula=accept Billing=… ApiKey=… DownloadLicense=True Mounts:License=…      downloads and exits
 """
 
@@ -12,6 +13,7 @@ from typing import Final
 
 import click
 
+from appliance.connected.cli import diagnose, metering_group
 from appliance.doctor.cli import doctor
 from appliance.operator.cli import clock_group, license_group
 from appliance.refusals import Family, looks_like_settings
@@ -96,6 +98,8 @@ def demo(once: bool, as_json: bool, home: Path | None, port: int) -> None:
 
 
 main.add_command(doctor)
+main.add_command(diagnose)
+main.add_command(metering_group)
 main.add_command(usage)
 main.add_command(license_group)
 main.add_command(clock_group)

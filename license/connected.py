@@ -88,7 +88,7 @@ class Link:
         check_key(self.api_key)
         headers = {KEY_HEADER: self.api_key, "Accept": "application/json"}
         try:
-            return _word(_said(endpoint, get(endpoint, headers, self.timeout_s), now))
+            return status_word(endpoint, get(endpoint, headers, self.timeout_s), now)
         except OutOfQuota:
             return OutOfQuota.status
 
@@ -107,6 +107,11 @@ class Link:
             "Accept": "application/json",
             "Idempotency-Key": report.idempotency_key,
         }
+
+
+def status_word(endpoint: Endpoint, reply: Reply, now: int) -> str:
+    """Return the word of a good reply, `Valid` or `OutOfQuota`; raises `DownloadError` for any other."""
+    return _word(_said(endpoint, reply, now))
 
 
 def _said(endpoint: Endpoint, reply: Reply, now: int) -> dict[str, Any]:

@@ -45,7 +45,8 @@ from license.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.metering")
 
-TIMEOUT_SECONDS: Final = 30
+TIMEOUT_SECONDS: Final = (5, 30)
+"""Least and most that one attempt may take; half an interval in between."""
 RENEW_SECONDS: Final = DAY
 
 _PASSING: Final = (CouldNotConnect, BillingEndpointBusy, UnknownStatus, OutOfQuota)
@@ -118,7 +119,7 @@ def link_of(settings: Settings) -> Link:
         billing=settings.billing,
         api_key=settings.api_key,
         proxy=proxy_of(settings, endpoint.host, tls=endpoint.tls),
-        timeout_s=TIMEOUT_SECONDS,
+        timeout_s=_timeout(settings),
     )
 
 
@@ -157,7 +158,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
     link, service = link_of(settings), settings.service
     directory = identity.directory / LEASE_DIRECTORY
     floor = recorded_floor(output / service.name / identity.instance)
-    rhythm = Rhythm(interval=settings.metering_seconds, attempts=1, timeout=TIMEOUT_SECONDS)
+    rhythm = Rhythm(interval=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
     now = _claimed_time(floor)
     try:
         lease = fetch_lease(
@@ -276,6 +277,11 @@ def _kept_lease(
 def _claimed_time(floor: Floor) -> int:
     """The time this machine would go on with: its clock's, but never before what its ledger proves."""
     return max(int(time.time()), 0 if floor.mark is None else floor.mark.effective)
+
+
+def _timeout(settings: Settings) -> int:
+    least, most = TIMEOUT_SECONDS
+    return min(most, max(least, settings.metering_seconds // 2))
 
 
 def _is_direct(host: str, exceptions: str) -> bool:

@@ -66,8 +66,9 @@ class Site:
                 f"nothing reads the setting {settings.unknown[0]}",
                 hint="`appliance serve --help` lists the settings",
             )
-        named = Settings.read([], host).license_mount
-        hosted = named is not None and named == settings.license_mount
+        unit = Settings.read([], host)
+        named = unit.license_mount
+        hosted = named == settings.license_mount if named is not None else unit.connected
         state = settings.state_directory(environ)
         if hosted and settings.state_mount is None and "STATE_DIRECTORY" not in environ:
             state = SYSTEM_STATE

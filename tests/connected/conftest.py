@@ -253,6 +253,7 @@ class ConnectedSite(Site):
     """A site whose service runs connected while `online` holds the trio's other two."""
 
     online: tuple[str, ...] = ()
+    resource: str = ""
 
     @property
     def mounts(self) -> tuple[str, ...]:
@@ -266,6 +267,7 @@ def connected(tmp_path: Path, vendor: Authority, billing: str) -> Iterator[Conne
     name = hashlib.sha256(str(tmp_path).encode()).hexdigest()[:8]
     created = vendor.create_resource(f"c-{name}", customer="Acme Ltd", tier="S0")
     site = ConnectedSite(tmp_path / "site", vendor)
+    site.resource = created.resource.name
     site.online = (f"Billing={billing}", f"ApiKey={created.key1}", "Metering:IntervalSeconds=1")
     yield site
     site.close()

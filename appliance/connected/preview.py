@@ -1,0 +1,59 @@
+"""What a connected run sends, byte for byte, shown without sending it: the two requests there are.
+
+The bytes are made by the code that sends them. Only the key is replaced by a word.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from appliance.connected.lease import lease_request, link_of
+from appliance.connected.runs import acknowledged, find_logs, next_report
+from appliance.identity import Identity
+from appliance.mounts import connected_mounts
+from appliance.settings import Settings
+from appliance.usage.floor import recorded_floor
+from appliance.version import VERSION
+
+KEY_SHOWN: Final = "<ApiKey>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request: what it is for, and its bytes before any TLS."""
+
+    title: str
+    data: bytes
+
+
+def preview(settings: Settings, identity: Identity, *, now: int | None = None) -> Iterator[Request]:
+    """Return what would be sent now: the request for a lease, and a report for each log with usage.
+
+    Read-only; the service may run meanwhile.
+
+    Args:
+        settings: Of the service; `Billing` at least.
+        identity: Keys of this installation.
+        now: The time that the request names, Unix seconds; this machine's clock without it.
+
+    Raises:
+        SettingsError: `Billing` is missing.
+        BillingInvalid: It is no address.
+    """
+    link = link_of(replace(settings, api_key=KEY_SHOWN))
+    mounted = connected_mounts(settings, identity.directory)
+    output = mounted.output_mount or identity.directory
+    directory = output / settings.service.name / identity.instance
+    floor = recorded_floor(directory)
+    note = lease_request(
+        identity, settings.service, serial=floor.serial, now=int(time.time()) if now is None else now
+    )
+    yield Request(title="before the first answer, and once a day", data=link.shown_lease(note))
+    logs = find_logs(directory)
+    positions = acknowledged(logs)
+    for log in logs:
+        report = next_report(log, positions.get(log.origin, 0), VERSION)
+        if report is not None:
+            title = f"every {settings.metering_seconds} s, and at the stop: the next report of {log.origin}"
+            yield Request(title=title, data=link.shown_report(report))
