@@ -111,7 +111,12 @@ class Sound:
             reader.feed(data[: 1 << 17])
             if reader.format is None:
                 raise AudioError("the WAV file ends before its data begins")
-            return cls(data=data, channels=reader.format.channels, rate=reader.format.rate, wav=True)
+            return cls(
+                data=data[: _end(data, *reader.stated)],
+                channels=reader.format.channels,
+                rate=reader.format.rate,
+                wav=True,
+            )
         if data[:4] not in _COMPRESSED:
             raise AudioError("the audio is neither WAV nor FLAC nor Ogg")
         try:
@@ -154,3 +159,12 @@ class Sound:
                 yield from file.blocks(self.rate * _BLOCK_SECONDS, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise AudioError("the audio file is broken inside") from error
+
+
+def _end(data: bytes, start: int, size: int) -> int:
+    """Where the samples of a WAV file end: where its header says, if another chunk does begin there."""
+    end = start + size + size % 2
+    name = data[end : end + 4]
+    if not size or len(data) < end + 8 or not (name.isascii() and name.decode("ascii").isprintable()):
+        return len(data)
+    return start + size

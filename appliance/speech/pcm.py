@@ -66,6 +66,7 @@ class WavReader:
 
     def __init__(self) -> None:
         self.format: PcmFormat | None = None
+        self.stated = (0, 0)  # where the samples begin, and how many bytes the header says they are
         self._head = bytearray()
         self._rest = b""
         self._in_data = False
@@ -104,6 +105,7 @@ class WavReader:
         while len(head) >= at + 8:
             name, size = bytes(head[at : at + 4]), struct.unpack_from("<I", head, at + 4)[0]
             if name == b"data":
+                self.stated = (at + 8, size)
                 rest = bytes(head[at + 8 :])
                 head.clear()
                 return rest

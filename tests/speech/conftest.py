@@ -1,4 +1,4 @@
-"""Fixtures of the speech tests: one running service per file, whose model reads tones."""
+"""Fixtures of the speech tests: one running service for all of them, whose model reads tones."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,16 +33,16 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("models") / "tones")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Site]:
     site = speech_site(tmp_path_factory.mktemp("shared") / "site", vendor)
     yield site
     site.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service(site: Site, tones: Path) -> Service:
-    """One service for a whole file of tests that only talk to it."""
+    """One service for all tests that only talk to it."""
     return site.start("Service=speechtotext", f"Mounts:Model={tones}")
 
 

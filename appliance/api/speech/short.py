@@ -17,7 +17,7 @@ from appliance.speech.display import Profanity, Shown, show
 from appliance.speech.errors import AudioError, AudioTooLong
 from appliance.speech.metering import whole_seconds
 from appliance.speech.numbers import Written
-from appliance.speech.stream import Manner, Phrase, Status
+from appliance.speech.stream import Manner, Phrase
 from appliance.speech.whole import together, transcribe
 
 MAX_SECONDS: Final = 60.0
@@ -75,8 +75,6 @@ class ShortAudio:
             profanity=asked.profanity,
             shown=_sentences(transcript.phrases, asked.profanity) if len(transcript.phrases) > 1 else None,
         )
-        if asked.detailed and result.status is Status.SUCCESS:
-            answer.pop("DisplayText")
         headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
         return JSONResponse(answer, headers=headers)
 
