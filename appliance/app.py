@@ -93,6 +93,7 @@ class Appliance:
             license=licensed,
             software=f"offline-appliance {VERSION}",
             service=self.service.name,
+            anchors=settings.ledger_anchors,
         )
         self.accountant = Accountant(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
         self.gate = Gate(

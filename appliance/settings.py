@@ -76,6 +76,13 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _files(text: str) -> tuple[Path, ...]:
+    found = tuple(_file(part.strip()) for part in text.split(","))
+    if not all(path.is_absolute() for path in found):
+        raise ValueError("expected files with their whole paths, and commas between")
+    return found
+
+
 def _locale(text: str) -> str:
     if not text.isascii() or not all(part.isalnum() for part in text.split("-")) or len(text) > 35:
         raise ValueError("expected a locale such as en-US")
@@ -192,6 +199,9 @@ class Settings:
     )
     job_turns: int = _setting(
         "Jobs:Turns", 4, _number(1, 1_000), "pieces of jobs that ask the models at once"
+    )
+    ledger_anchors: tuple[Path, ...] = _setting(
+        "Ledger:Anchors", (), _files, "files that receive each signed head of the usage log, commas between"
     )
     sessions: int = _setting(
         "Engine:Sessions", 0, _number(0, 256), "model sessions, one thread each (0: chosen for this machine)"
@@ -360,7 +370,7 @@ def describe() -> list[tuple[str, str, str]]:
     rows = []
     for entry in dataclasses.fields(Settings):
         if entry.metadata:
-            default = "" if entry.default in (None, "") else str(entry.default)
+            default = "" if entry.default in (None, "", ()) else str(entry.default)
             if isinstance(entry.default, Service):
                 default = entry.default.name
             rows.append((entry.metadata["key"], default, entry.metadata["help"]))
@@ -369,7 +379,7 @@ def describe() -> list[tuple[str, str, str]]:
 
 
 def _value(entry: "dataclasses.Field[Any]", text: str) -> Any:
-    if text == "" and entry.default in (None, ""):
+    if text == "" and entry.default in (None, "", ()):
         return entry.default
     key = entry.metadata["key"]
     try:

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.e2e
 
 def test_the_record_of_an_answer_can_be_proved_at_once(site: Site) -> None:
     site.issue()
-    with site.start().client() as client:
+    anchors = [site.home / "one.checkpoint", site.home / "two.checkpoint"]
+    with site.start(f"Ledger:Anchors={anchors[0]},{anchors[1]}").client() as client:
         body = {
             "kind": "EntityRecognition",
             "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]},
@@ -27,5 +28,7 @@ def test_the_record_of_an_answer_can_be_proved_at_once(site: Site) -> None:
         key = VerifyingKey.from_vkey(parse(first.extra.decode()).text("vk"))
         assert proof.open(proof.extra.decode(), [key]).checkpoint.origin == origin
         assert parse(proof.extra.decode()).n == int(n)
+        (published,) = {path.read_bytes() for path in (*anchors, *site.home.rglob("checkpoint"))}
+        assert published == proof.checkpoint, "what the anchors hold is the head of the proof"
         for path, status in (("999999", 404), ("x", 400), ("-1", 400), (f"{n}?log=nobody", 404)):
             assert client.get(f"/records/proof/{path}").status_code == status
