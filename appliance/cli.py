@@ -14,7 +14,9 @@ from typing import Final
 import click
 
 from appliance.connected.cli import diagnose, metering_group
+from appliance.custom.cli import dataset_group, train_command
 from appliance.doctor.cli import doctor
+from appliance.modelroom.cli import models_group
 from appliance.operator.cli import clock_group, license_group
 from appliance.refusals import Family, looks_like_settings
 from appliance.settings import Settings, describe
@@ -103,3 +105,6 @@ main.add_command(metering_group)
 main.add_command(usage)
 main.add_command(license_group)
 main.add_command(clock_group)
+main.add_command(models_group)
+main.add_command(dataset_group)
+main.add_command(train_command)

@@ -9,6 +9,8 @@
     ├── NotMetered                a connected run had no word from its endpoint for too long
     ├── JobStoreUnavailable       a job could not be stored or looked up
     ├── ModelError                a model folder is refused
+    ├── MissingExtra              an optional part of this software is not installed
+    ├── DatasetError              labelled text cannot be learnt from (`appliance.labelled.mistakes`)
     ├── Busy                      the queue is full; try again in a moment
     ├── Stopping                  the service drains and takes no new work
     ├── InferenceFailed           the model failed on this input
@@ -98,6 +100,12 @@ class ModelError(ApplianceError):
     """A model folder is missing a file, was changed, or is of a kind that is not supported."""
 
     code = "ModelError"
+
+
+class MissingExtra(ApplianceError):
+    """Something needs an optional part of this software that is not installed."""
+
+    code = "MissingExtra"
 
 
 class Busy(ApplianceError):

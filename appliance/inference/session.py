@@ -78,13 +78,19 @@ class OnnxSession:
 
     def run(self, ids: TokenNumbers, mask: TokenNumbers, types: TokenNumbers | None) -> Logits:
         """Compute one batch; see `Session.run`."""
+        return self.outputs((_OUTPUT,), ids, mask, types)[0]
+
+    def outputs(
+        self, names: Sequence[str], ids: TokenNumbers, mask: TokenNumbers, types: TokenNumbers | None
+    ) -> list[Logits]:
+        """Compute other outputs of the graph, such as hidden layers [batch, tokens, width], by name."""
         feed = {"input_ids": ids}
         if self._wants_mask:
             feed["attention_mask"] = mask
         if self.wants_types:
             feed["token_type_ids"] = np.zeros_like(ids) if types is None else types
-        logits: Logits = self._session.run((_OUTPUT,), feed)[0]
-        return logits
+        found: list[Logits] = self._session.run(tuple(names), feed)
+        return found
 
 
 def open_session(

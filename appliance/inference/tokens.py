@@ -85,6 +85,11 @@ class TextTokenizer:
             raise ModelError(f"a window of {window_tokens} tokens leaves no room for text")
 
     @property
+    def vocabulary(self) -> int:
+        """How many token numbers there are: one more than the highest."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @property
     def special_tokens(self) -> int:
         """Tokens the model wants around a text."""
         return self._before + self._after

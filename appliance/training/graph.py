@@ -34,21 +34,24 @@ class Shape:
 
 
 class Graph:
-    """Nodes and constants of a graph under construction; names are numbered."""
+    """Nodes and constants of a graph under construction; names are numbered behind `prefix`."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self._prefix = prefix
 
     def constant(self, value: Array) -> str:
         """Add a constant and return its name."""
-        name = f"c{len(self.constants)}"
+        name = f"{self._prefix}c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def add(self, kind: str, *inputs: str, outputs: int = 1, name: str = "", **attributes: Any) -> list[str]:
         """Add a node and return the names of its outputs."""
-        names = [name] if name else [f"n{len(self.nodes)}_{number}" for number in range(outputs)]
+        names = (
+            [name] if name else [f"{self._prefix}n{len(self.nodes)}_{number}" for number in range(outputs)]
+        )
         self.nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
         return names
 
@@ -108,9 +111,17 @@ def linear(graph: Graph, value: str, weights: Array, bias: Array, scaling: str) 
 
 
 def build(
-    weights: dict[str, Array], shape: Shape, scaling: str, hidden: tuple[int, ...] = (2, 4, 6)
+    weights: dict[str, Array],
+    shape: Shape,
+    scaling: str,
+    hidden: tuple[int, ...] = (2, 4, 6),
+    *,
+    custom: bool = False,
 ) -> onnx.ModelProto:
-    """Return the model for weights named as in `NerModel`; for inputs and outputs see `docs/training.md`."""
+    """Return the model for weights named as in `NerModel`; for inputs and outputs see `docs/training.md`.
+
+    `custom`: the head gives its labels as they are, with no kind of name that is not served.
+    """
     graph = Graph()
     value, bias = _embeddings(graph, weights, shape, small=scaling != "float")
     for number in range(shape.layers):
@@ -121,9 +132,16 @@ def build(
         }
         name = f"hidden_{number + 1}" if number + 1 in hidden else ""
         value = _layer(graph, value, bias, layer, shape, scaling, name)
-    _head(graph, value, weights)
-    width = weights["head.weight"].shape[1]
-    sizes = [("logits", len(SERVED_LABELS)), *((f"hidden_{number}", width) for number in hidden)]
+    if custom:
+        product = graph.one("MatMul", value, graph.constant(weights["head.weight"].T))
+        graph.one("Add", product, graph.constant(weights["head.bias"]), name="logits")
+    else:
+        _head(graph, value, weights)
+    labels, width = weights["head.weight"].shape
+    sizes = [
+        ("logits", labels if custom else len(SERVED_LABELS)),
+        *((f"hidden_{number}", width) for number in hidden),
+    ]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

@@ -1,0 +1,56 @@
+"""Which family of models a folder is of, and what must fit together before it is tried."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tokenizers import Tokenizer
+
+from appliance.errors import ModelError
+from appliance.inference.folder import CONFIG, TOKENIZER, ModelFolder
+
+TESTED: Final = {
+    "bert": "BERT",
+    "roberta": "RoBERTa",
+    "distilbert": "DistilBERT",
+    "deberta": "DeBERTa",
+    "deberta-v2": "DeBERTa v2/v3",
+    "xlm-roberta": "XLM-RoBERTa",
+}
+"""`model_type` of the families whose answers are compared with transformers' in the tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The family of a model: `model_type` of its configuration, and whether it is one of those tested."""
+
+    kind: str
+    name: str
+    tested: bool
+
+
+def family_of(folder: ModelFolder) -> Family:
+    """Name the family of a checked folder, and check that tokenizer and embeddings belong together.
+
+    Raises:
+        ModelError: The tokenizer cannot be read, or gives numbers that the model has no embedding for.
+    """
+    config: dict[str, Any] = json.loads(folder.read(CONFIG))
+    kind = str(config.get("model_type", ""))
+    rows = config.get("vocab_size")
+    highest = _highest_token(folder.read(TOKENIZER))
+    if isinstance(rows, int) and highest >= rows:
+        raise ModelError(
+            f"{TOKENIZER} gives token numbers up to {highest}, but the model has {rows} embeddings:"
+            " they are of two different models",
+            hint="take both files from the same export",
+        )
+    return Family(kind=kind, name=TESTED.get(kind, kind or "unknown"), tested=kind in TESTED)
+
+
+def _highest_token(data: bytes) -> int:
+    try:
+        vocabulary: dict[str, int] = Tokenizer.from_buffer(data).get_vocab(with_added_tokens=True)
+    except Exception as error:  # the library raises bare Exception for whatever it cannot read
+        raise ModelError(f"{TOKENIZER} cannot be read: {error}") from error
+    return max(vocabulary.values(), default=0)

@@ -1,0 +1,141 @@
+"""From a project to a model that the engine serves: the fast route, with the appliance's own packages."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from appliance.cli import main
+from appliance.custom.best import require_torch
+from appliance.custom.report import in_sentence, worst
+from appliance.custom.weights import read_weights
+from appliance.errors import MissingExtra
+from appliance.inference.folder import ModelFolder
+from appliance.labelled.document import Label, LabelledDocument
+from appliance.labelled.score import NOTHING, score
+from appliance.modelroom.answers import Answers, answers
+from appliance.models import BUNDLED
+from appliance.training.graph import build
+
+FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
+SHIPS = ("Aurora", "Borealis", "Calypso", "Dauntless", "Endeavour", "Fortune", "Gannet", "Halcyon")
+
+
+def jsonl(path: Path, count: int) -> Path:
+    rows = []
+    for number in range(count):
+        firm, ship = FIRMS[number % 8], SHIPS[(number * 3 + number // 8) % 8]
+        text = f"{firm} sold the vessel {ship} in port {number}."
+        entities = [
+            {"start": text.index(firm), "end": text.index(firm) + len(firm), "label": "Seller"},
+            {"start": text.index(ship), "end": text.index(ship) + len(ship), "label": "Ship"},
+        ]
+        rows.append(json.dumps({"text": text, "entities": entities}))
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained by the commands of the tutorial on 40 lines."""
+    home = tmp_path_factory.mktemp("train")
+    source = jsonl(home / "ships.jsonl", 40)
+    runner = CliRunner()
+    done = runner.invoke(main, ["dataset", "convert", str(source), "--out", str(home / "project")])
+    assert done.exit_code == 0, done.output
+    words = [
+        "train",
+        str(home / "project" / "project.json"),
+        "--documents",
+        str(home / "project" / "documents"),
+    ]
+    done = runner.invoke(main, [*words, "--out", str(home / "model")])
+    assert done.exit_code == 0, done.output
+    assert "support" in done.output
+    assert "Ship" in done.output
+    again = runner.invoke(main, [*words, "--out", str(home / "model")])
+    assert "is not empty" in again.output
+    return home / "model"
+
+
+def test_a_trained_folder_is_served_like_any_other(model: Path) -> None:
+    folder = ModelFolder.open(model)
+    assert folder.categories == ("Seller", "Ship")
+    texts = ["Litware sold the vessel Calypso in port 7.", "Nothing here.", "the vessel Gannet " * 40]
+    found = answers(folder, texts).found
+    assert [(texts[0][one.start : one.end], one.category) for one in found[0]] == [
+        ("Litware", "Seller"),
+        ("Calypso", "Ship"),
+    ]
+    assert found[2][-1].start > 500  # beyond the first window
+    evaluation = json.loads((model / "evaluation.json").read_text())
+    assert evaluation["micro"]["f1"] > 0.9
+    assert evaluation["categories"].keys() == {"Seller", "Ship"}
+    assert (model / "evaluation.json").stat().st_mode & 0o777 == 0o600
+    card = (model / "MODEL_CARD.md").read_text()
+    assert "| Ship |" in card
+    assert "CC BY-SA 4.0" in card
+
+
+def test_a_trained_models_answers_do_not_depend_on_company(model: Path) -> None:
+    folder = ModelFolder.open(model)
+    assert folder.batch_invariant
+    texts = [f"{FIRMS[n % 8]} sold {'the vessel ' * (n % 5)}{SHIPS[n % 7]}" for n in range(60)]
+    together = answers(folder, texts)
+    for index in (0, 17, 42, 59):
+        alone = answers(folder, [texts[index]])
+        assert alone.found[0] == together.found[index]
+        assert alone.scores[0] == together.scores[index]
+
+
+def test_without_torch_the_best_route_says_what_to_install() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingExtra) as caught:
+            require_torch()
+        assert "train" in caught.value.hint
+        return
+    require_torch()
+
+
+def test_the_bundled_encoders_weights_are_read_back_as_they_were_written() -> None:
+    import onnxruntime as ort
+
+    data = (BUNDLED / "model.onnx").read_bytes()
+    weights = read_weights(data)
+    width = weights.arrays["encoder.embeddings.word_embeddings.weight"].shape[1]
+    head = {"head.weight": np.zeros((3, width), np.float32), "head.bias": np.zeros(3, np.float32)}
+    again = build({**weights.arrays, **head}, weights.shape, "float", custom=True).SerializeToString()
+    feed = {
+        "input_ids": np.array([[101, 2054, 2003, 1996, 3462, 102]]),
+        "attention_mask": np.ones((1, 6), np.int64),
+        "token_type_ids": np.array([[0, 1, 0, 0, 2, 0]]),
+    }
+    ours, theirs = (
+        ort.InferenceSession(model, providers=["CPUExecutionProvider"]).run(["hidden_6"], feed)[0]
+        for model in (again, data)
+    )
+    cosine = (ours * theirs).sum(-1) / np.linalg.norm(ours, axis=-1) / np.linalg.norm(theirs, axis=-1)
+    assert cosine.min() > 0.995
+
+
+def test_scores_and_confusion_are_counted_by_hand() -> None:
+    wanted = [Label(0, 5, "A"), Label(10, 15, "B"), Label(20, 25, "B")]
+    found = [Label(0, 5, "A"), Label(10, 15, "A"), Label(30, 35, "B")]
+    result = score([(wanted, found)])
+    assert (result.micro.right, result.micro.found, result.micro.labelled) == (1, 3, 3)
+    assert result.categories["A"].precision == 0.5
+    assert result.confusion == {("A", "A"): 1, ("B", "A"): 1, ("B", NOTHING): 1, (NOTHING, "B"): 1}
+
+
+def test_the_worst_mistakes_are_shown_in_their_sentence() -> None:
+    text = "One thing. Then Anna met Bert.\nAnd Cleo left."
+    document = LabelledDocument(name="d", text=text, labels=(Label(16, 20, "P"), Label(35, 39, "P")))
+    given = Answers(found=((Label(25, 29, "P"),),), scores=((0.9,),), tokens=1, seconds=1.0)
+    first, *others = worst([document], given)
+    assert (first.kind, first.line, first.sentence) == ("invented", 1, "Then Anna met [Bert].")
+    assert {one.kind for one in others} == {"missed"}
+    assert in_sentence(text, Label(35, 39, "P")) == "And [Cleo] left."

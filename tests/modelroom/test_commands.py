@@ -1,0 +1,123 @@
+"""`appliance models …` as a person types it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from appliance.cli import main
+from appliance.inference.folder import ModelFolder
+from appliance.labelled.formats import read_file
+from appliance.modelroom.answers import answers
+from appliance.modelroom.quantize import quantize
+
+Export = Callable[..., Path]
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    path = tmp_path / "test.jsonl"
+    rows = [
+        {
+            "text": "John Smith works at Acme Corp in Paris",
+            "entities": [[0, 10, "Person"], [33, 38, "Location"]],
+        },
+        {"text": "mary was born in Berlin", "entities": [[0, 4, "Person"], [17, 23, "Location"]]},
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def test_a_model_is_added_listed_shown_tried_and_removed(
+    export: Export, tmp_path: Path, labelled: Path
+) -> None:
+    models = f"Models:Path={tmp_path / 'models'}"
+    added = run("models", "add", export("optimum"), "--project", "acme", "--name", "v1", models)
+    assert added.exit_code == 0, added.output
+    assert "added acme/v1" in added.output
+    assert "sha256" in added.output
+    folder = tmp_path / "models" / "acme" / "v1"
+    manifest = json.loads((folder / "model.json").read_text())
+    assert manifest["files"].keys() == {"model.onnx", "tokenizer.json", "config.json"}
+    again = run("models", "add", export("twice"), "--project", "acme", "--name", "v1", models)
+    assert again.exit_code == 78
+    assert "--replace" in again.output
+    replaced = run(
+        "models", "add", tmp_path / "twice", "--project", "acme", "--name", "v1", "--replace", models
+    )
+    assert replaced.exit_code == 0, replaced.output
+    listed = json.loads(run("models", "list", models, "--json").output)
+    assert [(one["project"], one["name"]) for one in listed["models"]] == [("acme", "v1")]
+    assert "Person" in run("models", "show", "acme/v1", models).output
+    tried = run("models", "test", "acme/v1", "--text", "mary lives in Paris", models)
+    assert "Person: mary" in tried.output
+    scored = run("models", "test", "acme/v1", "--labelled", labelled, models)
+    assert "Person" in scored.output, scored.output
+    (folder / "config.json").write_text("{}")
+    assert "cannot be served" in run("models", "list", models).output
+    assert run("models", "remove", "acme/v1", "--yes", models).exit_code == 0
+    assert list((tmp_path / "models").iterdir()) == []
+    assert run("models", "show", "acme/v1", models).exit_code == 78
+
+
+def test_without_a_library_the_command_says_which_setting_is_missing(export: Export) -> None:
+    done = run("models", "add", export())
+    assert done.exit_code == 78
+    assert "Models:Path" in done.output
+
+
+def test_quantize_measures_both_and_its_answers_do_not_depend_on_company(
+    trained: Path, tmp_path: Path, labelled: Path
+) -> None:
+    done = run("models", "quantize", trained, "--out", tmp_path / "small", "--labelled", labelled)
+    assert done.exit_code == 0, done.output
+    assert "float32  F1" in done.output
+    small = ModelFolder.open(tmp_path / "small")
+    assert small.batch_invariant
+    assert (tmp_path / "small" / "model.onnx").stat().st_size < (trained / "model.onnx").stat().st_size
+    texts = [f"John Smith of Acme Corp lives in Paris {'the a of ' * number}" for number in range(40)]
+    together = answers(small, texts).found
+    assert [answers(small, [text]).found[0] for text in texts[::10]] == list(together[::10])
+    again = run("models", "quantize", tmp_path / "small", "--out", tmp_path / "x", "--labelled", labelled)
+    assert again.exit_code == 78
+    assert "quantised already" in again.output
+
+
+def test_float32_is_kept_where_8_bits_cost_more_than_is_tolerated(
+    trained: Path, tmp_path: Path, labelled: Path
+) -> None:
+    done = quantize(trained, tmp_path / "small", read_file(labelled), tolerated=-1.0)
+    assert not done.kept
+    assert not (tmp_path / "small").exists()
+    assert not list(tmp_path.glob(".small*"))
+
+
+@pytest.fixture
+def trained(tmp_path: Path, export: Export) -> Path:
+    """A float32 model with matrices worth shrinking: the tiny one and a wide layer that changes nothing."""
+    import numpy as np
+    from onnx import helper, load_model_from_string, numpy_helper
+
+    folder = export("wide")
+    model = load_model_from_string((folder / "model.onnx").read_bytes())
+    last = model.graph.node[-1]
+    source = last.input[0]
+    up = np.eye(7, 700, dtype=np.float32)
+    wide = [
+        helper.make_node("MatMul", [source, "up"], ["wide"]),
+        helper.make_node("MatMul", ["wide", "down"], ["back"]),
+    ]
+    model.graph.initializer.append(numpy_helper.from_array(up, "up"))
+    model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(up.T), "down"))
+    last.input[0] = "back"
+    nodes = [*model.graph.node[:-1], *wide, last]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder
