@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tokenizers import Tokenizer
-
 from appliance.errors import ModelError
 from appliance.inference.folder import CONFIG, TOKENIZER, ModelFolder
+from appliance.inference.tokens import TextTokenizer
 
 TESTED: Final = {
     "bert": "BERT",
@@ -38,7 +37,13 @@ def family_of(folder: ModelFolder) -> Family:
     config: dict[str, Any] = json.loads(folder.read(CONFIG))
     kind = str(config.get("model_type", ""))
     rows = config.get("vocab_size")
-    highest = _highest_token(folder.read(TOKENIZER))
+    tokenizer = TextTokenizer(
+        folder.read(TOKENIZER),
+        window_tokens=folder.window_tokens,
+        overlap_tokens=folder.overlap_tokens,
+        case_classes=folder.case_classes,
+    )
+    highest = tokenizer.vocabulary - 1
     if isinstance(rows, int) and highest >= rows:
         raise ModelError(
             f"{TOKENIZER} gives token numbers up to {highest}, but the model has {rows} embeddings:"
@@ -46,11 +51,3 @@ def family_of(folder: ModelFolder) -> Family:
             hint="take both files from the same export",
         )
     return Family(kind=kind, name=TESTED.get(kind, kind or "unknown"), tested=kind in TESTED)
-
-
-def _highest_token(data: bytes) -> int:
-    try:
-        vocabulary: dict[str, int] = Tokenizer.from_buffer(data).get_vocab(with_added_tokens=True)
-    except Exception as error:  # the library raises bare Exception for whatever it cannot read
-        raise ModelError(f"{TOKENIZER} cannot be read: {error}") from error
-    return max(vocabulary.values(), default=0)
