@@ -69,7 +69,7 @@ def test_all_mistakes_are_told_at_once_with_document_line_and_remedy(tmp_path: P
         "a.txt, line 1: the label Person at character 2 overlaps Person at 0; shorten",
         "a.txt, line 2: the label person at offset 5, length 4, has a category that is not",
         "a.txt, line 2: the label City at offset 11, length 1, cuts a character in two; count",
-        "b.txt: the label City at offset 0, length 99, lies outside the text, which has 5 characters; correct",
+        "b.txt: the label City at offset 0, length 99, lies outside the text, which has 5 characters;",
         "b.txt: the label City at offset -1, length 2, lies outside",
         "b.txt: the label City at offset 0, length 0, lies outside",
         "c.txt, line 1: the label City at offset 0, length 2, holds nothing but white space; remove",
