@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.inference.folder import MANIFEST, ModelFolder
+from appliance.inference.folder import ModelFolder
+from appliance.inference.reading import MANIFEST
 from appliance.modelroom.intake import take_in
 from appliance.modelroom.library import Library, Shelf, describe, write_manifest
 from appliance.modelroom.trial import Outcome, try_folder, try_here

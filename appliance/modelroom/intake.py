@@ -13,16 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from appliance.errors import ModelError
-from appliance.inference.folder import (
-    CONFIG,
-    MANIFEST,
-    MAX_CONFIG_BYTES,
-    MAX_MANIFEST_BYTES,
-    MAX_MODEL_BYTES,
-    MAX_TOKENIZER_BYTES,
-    MODEL,
-    TOKENIZER,
-)
+from appliance.inference.folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER
+from appliance.inference.reading import MANIFEST, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
 
 MAX_TEXT_BYTES: Final = 2**20
 MAX_MEMBERS: Final = 1_000

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.errors import ModelError, SettingsError
-from appliance.inference.folder import CONFIG, MANIFEST, MODEL, TOKENIZER, ModelFolder
+from appliance.inference.folder import CONFIG, MODEL, TOKENIZER, ModelFolder
+from appliance.inference.reading import MANIFEST
 from appliance.modelroom.intake import remove_tree
 from appliance.models import CONTAINER_MOUNT
 from appliance.settings import Settings, is_name

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from onnx import load_model_from_string as load
 
 from appliance.errors import ModelError
-from appliance.inference.folder import MAX_MODEL_BYTES
+from appliance.inference.reading import MAX_MODEL_BYTES
 from appliance.modelroom.add import add
 from appliance.modelroom.intake import take_in
 from appliance.modelroom.library import Library
