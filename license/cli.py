@@ -12,6 +12,7 @@ from license.commands.look import inspect, verify
 from license.commands.pack import pack
 from license.commands.resource import resource
 from license.commands.serve import serve
+from license.commands.usage import prices, usage
 
 
 @click.group(cls=Family, context_settings={"max_content_width": 100}, epilog=example("license init --help"))
@@ -19,7 +20,7 @@ def main() -> None:
     """Sell, issue, inspect and verify licences of the offline appliance."""
 
 
-for _command in (init, rotate, resource, pack, request, issue, ingest, serve, inspect, verify):
+for _command in (init, rotate, resource, pack, request, issue, ingest, serve, usage, prices, inspect, verify):
     main.add_command(_command)
 
 

@@ -1,7 +1,8 @@
 """Usage as a table in the columns of FOCUS, the open specification for billing data; a row per day and meter.
 
-Prices are not known off line, so every cost is 0: what was bought in advance costs nothing again, and the
-rest is for the vendor's invoice to say. `ConsumedQuantity` is what was used, `PricingQuantity` what counts.
+Prices are not known off line, so every cost is 0 there: what was bought in advance costs nothing again, and
+the rest is for the vendor to say, whose own table has the costs. `ConsumedQuantity` is what was used,
+`PricingQuantity` what counts.
 
 Holds the mandatory columns of FOCUS 1.3, and those of 1.0 to 1.2 that it renamed (`ProviderName`,
 `PublisherName`): https://focus.finops.org/focus-specification/
@@ -11,6 +12,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from license.evidence.entry import Tally
@@ -75,6 +77,8 @@ class MeteredDay:
         tally: The sums.
         subscription: What pays; empty if it is not known here.
         customer: Whose; likewise.
+        cost: What it costs; None where that is not known, as off line.
+        currency: Of the cost, ISO 4217.
     """
 
     origin: str
@@ -83,6 +87,8 @@ class MeteredDay:
     tally: Tally
     subscription: str = ""
     customer: str = ""
+    cost: Decimal | None = None
+    currency: str = ""
 
 
 def focus_csv(days: Iterable[MeteredDay]) -> str:
@@ -102,10 +108,10 @@ def _row(used: MeteredDay) -> dict[str, str | int]:
     unit = _UNITS.get(used.meter.rpartition(".")[2], used.meter.rpartition(".")[2])
     service = used.origin.split("/")[1] if used.origin.count("/") > 1 else used.origin
     return {
-        **dict.fromkeys(("BilledCost", "ContractedCost", "EffectiveCost", "ListCost"), 0),
+        **dict.fromkeys(("BilledCost", "ContractedCost", "EffectiveCost", "ListCost"), _amount(used.cost)),
         **dict.fromkeys(("BillingAccountId", "SubAccountId"), _safe(used.subscription)),
         **dict.fromkeys(("BillingAccountName", "SubAccountName"), _safe(used.customer)),
-        "BillingCurrency": "XXX",  # ISO 4217: no currency
+        "BillingCurrency": used.currency or "XXX",  # ISO 4217: no currency
         "BillingPeriodStart": format_time(month),
         "BillingPeriodEnd": format_time(last),
         "ChargeCategory": "Usage",
@@ -127,6 +133,12 @@ def _row(used: MeteredDay) -> dict[str, str | int]:
         "SkuId": used.meter,
         "x_Requests": used.tally.entries,
     }
+
+
+def _amount(cost: Decimal | None) -> str:
+    """A cost without an exponent and without zeros that say nothing; 0 where it is not known."""
+    text = "0" if cost is None else f"{cost:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _safe(text: str) -> str:
