@@ -67,4 +67,5 @@ def _parts(appliance: Served, operations: OperationsApi) -> Parts:
         waiting_tokens=answering.waiting,
         models=lambda: len(answering.deployments),
         ready=lambda: not operations.not_ready(),
+        metering=appliance.metering,
     )

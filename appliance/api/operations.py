@@ -46,6 +46,15 @@ class Metered(Protocol):
         """Return how metering stands, with a `status` word and its `message`."""
         ...
 
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts to report that failed since there was word."""
+        ...
+
+    def answers_until(self) -> int | None:
+        """Return the last second in which a query is answered without further word; None for none."""
+        ...
+
 
 class Operated(Protocol):
     """The parts of a running service that these endpoints ask."""

@@ -167,6 +167,11 @@ class Reporter:
             "acknowledged": self._positions.get(origin, 0),
         }
 
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts to report that failed since there was word from the endpoint."""
+        return self.contact.failed
+
     def answers_until(self) -> int | None:
         """Return the last second in which a query is answered without further word; None for none."""
         until = self.contact.until

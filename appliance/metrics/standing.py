@@ -33,6 +33,19 @@ class LedgerFacts(Protocol):
         ...
 
 
+class Metering(Protocol):
+    """How a connected run stands with its endpoint."""
+
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts to report that failed since there was word."""
+        ...
+
+    def answers_until(self) -> int | None:
+        """The last second in which a query is answered without further word; None for none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts that are asked.
@@ -46,6 +59,7 @@ class Parts:
         waiting_tokens: Tokens in the queues of all models.
         models: Number of models that are served.
         ready: Whether a request would be answered.
+        metering: How a connected run stands with its endpoint; None in a disconnected one.
     """
 
     keeper: LicenseKeeper
@@ -56,6 +70,7 @@ class Parts:
     waiting_tokens: Callable[[], int]
     models: Callable[[], int]
     ready: Callable[[], bool]
+    metering: Metering | None = None
 
 
 class StandingCollector(Collector):
@@ -99,12 +114,17 @@ class StandingCollector(Collector):
         for one in _STATES:
             states.add_metric([str(one)], float(one is state))
         yield states
-        yield _gauge("appliance_license_days_left", "Days until the licence expires", days_left(found, now))
-        yield _gauge(
-            "appliance_license_grace_days_left",
-            "Days until nothing is answered any more",
-            grace_days_left(found, now),
-        )
+        if parts.metering is None:  # a lease lasts days and is renewed by itself
+            yield _gauge(
+                "appliance_license_days_left", "Days until the licence expires", days_left(found, now)
+            )
+            yield _gauge(
+                "appliance_license_grace_days_left",
+                "Days until nothing is answered any more",
+                grace_days_left(found, now),
+            )
+        else:
+            yield from _metering(parts.metering, now)
         yield _gauge("appliance_license_serial", "Serial of the licence", found.serial)
         yield _gauge("appliance_license_refused_files", "Files that were refused", len(parts.keeper.refused))
 
@@ -126,6 +146,20 @@ class StandingCollector(Collector):
         offset = clock.now() - clock.reading().wall
         yield _gauge("appliance_clock_offset_seconds", "Effective time minus the machine's clock", offset)
         yield _gauge("appliance_clock_held", "Whether the machine's clock is not believed", clock.held)
+
+
+def _metering(metering: Metering, now: int) -> Iterable[Metric]:
+    until = metering.answers_until()
+    yield _gauge(
+        "appliance_metering_failed_attempts",
+        "Attempts to report that failed since there was word from the endpoint",
+        metering.failed_attempts,
+    )
+    yield _gauge(
+        "appliance_metering_seconds_left",
+        "Seconds for which queries are answered without further word",
+        0 if until is None else max(0, until - now + 1),
+    )
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

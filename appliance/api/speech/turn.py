@@ -14,6 +14,7 @@ from appliance.errors import (
     Busy,
     InferenceFailed,
     LicenseRefusal,
+    NotMetered,
     Stopping,
     UsageStoreUnavailable,
 )
@@ -179,6 +180,8 @@ def closing(error: BaseException) -> tuple[int, str]:
         return error.code, error.reason
     if isinstance(error, UsageStoreUnavailable):
         return 1013, "the usage record could not be written, so the answer is withheld"
+    if isinstance(error, NotMetered):
+        return 1013, "usage could not be reported to the billing endpoint, so nothing is answered"
     if isinstance(error, LicenseRefusal) and error.code == "OutOfQuota":
         return 4429, error.message
     for kind, code in _CODES.items():

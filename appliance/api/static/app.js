@@ -272,9 +272,10 @@ async function refreshStatus() {
   }
 }
 
-function showStatus({ license = {}, ledger, version, apiStatus, apiStatusMessage }) {
-  const state = license.state ?? apiStatus;
-  const days = license.daysLeft;
+function showStatus({ license = {}, ledger, metering, version, apiStatus, apiStatusMessage }) {
+  // Connected, the endpoint's word decides; a lease is renewed by itself, so its days are no news.
+  const state = metering && metering.status !== "Valid" ? metering.status : license.state ?? apiStatus;
+  const days = metering ? 0 : license.daysLeft;
   $("version").textContent = version ?? "";
   $("pill").dataset.tone = tone(state);
   $("pill-text").textContent = `licence ${words(state ?? "Unknown")}`;
@@ -285,7 +286,8 @@ function showStatus({ license = {}, ledger, version, apiStatus, apiStatusMessage
   $("licence-message").textContent = apiStatusMessage ?? "";
   const rows = {
     Customer: license.customer, Product: license.product, State: state && capital(words(state)),
-    Until: license.expires?.slice(0, 10), Serial: license.serial, "Root key": keyName(license.root),
+    ...(metering ? { "Reports to": metering.endpoint, "Answers until": metering.answersUntil } : { Until: license.expires?.slice(0, 10) }),
+    Serial: license.serial, "Root key": keyName(license.root),
   };
   $("licence").replaceChildren(...Object.entries(rows)
     .filter(([, value]) => value !== undefined && value !== null && value !== "")
