@@ -16,6 +16,7 @@ from appliance.identity import KEY_FILE, Identity, load_identity
 from appliance.inference.folder import ModelFolder
 from appliance.licensing import choose
 from appliance.models import find_models
+from appliance.mounts import OUTPUT_DIRECTORY, connected_mounts
 from appliance.packages import ModelKeys, find_packages, open_model
 from appliance.settings import Settings
 from appliance.timing import rules_of, time_at_start
@@ -112,7 +113,7 @@ def patient(
     else:
         state = settings.state_directory(environ)
     return Patient(
-        settings=settings,
+        settings=connected_mounts(settings, state) if settings.connected else settings,
         state=state,
         service=_service_account(state, managed=managed),
         roots_directory=roots_directory,
@@ -152,9 +153,7 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
         licences.check_identity(
             key, instance, keys.message if isinstance(keys, IdentityError) else "", who.service
         ),
-        _mount(who, "Mounts:License", settings.license_mount, written=False),
-        storage.check_notes(_notes(settings.license_mount), who.service),
-        licences.check_license(licensed, _judged_at(licensed, floor, clock)),
+        *_license_findings(who, licensed, _judged_at(licensed, floor, clock)),
         licences.check_clock(wall, proven=proven, mark=floor.mark, rules=rules),
         licences.check_time_source(facts.time_source(kernel=clock.synchronised(), now=wall)),
         _mount(who, "Mounts:Output", settings.output_mount, written=True),
@@ -192,6 +191,19 @@ def system_time() -> int:
     return int(time.time())
 
 
+def _license_findings(who: Patient, licensed: AuthenticLicense | LicenseError, now: int) -> list[Finding]:
+    """What opens the service: a licence in its directory, or the lease of a connected run."""
+    mount = who.settings.license_mount
+    notes = storage.check_notes(_notes(mount), who.service)
+    if who.settings.lease:
+        return [notes, licences.check_lease(licensed, now)]
+    return [
+        _mount(who, "Mounts:License", mount, written=False),
+        notes,
+        licences.check_license(licensed, now),
+    ]
+
+
 def _notes(directory: Path | None) -> list[facts.PathFact]:
     try:
         return [facts.look_at(path) for path in sorted(directory.glob("*.note"))] if directory else []
@@ -208,7 +220,7 @@ def _judged_at(licensed: AuthenticLicense | LicenseError, floor: Floor, clock: C
 def _mount(who: Patient, key: str, path: Path | None, *, written: bool) -> Finding:
     fact = facts.look_at(path) if path is not None else None
     below = path is not None and (path == UNIT_STATE or UNIT_STATE in path.parents)
-    made = (who.managed and below) or (not who.managed and path == who.state)
+    made = (who.managed and below) or (not who.managed and path in (who.state, who.state / OUTPUT_DIRECTORY))
     return storage.check_mount(key, fact, who.service, written=written, made=made)
 
 
@@ -264,6 +276,7 @@ def _license(
             instance_vkey=identity.vkey if identity is not None else None,
             min_serial=floor.serial,
             min_epoch=floor.epoch,
+            lease=who.settings.lease,
         )
     except LicenseError as error:
         return error

@@ -7,7 +7,7 @@ from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import SettingsError
 from appliance.settings import Settings
-from license.errors import LicenseError
+from license.errors import LicenseError, LicenseNotFound
 from license.roots import TrustRoots
 from license.validity import State, days_left, grace_days_left, state_at, warnings
 from license.verify import AuthenticLicense
@@ -107,6 +107,26 @@ def check_license(found: AuthenticLicense | LicenseError, now: int) -> Finding:
             "wait for that day, and check the clock: timedatectl",
         )
     return failed("licence", f"{name}: ended {format_time(licence.terminates)}, so nothing is answered", hint)
+
+
+def check_lease(found: AuthenticLicense | LicenseError, now: int) -> Finding:
+    """The last lease of a connected run; each start asks for a new one, so its lack stops nothing by itself.
+
+    Args:
+        found: The lease, or why there is none.
+        now: Unix seconds of effective time.
+    """
+    if isinstance(found, LicenseNotFound):
+        return passed("lease", "there is none yet: the first start asks the endpoint for it")
+    if isinstance(found, LicenseError):
+        return warned("lease", f"{found.code}: {found.message}", "appliance diagnose    # a start asks anew")
+    lease = found.license
+    name = f"{lease.id}, tier {lease.plan.tier}"
+    if state_at(lease, now).serves:
+        return passed("lease", f"{name}: good until {format_time(lease.terminates)}, renewed each day")
+    return warned(
+        "lease", f"{name}: ended {format_time(lease.terminates)}", "appliance diagnose    # a start asks anew"
+    )
 
 
 def check_clock(wall: int, *, proven: int, mark: Mark | None, rules: ClockRules) -> Finding:

@@ -1,6 +1,7 @@
 """The doctor at a real site."""
 
 import contextlib
+import shutil
 import socket
 import sqlite3
 from collections.abc import Callable
@@ -129,3 +130,18 @@ def test_beside_a_running_service_all_is_well_and_the_service_stays_so(
     spoilt = examine(who(f"Http:Port={port}", verify=True), clock=synchronised())
     assert find(spoilt, "usage records").level is Level.FAIL
     assert "appliance usage verify" in find(spoilt, "usage records").command
+
+
+def test_a_connected_site_is_asked_for_a_lease_and_no_licence(site: Site, tmp_path: Path) -> None:
+    words = ["Eula=accept", "Billing=http://127.0.0.1:9", "ApiKey=k", f"Mounts:State={site.state}"]
+    who = patient(words, {}, roots_directory=site.vendor.roots_dir, environment_file=tmp_path / "none")
+    found = {one.check: one for one in examine(who, clock=synchronised()).findings}
+    assert "licence" not in found
+    assert found["lease"].level is Level.PASS
+    assert "first start" in found["lease"].message
+    (site.state / "connected").mkdir()
+    for path in site.license.iterdir():
+        shutil.copy(path, site.state / "connected")
+    found = {one.check: one for one in examine(who, clock=synchronised()).findings}
+    assert found["lease"].level is Level.WARN
+    assert "WrongMode" in found["lease"].message
