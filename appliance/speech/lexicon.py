@@ -15,8 +15,8 @@ MAX_WORDS: Final = 500_000
 MAX_PAIRS: Final = 2_000_000
 START: Final = "<s>"
 END: Final = "</s>"
-PHRASE_BOOST: Final = 1.5
-"""Added for each word of a phrase that the caller named: about a factor of 4.5."""
+PHRASE_BOOST: Final = 2.0
+"""Added for each word of a phrase that the caller named, half of it where the word before is another one."""
 
 _BACK_OFF: Final = math.log(0.4)  # "stupid back-off" of Brants et al. 2007
 
@@ -101,9 +101,11 @@ class Lexicon:
             before = ""
             for word in phrase.lower().split():
                 words.add(word)
-                boosted["", word] = bonus / 2
                 if before:
                     boosted[before, word] = bonus
+                    boosted.setdefault(("", word), bonus / 2)
+                else:
+                    boosted["", word] = bonus
                 before = word
         if not words:
             return self

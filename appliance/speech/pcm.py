@@ -68,6 +68,7 @@ class WavReader:
         self.format: PcmFormat | None = None
         self.stated = (0, 0)  # where the samples begin, and how many bytes the header says they are
         self._head = bytearray()
+        self._at = 12  # the next chunk; what lies before it is not looked at again
         self._rest = b""
         self._in_data = False
 
@@ -101,8 +102,8 @@ class WavReader:
         head = self._head
         if not (b"RIFF".startswith(head[:4]) and b"WAVE".startswith(head[8:12])):
             raise AudioError("the audio does not begin with a RIFF/WAVE header")
-        at = 12
-        while len(head) >= at + 8:
+        while len(head) >= self._at + 8:
+            at = self._at
             name, size = bytes(head[at : at + 4]), struct.unpack_from("<I", head, at + 4)[0]
             if name == b"data":
                 self.stated = (at + 8, size)
@@ -116,7 +117,7 @@ class WavReader:
                 return None
             if name == b"fmt ":
                 self.format = parse_format(bytes(head[at + 8 : at + 8 + size]))
-            at = end
+            self._at = end
         return None
 
 
