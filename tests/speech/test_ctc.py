@@ -21,7 +21,10 @@ LETTERS = from_json('{"<pad>": 0, "<unk>": 1, "|": 2, "o": 3, "n": 4, "e": 5, "w
 
 
 def logs(probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.log(probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+    found: NDArray[np.float32] = np.log(probabilities / probabilities.sum(axis=1, keepdims=True)).astype(
+        np.float32
+    )
+    return found
 
 
 def random_rows(seed: int, frames: int, tokens: int) -> NDArray[np.float32]:
