@@ -7,7 +7,7 @@ from pathlib import Path
 
 from appliance import logs
 from appliance.app import Appliance
-from appliance.connected.lease import Connection, connect
+from appliance.connected.lease import Connection, connect, link_of
 from appliance.errors import SettingsError
 from appliance.identity import Identity, load_identity
 from appliance.mounts import connected_mounts
@@ -49,6 +49,8 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
         )
         download_and_tell(site)
         return
+    if settings.connected:
+        link_of(settings)  # before anything is made: what is missing is said first
     # A reload may be asked for while the start is still under way: it must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     roots = load_roots(roots_directory) if roots_directory is not None else installed_roots()

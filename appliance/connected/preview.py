@@ -53,7 +53,8 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
     logs = find_logs(directory)
     positions = acknowledged(logs)
     for log in logs:
-        report = next_report(log, positions.get(log.origin, 0), VERSION)
+        # A report signs the log as it stands before it reads it.
+        report = next_report(replace(log, signed=log.size), positions.get(log.origin, 0), VERSION)
         if report is not None:
             title = f"every {settings.metering_seconds} s, and at the stop: the next report of {log.origin}"
             yield Request(title=title, data=link.shown_report(report))

@@ -32,12 +32,14 @@ class Log:
     Attributes:
         path: Its database.
         origin: Its name.
+        size: Number of entries.
         signed: Number of entries under the newest signed head.
         acknowledged: How many entries of which log it says are counted by the endpoint.
     """
 
     path: Path
     origin: str
+    size: int
     signed: int
     acknowledged: dict[str, int]
 
@@ -52,11 +54,13 @@ def find_logs(directory: Path) -> list[Log]:
         with contextlib.suppress(sqlite3.Error, LicenseError), _opened(path) as connection:
             first = connection.execute("SELECT text FROM entry WHERE n = 0").fetchone()
             signed = connection.execute("SELECT max(size) FROM checkpoint").fetchone()[0] or 0
+            size = connection.execute("SELECT max(n) + 1 FROM entry").fetchone()[0] or 0
             if first is not None:
                 found.append(
                     Log(
                         path=path,
                         origin=parse(first[0]).text("o"),
+                        size=int(size),
                         signed=int(signed),
                         acknowledged={
                             str(origin): int(position)

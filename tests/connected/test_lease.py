@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from license.metering import MESSAGES
 from license.roots import load_roots
 from tests.connected.conftest import Vendor, free_port
 from tests.connected.network import Relay, told
+from tests.support.site import clean_environ
 
 PAGE = Path(__file__).parents[2] / "docs" / "connected.md"
 REFUSED = b'{"error": {"code": "x", "message": "told so", "hint": "wait"}, "status": "%s"}'
@@ -199,3 +202,18 @@ def test_proxies_are_taken_as_the_containers_take_them(
 def test_a_proxy_that_is_no_address_is_named() -> None:
     with pytest.raises(SettingsError, match="HTTP_PROXY"):
         proxy_of(Settings.read(["HTTP_PROXY=https://p:1"], {}), "h", tls=False)
+
+
+@pytest.mark.e2e
+def test_a_start_that_misses_one_of_the_three_makes_nothing(tmp_path: Path) -> None:
+    words = ("Eula=accept", "Billing=http://127.0.0.1:9", f"Mounts:State={tmp_path / 'state'}")
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance", *words],
+        capture_output=True,
+        text=True,
+        env=clean_environ(),
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "ApiKey is missing" in done.stderr
+    assert not (tmp_path / "state").exists()

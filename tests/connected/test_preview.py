@@ -97,3 +97,13 @@ def test_the_command_prints_the_bytes_and_masks_the_key(machine: Machine, way: R
     assert "POST /v1/usage HTTP/1.1" in done.stdout
     assert (tmp_path / "shown" / "request-2").read_bytes().startswith(b"POST /v1/usage")
     assert way.requests == []
+
+
+def test_usage_that_is_not_signed_yet_is_shown_too(machine: Machine, way: Relay) -> None:
+    machine.ledger.checkpoint()
+    machine.use(3)
+    shown = list(preview(settings_of(machine, way.url), machine.identity, now=machine.time.now))
+    machine.reporter.link = replace(machine.link, billing=way.url)
+    machine.reporter.attempt()
+    sent = way.requests[0].replace(machine.link.api_key.encode(), KEY_SHOWN.encode())
+    assert shown[1].data == sent

@@ -314,3 +314,43 @@ def test_records_of_one_day_and_meter_stand_once_in_a_report() -> None:
     one = replace(good.records[0], entries=2)
     with pytest.raises(Malformed, match="same day"):
         replace(good, records=(one, one))
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner)),
+    max_leaves=6,
+)
+PLACES = [
+    ("log",),
+    ("first",),
+    ("next",),
+    ("records",),
+    ("records", 0),
+    ("records", 0, "entries"),
+    ("records", 0, "usageRequestBody"),
+    ("records", 0, "usageRequestBody", "meter"),
+    ("records", 0, "usageRequestBody", "meter", "name"),
+    ("records", 0, "usageRequestBody", "meter", "quantity"),
+    ("records", 0, "usageRequestBody", "requestTime"),
+]
+
+
+@given(st.sampled_from(PLACES), JSON)
+def test_whatever_stands_in_a_report_it_is_read_or_refused(place: tuple[Any, ...], value: Any) -> None:
+    said = json.loads(report("offline-appliance/customner/0f3a9c2b7d11/1", 3, 5).to_bytes())
+    at = said
+    for step in place[:-1]:
+        at = at[step]
+    at[place[-1]] = value
+    try:
+        found = parse_report(json.dumps(said).encode())
+    except Malformed:
+        return
+    assert parse_report(found.to_bytes()) == found
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_report_are_refused(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse_report(body)

@@ -278,7 +278,7 @@ function showStatus({ license = {}, ledger, metering, version, apiStatus, apiSta
   const days = metering ? 0 : license.daysLeft;
   $("version").textContent = version ?? "";
   $("pill").dataset.tone = tone(state);
-  $("pill-text").textContent = `licence ${words(state ?? "Unknown")}`;
+  $("pill-text").textContent = `${metering ? "metering" : "licence"} ${words(state ?? "Unknown")}`;
   $("licence-figure").dataset.tone = tone(state);
   $("licence-figure").replaceChildren(...(days > 0 && tone(state) !== "bad"
     ? [element("strong", {}, number.format(days)), days === 1 ? "day left" : "days left"]
