@@ -9,101 +9,21 @@ No setting names a trust root: whoever can change a setting must not be able to 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from appliance import setting_kinds as kinds
 from appliance.errors import SettingsError
-from appliance.services import CUSTOM_NER, SERVICES, Service
+from appliance.services import CUSTOM_NER, Service
+from appliance.setting_kinds import is_name
+from appliance.setting_words import ACCESS_PREFIX, access_keys, command_line_pairs
 
-_TRUE: Final = frozenset({"true", "1", "yes", "on"})
-_FALSE: Final = frozenset({"false", "0", "no", "off", ""})
+__all__ = ["Settings", "command_line_pairs", "describe", "is_name"]
 
 # Accepted because published commands carry them; off line they mean nothing and open no socket.
-ACCESS_PREFIX: Final = "apikeys:"
-"""`ApiKeys:NAME=key`, any number of them: the only setting whose name is partly the operator's own."""
-
 INERT_KEYS: Final = ("fluentd", "http_proxy", "https_proxy", "http_proxy_creds", "applicationinsights")
-
-
-def _boolean(text: str) -> bool:
-    if text.strip().lower() in _TRUE:
-        return True
-    if text.strip().lower() in _FALSE:
-        return False
-    raise ValueError("expected True or False")
-
-
-def _path(text: str) -> Path:
-    if not text.strip() or "\0" in text:
-        raise ValueError("expected a directory")
-    return Path(text)
-
-
-def _number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.strip().lstrip("-").isdecimal() or not low <= int(text) <= high:
-            raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def is_name(text: str) -> bool:
-    """Whether this may name a project, a deployment or a model."""
-    return 0 < len(text) <= 50 and all(c.isascii() and (c.isalnum() or c in "_.-") for c in text)
-
-
-def _name(text: str) -> str:
-    if not is_name(text):
-        raise ValueError("expected 1 to 50 letters, digits, '_', '.' or '-'")
-    return text
-
-
-_LEVELS: Final = ("trace", "debug", "information", "warning", "error", "critical", "none")
-
-
-def _level(text: str) -> str:
-    if text.strip().lower() not in _LEVELS:
-        raise ValueError("expected one of Trace, Debug, Information, Warning, Error, Critical, None")
-    return text.strip().lower()
-
-
-def _file(text: str) -> Path:
-    if not text.strip() or "\0" in text:
-        raise ValueError("expected a file")
-    return Path(text)
-
-
-def _files(text: str) -> tuple[Path, ...]:
-    found = tuple(_file(part.strip()) for part in text.split(","))
-    if not all(path.is_absolute() for path in found):
-        raise ValueError("expected files with their whole paths, and commas between")
-    return found
-
-
-def _locale(text: str) -> str:
-    if not text.isascii() or not all(part.isalnum() for part in text.split("-")) or len(text) > 35:
-        raise ValueError("expected a locale such as en-US")
-    return text
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.strip().lower() not in words:
-            raise ValueError(f"expected {' or '.join(words)}")
-        return text.strip().lower()
-
-    return parse
-
-
-def _service(text: str) -> Service:
-    return SERVICES[_one_of(*SERVICES)(text)]
-
-
-def _size(text: str) -> int:
-    return -1 if text.strip() == "-1" else _number(1, 1 << 20)(text)
 
 
 def _setting(key: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
@@ -116,135 +36,155 @@ class Settings:
 
     eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
     service: Service = _setting(
-        "Service", CUSTOM_NER, _service, "what this process is: customner or speechtotext"
+        "Service", CUSTOM_NER, kinds.service, "what this process is: customner or speechtotext"
     )
     billing: str = _setting(
         "Billing", "", str, "endpoint of the resource that pays; for a connected run and the licence download"
     )
     api_key: str = _setting("ApiKey", "", str, "a key of that resource; likewise")
     download_license: bool = _setting(
-        "DownloadLicense", False, _boolean, "True: fetch a licence into Mounts:License and exit"
+        "DownloadLicense", False, kinds.boolean, "True: fetch a licence into Mounts:License and exit"
     )
     license_mount: Path | None = _setting(
-        "Mounts:License", None, _path, "directory that holds the licence (a directory, not a file)"
+        "Mounts:License", None, kinds.path, "directory that holds the licence (a directory, not a file)"
     )
     output_mount: Path | None = _setting(
-        "Mounts:Output", None, _path, "directory for usage records; needed to serve without network"
+        "Mounts:Output", None, kinds.path, "directory for usage records; needed to serve without network"
     )
     state_mount: Path | None = _setting(
-        "Mounts:State", None, _path, "directory for this machine's keys (default: systemd's StateDirectory)"
+        "Mounts:State",
+        None,
+        kinds.path,
+        "directory for this machine's keys (default: systemd's StateDirectory)",
     )
     model_mount: Path | None = _setting(
-        "Mounts:Model", None, _path, "model folder to serve (default: the bundled English model)"
+        "Mounts:Model", None, kinds.path, "model folder to serve (default: the bundled English model)"
     )
     models_path: Path | None = _setting(
         "Models:Path",
         None,
-        _path,
+        kinds.path,
         "directory of several models, PROJECT/DEPLOYMENT below it (default: /modelPath where it exists)",
     )
     exported_model_name: str = _setting(
-        "ExportedModelName", "", _name, "serve only this model of Models:Path, as the container does"
+        "ExportedModelName", "", kinds.name, "serve only this model of Models:Path, as the container does"
     )
     model_alias: str = _setting(
         "Models:Alias", "", str, "modelId of v3.1-preview.ct.1 clients that means the default model"
     )
-    project_name: str = _setting("ProjectName", "demo", _name, "project the model is served as")
+    project_name: str = _setting("ProjectName", "demo", kinds.name, "project the model is served as")
     deployment_name: str = _setting(
-        "DeploymentName", "production", _name, "deployment the model is served as"
+        "DeploymentName", "production", kinds.name, "deployment the model is served as"
     )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
-    port: int = _setting("Http:Port", 5000, _number(0, 65535), "port to listen on")
+    port: int = _setting("Http:Port", 5000, kinds.number(0, 65535), "port to listen on")
     tls_certificate: Path | None = _setting(
-        "Tls:Certificate", None, _file, "PEM file with the server's certificate chain: serve HTTPS"
+        "Tls:Certificate", None, kinds.file, "PEM file with the server's certificate chain: serve HTTPS"
     )
     tls_key: Path | None = _setting(
-        "Tls:Key", None, _file, "PEM file with its private key (default: in the certificate's file)"
+        "Tls:Key", None, kinds.file, "PEM file with its private key (default: in the certificate's file)"
     )
     tls_client_authority: Path | None = _setting(
-        "Tls:ClientAuthority", None, _file, "PEM file: only clients with a certificate from these are served"
+        "Tls:ClientAuthority",
+        None,
+        kinds.file,
+        "PEM file: only clients with a certificate from these are served",
     )
     drain_seconds: int = _setting(
-        "Http:DrainSeconds", 20, _number(0, 3600), "longest wait for running requests at stop"
+        "Http:DrainSeconds", 20, kinds.number(0, 3600), "longest wait for running requests at stop"
     )
     max_body_bytes: int = _setting(
-        "Limits:BodyBytes", 4 * 1024 * 1024, _number(1024, 1 << 30), "largest request body"
+        "Limits:BodyBytes", 4 * 1024 * 1024, kinds.number(1024, 1 << 30), "largest request body"
     )
     documents_per_job: int = _setting(
-        "Limits:DocumentsPerJob", 25, _number(1, 10_000), "documents in one job"
+        "Limits:DocumentsPerJob", 25, kinds.number(1, 10_000), "documents in one job"
     )
     characters_per_job: int = _setting(
-        "Limits:CharactersPerJob", 125_000, _number(1, 1 << 30), "text elements in one job, all documents"
+        "Limits:CharactersPerJob",
+        125_000,
+        kinds.number(1, 1 << 30),
+        "text elements in one job, all documents",
     )
     documents_per_request: int = _setting(
-        "Limits:DocumentsPerRequest", 5, _number(1, 10_000), "documents in one synchronous request"
+        "Limits:DocumentsPerRequest", 5, kinds.number(1, 10_000), "documents in one synchronous request"
     )
     characters_per_document: int = _setting(
         "Limits:CharactersPerDocument",
         5_120,
-        _number(1, 1 << 30),
+        kinds.number(1, 1 << 30),
         "text elements in one synchronous document",
     )
     jobs_kept: int = _setting(
-        "Limits:JobsKept", 10_000, _number(1, 1 << 24), "jobs kept for 24 hours at most"
+        "Limits:JobsKept", 10_000, kinds.number(1, 1 << 24), "jobs kept for 24 hours at most"
     )
     job_characters_waiting: int = _setting(
         "Limits:JobCharactersWaiting",
         10_000_000,
-        _number(1, 1 << 40),
+        kinds.number(1, 1 << 40),
         "characters in all jobs that wait or run; beyond them new jobs are refused (429)",
     )
     jobs_database: str = _setting(
         "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
     )
     job_turns: int = _setting(
-        "Jobs:Turns", 4, _number(1, 1_000), "pieces of jobs that ask the models at once"
+        "Jobs:Turns", 4, kinds.number(1, 1_000), "pieces of jobs that ask the models at once"
     )
     ledger_anchors: tuple[Path, ...] = _setting(
-        "Ledger:Anchors", (), _files, "files that receive each signed head of the usage log, commas between"
+        "Ledger:Anchors",
+        (),
+        kinds.files,
+        "files that receive each signed head of the usage log, commas between",
     )
     sessions: int = _setting(
-        "Engine:Sessions", 0, _number(0, 256), "model sessions, one thread each (0: chosen for this machine)"
+        "Engine:Sessions",
+        0,
+        kinds.number(0, 256),
+        "model sessions, one thread each (0: chosen for this machine)",
     )
     batch_tokens: int = _setting(
-        "Engine:BatchTokens", 256, _number(16, 1 << 20), "padded tokens in one batch"
+        "Engine:BatchTokens", 256, kinds.number(16, 1 << 20), "padded tokens in one batch"
     )
     queue_tokens: int = _setting(
         "Engine:QueueTokens",
         65_536,
-        _number(16, 1 << 30),
+        kinds.number(16, 1 << 30),
         "tokens that may wait before new work is refused (429)",
     )
     speech_locale: str = _setting(
-        "Speech:Locale", "en-US", _locale, "locale of a speech model that does not name its own"
+        "Speech:Locale", "en-US", kinds.locale, "locale of a speech model that does not name its own"
     )
     speech_activity: Path | None = _setting(
         "Speech:ActivityModel",
         None,
-        _path,
+        kinds.path,
         "folder of a small ONNX model that tells speech from silence (default: by energy)",
     )
     speech_connections: int = _setting(
-        "Speech:Connections", 1_000, _number(1, 100_000), "open speech connections"
+        "Speech:Connections", 1_000, kinds.number(1, 100_000), "open speech connections"
     )
     speech_turns: int = _setting(
-        "Speech:Turns", 64, _number(1, 10_000), "speech recognitions under way at once"
+        "Speech:Turns", 64, kinds.number(1, 10_000), "speech recognitions under way at once"
     )
     speech_idle_seconds: int = _setting(
         "Speech:IdleSeconds",
         300,
-        _number(1, 86_400),
+        kinds.number(1, 86_400),
         "silence of a speech client after which it is cut off",
     )
     transcribe_bytes: int = _setting(
-        "Speech:TranscribeBytes", 64 * 1024 * 1024, _number(1024, 1 << 30), "largest file to transcribe"
+        "Speech:TranscribeBytes", 64 * 1024 * 1024, kinds.number(1024, 1 << 30), "largest file to transcribe"
     )
-    log_level: str = _setting("Logging:LogLevel:Default", "information", _level, "least level that is logged")
+    log_level: str = _setting(
+        "Logging:LogLevel:Default", "information", kinds.level, "least level that is logged"
+    )
     console_level: str = _setting(
-        "Logging:Console:LogLevel:Default", "", _level, "least level on the console (default: as above)"
+        "Logging:Console:LogLevel:Default", "", kinds.level, "least level on the console (default: as above)"
     )
     metering_seconds: int = _setting(
-        "Metering:IntervalSeconds", 600, _number(1, 900), "seconds between two usage reports; connected only"
+        "Metering:IntervalSeconds",
+        600,
+        kinds.number(1, 900),
+        "seconds between two usage reports; connected only",
     )
     http_proxy: str = _setting("HTTP_PROXY", "", str, "proxy to the endpoint; connected only")
     https_proxy: str = _setting("HTTPS_PROXY", "", str, "the same for an https endpoint, before HTTP_PROXY")
@@ -254,16 +194,16 @@ class Settings:
     console_format: str = _setting(
         "Logging:Console:FormatterName",
         "simple",
-        _one_of("simple", "json"),
+        kinds.one_of("simple", "json"),
         "simple, or json: one object a line",
     )
     disk_format: str = _setting(
-        "Logging:Disk:Format", "", _one_of("json"), "json: also log to files below Mounts:Output"
+        "Logging:Disk:Format", "", kinds.one_of("json"), "json: also log to files below Mounts:Output"
     )
     disk_max_mib: int = _setting(
         "Logging:Disk:MaxFileSize",
         1,
-        _size,
+        kinds.size,
         "MiB at which a new log file is begun, ten are kept (-1: no limit)",
     )
     unknown: tuple[str, ...] = ()
@@ -308,7 +248,7 @@ class Settings:
                 unknown.append(key)
         return cls(
             **{fields[key].name: _value(fields[key], text) for key, text in raw.items()},
-            api_keys=_access_keys(access),
+            api_keys=access_keys(access),
             unknown=tuple(dict.fromkeys(unknown)),
             inert=tuple(dict.fromkeys(inert)),
         )
@@ -341,30 +281,6 @@ class Settings:
         return Path(base) / "offline-appliance"
 
 
-def command_line_pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield `(key, value)` from command-line words, by .NET's rules.
-
-    Raises:
-        SettingsError: A word with a single dash and an `=` (.NET has no aliases to resolve it by).
-    """
-    words = iter(args)
-    for word in words:
-        for prefix in ("--", "/"):
-            if word.startswith(prefix) and len(word) > len(prefix):
-                key, equals, value = word[len(prefix) :].partition("=")
-                yield key, value if equals else next(words, "")
-                break
-        else:
-            if word.startswith("-") and "=" in word:
-                raise SettingsError(
-                    f"{word.partition('=')[0]} is not a setting: one dash is not enough",
-                    hint="write Key=Value, --Key=Value, --Key Value or /Key=Value",
-                )
-            key, equals, value = word.partition("=")
-            if equals and key and not word.startswith("-"):
-                yield key, value
-
-
 def describe() -> list[tuple[str, str, str]]:
     """Every setting as `(key, default, help)`, in order, for help pages and docs."""
     rows = []
@@ -388,18 +304,6 @@ def _value(entry: "dataclasses.Field[Any]", text: str) -> Any:
         raise SettingsError(
             f"{key} cannot be {_shown(key, text)}: {error}", hint=f"{key}: {entry.metadata['help']}"
         ) from None
-
-
-def _access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the keys that callers may use; an empty one would let in whoever sends an empty header."""
-    for name, key in named.items():
-        if not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable():
-            raise SettingsError(
-                f"ApiKeys:{name.removeprefix(ACCESS_PREFIX)} cannot be a key: expected printable ASCII "
-                "without spaces around it",
-                hint="make one with: openssl rand -hex 16",
-            )
-    return tuple(named.values())
 
 
 def _shown(key: str, text: str) -> str:

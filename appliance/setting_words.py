@@ -1,0 +1,52 @@
+"""Words of the command line as .NET reads them, and the one setting whose names are the operator's own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from appliance.errors import SettingsError
+
+ACCESS_PREFIX: Final = "apikeys:"
+"""`ApiKeys:NAME=key`, any number of them."""
+
+
+def command_line_pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield `(key, value)` from command-line words, by .NET's rules.
+
+    Raises:
+        SettingsError: A word with a single dash and an `=` (.NET has no aliases to resolve it by).
+    """
+    words = iter(args)
+    for word in words:
+        for prefix in ("--", "/"):
+            if word.startswith(prefix) and len(word) > len(prefix):
+                key, equals, value = word[len(prefix) :].partition("=")
+                yield key, value if equals else next(words, "")
+                break
+        else:
+            if word.startswith("-") and "=" in word:
+                raise SettingsError(
+                    f"{word.partition('=')[0]} is not a setting: one dash is not enough",
+                    hint="write Key=Value, --Key=Value, --Key Value or /Key=Value",
+                )
+            key, equals, value = word.partition("=")
+            if equals and key and not word.startswith("-"):
+                yield key, value
+
+
+def access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the keys that callers may use; an empty one would let in whoever sends an empty header.
+
+    Args:
+        named: Keys by the lower-case name of their setting.
+
+    Raises:
+        SettingsError: One is empty, or cannot stand in a header.
+    """
+    for name, key in named.items():
+        if not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable():
+            raise SettingsError(
+                f"ApiKeys:{name.removeprefix(ACCESS_PREFIX)} cannot be a key: expected printable ASCII "
+                "without spaces around it",
+                hint="make one with: openssl rand -hex 16",
+            )
+    return tuple(named.values())
