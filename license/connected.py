@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from license.download import KEY_HEADER, check_key, note_headers, obtain, refusal
-from license.errors import BadReply, Malformed, OutOfQuota
+from license.errors import BadReply, Malformed
 from license.exchange import MAX_REPLY_BYTES, Endpoint, Proxy, Reply, get, parse_address, post, render
 from license.metering import LEASE_PATH, STATUS_PATH, USAGE_PATH, Acknowledgement, UsageReport
 from license.roots import TrustRoots
@@ -78,19 +78,23 @@ class Link:
             raise BadReply("the answer is no acknowledgement of this report")
         return Acknowledgement(status=_word(said), log=report.log, next=position)
 
-    def check(self, *, now: int) -> str:
-        """Ask whether the key is good; return `Valid` or `OutOfQuota`.
+    def check(self, log: str, *, now: int) -> Acknowledgement:
+        """Ask whether the key is good, and how far a log is counted.
 
         Raises:
             DownloadError: Not asked, not answered, or refused; its class says which.
         """
-        endpoint = self.endpoint(STATUS_PATH)
+        endpoint = self.endpoint(f"{STATUS_PATH}?log={log}")
         check_key(self.api_key)
-        headers = {KEY_HEADER: self.api_key, "Accept": "application/json"}
-        try:
-            return status_word(endpoint, get(endpoint, headers, self.timeout_s), now)
-        except OutOfQuota:
-            return OutOfQuota.status
+        said = _said(endpoint, get(endpoint, self._plain_headers(), self.timeout_s), now)
+        position = said.get("next")
+        if not isinstance(position, int) or not 0 <= position <= MAX_INT:
+            raise BadReply("the answer does not say how far the log is counted")
+        return Acknowledgement(status=_word(said), log=log, next=position)
+
+    def shown_check(self, log: str) -> bytes:
+        """Return the bytes that asking so puts on the wire."""
+        return render("GET", self.endpoint(f"{STATUS_PATH}?log={log}"), None, self._plain_headers())
 
     def shown_lease(self, request_note: bytes) -> bytes:
         """Return the bytes that asking for a lease puts on the wire."""
@@ -99,6 +103,9 @@ class Link:
     def shown_report(self, report: UsageReport) -> bytes:
         """Return the bytes that a report puts on the wire."""
         return render("POST", self.endpoint(USAGE_PATH), report.to_bytes(), self._headers(report))
+
+    def _plain_headers(self) -> dict[str, str]:
+        return {KEY_HEADER: self.api_key, "Accept": "application/json"}
 
     def _headers(self, report: UsageReport) -> dict[str, str]:
         return {

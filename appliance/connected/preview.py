@@ -1,4 +1,4 @@
-"""What a connected run sends, byte for byte, shown without sending it: the two requests there are.
+"""What a connected run sends, byte for byte, shown without sending it: the three requests there are.
 
 The bytes are made by the code that sends them. Only the key is replaced by a word.
 """
@@ -28,7 +28,8 @@ class Request:
 
 
 def preview(settings: Settings, identity: Identity, *, now: int | None = None) -> Iterator[Request]:
-    """Return what would be sent now: the request for a lease, and a report for each log with usage.
+    """Return what would be sent now: the request for a lease, and a report for each log with usage, or the
+    question how far it is counted.
 
     Read-only; the service may run meanwhile.
 
@@ -52,9 +53,13 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
     yield Request(title="before the first answer, and once a day", data=link.shown_lease(note))
     logs = find_logs(directory)
     positions = acknowledged(logs)
+    every = f"every {settings.metering_seconds} s, and at the stop"
+    idle = logs[-1:]
     for log in logs:
         # A report signs the log as it stands before it reads it.
         report = next_report(replace(log, signed=log.size), positions.get(log.origin, 0), VERSION)
         if report is not None:
-            title = f"every {settings.metering_seconds} s, and at the stop: the next report of {log.origin}"
-            yield Request(title=title, data=link.shown_report(report))
+            idle = []
+            yield Request(title=f"{every}: the next report of {log.origin}", data=link.shown_report(report))
+    for log in idle:
+        yield Request(title=f"{every}: with nothing to report", data=link.shown_check(log.origin))

@@ -22,7 +22,7 @@ from appliance.licensing import LicenseKeeper
 from appliance.usage.ledger import Ledger
 from appliance.version import VERSION
 from license.connected import Link
-from license.errors import DownloadError, LicenseError, OutOfQuota
+from license.errors import DownloadError, LicenseError, Mismatch, OutOfQuota
 from license.metering import MESSAGES
 from license.wire import format_time
 
@@ -128,8 +128,11 @@ class Reporter:
         begun = self._now()
         link = self.link if timeout_s is None else replace(self.link, timeout_s=timeout_s)
         try:
+            if self.contact.word == Mismatch.status:  # a book put back may have forgotten this installation
+                self._renew(link)
             word = self._report(link)
-            self._renew_if_due(link)
+            if begun >= self._keeper.current.license.issued + RENEW_SECONDS:
+                self._renew(link)
         except OutOfQuota:
             word = OutOfQuota.status
         except DownloadError as error:
@@ -185,10 +188,26 @@ class Reporter:
             self._ledger.checkpoint()
         except UsageStoreUnavailable as error:
             _log.warning("only what is signed is reported: %s", error.message)
-        word = ""
-        for log in find_logs(self._directory):
+        word, logs = "", find_logs(self._directory)
+        if not logs:
+            raise OutOfStep("no usage log can be read here")
+        for log in logs:
             word = self._report_log(link, log) or word
-        return word or link.check(now=self._now())
+        return word or self._confirm(link, logs[-1])
+
+    def _confirm(self, link: Link, log: Log) -> str:
+        """With nothing to report, ask how far the log is counted; what the endpoint lacks is reported again.
+
+        So a count that was forged, or lost with a book put back, is put right while nobody uses anything.
+        """
+        said = link.check(log.origin, now=self._now())
+        if said.next < self._positions.get(log.origin, 0):
+            self._positions[log.origin] = said.next
+            return self._report_log(link, log) or said.status
+        if said.next <= log.signed:  # an acknowledgement that was lost
+            self._positions[log.origin] = said.next
+            self._ledger.acknowledge(log.origin, said.next)
+        return said.status
 
     def _report_log(self, link: Link, log: Log) -> str:
         word, back = "", 0
@@ -209,11 +228,8 @@ class Reporter:
             self._ledger.acknowledge(log.origin, answer.next)
         return word
 
-    def _renew_if_due(self, link: Link) -> None:
-        now = self._now()
-        if now < self._keeper.current.license.issued + RENEW_SECONDS:
-            return
-        self._connection.renew(link, serial=self._ledger.highest_serial, now=now)
+    def _renew(self, link: Link) -> None:
+        self._connection.renew(link, serial=self._ledger.highest_serial, now=self._now())
         self._reload()
 
     def _missed(self, begun: int, word: str, message: str, *, retry_after: int | None = None) -> None:

@@ -158,6 +158,15 @@ class MeterBook:
         except IntegrityError:  # two first reports of one log at once: the other one was faster
             return self._accept(resource, report, now)
 
+    def position(self, resource: str, origin: str) -> int:
+        """Return how many entries of a log are counted for a resource, reported or exported; 0 for none."""
+        with Session(self._engine) as session:
+            row = session.get(_MeteredRow, origin)
+        reported = row.next if row is not None and row.resource == resource else 0
+        seen = self._heads.find(origin)
+        exported = seen.head.size if seen is not None and seen.resource == resource else 0
+        return max(reported, exported)
+
     def logs(self, resource: str) -> dict[str, LogUsage]:
         """Return what was reported to a resource, by log."""
         with Session(self._engine) as session:

@@ -67,11 +67,12 @@ def document() -> dict[str, Any]:
                 },
             },
             "/v1/status": {
+                "parameters": [_query("log", "offline-appliance/customner/0f3a9c2b7d11/1")],
                 "get": {
                     "operationId": "getStatus",
-                    "summary": "Say whether the key is good; issues nothing",
+                    "summary": "Say whether the key is good, and how far a log is counted; issues nothing",
                     "responses": _responses(_json("Status"), 401, 429, 500),
-                }
+                },
             },
             "/v1/models": {
                 "get": {
@@ -124,6 +125,10 @@ def document() -> dict[str, Any]:
 
 def _path(name: str, example: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": _TEXT, "example": example}
+
+
+def _query(name: str, example: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": _TEXT, "example": example}
 
 
 def _header(name: str, example: str) -> dict[str, Any]:

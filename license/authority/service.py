@@ -31,6 +31,7 @@ from license.authority.authority import Authority
 from license.authority.catalogue import package_files, read_catalogue
 from license.authority.connected import is_used_up
 from license.authority.limits import RateLimit
+from license.authority.metering import MeterBook
 from license.authority.metering_service import MeteringEndpoints, check_length, read_body
 from license.authority.openapi import KEY_HEADER, document
 from license.authority.replies import on_crash, on_http, on_refusal
@@ -101,8 +102,10 @@ class _Service:
         return JSONResponse({"license": issued.note.decode(), "issuer": issued.issuer_note.decode()})
 
     async def status(self, request: Request) -> JSONResponse:
-        """Say whether the key is good, without issuing anything."""
+        """Say whether the key is good, and how far the log that `log` names is counted; issues nothing."""
         resource = await self._authenticate(request, self._reads)
+        log = request.query_params.get("log", "")
+        counted = {"next": await run_in_threadpool(self._counted, resource, log)} if log else {}
         used_up = await run_in_threadpool(is_used_up, self._authority, resource)
         status = "OutOfQuota" if used_up else "Valid"
         return JSONResponse(
@@ -114,8 +117,12 @@ class _Service:
                 "approved": resource.approved,
                 "period": [format_date(day) for day in resource.plan.period],
                 "models": list(resource.models),
+                **counted,
             }
         )
+
+    def _counted(self, resource: Resource, log: str) -> int:
+        return MeterBook(self._authority.store.engine).position(resource.name, log[:200])
 
     async def models(self, request: Request) -> JSONResponse:
         """List the packages of the lines the resource has, oldest first within a line."""

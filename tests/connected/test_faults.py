@@ -1,5 +1,6 @@
 """Whatever the way to the endpoint does: what the authority has counted is what the ledger says, exactly."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -267,3 +268,58 @@ def test_the_relay_of_these_tests_hangs_up_in_the_middle(endpoint: str) -> None:
             with pytest.raises(ConnectionError):
                 while client.recv(65_536):
                     assert time.monotonic() - started < 5
+
+
+def forged(relay: Relay, connection: socket.socket, request: bytes) -> None:
+    """Deliver nothing, and acknowledge all."""
+    said = json.loads(request.partition(b"\r\n\r\n")[2])
+    body = {"status": "Valid", "message": "", "log": said["log"], "next": said["next"]}
+    told(200, json.dumps(body).encode())(relay, connection, request)
+
+
+def test_an_acknowledgement_that_is_not_the_endpoint_s_loses_nothing(
+    machine: Machine, meter: Vendor, endpoint: str
+) -> None:
+    machine.use(3, 1)
+    with relayed(endpoint, forged) as relay:
+        through(machine, relay.url)()
+    assert machine.position() > 0
+    assert meter.metered() == {}
+    machine.reporter.attempt()  # nothing was used since: it asks, and learns that nothing is counted
+    assert meter.metered() == machine.recorded()
+
+
+def test_an_idle_appliance_tells_the_authority_what_it_forgot(machine: Machine, meter: Vendor) -> None:
+    machine.use(3, 1)
+    machine.reporter.attempt()
+    with meter.authority.store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM metered_sum")
+        connection.exec_driver_sql("DELETE FROM metered_log")
+    assert meter.metered() == {}
+    machine.reporter.attempt()
+    assert meter.metered() == machine.recorded()
+
+
+def test_a_lost_acknowledgement_is_found_again_without_further_usage(
+    machine: Machine, meter: Vendor, endpoint: str
+) -> None:
+    machine.use(3)
+    with relayed(endpoint, lose_reply) as relay:
+        through(machine, relay.url)()
+    assert machine.position() == 0
+    machine.reporter.attempt()
+    assert machine.position() > 0
+    assert meter.metered() == machine.recorded()
+
+
+def test_an_authority_that_forgot_the_installation_knows_it_again(machine: Machine, meter: Vendor) -> None:
+    machine.use(3, 1)
+    machine.reporter.attempt()
+    with meter.authority.store.engine.begin() as connection:
+        for table in ("metered_sum", "metered_log", "connected_instance"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
+    machine.reporter.attempt()
+    assert (machine.reporter.contact.word, machine.reporter.contact.failed) == ("Mismatch", 1)
+    machine.reporter.attempt()
+    assert machine.reporter.contact.failed == 0
+    assert meter.metered() == machine.recorded()

@@ -53,7 +53,11 @@ def test_what_is_sent_is_what_was_shown(machine: Machine, way: Relay) -> None:
     assert [sent.replace(key, KEY_SHOWN.encode()) for sent in reversed(way.requests)] == [
         request.data for request in shown
     ]
-    assert list(preview(settings_of(machine, way.url), machine.identity))[1:] == []
+    # With nothing left to report it asks how far the log is counted, and that is shown too.
+    _, shown_check = preview(settings_of(machine, way.url), machine.identity)
+    machine.reporter.attempt()
+    assert way.requests[-1].replace(key, KEY_SHOWN.encode()) == shown_check.data
+    assert shown_check.data.startswith(b"GET /v1/status?log=offline-appliance/customner/")
 
 
 def test_all_that_leaves_is_counted_names_and_numbers(machine: Machine, way: Relay) -> None:

@@ -52,9 +52,10 @@ class Cable(Link):
         counted = book.accept("acme", parse_report(report.to_bytes()), now=now)
         return Acknowledgement(status="Valid", log=report.log, next=counted)
 
-    def check(self, *, now: int) -> str:
+    def check(self, log: str, *, now: int) -> Acknowledgement:
         self._cross()
-        return "Valid"
+        counted = MeterBook(self.vendor.authority.store.engine).position("acme", log)
+        return Acknowledgement(status="Valid", log=log, next=counted)
 
 
 class Week:
