@@ -28,6 +28,7 @@ from appliance.standing import Accountant
 from appliance.tending import Tender, compare_heads
 from appliance.text import TextService
 from appliance.timing import open_clock, time_at_start
+from appliance.usage.anchors import Anchor
 from appliance.usage.floor import recorded_floor
 from appliance.usage.forks import Mismatch
 from appliance.usage.ledger import Ledger
@@ -93,7 +94,7 @@ class Appliance:
             license=licensed,
             software=f"offline-appliance {VERSION}",
             service=self.service.name,
-            anchors=settings.ledger_anchors,
+            anchors=[Anchor(path) for path in settings.ledger_anchors],
         )
         self.accountant = Accountant(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
         self.gate = Gate(

@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from appliance.clock import ClockRules, ClockWord, EffectiveClock, Mark
+from appliance.usage.anchors import Anchor
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.floor import Floor
 from appliance.usage.state import LogState, check_head, load_state
@@ -59,7 +60,8 @@ class Setting:
         clock: Effective time.
         software: Name and version, for `open` and `boot` entries.
         service: Service name, likewise.
-        copies: Files that receive every checkpoint.
+        copies: Files of the installation's own that receive every checkpoint.
+        anchors: Files that others keep, likewise.
     """
 
     identity: SigningKey
@@ -68,6 +70,7 @@ class Setting:
     software: str
     service: str
     copies: tuple[Path, ...]
+    anchors: tuple[Anchor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -466,6 +469,8 @@ class Journal:
                 write_atomic(path, note)
             except OSError as error:
                 _log.warning("the checkpoint could not be copied to %s: %s", path, error.strerror)
+        for anchor in self._setting.anchors:
+            anchor.offer(note)
 
 
 _format_time = lru_cache(maxsize=4)(format_time)  # many commits share a second

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from appliance.clock import EffectiveClock
 from appliance.errors import OutputError
+from appliance.usage.anchors import Anchor, close_all
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.journal import Journal, Setting
 from appliance.usage.lock import Lock
@@ -93,7 +94,7 @@ class Ledger:
         license: AuthenticLicense,
         software: str,
         service: str = "customner",
-        anchors: Sequence[Path] = (),
+        anchors: Sequence[Anchor] = (),
     ) -> "Ledger":
         """Open the ledger in a directory, making it the first time, and record the start.
 
@@ -105,7 +106,7 @@ class Ledger:
             license: The licence in force.
             software: Name and version.
             service: Service name.
-            anchors: Further files that receive each checkpoint.
+            anchors: Further files that receive each checkpoint; closed with the ledger, or if this fails.
 
         Raises:
             OutputError: The directory cannot hold a ledger; `LedgerLocked` if another process owns it.
@@ -118,7 +119,8 @@ class Ledger:
             clock=clock,
             software=software,
             service=service,
-            copies=(directory / CHECKPOINT_FILE, state / HEAD_FILE, *anchors),
+            copies=(directory / CHECKPOINT_FILE, state / HEAD_FILE),
+            anchors=tuple(anchors),
         )
         instance = hashlib.sha256(identity.verifying.public).hexdigest()[:12]
         lock = Lock(directory / LOCK_FILE)
@@ -136,12 +138,14 @@ class Ledger:
                 journal.close()
                 raise
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+            close_all(anchors)
             lock.release()
             raise OutputError(
                 f"the ledger in {directory} cannot be opened: {error}; {describe(directory)}",
                 hint="check free space, the owner of the directory and the state of the disk",
             ) from error
         except BaseException:
+            close_all(anchors)
             lock.release()
             raise
 
@@ -194,6 +198,7 @@ class Ledger:
         self.patrol.close()
         self._writer.close()
         self._writer.journal.close()
+        close_all(self._place.setting.anchors)
         self._lock.release()
 
     def used(self, meter: str, start: int, end: int) -> int:

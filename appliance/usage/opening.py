@@ -10,9 +10,11 @@ in `damaged-<k>.checkpoint`, so that whoever has the directory can see whether a
 import contextlib
 import logging
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.usage.anchors import read_all
 from appliance.usage.floor import recorded_floor
 from appliance.usage.journal import Journal, Predecessor, Setting
 from appliance.usage.state import check_head, load_state
@@ -56,7 +58,9 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
         OSError, sqlite3.Error: The disk does not allow it.
     """
     directory, setting, prefix = place.directory, place.setting, place.prefix
-    kept = [found for path in setting.copies if (found := _head(path)) is not None]
+    found = [_head(path) for path in setting.copies]
+    found += read_all(setting.anchors, lambda anchor: _head(anchor.path, anchor.read))
+    kept = [head for head in found if head is not None]
     # What the vendor accepted must be there as well: a disk put back to an older state is not gone on with.
     accepted = license.license.ledger.logs
     kept += [(Checkpoint(origin=head.origin, size=head.size, root=head.root), b"") for head in accepted]
@@ -66,14 +70,14 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
         return _begin(place, 1, license)
     number = max(numbers)
     origin = f"{prefix}/{number}"
-    signed = [found for found in kept if found[0].origin == origin]
+    signed = [one for one in kept if one[0].origin == origin]
     try:
         return _load(directory / _name(number), setting, origin=origin, heads=[head for head, _ in signed])
     except Damaged as damage:
         if damage.reason == "empty" and not signed:
             # Cut off while it was made: nothing in it was ever signed, so it is made again.
             _move(directory, number, to=None)
-            last = [found for found in kept if found[0].origin == f"{prefix}/{number - 1}"]
+            last = [one for one in kept if one[0].origin == f"{prefix}/{number - 1}"]
             before = _predecessor(last, f"{prefix}/{number - 1}", "interrupted") if number > 1 else None
             return _begin(place, number, license, before=before)
         return _set_aside(place, number, license, damage, before=_predecessor(signed, origin, damage.reason))
@@ -169,10 +173,10 @@ def _name(number: int) -> str:
     return f"ledger-{number}.db"
 
 
-def _head(path: Path) -> _Kept | None:
+def _head(path: Path, read: Callable[[Path, int], bytes] = read_limited) -> _Kept | None:
     """Read a copy of the last checkpoint; one that cannot be read proves nothing."""
     try:
-        note = read_limited(path, _MAX_CHECKPOINT_BYTES)
+        note = read(path, _MAX_CHECKPOINT_BYTES)
         return read_checkpoint(note), note
     except LicenseError as error:
         if path.exists():
