@@ -73,6 +73,14 @@ class Deployments:
         self._items = {(item.project, item.name): item for item in deployments}
         self.failed = tuple(failed)
 
+    def put(self, deployment: Deployment) -> None:
+        """Serve one more, or another under a name that is served already."""
+        self._items = {**self._items, (deployment.project, deployment.name): deployment}
+
+    def drop(self, project: str, name: str) -> None:
+        """Serve it no longer; what is not served is no error."""
+        self._items = {key: item for key, item in self._items.items() if key != (project, name)}
+
     def find(self, project: str, name: str) -> Deployment:
         """The deployment of that name.
 

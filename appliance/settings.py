@@ -76,6 +76,15 @@ class Settings:
     deployment_name: str = _setting(
         "DeploymentName", "production", kinds.name, "deployment the model is served as"
     )
+    authoring_enabled: bool = _setting(
+        "Authoring:Enabled", False, _boolean, "True: serve the authoring API; needs access control"
+    )
+    authoring_documents: Path | None = _setting(
+        "Authoring:Documents",
+        None,
+        _path,
+        "directory with a folder for each storage container (default: in the state directory)",
+    )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
     port: int = _setting("Http:Port", 5000, kinds.number(0, 65535), "port to listen on")
     tls_certificate: Path | None = _setting(

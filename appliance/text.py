@@ -13,6 +13,8 @@ from appliance.api.language import Language, LanguageApi, LanguageLimits
 from appliance.api.legacy import LegacyApi
 from appliance.api.models import ModelsApi
 from appliance.api.work import DocumentWork
+from appliance.authoring.api import AuthoringApi
+from appliance.authoring.studio import open_studio
 from appliance.deployments import Deployments
 from appliance.foundation import STUCK_SECONDS, Foundation
 from appliance.inference.engine import NerEngine
@@ -38,6 +40,13 @@ class TextService:
         self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
         self.deployments = Deployments(alias=on.settings.model_alias)
         self._engines: tuple[NerEngine, ...] = ()
+        self._studio = open_studio(
+            on.settings,
+            state=on.identity.directory,
+            deployments=self.deployments,
+            load=self._load_model,
+            clock=on.clock,
+        )
         self._jobs = self._open_jobs()
 
     def _open_jobs(self) -> Jobs:
@@ -84,6 +93,7 @@ class TextService:
             *LanguageApi(language).routes(),
             *LegacyApi(language).routes(),
             *ModelsApi(self.deployments).routes(),
+            *(AuthoringApi(self._studio).routes() if self._studio else ()),
             *openapi.routes(
                 project=settings.project_name,
                 deployment=settings.exported_model_name or settings.deployment_name,
@@ -100,6 +110,8 @@ class TextService:
         loaded = await asyncio.to_thread(load_models, places, self._load_model)
         self._engines = loaded.engines
         self.deployments.set(loaded.deployments, loaded.failed)
+        if self._studio is not None:
+            await self._studio.resume()
         directory = self._on.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
 
@@ -115,11 +127,14 @@ class TextService:
 
     def waiting(self) -> int:
         """Tokens in the queues of all models."""
-        return sum(engine.waiting_tokens for engine in self._engines)
+        return sum(engine.waiting_tokens for engine in self._all_engines())
 
     def stuck(self) -> bool:
         """Whether a model no longer moves."""
-        return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._engines)
+        return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
+
+    def _all_engines(self) -> list[NerEngine]:
+        return [*self._engines, *(self._studio.engines if self._studio else ())]
 
     async def leave(self) -> None:
         """Nothing goes on for long here."""
@@ -127,9 +142,13 @@ class TextService:
     async def close(self, drain_seconds: float) -> None:
         """End jobs, then models."""
         await self._jobs.close(drain_seconds)
+        if self._studio is not None:
+            await self._studio.close()
         for engine in self._engines:
             await asyncio.to_thread(engine.close)
 
     def abandon(self) -> None:
         """Close the job store when serving never began."""
         self._job_store.close()
+        if self._studio is not None:
+            self._studio.store.close()

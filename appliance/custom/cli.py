@@ -1,13 +1,13 @@
 """`appliance train` and `appliance dataset`: options in, one call, text out."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 import click
 
-from appliance.custom.report import confusion_lines, score_lines, wrong_lines
 from appliance.labelled.document import Labelled, LabelledDocument, categories_of
 from appliance.labelled.formats import SENTENCES, read_file
 from appliance.labelled.mistakes import DatasetError, LabellingMistakes, lines
@@ -169,6 +169,10 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
 
     The model is a folder that `appliance models add` takes and `Mounts:Model` serves.
     """
+    # Matrices are small here: more than one thread for each would only wait for each other. Read by the
+    # library when it is first imported, which is now.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from appliance.custom.report import confusion_lines, score_lines, wrong_lines
     from appliance.custom.train import train
 
     labelled = _read(project, documents)
@@ -186,6 +190,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         told = {
             "model": str(out),
             "seconds": round(done.seconds, 1),
+            "cpu_seconds": round(done.cpu_seconds, 1),
             "tokens_per_second": round(done.tokens_per_second),
             "bytes": (out / "model.onnx").stat().st_size,
             "notes": list(done.notes),

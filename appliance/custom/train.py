@@ -31,7 +31,9 @@ class Trained:
         folder: The model.
         scores: On the test documents.
         wrong: The worst mistakes on them.
+        answers: What the model found in each of them.
         seconds: Wall-clock seconds of the training, without the test.
+        cpu_seconds: Processor seconds of it, all threads together.
         tokens_per_second: What one session answered in the test.
         notes: Things a person should know.
     """
@@ -39,7 +41,9 @@ class Trained:
     folder: ModelFolder
     scores: Scores
     wrong: tuple[Wrong, ...]
+    answers: Answers
     seconds: float
+    cpu_seconds: float
     tokens_per_second: float
     notes: tuple[str, ...]
 
@@ -75,14 +79,14 @@ def train(
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
     used = set(categories_of(parts.train))
     categories = [name for name in labelled.categories if name in used]
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     float32: bytes | None = None
     if quality == "best":
         best = train_best(parts.train, categories, seed=seed, told=told)
         model, float32, labels, how = best.eight_bit, best.float32, best.labels, best.how
     else:
         model, labels, how = train_fast(parts.train, categories, seed=seed, told=told)
-    seconds = time.monotonic() - began
+    seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     about = About(
         name=labelled.name,
         release=release,
@@ -108,7 +112,9 @@ def train(
         folder=folder,
         scores=scores,
         wrong=tuple(wrong),
+        answers=given,
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
         tokens_per_second=given.tokens / given.seconds if given.seconds else 0.0,
         notes=tuple(notes),
     )

@@ -4,21 +4,21 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from appliance.errors import ModelError, SettingsError
-from appliance.inference.folder import ModelFolder
 from appliance.labelled.formats import read_file
-from appliance.modelroom.add import Added, add, add_package, is_package
-from appliance.modelroom.answers import examine
-from appliance.modelroom.library import Library, Shelf
-from appliance.modelroom.trial import SENTENCE, Outcome, try_folder, try_here
 from appliance.operator.site import Site
-from appliance.packages import ModelKeys, find_packages, open_model
 from appliance.refusals import Family
-from license.errors import LicenseError
+
+if TYPE_CHECKING:
+    from appliance.inference.folder import ModelFolder
+    from appliance.modelroom.add import Added
+    from appliance.modelroom.library import Library, Shelf
+    from appliance.modelroom.trial import Outcome
+    from appliance.packages import ModelKeys
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -46,7 +46,9 @@ def _site(words: tuple[str, ...], roots: Path | None = None) -> Site:
     return Site.read(words, os.environ, roots_directory=roots)
 
 
-def _keys(site: Site) -> ModelKeys:
+def _keys(site: Site) -> "ModelKeys":
+    from appliance.packages import ModelKeys
+
     licences = site.licenses()
     return ModelKeys(licensed=licences.current, hpke=licences.identity.hpke, roots=site.roots())
 
@@ -81,6 +83,9 @@ def add_command(
     SOURCE is a folder as Optimum or transformers export it for token classification, a folder of this
     software, a ZIP archive of either, or an encrypted package (.age).
     """
+    from appliance.modelroom.add import add, add_package, is_package
+    from appliance.modelroom.library import Library
+
     site = _site(words, roots)
     library = Library.of(site.settings)
     project = project or site.settings.project_name
@@ -99,7 +104,7 @@ def _name_of(source: Path) -> str:
     return name
 
 
-def _tell_added(added: Added, library: Library) -> None:
+def _tell_added(added: "Added", library: "Library") -> None:
     shelf = added.shelf
     click.echo(f"added {shelf.project}/{shelf.name} to {library.root}")
     _tell_folder(added.folder)
@@ -113,7 +118,7 @@ def _tell_added(added: Added, library: Library) -> None:
     click.echo("a service that has Models:Path set to this folder serves it after its next start")
 
 
-def _tell_folder(folder: ModelFolder) -> None:
+def _tell_folder(folder: "ModelFolder") -> None:
     named = " ".join(part for part in (folder.name, folder.release) if part)
     click.echo(f"  model       {named}")
     click.echo(f"  categories  {', '.join(folder.categories)}")
@@ -125,7 +130,7 @@ def _tell_folder(folder: ModelFolder) -> None:
         click.echo(f"  sha256      {value}  {name}")
 
 
-def _tell_outcome(outcome: Outcome) -> None:
+def _tell_outcome(outcome: "Outcome") -> None:
     click.echo(f"  family      {outcome.family}")
     click.echo(f"  self-test   {outcome.sentence}")
     for text, category, score in outcome.found:
@@ -141,6 +146,8 @@ def _tell_outcome(outcome: Outcome) -> None:
 @_words
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     """List the models of the library, and what is wrong with those that cannot be served."""
+    from appliance.modelroom.library import Library
+
     library = Library.of(_site(words).settings)
     rows = [_row(shelf) for shelf in library.shelves()]
     if as_json:
@@ -153,7 +160,11 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
         click.echo(f"{row['project']}/{row['name']}  {told}")
 
 
-def _row(shelf: Shelf) -> dict[str, Any]:
+def _row(shelf: "Shelf") -> dict[str, Any]:
+    from appliance.errors import ModelError
+    from appliance.inference.folder import ModelFolder
+    from appliance.packages import find_packages
+
     row: dict[str, Any] = {"project": shelf.project, "name": shelf.name}
     if find_packages(shelf.path):
         return {**row, "kind": "encrypted package", "categories": []}
@@ -172,8 +183,12 @@ def _row(shelf: Shelf) -> dict[str, Any]:
     }
 
 
-def _folder(named: str, site: Site) -> tuple[ModelFolder, bool]:
+def _folder(named: str, site: Site) -> tuple["ModelFolder", bool]:
     """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
+    from appliance.inference.folder import ModelFolder
+    from appliance.modelroom.library import Library
+    from appliance.packages import find_packages, open_model
+
     path = Path(named)
     if not path.is_dir():
         path = Library.of(site.settings).find(named).path
@@ -206,6 +221,8 @@ def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None
 @_words
 def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     """Remove a model from the library."""
+    from appliance.modelroom.library import Library
+
     library = Library.of(_site(words).settings)
     shelf = library.find(model)
     if not yes:
@@ -216,7 +233,7 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
 
 @models_group.command("test", epilog=_example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
 @click.argument("model")
-@click.option("--text", default=SENTENCE, help="Sentence to ask.")
+@click.option("--text", default="", help="Sentence to ask.")
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -228,11 +245,15 @@ def test_command(
     model: str, text: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]
 ) -> None:
     """Ask a model one sentence, or score it on a labelled file."""
+    from appliance.modelroom.trial import SENTENCE, try_folder, try_here
+
     folder, plain = _folder(model, _site(words, roots))
+    text = text or SENTENCE
     if labelled is None:
         _tell_outcome(try_folder(folder.path, sentence=text) if plain else try_here(folder, sentence=text))
         return
     from appliance.custom.report import score_lines
+    from appliance.modelroom.answers import examine
 
     scores, given = examine(folder, read_file(labelled))
     for line in score_lines(scores):
@@ -272,6 +293,3 @@ def quantize_command(source: Path, out: Path, labelled: Path) -> None:
         " nothing was written",
         hint="serve the float32 model",
     )
-
-
-__all__ = ["LicenseError", "models_group"]

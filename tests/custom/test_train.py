@@ -1,13 +1,13 @@
 """From a project to a model that the engine serves: the fast route, with the appliance's own packages."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from appliance.cli import main
 from appliance.custom.best import require_torch
 from appliance.custom.report import in_sentence, worst
 from appliance.custom.weights import read_weights
@@ -42,21 +42,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained by the commands of the tutorial on 40 lines."""
     home = tmp_path_factory.mktemp("train")
     source = jsonl(home / "ships.jsonl", 40)
-    runner = CliRunner()
-    done = runner.invoke(main, ["dataset", "convert", str(source), "--out", str(home / "project")])
-    assert done.exit_code == 0, done.output
-    words = [
-        "train",
-        str(home / "project" / "project.json"),
-        "--documents",
-        str(home / "project" / "documents"),
-    ]
-    done = runner.invoke(main, [*words, "--out", str(home / "model")])
-    assert done.exit_code == 0, done.output
-    assert "support" in done.output
-    assert "Ship" in done.output
-    again = runner.invoke(main, [*words, "--out", str(home / "model")])
-    assert "is not empty" in again.output
+
+    def run(*words: object) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "appliance", *map(str, words)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+    done = run("dataset", "convert", source, "--out", home / "project")
+    assert done.returncode == 0, done.stderr
+    words = ("train", home / "project" / "project.json", "--documents", home / "project" / "documents")
+    done = run(*words, "--out", home / "model")
+    assert done.returncode == 0, done.stderr
+    assert "support" in done.stdout
+    assert "Ship" in done.stdout
+    again = run(*words, "--out", home / "model")
+    assert "is not empty" in again.stderr
     return home / "model"
 
 

@@ -1,0 +1,1 @@
+"""The authoring API: projects, trainings, models and deployments over HTTP, on the box itself."""
