@@ -77,12 +77,12 @@ class Settings:
         "DeploymentName", "production", kinds.name, "deployment the model is served as"
     )
     authoring_enabled: bool = _setting(
-        "Authoring:Enabled", False, _boolean, "True: serve the authoring API; needs access control"
+        "Authoring:Enabled", False, kinds.boolean, "True: serve the authoring API; needs access control"
     )
     authoring_documents: Path | None = _setting(
         "Authoring:Documents",
         None,
-        _path,
+        kinds.path,
         "directory with a folder for each storage container (default: in the state directory)",
     )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)

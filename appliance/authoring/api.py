@@ -16,7 +16,7 @@ from appliance.api.parameters import check_api_version, job_id, number, own_url
 from appliance.api.problems import Problem, invalid_request, not_found
 from appliance.authoring import views
 from appliance.authoring.bodies import ProjectChanges, Swap, TrainedModel, Training, invalid, read
-from appliance.authoring.jobs import MAX_WAITING
+from appliance.authoring.jobs import ENDED, MAX_WAITING
 from appliance.authoring.studio import PRIVATE, VERSIONS, Studio, all_projects
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow
 from appliance.authoring.worker import RESULTS
@@ -25,7 +25,7 @@ from appliance.custom.write import EVALUATION
 from appliance.errors import Busy, MissingExtra
 from appliance.labelled.mistakes import DatasetError
 from appliance.labelled.wire import KIND, parse_project
-from appliance.settings import is_name
+from appliance.setting_kinds import is_name
 
 BASE: Final = "/language/authoring/analyze-text/projects"
 MAX_IMPORT_BYTES: Final = 64 * 2**20
@@ -383,7 +383,7 @@ def _accepted(request: Request, path: str, version: str) -> Response:
 
 def _wait(job: JobRow) -> Mapping[str, str]:
     """Say when to ask again: soon, since a client's own pause is five seconds."""
-    return {} if job.status in ("succeeded", "failed", "cancelled") else {"Retry-After": "1"}
+    return {} if job.status in ENDED else {"Retry-After": "1"}
 
 
 def _page(request: Request, items: Sequence[dict[str, Any]]) -> Response:

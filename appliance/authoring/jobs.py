@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.3
 MAX_WAITING: Final = 100
+ENDED: Final = frozenset({"succeeded", "failed", "cancelled"})
 
 Work = Callable[[JobRow], Awaitable[None]]
 
@@ -83,7 +84,7 @@ class AuthoringJobs:
     async def cancel(self, job: JobRow) -> bool:
         """Ask a job to end; false if it has ended."""
         task = self._tasks.get(job.id)
-        if task is None:
+        if task is None or self.live(job).status in ENDED:
             return False
         task.cancel()
         return True

@@ -14,7 +14,7 @@ from appliance.labelled.mistakes import DatasetError, LabellingMistakes, lines
 from appliance.labelled.project import read_project, write_project
 from appliance.labelled.split import split
 from appliance.refusals import Family
-from appliance.settings import is_name
+from appliance.setting_kinds import is_name
 
 _FILES = click.Path(path_type=Path, dir_okay=False, exists=True)
 

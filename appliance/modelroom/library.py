@@ -15,7 +15,8 @@ from appliance.inference.folder import CONFIG, MODEL, TOKENIZER, ModelFolder
 from appliance.inference.reading import MANIFEST
 from appliance.modelroom.intake import remove_tree
 from appliance.models import CONTAINER_MOUNT
-from appliance.settings import Settings, is_name
+from appliance.setting_kinds import is_name
+from appliance.settings import Settings
 from license.files import sync_directory, write_atomic
 
 _HASHED: Final = (MODEL, TOKENIZER, CONFIG)

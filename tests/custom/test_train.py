@@ -59,7 +59,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "model"
 
 
-def test_a_trained_folder_is_served_like_any_other(model: Path) -> None:
+def test_a_trained_folder_is_served_like_any_other_and_each_text_on_its_own(model: Path) -> None:
     folder = ModelFolder.open(model)
     assert folder.categories == ("Seller", "Ship")
     texts = ["Litware sold the vessel Calypso in port 7.", "Nothing here.", "the vessel Gannet " * 40]
@@ -76,10 +76,7 @@ def test_a_trained_folder_is_served_like_any_other(model: Path) -> None:
     card = (model / "MODEL_CARD.md").read_text()
     assert "| Ship |" in card
     assert "CC BY-SA 4.0" in card
-
-
-def test_a_trained_models_answers_do_not_depend_on_company(model: Path) -> None:
-    folder = ModelFolder.open(model)
+    # Answers do not depend on company.
     assert folder.batch_invariant
     texts = [f"{FIRMS[n % 8]} sold {'the vessel ' * (n % 5)}{SHIPS[n % 7]}" for n in range(60)]
     together = answers(folder, texts)
