@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from appliance.refusals import Family, show
+from appliance.services import CUSTOM_NER
 from appliance.usage.records import month_text, usage_by_day, usage_response
-from appliance.usage.table import between, metered, render_table, report_rows
+from appliance.usage.table import between, metered, render_report
 from license.errors import LicenseError
 from license.evidence.command import EXIT_BROKEN, roots_of, run_verify
 from license.evidence.focus import focus_csv
@@ -64,7 +65,12 @@ def usage() -> None:
 @click.option("--month", type=Month(), help="Only this UTC month, such as 2026-11.")
 @click.option("--from", "first", type=Day(), help="Only from this UTC day on, such as 2026-11-01.")
 @click.option("--to", "last", type=Day(), help="Only up to this UTC day, which is included.")
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON of /records/usage-logs.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the JSON of /records/usage-logs; of several services, a list.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a row per day, log and meter, in FOCUS columns.")
 def report(
     output: Path,
@@ -74,18 +80,22 @@ def report(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Add up the usage of every ledger under OUTPUT, by month and meter."""
+    """Add up the usage of every ledger under OUTPUT, by service, month and meter."""
     if month is not None and (first is not None or last is not None):
         raise click.UsageError("give a month, or a range with --from and --to, not both")
     if as_json and as_csv:
         raise click.UsageError("give --json or --csv, not both")
-    days = list(between(usage_by_day(output), month=month, first=first, last=last))
+    everything = list(usage_by_day(output))
+    # Of all time, so that what a script reads keeps its shape in a month in which one service rested.
+    services = sorted({used.service for used in everything}) or [CUSTOM_NER.name]
+    days = list(between(everything, month=month, first=first, last=last))
     if as_json:
-        click.echo(json.dumps(usage_response(days), indent=2))
+        found = [usage_response(days, service) for service in services]
+        click.echo(json.dumps(found if len(found) > 1 else found[0], indent=2))
     elif as_csv:
         click.echo(focus_csv(metered(days)), nl=False)
     else:
-        click.echo(render_table(report_rows(days)))
+        click.echo(render_report(days, services))
 
 
 @usage.command(epilog="Example:  appliance usage export /srv/output --state /srv/state -o usage.zip")

@@ -86,8 +86,8 @@ def usage_logs(
     return usage_response((used for used in found if wanted in (None, used.month)), service)
 
 
-def usage_response(days: Iterable[DayUsage], service: str = "customner") -> dict[str, Any]:
-    """Return the containers' JSON for usage by day."""
+def usage_response(days: Iterable[DayUsage], service: str) -> dict[str, Any]:
+    """Return the containers' JSON for one service's usage by day; that of other services is left out."""
     sums = merge(used.sums for used in days if used.service == service)
     return {
         "type": "CommerceUsageResponse",

@@ -1,4 +1,7 @@
-"""The usage report as a table for people: a row for each month and meter, and the total of each meter."""
+"""The usage report as a table for people: a row for each month and meter, and the total of each meter.
+
+Where several services keep their ledgers under one mount, each has a table of its own.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,6 +71,17 @@ def report_rows(days: Iterable[DayUsage]) -> list[Row]:
             totals[meter] = totals.get(meter, NOTHING).plus(tally)
     rows = [Row(month=at, meter=meter, tally=tally) for (at, meter), tally in sorted(months.items())]
     return rows + [Row(month=TOTAL, meter=meter, tally=tally) for meter, tally in sorted(totals.items())]
+
+
+def render_report(days: Sequence[DayUsage], services: Sequence[str]) -> str:
+    """Return the report on usage by day: one table, or one under the name of each of several services."""
+    if len(services) == 1:
+        return render_table(report_rows(days))
+    tables = (
+        f"{service}\n\n{render_table(report_rows(used for used in days if used.service == service))}"
+        for service in services
+    )
+    return "\n\n".join(tables)
 
 
 def render_table(rows: Sequence[Row]) -> str:

@@ -90,13 +90,14 @@ class Machine:
     wall: int = NOON
     uptime: float = 1000.0
     boot: str = "first"
+    service: str = "customner"
 
     def __post_init__(self) -> None:
         self.output = self.home / "output"
         self.state = self.home / "state"
         self.output.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(mode=0o700, exist_ok=True)
-        self.directory = self.output / "customner" / "instance"
+        self.directory = self.output / self.service / "instance"
         self.licensed = self.vendor.license(self.identity.verifying.vkey)
 
     def pass_time(self, seconds: int) -> None:
@@ -120,6 +121,7 @@ class Machine:
             clock=clock or self.clock(),
             license=licensed or self.licensed,
             software="offline-appliance 0.1.0",
+            service=self.service,
         )
 
     @property

@@ -93,6 +93,43 @@ def test_report_of_a_month_as_json_is_that_of_the_endpoint(output: Path, month: 
     assert json.loads(result.output) == usage_logs(output, 10, 2026)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Path:
+    """One mount for two services: both in September, speech alone in October. Only read."""
+    home = tmp_path_factory.mktemp("shared")
+    text, speech = Machine(home, vendor), Machine(home, vendor, service="speechtotext")
+    use_some(text, quantity=5, meter="Text")
+    use_some(speech, quantity=60, meter="Audio")
+    use_some(speech, quantity=7, meter="Audio", days_later=20)
+    return home / "output"
+
+
+def test_report_of_a_mount_with_two_services_has_a_table_for_each(shared: Path) -> None:
+    lines = CliRunner().invoke(usage, ["report", str(shared)]).output.splitlines()
+    assert [line.split() for line in lines if line.startswith(("c", "s", "2026", "total"))] == [
+        ["customner"],
+        ["2026-09", "Text", "1", "5", "10"],
+        ["total", "Text", "1", "5", "10"],
+        ["speechtotext"],
+        ["2026-09", "Audio", "1", "60", "120"],
+        ["2026-10", "Audio", "1", "7", "14"],
+        ["total", "Audio", "2", "67", "134"],
+    ]
+
+
+def test_report_as_json_names_each_service_in_months_of_rest_too(shared: Path) -> None:
+    result = CliRunner().invoke(usage, ["report", str(shared), "--month", "2026-10", "--json"])
+    services = ("customner", "speechtotext")
+    assert json.loads(result.output) == [usage_logs(shared, 10, 2026, service=name) for name in services]
+
+
+def test_report_of_speech_alone_is_that_of_its_endpoint(tmp_path: Path, vendor: Vendor) -> None:
+    speech = Machine(tmp_path, vendor, service="speechtotext")
+    use_some(speech, quantity=60)
+    result = CliRunner().invoke(usage, ["report", str(speech.output), "--json"])
+    assert json.loads(result.output) == usage_logs(speech.output, service="speechtotext")
+
+
 def test_report_refuses_what_is_no_month(output: Path) -> None:
     result = CliRunner().invoke(usage, ["report", str(output), "--month", "2026-13"])
     assert result.exit_code == 2
