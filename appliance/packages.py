@@ -119,7 +119,7 @@ def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
     manifests.sort(key=lambda one: (_natural(one[0].line), _natural(one[0].release)), reverse=True)
     for manifest, files in manifests:
         try:
-            folder = _unpack(files, manifest, keys, kind)
+            folder = unpack(files, manifest, keys, kind)
         except (LicenseError, ModelError) as error:
             refused.append(error)
             continue
@@ -135,15 +135,16 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> ModelFolder:
+    """Decrypt one package of a text model in memory and check what is inside; see `unpack`."""
+    return unpack(files, manifest, keys, NER)
+
+
+def unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[F]) -> F:
     """Decrypt one package in memory and check what is inside.
 
     Raises:
-        LicenseError, ModelError: As `open_model`.
+        LicenseError, ModelError: As `open_any`.
     """
-    return _unpack(files, manifest, keys, NER)
-
-
-def _unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[F]) -> F:
     content = open_package(files.package, manifest, keys.identity(manifest.line))
     return kind.files(content, files.package, manifest.line, manifest.release)
 

@@ -17,8 +17,11 @@ from appliance.inference.folder import ModelFolder
 from appliance.licensing import choose
 from appliance.models import find_models
 from appliance.mounts import OUTPUT_DIRECTORY, connected_mounts
-from appliance.packages import ModelKeys, find_packages, open_model
+from appliance.packages import NER, ModelKeys, find_packages, open_any
+from appliance.services import SPEECH_TO_TEXT
 from appliance.settings import Settings
+from appliance.speech.folder import SpeechFolder
+from appliance.speech.kind import BUNDLED, SPEECH
 from appliance.timing import rules_of, time_at_start
 from appliance.usage.floor import Floor, recorded_floor
 from license.directory import load_all
@@ -295,7 +298,7 @@ def _proven(licensed: AuthenticLicense | LicenseError, floor: Floor) -> tuple[in
 class _Model:
     name: str
     size: int
-    found: ModelFolder | ApplianceError | LicenseError
+    found: ModelFolder | SpeechFolder | ApplianceError | LicenseError
 
 
 def _models(
@@ -303,6 +306,9 @@ def _models(
 ) -> list[_Model]:
     """Open every model as a start would, without loading it."""
     try:
+        if _speaks(who):
+            place = who.settings.model_mount or BUNDLED
+            return [_Model(name="speech", size=_bytes(place), found=_open(who, place, licensed, roots))]
         places = find_models(who.settings)
     except ApplianceError as error:
         return [_Model(name="", size=0, found=error)]
@@ -318,18 +324,23 @@ def _models(
 
 def _open(
     who: Patient, path: Path, licensed: AuthenticLicense | LicenseError, roots: TrustRoots | LicenseError
-) -> ModelFolder | ApplianceError | LicenseError:
+) -> ModelFolder | SpeechFolder | ApplianceError | LicenseError:
     try:
         if not find_packages(path):
-            return ModelFolder.open(path)
+            return SpeechFolder.open(path) if _speaks(who) else ModelFolder.open(path)
         if isinstance(licensed, LicenseError):
             return licensed
         if isinstance(roots, LicenseError):
             return roots
         hpke = load_identity(who.state, create=False).hpke
-        return open_model(path, ModelKeys(licensed=licensed, hpke=hpke, roots=roots))
+        keys = ModelKeys(licensed=licensed, hpke=hpke, roots=roots)
+        return open_any(path, keys, SPEECH) if _speaks(who) else open_any(path, keys, NER)
     except (ApplianceError, LicenseError) as error:
         return error
+
+
+def _speaks(who: Patient) -> bool:
+    return who.settings.service is SPEECH_TO_TEXT
 
 
 def _bytes(place: Path) -> int:

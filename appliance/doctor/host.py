@@ -7,6 +7,7 @@ from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import ApplianceError
 from appliance.inference.folder import ModelFolder
+from appliance.speech.folder import SpeechFolder
 from license.errors import LicenseError
 
 _MIB: Final = 1024 * 1024
@@ -45,17 +46,21 @@ def check_memory(fact: MemoryFact, model_bytes: int) -> Finding:
     return passed("memory", about)
 
 
-def check_model(name: str, found: ModelFolder | ApplianceError | LicenseError) -> Finding:
+def check_model(name: str, found: ModelFolder | SpeechFolder | ApplianceError | LicenseError) -> Finding:
     """A model is whole, of a kind that is served, and opened by the licence if it is encrypted.
 
     Args:
         name: Project and deployment it is served as; empty if none was found.
         found: The model, or why it cannot be served.
     """
-    if not isinstance(found, ModelFolder):
+    if not isinstance(found, ModelFolder | SpeechFolder):
         hint = found.hint or "name a model folder with Mounts:Model"
         return failed("model", f"{name}: {found.message}" if name else found.message, hint)
     about = f"{found.name} {found.release} as {name}"
+    if isinstance(found, SpeechFolder):
+        return passed(
+            "model", f"{about}, {found.graphs.layout} for {found.language or 'a language of yours'}"
+        )
     return passed("model", f"{about}, finds {', '.join(found.categories)}")
 
 

@@ -10,7 +10,10 @@ from appliance.inference.folder import ModelFolder
 from appliance.operator.site import Licenses, Site
 from appliance.operator.waiting import waiting
 from appliance.operator.words import term_words
-from appliance.packages import ModelKeys, find_packages, open_release
+from appliance.packages import NER, ModelKeys, find_packages, unpack
+from appliance.services import SPEECH_TO_TEXT
+from appliance.speech.folder import SpeechFolder
+from appliance.speech.kind import SPEECH
 from license.fields import LINE
 from license.show import Row, license_json, license_rows
 from license.validity import check_dates, what_stops
@@ -99,14 +102,18 @@ def check_model(site: Site, licenses: Licenses, what: str) -> list[Fit]:
         return [Fit(what=what, line=what, release="", how="the licence holds the key of this line")]
     packages = find_packages(path)
     if not packages:
-        folder = ModelFolder.open(path)
+        speaks = site.settings.service is SPEECH_TO_TEXT
+        folder: ModelFolder | SpeechFolder = SpeechFolder.open(path) if speaks else ModelFolder.open(path)
         how = "a plain folder needs no key; licence and metering are the same"
         return [Fit(what=what, line=folder.line, release=folder.release, how=how)]
     fits = []
     for files in packages:
-        manifest = keys.manifest(files)
+        manifest = keys.manifest(files, (*NER.tasks, *SPEECH.tasks))
         with waiting(f"opening {files.package.name}"):
-            folder = open_release(files, manifest, keys)
+            if manifest.task in SPEECH.tasks:
+                folder = unpack(files, manifest, keys, SPEECH)
+            else:
+                folder = unpack(files, manifest, keys, NER)
         how = f"opened in memory with licence {licenses.current.license.id}"
         fits.append(Fit(what=str(files.package), line=folder.line, release=folder.release, how=how))
     return fits

@@ -21,9 +21,10 @@ LogProbs = NDArray[np.float32]
 """Natural logarithms of probabilities, [frames, tokens]."""
 
 BEAM: Final = 16
-_FLOOR: Final = math.log(1e-4)  # pieces less likely than this in a frame are not tried
+_FLOOR: Final = math.log(1e-3)  # pieces less likely than this in a frame are not tried
 _PIECES: Final = 12  # nor more than these
-_SURE: Final = math.log(0.9995)  # a frame that is blank beyond this only ages the beam
+_HOPELESS: Final = 12.0  # a text this much (natural logarithm) behind the best is given up
+_SURE: Final = math.log(0.999)  # a frame that is blank beyond this only ages the beam
 _NEVER: Final = -math.inf
 
 
@@ -154,9 +155,12 @@ class Beam:
         for prefix in touched.values():
             prefix.blank, prefix.piece = prefix.blank_next, prefix.token_next
             prefix.blank_next = prefix.token_next = _NEVER
-        ranked = sorted(touched.values(), key=_rank, reverse=True)
-        self._best = ranked[: self._width]
-        for dropped in ranked[self._width :]:
+        ranked = sorted(((_rank(prefix), prefix) for prefix in touched.values()), key=_first, reverse=True)
+        least = ranked[0][0] - _HOPELESS
+        kept = next((at for at, (rank, _) in enumerate(ranked) if rank < least), len(ranked))
+        kept = min(kept, self._width)
+        self._best = [prefix for _, prefix in ranked[:kept]]
+        for _, dropped in ranked[kept:]:
             dropped.blank = dropped.piece = _NEVER
 
     def _extended(self, prefix: _Prefix, token: int) -> _Prefix | None:
@@ -290,6 +294,10 @@ def _words(
             )
         )
     return words
+
+
+def _first(pair: tuple[float, _Prefix]) -> float:
+    return pair[0]
 
 
 def _rank(prefix: _Prefix) -> float:

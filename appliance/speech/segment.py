@@ -19,8 +19,11 @@ from appliance.speech.pcm import Samples
 from appliance.speech.transducer import search
 from appliance.speech.vocabulary import Vocabulary
 
-STEP_SECONDS: Final = 0.4
-"""New audio that a window is worth: more delays the first guess, less computes the overlap more often."""
+STEP_SECONDS: Final = (0.24, 0.64)
+"""New audio that a window is worth: less computes the overlap more often, more delays the guesses. Windows
+are short at the beginning, where little can overlap and the first guess is waited for."""
+
+_OVERLAP: Final = 4  # windows of about this many steps
 
 _GUESS_SECONDS: Final = 0.5
 _GUESS_SHARE: Final = 0.25  # of the time that passes may go into guesses
@@ -84,14 +87,20 @@ class StreamingSegment:
         self._held = np.empty(0, np.float32)
         self._start = 0  # of what is held, in samples of the segment
         self._last_piece = 0
-        self._step = max(1, int(STEP_SECONDS * model.rate) // model.frame)
 
     def feed(self, samples: Samples) -> None:
         """See `Segment.feed`."""
         self._held = np.concatenate((self._held, samples))
         ready = self._available() // self._context.frame - self._done
-        if ready >= self._step:
+        if ready >= self._step():
             self._run(ready)
+
+    def _step(self) -> int:
+        """Frames that the next window is worth."""
+        low, high = (
+            max(1, int(seconds * self._model.rate) // self._context.frame) for seconds in STEP_SECONDS
+        )
+        return min(high, max(low, len(self._held) // self._context.frame // _OVERLAP))
 
     def _available(self) -> int:
         """Samples whose frames have all their context."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from starlette.routing import BaseRoute
@@ -19,23 +18,15 @@ from appliance.inference.decode import Entity
 from appliance.inference.files import OnDisk
 from appliance.inference.reading import MAX_MODEL_BYTES, read_facts
 from appliance.metrics.measured import MeasuredStore
-from appliance.packages import Kind, open_any
+from appliance.packages import open_any
 from appliance.pipeline import Pipeline
 from appliance.settings import Settings
 from appliance.speech.activity import Activity, load_onnx_activity
 from appliance.speech.engine import SpeechEngine
-from appliance.speech.folder import TASKS, SpeechFolder
+from appliance.speech.kind import BUNDLED, SPEECH
 
 _log = logging.getLogger(__name__)
 
-BUNDLED: Final = Path(__file__).parents[1] / "bundled" / "speech-en"
-SPEECH: Final[Kind[SpeechFolder]] = Kind(
-    tasks=TASKS,
-    folder=SpeechFolder.open,
-    files=lambda content, path, line, release: SpeechFolder.from_files(
-        content, path=path, line=line, release=release
-    ),
-)
 _LEAVE_SECONDS: Final = 5.0
 _STUCK_FACTOR: Final = (
     6  # one piece of a long phrase may take a model without bounded context this much longer

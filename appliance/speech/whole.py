@@ -1,6 +1,7 @@
 """A file that is there as a whole: heard piece by piece, and its phrases put together to one result."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.speech.audio import Sound
 from appliance.speech.engine import SpeechEngine, pieces
@@ -45,7 +46,7 @@ async def transcribe(
     while (found := await engine.run(block)) is not None:
         samples += len(found)
         for piece in pieces(found, engine.rate):
-            events += await engine.run(lambda piece=piece: listener.feed(piece))  # type: ignore[misc]
+            events += await engine.run(partial(listener.feed, piece))
     events += await engine.run(listener.finish)
     phrases = [event for event in events if isinstance(event, Phrase)]
     return Transcript(
