@@ -146,7 +146,7 @@ async def speak(
     seconds: float,
     delays: Delays,
 ) -> None:
-    """One person: utterance, pause, and again. A final is late by what passes after the chunk that ends it."""
+    """One person: utterance, pause, and again. A final is late by what passes after its last chunk."""
     size = int(CHUNK_SECONDS * engine.rate)
     at = started + (number % 10) * CHUNK_SECONDS / 10
     turn = number

@@ -28,7 +28,7 @@ def logs(probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def random_rows(seed: int, frames: int, tokens: int) -> NDArray[np.float32]:
-    return logs(np.random.default_rng(seed).random((frames, tokens)) ** 3 + 1e-3)
+    return logs(np.random.default_rng(seed).random((frames, tokens)) ** 3 + 0.02)
 
 
 def spelled(text: str, vocabulary: Vocabulary, sure: float = 0.9) -> NDArray[np.float32]:
