@@ -34,10 +34,10 @@ def _month(_ctx: click.Context, _option: click.Parameter, value: str | None) -> 
 @home_option
 @json_option
 def usage(resource: str, month: str | None, as_csv: bool, home: Path, as_json: bool) -> None:
-    """Show what RESOURCE used: by month, by day, by log, and what it costs.
+    """Show what RESOURCE used, and what it costs.
 
-    Usage that arrived while connected and by export of the same log is counted once. Prices are those of
-    prices.csv (see `license prices`).
+    By month, by day and by log. Usage that arrived while connected and by export of the same log is counted
+    once. Prices are those of prices.csv (see `license prices`).
     """
     from license.authority.bill import charges
     from license.authority.metering import MeterBook, usage_of
@@ -63,11 +63,14 @@ def usage(resource: str, month: str | None, as_csv: bool, home: Path, as_json: b
         _print(found, made, logs, instances, prices.currency)
 
 
-@click.command(epilog=example("license prices --init", "  license prices"))
+@click.command(epilog=example("license prices --init"))
 @click.option("--init", is_flag=True, help="Write a table to be edited.")
 @home_option
 def prices(init: bool, home: Path) -> None:
-    """Show what a unit costs in each tier: the table prices.csv in the authority's directory."""
+    """Show what a unit costs in each tier.
+
+    The table is prices.csv in the authority's directory, for the vendor to edit.
+    """
     from license.authority.prices import read_prices, write_template
     from license.show import columns
 
