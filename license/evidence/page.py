@@ -14,6 +14,10 @@ from license.roots import TrustRoots
 from license.wire import format_time
 
 MAX_SHOWN: Final = 500
+# A narrow window scrolls what is wide, not the page; by the keyboard too, so it can be focused.
+_WIDE: Final = '<div class="wide" tabindex="0">'
+_OPEN: Final = f"{_WIDE}<table>"
+_CLOSE: Final = "</table></div>"
 _SENTENCES: Final = {
     0: "Every check below passed. The figures are those that the installation recorded and signed.",
     1: "The evidence holds together; the findings below want an explanation by the operator.",
@@ -91,9 +95,10 @@ def _usage(report: Report) -> Iterator[str]:
             dates[date] = dates.get(date, 0) + tally.quantity
     for meter, dates in sorted(by_meter.items()):
         yield f"<h3>{escape(meter)}</h3>"
-        yield from charts(dates, meter)
+        for chart in charts(dates, meter):
+            yield f"{_WIDE}{chart}</div>"
     yield (
-        "<table><thead><tr><th>Month</th><th>Meter</th>"
+        f"{_OPEN}<thead><tr><th>Month</th><th>Meter</th>"
         + "".join(f'<th class="n">{word}</th>' for word in ("Requests", "Used", "Billed"))
         + "</tr></thead><tbody>"
     )
@@ -103,7 +108,7 @@ def _usage(report: Report) -> Iterator[str]:
         yield _usage_row(month, meter, tally)
     for meter, tally in sorted(sums.items()):
         yield _usage_row("all", meter, tally)
-    yield "</tbody></table>"
+    yield f"</tbody>{_CLOSE}"
 
 
 def _usage_row(month: str, meter: str, tally: Tally) -> str:
@@ -115,14 +120,15 @@ def _usage_row(month: str, meter: str, tally: Tally) -> str:
 
 
 def _checks(report: Report) -> Iterator[str]:
-    yield "<h2>Checks</h2><table><thead><tr><th>Check</th><th>What must hold</th><th>Outcome</th></tr>"
+    yield f'<h2>Checks</h2>{_WIDE}<table class="fits"><thead>'
+    yield "<tr><th>Check</th><th>What must hold</th><th>Outcome</th></tr>"
     yield "</thead><tbody>"
     for outcome in outcomes(report):
         yield (
             f"<tr><td>{escape(outcome.check.title)}</td><td>{escape(outcome.check.rule)}</td>"
             f'<td class="t">{_outcome(outcome)}</td></tr>'
         )
-    yield "</tbody></table>"
+    yield f"</tbody>{_CLOSE}"
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -136,13 +142,13 @@ def _findings(report: Report) -> Iterator[str]:
         yield "<p>None.</p>"
         return
     yield (
-        '<table><thead><tr><th></th><th>Code</th><th>What</th><th class="n">Entry</th><th>Time</th>'
+        f'{_OPEN}<thead><tr><th></th><th>Code</th><th>What</th><th class="n">Entry</th><th>Time</th>'
         "</tr></thead><tbody>"
     )
     ordered = sorted(report.findings, key=lambda finding: -finding.severity)
     for finding in ordered[:MAX_SHOWN]:
         yield _finding(finding)
-    yield "</tbody></table>"
+    yield f"</tbody>{_CLOSE}"
     if len(ordered) > MAX_SHOWN:
         yield f"<p>{len(ordered) - MAX_SHOWN:,} more are not shown.</p>"
 
@@ -196,7 +202,7 @@ def _log(log: LogReport) -> Iterator[str]:
     if not log.licenses:
         return
     yield (
-        '<table><thead><tr><th>In force since</th><th>Licence</th><th class="n">Serial</th><th>Customer</th>'
+        f'{_OPEN}<thead><tr><th>In force since</th><th>Licence</th><th class="n">Serial</th><th>Customer</th>'
         '<th>Expires</th><th class="n">Entry</th></tr></thead><tbody>'
     )
     for period in log.licenses:
@@ -206,7 +212,7 @@ def _log(log: LogReport) -> Iterator[str]:
             f'<td class="n">{period.serial}</td><td>{escape(period.customer or "")}</td><td>{expires}</td>'
             f'<td class="n">{period.index:,}</td></tr>'
         )
-    yield "</tbody></table>"
+    yield f"</tbody>{_CLOSE}"
 
 
 def _basis(subject: str, sha256: str, roots: TrustRoots) -> Iterator[str]:

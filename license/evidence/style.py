@@ -42,6 +42,7 @@ code { font: .85em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: a
 .t1 { color: var(--warn); }
 .t2 { color: var(--bad); }
 .tn { color: var(--soft); }
+.wide { overflow-x: auto; }
 svg { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .bar { fill: var(--bar); }
@@ -55,9 +56,16 @@ svg { width: 100%; height: auto; display: block; }
 .lost { background: #d4a72c; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: .4rem 0; }
 dt { color: var(--soft); }
-dd { margin: 0; }
+dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+@media screen and (max-width: 44rem) {
+  .wide > table, .wide > svg { min-width: 38rem; }
+  .wide > table.fits { min-width: 0; }
+  dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
+  dd { margin-bottom: .5rem; }
+}
 @media print {
+  .wide { overflow: visible; }
   html, body { font-size: 11px; }
   body { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }

@@ -20,7 +20,11 @@ import aiohttp
 import pytest
 
 from appliance.models import BUNDLED
+from appliance.services import CUSTOM_NER
+from appliance.usage.ledger import Use
+from license.evidence.command import run_verify
 from tests.support.site import Service, Site
+from tests.usage.conftest import Machine, Vendor
 
 chromium = shutil.which("chromium")
 pytestmark = [
@@ -226,3 +230,37 @@ def test_swagger_shows_every_operation_and_try_it_out_answers(
 
     drive(steps)
     assert service.stop() == 0
+
+
+def test_the_page_of_a_verification_fits_a_phone_a_screen_and_paper(drive: Drive, tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path / "roots")
+    machine = Machine(tmp_path / "machine", vendor)
+    ledger = machine.open()
+    asyncio.run(
+        ledger.commit([Use(meter=CUSTOM_NER.meter, quantity=1_234_567, billed=1_234_567, request_id="r")])
+    )
+    ledger.close()
+    machine.sql("UPDATE entry SET text = replace(text, 'boot', 'boom') WHERE n = 1")
+    report = tmp_path / "report.html"
+    run_verify(machine.output, vendor.roots, html=report)
+
+    async def steps(page: Page) -> None:
+        await page.open(report.as_uri())
+        for width, media in ((390, "screen"), (1280, "screen"), (680, "print")):
+            await page.send("Emulation.setEmulatedMedia", media=media)
+            await page.send(
+                "Emulation.setDeviceMetricsOverride",
+                width=width,
+                height=844,
+                deviceScaleFactor=1,
+                mobile=False,
+            )
+            assert await page.run("innerWidth") == width
+            assert await page.run("document.documentElement.scrollWidth") <= width
+            await page.picture(tmp_path / f"{media}-{width}.png")
+        hidden = (
+            "[...document.querySelectorAll('.wide')].filter(one => one.scrollWidth > one.clientWidth).length"
+        )
+        assert await page.run(hidden) == 0, "on paper nobody can scroll"
+
+    drive(steps)

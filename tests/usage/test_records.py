@@ -97,11 +97,14 @@ def test_report_of_a_month_as_json_is_that_of_the_endpoint(output: Path, month: 
 def shared(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Path:
     """One mount for two services: both in September, speech alone in October. Only read."""
     home = tmp_path_factory.mktemp("shared")
-    text, speech = Machine(home, vendor), Machine(home, vendor, service="speechtotext")
+    text, speech = Machine(home / "text", vendor), Machine(home / "speech", vendor, service="speechtotext")
+    for machine in (text, speech):
+        machine.directory = home / "mount" / machine.service / "instance"
+        machine.directory.mkdir(parents=True)
     use_some(text, quantity=5, meter="Text")
     use_some(speech, quantity=60, meter="Audio")
     use_some(speech, quantity=7, meter="Audio", days_later=20)
-    return home / "output"
+    return home / "mount"
 
 
 def test_report_of_a_mount_with_two_services_has_a_table_for_each(shared: Path) -> None:
