@@ -1,7 +1,7 @@
-"""Score a model folder as it is served: `python -m appliance.training.evaluate`.
+"""Score the bundled models as they are served: `python -m appliance.training.evaluate`.
 
 Texts go through the appliance's own engine, window by window. An entity is right when its two ends and its
-kind are those of the gold standard.
+kind are those of the gold standard. Recordings are scored as `evaluate_speech` says.
 """
 
 import argparse
@@ -12,11 +12,13 @@ from pathlib import Path
 
 from appliance.inference.engine import NerEngine
 from appliance.inference.folder import ModelFolder
+from appliance.training import evaluate_speech
 from appliance.training.data import Sentence, Span, read_corpora, read_file
 from appliance.training.score import Score, scores
+from appliance.training.speech.clips import CORPORA
 
 BUNDLED = Path(__file__).parents[1] / "bundled" / "ner-en"
-DATA = Path("../shared/data/ner")
+DATA = (Path("../shared/data/ner"), evaluate_speech.DATA)
 AT_ONCE = 64
 
 
@@ -72,27 +74,43 @@ def mean(results: dict[str, dict[str, Score]]) -> float:
     return sum(kinds["micro"].f1 for kinds in results.values() if "micro" in kinds) / max(1, len(results))
 
 
-def main() -> None:
-    """Read the options, score, and print a table or JSON."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.evaluate", description=__doc__)
-    parser.add_argument("--model", type=Path, default=BUNDLED, help="model folder (default: the bundled one)")
-    parser.add_argument(
-        "--data", type=Path, nargs="+", default=[DATA], help="corpora folder, or .conll and .jsonl files"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    chosen = parser.parse_args()
-    results = asyncio.run(evaluate(chosen.model, held_sets(chosen.data)))
-    if not chosen.json:
-        print(table(results))
-        return
-    shares = {
+def speech(path: Path) -> bool:
+    """Tell a folder of recordings from corpora of texts."""
+    return any((path / corpus / "dev.jsonl").exists() for corpus in CORPORA)
+
+
+def shares(results: dict[str, dict[str, Score]]) -> str:
+    """Lay scores out as JSON."""
+    sets = {
         name: {
             kind: {"precision": score.precision, "recall": score.recall, "f1": score.f1, "gold": score.gold}
             for kind, score in kinds.items()
         }
         for name, kinds in results.items()
     }
-    print(json.dumps({"sets": shares, "mean_f1": mean(results)}, indent=2))
+    return json.dumps({"sets": sets, "mean_f1": mean(results)}, indent=2)
+
+
+def main() -> None:
+    """Read the options, score, and print a table or JSON for texts and for recordings."""
+    parser = argparse.ArgumentParser(prog="python -m appliance.training.evaluate", description=__doc__)
+    parser.add_argument("--model", type=Path, help="model folder (default: the bundled one for the data)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        help="corpora folders, of texts or of recordings, or .conll and .jsonl files",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    chosen = parser.parse_args()
+    # Recordings are scored unasked only where a speech model came with the package.
+    every = chosen.data or [*DATA[: 1 + evaluate_speech.BUNDLED.is_dir()]]
+    texts = [path for path in every if not speech(path)]
+    if texts:
+        results = asyncio.run(evaluate(chosen.model or BUNDLED, held_sets(texts)))
+        print(shares(results) if chosen.json else table(results))
+    for path in filter(speech, every):
+        print(evaluate_speech.report(chosen.model or evaluate_speech.BUNDLED, path, as_json=chosen.json))
 
 
 if __name__ == "__main__":

@@ -243,7 +243,7 @@ def train(
                 loss = (1 - options.soft) * loss + options.soft * _distance(
                     served(logits), soft, options.temperature
                 )
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,35 @@
+"""A model folder as it is served, for scoring: whole recordings in, two readings of each out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from appliance.speech.acoustic import load_ctc
+from appliance.speech.ctc import CtcDecoder, LogProbs, greedy
+from appliance.speech.folder import SpeechFolder
+from appliance.training.speech.clips import RATE, Wave
+
+SILENCE = RATE // 2
+"""Samples of silence after a recording: some end right at their last sound."""
+
+
+class Recogniser:
+    """Reads recordings with the model in the folder `path`.
+
+    Raises:
+        ModelError: It is no speech model, or not the one it says it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        folder = SpeechFolder.open(path)
+        self._model = load_ctc(folder)
+        self._decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
+
+    def log_probs(self, wave: Wave) -> LogProbs:
+        """Natural logarithms of the chances of each label, float32 [frames, labels]."""
+        return self._model.rows(np.pad(wave, (0, SILENCE)))
+
+    def both(self, wave: Wave) -> tuple[str, str]:
+        """Read a recording greedily, and by prefix beam with the word list."""
+        frames = self.log_probs(wave)
+        return greedy(frames, self._decoder.vocabulary), self._decoder.decode(frames).text
