@@ -17,12 +17,14 @@ class Service:
         product: Product that a licence must name.
         meter: Meter that every answer counts on.
         unit: One unit of that meter, in words for people.
+        page: File of its home page.
     """
 
     name: str
     product: str
     meter: str
     unit: str
+    page: str = "index.html"
 
 
 CUSTOM_NER: Final = Service(
@@ -36,5 +38,6 @@ SPEECH_TO_TEXT: Final = Service(
     product="speech",
     meter="CognitiveServices.SpeechToText.Container.AudioSeconds",  # seconds of audio, each answer rounded up
     unit="second of audio",
+    page="speech.html",
 )
 SERVICES: Final = {service.name: service for service in (CUSTOM_NER, SPEECH_TO_TEXT)}

@@ -45,7 +45,7 @@ def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASG
             *extra,
             *operations.routes(),
             *metrics_page.routes(appliance.instruments.registry),
-            *pages.routes(),
+            *pages.routes(appliance.service.page),
         ],
         exception_handlers=HANDLERS,
     )

@@ -35,16 +35,16 @@ HEADERS: Final = _headers("'self'")
 _SWAGGER_HEADERS: Final = _headers("'self' 'unsafe-inline'")
 
 
-def routes() -> list[Route]:
+def routes(home: str = "index.html") -> list[Route]:
     """The home page, `/swagger`, and their assets; only files that exist at start, by exact name."""
-    found = [Route("/", _serve(_STATIC / "index.html", HEADERS), methods=["GET"])]
+    found = [Route("/", _serve(_STATIC / home, HEADERS), methods=["GET"])]
     found += [
         Route(path, _serve(_SWAGGER / "index.html", _SWAGGER_HEADERS), methods=["GET"])
         for path in ("/swagger", "/swagger/", "/swagger/index.html")
     ]
     for folder, headers in ((_STATIC, HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
         for path in sorted(folder.iterdir()):
-            if path.suffix in _TYPES and path.name != "index.html":
+            if path.suffix in _TYPES and path.suffix != ".html":
                 found.append(Route(f"/{folder.name}/{path.name}", _serve(path, headers), methods=["GET"]))
     return found
 

@@ -17,6 +17,7 @@ class Page(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
+        self.name = ""
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.inline: list[str] = []
         self._open = ""
@@ -33,10 +34,14 @@ class Page(HTMLParser):
             self.inline.append(data)
 
 
-@pytest.fixture(scope="module")
-def page() -> Page:
+SCRIPTS = {"index.html": "app.js", "speech.html": "speech.js"}
+
+
+@pytest.fixture(scope="module", params=SCRIPTS)
+def page(request: pytest.FixtureRequest) -> Page:
     parser = Page()
-    parser.feed((STATIC / "index.html").read_text())
+    parser.name = request.param
+    parser.feed((STATIC / request.param).read_text())
     return parser
 
 
@@ -56,7 +61,9 @@ def test_everything_it_loads_is_a_file_beside_it(page: Page) -> None:
         assert (STATIC / source.removeprefix("/static/")).is_file()
 
 
-@pytest.mark.parametrize("name", ["index.html", "style.css", "app.js"])
+@pytest.mark.parametrize(
+    "name", ["index.html", "speech.html", "style.css", "speech.css", "app.js", "speech.js"]
+)
 def test_no_address_outside_this_server_is_named(name: str) -> None:
     assert ELSEWHERE.findall((STATIC / name).read_text()) == []
 
@@ -70,7 +77,7 @@ def test_names_point_at_elements_that_exist_once(page: Page) -> None:
         for name in ("for", "aria-labelledby", "aria-describedby", "aria-controls")
         for word in (found.get(name) or "").split()
     }
-    wanted = re.findall(r'\$\("([\w-]+)"\)', (STATIC / "app.js").read_text())
+    wanted = re.findall(r'\$\("([\w-]+)"\)', (STATIC / SCRIPTS[page.name]).read_text())
     assert (pointers | set(wanted)) - set(ids) == set()
 
 
@@ -80,16 +87,17 @@ def test_a_person_without_sight_is_told_what_everything_is(page: Page) -> None:
     assert {"main", "header", "footer", "h1"} <= set(by_tag)
     labels = {found.get("for") for tag, found in page.elements if tag == "label"}
     for tag, found in page.elements:
-        if tag == "textarea":
+        if tag in ("textarea", "input"):
             assert found["id"] in labels
         if tag == "img":
             assert "alt" in found
         if tag == "svg":
-            assert found.get("aria-labelledby") or found.get("aria-hidden")
+            assert found.get("aria-labelledby") or found.get("aria-label") or found.get("aria-hidden")
 
 
-def test_nothing_from_outside_can_become_markup() -> None:
-    script = (STATIC / "app.js").read_text()
+@pytest.mark.parametrize("name", SCRIPTS.values())
+def test_nothing_from_outside_can_become_markup(name: str) -> None:
+    script = (STATIC / name).read_text()
     assert (
         re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
         == []

@@ -263,6 +263,7 @@ def test_probes_and_description_speak_of_the_speech_service(client: httpx2.Clien
     assert "/speech/recognition/{mode}/cognitiveservices/v1" in description["paths"]
     assert "/language/:analyze-text" not in description["paths"]
     assert client.get("/swagger").status_code == 200
+    assert "Write down what is said" in client.get("/").text
 
 
 def test_the_description_is_a_valid_document(client: httpx2.Client) -> None:
