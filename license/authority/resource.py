@@ -10,13 +10,8 @@ from license.errors import Malformed
 from license.fields import IDENTIFIER, LINE, TOKEN, check_choice, check_text
 from license.terms import BINDINGS, Plan
 
-METERS: Final = {
-    "ner": "CognitiveServices.Ner.Container.TextRecords",
-    "speech": "CognitiveServices.SpeechToText.Container.AudioSeconds",
-}
-"""The meter each product is sold by."""
-FREE_UNITS: Final = 5_000
-"""What tier F0 includes: text records in each calendar month."""
+FREE_UNITS: Final = {"ner": {"CognitiveServices.Ner.Container.TextRecords": 5_000}}
+"""What tier F0 of a product includes in each calendar month, by meter; none is known for speech."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +75,7 @@ def make_plan(
 ) -> Plan:
     """Return the plan of a tier, with what its price list says where nothing else is said.
 
-    F0 is free: `FREE_UNITS` of the product's meter in each calendar month and then no more. S0 is paid by
+    F0 is free: `FREE_UNITS` of the product in each calendar month and then no more. S0 is paid by
     use: no included units unless some are named, everything recorded. DC0 is paid in advance: the units
     named.
 
@@ -89,11 +84,11 @@ def make_plan(
     """
     meters = dict(meters or {})
     if tier == "F0" and not meters:
-        if product not in METERS:
+        if product not in FREE_UNITS:
             raise Malformed(
                 f"tier F0 of {product} needs its units named", hint="add --meter NAME=UNITS, units per month"
             )
-        meters = {METERS[product]: FREE_UNITS}
+        meters = dict(FREE_UNITS[product])
     return Plan(
         tier=tier,
         period=period,

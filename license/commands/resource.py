@@ -55,8 +55,8 @@ def resource() -> None:
 def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     """Enter a resource and print its two keys, this once.
 
-    F0 is free: 5,000 text records a month, then no more. S0 is paid by use. DC0 is paid in advance: the units
-    named with --meter.
+    F0 is free: 5,000 text records a month, or of speech the units named with --meter, and then no more. S0 is
+    paid by use. DC0 is paid in advance: the units named with --meter.
     """
     from license.show import resource_json, resource_rows, table
 

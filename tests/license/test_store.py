@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from license.authority.resource import FREE_UNITS, Resource, make_plan
+from license.authority.resource import Resource, make_plan
 from license.authority.rows import Table
 from license.authority.store import Store
 from license.claims import License
@@ -238,7 +238,7 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(address: s
 @pytest.mark.parametrize(
     ("tier", "meters", "overage", "expected"),
     [
-        ("F0", None, None, ({METER: FREE_UNITS}, "block", True)),
+        ("F0", None, None, ({METER: 5_000}, "block", True)),
         ("F0", {METER: 10}, None, ({METER: 10}, "block", True)),
         ("S0", None, None, ({}, "record", False)),
         ("DC0", {METER: 10}, None, ({METER: 10}, "record", False)),
