@@ -58,7 +58,7 @@ def run(pyz: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_the_file_holds_nothing_of_the_appliance_or_the_authority(pyz: Path) -> None:
     with zipfile.ZipFile(pyz) as archive:
         names = archive.namelist()
-    assert "license/evidence/audit.py" in names
+    assert {f"license/evidence/{name}.py" for name in ("audit", "findings", "tree")} <= set(names)
     assert not [
         name for name in names if name.startswith(("appliance", "license/authority", "license/commands"))
     ]

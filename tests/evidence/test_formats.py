@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from license.authority import ingest
-from license.evidence import audit, source, terms, timeline, verify
+from license.evidence import audit, source, terms, timeline, tree, verify
 from license.evidence.checkpoint import open_checkpoint
 from license.evidence.entry import KINDS, parse, render
 from license.evidence.merkle import Frontier, leaf_hash
@@ -58,7 +58,7 @@ def test_every_kind_of_entry_has_a_row() -> None:
 def test_every_finding_in_the_table_can_be_found() -> None:
     written = "".join(
         Path(str(module.__file__)).read_text(encoding="utf-8")
-        for module in (audit, source, terms, timeline, verify, ingest)
+        for module in (audit, source, terms, timeline, tree, verify, ingest)
     )
     named = {code for code in codes("Checking a log") if not code.startswith("clock-")}
     assert {code for code in named if f'"{code}"' not in written} == set()
