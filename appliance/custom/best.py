@@ -29,17 +29,26 @@ IGNORED: Final = -100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """How an encoder is fine-tuned."""
+    """How an encoder is fine-tuned.
+
+    A small set is cut into smaller batches, so that its epochs together make `steps` steps: with few large
+    ones the new head has hardly begun to learn when the rate is at its end.
+    """
 
     rate: float = 2e-4
     head_rate: float = 1e-3
     decay: float = 0.01
     dropout: float = 0.1
-    batch_tokens: int = 1024
+    batch_tokens: tuple[int, int] = (192, 1024)
     steps: int = 350
-    epochs: tuple[int, int] = (4, 25)
-    patience: int = 3
+    epochs: tuple[int, int] = (4, 20)
+    patience: int = 4
     warm_up: float = 0.1
+
+    def batch(self, tokens: int) -> int:
+        """Return the tokens of a batch for an epoch of so many."""
+        low, high = self.batch_tokens
+        return max(low, min(high, tokens * self.epochs[1] // self.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +163,8 @@ def tune(
     """Fine-tune from `weights`; with documents held back, stop when they no longer gain.
 
     Returns:
-        The network, and the number of epochs after which it was best (all of them with nothing held back).
+        The network, and how many epochs were run. They are more than those to the best F1: the rate falls to
+        nothing at the end of a training, so one that ends where this one was best would not get as far.
     """
     import torch  # noqa: PLC0415  (an optional extra)
     from torch.nn import functional  # noqa: PLC0415
@@ -165,16 +175,18 @@ def tune(
     random = Random(seed)  # noqa: S311
     network = Network(weights, labels, tuning.dropout)
     optimizer = torch.optim.AdamW(_groups(network, tuning), weight_decay=tuning.decay)
-    per_epoch = len(list(_batches(learnt, tuning.batch_tokens, Random(seed))))  # noqa: S311
+    batch_tokens = tuning.batch(sum(len(one.targets) for one in learnt))
+    per_epoch = len(list(_batches(learnt, batch_tokens, Random(seed))))  # noqa: S311
     low, high = tuning.epochs
     total = epochs or max(low, min(high, -(-tuning.steps // per_epoch)))
     rates = [group["lr"] for group in optimizer.param_groups]
-    step, best_f1, best_epoch = 0, -1.0, total if not held else 0
+    step, run, best_f1, best_epoch = 0, 0, -1.0, 0
     quick = _quick_bfloat16(torch)
     for number in range(total):
+        run = number + 1
         network.train()
         loss_sum = 0.0
-        for batch in _batches(learnt, tuning.batch_tokens, random):
+        for batch in _batches(learnt, batch_tokens, random):
             share = _share(step, total * per_epoch, tuning.warm_up)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * share
@@ -193,16 +205,16 @@ def tune(
         f1 = held_f1(network, held, labels) if held else None
         said = "" if f1 is None else f", F1 {100 * f1:.1f} on documents held back"
         told(
-            f"epoch {number + 1} of at most {total}, loss {loss_sum / per_epoch:.3f}{said}",
-            (number + 1) / total,
+            f"epoch {run} of at most {total}, loss {loss_sum / per_epoch:.3f}{said}",
+            run / total,
         )
         if f1 is None:
             continue
         if f1 >= best_f1:
-            best_f1, best_epoch = f1, number + 1
-        elif number + 1 - best_epoch >= tuning.patience and number + 1 >= low:
+            best_f1, best_epoch = f1, run
+        elif run - best_epoch >= tuning.patience and run >= low:
             break
-    return network.eval(), best_epoch
+    return network.eval(), run
 
 
 def held_f1(network: "Network", held: Sequence[Sequence[Example]], labels: Sequence[str]) -> float:
