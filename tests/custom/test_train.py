@@ -1,5 +1,6 @@
 """From a project to a model that the engine serves: the fast route, with the appliance's own packages."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -8,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.custom.best import require_torch
+from appliance.custom.best import Tuning, require_torch, train_best
+from appliance.custom.encoder import bundled
 from appliance.custom.report import in_sentence, worst
 from appliance.custom.weights import read_weights
+from appliance.custom.write import About, write_folder
 from appliance.errors import MissingExtra
 from appliance.inference.folder import ModelFolder
 from appliance.labelled.document import Label, LabelledDocument
+from appliance.labelled.formats import read_file
 from appliance.labelled.score import NOTHING, score
-from appliance.modelroom.answers import Answers, answers
+from appliance.modelroom.answers import Answers, answers, examine
 from appliance.models import BUNDLED
 from appliance.training.graph import build
 
@@ -84,6 +88,44 @@ def test_a_trained_folder_is_served_like_any_other_and_each_text_on_its_own(mode
         alone = answers(folder, [texts[index]])
         assert alone.found[0] == together.found[index]
         assert alone.scores[0] == together.scores[index]
+
+
+@pytest.mark.parametrize("tokens", [700, 4_000, 13_000, 57_000, 200_000])
+def test_the_head_of_a_small_set_is_given_as_many_steps_as_that_of_a_large_one(tokens: int) -> None:
+    tuning = Tuning()
+    steps = tuning.epochs[1] * tokens / tuning.batch(tokens)
+    small = tokens < tuning.batch_tokens[0] * tuning.steps / tuning.epochs[1]
+    assert steps >= tuning.steps * 0.99 or small
+    assert tuning.batch_tokens[0] <= tuning.batch(tokens) <= tuning.batch_tokens[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="torch is not installed: pip install torch"
+)
+@pytest.mark.filterwarnings("ignore")  # of torch, about itself
+def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> None:
+    documents = read_file(jsonl(tmp_path / "ships.jsonl", 30), dataset="", sentences=10)
+    told: list[str] = []
+    tuning = Tuning(steps=60, epochs=(4, 8))
+    made = train_best(
+        documents[:24], ("Seller", "Ship"), told=lambda step, _: told.append(step), tuning=tuning
+    )
+    about = About(
+        name="ships",
+        release="1",
+        language="en",
+        quality="best",
+        how=made.how,
+        split="",
+        documents=(24, 6),
+        seconds=1,
+    )
+    for weights in (made.eight_bit, made.float32):
+        folder = write_folder(tmp_path / str(len(weights)), bundled(), weights, made.labels, about)
+        scores, _ = examine(folder, documents[24:])
+        assert scores.micro.f1 > 0.9
+    assert any("held back" in step for step in told)
 
 
 def test_without_torch_the_best_route_says_what_to_install() -> None:
