@@ -38,6 +38,10 @@ class Metering(Protocol):
         """
         ...
 
+    def lack_units(self) -> None:
+        """Learn that the plan had no units left for a query."""
+        ...
+
 
 class Admission:
     """A request that may be answered; as a context manager it holds its units of the plan meanwhile.
@@ -134,6 +138,8 @@ class Gate:
             self._before = counted(plan, self._meter, self._used, start)
             self._counted_for, self.settled = (licensed.sha256, start), 0
         if self._before + self.settled + self.reserved + records > units:
+            if self.metering is not None:
+                self.metering.lack_units()
             raise LicenseRefusal(
                 f"the {units:,} units of {self._meter} that the plan includes until {format_date(end)}"
                 " are used up",

@@ -101,7 +101,7 @@ def _what_follows(one: PlanUse) -> str:
 
 
 def _hint(one: PlanUse) -> str:
-    more = "buy more units: the vendor issues a licence with them, to be installed here"
+    more = "buy more units: install the licence that names them; a connected run hears of them by itself"
     return f"{more}, or wait until {format_date(one.end)}" if _is_monthly(one) else more
 
 

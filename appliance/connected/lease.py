@@ -65,6 +65,9 @@ _AT_FAULT: Final[tuple[tuple[type[DownloadError], str], ...]] = (
 )
 
 
+_WAY_HINT: Final = "check address, route and firewall; `appliance diagnose` tries the way step by step"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """A connected run before its ledger is open.
@@ -172,6 +175,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
         )
         contact = Contact(rhythm=_rhythm(rhythm, lease), next_at=now)
         contact = contact.opened(now, word="Valid", message=MESSAGES["Valid"])
+        _log.info("the key was checked at %s: %s", link.endpoint("").shown, MESSAGES["Valid"])
     except DownloadError as error:
         told = explained(error)
         if not isinstance(error, _PASSING):
@@ -243,9 +247,10 @@ def explained(error: DownloadError) -> DownloadError:
     """Return the same refusal with the setting at fault and the sentence of its status word before it."""
     setting = next((name for kind, name in _AT_FAULT if isinstance(error, kind)), "Billing")
     sentence = MESSAGES.get(error.status, MESSAGES["Unknown"])
+    hint = _WAY_HINT if type(error) is CouldNotConnect else error.hint
     return type(error)(
         f"{setting}: {sentence} ({error.status}: {error.message})",
-        hint=error.hint,
+        hint=hint,
         retry_after_s=error.retry_after_s,
     )
 

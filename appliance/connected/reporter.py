@@ -74,6 +74,7 @@ class Reporter:
         self._reload = reload
         self._positions = acknowledged(find_logs(directory))
         self._said = ""
+        self._lacking_until = 0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self.contact: Contact = connection.contact
@@ -123,6 +124,10 @@ class Reporter:
                 hint="usage records and status stay readable; service resumes by itself",
             )
 
+    def lack_units(self) -> None:
+        """Learn that the plan of the lease refused a query: for a day, look out for units bought since."""
+        self._lacking_until = self._now() + RENEW_SECONDS
+
     def attempt(self, *, timeout_s: float | None = None) -> None:
         """Make one attempt now, and remember how it went; never raises."""
         begun = self._now()
@@ -131,7 +136,9 @@ class Reporter:
             if self.contact.word == Mismatch.status:  # a book put back may have forgotten this installation
                 self._renew(link)
             word = self._report(link)
-            if begun >= self._keeper.current.license.issued + RENEW_SECONDS:
+            if begun >= self._keeper.current.license.issued + RENEW_SECONDS or self._may_have_units(
+                begun, word
+            ):
                 self._renew(link)
         except OutOfQuota:
             word = OutOfQuota.status
@@ -228,25 +235,32 @@ class Reporter:
             self._ledger.acknowledge(log.origin, answer.next)
         return word
 
+    def _may_have_units(self, now: int, word: str) -> bool:
+        """Whether the endpoint allows what it, or the plan of the present lease, refused before."""
+        lacking = now < self._lacking_until or self.contact.word == OutOfQuota.status
+        return word == "Valid" and lacking
+
     def _renew(self, link: Link) -> None:
+        before = self._keeper.current.license.plan
         self._connection.renew(link, serial=self._ledger.highest_serial, now=self._now())
         self._reload()
+        if self._keeper.current.license.plan != before:
+            self._lacking_until = 0
 
     def _missed(self, begun: int, word: str, message: str, *, retry_after: int | None = None) -> None:
         now = self._now()
         contact = self.contact.missed(begun, now, word=word, message=message, retry_after=retry_after)
         self.contact = contact
-        if not contact.answers(now) or contact.failed == contact.rhythm.attempts:
-            _log.error("Metering attempt failed with status '%s'. No query is answered. %s", word, message)
+        failed, attempts = contact.failed, contact.rhythm.attempts
+        times = f"{failed} of {attempts}" if failed <= attempts else f"{failed} in a row"
+        if not contact.answers(now):
+            level, follows = logging.ERROR, "no query is answered"
+        elif failed >= attempts:
+            level, follows = logging.ERROR, f"no query is answered after {_time(self.answers_until())}"
         else:
-            _log.warning(
-                "Metering attempt failed with status '%s' (%d of %d); queries are answered until %s. %s",
-                word,
-                contact.failed,
-                contact.rhythm.attempts,
-                _time(self.answers_until()),
-                message if message != self._said else "",
-            )
+            level, follows = logging.WARNING, f"queries are answered until {_time(self.answers_until())}"
+        said = "" if level == logging.WARNING and message == self._said else f" {message}"
+        _log.log(level, "Metering attempt failed with status '%s' (%s); %s.%s", word, times, follows, said)
         self._said = message
 
     def _run(self) -> None:

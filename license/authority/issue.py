@@ -232,7 +232,7 @@ def system_clock() -> int:
 def _check_entitled(resource: Resource, request: LicenseRequest, now: int) -> None:
     if not resource.approved:
         raise AuthorityError(
-            f"the resource {resource.name} is not approved for disconnected use",
+            f"the resource {resource.name} is not approved yet",
             status="ContainerUseUnauthorized",
             code="NotApproved",
             hint=f"the vendor approves it with `license resource approve {resource.name}`",

@@ -172,7 +172,7 @@ class _Service:
     def _offered(self, resource: Resource) -> list[Manifest]:
         if not resource.approved:
             raise AuthorityError(
-                f"the resource {resource.name} is not approved for disconnected use",
+                f"the resource {resource.name} is not approved yet",
                 status="ContainerUseUnauthorized",
                 code="NotApproved",
                 hint=f"the vendor approves it with `license resource approve {resource.name}`",

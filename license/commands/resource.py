@@ -116,13 +116,17 @@ def show(name: str, home: Path, as_json: bool) -> None:
 def add_units(name: str, meters: dict[str, int], home: Path) -> None:
     """Enter units that NAME bought during the term.
 
-    They stand in the next licence: issue one, with the same dates, and the customer installs it.
+    They stand in the next licence: issue one, with the same dates, and the customer installs it. An appliance
+    that runs connected hears of them by itself.
     """
     with open_authority(home) as authority:
         for meter, units in meters.items():
             after = authority.add_units(name, meter, units)
             click.echo(f"{after.plan.units(meter)} {meter}")
-    click.echo("issue a licence now: the customer's present one names the units before", err=True)
+    click.echo(
+        "issue a licence now: the customer's present one names the units before; a connected run needs none",
+        err=True,
+    )
 
 
 @resource.command(epilog=example("license resource grant acme-ner ner-en/3"))

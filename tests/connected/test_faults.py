@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from appliance.connected.reporter import Reporter
+from appliance.errors import LicenseRefusal
+from appliance.gate import Gate
 from license.authority.metering import MeterBook
 from license.authority.service import Limits, make_app
 from license.connected import Link
 from license.exchange import parse_proxy
 from license.metering import MESSAGES
-from tests.connected.conftest import Machine, Vendor, free_port, serving
+from license.wire import format_time
+from tests.connected.conftest import METER, Machine, Vendor, free_port, serving
 from tests.connected.network import (
     Answer,
     Relay,
@@ -230,8 +233,6 @@ def test_a_proxy_carries_reports_and_sees_its_credentials(
 def test_beyond_the_free_units_queries_are_refused_until_there_are_new_ones(
     new_vendor: Callable[..., Vendor], tmp_path: Path
 ) -> None:
-    from appliance.errors import LicenseRefusal
-
     free = new_vendor(tier="F0", period=("2026-01-01", "2028-01-01"))
     with serving(make_app(free.authority, Limits())) as url:
         machine = Machine(
@@ -252,6 +253,50 @@ def test_beyond_the_free_units_queries_are_refused_until_there_are_new_ones(
         machine.reporter.attempt()
         machine.reporter.check(machine.clock.now())
         machine.close()
+
+
+@pytest.mark.parametrize("told_so", [True, False], ids=["by the endpoint", "by the lease"])
+def test_units_that_were_bought_serve_after_the_next_report(
+    new_vendor: Callable[..., Vendor], tmp_path: Path, told_so: bool
+) -> None:
+    vendor = new_vendor(tier="DC0", meters={METER: 10}, overage="block", period=("2026-01-01", "2028-01-01"))
+    with serving(make_app(vendor.authority, Limits())) as url:
+        link = Link(billing=url, api_key=vendor.key)
+        machine = Machine(tmp_path / "machine", vendor.authority.roots_dir, link, vendor.time)
+        machine.open()
+        gate = Gate(keeper=machine.keeper, now=machine.clock.now, used=machine.ledger.used, meter=METER)
+        gate.metering = machine.reporter
+        machine.use(10 if told_so else 9)
+        if told_so:
+            machine.reporter.attempt()
+        with pytest.raises(LicenseRefusal, match="used up"):
+            gate.admit(3)
+        machine.reporter.attempt()
+        vendor.authority.add_units("acme", METER, 10)
+        machine.reporter.attempt()
+        gate.admit(3)
+        lease = machine.keeper.current.license.id
+        machine.reporter.attempt()
+        assert machine.keeper.current.license.id == lease
+        machine.close()
+
+
+def test_the_log_says_that_queries_are_answered_for_as_long_as_they_are(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempt = through(machine, f"http://127.0.0.1:{free_port()}")
+    last = machine.reporter.answers_until()
+    assert last is not None
+    for _ in range(10):
+        machine.time.pass_time(max(0, machine.reporter.contact.next_at - machine.clock.now()))
+        attempt()
+    machine.reporter.check(machine.clock.now())
+    tenth = caplog.records[-1]
+    assert tenth.levelname == "ERROR"
+    assert f"(10 of 10); no query is answered after {format_time(last)}" in tenth.getMessage()
+    machine.time.pass_time(last + 1 - machine.clock.now())
+    attempt()
+    assert "(11 in a row); no query is answered." in caplog.records[-1].getMessage()
 
 
 def test_an_installation_is_known_to_the_resource_that_leased_to_it(machine: Machine, meter: Vendor) -> None:

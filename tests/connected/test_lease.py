@@ -62,8 +62,12 @@ def refused(start: Start, **changes: Any) -> DownloadError:
     return caught.value
 
 
-def test_a_good_key_opens_with_a_first_report_due_at_once(start: Start) -> None:
+def test_a_good_key_opens_with_a_first_report_due_at_once(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "appliance.metering")
     contact = start().contact
+    assert MESSAGES["Valid"] in caplog.messages[-1]
     assert (contact.word, contact.message, contact.failed) == ("Valid", MESSAGES["Valid"], 0)
     assert contact.answers(contact.next_at)
     assert contact.until == contact.next_at + 9 * 600 + 30
@@ -134,7 +138,9 @@ def test_with_a_lease_of_an_earlier_run_it_starts_and_answers_nothing_until_ther
 
 def test_without_a_lease_or_with_anothers_it_does_not_start(start: Start, tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    assert refused(start, billing=nowhere).status == "CouldNotConnect"
+    error = refused(start, billing=nowhere)
+    assert error.status == "CouldNotConnect"
+    assert "appliance diagnose" in error.hint
     start()
     other = Start(tmp_path / "other", start.vendor, nowhere)
     shutil.copytree(start.identity.directory / "connected", other.identity.directory / "connected")
