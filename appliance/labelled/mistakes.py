@@ -113,20 +113,7 @@ def _label(
             )
         )
     if span is None:
-        units = len(text) if places is None else len(places) - 1
-        inside = 0 <= claim.offset < units and 0 < claim.length <= units - claim.offset
-        found.append(
-            Mistake(
-                document=document,
-                line=0 if not inside else line_of(text, _before(claim.offset, places)),
-                reason=f"{named} cuts a character in two"
-                if inside
-                else f"{named} lies outside the text, which has {units} characters",
-                remedy="count offsets in UTF-16 code units"
-                if inside
-                else "correct offset and length, or use the text that was labelled, with its own line ends",
-            )
-        )
+        found.append(_nowhere(document, claim, text, places, named))
         return None, found
     start, end = span
     if not text[start:end].strip():
@@ -140,6 +127,21 @@ def _label(
         )
         return None, found
     return Label(start, end, claim.category), found
+
+
+def _nowhere(document: str, claim: Claim, text: str, places: Sequence[int] | None, named: str) -> Mistake:
+    """Say why a label has no place in the text."""
+    units = len(text) if places is None else len(places) - 1
+    line = line_of(text, _before(claim.offset, places)) if 0 <= claim.offset < units else 0
+    if claim.length == 0 and line:
+        reason, remedy = "is empty", "give the length of what it labels, or remove it"
+    elif line and 0 < claim.length <= units - claim.offset:
+        reason, remedy = "cuts a character in two", "count offsets in UTF-16 code units"
+    else:
+        line = 0
+        reason = f"lies outside the text, which has {units} characters"
+        remedy = "correct offset and length, or use the text that was labelled, with its own line ends"
+    return Mistake(document=document, line=line, reason=f"{named} {reason}", remedy=remedy)
 
 
 def _span(claim: Claim, size: int, places: Sequence[int] | None) -> tuple[int, int] | None:

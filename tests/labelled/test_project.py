@@ -71,7 +71,7 @@ def test_all_mistakes_are_told_at_once_with_document_line_and_remedy(tmp_path: P
         "a.txt, line 2: the label City at offset 11, length 1, cuts a character in two; count",
         "b.txt: the label City at offset 0, length 99, lies outside the text, which has 5 characters;",
         "b.txt: the label City at offset -1, length 2, lies outside",
-        "b.txt: the label City at offset 0, length 0, lies outside",
+        "b.txt, line 1: the label City at offset 0, length 0, is empty; give the length",
         "c.txt, line 1: the label City at offset 0, length 2, holds nothing but white space; remove",
         "../d.txt: its location leaves the folder",
         "gone/e.txt: there is no such file",
