@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "fairness": ("bench.fairness", "main", "short requests beside a huge job"),
     "ledger": ("bench.ledger", "main", "durable entries beside bare SQLite commits"),
     "audit": ("bench.audit", "main", "start, report and verification of a large log"),
+    "custom": ("bench.custom", "main", "both qualities of `appliance train` on labelled corpora"),
     "finetune": ("bench.finetune", "main", "a plain torch fine-tune, beside `appliance train`"),
 }
 

@@ -1,0 +1,113 @@
+"""Custom models on real corpora: F1, training time, size and speed of both qualities, as a table.
+
+    python -m bench custom --data ../shared/data/ner/domain --out runs [--only fast:loan,best:sec]
+
+Each run is the command a person would type, in a process of its own, and its figures are kept under `--out`: a
+run that is there already is not made again. `plain` is `python -m bench finetune`. One thread for each, so
+that processor seconds mean the same on any number of cores.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+QUALITIES: Final = ("fast", "best", "plain")
+CORPORA: Final = {
+    "loan": ("loan agreements", "loan-agreements", ("loanAgreementsLabels.json", "documents")),
+    "rest": ("restaurant queries", "book-restaurant", ("train-small.jsonl",)),
+    "re3d": ("re3d, security press", "re3d-security", ("train.jsonl",)),
+    "sec": ("SEC credit agreements", "sec-credit-agreements", ("train.conll",)),
+    "ncbi": ("NCBI disease", "ncbi-disease", ("--train", "train.conll", "--test", "dev.conll")),
+}
+
+
+def appliance(*words: str | Path) -> str:
+    return started(sys.executable, "-m", "appliance", *map(str, words))
+
+
+def started(*command: str) -> str:
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def project(corpus: str, data: Path, out: Path) -> tuple[Path, Path]:
+    """Return the project file and the documents of a corpus, converted where it is no project."""
+    _, folder, files = CORPORA[corpus]
+    source = data / folder
+    if files[0].endswith(".json"):
+        return source / files[0], source / files[1]
+    made = out / "projects" / corpus
+    if not (made / "project.json").exists():
+        words = [word if word.startswith("--") else source / word for word in files]
+        appliance("dataset", "convert", *words, "--out", made)
+    return made / "project.json", made / "documents"
+
+
+def run(quality: str, corpus: str, data: Path, out: Path) -> None:
+    kept = out / quality / f"{corpus}.json"
+    if kept.exists():
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    file, documents = project(corpus, data, out)
+    if quality == "plain":
+        words = [*("-m", "bench", "finetune"), str(file), "--documents", str(documents)]
+        # A corpus of few windows needs small batches to be given enough steps.
+        told = started(sys.executable, *words, "--json", *(("--batch", "4") if corpus == "loan" else ()))
+    else:
+        model = out / quality / corpus
+        told = appliance(
+            *("train", file, "--documents", documents, "--out", model, "--quality", quality, "--json")
+        )
+    kept.write_text(told)
+
+
+def row(corpus: str, out: Path) -> str:
+    found: dict[str, dict[str, Any]] = {}
+    for quality in QUALITIES:
+        kept = out / quality / f"{corpus}.json"
+        if kept.exists() and kept.stat().st_size:
+            found[quality] = json.loads(kept.read_text())
+    fast, best = found.get("fast"), found.get("best")
+    support = (fast or best or {"micro": {"support": "?"}})["micro"]["support"]
+    cost = re.search(r"8-bit weights cost (\S+) points", " ".join(best["notes"])) if best else None
+    cells = [
+        CORPORA[corpus][0],
+        str(support),
+        f1(fast),
+        f1(best),
+        f"{100 * found['plain']['f1']:.1f}" if "plain" in found else "-",
+        cost[1] if cost else "-",
+        *(f"{one['cpu_seconds']:.0f} s" if one and "cpu_seconds" in one else "-" for one in (fast, best)),
+        *(f"{one['bytes'] / 1e6:.0f} MB" if one else "-" for one in (fast, best)),
+        *(f"{one['tokens_per_second']}" if one else "-" for one in (fast, best)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def f1(one: dict[str, Any] | None) -> str:
+    return f"{100 * one['micro']['f1']:.1f}" if one else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench custom", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the folder with the corpora")
+    parser.add_argument("--out", type=Path, required=True, help="where models and figures are kept")
+    parser.add_argument("--only", default="", help="QUALITY:CORPUS, separated by commas")
+    given = parser.parse_args()
+    pairs = [tuple(pair.split(":")) for pair in given.only.split(",") if pair]
+    for quality, corpus in pairs or [(quality, corpus) for corpus in CORPORA for quality in QUALITIES]:
+        run(quality, corpus, given.data, given.out)
+    heads = ("corpus", "entities", "F1 fast", "F1 best", "F1 plain", "8 bits cost", "time fast", "time best")
+    heads += ("size fast", "size best", "tokens/s fast", "tokens/s best")
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for corpus in CORPORA:
+        print(row(corpus, given.out))
+
+
+if __name__ == "__main__":
+    main()
