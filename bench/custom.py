@@ -2,8 +2,8 @@
 
     python -m bench custom --data ../shared/data/ner/domain --out runs [--only fast:loan,best:sec]
 
-Each run is the command a person would type, in a process of its own, and its figures are kept under `--out`: a
-run that is there already is not made again. `plain` is `python -m bench finetune`. One thread for each, so
+Each run is the command a person would type, in a process of its own; its figures are kept under `--out`, and
+a run that is there already is not made again. `plain` is `python -m bench finetune`. One thread for each, so
 that processor seconds mean the same on any number of cores.
 """
 

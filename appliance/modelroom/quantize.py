@@ -65,13 +65,20 @@ def quantize(
         told: Hears what is being done.
 
     Raises:
-        ModelError: The source is refused, holds no float32 weights, or `out` exists.
+        ModelError: The source is refused, holds no float32 weights, finds nothing in `documents`, or `out`
+            exists.
     """
     if out.exists():
         raise ModelError(f"{out} is there already", hint="name a new folder")
     folder = ModelFolder.open(source)
     told("measuring the model as it is")
     before, given = examine(folder, documents)
+    if not before.micro.right:
+        raise ModelError(
+            f"the model finds none of the {before.micro.labelled} labelled entities, so what 8 bits cost"
+            " cannot be measured on them",
+            hint=f"label text with what this model finds: {', '.join(folder.categories)}",
+        )
     first = Side(bytes=(source / MODEL).stat().st_size, scores=before, answers=given)
     told("writing 8-bit weights")
     rewritten = eight_bit(folder.read(MODEL))

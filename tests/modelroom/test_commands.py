@@ -98,6 +98,18 @@ def test_float32_is_kept_where_8_bits_cost_more_than_is_tolerated(
     assert not list(tmp_path.glob(".small*"))
 
 
+def test_labelled_text_that_the_model_cannot_read_does_not_measure_what_8_bits_cost(
+    trained: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "ships.jsonl"
+    other.write_text(json.dumps({"text": "the vessel Aurora", "entities": [[11, 17, "Ship"]]}))
+    done = run("models", "quantize", trained, "--out", tmp_path / "small", "--labelled", other)
+    assert done.exit_code == 78, done.output
+    assert "none of the 1 labelled entities" in done.output
+    assert "Person" in done.output  # what the model could find
+    assert not (tmp_path / "small").exists()
+
+
 @pytest.fixture
 def trained(tmp_path: Path, export: Export) -> Path:
     """A float32 model with matrices worth shrinking: the tiny one and a wide layer that changes nothing."""
