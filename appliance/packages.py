@@ -35,11 +35,13 @@ class Kind(Generic[F]):
         tasks: What manifests may name.
         folder: Reads a plain folder.
         files: Reads the files of a package: content, the package's path, its line and release.
+        beside: What packages in the same directory may hold besides, which is no concern of this kind.
     """
 
     tasks: tuple[str, ...]
     folder: Callable[[Path], F]
     files: Callable[[Mapping[str, bytes], Path, str, str], F]
+    beside: tuple[str, ...] = ()
 
 
 NER: Final[Kind[ModelFolder]] = Kind(
@@ -66,7 +68,7 @@ class ModelKeys:
     roots: TrustRoots
 
     def manifest(self, files: PackageFiles, tasks: Sequence[str] = NER.tasks) -> Manifest:
-        """Return the verified manifest of a package.
+        """Return the verified manifest of a package for one of these tasks.
 
         Raises:
             LicenseError: It is missing, or nobody trusted signed it.
@@ -113,9 +115,12 @@ def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
     refused: list[LicenseError | ModelError] = []
     for files in packages:
         try:
-            manifests.append((keys.manifest(files, kind.tasks), files))
+            manifest = keys.manifest(files, (*kind.tasks, *kind.beside))
         except (LicenseError, ModelError) as error:
             refused.append(error)
+            continue
+        if manifest.task in kind.tasks:
+            manifests.append((manifest, files))
     manifests.sort(key=lambda one: (_natural(one[0].line), _natural(one[0].release)), reverse=True)
     for manifest, files in manifests:
         try:
@@ -126,7 +131,11 @@ def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
         for reason in refused:
             _log.warning("a model package is not used: %s; %s", reason.message, reason.hint)
         return folder
-    raise refused[-1]
+    if refused:
+        raise refused[-1]
+    raise ModelError(
+        f"{path} holds no package for {' or '.join(kind.tasks)}", hint="name the directory of another model"
+    )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

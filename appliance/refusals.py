@@ -18,6 +18,7 @@ from appliance.errors import (
     OutputError,
     SettingsError,
 )
+from appliance.setting_words import is_display_word
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -91,4 +92,4 @@ class Family(click.Group):
 
 def looks_like_settings(words: Sequence[str]) -> bool:
     """True if a command line begins with a setting and not with a command's name."""
-    return bool(words) and ("=" in words[0] or words[0].startswith(("-", "/")))
+    return bool(words) and ("=" in words[0] or words[0].startswith(("-", "/")) or is_display_word(words[0]))

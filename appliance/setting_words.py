@@ -33,6 +33,24 @@ def command_line_pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
                 yield key, value
 
 
+DISPLAY_TYPES: Final = ("Punct", "Rescore", "Resegment", "Wfstitn")
+"""Types of display models, in the order in which a text passes through their settings."""
+FULL_DISPLAY: Final = "FullDisplay"
+
+
+def is_display_word(word: str) -> bool:
+    """Tell a bare word that chooses display models."""
+    return word.lower() in {name.lower() for name in (*DISPLAY_TYPES, FULL_DISPLAY)}
+
+
+def display_types(args: Sequence[str]) -> tuple[str, ...]:
+    """Return the types of display models that bare words of a command line choose; `FullDisplay` is all."""
+    said = {word.lower() for word in args}
+    if FULL_DISPLAY.lower() in said:
+        return DISPLAY_TYPES
+    return tuple(name for name in DISPLAY_TYPES if name.lower() in said)
+
+
 def access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
     """Return the keys that callers may use; an empty one would let in whoever sends an empty header.
 

@@ -18,7 +18,7 @@ from appliance import setting_kinds as kinds
 from appliance.errors import SettingsError
 from appliance.services import CUSTOM_NER, Service
 from appliance.setting_kinds import is_name
-from appliance.setting_words import ACCESS_PREFIX, access_keys, command_line_pairs
+from appliance.setting_words import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
 
 __all__ = ["Settings", "command_line_pairs", "describe", "is_name"]
 
@@ -59,6 +59,22 @@ class Settings:
     )
     model_mount: Path | None = _setting(
         "Mounts:Model", None, kinds.path, "model folder to serve (default: the bundled English model)"
+    )
+    model_id: str = _setting(
+        "ModelId", "", str, "speech model to download where none is yet: its id, or LINE or LINE/RELEASE"
+    )
+    base_model_locale: str = _setting(
+        "BaseModelLocale", "", kinds.locale, "list the base speech models of a locale and exit"
+    )
+    display_locale: str = _setting(
+        "DisplayLocale", "", kinds.locale, "download the newest display models of a locale and exit"
+    )
+    punct_id: str = _setting("PunctId", "", str, "punctuation model to download")
+    rescore_id: str = _setting("RescoreId", "", str, "rescoring model to download")
+    resegment_id: str = _setting("ResegmentId", "", str, "model of sentence ends to download")
+    wfstitn_id: str = _setting("WfstitnId", "", str, "model of written forms to download")
+    download_seconds: int = _setting(
+        "Models:DownloadSeconds", 3600, kinds.number(1, 86_400), "longest time that a model download may take"
     )
     models_path: Path | None = _setting(
         "Models:Path",
@@ -200,6 +216,7 @@ class Settings:
     http_proxy_creds: str = _setting("HTTP_PROXY_CREDS", "", str, "user:password for the proxy")
     no_proxy: str = _setting("NO_PROXY", "", str, "hosts and domains to ask directly, with commas between")
     api_keys: tuple[str, ...] = ()
+    display_types: tuple[str, ...] = ()
     console_format: str = _setting(
         "Logging:Console:FormatterName",
         "simple",
@@ -258,6 +275,7 @@ class Settings:
         return cls(
             **{fields[key].name: _value(fields[key], text) for key, text in raw.items()},
             api_keys=access_keys(access),
+            display_types=display_types(args),
             unknown=tuple(dict.fromkeys(unknown)),
             inert=tuple(dict.fromkeys(inert)),
         )

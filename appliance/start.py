@@ -11,6 +11,7 @@ from appliance.connected.lease import Connection, connect, link_of
 from appliance.errors import SettingsError
 from appliance.identity import Identity, load_identity
 from appliance.mounts import connected_mounts
+from appliance.operator.catalogue import at_place, before_serving
 from appliance.operator.fetch import download_and_tell
 from appliance.operator.site import Site
 from appliance.serve import serve
@@ -43,11 +44,14 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
         _log.warning("settings that nothing reads: %s", ", ".join(settings.unknown))
     if settings.inert and not settings.connected:
         _log.info("settings without meaning off line, no socket is opened: %s", ", ".join(settings.inert))
+    settings = at_place(settings)
+    site = Site(
+        settings=settings, state=settings.state_directory(os.environ), roots_directory=roots_directory
+    )
     if settings.download_license:
-        site = Site(
-            settings=settings, state=settings.state_directory(os.environ), roots_directory=roots_directory
-        )
         download_and_tell(site)
+        return
+    if before_serving(site):
         return
     if settings.connected:
         link_of(settings)  # before anything is made: what is missing is said first

@@ -28,9 +28,9 @@ from license.errors import (
     Unwritable,
 )
 from license.exchange import MAX_REPLY_BYTES, Endpoint, Reply, connect, failure, get, parse_address
-from license.fields import LINE, RELEASE, Fields, check_text
+from license.fields import LINE, RELEASE, SHA256, Fields, check_text
 from license.files import sync_directory, write_atomic
-from license.manifest import Manifest, open_manifest
+from license.manifest import Manifest, open_manifest, package_id
 from license.package import MANIFEST_SUFFIX, PackageFiles
 from license.roots import TrustRoots
 from license.wire import clean_text, parse_json
@@ -52,12 +52,25 @@ class Offer:
         release: Release of the line.
         name: Name for people.
         bytes: Length of the package.
+        sha256: Hex SHA-256 of the package.
+        task: What it does, such as `ner`.
+        language: BCP 47 tag of the language it is for, or the empty string.
+        issued: Unix second of its manifest's signature.
     """
 
     line: str
     release: str
     name: str
     bytes: int
+    sha256: str
+    task: str
+    language: str
+    issued: int
+
+    @property
+    def id(self) -> str:
+        """The package's id in the form of a GUID."""
+        return package_id(self.sha256)
 
 
 def list_models(*, billing: str, api_key: str, now: int, timeout_s: float = 30) -> tuple[Offer, ...]:
@@ -81,7 +94,12 @@ def list_models(*, billing: str, api_key: str, now: int, timeout_s: float = 30) 
                 release=item.text("release"),
                 name=item.text("name"),
                 bytes=item.number("bytes"),
+                sha256=item.text("sha256"),
+                task=item.text("task"),
+                language=item.text("language") if item.claims.get("language") else "",
+                issued=item.time("issued"),
             )
+            check_text("sha256", offer.sha256, pattern=SHA256)
             check_text("line", offer.line, pattern=LINE)
             check_text("release", offer.release, pattern=RELEASE)
             offers.append(offer)

@@ -24,6 +24,8 @@ LINE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}/[1-9][0-9]{0,5}")
 """Model lines: a name and the number of the line, such as `ner-en/3`."""
 RELEASE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 """Releases of a model line, such as `1.0.2`."""
+LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+"""Language tags (BCP 47), such as `en-US`."""
 FILE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,98}")
 """Names of files in a model package: no directories, nothing hidden."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}")

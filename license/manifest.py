@@ -7,12 +7,13 @@ package is opened here.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from license.errors import DelegationExpired, Malformed, UnknownIssuer, UnknownSigner
-from license.fields import FILE, LINE, RELEASE, SHA256, TOKEN, Fields, check_range, check_text
+from license.fields import FILE, LANGUAGE, LINE, RELEASE, SHA256, TOKEN, Fields, check_range, check_text
 from license.keys import SigningKey
 from license.note import open_note, sign_note
 from license.roots import TrustRoots
@@ -70,6 +71,7 @@ class Manifest:
         sha256: Hex SHA-256 of the package, encrypted as it travels.
         bytes: Length of the package.
         files: What it holds, in the order of the archive, which is that of their names.
+        language: BCP 47 tag of the language it is for, or the empty string.
     """
 
     line: str
@@ -80,12 +82,15 @@ class Manifest:
     sha256: str
     bytes: int
     files: tuple[PackedFile, ...]
+    language: str = ""
 
     def __post_init__(self) -> None:
         check_text("line", self.line, pattern=LINE)
         check_text("release", self.release, pattern=RELEASE)
         check_text("name", self.name)
         check_text("task", self.task, pattern=TOKEN)
+        if self.language:
+            check_text("language", self.language, pattern=LANGUAGE)
         check_range("issued", self.issued, 0, MAX_TIME)
         check_text("sha256", self.sha256, pattern=SHA256)
         check_range("bytes", self.bytes, 1, MAX_PACKAGE_BYTES)
@@ -100,6 +105,11 @@ class Manifest:
         """What the package's files are called before their endings, such as `ner-en-3-1.0.2`."""
         return f"{self.line.replace('/', '-')}-{self.release}"
 
+    @property
+    def id(self) -> str:
+        """The package's id in the form of a GUID, as `package_id` makes it."""
+        return package_id(self.sha256)
+
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Manifest:
         """Read the claims of a model statement; raises `Malformed` naming the first field that is wrong."""
@@ -113,6 +123,7 @@ class Manifest:
             sha256=top.text("sha256"),
             bytes=top.number("bytes"),
             files=tuple(map(PackedFile.from_fields, top.objects("files"))),
+            language=top.text("language") if top.has("language") else "",
         )
 
     def to_claims(self) -> dict[str, Any]:
@@ -122,11 +133,21 @@ class Manifest:
             "release": self.release,
             "name": self.name,
             "task": self.task,
+            **({"language": self.language} if self.language else {}),
             "issued": format_time(self.issued),
             "sha256": self.sha256,
             "bytes": self.bytes,
             "files": [file.to_claims() for file in self.files],
         }
+
+
+def package_id(sha256: str) -> str:
+    """Return the id of the package with this hex SHA-256: a GUID of version 8 (RFC 9562), made from the sum.
+
+    Whoever has the package can make it, so that nobody has to be believed for it.
+    """
+    number = int(sha256[:32], 16) & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62
+    return str(uuid.UUID(int=number))
 
 
 UNDERSTOOD: Final = frozenset(item.name for item in fields(Manifest))

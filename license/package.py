@@ -83,6 +83,7 @@ def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)
     name: str,
     task: str,
     now: int,
+    language: str = "",
 ) -> tuple[Manifest, PackageFiles]:
     """Encrypt a model folder into the directory `out` and return its manifest and where the files are.
 
@@ -99,6 +100,7 @@ def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)
         name: Name of the model, for people.
         task: What it does, such as `ner`.
         now: Unix second of the signature.
+        language: BCP 47 tag of the language it is for, or the empty string.
 
     Raises:
         Malformed: the folder or a value is not such as may be packed.
@@ -112,7 +114,15 @@ def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)
         )
     empty = tuple(PackedFile(name=path.name, bytes=0, sha256=_UNKNOWN) for path in paths)
     draft = Manifest(  # refuses wrong values before gigabytes are read
-        line=line, release=release, name=name, task=task, issued=now, sha256=_UNKNOWN, bytes=1, files=empty
+        line=line,
+        release=release,
+        name=name,
+        task=task,
+        issued=now,
+        sha256=_UNKNOWN,
+        bytes=1,
+        files=empty,
+        language=language,
     )
     files = PackageFiles.beside(out / draft.stem)
     if files.manifest.exists() or files.package.exists():

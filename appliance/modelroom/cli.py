@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ from appliance.errors import ModelError, SettingsError
 from appliance.labelled.formats import read_file
 from appliance.operator.site import Site
 from appliance.refusals import Family
+from appliance.services import SERVICES
 
 if TYPE_CHECKING:
     from appliance.inference.folder import ModelFolder
@@ -213,6 +215,42 @@ def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None
     card = folder.path / "MODEL_CARD.md"
     if card.is_file():
         click.echo(f"  model card  {card}")
+
+
+@models_group.command(
+    "download",
+    epilog=_example(
+        "appliance models download ModelId=speech-en/1 Billing=https://license.example.com ApiKey=KEY \\",
+        "    Eula=accept Mounts:Model=/var/lib/appliance/models",
+    ),
+)
+@_roots
+@_words
+def download_command(words: tuple[str, ...], roots: Path | None) -> None:
+    """Bring model packages from the vendor's catalogue into the directory that Mounts:Model names.
+
+    ModelId takes an id, or a model line such as speech-en/1; PunctId, RescoreId, ResegmentId and WfstitnId
+    the same for display models. BaseModelLocale=en-US lists speech models; DisplayLocale=en-US with
+    FullDisplay, or some of Punct, Rescore, Resegment and Wfstitn, brings the newest display models.
+    """
+    from appliance.operator.catalogue import Wanted, at_place, download_models, list_to
+    from appliance.setting_words import display_types, is_display_word
+
+    chosen = tuple(word for word in words if is_display_word(word))
+    site = _site(tuple(word for word in words if not is_display_word(word)), roots)
+    settings = replace(site.settings, display_types=display_types(chosen), service=SERVICES["speechtotext"])
+    site = replace(site, settings=at_place(settings))
+    settings.require_eula()
+    wanted = Wanted.of(settings)
+    if not wanted:
+        raise SettingsError(
+            "no model is named", hint="add ModelId=LINE, or BaseModelLocale=en-US to list what there is"
+        )
+    if wanted.query:
+        list_to(site, wanted)
+        return
+    for package in download_models(site, wanted):
+        click.echo(package)
 
 
 @models_group.command("remove", epilog=_example("appliance models remove loans/v1 --yes"))

@@ -7,7 +7,7 @@ Word times come from aligning the final text with the frames. Prefix beam search
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -40,11 +40,15 @@ class DecodedWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """A text, lower case, one space between words; its words; and how sure the model is, 0…1."""
+    """A text, lower case, one space between words; its words; and how sure the model is, 0…1.
+
+    `score` is the natural logarithm by which the search ranked it, words and their weights included.
+    """
 
     text: str
     words: tuple[DecodedWord, ...]
     confidence: float
+    score: float = 0.0
 
 
 def greedy(log_probs: LogProbs, vocabulary: Vocabulary) -> str:
@@ -245,12 +249,15 @@ class CtcDecoder:
 
     def nbest(self, beam: Beam, log_probs: LogProbs, count: int) -> list[Decoded]:
         """Up to `count` different texts, best first; always at least one, which may be empty."""
-        found: dict[str, list[int]] = {}
-        for _, path in beam.paths():
-            found.setdefault(self.vocabulary.text(path), path)
+        found: dict[str, tuple[float, list[int]]] = {}
+        for score, path in beam.paths():
+            found.setdefault(self.vocabulary.text(path), (score, path))
             if len(found) >= count:
                 break
-        return [described(path, log_probs, self.vocabulary) for path in found.values()]
+        return [
+            replace(described(path, log_probs, self.vocabulary), score=score)
+            for score, path in found.values()
+        ]
 
 
 def described(path: Sequence[int], log_probs: LogProbs, vocabulary: Vocabulary) -> Decoded:

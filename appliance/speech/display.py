@@ -11,7 +11,7 @@ from appliance.speech.numbers import Written, write_numbers
 _PROFANE: Final = re.compile(
     r"(?:mother)?fuck(?:ing|er|ed|s)?|(?:bull)?shit(?:ty|s)?|cunts?|bitch(?:es)?|assholes?|bastards?"
 )
-_FIRST_PERSON: Final = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
+FIRST_PERSON: Final = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
 
 
 class Profanity(StrEnum):
@@ -43,10 +43,16 @@ class Shown:
 
 Punctuate = Callable[[Sequence[str]], Sequence[str]]
 """From the words of a text to the same words with punctuation and capitals."""
+Write = Callable[[Sequence[str]], Sequence[Written]]
+"""From words as they were spoken to written pieces."""
 
 
 def show(
-    words: Sequence[str], *, profanity: Profanity = Profanity.MASKED, punctuate: Punctuate | None = None
+    words: Sequence[str],
+    *,
+    profanity: Profanity = Profanity.MASKED,
+    punctuate: Punctuate | None = None,
+    write: Write = write_numbers,
 ) -> Shown:
     """Bring a text into its forms.
 
@@ -54,8 +60,9 @@ def show(
         words: Lower-case words as they were spoken.
         profanity: What becomes of swear words.
         punctuate: Sets punctuation and capitals, where a model does; a capital and a full stop otherwise.
+        write: Writes numbers, and what else a model knows to write.
     """
-    pieces = write_numbers(words)
+    pieces = write(words)
     kept = [piece for piece in (_masked(piece, profanity) for piece in pieces) if piece.text]
     shown = [piece.text for piece in kept]
     texts = list(punctuate(shown)) if punctuate is not None else plain(shown)
@@ -71,9 +78,36 @@ def show(
     )
 
 
+def joined(parts: Sequence[Shown], counts: Sequence[int]) -> Shown:
+    """Put texts behind one another: each keeps its own capital and full stop.
+
+    Args:
+        parts: The texts in their forms.
+        counts: How many spoken words each has.
+    """
+    pieces: list[Written] = []
+    before = 0
+    for part, count in zip(parts, counts, strict=True):
+        pieces += [
+            Written(text=one.text, first=one.first + before, end=one.end + before) for one in part.pieces
+        ]
+        before += count
+
+    def together(name: str) -> str:
+        return " ".join(filter(None, (getattr(part, name) for part in parts)))
+
+    return Shown(
+        lexical=together("lexical"),
+        itn=together("itn"),
+        masked=together("masked"),
+        display=together("display"),
+        pieces=tuple(pieces),
+    )
+
+
 def plain(words: Sequence[str]) -> list[str]:
     """A capital at the beginning and a full stop at the end."""
-    shown = [_FIRST_PERSON.get(word, word) for word in words]
+    shown = [FIRST_PERSON.get(word, word) for word in words]
     if shown:
         shown[0] = shown[0][:1].upper() + shown[0][1:]
         shown[-1] += "."

@@ -20,10 +20,12 @@ from appliance.speech.acoustic import load_ctc, load_transducer
 from appliance.speech.activity import Activity, EnergyActivity
 from appliance.speech.audio import AudioStream
 from appliance.speech.ctc import CtcDecoder
+from appliance.speech.display import Profanity, Shown
 from appliance.speech.folder import SpeechFolder
+from appliance.speech.forms.forms import Forms
 from appliance.speech.layout import Layout
 from appliance.speech.pcm import Samples
-from appliance.speech.segment import Segment, ctc_segment, transducer_segment
+from appliance.speech.segment import HeardWord, Segment, ctc_segment, transducer_segment
 from appliance.speech.stream import Event, Listener, Manner
 
 T = TypeVar("T")
@@ -43,8 +45,10 @@ class SpeechEngine:
         begin: Callable[[Sequence[str]], Segment],
         activity: Callable[[], Activity],
         threads: int,
+        forms: Forms,
     ) -> None:
         self.folder = folder
+        self.forms = forms
         self.threads = threads
         self.rate = folder.rate
         self._begin = begin
@@ -62,6 +66,7 @@ class SpeechEngine:
         *,
         threads: int = 0,
         activity: Callable[[], Activity] | None = None,
+        forms: Forms | None = None,
     ) -> "SpeechEngine":
         """Load a model and try it on silence. Blocks.
 
@@ -69,6 +74,7 @@ class SpeechEngine:
             folder: The checked folder.
             threads: Calls of the model at once, each keeping one core busy; 0 means one per usable core.
             activity: Makes a detector of speech for each stream; by energy if not told.
+            forms: Display models; built-in forms if not told.
 
         Raises:
             ModelError: The model cannot be loaded, or fails on silence.
@@ -79,6 +85,7 @@ class SpeechEngine:
             begin=load(folder),
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
+            forms=forms or Forms(rate=folder.rate),
         )
 
     def listener(self, manner: Manner, phrases: Sequence[str] = ()) -> Listener:
@@ -86,13 +93,25 @@ class SpeechEngine:
         return Listener(
             rate=self.rate,
             activity=self._activity(),
-            begin=lambda: self._begin(phrases),
+            begin=lambda: self.forms.rescored(self._begin(phrases)),
             manner=manner,
         )
 
     def stream(self, manner: Manner, phrases: Sequence[str] = ()) -> "SpeechStream":
         """A turn whose audio arrives as WAV in pieces."""
         return SpeechStream(self, self.listener(manner, phrases))
+
+    async def shown(self, words: Sequence[Sequence[HeardWord]], profanity: Profanity) -> list[Shown]:
+        """Return each of some texts in its forms; a punctuation model computes off the event loop.
+
+        Raises:
+            Stopping, InferenceFailed: As `run`.
+        """
+
+        def work() -> list[Shown]:
+            return [self.forms.show(one, profanity) for one in words]
+
+        return work() if self.forms.punctuator is None else await self.run(work)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run one piece of work on a thread of the model.

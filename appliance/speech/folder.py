@@ -23,6 +23,7 @@ from appliance.inference.reading import (
     read_facts,
     read_json,
 )
+from appliance.speech.forms.types import DISPLAY_TASKS
 from appliance.speech.layout import SUPPORTED, Graphs, Layout, detect
 from appliance.speech.lexicon import Lexicon
 from appliance.speech.vocabulary import Vocabulary, from_json, from_tokens
@@ -156,7 +157,8 @@ class SpeechFolder:
 
 
 def _describe(files: Files) -> SpeechFolder:
-    names = files.names()
+    beside = tuple(f"{kind.lower()}/" for kind in DISPLAY_TASKS)  # display models, see `forms.load`
+    names = [name for name in files.names() if not name.startswith(beside)]
     graphs = [name for name in names if name.endswith(".onnx")]
     if not graphs:
         raise ModelError(f"{files.path} holds no .onnx file", hint=SUPPORTED)

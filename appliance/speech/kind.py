@@ -5,6 +5,7 @@ from typing import Final
 
 from appliance.packages import Kind
 from appliance.speech.folder import TASKS, SpeechFolder
+from appliance.speech.forms.types import DISPLAY_TASKS
 
 BUNDLED: Final = Path(__file__).parents[1] / "bundled" / "speech-en"
 
@@ -14,4 +15,5 @@ SPEECH: Final[Kind[SpeechFolder]] = Kind(
     files=lambda content, path, line, release: SpeechFolder.from_files(
         content, path=path, line=line, release=release
     ),
+    beside=tuple(DISPLAY_TASKS.values()),
 )

@@ -41,11 +41,12 @@ class HeardWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A text, its words, and how sure the model is."""
+    """A text, its words, how sure the model is, and the natural logarithm by which it was ranked."""
 
     text: str
     words: tuple[HeardWord, ...]
     confidence: float
+    score: float = 0.0
 
 
 class Segment(Protocol):
@@ -224,4 +225,5 @@ def heard(decoded: Decoded, frame: int) -> Heard:
             for word in decoded.words
         ),
         confidence=decoded.confidence,
+        score=decoded.score,
     )

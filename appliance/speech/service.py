@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from starlette.routing import BaseRoute
@@ -23,6 +24,7 @@ from appliance.pipeline import Pipeline
 from appliance.settings import Settings
 from appliance.speech.activity import Activity, load_onnx_activity
 from appliance.speech.engine import SpeechEngine
+from appliance.speech.forms.load import load_forms
 from appliance.speech.kind import BUNDLED, SPEECH
 
 _log = logging.getLogger(__name__)
@@ -96,9 +98,13 @@ class SpeechService:
 
     def _load_engine(self) -> SpeechEngine:
         settings = self._on.settings
-        folder = open_any(settings.model_mount or BUNDLED, self._on.model_keys(), SPEECH)
+        place = model_place(settings)
+        folder = open_any(place, self._on.model_keys(), SPEECH)
         return SpeechEngine.load(
-            folder, threads=settings.sessions, activity=_activity(settings, rate=folder.rate)
+            folder,
+            threads=settings.sessions,
+            activity=_activity(settings, rate=folder.rate),
+            forms=load_forms(place, self._on.model_keys(), settings.display_types, rate=folder.rate),
         )
 
     def waiting(self) -> int:
@@ -120,6 +126,22 @@ class SpeechService:
 
     def abandon(self) -> None:
         """Nothing was opened yet."""
+
+
+def model_place(settings: Settings) -> Path:
+    """Return the directory of the model that is to be served.
+
+    Raises:
+        ModelError: None is named, and none is bundled.
+    """
+    if settings.model_mount is not None:
+        return settings.model_mount
+    if not BUNDLED.is_dir():
+        raise ModelError(
+            "no speech model is bundled with this installation, and Mounts:Model names none",
+            hint="add Mounts:Model=DIRECTORY; ModelId=… with Billing and ApiKey downloads a model there",
+        )
+    return BUNDLED
 
 
 def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None:

@@ -150,7 +150,15 @@ class Authority:
         return create_line(self.home, line)
 
     def pack(
-        self, model_dir: Path, *, line: str, release: str, name: str, task: str, out: Path | None = None
+        self,
+        model_dir: Path,
+        *,
+        line: str,
+        release: str,
+        name: str,
+        task: str,
+        out: Path | None = None,
+        language: str = "",
     ) -> tuple[Manifest, PackageFiles]:
         """Encrypt a model folder as a release of a line; raises `LicenseError` with the reason.
 
@@ -161,6 +169,7 @@ class Authority:
             name: Name of the model, for people.
             task: What it does.
             out: Directory for the package; the catalogue that the service hands out without it.
+            language: BCP 47 tag of the language it is for, or the empty string.
         """
         keyring = self.keyring
         return pack(
@@ -174,6 +183,7 @@ class Authority:
             name=name,
             task=task,
             now=self.clock(),
+            language=language,
         )
 
     def create_resource(  # noqa: PLR0913 (one keyword for each thing a customer chooses)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from license.errors import Malformed, Unreadable
+from license.fields import LANGUAGE
 from license.files import read_limited
 
 MODEL_FILE: Final = "model.json"
@@ -23,11 +24,13 @@ class About:
         release: Release of the line.
         task: What the model does.
         name: Name for people.
+        language: BCP 47 tag of the language it is for, or the empty string.
     """
 
     release: str
     task: str
     name: str
+    language: str = ""
 
 
 def describe(model_dir: Path, *, line: str, release: str | None, task: str | None, name: str | None) -> About:
@@ -55,7 +58,13 @@ def describe(model_dir: Path, *, line: str, release: str | None, task: str | Non
             f"neither {MODEL_FILE} nor an option says the {'task' if release else 'release'}",
             hint="add --release and --task, such as --release 1.0.0 --task ner",
         )
-    return About(release=release, task=task, name=name or said.get("name") or line.partition("/")[0])
+    language = said.get("language", "")
+    return About(
+        release=release,
+        task=task,
+        name=name or said.get("name") or line.partition("/")[0],
+        language=language if LANGUAGE.fullmatch(language) else "",
+    )
 
 
 def _read(model_dir: Path) -> dict[str, str]:
@@ -72,4 +81,5 @@ def _read(model_dir: Path) -> dict[str, str]:
         ) from error
     if not isinstance(said, dict):
         raise Malformed(f"{path} is no JSON object", hint=_FORMAT)
-    return {key: said[key] for key in ("line", "release", "task", "name") if isinstance(said.get(key), str)}
+    known = ("line", "release", "task", "name", "language")
+    return {key: said[key] for key in known if isinstance(said.get(key), str)}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from license import claims
 from license.authority.keyring import Keyring
-from license.authority.resource import Resource
+from license.authority.resource import Resource, check_gives_licences
 from license.authority.store import Store
 from license.claims import InstanceBinding, License
 from license.errors import AuthorityError
@@ -88,10 +88,11 @@ def issue(
 
     Raises:
         AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
-            `Mismatch` (another product), `OutOfQuota` (the plan has ended), `Unknown` (the issuer's own time
-            is over, or the request cannot be given model keys).
+            `Mismatch` (another product, or a resource for models), `OutOfQuota` (the plan has ended),
+            `Unknown` (the issuer's own time is over, or the request cannot be given model keys).
     """
     terms = terms or Terms()
+    check_gives_licences(resource)
     check_request(keyring, resource, request, now)
     binding = terms.binding or resource.binding
     not_before = max(now, resource.plan.period[0])

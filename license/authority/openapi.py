@@ -78,7 +78,7 @@ def document() -> dict[str, Any]:
                 "get": {
                     "operationId": "listModels",
                     "summary": "List the packages of the model lines the resource has",
-                    "responses": _responses(_json("Models"), 401, 403, 429, 500),
+                    "responses": _responses(_json("Models"), 401, 403, 409, 429, 500),
                 }
             },
             "/v1/models/{name}/{number}/{release}": {
@@ -86,7 +86,7 @@ def document() -> dict[str, Any]:
                 "get": {
                     "operationId": "getManifest",
                     "summary": "Get a package's manifest and the issuer note that proves it",
-                    "responses": _responses(_json("Manifest"), 401, 403, 404, 429, 500),
+                    "responses": _responses(_json("Manifest"), 401, 403, 404, 409, 429, 500),
                 },
             },
             "/v1/models/{name}/{number}/{release}/package": {
@@ -97,7 +97,14 @@ def document() -> dict[str, Any]:
                     "responses": {
                         "206": {"description": "the part that was asked for", "content": _BINARY},
                         **_responses(
-                            {"description": "the package", "content": _BINARY}, 401, 403, 404, 416, 429, 500
+                            {"description": "the package", "content": _BINARY},
+                            401,
+                            403,
+                            404,
+                            409,
+                            416,
+                            429,
+                            500,
                         ),
                     },
                 },
@@ -200,10 +207,12 @@ _SCHEMAS: Final = {
         models={
             "type": "array",
             "items": _object(
+                id={"type": "string", "format": "uuid"},
                 line=_TEXT,
                 release=_TEXT,
                 name=_TEXT,
                 task=_TEXT,
+                language={"type": "string", "description": "BCP 47 tag, or empty"},
                 issued=_TIME,
                 bytes={"type": "integer"},
                 sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"},

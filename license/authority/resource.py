@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from license.errors import Malformed
+from license.errors import AuthorityError, Malformed
 from license.fields import IDENTIFIER, LINE, TOKEN, check_choice, check_text
 from license.terms import BINDINGS, Plan
 
 FREE_UNITS: Final = {"ner": {"CognitiveServices.Ner.Container.TextRecords": 5_000}}
 """What tier F0 of a product includes in each calendar month, by meter; none is known for speech."""
+APART: Final = frozenset({"speech"})
+"""Products with two resources: one of tier DC0 gives licences, another one models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,43 @@ class Resource:
             check_text("the model line", line, pattern=LINE)
         if len(set(self.models)) != len(self.models):
             raise Malformed("a model line is granted twice")
+
+
+def check_gives_licences(resource: Resource) -> None:
+    """Refuse a resource that is for models; raises `AuthorityError` with the status word `Mismatch`."""
+    if resource.product in APART and resource.plan.tier != "DC0":
+        raise AuthorityError(
+            f"{resource.name} is of tier {resource.plan.tier}: it trains and hands out {resource.product} "
+            "models, its licences come from a resource of tier DC0",
+            status="Mismatch",
+            code="ModelResource",
+            hint="use endpoint and key of the DC0 resource to download the licence",
+        )
+
+
+def check_gives_models(resource: Resource) -> None:
+    """Refuse a resource that is for licences, or not for anything yet.
+
+    Raises:
+        AuthorityError: `Mismatch`, or `ContainerUseUnauthorized` where it was not approved.
+    """
+    if resource.product in APART:
+        if resource.plan.tier == "DC0":
+            raise AuthorityError(
+                f"{resource.name} is of tier DC0: it gives licences, {resource.product} models come from a "
+                "resource of tier S0",
+                status="Mismatch",
+                code="LicenceResource",
+                hint="use endpoint and key of the S0 resource to download models",
+            )
+        return  # an ordinary resource: nothing of it opens without network
+    if not resource.approved:
+        raise AuthorityError(
+            f"the resource {resource.name} is not approved yet",
+            status="ContainerUseUnauthorized",
+            code="NotApproved",
+            hint=f"the vendor approves it with `license resource approve {resource.name}`",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

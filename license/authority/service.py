@@ -35,7 +35,7 @@ from license.authority.metering import MeterBook
 from license.authority.metering_service import MeteringEndpoints, check_length, read_body
 from license.authority.openapi import KEY_HEADER, document
 from license.authority.replies import on_crash, on_http, on_refusal
-from license.authority.resource import Resource
+from license.authority.resource import Resource, check_gives_models
 from license.errors import AuthorityError, LicenseError
 from license.files import read_limited
 from license.manifest import Manifest
@@ -132,10 +132,12 @@ class _Service:
             {
                 "models": [
                     {
+                        "id": manifest.id,
                         "line": manifest.line,
                         "release": manifest.release,
                         "name": manifest.name,
                         "task": manifest.task,
+                        "language": manifest.language,
                         "issued": format_time(manifest.issued),
                         "bytes": manifest.bytes,
                         "sha256": manifest.sha256,
@@ -170,13 +172,7 @@ class _Service:
         return JSONResponse(self._document)
 
     def _offered(self, resource: Resource) -> list[Manifest]:
-        if not resource.approved:
-            raise AuthorityError(
-                f"the resource {resource.name} is not approved yet",
-                status="ContainerUseUnauthorized",
-                code="NotApproved",
-                hint=f"the vendor approves it with `license resource approve {resource.name}`",
-            )
+        check_gives_models(resource)
         catalogue = read_catalogue(self._authority.packages_dir, roots=self._authority.keyring.roots)
         return [manifest for manifest in catalogue if manifest.line in resource.models]
 

@@ -42,7 +42,13 @@ def pack(
             authority.create_line(line)
             click.echo(f"new line {line}: back up {line_path(home, line)}, every package needs it", err=True)
         manifest, files = authority.pack(
-            model_dir, line=line, release=about.release, name=about.name, task=about.task, out=out
+            model_dir,
+            line=line,
+            release=about.release,
+            name=about.name,
+            task=about.task,
+            out=out,
+            language=about.language,
         )
     for path in (files.package, files.manifest, files.issuer):
         click.echo(f"wrote {path}", err=True)

@@ -68,7 +68,17 @@ def test_the_newest_release_is_fetched_and_opens_with_the_licence(
         offers = list_models(billing=url, api_key=offering.key, now=0)
         manifest, files = fetch(url, progress=lambda here, whole: seen.append((here, whole)))
     assert [offer.release for offer in offers] == ["1.0.0", "1.0.1"]
-    assert offers[1] == Offer(line="ner-en/3", release="1.0.1", name="ner-en", bytes=manifest.bytes)
+    assert offers[1] == Offer(
+        line="ner-en/3",
+        release="1.0.1",
+        name="ner-en",
+        bytes=manifest.bytes,
+        sha256=manifest.sha256,
+        task="ner",
+        language="",
+        issued=manifest.issued,
+    )
+    assert offers[1].id == manifest.id
     assert seen[-1] == (manifest.bytes, manifest.bytes)
     assert read_manifest(files.package, roots=offering.roots) == manifest
     identity = identity_for(offering.opened().license, "ner-en/3", offering.hpke)

@@ -13,6 +13,7 @@ from appliance.deployments import Deployments
 from appliance.errors import Busy, Stopping
 from appliance.pipeline import Pipeline
 from appliance.speech.engine import SpeechEngine
+from appliance.speech.locales import same_language
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
@@ -186,9 +187,3 @@ class Desk:
         leaving = [asyncio.create_task(one.leave(seconds)) for one in list(self._connections)]
         if leaving:
             await asyncio.wait(leaving, timeout=seconds + 1)
-
-
-def same_language(one: str, other: str) -> bool:
-    """Whether two locales mean the same: letter case does not count, nor a region that one leaves out."""
-    first, second = one.lower().split("-"), other.lower().split("-")
-    return first == second or (first[0] == second[0] and 1 in (len(first), len(second)))

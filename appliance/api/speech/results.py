@@ -6,7 +6,7 @@ Times are whole ticks of 100 ns from the first sample of the turn.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from appliance.speech.display import Profanity, Shown, show
+from appliance.speech.display import Shown
 from appliance.speech.numbers import Written
 from appliance.speech.segment import Heard, HeardWord
 from appliance.speech.stream import Phrase, Status
@@ -14,17 +14,14 @@ from appliance.speech.stream import Phrase, Status
 TICKS: Final = 10_000_000
 
 
-def phrase_object(
-    phrase: Phrase, *, rate: int, detailed: bool, profanity: Profanity, shown: Sequence[Shown] | None = None
-) -> dict[str, Any]:
+def phrase_object(phrase: Phrase, *, rate: int, detailed: bool, shown: Sequence[Shown]) -> dict[str, Any]:
     """The body of a `speech.phrase`, and of an answer to short audio.
 
     Args:
         phrase: The result.
         rate: Samples a second that its positions count.
         detailed: Whether `NBest` is wanted.
-        profanity: What becomes of swear words.
-        shown: Forms of each text; made here if not given.
+        shown: Forms of each text.
     """
     body: dict[str, Any] = {
         "RecognitionStatus": str(phrase.status),
@@ -33,14 +30,11 @@ def phrase_object(
     }
     if phrase.status is not Status.SUCCESS:
         return body
-    forms = shown or [
-        show([word.text for word in heard.words], profanity=profanity) for heard in phrase.heard
-    ]
-    body["DisplayText"] = forms[0].display
+    body["DisplayText"] = shown[0].display
     if detailed:
         body["NBest"] = [
             _detailed(heard, form, base=phrase.base, rate=rate)
-            for heard, form in zip(phrase.heard, forms, strict=True)
+            for heard, form in zip(phrase.heard, shown, strict=True)
         ]
     return body
 

@@ -1,5 +1,6 @@
 """Short audio: one file by POST, one result, as the "Speech to text REST API for short audio" has it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -13,10 +14,9 @@ from appliance.api.speech.audio_problems import audio_problem
 from appliance.api.speech.desk import Desk
 from appliance.api.speech.results import phrase_object
 from appliance.speech.audio import Sound
-from appliance.speech.display import Profanity, Shown, show
+from appliance.speech.display import Profanity, Shown, joined
 from appliance.speech.errors import AudioError, AudioTooLong
 from appliance.speech.metering import whole_seconds
-from appliance.speech.numbers import Written
 from appliance.speech.stream import Manner, Phrase
 from appliance.speech.whole import together, transcribe
 
@@ -65,6 +65,7 @@ class ShortAudio:
                 raise audio_problem(error) from None
             if not transcript.samples:
                 raise audio_problem(AudioError("the audio holds no samples"))
+            shown = await self._shown(transcript.phrases, asked.profanity)
             seconds = whole_seconds(transcript.samples / engine.rate)
             recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
         result = together(transcript)
@@ -72,35 +73,18 @@ class ShortAudio:
             result,
             rate=engine.rate,
             detailed=asked.detailed,
-            profanity=asked.profanity,
-            shown=_sentences(transcript.phrases, asked.profanity) if len(transcript.phrases) > 1 else None,
+            shown=shown,
         )
         headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
         return JSONResponse(answer, headers=headers)
 
-
-def _sentences(phrases: tuple[Phrase, ...], profanity: Profanity) -> list[Shown]:
-    """The forms of several phrases as one: each keeps its own capital and full stop."""
-    shown = []
-    before = 0
-    pieces: list[Written] = []
-    for phrase in phrases:
-        words = phrase.heard[0].words
-        form = show([word.text for word in words], profanity=profanity)
-        shown.append(form)
-        pieces += [
-            Written(text=one.text, first=one.first + before, end=one.end + before) for one in form.pieces
-        ]
-        before += len(words)
-    return [
-        Shown(
-            lexical=" ".join(form.lexical for form in shown),
-            itn=" ".join(form.itn for form in shown),
-            masked=" ".join(form.masked for form in shown),
-            display=" ".join(form.display for form in shown),
-            pieces=tuple(pieces),
-        )
-    ]
+    async def _shown(self, phrases: Sequence[Phrase], profanity: Profanity) -> list[Shown]:
+        """The forms of the result: each of several phrases keeps its own capital and full stop."""
+        if len(phrases) == 1:
+            return await self._desk.engine.shown([one.words for one in phrases[0].heard], profanity)
+        best = [phrase.heard[0].words for phrase in phrases]
+        parts = await self._desk.engine.shown(best, profanity)
+        return [joined(parts, [len(words) for words in best])]
 
 
 def _check_media(content_type: str) -> None:

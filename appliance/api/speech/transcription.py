@@ -15,11 +15,12 @@ from appliance.api.body import read_body
 from appliance.api.problems import Problem, invalid_body
 from appliance.api.results import warning_header
 from appliance.api.speech.audio_problems import audio_problem
-from appliance.api.speech.desk import Desk, same_language
+from appliance.api.speech.desk import Desk
 from appliance.api.speech.multipart import read_parts
 from appliance.speech.audio import Sound
-from appliance.speech.display import Profanity, show
+from appliance.speech.display import Profanity, Shown
 from appliance.speech.errors import AudioError, AudioTooLong
+from appliance.speech.locales import same_language
 from appliance.speech.metering import whole_seconds
 from appliance.speech.segment import HeardWord
 from appliance.speech.stream import Manner, Phrase
@@ -99,10 +100,14 @@ class Transcription:
                 ]
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None
+            profanity = _PROFANITY.get(definition.profanityFilterMode.lower(), Profanity.MASKED)
+            shown = [
+                await engine.shown([one.heard[0].words for one in channel.transcript.phrases], profanity)
+                for channel in heard
+            ]
             seconds = sum(whole_seconds(one.transcript.samples / engine.rate) for one in heard)
             recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
-        profanity = _PROFANITY.get(definition.profanityFilterMode.lower(), Profanity.MASKED)
-        answer = transcript_object(heard, rate=engine.rate, locale=desk.locale, profanity=profanity)
+        answer = transcript_object(heard, shown, rate=engine.rate, locale=desk.locale)
         headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
         return JSONResponse(answer, headers=headers)
 
@@ -136,15 +141,15 @@ def _channels(asked: Sequence[int] | None, there: int) -> list[int | None]:
 
 
 def transcript_object(
-    heard: Sequence[_Channel], *, rate: int, locale: str, profanity: Profanity
+    heard: Sequence[_Channel], shown: Sequence[Sequence[Shown]], *, rate: int, locale: str
 ) -> dict[str, Any]:
-    """The body of the answer."""
+    """The body of the answer; `shown` has the forms of each channel's phrases."""
     combined, phrases = [], []
-    for one in heard:
+    for one, forms in zip(heard, shown, strict=True):
         channel = {} if one.number is None else {"channel": one.number}
         found = [
-            {**channel, **_phrase(phrase, rate=rate, locale=locale, profanity=profanity)}
-            for phrase in one.transcript.phrases
+            {**channel, **_phrase(phrase, form, rate=rate, locale=locale)}
+            for phrase, form in zip(one.transcript.phrases, forms, strict=True)
         ]
         combined.append({**channel, "text": " ".join(str(phrase["text"]) for phrase in found)})
         phrases += found
@@ -157,9 +162,8 @@ def transcript_object(
     }
 
 
-def _phrase(phrase: Phrase, *, rate: int, locale: str, profanity: Profanity) -> dict[str, Any]:
+def _phrase(phrase: Phrase, form: Shown, *, rate: int, locale: str) -> dict[str, Any]:
     best = phrase.heard[0]
-    form = show([word.text for word in best.words], profanity=profanity)
     return {
         "offsetMilliseconds": phrase.offset * 1000 // rate,
         "durationMilliseconds": phrase.length * 1000 // rate,

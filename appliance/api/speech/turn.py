@@ -142,10 +142,11 @@ class Turn:
     async def _phrase(self, phrase: Phrase) -> None:
         """Record a phrase, then send it."""
         rate, asked = self._engine.rate, self.asked
+        shown = await self._engine.shown([one.words for one in phrase.heard], asked.profanity)
         recorded = await self._meter.record(phrase.processed / rate)
         body = {
             "Id": uuid7().replace("-", ""),
-            **phrase_object(phrase, rate=rate, detailed=asked.detailed, profanity=asked.profanity),
+            **phrase_object(phrase, rate=rate, detailed=asked.detailed, shown=shown),
             "Channel": 0,
             "UsageRecord": recorded.receipt.header,
         }

@@ -1,0 +1,1 @@
+"""Display models: what brings recognised words into the form that is shown. Each type may be missing."""
