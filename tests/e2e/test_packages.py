@@ -199,3 +199,34 @@ def test_a_plain_folder_needs_no_key(site: Site) -> None:
     done = site.operate("license", "check", "--model", str(MODEL))
     assert done.returncode == 0, done.stderr
     assert "needs no key" in done.stdout
+
+
+@pytest.mark.e2e
+def test_a_package_is_taken_into_the_library_as_it_is_and_only_with_its_licence(
+    site: Site, line: Line, tmp_path: Path
+) -> None:
+    files = line.release("1.0.0", into=tmp_path / "stick")
+    library = tmp_path / "library"
+    library.mkdir()
+    place = f"Models:Path={library}"
+    add = ("models", "add", str(files.package), "--project", "names", "--name", "v1", place)
+    site.issue()
+    refused = site.operate(*add)
+    assert refused.returncode != 0
+    assert LINE in refused.stderr, refused.stderr
+    assert not any(library.rglob("*.age"))
+    licensed_for(site, line)
+    whole = files.package.read_bytes()
+    files.package.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    damaged = site.operate(*add)
+    assert damaged.returncode != 0
+    assert "Traceback" not in damaged.stderr
+    files.package.write_bytes(whole)
+    added = site.operate(*add)
+    assert added.returncode == 0, added.stderr
+    assert "added names/v1" in added.stdout
+    assert holding([library], needles()) == []
+    tried = site.operate("models", "test", "names/v1", "--text", SENTENCE, place)
+    assert "Person: Angela Merkel" in tried.stdout, tried.stdout + tried.stderr
+    service = site.start(place)
+    assert model(service)["name"] == "ner-en"
