@@ -124,9 +124,9 @@ def before_serving(site: Site) -> bool:
 def list_to(site: Site, wanted: Wanted) -> None:
     """Print the models of a locale in the lines that the container prints."""
     locale = wanted.query.lower()
+    offers = _offers(site)
     click.echo(f"Checking available base model for {locale}")
     _line("Info", f"Searching available base models for {locale}")
-    offers = _offers(site)
     for kind in (BASE, *wanted.types):
         for offer in _of(offers, kind, wanted.query):
             created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.issued))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.operator.site import Site, program
+from appliance.services import CUSTOM_NER
 from license.show import table
 from license.terms import Plan
 from license.validity import days_left, days_text
@@ -57,6 +58,8 @@ def run_commands(site: Site) -> list[str]:
     words = [*program(), "Eula=accept", f"Mounts:License={site.license_directory().absolute()}"]
     if site.roots_directory is not None:
         words[-2:-2] = ["serve", "--roots", str(site.roots_directory.absolute())]
+    if settings.service is not CUSTOM_NER:
+        words.append(f"Service={settings.service.name}")
     if settings.state_mount is not None:
         words.append(f"Mounts:State={settings.state_mount.absolute()}")
     if settings.model_mount is not None:

@@ -1,6 +1,7 @@
 """Models from the vendor's catalogue, listed, downloaded and served by the container's start parameters."""
 
 import re
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -208,6 +209,7 @@ def test_model_first_licence_second_run_third(vendor: Authority, shop: Shop, tmp
     site = Site(tmp_path / "site", vendor)
     got = type_(vendor, *asking(shop, "DownloadLicense=True", place, *site.mounts, key=shop.licences))
     assert got.exit_code == 0, got.output
+    assert "Service=speechtotext" in shlex.split(got.stdout.strip().splitlines()[-1])
     service = site.start("Service=speechtotext", place, "ModelId=ignored/1", "FullDisplay")
     try:
         assert "ModelId=ignored/1 is ignored" in service.text()

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from appliance.training.evaluate_speech import noisy, scored, strings
+from appliance.training.evaluate_speech import Tally, noisy, scored, strings
+from appliance.training.speech.card import CARD, NOTICES, TEMPLATES, card, scores
 from appliance.training.speech.clips import Clip
 
 
@@ -30,3 +31,18 @@ def test_errors_are_counted_by_speaker_and_for_both_ways_of_reading() -> None:
     found = scored(clips, lambda _: ("one two", "four five"))
     assert (found["a"].words, found["a"].wrong, found["a"].exact) == (4, (2, 2), (1, 1))
     assert found["b"].rates()["wer_greedy"] == 200.0
+
+
+def test_a_card_has_every_set_and_speaker_and_leaves_nothing_open() -> None:
+    one = Tally(recordings=2, words=10, wrong=(3, 1), exact=(0, 1))
+    table = scores({"commands-an4": {"mjwl": one, "fash": one}, "strings, white 10 dB": {" 3 digits": one}})
+    assert "| mjwl | 2 | 10 | 30.0 % | 10.0 % | 50.0 % |" in table
+    assert "connected digits, 1 to 12, white 10 dB noise | 2 | 10 |" in table
+    text = card((TEMPLATES / CARD).read_text(), release="1.2.3", megabytes=3.44, table=table)
+    assert "| release | 1.2.3 |" in text
+    assert "3.4 MB" in text
+    assert table in text
+    assert "{" not in text
+    assert "<!--" not in text
+    assert "Limits" in text
+    assert "Carnegie Mellon University" in (TEMPLATES / NOTICES).read_text()

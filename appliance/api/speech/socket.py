@@ -65,7 +65,11 @@ class Connection:
                 await self._leave_turn()
 
     async def _refuse(self, problem: Problem) -> None:
-        """Answer the request to upgrade with an HTTP status, which clients turn into their own errors."""
+        """Answer the request to upgrade with an HTTP status, which clients turn into their own errors.
+
+        The SDK shows the status and the request id, not the sentence: the log has it.
+        """
+        _log.info("a speech client was refused: %d %s: %s", problem.status, problem.code, problem.message)
         with contextlib.suppress(*_GONE):
             await self._websocket.send_denial_response(
                 JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)

@@ -1,4 +1,7 @@
-"""Weights to a model folder: `python -m appliance.training.speech.export --weights model.pt --out DIR`."""
+"""Weights to a model folder: `python -m appliance.training.speech.export --weights W --data D --out DIR`.
+
+With its card: scores on the dev parts, speaker by speaker, sources and limits.
+"""
 
 import argparse
 import hashlib
@@ -8,6 +11,7 @@ from typing import Any
 
 import torch
 
+from appliance.training.speech.card import write_card
 from appliance.training.speech.clips import CORPORA, read_texts
 from appliance.training.speech.graph import Weights, build
 from appliance.training.speech.layout import ALIGNED, FRAME, RATE, VOCABULARY, Shape, context
@@ -112,9 +116,10 @@ def main() -> None:
     """Read the options and write the folder."""
     parser = argparse.ArgumentParser(prog="python -m appliance.training.speech.export", description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="model.pt as training wrote it")
-    parser.add_argument("--data", type=Path, required=True, help="folder with the transcripts, for words.txt")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the corpora: words, and scores")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--release", default="1.0.0")
+    parser.add_argument("--no-card", action="store_true", help="do not score the model for its card")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     model = load(chosen.weights)
@@ -122,6 +127,8 @@ def main() -> None:
     texts = word_files([text for part in spoken.values() for text in part], spoken["orders-barista"])
     weights = {name: value.numpy() for name, value in model.state_dict().items()}
     write_folder(weights, model.shape, texts, chosen.out, release=chosen.release)
+    if not chosen.no_card:
+        write_card(chosen.out, chosen.data, release=chosen.release)
 
 
 if __name__ == "__main__":
