@@ -107,6 +107,11 @@ class _DiskHandler(RotatingFileHandler):
             sys.stderr.write(f"the log on disk cannot be written: {reason}\n")
 
 
+def _is_no_refused_upgrade(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn calls an error: that a request for a WebSocket was answered with a refusal."""
+    return "without completing handshake" not in str(record.msg)
+
+
 def configure(level: str, console_level: str, *, console_format: str = "simple") -> None:
     """Send this process's log to standard error.
 
@@ -127,6 +132,7 @@ def configure(level: str, console_level: str, *, console_format: str = "simple")
     # Access lines would say who asked when; the ledger and the metrics say what operators need.
     logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL + 1)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refused_upgrade)
 
 
 def add_disk(directory: Path, *, max_file_mib: int) -> None:
