@@ -13,8 +13,12 @@ from appliance.operator.words import term_words
 from appliance.packages import NER, ModelKeys, find_packages, unpack
 from appliance.services import SPEECH_TO_TEXT
 from appliance.speech.folder import SpeechFolder
+from appliance.speech.forms.load import display_kind
+from appliance.speech.forms.types import DISPLAY_TASKS
 from appliance.speech.kind import SPEECH
 from license.fields import LINE
+from license.manifest import Manifest
+from license.package import PackageFiles
 from license.show import Row, license_json, license_rows
 from license.validity import check_dates, what_stops
 from license.wire import format_time
@@ -108,12 +112,19 @@ def check_model(site: Site, licenses: Licenses, what: str) -> list[Fit]:
         return [Fit(what=what, line=folder.line, release=folder.release, how=how)]
     fits = []
     for files in packages:
-        manifest = keys.manifest(files, (*NER.tasks, *SPEECH.tasks))
+        manifest = keys.manifest(files, (*NER.tasks, *SPEECH.tasks, *DISPLAY_TASKS.values()))
         with waiting(f"opening {files.package.name}"):
-            if manifest.task in SPEECH.tasks:
-                folder = unpack(files, manifest, keys, SPEECH)
-            else:
-                folder = unpack(files, manifest, keys, NER)
+            _open(files, manifest, keys)
         how = f"opened in memory with licence {licenses.current.license.id}"
-        fits.append(Fit(what=str(files.package), line=folder.line, release=folder.release, how=how))
+        fits.append(Fit(what=str(files.package), line=manifest.line, release=manifest.release, how=how))
     return fits
+
+
+def _open(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> None:
+    if manifest.task in SPEECH.tasks:
+        unpack(files, manifest, keys, SPEECH)
+    elif manifest.task in NER.tasks:
+        unpack(files, manifest, keys, NER)
+    else:
+        kind = next(kind for kind, task in DISPLAY_TASKS.items() if task == manifest.task)
+        unpack(files, manifest, keys, display_kind(kind))

@@ -210,6 +210,10 @@ def test_model_first_licence_second_run_third(vendor: Authority, shop: Shop, tmp
     got = type_(vendor, *asking(shop, "DownloadLicense=True", place, *site.mounts, key=shop.licences))
     assert got.exit_code == 0, got.output
     assert "Service=speechtotext" in shlex.split(got.stdout.strip().splitlines()[-1])
+    model = f"--model={tmp_path / 'models'}"
+    checked = site.operate("license", "check", "Service=speechtotext", model)
+    assert checked.returncode == 0, checked.stderr
+    assert len(checked.stdout.splitlines()) == 4  # the licence, and three packages that open
     service = site.start("Service=speechtotext", place, "ModelId=ignored/1", "FullDisplay")
     try:
         assert "ModelId=ignored/1 is ignored" in service.text()

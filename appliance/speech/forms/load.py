@@ -86,21 +86,25 @@ def load_forms(place: Path, keys: ModelKeys, chosen: Sequence[str] = (), *, rate
     )
 
 
-def _find(place: Path, keys: ModelKeys, kind: str) -> Display | None:
+def display_kind(kind: str) -> Kind[Display]:
+    """Return how folders and packages of a type of display models are read."""
     task = DISPLAY_TASKS[kind]
-    if not find_packages(place):
-        folder = place / kind.lower()
-        return _read(OnDisk(folder), kind) if folder.is_dir() else None
-    others = (*TASKS, *(other for other in DISPLAY_TASKS.values() if other != task))
-    packaged: Kind[Display | None] = Kind(
+    return Kind(
         tasks=(task,),
-        folder=lambda _: None,
+        folder=lambda path: _read(OnDisk(path), kind),
         files=lambda content, path, _line, _release: _read(InMemory(path, content), kind),
-        beside=others,
+        beside=(*TASKS, *(other for other in DISPLAY_TASKS.values() if other != task)),
     )
-    if not any(_is_for(files, keys, (task, *others), task) for files in find_packages(place)):
-        return None
-    return open_any(place, keys, packaged)
+
+
+def _find(place: Path, keys: ModelKeys, kind: str) -> Display | None:
+    wanted = display_kind(kind)
+    packages = find_packages(place)
+    if not packages:
+        folder = place / kind.lower()
+        return wanted.folder(folder) if folder.is_dir() else None
+    there = any(_is_for(files, keys, (*wanted.tasks, *wanted.beside), wanted.tasks[0]) for files in packages)
+    return open_any(place, keys, wanted) if there else None
 
 
 def _is_for(files: PackageFiles, keys: ModelKeys, tasks: Sequence[str], task: str) -> bool:
