@@ -18,6 +18,8 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
 WORKERS ?= 3
 UPGRADE ?=
+# Otherwise each of the processes that the tests start would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run install install-dev lint test test-bundle auditor nightly bundle lock clean
 

@@ -5,8 +5,6 @@ Parts receive the few values they need; only this file knows all of them.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Final
 
 from starlette.types import ASGIApp
 
@@ -21,12 +19,10 @@ from appliance.licensing import LicenseKeeper
 from appliance.metrics.instruments import Instruments
 from appliance.mounts import required_mounts
 from appliance.packages import ModelKeys
-from appliance.services import CUSTOM_NER, SPEECH_TO_TEXT, Service
+from appliance.services import SPEECH_TO_TEXT, Service
 from appliance.settings import Settings
-from appliance.speech.service import SpeechService
 from appliance.standing import Accountant
 from appliance.tending import Tender, compare_heads
-from appliance.text import TextService
 from appliance.timing import open_clock, time_at_start
 from appliance.usage.anchors import Anchor
 from appliance.usage.floor import recorded_floor
@@ -36,10 +32,16 @@ from appliance.version import VERSION
 from appliance.web import build_application
 from license.roots import TrustRoots
 
-_SERVICES: Final[Mapping[Service, Callable[[Foundation], Answering]]] = {
-    CUSTOM_NER: TextService,
-    SPEECH_TO_TEXT: SpeechService,
-}
+
+def _open(service: Service, on: Foundation) -> Answering:
+    """Open what a service adds; each brings libraries that the others do without."""
+    if service is SPEECH_TO_TEXT:
+        from appliance.speech.service import SpeechService  # noqa: PLC0415  (loaded where it is wanted)
+
+        return SpeechService(on)
+    from appliance.text import TextService  # noqa: PLC0415  (loaded where it is wanted)
+
+    return TextService(on)
 
 
 class Appliance:
@@ -124,7 +126,7 @@ class Appliance:
             instruments=self.instruments,
         )
         try:
-            self.answering: Answering = _SERVICES[self.service](foundation)
+            self.answering: Answering = _open(self.service, foundation)
         except BaseException:
             self.ledger.close()
             raise

@@ -5,6 +5,7 @@ appliance Eula=accept Billing=… ApiKey=…      serves connected: usage is rep
 appliance Eula=accept Billing=… ApiKey=… DownloadLicense=True Mounts:License=…      downloads and exits
 """
 
+import importlib
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -13,14 +14,8 @@ from typing import Final
 
 import click
 
-from appliance.connected.cli import diagnose, metering_group
-from appliance.custom.cli import dataset_group, train_command
-from appliance.doctor.cli import doctor
-from appliance.modelroom.cli import models_group
-from appliance.operator.cli import clock_group, license_group
 from appliance.refusals import Family, looks_like_settings
 from appliance.settings import Settings, describe
-from appliance.usage.cli import usage
 
 _SERVE_EXAMPLE: Final = """\b
 Examples:
@@ -30,8 +25,36 @@ Examples:
 """
 
 
+_ROOMS: Final[Mapping[str, tuple[str, str]]] = {
+    "clock": ("appliance.operator.cli", "clock_group"),
+    "dataset": ("appliance.custom.cli", "dataset_group"),
+    "diagnose": ("appliance.connected.cli", "diagnose"),
+    "doctor": ("appliance.doctor.cli", "doctor"),
+    "license": ("appliance.operator.cli", "license_group"),
+    "metering": ("appliance.connected.cli", "metering_group"),
+    "models": ("appliance.modelroom.cli", "models_group"),
+    "train": ("appliance.custom.cli", "train_command"),
+    "usage": ("appliance.usage.cli", "usage"),
+}
+"""Where the commands of each room are. Loaded when asked for: a start waits for none of them."""
+
+
 class _Appliance(Family):
     """The top-level group: a command line that begins with a setting means `serve`, as in the containers."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command, loaded or not."""
+        return sorted({*super().list_commands(ctx), *_ROOMS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command's room if it has one."""
+        if cmd_name not in _ROOMS:
+            return super().get_command(ctx, cmd_name)
+        module, name = _ROOMS[cmd_name]
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{name} is no command")
+        return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert `serve` where a container's command line has no command."""
@@ -97,14 +120,3 @@ def demo(once: bool, as_json: bool, home: Path | None, port: int) -> None:
     from appliance.demo import run
 
     run(once=once, as_json=as_json, home=home, port=port)
-
-
-main.add_command(doctor)
-main.add_command(diagnose)
-main.add_command(metering_group)
-main.add_command(usage)
-main.add_command(license_group)
-main.add_command(clock_group)
-main.add_command(models_group)
-main.add_command(dataset_group)
-main.add_command(train_command)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
@@ -13,8 +14,6 @@ from appliance.api.language import Language, LanguageApi, LanguageLimits
 from appliance.api.legacy import LegacyApi
 from appliance.api.models import ModelsApi
 from appliance.api.work import DocumentWork
-from appliance.authoring.api import AuthoringApi
-from appliance.authoring.studio import open_studio
 from appliance.deployments import Deployments
 from appliance.foundation import STUCK_SECONDS, Foundation
 from appliance.inference.engine import NerEngine
@@ -26,6 +25,9 @@ from appliance.models import find_models, load_models
 from appliance.packages import open_model
 from appliance.pipeline import Pipeline
 from appliance.usage.lookup import recorded_requests
+
+if TYPE_CHECKING:
+    from appliance.authoring.studio import Studio
 
 
 class TextService:
@@ -40,14 +42,19 @@ class TextService:
         self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
         self.deployments = Deployments(alias=on.settings.model_alias)
         self._engines: tuple[NerEngine, ...] = ()
-        self._studio = open_studio(
-            on.settings,
-            state=on.identity.directory,
+        self._studio = self._open_studio() if on.settings.authoring_enabled else None
+        self._jobs = self._open_jobs()
+
+    def _open_studio(self) -> "Studio | None":
+        from appliance.authoring.studio import open_studio  # noqa: PLC0415  (loaded where it is wanted)
+
+        return open_studio(
+            self._on.settings,
+            state=self._on.identity.directory,
             deployments=self.deployments,
             load=self._load_model,
-            clock=on.clock,
+            clock=self._on.clock,
         )
-        self._jobs = self._open_jobs()
 
     def _open_jobs(self) -> Jobs:
         on, settings = self._on, self._on.settings
@@ -93,7 +100,7 @@ class TextService:
             *LanguageApi(language).routes(),
             *LegacyApi(language).routes(),
             *ModelsApi(self.deployments).routes(),
-            *(AuthoringApi(self._studio).routes() if self._studio else ()),
+            *_authoring_routes(self._studio),
             *openapi.routes(
                 project=settings.project_name,
                 deployment=settings.exported_model_name or settings.deployment_name,
@@ -152,3 +159,11 @@ class TextService:
         self._job_store.close()
         if self._studio is not None:
             self._studio.store.close()
+
+
+def _authoring_routes(studio: "Studio | None") -> Sequence[BaseRoute]:
+    if studio is None:
+        return ()
+    from appliance.authoring.api import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)
+
+    return AuthoringApi(studio).routes()

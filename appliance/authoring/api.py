@@ -19,7 +19,7 @@ from appliance.authoring.bodies import ProjectChanges, Swap, TrainedModel, Train
 from appliance.authoring.jobs import ENDED, MAX_WAITING
 from appliance.authoring.studio import PRIVATE, VERSIONS, Studio, all_projects
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow
-from appliance.authoring.worker import RESULTS
+from appliance.authoring.training import RESULTS
 from appliance.custom.best import require_torch
 from appliance.custom.write import EVALUATION
 from appliance.errors import Busy, MissingExtra

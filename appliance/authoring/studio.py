@@ -13,9 +13,8 @@ from sqlmodel import Session, select
 from appliance.authoring.jobs import AuthoringJobs, JobFailed
 from appliance.authoring.store import AuthoringStore
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
-from appliance.authoring.training import run_training
+from appliance.authoring.training import RESULTS, run_training
 from appliance.authoring.views import file_object
-from appliance.authoring.worker import RESULTS
 from appliance.custom.write import EVALUATION
 from appliance.deployments import Deployment, Deployments
 from appliance.errors import SettingsError, UnknownDeployment

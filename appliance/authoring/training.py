@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 LINE_BYTES: Final = 1 << 22
+RESULTS: Final = "results.json"
+"""What was labelled and what was found in the test documents, beside the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

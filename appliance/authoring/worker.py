@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from appliance.authoring.training import RESULTS
 from appliance.custom.train import Trained, train
 from appliance.errors import ApplianceError
 from appliance.labelled.document import LabelledDocument, utf16_length
@@ -20,7 +21,6 @@ from appliance.labelled.project import with_texts
 from appliance.labelled.split import split
 from appliance.labelled.wire import ProjectFile
 
-RESULTS = "results.json"
 _NICE = 10
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from appliance.pipeline import TEXT_RECORDS
@@ -36,6 +37,13 @@ def build(out: Path, *words: str) -> Path:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return next(out.glob("*.tar"))
+
+
+def wheels_of(bundle: Path, into: Path) -> Path:
+    """Take the wheels out of a bundle, so that the next one need not fetch them; return their folder."""
+    with tarfile.open(bundle) as tar:
+        tar.extractall(into, [one for one in tar if "/wheels/" in one.name], filter="data")
+    return next(into.glob("*/wheels"))
 
 
 def carry_in(container: Container, bundle: Path, to: str) -> None:

@@ -22,6 +22,7 @@ from tests.boot.bundles import (
     ledger_is_clean,
     license_it,
     under_load,
+    wheels_of,
     why_no_bundle,
 )
 from tests.boot.conftest import VENV, Container, why_not
@@ -80,11 +81,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     home = tmp_path_factory.mktemp("shop")
     with Authority.create(home / "authority") as vendor:
         words = ("--roots", str(vendor.roots_dir), "--pythons", "3.11")
-        yield Shop(
-            vendor=vendor,
-            present=build(home / "one", *words),
-            following=build(home / "two", *words, "--version", NEXT),
-        )
+        present = build(home / "one", *words)
+        fetched = str(wheels_of(present, home / "wheels"))
+        following = build(home / "two", *words, "--version", NEXT, "--wheels", fetched)
+        yield Shop(vendor=vendor, present=present, following=following)
 
 
 def test_by_script_from_a_bare_system_to_an_upgrade_with_a_clean_ledger(

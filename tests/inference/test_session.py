@@ -70,6 +70,15 @@ def test_onnxruntime_is_imported_by_loading_and_not_by_importing() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_start_waits_for_no_library_that_only_other_commands_or_services_need() -> None:
+    code = (
+        "import sys, appliance.cli, appliance.serve, appliance.text;"
+        "print({'onnx', 'soundfile', 'soxr', 'websockets', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
 @pytest.mark.parametrize(("library", "door"), [("onnxruntime", "session.py"), ("tokenizers", "tokens.py")])
 def test_each_heavy_library_has_one_door(library: str, door: str) -> None:
     package = Path(__file__).parents[2] / "appliance"
