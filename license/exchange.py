@@ -279,14 +279,20 @@ def failure(endpoint: Endpoint, error: Exception, timeout_s: float) -> DownloadE
         case ssl.SSLError():
             found = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
         case ConnectionRefusedError():
-            found = CouldNotConnect(f"nobody listens at {where} (connection refused)")
+            # With a proxy on the way, it is the proxy that is called.
+            called = where if endpoint.proxy is None else f"the proxy {endpoint.proxy.shown}"
+            found = CouldNotConnect(f"nobody listens at {called} (connection refused)")
         case ConnectionError():
-            found = CouldNotConnect(f"{where} broke off without an answer")
+            found = CouldNotConnect(f"{where}{_through(endpoint)} broke off without an answer")
         case OSError():
-            found = CouldNotConnect(f"cannot reach {where}: {error.strerror or error}")
+            found = CouldNotConnect(f"cannot reach {where}{_through(endpoint)}: {error.strerror or error}")
         case _:
             found = BadReply(f"{where} does not answer in HTTP")
     return found
+
+
+def _through(endpoint: Endpoint) -> str:
+    return "" if endpoint.proxy is None else f" through the proxy {endpoint.proxy.shown}"
 
 
 def _timed_out(endpoint: Endpoint, timeout_s: float) -> TimedOut:

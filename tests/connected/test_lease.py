@@ -210,6 +210,12 @@ def test_a_proxy_that_is_no_address_is_named() -> None:
         proxy_of(Settings.read(["HTTP_PROXY=https://p:1"], {}), "h", tls=False)
 
 
+def test_a_proxy_that_is_not_there_is_named_instead_of_the_endpoint(start: Start) -> None:
+    proxy = f"http://127.0.0.1:{free_port()}"
+    error = refused(start, http_proxy=proxy)
+    assert f"nobody listens at the proxy {proxy}" in error.message
+
+
 @pytest.mark.e2e
 def test_a_start_that_misses_one_of_the_three_makes_nothing(tmp_path: Path) -> None:
     words = ("Eula=accept", "Billing=http://127.0.0.1:9", f"Mounts:State={tmp_path / 'state'}")
