@@ -3,12 +3,10 @@
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appliance.api import replies as common
-from appliance.api.openapi import operation, query, service_paths
+from appliance.api.openapi import described, operation, query, service_paths
 from appliance.api.speech import replies
 from appliance.api.speech.transcription import API_VERSIONS, PATH, Definition
 from appliance.version import VERSION
@@ -57,12 +55,7 @@ def document() -> dict[str, Any]:
 
 def routes() -> list[Route]:
     """`GET /openapi.json`."""
-    body = document()
-
-    async def openapi(_: Request) -> Response:
-        return JSONResponse(body)
-
-    return [Route("/openapi.json", openapi, methods=["GET"])]
+    return [described(document)]
 
 
 def _short() -> dict[str, Any]:
