@@ -1,6 +1,6 @@
 """A bundle's life on a server without network, by script and by dpkg: from a bare system to its removal.
 
-`.ci/run` runs this beside the tests that are quick.
+`.ci/run` runs what is by script beside the quick tests; `make test-bundle` and `make nightly` run all of it.
 """
 
 import resource

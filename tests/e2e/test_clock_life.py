@@ -127,6 +127,7 @@ def test_a_very_first_start_in_2099_is_refused_and_burns_nothing(
     assert run_once(site)["license"]["state"] == "Valid"
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_clock_that_ran_ahead_is_put_right_by_a_new_licence_only(
     site: Site, move_clock: Callable[[int], None], tmp_path: Path
@@ -153,6 +154,7 @@ def test_a_clock_that_ran_ahead_is_put_right_by_a_new_licence_only(
     assert "time-back" not in {finding.code for finding in report.findings}
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_licence_used_up_by_a_clock_ahead_is_put_right_at_the_start(
     site: Site, move_clock: Callable[[int], None]
