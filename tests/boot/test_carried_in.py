@@ -43,11 +43,12 @@ NEXT = "99.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """A vendor, the bundle it ships, and the next one."""
+    """A vendor, the bundle it ships, and the next one, which has no package for Debian."""
 
     vendor: Authority
     present: Path
     following: Path
+    wheels: Path
 
 
 class Stopwatch:
@@ -82,9 +83,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with Authority.create(home / "authority") as vendor:
         words = ("--roots", str(vendor.roots_dir), "--pythons", "3.11")
         present = build(home / "one", *words)
-        fetched = str(wheels_of(present, home / "wheels"))
-        following = build(home / "two", *words, "--version", NEXT, "--wheels", fetched)
-        yield Shop(vendor=vendor, present=present, following=following)
+        wheels = wheels_of(present, home / "wheels")
+        again = (*words, "--version", NEXT, "--wheels", str(wheels), "--no-deb")
+        yield Shop(vendor=vendor, present=present, following=build(home / "two", *again), wheels=wheels)
+
+
+@pytest.fixture
+def packaged(shop: Shop, tmp_path: Path) -> Path:
+    """The next bundle with its package."""
+    words = ("--roots", str(shop.vendor.roots_dir), "--pythons", "3.11", "--wheels", str(shop.wheels))
+    return build(tmp_path / "packaged", *words, "--version", NEXT)
 
 
 def test_by_script_from_a_bare_system_to_an_upgrade_with_a_clean_ledger(
@@ -152,10 +160,10 @@ def removal_by_script_leaves_the_ledger(container: Container) -> None:
 
 
 def test_by_dpkg_from_a_bare_system_to_a_purge_that_leaves_the_ledger(
-    container: Container, shop: Shop
+    container: Container, shop: Shop, packaged: Path
 ) -> None:
     carry_in(container, shop.present, "/srv/bundle")
-    carry_in(container, shop.following, "/srv/next")
+    carry_in(container, packaged, "/srv/next")
     it_installs_quickly(container, "dpkg -i /srv/bundle/offline-appliance_*.deb")
     assert container.run("dpkg --verify offline-appliance").stdout == "", "every file is as it was packed"
     assert container.run("id -u appliance").stdout.strip()
