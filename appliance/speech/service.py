@@ -129,19 +129,8 @@ class SpeechService:
 
 
 def model_place(settings: Settings) -> Path:
-    """Return the directory of the model that is to be served.
-
-    Raises:
-        ModelError: None is named, and none is bundled.
-    """
-    if settings.model_mount is not None:
-        return settings.model_mount
-    if not BUNDLED.is_dir():
-        raise ModelError(
-            "no speech model is bundled with this installation, and Mounts:Model names none",
-            hint="add Mounts:Model=DIRECTORY; ModelId=… with Billing and ApiKey downloads a model there",
-        )
-    return BUNDLED
+    """Return the directory of the model that is to be served: the one that is named, else the bundled one."""
+    return settings.model_mount or BUNDLED
 
 
 def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None:

@@ -6,7 +6,7 @@ speaks is treated the same.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -65,7 +65,8 @@ class Phrase:
         offset: First sample of what was said, or of the silence.
         length: Its samples.
         heard: Texts, best first; none without success. Their words count from `base`.
-        base: First sample of the segment that the words count from.
+        base: First sample of the segment that the words count from; before the audio's own first one where it
+            began with speech.
         processed: All audio up to here was looked at.
     """
 
@@ -206,6 +207,9 @@ class Listener:
         if sum(waiting.flags) < _ONSET:
             return
         lead = np.concatenate(waiting.parts)
+        # A recording may begin right at its first sound; models want to hear that nothing came before.
+        missing = keep * self._activity.frame - len(lead)
+        lead = np.concatenate((np.zeros(missing, np.float32), lead))
         segment = self._begin()
         segment.feed(lead)
         self._open = _Open(segment=segment, base=self.processed - len(lead), voiced_until=self.processed)
@@ -229,7 +233,8 @@ class Listener:
         if phrase is None:
             return []
         self._open = None
-        texts = [one for one in phrase.segment.finish(self._manner.texts) if one.text and one.words]
+        found = [one for one in phrase.segment.finish(self._manner.texts) if one.text and one.words]
+        texts = [_within(one, -phrase.base) for one in found]
         if not texts:
             return []
         words = texts[0].words
@@ -294,6 +299,14 @@ class Listener:
             events.append(Started(offset=offset))
         events.append(Guess(text=text, offset=offset, length=self.processed - offset))
         return events
+
+
+def _within(heard: Heard, first: int) -> Heard:
+    """Let no word begin before sample `first` of the segment: what lies before it was added here."""
+    words = tuple(
+        replace(word, start=max(word.start, first), end=max(word.end, first)) for word in heard.words
+    )
+    return heard if first <= 0 else replace(heard, words=words)
 
 
 def ticks(samples: int, rate: int) -> int:

@@ -59,6 +59,7 @@ def test_minutes_of_silence_are_told_counted_and_forgotten(quiet: Service) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_ten_hours_of_silence_are_told_counted_and_forgotten(quiet: Service) -> None:
     check_silence(quiet, 600)
 

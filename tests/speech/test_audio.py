@@ -147,6 +147,30 @@ def listen(minutes: int, samples: NDArray[np.float32]) -> tuple[list[Phrase], in
     return told, kept
 
 
+class Ears(Deaf):
+    """Keeps what it is fed."""
+
+    def __init__(self) -> None:
+        self.fed: list[NDArray[np.float32]] = []
+
+    def feed(self, samples: NDArray[np.float32]) -> None:
+        self.fed.append(samples)
+
+
+@pytest.mark.parametrize("quiet_seconds", [0.0, 0.1, 2.0])
+def test_a_model_hears_silence_before_the_first_sound_even_where_the_recording_has_none(
+    quiet_seconds: float,
+) -> None:
+    ears = Ears()
+    listener = Listener(
+        rate=RATE, activity=EnergyActivity(RATE), begin=lambda: ears, manner=Manner(single=True)
+    )
+    sound = np.random.default_rng(3).normal(scale=0.2, size=RATE).astype(np.float32)
+    listener.feed(np.concatenate((np.zeros(int(quiet_seconds * RATE), np.float32), sound)))
+    fed = np.concatenate(ears.fed)
+    assert np.flatnonzero(fed)[0] >= 0.3 * RATE
+
+
 @pytest.mark.parametrize("loudness", [0.0, 0.1])
 def test_an_hour_without_words_keeps_nothing_and_is_told_in_time(loudness: float) -> None:
     noise = np.random.default_rng(3).normal(0, 1, RATE).astype(np.float32) * np.float32(loudness)
@@ -158,6 +182,7 @@ def test_an_hour_without_words_keeps_nothing_and_is_told_in_time(loudness: float
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_ten_hours_of_silence_keep_nothing() -> None:
     told, kept = listen(600, np.zeros(RATE, np.float32))
     assert kept < 4_000_000  # the list of what was told

@@ -311,13 +311,6 @@ def test_a_download_beyond_its_limit_says_so_and_goes_on_where_it_stopped(
 def test_without_a_model_a_start_says_where_one_comes_from(
     new_site: Callable[..., Site], tmp_path: Path
 ) -> None:
-    from appliance.speech.kind import BUNDLED
-
     done = new_site().run("Service=speechtotext", f"Mounts:Model={tmp_path}")
     assert done.returncode == 78
     assert "hint: " in done.stderr
-    if not BUNDLED.is_dir():
-        done = new_site("other").run("Service=speechtotext")
-        assert done.returncode == 78
-        assert "no speech model is bundled" in done.stderr
-        assert "ModelId=" in done.stderr

@@ -7,10 +7,12 @@ import numpy as np
 from appliance.speech.acoustic import load_ctc
 from appliance.speech.ctc import CtcDecoder, LogProbs, greedy
 from appliance.speech.folder import SpeechFolder
+from appliance.speech.stream import LEAD_SECONDS, TAIL_SECONDS
 from appliance.training.speech.clips import RATE, Wave
 
-SILENCE = RATE // 2
-"""Samples of silence after a recording: some end right at their last sound."""
+LEAD = int(LEAD_SECONDS * RATE)
+SILENCE = int(TAIL_SECONDS * RATE)
+"""Samples of silence before and after a recording, as `Listener` adds them: some begin or end with speech."""
 
 
 class Recogniser:
@@ -27,7 +29,7 @@ class Recogniser:
 
     def log_probs(self, wave: Wave) -> LogProbs:
         """Natural logarithms of the chances of each label, float32 [frames, labels]."""
-        return self._model.rows(np.pad(wave, (0, SILENCE)))
+        return self._model.rows(np.pad(wave, (LEAD, SILENCE)))
 
     def both(self, wave: Wave) -> tuple[str, str]:
         """Read a recording greedily, and by prefix beam with the word list."""
