@@ -5,7 +5,7 @@
 #   make lint     ruff and mypy
 #   make test     every test that is quick enough to run each time
 #   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
-#   make test-bundle  install, use, upgrade and remove bundles on a booted system without network (needs root)
+#   make test-boot    units, bundles and upgrades on a booted system, and a cut network (needs root)
 #   make nightly  the long ones: soak, fuzz, crash
 #   make bundle   what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
 #   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
@@ -21,7 +21,7 @@ UPGRADE ?=
 # Otherwise each of the processes that the tests start would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run install install-dev lint test test-bundle auditor nightly bundle lock clean
+.PHONY: run install install-dev lint test test-boot auditor nightly bundle lock clean
 
 run: install
 	@exec $(VENV)/bin/appliance demo $(ARGS)
@@ -61,11 +61,11 @@ lint: install-dev
 	$(VENV)/bin/python -m mypy
 
 test: install-dev
-	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot" $(ARGS)
 
-test-bundle: install-dev
+test-boot: install-dev
 	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
-	$(VENV)/bin/python -m pytest -m slow --timeout=900 tests/boot/test_carried_in.py $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 -m "boot and not slow" --timeout=900 tests/boot $(ARGS)
 
 nightly: install-dev
 	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock

@@ -167,7 +167,10 @@ class Settings:
         "model sessions, one thread each (0: chosen for this machine)",
     )
     batch_tokens: int = _setting(
-        "Engine:BatchTokens", 256, kinds.number(16, 1 << 20), "padded tokens in one batch"
+        "Engine:BatchTokens",
+        0,
+        kinds.number(0, 1 << 20),
+        "padded tokens in one batch (0: chosen for this machine)",
     )
     queue_tokens: int = _setting(
         "Engine:QueueTokens",

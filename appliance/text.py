@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute
 
@@ -16,6 +16,8 @@ from appliance.api.models import ModelsApi
 from appliance.api.work import DocumentWork
 from appliance.deployments import Deployments
 from appliance.foundation import STUCK_SECONDS, Foundation
+from appliance.inference.calibration import Calibrations, this_machine
+from appliance.inference.cores import usable_cores
 from appliance.inference.engine import NerEngine
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
@@ -28,6 +30,8 @@ from appliance.usage.lookup import recorded_requests
 
 if TYPE_CHECKING:
     from appliance.authoring.studio import Studio
+
+CALIBRATION_FILE: Final = "calibration.json"
 
 
 class TextService:
@@ -44,6 +48,10 @@ class TextService:
         self._engines: tuple[NerEngine, ...] = ()
         self._studio = self._open_studio() if on.settings.authoring_enabled else None
         self._jobs = self._open_jobs()
+        cores = usable_cores()
+        self._calibrations = Calibrations(
+            on.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
+        )
 
     def _open_studio(self) -> "Studio | None":
         from appliance.authoring.studio import open_studio  # noqa: PLC0415  (loaded where it is wanted)
@@ -130,6 +138,7 @@ class TextService:
             batch_tokens=settings.batch_tokens,
             queue_tokens=settings.queue_tokens,
             observe=self._on.instruments.batch,
+            calibrations=self._calibrations,
         )
 
     def waiting(self) -> int:

@@ -6,12 +6,19 @@ import sys
 MEASUREMENTS = {
     "ner": ("bench.ner", "main", "texts per second of the service, the bare model, and peers"),
     "latency": ("bench.latency", "main", "one client, half of the peak, and overload"),
+    "jobs": ("bench.jobs", "main", "a job of one document by the official client"),
+    "scaling": (
+        "bench.scaling",
+        "main",
+        "document length, clients, sessions, size of the ledger; with plots",
+    ),
     "startup": ("bench.startup", "main", "from the command to /ready"),
     "memory": ("bench.startup", "main_memory", "resident memory under load"),
     "engine": ("bench.engine", "main", "the engine alone beside the bare model"),
     "fairness": ("bench.fairness", "main", "short requests beside a huge job"),
     "ledger": ("bench.ledger", "main", "durable entries beside bare SQLite commits"),
     "audit": ("bench.audit", "main", "start, report and verification of a large log"),
+    "speech": ("bench.speech", "main", "live streams beside the bare model"),
     "custom": ("bench.custom", "main", "both qualities of `appliance train` on labelled corpora"),
     "finetune": ("bench.finetune", "main", "a plain torch fine-tune, beside `appliance train`"),
 }

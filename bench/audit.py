@@ -24,6 +24,7 @@ from pathlib import Path
 from appliance.clock import ClockSources, EffectiveClock, Reading
 from appliance.usage.ledger import Ledger, Use
 from appliance.usage.records import usage_logs
+from bench.machine import describe
 from bench.vendor import licensed_machine
 from license.evidence.verify import verify
 from license.roots import load_roots
@@ -139,21 +140,27 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30, help="how many days they are spread over")
     parser.add_argument("--home", type=Path, help="keep the log here, and use it if it is there")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("steps", nargs="*", default=list(STEPS))
     options = parser.parse_args()
+    say = (lambda *_: None) if options.json else print
     home = options.home or Path(tempfile.mkdtemp())
     if not (home / "output").is_dir():
         home.mkdir(exist_ok=True)
         began, spent = time.perf_counter(), time.process_time()
         fill(home, options.entries, options.days)
-        print(
+        say(
             f"filled in {time.perf_counter() - began:.1f} s, {time.process_time() - spent:.1f} s of processor"
         )
     size = next(home.rglob("ledger-1.db")).stat().st_size
-    print(f"{options.entries:,} entries, {size / options.entries:.0f} bytes each")
+    say(f"{options.entries:,} entries, {size / options.entries:.0f} bytes each")
+    found: dict[str, object] = {"entries": options.entries, "days": options.days}
     for name in options.steps:
-        print(f"load {os.getloadavg()[0]:.1f}", name, measure(name, home))
+        found[name] = measure(name, home)
+        say(f"load {os.getloadavg()[0]:.1f}", name, found[name])
         sys.stdout.flush()
+    if options.json:
+        print(json.dumps(found | {"machine": describe()}, indent=2))
     if not options.home:
         shutil.rmtree(home)
 

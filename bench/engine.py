@@ -27,8 +27,9 @@ import onnxruntime
 import uvloop
 from tokenizers import Tokenizer
 
+from appliance.inference.calibration import USUAL_BATCH_TOKENS
 from appliance.inference.cores import usable_cores
-from appliance.inference.engine import BATCH_TOKENS, NerEngine
+from appliance.inference.engine import NerEngine
 from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
 from appliance.inference.session import OnnxSession
 
@@ -188,7 +189,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=BUNDLED, help="model folder")
     parser.add_argument("--texts", type=Path, default=SAMPLE, help="one text a line")
     parser.add_argument("--callers", type=int, default=64)
-    parser.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS, help="0: one window a call")
+    parser.add_argument("--batch-tokens", type=int, default=USUAL_BATCH_TOKENS)
     parser.add_argument("--sessions", type=int, default=0, help="0: one per core")
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each turn")

@@ -1,4 +1,4 @@
-"""Environments and processes of the peers: made once from pinned requirements, kept in `.bench/`."""
+"""Environments of peers and plots, made once from pins and kept in `.bench/`; processes of peers."""
 
 import contextlib
 import os
@@ -44,20 +44,20 @@ PEERS = {
 }
 
 
-def environment(peer: Peer) -> Path:
-    """Return the interpreter of a peer's environment, made if it is not there.
+def environment(name: str, requirements: Path) -> Path:
+    """Return the interpreter of an environment with those packages, made if it is not there.
 
     Raises:
         subprocess.CalledProcessError: Its packages cannot be had.
     """
-    home = KEPT / peer.name
+    home = KEPT / name
     python = home / "bin" / "python"
-    wanted = (HERE / f"{peer.name}.txt").read_bytes()
+    wanted = requirements.read_bytes()
     mark = home / "made-from.txt"
     if not mark.is_file() or mark.read_bytes() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
         quiet = ["--quiet", "--disable-pip-version-check", "--no-deps"]  # the list is whole
-        subprocess.run([python, "-m", "pip", "install", *quiet, "-r", HERE / f"{peer.name}.txt"], check=True)
+        subprocess.run([python, "-m", "pip", "install", *quiet, "-r", requirements], check=True)
         mark.write_bytes(wanted)
     return python
 
@@ -69,7 +69,7 @@ def running_peer(peer: Peer, model: Path) -> Iterator[int]:
     Raises:
         RuntimeError: It does not answer in time.
     """
-    python = environment(peer)
+    python = environment(peer.name, HERE / f"{peer.name}.txt")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

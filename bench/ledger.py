@@ -15,6 +15,7 @@ first, then what the ledger adds to one answer (p50 and p99 of a commit, one wai
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import queue
 import shutil
@@ -32,6 +33,7 @@ from appliance.clock import EffectiveClock
 from appliance.usage import journal
 from appliance.usage.ledger import Ledger, Use
 from appliance.usage.schema import LogTable
+from bench.machine import describe
 from bench.vendor import licensed_machine
 from license.evidence.merkle import Frontier
 
@@ -183,7 +185,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="rough length of one run")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--directory", type=Path, help="where to write; the disk matters")
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    found_all: dict[str, object] = {}
     sides = {"bare": bare, "bare+hop": hop, "no tree": no_tree, "ledger": ledger}
     for waiters, guess in ((1, 2_000), (16, 20_000), (256, 60_000)):
         rounds = max(1, int(guess * options.seconds / waiters))
@@ -198,6 +202,17 @@ def main() -> None:
                 shutil.rmtree(directory)
         rate = {name: statistics.median(found) for name, found in rates.items()}
         cost = {name: statistics.median(found) for name, found in costs.items()}
+        found_all[f"{waiters} waiting"] = {
+            name: {
+                "share": round(rate["ledger"] / rate[name], 3),
+                "share_by_processor": round(cost[name] / cost["ledger"], 3),
+                "per_second": round(rate[name], 1),
+                "processor_us": round(cost[name], 1),
+            }
+            for name in sides
+        }
+        if options.json:
+            continue
         print(f"{waiters} waiting, load {os.getloadavg()[0]:.1f}")
         for name in sides:
             share, spent = rate["ledger"] / rate[name], cost[name] / cost["ledger"]
@@ -206,8 +221,13 @@ def main() -> None:
                 f"the ledger has {share:.0%} of its speed, {spent:.0%} by processor time"
             )
     directory = Path(tempfile.mkdtemp(dir=options.directory))
-    print("added to one answer: p50 {:.2f} ms, p99 {:.2f} ms".format(*added(directory, 2000)))
+    p50, p99 = added(directory, 2000)
     shutil.rmtree(directory)
+    if options.json:
+        found_all |= {"added_p50_ms": round(p50, 3), "added_p99_ms": round(p99, 3), "machine": describe()}
+        print(json.dumps(found_all, indent=2))
+    else:
+        print(f"added to one answer: p50 {p50:.2f} ms, p99 {p99:.2f} ms\n{describe()}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import onnxruntime
 from appliance.inference.cores import usable_cores
 
 Measured = TypeVar("Measured")
+Side = TypeVar("Side")
 
 
 def describe() -> str:
@@ -31,8 +32,8 @@ def describe() -> str:
 
 
 def alternate(
-    sides: Mapping[str, Callable[[], Measured]], turns: int, *, each: Callable[[str, Measured], None]
-) -> dict[str, list[Measured]]:
+    sides: Mapping[Side, Callable[[], Measured]], turns: int, *, each: Callable[[Side, Measured], None]
+) -> dict[Side, list[Measured]]:
     """Measure sides in turn, A B C A B C, so that a change of the machine's mood meets them all.
 
     Args:
@@ -40,7 +41,7 @@ def alternate(
         turns: How often each.
         each: Told every measurement as it is made.
     """
-    found: dict[str, list[Measured]] = {name: [] for name in sides}
+    found: dict[Side, list[Measured]] = {name: [] for name in sides}
     for _ in range(turns):
         for name, measure in sides.items():
             value = measure()

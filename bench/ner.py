@@ -3,7 +3,8 @@
     python -m bench ner [--documents 1] [--clients 64] [--peers starlette,litserve] [--json]
 
 The ceiling is the best of all arrangements of a loop without a server (`bench.ceiling`), found first. Then
-ceiling, service and peers are measured in turn, again and again; ratios are medians over neighbours in time.
+ceiling, service and a peer are measured in turn, again and again, with no other peer running; ratios are
+medians over neighbours in time.
 The load comes from another process on the same cores; its own processor time for each request is told.
 """
 
@@ -32,6 +33,7 @@ class Report:
 
     share_of_ceiling: float
     over_best_peer: float | None
+    over_peers: dict[str, float]
     shares: dict[str, float]
     speeds: dict[str, list[float]]
     arrangement: str
@@ -69,35 +71,54 @@ def measure(
     arrangement, arrangements = best(model, texts)
     say(f"ceiling: {arrangement}")
     loads: list[Load] = []
+    found: dict[str, list[float]] = {}
+    shares: dict[str, list[float]] = {}
+    over: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
         ceiling = stack.enter_context(Ceiling(model, texts, arrangement))
-        service = stack.enter_context(running_service(f"Mounts:Model={model}"))
+        limit = f"Limits:DocumentsPerRequest={max(5, documents)}"
+        service = stack.enter_context(running_service(f"Mounts:Model={model}", limit))
         host, port = address(service)
         bodies = analyze_bodies(texts, documents)
         spec = Spec(host=host, port=port, path=ANALYZE, bodies=bodies, clients=clients, seconds=seconds)
+        load(spec)
 
         def served() -> float:
             loads.append(load(spec))
             return loads[-1].per_second * documents
 
-        sides: dict[str, Callable[[], float]] = {
-            "ceiling": lambda: ceiling.per_second(seconds),
-            "service": served,
-        }
-        for peer in peers:
-            port = stack.enter_context(running_peer(peer, model))
-            theirs = _peer_spec(peer, port, peer_bodies(texts, documents), clients, seconds)
-            load(theirs)
-            sides[peer.name] = functools.partial(_speed, theirs, documents)
-        load(spec)
-        loads.clear()
-        found = alternate(sides, turns, each=lambda name, value: say(f"  {name:<12} {value:8.1f} texts/s"))
-    shares = {name: ratio(values, found["ceiling"]) for name, values in found.items() if name != "ceiling"}
-    strongest = max((peer.name for peer in peers), key=lambda name: shares[name], default=None)
+        for peer in peers or [None]:
+            # One peer at a time: some use a core even when nobody asks.
+            with contextlib.ExitStack() as alone:
+                sides: dict[str, Callable[[], float]] = {
+                    "ceiling": lambda: ceiling.per_second(seconds),
+                    "service": served,
+                }
+                if peer is not None:
+                    theirs = _peer_spec(
+                        peer,
+                        alone.enter_context(running_peer(peer, model)),
+                        peer_bodies(texts, documents),
+                        clients,
+                        seconds,
+                    )
+                    load(theirs)
+                    sides[peer.name] = functools.partial(_speed, theirs, documents)
+                group = alternate(
+                    sides, turns, each=lambda name, value: say(f"  {name:<12} {value:8.1f} texts/s")
+                )
+            for name, values in group.items():
+                found.setdefault(name, []).extend(values)
+                pairs = zip(values, group["ceiling"], strict=True)
+                shares.setdefault(name, []).extend(value / most for value, most in pairs)
+            if peer is not None:
+                over[peer.name] = ratio(group["service"], group[peer.name])
+    middle = {name: round(statistics.median(values), 3) for name, values in shares.items()}
     return Report(
-        share_of_ceiling=shares["service"],
-        over_best_peer=None if strongest is None else ratio(found["service"], found[strongest]),
-        shares=shares,
+        share_of_ceiling=middle["service"],
+        over_best_peer=min(over.values(), default=None),
+        over_peers=over,
+        shares=middle,
         speeds={name: [round(value, 1) for value in values] for name, values in found.items()},
         arrangement=str(arrangement),
         arrangements=arrangements,

@@ -18,6 +18,29 @@ def usable_cores(root: Path = Path("/")) -> int:
     return cores if quota is None else max(1, min(cores, round(quota)))
 
 
+def thread_counts(root: Path = Path("/")) -> list[int]:
+    """Return how many threads may be worth trying, the usual number first.
+
+    That is a thread for each usable core, and where two of them share one piece of silicon (SMT), also one
+    for each such piece.
+
+    Args:
+        root: Where `proc` and `sys` are mounted; another place in tests.
+    """
+    cores = usable_cores(root)
+    seen = os.sched_getaffinity(0)
+    if cores < len(seen):  # what a control group grants is time, not certain cores
+        return [cores]
+    pieces = set()
+    for core in seen:
+        siblings = root / f"sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+        try:
+            pieces.add(siblings.read_text("ascii").strip())
+        except (OSError, ValueError):
+            return [cores]
+    return [cores, len(pieces)] if len(pieces) < cores else [cores]
+
+
 def _cgroup_cores(root: Path) -> float | None:
     """Return the smallest grant on the way from this process's group (cgroup v2) to the root, if any."""
     try:

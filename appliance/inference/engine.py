@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from appliance.errors import ModelError
-from appliance.inference.cores import usable_cores
+from appliance.inference.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrations, measure
+from appliance.inference.cores import thread_counts
 from appliance.inference.decode import Decoder, Entity
 from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
 from appliance.inference.session import OnnxSession
@@ -21,9 +22,6 @@ __all__ = ["Entity", "NerEngine"]
 
 QUEUE_TOKENS: Final = 65_536
 """Tokens that may wait: about ten seconds of work for two cores and the bundled model."""
-
-BATCH_TOKENS: Final = 256
-"""Tokens in one call of a batch-invariant model; larger batches were slower on a CPU."""
 
 MAX_SESSIONS: Final = 16
 """The most owner threads chosen without being asked: about as many as one Python process can feed."""
@@ -48,24 +46,26 @@ class NerEngine:
         *,
         sessions: int = 0,
         queue_tokens: int = QUEUE_TOKENS,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int = 0,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         progress: Progress | None = None,
         observe: Callable[[int, int], None] | None = None,
+        calibrations: Calibrations | None = None,
     ) -> "NerEngine":
-        """Load a model and try it on one sentence. Blocks for a good part of a second.
+        """Load a model and try it on one sentence. Blocks for a good part of a second, or two the first time.
 
         Args:
             folder: The checked folder.
-            sessions: Owner threads, each keeping one core busy; 0 means one per usable core, at most
-                `MAX_SESSIONS`.
+            sessions: Owner threads, each keeping one core busy; 0 means as calibrated, up to `MAX_SESSIONS`.
             queue_tokens: New texts are refused while this many tokens are waiting.
-            batch_tokens: The most tokens in one call of the model, if it is batch-invariant; any other model
-            gets
-                one window a call, so that an answer never depends on what shares its batch.
+            batch_tokens: The most tokens in one call of the model, if it is batch-invariant; 0 means as
+                calibrated. Any other model gets one window a call, so that an answer never depends on what
+                shares its batch.
             providers: onnxruntime execution providers in order of preference.
             progress: Called with what is being done and the share already done, 0…1.
             observe: Told windows and tokens of each call of the model; from any thread.
+            calibrations: Where what suits this machine is kept, and measured the first time; without it, one
+                thread for each usable core and the usual number of tokens.
 
         Raises:
             ModelError: The model cannot be loaded, or fails on the first sentence.
@@ -85,9 +85,12 @@ class NerEngine:
             raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
         report("trying model", 0.8)
         _try(session, tokenizer, decoder)
-        count = sessions or min(usable_cores(), MAX_SESSIONS)
+        if not sessions or (folder.batch_invariant and not batch_tokens):
+            report("calibrating", 0.9)
+            found = _calibrated(folder, session, calibrations)
+            sessions, batch_tokens = sessions or found.sessions, batch_tokens or found.batch_tokens
         worker = Worker(
-            [session] * count,
+            [session] * sessions,
             tokenizer=tokenizer,
             decoder=decoder,
             queue_tokens=queue_tokens,
@@ -96,7 +99,7 @@ class NerEngine:
             observe=observe,
         )
         report("ready", 1.0)
-        return cls(folder.released(), worker, sessions=count)
+        return cls(folder.released(), worker, sessions=sessions)
 
     async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
         """Return the entities of each text, in the order of the texts; positions are code points of the text.
@@ -135,6 +138,19 @@ def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> No
         decoder.entities(WARM_UP, document.starts, document.ends, logits[0][window.positions])
     except Exception as error:  # anything onnxruntime or a wrong shape may raise
         raise ModelError(f"model.onnx fails on a first sentence: {error}") from error
+
+
+def _calibrated(folder: ModelFolder, session: OnnxSession, kept: Calibrations | None) -> Calibration:
+    threads = list(dict.fromkeys(min(count, MAX_SESSIONS) for count in thread_counts()))
+    if kept is None:
+        return Calibration(sessions=threads[0], batch_tokens=USUAL_BATCH_TOKENS)
+
+    def measured() -> Calibration:
+        return measure(
+            session, threads=threads, batches=folder.batch_invariant, window_tokens=folder.window_tokens
+        )
+
+    return kept.of(folder.digests[MODEL], measured)
 
 
 def _silent(_step: str, _share: float) -> None:

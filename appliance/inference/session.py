@@ -128,3 +128,11 @@ def open_session(
         return onnxruntime.InferenceSession(data, options, providers=list(providers))
     except Exception as error:  # onnxruntime's exceptions share no base class but this
         raise ModelError(f"{name} is refused by onnxruntime: {error}") from error
+
+
+def runtime_version() -> str:
+    """Return the version of onnxruntime; imports it, so only where a model is open anyway."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415  (as above)
+
+    return str(onnxruntime.__version__)

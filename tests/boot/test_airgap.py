@@ -19,7 +19,7 @@ import pytest
 from license.authority import Authority
 from tests.support.site import SENTENCE, Site, clean_environ
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.boot]
 
 SECONDS = 17
 RULES = """

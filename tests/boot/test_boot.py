@@ -11,7 +11,7 @@ from license.authority import Authority
 from tests.boot.conftest import ROOT, VENV, Container, install_tree
 from tests.support.site import SENTENCE
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.boot]
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
 ASK = (

@@ -1,6 +1,6 @@
 """A bundle's life on a server without network, by script and by dpkg: from a bare system to its removal.
 
-`.ci/run` runs what is by script beside the quick tests; `make test-bundle` and `make nightly` run all of it.
+`make test-boot` runs what is by script, `make nightly` the rest.
 """
 
 import resource
@@ -28,8 +28,8 @@ from tests.boot.bundles import (
 from tests.boot.conftest import VENV, Container, why_not
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.e2e,
+    pytest.mark.boot,
     pytest.mark.timeout(600),
     pytest.mark.skipif(bool(why_no_bundle()), reason=why_no_bundle()),
     pytest.mark.skipif(bool(why_not()), reason=why_not()),
@@ -159,6 +159,7 @@ def removal_by_script_leaves_the_ledger(container: Container) -> None:
     assert container.run("test -e /var/lib/private/appliance", check=False).returncode
 
 
+@pytest.mark.slow
 def test_by_dpkg_from_a_bare_system_to_a_purge_that_leaves_the_ledger(
     container: Container, shop: Shop, packaged: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_by_dpkg_from_a_bare_system_to_a_purge_that_leaves_the_ledger(
     assert container.run("test -e /var/lib/private/appliance", check=False).returncode
 
 
+@pytest.mark.slow
 def test_the_package_and_the_script_do_not_share_a_place(container: Container, shop: Shop) -> None:
     carry_in(container, shop.present, "/srv/bundle")
     container.run("mkdir -p /opt/appliance/venv.17 && ln -s /opt/appliance/venv.17 /opt/appliance/venv")

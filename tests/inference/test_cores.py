@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.inference.cores import usable_cores
+from appliance.inference.cores import thread_counts, usable_cores
 
 ALL = len(os.sched_getaffinity(0))
 
@@ -42,3 +42,21 @@ def test_no_quota_a_large_one_or_an_odd_one_changes_nothing(tmp_path: Path, text
 
 def test_a_group_outside_of_sight_is_ignored(tmp_path: Path) -> None:
     assert usable_cores(machine(tmp_path, "/../../etc", {})) == ALL
+
+
+def siblings(root: Path, threads: dict[int, str]) -> Path:
+    for core, text in threads.items():
+        directory = root / f"sys/devices/system/cpu/cpu{core}/topology"
+        directory.mkdir(parents=True)
+        (directory / "thread_siblings_list").write_text(text)
+    return root
+
+
+def test_threads_that_share_a_core_are_worth_a_second_try(tmp_path: Path) -> None:
+    seen = sorted(os.sched_getaffinity(0))
+    assert thread_counts(siblings(tmp_path / "alone", {core: f"{core}\n" for core in seen})) == [ALL]
+    shared = siblings(tmp_path / "shared", dict.fromkeys(seen, "0-1\n"))
+    assert thread_counts(shared) == ([ALL, 1] if ALL > 1 else [1])
+    assert thread_counts(tmp_path) == [ALL], "unknown siblings are no siblings"
+    quota = machine(tmp_path / "quota", "/", {"": "100000 100000\n"})
+    assert thread_counts(siblings(quota, dict.fromkeys(seen, "0-1\n"))) == [1]

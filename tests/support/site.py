@@ -72,6 +72,8 @@ class Site:
         self.home = home
         self.vendor = vendor
         self.running: list[Service] = []
+        # Otherwise each first start would spend a second on measuring what suits this machine.
+        self.fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=256")
         for name in ("license", "output", "state"):
             (home / name).mkdir(parents=True)
 
@@ -130,6 +132,7 @@ class Site:
             *(sys.executable, "-m", "appliance", "serve"),
             *("--roots", str(roots or self.vendor.roots_dir)),
             *("Eula=accept", *self.mounts, "Http:Host=127.0.0.1", "Http:Port=0"),
+            *(() if any(word.startswith("Engine:") for word in words) else self.fixed),
             *words,
         ]
 

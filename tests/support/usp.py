@@ -67,7 +67,9 @@ class Wire:
 
     def audio(self, turn: str, data: bytes, *, stream: bool = True) -> None:
         lines = f"Path:audio\r\nX-RequestId:{turn}\r\n" + ("X-StreamId:1\r\n" if stream else "")
-        self.socket.send(struct.pack(">H", len(lines)) + lines.encode() + data)
+        # The service may refuse while a client still speaks; whoever reads next learns of it.
+        with contextlib.suppress(ConnectionClosed):
+            self.socket.send(struct.pack(">H", len(lines)) + lines.encode() + data)
 
     def say(self, turn: str, pcm: bytes, *, head: bytes | None = None, end: bool = True) -> None:
         """Send a whole turn as clients do: header, tenths of seconds, and an empty message."""
