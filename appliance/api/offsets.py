@@ -18,8 +18,9 @@ TEXT_RECORD: Final = 1_000
 """Text elements in one text record, the unit of account."""
 
 _ELEMENT: Final = regex.compile(r"\X")
-# Below U+0300 no code point joins its neighbour but LF after CR, so most Western text needs no segmentation.
-_JOINS: Final = regex.compile(r"\r\n|[^\u0000-\u02ff]")
+# Below U+0300 no code point joins its neighbour but LF after CR, and neither do printed dashes, quotes and
+# currency signs, so most Western text needs no segmentation.
+_JOINS: Final = regex.compile(r"\r\n|[^\u0000-\u02ff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]")
 _ASTRAL: Final = regex.compile(r"[\U00010000-\U0010ffff]")
 
 
@@ -41,9 +42,14 @@ _NAMES: Final = {member.value.lower(): member for member in StringIndexType} | {
 }
 
 
+def _may_join(text: str) -> bool:
+    """Whether several code points of a text may be one text element; of ASCII only CR LF is."""
+    return "\r\n" in text if text.isascii() else _JOINS.search(text) is not None
+
+
 def count_text_elements(text: str) -> int:
     """Number of extended grapheme clusters in `text`."""
-    if not _JOINS.search(text):
+    if not _may_join(text):
         return len(text)
     return sum(1 for _ in _ELEMENT.finditer(text))
 
@@ -66,7 +72,7 @@ class TextIndex:
     def __init__(self, text: str, unit: StringIndexType) -> None:
         self.text = text
         self._starts: list[int] | None = None
-        if _JOINS.search(text):
+        if _may_join(text):
             self._starts = [match.start() for match in _ELEMENT.finditer(text)]
         self._convert = self._converter(unit)
 

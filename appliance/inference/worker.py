@@ -153,7 +153,7 @@ class Worker:
                     call.open_texts += 1
                     fresh.append(text)
             if not call.open_texts:
-                _answer(call)
+                _answer([call])
         self._queue.put_windows(fresh)
 
     def _compute(self, session: Session, entries: Sequence[Entry]) -> None:
@@ -161,27 +161,31 @@ class Worker:
         logits = session.run(ids, mask, types)
         if self._observe is not None:
             self._observe(len(entries), ids.size)
-        for row, entry in zip(logits, entries, strict=True):
-            self._finish(entry, row)
+        finished: list[Call] = []
+        try:
+            for row, entry in zip(logits, entries, strict=True):
+                if self._finish(entry, row):
+                    finished.append(entry.text.call)
+        finally:
+            _answer(finished)
 
-    def _finish(self, entry: Entry, row: Logits) -> None:
-        """Keep a window's scores; decode a text with its last window, answer a call with its last text."""
+    def _finish(self, entry: Entry, row: Logits) -> bool:
+        """Keep a window's scores, decode a text with its last window; return whether that ended its call."""
         text, window, document = entry.text, entry.window, entry.text.document
         scores = row[window.positions]
         if text.scores is not None:
             text.scores[window.first_word : window.first_word + len(scores)] = scores
             if not self._queue.window_done(text):
-                return
+                return False
             scores = text.scores
         found = self._decoder.entities(document.text, document.starts, document.ends, scores)
         text.call.found[text.index] = found
-        if self._queue.text_done(text.call):
-            _answer(text.call)
+        return self._queue.text_done(text.call)
 
     def _refuse(self, calls: Sequence[Call], error: ApplianceError) -> None:
         for call in dict.fromkeys(calls):
             call.left = True  # its other windows need not be computed
-            _on_loop(call, _set_error, error)
+            _on_loop(call.loop, _set_error, call, error)
 
 
 def stack(
@@ -207,24 +211,25 @@ def stack(
     return ids, mask, types
 
 
-def _answer(call: Call) -> None:
-    _on_loop(call, _set_result, None)
+def _answer(calls: Sequence[Call]) -> None:
+    """Hand what was found to those who wait, with one wake-up for each event loop."""
+    for loop in dict.fromkeys(call.loop for call in calls):
+        _on_loop(loop, _set_results, [call for call in calls if call.loop is loop])
 
 
-def _on_loop(
-    call: Call, settle: Callable[[Call, ApplianceError | None], None], error: ApplianceError | None
-) -> None:
+def _on_loop(loop: asyncio.AbstractEventLoop, settle: Callable[..., None], *arguments: object) -> None:
     try:
-        call.loop.call_soon_threadsafe(settle, call, error)
+        loop.call_soon_threadsafe(settle, *arguments)
     except RuntimeError:  # the loop is closed: nobody is left to hear
         _log.debug("an answer came after its loop was closed")
 
 
-def _set_result(call: Call, _error: ApplianceError | None) -> None:
+def _set_results(calls: Sequence[Call]) -> None:
+    for call in calls:
+        if not call.future.done():
+            call.future.set_result(call.found)
+
+
+def _set_error(call: Call, error: ApplianceError) -> None:
     if not call.future.done():
-        call.future.set_result(call.found)
-
-
-def _set_error(call: Call, error: ApplianceError | None) -> None:
-    if not call.future.done() and error is not None:
         call.future.set_exception(error)

@@ -81,6 +81,7 @@ class Writer:
         self._lock = lock
         self._damage: Damaged | None = None
         self._queue: queue.SimpleQueue[_Waiting | _Call] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         self._beat = time.monotonic()
         self._tend_at = 0.0
         self._closed = False
@@ -116,8 +117,18 @@ class Writer:
             raise _unavailable(self._fault if not self._closed else "the ledger is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Written] = loop.create_future()
-        self._put(_Waiting(loop, future, uses))
+        # A batch of the model ends many requests in one turn of the loop: they share a commit, where the
+        # first of them alone would otherwise wake the thread.
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            gathered = self._gathered[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        gathered.append(_Waiting(loop, future, uses))
         return future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        for item in self._gathered.pop(loop):
+            self._put(item)
 
     def call(self, do: Callable[[Journal], None]) -> None:
         """Run something on the writer's thread between two groups, and wait for it.
