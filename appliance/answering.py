@@ -36,6 +36,10 @@ class Answering(Protocol):
         """Work that waits for a model, in the unit of its queue."""
         ...
 
+    def crowded(self, path: str) -> bool:
+        """Whether a request to that path would only be refused, since too much waits."""
+        ...
+
     def stuck(self) -> bool:
         """Whether a model no longer moves."""
         ...

@@ -174,7 +174,7 @@ class Settings:
     )
     queue_tokens: int = _setting(
         "Engine:QueueTokens",
-        65_536,
+        32_768,
         kinds.number(16, 1 << 30),
         "tokens that may wait before new work is refused (429)",
     )

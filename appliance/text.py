@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute
 from appliance.api import openapi
 from appliance.api.documents import Limits
 from appliance.api.jobviews import describe
-from appliance.api.language import Language, LanguageApi, LanguageLimits
-from appliance.api.legacy import LegacyApi
+from appliance.api.language import ANALYZE, Language, LanguageApi, LanguageLimits
+from appliance.api.legacy import GENERAL, LegacyApi
 from appliance.api.models import ModelsApi
 from appliance.api.work import DocumentWork
 from appliance.deployments import Deployments
@@ -144,6 +144,11 @@ class TextService:
     def waiting(self) -> int:
         """Tokens in the queues of all models."""
         return sum(engine.waiting_tokens for engine in self._all_engines())
+
+    def crowded(self, path: str) -> bool:
+        """Whether all queues are full, for the paths that are answered at once; jobs wait."""
+        at_once = path == ANALYZE or path.endswith(GENERAL)
+        return at_once and bool(self._engines) and all(engine.full for engine in self._all_engines())
 
     def stuck(self) -> bool:
         """Whether a model no longer moves."""

@@ -48,6 +48,7 @@ class Load:
     p50: float
     p95: float
     p99: float
+    refused_p50: float
     refused_p99: float
     cpu_us: float
     seconds: float
@@ -176,6 +177,7 @@ async def generate(spec: Spec) -> Load:
         p50=_quantile(seen.ok, 50),
         p95=_quantile(seen.ok, 95),
         p99=_quantile(seen.ok, 99),
+        refused_p50=_quantile(seen.other, 50),
         refused_p99=_quantile(seen.other, 99),
         cpu_us=round(1e6 * cpu / max(1, len(seen.ok) + len(seen.other)), 1),
         seconds=round(seconds, 2),

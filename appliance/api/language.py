@@ -36,6 +36,7 @@ from appliance.pipeline import Answer, Pipeline
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+ANALYZE: Final = "/language/:analyze-text"
 JOBS: Final = "/language/analyze-text/jobs"
 
 
@@ -162,7 +163,7 @@ class LanguageApi:
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""
         return [
-            Route("/language/:analyze-text", self.analyze_text, methods=["POST"]),
+            Route(ANALYZE, self.analyze_text, methods=["POST"]),
             Route(JOBS, self.submit_job, methods=["POST"]),
             Route(f"{JOBS}/{{job_id}}:cancel", self.cancel_job, methods=["POST"]),
             Route(f"{JOBS}/{{job_id}}", self.get_job, methods=["GET"]),

@@ -28,6 +28,7 @@ from appliance.ids import uuid7
 from appliance.jobs.job import Task
 
 VERSIONS: Final = ("v3.1", "v3.2-preview.2", NESTED)
+GENERAL: Final = "/entities/recognition/general"
 _WITHOUT_CUSTOM: Final = "v3.1"
 
 _Endpoint = Callable[[Request, str], Awaitable[Response]]
@@ -51,7 +52,7 @@ class LegacyApi:
             for path, endpoint, method in (
                 ("/analyze", self.submit_job, "POST"),
                 ("/analyze/jobs/{job_id}", self.get_job, "GET"),
-                ("/entities/recognition/general", self.recognize, "POST"),
+                (GENERAL, self.recognize, "POST"),
             ):
                 found.append(Route(base + path, _of_version(endpoint, version), methods=[method]))
         return found

@@ -25,10 +25,10 @@ from license.files import write_atomic
 
 _log = logging.getLogger(__name__)
 
-USUAL_BATCH_TOKENS: Final = 256
+USUAL_BATCH_TOKENS: Final = 128
 """Tokens in one call of the model; on AVX2 without VNNI, larger batches were slower."""
 
-BATCH_TOKENS: Final = (64, 128, USUAL_BATCH_TOKENS, 512)
+BATCH_TOKENS: Final = (64, USUAL_BATCH_TOKENS, 256, 512)
 WINDOW_TOKENS: Final = 32  # of a short document, the common request
 TURN_SECONDS: Final = 0.04
 TURNS: Final = 3

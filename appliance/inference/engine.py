@@ -20,8 +20,8 @@ from appliance.inference.worker import Worker, stack
 
 __all__ = ["Entity", "NerEngine"]
 
-QUEUE_TOKENS: Final = 65_536
-"""Tokens that may wait: about ten seconds of work for two cores and the bundled model."""
+QUEUE_TOKENS: Final = 32_768
+"""Tokens that may wait: about five seconds of work for two cores and the bundled model."""
 
 MAX_SESSIONS: Final = 16
 """The most owner threads chosen without being asked: about as many as one Python process can feed."""
@@ -117,6 +117,11 @@ class NerEngine:
     def waiting_tokens(self) -> int:
         """Tokens in the queue."""
         return self._worker.waiting_tokens
+
+    @property
+    def full(self) -> bool:
+        """Whether a text that came now would be refused."""
+        return self._worker.full
 
     def heartbeat_age(self) -> float:
         """Return for how many seconds an owner thread has been at one piece of work; 0 when idle."""

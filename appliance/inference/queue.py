@@ -82,8 +82,12 @@ class Windows:
             heapq.heappush(self._heap, (turn, next(self._arrivals), Entry(text=text, window=window)))
         return sum(len(window.ids) for window in text.document.windows)
 
-    def take(self, batch_tokens: int) -> tuple[list[Entry], int]:
+    def take(self, batch_tokens: int, owners: int = 1) -> tuple[list[Entry], int]:
         """Take the window whose turn it is and those that fit to it; drop those that nobody waits for.
+
+        Args:
+            batch_tokens: The most tokens of the batch, padding included; 0 means one window.
+            owners: How many owners share what waits: none takes more than its part of it.
 
         Returns:
             The batch, and the tokens of everything that left.
@@ -100,7 +104,8 @@ class Windows:
             return [], tokens
         self._turn = candidates[0][0]
         lengths = [len(entry.window.ids) for _, _, entry in candidates]
-        chosen = set(next_batch(lengths, budget_tokens=batch_tokens))
+        part = -(-sum(lengths) // owners)
+        chosen = set(next_batch(lengths, budget_tokens=min(batch_tokens, part)))
         entries = []
         for index, item in enumerate(candidates):
             if index in chosen:
@@ -151,6 +156,11 @@ class Queue:
         """Tokens that wait, estimated for texts not yet tokenised."""
         return self._tokens
 
+    @property
+    def full(self) -> bool:
+        """Whether a call that came now would be refused."""
+        return self._tokens >= self._capacity_tokens
+
     def put(self, call: Call) -> None:
         """Queue a call.
 
@@ -162,7 +172,7 @@ class Queue:
         with self._changed:
             if self._closed:
                 raise Stopping("the service is stopping")
-            if self._tokens >= self._capacity_tokens:
+            if self.full:
                 raise Busy("the model's queue is full")
             call.charge = charge
             self._tokens += charge
@@ -250,7 +260,7 @@ class Queue:
         return calls
 
     def _take_entries(self, windows: Windows, batch_tokens: int) -> list[Entry]:
-        entries, tokens = windows.take(batch_tokens)
+        entries, tokens = windows.take(batch_tokens, self._owners)
         self._tokens -= tokens
         return entries
 

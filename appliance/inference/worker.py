@@ -8,10 +8,13 @@ on. Which windows go together is decided by `queue` and `batching`, what the sco
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from appliance.inference.queue import Call, Entry, Queue, Text
 from appliance.inference.session import Logits, Session, TokenNumbers
 from appliance.inference.tokens import TextTokenizer, Window
 
+_GIVE_WAY: Final = 5  # steps of nice: a third of the processor time of another busy thread
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +92,11 @@ class Worker:
         """Tokens that wait for an owner, estimated for texts not yet tokenised."""
         return self._queue.tokens
 
+    @property
+    def full(self) -> bool:
+        """Whether a text that came now would be refused."""
+        return self._queue.full
+
     def heartbeat_age(self) -> float:
         """Return for how many seconds the slowest owner has been at its present work; 0 when all are idle.
 
@@ -116,6 +125,7 @@ class Worker:
     # What follows runs on the owner threads.
 
     def _own(self, number: int, session: Session) -> None:
+        _give_way()
         while True:
             self._busy_since[number] = None
             calls, entries = self._queue.take()
@@ -186,6 +196,17 @@ class Worker:
         for call in dict.fromkeys(calls):
             call.left = True  # its other windows need not be computed
             _on_loop(call.loop, _set_error, call, error)
+
+
+def _give_way() -> None:
+    """Let the event loop and the ledger go first: they need little, and everybody waits for them.
+
+    With more threads than cores, a loop that has to wait for its turn on a core answers late and refuses
+    late, however little there is to do.
+    """
+    with contextlib.suppress(OSError):
+        lower = os.getpriority(os.PRIO_PROCESS, 0) + _GIVE_WAY
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), lower)
 
 
 def stack(

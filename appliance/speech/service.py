@@ -111,6 +111,10 @@ class SpeechService:
         """Pieces of audio that wait for the model."""
         return 0 if self._engine is None else self._engine.waiting
 
+    def crowded(self, path: str) -> bool:  # noqa: ARG002 (a connection has a limit of its own)
+        """Recognitions are refused where they begin."""
+        return False
+
     def stuck(self) -> bool:
         """Whether the model no longer moves."""
         return self._engine is not None and self._engine.heartbeat_age() > STUCK_SECONDS * _STUCK_FACTOR

@@ -11,7 +11,7 @@ from appliance.inference.engine import NerEngine
 from appliance.inference.folder import ModelFolder
 from tests.support.site import SENTENCE, VERSION, Site
 
-USUAL = Calibration(sessions=2, batch_tokens=256)
+USUAL = Calibration(sessions=2, batch_tokens=128)
 OTHER = Calibration(sessions=2, batch_tokens=64)
 
 

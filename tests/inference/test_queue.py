@@ -95,3 +95,10 @@ def test_a_drained_close_finishes_background_work_and_another_drops_it(
         else:
             assert set(map(id, dropped)) == {id(asked)}
         assert queue.take() == ([], [])
+
+
+def test_owners_share_what_waits(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=10_000, batch_tokens=1_000, owners=2)
+    put_text(queue, call(loop, "a", background=False), 4)
+    assert order(queue, 3) == ["a+a", "a", "a"], "the first leaves the other half to the second"
+    assert queue.tokens == 0

@@ -73,7 +73,7 @@ class Site:
         self.vendor = vendor
         self.running: list[Service] = []
         # Otherwise each first start would spend a second on measuring what suits this machine.
-        self.fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=256")
+        self.fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=128")
         for name in ("license", "output", "state"):
             (home / name).mkdir(parents=True)
 
