@@ -30,9 +30,9 @@ USUAL_BATCH_TOKENS: Final = 128
 
 BATCH_TOKENS: Final = (64, USUAL_BATCH_TOKENS, 256, 512)
 WINDOW_TOKENS: Final = 32  # of a short document, the common request
-TURN_SECONDS: Final = 0.04
-TURNS: Final = 3
-CLEARLY: Final = 1.05
+TURN_SECONDS: Final = 0.03
+TURNS: Final = 5
+CLEARLY: Final = 1.1
 """How much faster than the usual choice another one must be to be taken."""
 
 
