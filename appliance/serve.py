@@ -22,6 +22,7 @@ from appliance import systemd
 from appliance.app import Appliance
 from appliance.errors import ApplianceError, SettingsError
 from appliance.settings import Settings
+from appliance.sockets import LazyWebSocket
 from appliance.tls import server_context
 
 _log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         lifespan="off",
         backlog=BACKLOG,
         h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
-        ws="websockets-sansio",
+        ws=LazyWebSocket,
         ws_max_size=MESSAGE_LIMIT_BYTES,
         ws_ping_timeout=60,
         ws_per_message_deflate=False,
