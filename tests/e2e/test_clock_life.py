@@ -69,6 +69,7 @@ def run_once(site: Site) -> dict[str, Any]:
     return body
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_server_that_was_off_for_two_months_is_accepted_by_a_person(
     site: Site, move_clock: Callable[[int], None]

@@ -68,12 +68,13 @@ class Service:
 class Site:
     """The isolated server's mounts, and the commands its operator types."""
 
+    # Otherwise each first start would spend a second on measuring what suits this machine.
+    fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=128")
+
     def __init__(self, home: Path, vendor: Authority) -> None:
         self.home = home
         self.vendor = vendor
         self.running: list[Service] = []
-        # Otherwise each first start would spend a second on measuring what suits this machine.
-        self.fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=128")
         for name in ("license", "output", "state"):
             (home / name).mkdir(parents=True)
 

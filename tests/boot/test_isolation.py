@@ -44,6 +44,7 @@ def have(*programs: str) -> bool:
 
 
 @pytest.mark.e2e
+@pytest.mark.boot
 @pytest.mark.skipif(not have("unshare", "strace", "ip"), reason="needs unshare, strace and ip (iproute2)")
 def test_with_the_network_cut_it_answers_and_never_tries_to_leave(site: Site, tmp_path: Path) -> None:
     probe = subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False)
@@ -74,6 +75,7 @@ def test_with_the_network_cut_it_answers_and_never_tries_to_leave(site: Site, tm
 
 
 @pytest.mark.e2e
+@pytest.mark.boot
 @pytest.mark.skipif(not have("strace"), reason="needs strace")
 def test_the_trace_would_see_an_attempt(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
