@@ -1,5 +1,6 @@
 """What a start does, in order: the two runs of the containers, download and serve, and their banner."""
 
+import gc
 import logging
 import os
 import signal
@@ -103,5 +104,7 @@ def _banner(settings: Settings, appliance: Appliance) -> None:
 
 
 def _ready(address: str) -> None:
+    gc.freeze()
+    gc.enable()
     _log.info("ready: %s", address)
     _log.info("Application started. Press Ctrl+C to shut down.")

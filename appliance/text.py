@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute
 
-from appliance.api import openapi
+from appliance.api.description import text_routes
 from appliance.api.documents import Limits
 from appliance.api.jobviews import describe
 from appliance.api.language import ANALYZE, Language, LanguageApi, LanguageLimits
@@ -109,7 +109,7 @@ class TextService:
             *LegacyApi(language).routes(),
             *ModelsApi(self.deployments).routes(),
             *_authoring_routes(self._studio),
-            *openapi.routes(
+            *text_routes(
                 project=settings.project_name,
                 deployment=settings.exported_model_name or settings.deployment_name,
             ),

@@ -1,14 +1,9 @@
 """The OpenAPI 3.1 document, made from the models that parse the requests and describe the replies."""
 
-from collections.abc import Callable
-from functools import cache, partial
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from appliance.api import replies
 from appliance.api.legacy import VERSIONS
@@ -95,21 +90,6 @@ def document(*, project: str = "demo", deployment: str = "production") -> dict[s
             },
         },
     }
-
-
-def routes(*, project: str, deployment: str) -> list[Route]:
-    """`GET /openapi.json`."""
-    return [described(partial(document, project=project, deployment=deployment))]
-
-
-def described(make: Callable[[], dict[str, Any]]) -> Route:
-    """`GET /openapi.json`; made in a thread when it is first asked for, since no start should wait for it."""
-    made = cache(make)
-
-    def openapi(_: Request) -> Response:
-        return JSONResponse(made())
-
-    return Route("/openapi.json", openapi, methods=["GET"])
 
 
 def _language_paths(project: str, deployment: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
+from appliance.api.description import speech_routes
 from appliance.api.models import ModelsApi
-from appliance.api.speech import openapi
 from appliance.api.speech.desk import Desk, DeskLimits
 from appliance.api.speech.routes import SpeechApi
 from appliance.deployments import Deployment, Deployments
@@ -68,7 +68,7 @@ class SpeechService:
         return [
             *SpeechApi(self._desk).routes(),
             *ModelsApi(self.deployments).routes(),
-            *openapi.routes(),
+            *speech_routes(),
         ]
 
     async def load(self) -> None:

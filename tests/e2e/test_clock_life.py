@@ -102,6 +102,7 @@ def test_a_server_that_was_off_for_two_months_is_accepted_by_a_person(
     assert "there is nothing to accept" in again.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_one_start_in_2099_burns_nothing(site: Site, move_clock: Callable[[int], None]) -> None:
     site.issue()

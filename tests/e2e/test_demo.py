@@ -34,6 +34,7 @@ def test_the_tour_shows_licence_entities_usage_and_audit_and_cleans_up(tmp_path:
     assert list(tmp_path.glob("appliance-demo-*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_one_json_object_can_be_asked_for_and_a_home_used_again(tmp_path: Path) -> None:
     for turn in (1, 2):

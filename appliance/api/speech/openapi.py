@@ -3,10 +3,9 @@
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
-from starlette.routing import Route
 
 from appliance.api import replies as common
-from appliance.api.openapi import described, operation, query, service_paths
+from appliance.api.openapi import operation, query, service_paths
 from appliance.api.speech import replies
 from appliance.api.speech.transcription import API_VERSIONS, PATH, Definition
 from appliance.version import VERSION
@@ -51,11 +50,6 @@ def document() -> dict[str, Any]:
             },
         },
     }
-
-
-def routes() -> list[Route]:
-    """`GET /openapi.json`."""
-    return [described(document)]
 
 
 def _short() -> dict[str, Any]:
