@@ -141,8 +141,8 @@ class Gate:
             if self.metering is not None:
                 self.metering.lack_units()
             raise LicenseRefusal(
-                f"the {units:,} units of {self._meter} that the plan includes until {format_date(end)}"
-                " are used up",
+                # Short enough for the reason of a closed WebSocket, 123 bytes, with millions of units.
+                f"the plan's {units:,} units of {self._meter} until {format_date(end)} are used up",
                 code="OutOfQuota",
                 hint="buy more units or renew the plan; usage records and status stay readable",
             )

@@ -93,6 +93,10 @@ def test_a_client_that_says_nothing_is_cut_off(narrow: Service) -> None:
         code, reason = wire.closed(5)
     assert code == 1001
     assert "1 seconds" in reason
+    with Wire(narrow.url, additional_headers=NAMED) as wire:  # its place is free at once
+        wire.say(turn_id(), wave(silence(0.2)), end=False)
+        wire.until("turn.start")
+        assert wire.closed(5)[0] == 1001
 
 
 def test_recognitions_beyond_the_limit_are_refused(narrow: Service) -> None:

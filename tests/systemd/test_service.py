@@ -102,6 +102,6 @@ def test_a_connection_accepted_just_before_a_stop_is_still_answered(start: Calla
         os.kill(service.process.pid, signal.SIGTERM)
         while "STOPPING=1" not in service.said():
             pass
-        accepted.sendall(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        accepted.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert accepted.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
     assert service.process.wait(30) == 0

@@ -60,6 +60,7 @@ class Connection:
             except _GONE:
                 pass
             except ProtocolError as error:
+                await self._leave_turn()  # its room is free before the client knows, and may come again
                 await self._close(error.code, error.reason)
             finally:
                 await self._leave_turn()
@@ -87,6 +88,7 @@ class Connection:
                 async with asyncio.timeout(self._desk.idle_seconds):
                     message = await self._websocket.receive()
             except TimeoutError:
+                await self._leave_turn()
                 await self._close(1001, f"nothing was sent for {self._desk.idle_seconds} seconds")
                 return
             if message["type"] == "websocket.disconnect":
