@@ -291,7 +291,7 @@ def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: S
 
 @pytest.mark.e2e
 def test_a_service_whose_licence_ended_starts_again_with_its_records_open(site: Site) -> None:
-    service = site_that_ends(site, seconds=1)
+    service = site_that_ends(site, seconds=3)
     until(lambda: bool(status(service)["license"]["state"] == "Expired"))
     assert service.stop() == 0
     again = site.start()
