@@ -107,10 +107,13 @@ def serve(roots: Path | None, words: tuple[str, ...]) -> None:
     """Serve, or with DownloadLicense=True fetch the licence and exit."""
     # What a start imports and reads stays for good; looking through it again and again is a tenth of a start.
     gc.disable()
-    from appliance.start import run
-    from appliance.systemd import credential_settings
+    try:
+        from appliance.start import run
+        from appliance.systemd import credential_settings
 
-    run(Settings.read(words, {**os.environ, **credential_settings()}), roots_directory=roots)
+        run(Settings.read(words, {**os.environ, **credential_settings()}), roots_directory=roots)
+    finally:
+        gc.enable()  # where nothing was served, which enables it, too
 
 
 @main.command(epilog="Example:  appliance demo --once --port 5001")

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import onnxruntime
 
+from appliance.inference.calibration import processor
 from appliance.inference.cores import usable_cores
 
 Measured = TypeVar("Measured")
@@ -18,14 +19,13 @@ Side = TypeVar("Side")
 def describe() -> str:
     """Processor, cores, memory, load and versions, in one line."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "").split()
     vector = next(
         (name for name in ("avx512_vnni", "avx512f", "avx_vnni", "avx2") if name in flags), "no avx2"
     )
     memory = int(Path("/proc/meminfo").read_text("utf-8").split()[1]) // 1024
     return (
-        f"{names[0] if names else platform.machine()} ({vector}), {usable_cores()} cores, {memory} MiB,"
+        f"{processor()} ({vector}), {usable_cores()} cores, {memory} MiB,"
         f" Python {platform.python_version()}, onnxruntime {onnxruntime.__version__},"
         f" load {os.getloadavg()[0]:.1f}"
     )

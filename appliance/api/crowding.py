@@ -1,7 +1,7 @@
 """Refusing at the door: while the model's queue is full, a request is answered before it is read.
 
 Under five times the load that a machine can carry, four of five requests are refused; what they cost is taken
-from the one that is answered. This costs less than half of a refusal by the queue itself.
+from the one that is answered. This costs two thirds of a refusal by the queue itself.
 """
 
 import json

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from appliance.api import replies
+from appliance.api.language import ANALYZE, JOBS
 from appliance.api.legacy import VERSIONS
 from appliance.api.legacy_schemas import LegacyAnalyzeInput, LegacyDocuments
 from appliance.api.parameters import API_VERSIONS
@@ -93,7 +94,6 @@ def document(*, project: str = "demo", deployment: str = "production") -> dict[s
 
 
 def _language_paths(project: str, deployment: str) -> dict[str, Any]:
-    jobs = "/language/analyze-text/jobs"
     task = {
         "kind": "CustomEntityRecognition",
         "taskName": "0",
@@ -107,7 +107,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
     as_job = {"displayName": "an example", "analysisInput": _DOCUMENTS, "tasks": [task]}
     accepted: Answers = {"202": ("Accepted; `operation-location` names the job", None)}
     return {
-        "/language/:analyze-text": {
+        ANALYZE: {
             "post": operation(
                 "analyzeText",
                 "Recognise entities, answered at once",
@@ -116,7 +116,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
                 body=(AnalyzeTextInput, at_once),
             )
         },
-        jobs: {
+        JOBS: {
             "post": operation(
                 "submitJob",
                 "Start a job of one or more tasks",
@@ -125,7 +125,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
                 body=(AnalyzeTextJobsInput, as_job),
             )
         },
-        f"{jobs}/{{jobId}}": {
+        f"{JOBS}/{{jobId}}": {
             "get": operation(
                 "getJob",
                 "State and results of a job",
@@ -133,7 +133,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
                 {"200": ("The job", replies.JobState)},
             )
         },
-        f"{jobs}/{{jobId}}:cancel": {
+        f"{JOBS}/{{jobId}}:cancel": {
             "post": operation("cancelJob", "Stop a job", [_JOB_ID, _API_VERSION], accepted)
         },
     }

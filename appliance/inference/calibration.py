@@ -153,10 +153,11 @@ def _calibration(value: object) -> Calibration | None:
 
 def this_machine(cores: int) -> str:
     """Name what a calibration holds for: processor, cores granted, and version of onnxruntime."""
-    return f"{_processor()}; {cores} of {os.cpu_count()} cores; onnxruntime {runtime_version()}"
+    return f"{processor()}; {cores} of {os.cpu_count()} cores; onnxruntime {runtime_version()}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor, as the kernel has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:

@@ -32,10 +32,10 @@ for curve in report["curves"]:
     for (name, found), style in zip(curve["series"].items(), ("o-", "s--", "^:"), strict=False):
         axes.plot(curve["values"], found, style, label=name, markersize=4)
     if many:
-        axes.set_xscale(
-            "symlog" if 0 in curve["values"] else "log",
-            **({"linthresh": 5e3} if 0 in curve["values"] else {}),
-        )
+        if 0 in curve["values"]:
+            axes.set_xscale("symlog", linthresh=5e3)
+        else:
+            axes.set_xscale("log")
         axes.set_xticks(curve["values"])
         axes.minorticks_off()
     else:
