@@ -5,6 +5,7 @@ Parts receive the few values they need; only this file knows all of them.
 
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
@@ -32,6 +33,9 @@ from appliance.version import VERSION
 from appliance.web import build_application
 from license.roots import TrustRoots
 
+if TYPE_CHECKING:
+    from appliance.ahead import Ahead
+
 
 def _open(service: Service, on: Foundation) -> Answering:
     """Open what a service adds; each brings libraries that the others do without."""
@@ -52,6 +56,7 @@ class Appliance:
         identity: Keys of this installation.
         roots: Keys that may vouch for a licence.
         connection: The way to the metering endpoint in a connected run.
+        ahead: The first model, if it is being prepared already.
 
     Attributes:
         metering: What reports to it; None in a disconnected run.
@@ -68,6 +73,7 @@ class Appliance:
         identity: Identity,
         roots: TrustRoots,
         connection: Connection | None = None,
+        ahead: "Ahead | None" = None,
     ) -> None:
         license_mount, self.output_mount = required_mounts(settings)
         self.settings = settings
@@ -124,6 +130,7 @@ class Appliance:
             clock=self.clock.now,
             model_keys=lambda: ModelKeys(licensed=self.keeper.current, hpke=identity.hpke, roots=roots),
             instruments=self.instruments,
+            ahead=ahead,
         )
         try:
             self.answering: Answering = _open(self.service, foundation)

@@ -16,6 +16,7 @@ from typing import Final
 import click
 
 from appliance.refusals import Family, looks_like_settings
+from appliance.services import CUSTOM_NER
 from appliance.settings import Settings, describe
 
 _SERVE_EXAMPLE: Final = """\b
@@ -107,12 +108,21 @@ def serve(roots: Path | None, words: tuple[str, ...]) -> None:
     """Serve, or with DownloadLicense=True fetch the licence and exit."""
     # What a start imports and reads stays for good; looking through it again and again is a tenth of a start.
     gc.disable()
+    ahead = None
     try:
-        from appliance.start import run
         from appliance.systemd import credential_settings
 
-        run(Settings.read(words, {**os.environ, **credential_settings()}), roots_directory=roots)
+        settings = Settings.read(words, {**os.environ, **credential_settings()})
+        if settings.service is CUSTOM_NER and not settings.download_license:
+            from appliance.ahead import begin
+
+            ahead = begin(settings)
+        from appliance.start import run  # imports all the rest, while the model is read
+
+        run(settings, roots_directory=roots, ahead=ahead)
     finally:
+        if ahead is not None:
+            ahead.join()
         gc.enable()  # where nothing was served, which enables it, too
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.gate import Gate
 from appliance.identity import Identity
@@ -11,6 +11,9 @@ from appliance.metrics.instruments import Instruments
 from appliance.packages import ModelKeys
 from appliance.settings import Settings
 from appliance.usage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from appliance.ahead import Ahead
 
 STUCK_SECONDS: Final = 5.0
 
@@ -28,6 +31,7 @@ class Foundation:
         clock: Effective time, Unix seconds.
         model_keys: What opens encrypted models under the licence in force now.
         instruments: Counters and timers.
+        ahead: The first model, if it is being prepared already.
     """
 
     settings: Settings
@@ -38,3 +42,4 @@ class Foundation:
     clock: Callable[[], int]
     model_keys: Callable[[], ModelKeys]
     instruments: Instruments
+    ahead: "Ahead | None" = None

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance import logs
 from appliance.app import Appliance
@@ -20,15 +21,19 @@ from appliance.settings import Settings
 from license.roots import TrustRoots, installed_roots, load_roots
 from license.wire import format_time
 
+if TYPE_CHECKING:
+    from appliance.ahead import Ahead
+
 _log = logging.getLogger("appliance")
 
 
-def run(settings: Settings, *, roots_directory: Path | None) -> None:
+def run(settings: Settings, *, roots_directory: Path | None, ahead: "Ahead | None" = None) -> None:
     """Do what the settings ask for: download a licence, or serve until told to stop.
 
     Args:
         settings: Start parameters.
         roots_directory: Trust roots for people trying things out; None for the installed ones.
+        ahead: The first model, if it is being prepared already.
 
     Raises:
         ApplianceError: A parameter, a mount or the model is refused.
@@ -66,7 +71,7 @@ def run(settings: Settings, *, roots_directory: Path | None) -> None:
     if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
         directory = settings.output_mount / settings.service.name / identity.instance
         logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
-    appliance = Appliance(settings, identity=identity, roots=roots, connection=connection)
+    appliance = Appliance(settings, identity=identity, roots=roots, connection=connection, ahead=ahead)
     _banner(settings, appliance)
     serve(settings, appliance, ready=_ready)
 

@@ -18,7 +18,7 @@ from appliance.deployments import Deployments
 from appliance.foundation import STUCK_SECONDS, Foundation
 from appliance.inference.calibration import Calibrations, this_machine
 from appliance.inference.cores import usable_cores
-from appliance.inference.engine import NerEngine
+from appliance.inference.engine import NerEngine, prepare
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.jobs.turns import Turns
@@ -131,9 +131,10 @@ class TextService:
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
 
     def _load_model(self, path: Path) -> NerEngine:
-        settings = self._on.settings
-        return NerEngine.load(
-            open_model(path, self._on.model_keys()),
+        settings, ahead = self._on.settings, self._on.ahead
+        prepared = None if ahead is None else ahead.take(path)
+        return NerEngine.start(
+            prepared or prepare(open_model(path, self._on.model_keys())),
             sessions=settings.sessions,
             batch_tokens=settings.batch_tokens,
             queue_tokens=settings.queue_tokens,

@@ -7,6 +7,7 @@ owners.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from appliance.errors import ModelError
@@ -29,6 +30,59 @@ MAX_SESSIONS: Final = 16
 WARM_UP: Final = "Ada Lovelace wrote to Charles Babbage from London in 1843."
 
 Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A model that has answered its first sentence and has no threads yet.
+
+    Attributes:
+        folder: What the model says about itself, without the content of its files.
+        tokenizer: Texts to windows.
+        decoder: Label scores to entities.
+        session: The graph in onnxruntime.
+    """
+
+    folder: ModelFolder
+    tokenizer: TextTokenizer
+    decoder: Decoder
+    session: OnnxSession
+
+
+def prepare(
+    folder: ModelFolder,
+    *,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    progress: Progress | None = None,
+) -> Prepared:
+    """Read tokenizer and graph and try them on one sentence: most of the time that loading takes. Blocks.
+
+    onnxruntime reads the graph without Python's lock, so other threads go on meanwhile.
+
+    Args:
+        folder: The checked folder.
+        providers: onnxruntime execution providers in order of preference.
+        progress: Called with what is being done and the share already done, 0…1.
+
+    Raises:
+        ModelError: The model cannot be loaded, or fails on the first sentence.
+    """
+    report = progress or _silent
+    report("reading tokenizer", 0.0)
+    tokenizer = TextTokenizer(
+        folder.read(TOKENIZER),
+        window_tokens=folder.window_tokens,
+        overlap_tokens=folder.overlap_tokens,
+        case_classes=folder.case_classes,
+    )
+    decoder = Decoder(folder.labels, folder.scheme)
+    report("reading model", 0.2)
+    session = OnnxSession(folder.read(MODEL), labels=len(folder.labels), providers=providers)
+    if folder.case_classes and not session.wants_types:
+        raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
+    report("trying model", 0.8)
+    _try(session, tokenizer, decoder)
+    return Prepared(folder=folder.released(), tokenizer=tokenizer, decoder=decoder, session=session)
 
 
 class NerEngine:
@@ -70,36 +124,46 @@ class NerEngine:
         Raises:
             ModelError: The model cannot be loaded, or fails on the first sentence.
         """
+        prepared = prepare(folder, providers=providers, progress=progress)
         report = progress or _silent
-        report("reading tokenizer", 0.0)
-        tokenizer = TextTokenizer(
-            folder.read(TOKENIZER),
-            window_tokens=folder.window_tokens,
-            overlap_tokens=folder.overlap_tokens,
-            case_classes=folder.case_classes,
+        report("calibrating", 0.9)
+        engine = cls.start(
+            prepared,
+            sessions=sessions,
+            queue_tokens=queue_tokens,
+            batch_tokens=batch_tokens,
+            observe=observe,
+            calibrations=calibrations,
         )
-        decoder = Decoder(folder.labels, folder.scheme)
-        report("reading model", 0.2)
-        session = OnnxSession(folder.read(MODEL), labels=len(folder.labels), providers=providers)
-        if folder.case_classes and not session.wants_types:
-            raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
-        report("trying model", 0.8)
-        _try(session, tokenizer, decoder)
+        report("ready", 1.0)
+        return engine
+
+    @classmethod
+    def start(
+        cls,
+        prepared: Prepared,
+        *,
+        sessions: int = 0,
+        queue_tokens: int = QUEUE_TOKENS,
+        batch_tokens: int = 0,
+        observe: Callable[[int, int], None] | None = None,
+        calibrations: Calibrations | None = None,
+    ) -> "NerEngine":
+        """Start the threads of a prepared model; arguments as of `load`. Blocks while it is calibrated."""
+        folder, session = prepared.folder, prepared.session
         if not sessions or (folder.batch_invariant and not batch_tokens):
-            report("calibrating", 0.9)
             found = _calibrated(folder, session, calibrations)
             sessions, batch_tokens = sessions or found.sessions, batch_tokens or found.batch_tokens
         worker = Worker(
             [session] * sessions,
-            tokenizer=tokenizer,
-            decoder=decoder,
+            tokenizer=prepared.tokenizer,
+            decoder=prepared.decoder,
             queue_tokens=queue_tokens,
             batch_tokens=batch_tokens if folder.batch_invariant else 0,
             pad_token=folder.pad_token,
             observe=observe,
         )
-        report("ready", 1.0)
-        return cls(folder.released(), worker, sessions=sessions)
+        return cls(folder, worker, sessions=sessions)
 
     async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
         """Return the entities of each text, in the order of the texts; positions are code points of the text.
