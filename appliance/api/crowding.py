@@ -38,7 +38,8 @@ class Crowding:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if scope["type"] != "http" or not self._crowded(scope["path"]):
+        posted = scope["type"] == "http" and scope["method"] == "POST"
+        if not posted or not self._crowded(scope["path"]):
             await self._app(scope, receive, send)
             return
         scope["endpoint"] = refused_at_the_door  # what the metrics name it by

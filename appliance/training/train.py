@@ -216,7 +216,7 @@ def train(
     per_epoch = None
     schedule = None
     average: NerModel | None = None
-    averaged = step = 0
+    count_averaged = step = 0
     total = 1
     began = time.monotonic()
     for number in range(int(-(-options.epochs // 1))):
@@ -226,7 +226,7 @@ def train(
         if per_epoch is None:
             per_epoch = len(cut)
             total = int(per_epoch * options.epochs)
-            schedule = LambdaLR(optimizer, partial(_rate, total=total, warm_up=options.warm_up))
+            schedule = LambdaLR(optimizer, partial(rate_at, total=total, warm_up=options.warm_up))
         model.train()
         running = 0.0
         for count, batch in enumerate(cut, 1):
@@ -252,8 +252,8 @@ def train(
             step += 1
             running += float(loss.detach())
             if step >= options.average_from * total:
-                averaged += 1
-                average = _averaged(average, model, averaged)
+                count_averaged += 1
+                average = averaged(average, model, count_averaged)
             if count % 50 == 0:
                 seconds = time.monotonic() - began
                 print(
@@ -272,7 +272,8 @@ def train(
     return final
 
 
-def _rate(at: int, total: int, warm_up: float) -> float:
+def rate_at(at: int, total: int, warm_up: float) -> float:
+    """Return the share of the learning rate at a step: it rises for a while, then falls to nothing."""
     rising = max(1, int(total * warm_up))
     return at / rising if at < rising else max(0.0, (total - at) / max(1, total - rising))
 
@@ -289,7 +290,8 @@ def _distance(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
     return -(wanted * ours).sum(dim=-1).mean() * temperature**2
 
 
-def _averaged(average: NerModel | None, model: NerModel, count: int) -> NerModel:
+def averaged(average: NerModel | None, model: NerModel, count: int) -> NerModel:
+    """Return the mean of `count` models, the last of which is `model`, from that of those before it."""
     if average is None:
         first: NerModel = copy.deepcopy(model).eval()
         return first

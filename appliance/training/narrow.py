@@ -1,0 +1,211 @@
+"""A narrower network of the same answers: `python -m appliance.training.narrow --units 576 …`.
+
+Starts from a model folder that `export` wrote. Of each feed-forward layer only the units stay that can best
+stand for the rest (`fewer`); then the narrow network learns from the texts and from the wide one, whose
+scores and hidden layers it is to give.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import BertConfig
+
+from appliance.custom.weights import read_weights
+from appliance.inference.folder import CONFIG, MODEL, TOKENIZER
+from appliance.training.augment import Names
+from appliance.training.data import Sentence, read_corpora
+from appliance.training.encode import IGNORED, encode
+from appliance.training.evaluate import BUNDLED
+from appliance.training.fewer import Moments, narrowed
+from appliance.training.model import NerModel, save
+from appliance.training.train import (
+    MASK,
+    Batch,
+    Options,
+    averaged,
+    batches,
+    by_source,
+    epoch,
+    f1_by_set,
+    groups,
+    losses,
+    rate_at,
+)
+
+LOOKED_AT = 60
+"""Batches over which units are compared."""
+
+LAYERS = (2, 4, 6)
+"""Hidden layers that custom models build on, so they are to stay what they were."""
+
+TEMPERATURE = 1.5
+TEACHER_SHARE = 0.6
+LAYERS_SHARE = 0.5
+MOST_RATE = 4e-4
+WARM_UP = 0.04
+
+
+def read_model(folder: Path) -> NerModel:
+    """Return the network of a model folder, its 8-bit weights as the numbers they stand for."""
+    data = (folder / MODEL).read_bytes()
+    arrays = read_weights(data).arrays
+    graph = onnx.load_model_from_string(data).graph
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    head = [node for node in graph.node if node.op_type == "MatMul"][-1]
+    bias = next(node for node in graph.node if node.op_type == "Add" and head.output[0] in node.input)
+    arrays["head.weight"] = constants[head.input[1]].T
+    arrays["head.bias"] = next(constants[name] for name in bias.input if name in constants)
+    held = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    left_out = ("architectures", "id2label", "label2id")
+    model = NerModel(BertConfig(**{key: value for key, value in held.items() if key not in left_out}))
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
+    model.eval()
+    return model
+
+
+def narrow(model: NerModel, looked_at: list[Batch], units: int) -> NerModel:
+    """Return the network with so many units in each feed-forward layer, chosen over these batches."""
+    layers = model.encoder.encoder.layer
+    seen: list[list[Tensor]] = [[] for _ in layers]
+    hooks = [
+        layer.intermediate.register_forward_hook(lambda _module, _in, out, to=to: to.append(out))
+        for layer, to in zip(layers, seen, strict=True)
+    ]
+    with torch.no_grad():
+        for batch in looked_at:
+            model(batch.ids, batch.mask, batch.classes)
+    for hook in hooks:
+        hook.remove()
+    weights = model.state_dict()
+    shown = [batch.mask.bool() for batch in looked_at]
+    for number, outputs in enumerate(seen):
+        values = torch.cat([out[on] for out, on in zip(outputs, shown, strict=True)])
+        outputs.clear()
+        part = f"encoder.encoder.layer.{number}."
+        into, out_of = f"{part}intermediate.dense", f"{part}output.dense"
+        found = narrowed(
+            Moments.of(values.double().numpy()),
+            weights[f"{out_of}.weight"].double().numpy(),
+            weights[f"{out_of}.bias"].double().numpy(),
+            units,
+        )
+        print(json.dumps({"layer": number + 1, "units": units, "lost": round(found.lost, 4)}), flush=True)
+        for kind in ("weight", "bias"):
+            weights[f"{into}.{kind}"] = weights[f"{into}.{kind}"][torch.from_numpy(found.kept)].clone()
+        weights[f"{out_of}.weight"] = torch.from_numpy(found.weights).float()
+        weights[f"{out_of}.bias"] = torch.from_numpy(found.bias).float()
+    config = BertConfig(**{**model.encoder.config.to_dict(), "intermediate_size": units})
+    made = NerModel(config)
+    made.load_state_dict(weights)
+    return made
+
+
+def both(model: NerModel, batch: Batch, ids: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return scores over all labels, and every hidden layer."""
+    held = model.encoder(
+        input_ids=ids, attention_mask=batch.mask, token_type_ids=batch.classes, output_hidden_states=True
+    )
+    return model.head(model.dropout(held.last_hidden_state)), held.hidden_states
+
+
+def distance(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Cross-entropy of scores against those of the wide network, both softened."""
+    wanted = functional.softmax(theirs / TEMPERATURE, dim=-1)
+    said = functional.log_softmax(ours / TEMPERATURE, dim=-1)
+    return -(wanted * said).sum(dim=-1).mean() * TEMPERATURE**2
+
+
+def learn(
+    made: NerModel, teacher: NerModel, tokenizer: Tokenizer, sentences: list[Sentence], options: Options
+) -> NerModel:
+    """Teach the narrow network; return the average of its last steps."""
+    random, names = Random(options.seed + 1), Names(sentences)  # noqa: S311
+    optimizer = torch.optim.AdamW(groups(made, options), fused=True)
+    for group in optimizer.param_groups:
+        group["lr"] = min(group["lr"], MOST_RATE)
+    schedule: LambdaLR | None = None
+    average: NerModel | None = None
+    count = step = total = 0
+    began = time.monotonic()
+    for number in range(int(-(-options.epochs // 1))):
+        shown = epoch(sentences, names, options, random)
+        examples = [window for item in shown for window in encode(item, tokenizer, with_others=True)]
+        cut = list(batches(examples, options.batch_tokens, random))
+        if schedule is None:
+            total = int(len(cut) * options.epochs)
+            schedule = LambdaLR(optimizer, partial(rate_at, total=total, warm_up=WARM_UP))
+        made.train()
+        for place, batch in enumerate(cut[: total - step], 1):
+            ids = batch.ids
+            ids = ids.masked_fill((torch.rand(ids.shape) < options.masked) & (ids > MASK), MASK)
+            at, on = batch.targets != IGNORED, batch.mask.bool()
+            with torch.no_grad():
+                wanted, wanted_layers = both(teacher, batch, ids)
+            ours, layers = both(made, batch, ids)
+            loss = (1 - TEACHER_SHARE) * losses(ours[at], batch.targets[at]).mean()
+            loss = loss + TEACHER_SHARE * distance(ours[at], wanted[at])
+            for layer in LAYERS:
+                apart = functional.mse_loss(layers[layer][on], wanted_layers[layer][on])
+                loss = loss + LAYERS_SHARE * apart / wanted_layers[layer][on].var()
+            loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+            torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            schedule.step()
+            step += 1
+            if step >= options.average_from * total:
+                count += 1
+                average = averaged(average, made, count)
+            if place % 100 == 0:
+                seconds = time.monotonic() - began
+                print(f"{seconds:7.0f} s  epoch {number + 1}  {place}/{len(cut)}", flush=True)
+    return average or made
+
+
+def main() -> None:
+    """Read the options, narrow, teach, and print the scores on the tuning and the held-out sets."""
+    parser = argparse.ArgumentParser(prog="python -m appliance.training.narrow", description=__doc__)
+    parser.add_argument("--model", type=Path, default=BUNDLED, help="the wide network's folder")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the weights")
+    parser.add_argument("--units", type=int, required=True, help="units of each feed-forward layer")
+    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    options = Options(epochs=chosen.epochs)
+    torch.manual_seed(options.seed)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = Tokenizer.from_file(str(chosen.model / TOKENIZER))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    corpora = read_corpora(chosen.data)
+    tune = by_source(corpora.tune)
+    teacher = read_model(chosen.model)
+    print(json.dumps({"wide": f1_by_set(teacher, tokenizer, tune)}), flush=True)
+    random = Random(options.seed)  # noqa: S311
+    shown = epoch(corpora.train, Names(corpora.train), options, random)
+    examples = [window for item in shown for window in encode(item, tokenizer, with_others=True)]
+    cut = list(batches(examples, options.batch_tokens, random))
+    made = narrow(teacher, cut[:LOOKED_AT], chosen.units)
+    print(json.dumps({"narrow": f1_by_set(made, tokenizer, tune)}), flush=True)
+    final = learn(made, teacher, tokenizer, corpora.train, options)
+    save(final, chosen.out / "model.pt")
+    print(json.dumps({"learnt": f1_by_set(final, tokenizer, tune)}), flush=True)
+    print(json.dumps({"held": f1_by_set(final, tokenizer, corpora.held)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
