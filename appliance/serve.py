@@ -13,13 +13,16 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 
 from appliance import systemd
+from appliance.api.access import Keys
 from appliance.app import Appliance
+from appliance.door import Door, DoorProtocol
 from appliance.errors import ApplianceError, SettingsError
 from appliance.settings import Settings
 from appliance.sockets import LazyWebSocket
@@ -112,8 +115,14 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
     except ApplianceError:
         appliance.abandon()
         raise
+    door = Door(
+        crowded=appliance.answering.crowded,
+        admits=Keys(settings.api_keys).admit,
+        instruments=appliance.instruments,
+    )
     config = uvicorn.Config(
         appliance.asgi(),
+        http=partial(DoorProtocol, door=door),  # type: ignore[arg-type]  # called as the class would be
         log_config=None,
         access_log=False,
         server_header=False,

@@ -9,8 +9,7 @@ from starlette.types import ASGIApp
 
 from appliance.answering import Answering
 from appliance.api import pages
-from appliance.api.access import AccessControl
-from appliance.api.crowding import Crowding
+from appliance.api.access import AccessControl, Keys
 from appliance.api.envelope import Envelope
 from appliance.api.operations import Operated, OperationsApi
 from appliance.api.problems import HANDLERS
@@ -53,8 +52,7 @@ def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASG
     # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
     application.router.redirect_slashes = False
     # Outside of Starlette's own last resort, so that a 500 has its request id too.
-    crowding = Crowding(application, appliance.answering.crowded)
-    guarded = Envelope(AccessControl(crowding, appliance.settings.api_keys))
+    guarded = Envelope(AccessControl(application, Keys(appliance.settings.api_keys)))
     return MeasuredRequests(guarded, appliance.instruments)
 
 

@@ -21,42 +21,53 @@ _OPEN: Final = frozenset({"/", "/ready", "/status", "/openapi.json", "/swagger"}
 _OPEN_BELOW: Final = ("/static/", "/swagger/")
 
 
-class AccessControl:
-    """ASGI middleware that refuses requests without one of some keys.
+class Keys:
+    """The keys that open a service.
 
     A key is taken from `Ocp-Apim-Subscription-Key`, or from `Authorization` with or without `Bearer`. Of an
     upgrade to WebSocket it is taken from the query too: browsers cannot send headers there.
 
     Args:
-        app: What is guarded.
-        keys: The keys; with none, everything is let through.
+        keys: The keys; with none, everybody is let in.
     """
 
-    def __init__(self, app: ASGIApp, keys: Sequence[str]) -> None:
-        self._app = app
+    def __init__(self, keys: Sequence[str]) -> None:
         self._digests = [_digest(key) for key in keys]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve or refuse one request."""
-        if not self._digests or scope["type"] not in _GUARDED or _open(scope["path"]):
-            await self._app(scope, receive, send)
-            return
-        if self._admits(_offered(scope)):
-            await self._app(scope, receive, send)
-            return
-        problem = _denied()
-        response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
-        await response(scope, receive, send)
-
-    def _admits(self, offered: Sequence[str]) -> bool:
+    def admit(self, scope: Scope) -> bool:
+        """Whether a request carries one of the keys, or none is asked for."""
+        if not self._digests:
+            return True
         admitted = False
-        for value in offered:
+        for value in _offered(scope):
             word, _, rest = value.partition(" ")
             digest = _digest(rest.strip() if word.lower() == "bearer" else value)
             # Digests are of one length and every key is compared: the time tells nothing of a key.
             for known in self._digests:
                 admitted |= hmac.compare_digest(digest, known)
         return admitted
+
+
+class AccessControl:
+    """ASGI middleware that refuses requests without one of some keys.
+
+    Args:
+        app: What is guarded.
+        keys: The keys.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or refuse one request."""
+        if scope["type"] not in _GUARDED or _open(scope["path"]) or self._keys.admit(scope):
+            await self._app(scope, receive, send)
+            return
+        problem = _denied()
+        response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
+        await response(scope, receive, send)
 
 
 def _offered(scope: Scope) -> list[str]:
