@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,8 +14,8 @@ from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
 from appliance.inference.session import OnnxSession
 from appliance.inference.tokens import Document, TextTokenizer
 from appliance.labelled.document import LabelledDocument
-from appliance.models import BUNDLED
 
+ENCODER: Final = Path(__file__).parents[1] / "bundled" / "encoder-en"
 LAYERS: Final = ("hidden_2", "hidden_4", "hidden_6")
 MAX_THREADS: Final = 8
 CONTEXT: Final = 3
@@ -37,8 +38,8 @@ class Learnt:
 
 
 def bundled() -> ModelFolder:
-    """Return the model whose encoder is used."""
-    return ModelFolder.open(BUNDLED)
+    """Return the model whose encoder is used: the wide one, from which the served model was narrowed."""
+    return ModelFolder.open(ENCODER)
 
 
 def tokenizer_of(folder: ModelFolder) -> TextTokenizer:

@@ -102,7 +102,7 @@ Custom named entity recognition, trained {day} on this installation, without net
 - **Quality:** {about.quality} ({about.how})
 - **Learnt from:** {about.documents[0]} documents; examined on {about.documents[1]} others, {about.split}
 - **Training time:** {about.seconds:.0f} seconds
-- **Encoder:** the bundled English model ner-en, CC BY-SA 4.0; its attributions hold for this model too,
+- **Encoder:** the bundled English encoder encoder-en, CC BY-SA 4.0; its attributions hold for this model too,
   and whoever passes the weights on passes them on under CC BY-SA 4.0
 
 | category | precision | recall | F1 | support |

@@ -29,7 +29,10 @@ KEPT = (
     *("num_attention_heads", "intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size"),
     *("layer_norm_eps", "pad_token_id"),
 )
-DESCRIPTION = "English names of people, organisations and places"
+DESCRIPTIONS = {
+    "ner-en": "English names of people, organisations and places",
+    "encoder-en": "English encoder that custom models start from, with the names it was trained on",
+}
 
 
 def onnx_model(model: NerModel, scaling: str) -> onnx.ModelProto:
@@ -51,7 +54,7 @@ def config_of(model: NerModel) -> dict[str, Any]:
     return {key: held[key] for key in KEPT}
 
 
-def write_folder(model: NerModel, out: Path, *, scaling: str, release: str) -> None:
+def write_folder(model: NerModel, out: Path, *, name: str, scaling: str, release: str) -> None:
     """Write the graph, tokenizer, configuration and `model.json` with their digests; other files stay."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.onnx").write_bytes(onnx_model(model, scaling).SerializeToString())
@@ -64,11 +67,11 @@ def write_folder(model: NerModel, out: Path, *, scaling: str, release: str) -> N
     described = {
         "format": 1,
         "task": "ner",
-        "name": "ner-en",
-        "line": "ner-en/1",
+        "name": name,
+        "line": f"{name}/1",
         "release": release,
         "language": "en",
-        "description": DESCRIPTION,
+        "description": DESCRIPTIONS[name],
         "weights_license": "CC-BY-SA-4.0",
         "meters": ["CognitiveServices.Ner.Container.TextRecords"],
         "inputs": {"token_type_ids": "case-class"},
@@ -94,12 +97,13 @@ def main() -> None:
     parser.add_argument(
         "--scaling", choices=SCALINGS, default=SCALINGS[0], help="8-bit scales per token or tensor"
     )
+    parser.add_argument("--name", choices=DESCRIPTIONS, default="ner-en")
     parser.add_argument("--release", default="1.0.0")
     chosen = parser.parse_args()
     model = mean([load(path) for path in chosen.weights])
     if model.encoder.config.type_vocab_size != CASE_CLASSES:
         parser.error("the weights have no table of case classes")
-    write_folder(model, chosen.out, scaling=chosen.scaling, release=chosen.release)
+    write_folder(model, chosen.out, name=chosen.name, scaling=chosen.scaling, release=chosen.release)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 Starts from a model folder that `export` wrote. Of each feed-forward layer only the units stay that can best
 stand for the rest (`fewer`); then the narrow network learns from the texts and from the wide one, whose
-scores and hidden layers it is to give.
+scores and hidden layers it is to give. In the last epochs it computes with weights and values rounded as they
+are when it is served (`rounding`); the mean of the weights before and after them is kept.
 """
 
 import argparse
+import copy
 import json
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -27,9 +30,9 @@ from appliance.inference.folder import CONFIG, MODEL, TOKENIZER
 from appliance.training.augment import Names
 from appliance.training.data import Sentence, read_corpora
 from appliance.training.encode import IGNORED, encode
-from appliance.training.evaluate import BUNDLED
 from appliance.training.fewer import Moments, narrowed
-from appliance.training.model import NerModel, save
+from appliance.training.model import NerModel, mean, save
+from appliance.training.rounding import adjust, rounded
 from appliance.training.train import (
     MASK,
     Batch,
@@ -53,8 +56,26 @@ LAYERS = (2, 4, 6)
 TEMPERATURE = 1.5
 TEACHER_SHARE = 0.6
 LAYERS_SHARE = 0.5
-MOST_RATE = 4e-4
 WARM_UP = 0.04
+ROUNDED_EVERY = 50
+"""Steps after which the scales of rounded weights are found anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """How a narrow network learns for some epochs.
+
+    Attributes:
+        seed: Of order, changes and dropout.
+        epochs: How many.
+        most_rate: The highest learning rate of any weight.
+        exact: Without dropout, and with the rounding of the served graph.
+    """
+
+    seed: int
+    epochs: float
+    most_rate: float
+    exact: bool = False
 
 
 def read_model(folder: Path) -> NerModel:
@@ -128,13 +149,17 @@ def distance(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 def learn(
-    made: NerModel, teacher: NerModel, tokenizer: Tokenizer, sentences: list[Sentence], options: Options
+    made: NerModel, teacher: NerModel, tokenizer: Tokenizer, sentences: list[Sentence], phase: Phase
 ) -> NerModel:
     """Teach the narrow network; return the average of its last steps."""
-    random, names = Random(options.seed + 1), Names(sentences)  # noqa: S311
+    torch.manual_seed(phase.seed)
+    random, names = Random(phase.seed), Names(sentences)  # noqa: S311
+    options = Options(epochs=phase.epochs)
+    if phase.exact:
+        rounded(made)
     optimizer = torch.optim.AdamW(groups(made, options), fused=True)
     for group in optimizer.param_groups:
-        group["lr"] = min(group["lr"], MOST_RATE)
+        group["lr"] = min(group["lr"], phase.most_rate)
     schedule: LambdaLR | None = None
     average: NerModel | None = None
     count = step = total = 0
@@ -148,6 +173,8 @@ def learn(
             schedule = LambdaLR(optimizer, partial(rate_at, total=total, warm_up=WARM_UP))
         made.train()
         for place, batch in enumerate(cut[: total - step], 1):
+            if phase.exact and step % ROUNDED_EVERY == 0:
+                adjust(made)
             ids = batch.ids
             ids = ids.masked_fill((torch.rand(ids.shape) < options.masked) & (ids > MASK), MASK)
             at, on = batch.targets != IGNORED, batch.mask.bool()
@@ -177,15 +204,16 @@ def learn(
 def main() -> None:
     """Read the options, narrow, teach, and print the scores on the tuning and the held-out sets."""
     parser = argparse.ArgumentParser(prog="python -m appliance.training.narrow", description=__doc__)
-    parser.add_argument("--model", type=Path, default=BUNDLED, help="the wide network's folder")
+    parser.add_argument("--model", type=Path, required=True, help="the wide network's folder")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights")
     parser.add_argument("--units", type=int, required=True, help="units of each feed-forward layer")
-    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--epochs", type=float, default=3.0, help="before values are rounded")
+    parser.add_argument("--exact", type=float, default=2.0, help="epochs with rounded values")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    options = Options(epochs=chosen.epochs)
+    options = Options()
     torch.manual_seed(options.seed)
     chosen.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(chosen.model / TOKENIZER))
@@ -201,9 +229,18 @@ def main() -> None:
     cut = list(batches(examples, options.batch_tokens, random))
     made = narrow(teacher, cut[:LOOKED_AT], chosen.units)
     print(json.dumps({"narrow": f1_by_set(made, tokenizer, tune)}), flush=True)
-    final = learn(made, teacher, tokenizer, corpora.train, options)
+    phases = (
+        Phase(seed=2, epochs=chosen.epochs, most_rate=4e-4),
+        Phase(seed=5, epochs=chosen.exact, most_rate=1.5e-4, exact=True),
+    )
+    learnt = []
+    for phase in phases:
+        made = learn(made, teacher, tokenizer, corpora.train, phase)
+        print(json.dumps({"learnt": f1_by_set(made, tokenizer, tune)}), flush=True)
+        learnt.append(copy.deepcopy(made))
+    final = mean(learnt)
+    print(json.dumps({"mean": f1_by_set(final, tokenizer, tune)}), flush=True)
     save(final, chosen.out / "model.pt")
-    print(json.dumps({"learnt": f1_by_set(final, tokenizer, tune)}), flush=True)
     print(json.dumps({"held": f1_by_set(final, tokenizer, corpora.held)}), flush=True)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from appliance.custom.best import Tuning, require_torch, train_best
-from appliance.custom.encoder import bundled
+from appliance.custom.encoder import ENCODER, bundled
 from appliance.custom.report import in_sentence, worst
 from appliance.custom.weights import read_weights
 from appliance.custom.write import About, write_folder
@@ -20,7 +20,6 @@ from appliance.labelled.document import Label, LabelledDocument
 from appliance.labelled.formats import read_file
 from appliance.labelled.score import NOTHING, score
 from appliance.modelroom.answers import Answers, answers, examine
-from appliance.models import BUNDLED
 from appliance.training.graph import build
 
 FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
@@ -142,7 +141,7 @@ def test_without_torch_the_best_route_says_what_to_install() -> None:
 def test_the_bundled_encoders_weights_are_read_back_as_they_were_written() -> None:
     import onnxruntime as ort
 
-    data = (BUNDLED / "model.onnx").read_bytes()
+    data = (ENCODER / "model.onnx").read_bytes()
     weights = read_weights(data)
     width = weights.arrays["encoder.embeddings.word_embeddings.weight"].shape[1]
     head = {"head.weight": np.zeros((3, width), np.float32), "head.bias": np.zeros(3, np.float32)}
