@@ -20,7 +20,9 @@ _REQUESTS: Final[tuple[type[BaseModel], ...]] = (
     LegacyDocuments,
 )
 _DOCUMENTS: Final = {
-    "documents": [{"id": "1", "language": "en", "text": "Ada Lovelace met Charles Babbage in London."}]
+    "documents": [
+        {"id": "1", "language": "en", "text": "Ada Lovelace wrote to Charles Babbage from London in 1843."}
+    ]
 }
 
 Answers = dict[str, tuple[str, type[BaseModel] | None]]

@@ -29,7 +29,7 @@ class InputDocument(_Input):
     """One document to analyse."""
 
     id: str = Field(description="Unique within the request; repeated in the answer.", examples=["1"])
-    text: str = Field(examples=["Ada Lovelace met Charles Babbage in London."])
+    text: str = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
     language: str | None = Field(default=None, description="A hint only; the model decides what it reads.")
 
 
