@@ -100,9 +100,15 @@ class DoorProtocol(HttpToolsProtocol):
             self.transport.write(
                 self._door.reply(self.server_state.default_headers, secure=self.scheme == "https")
             )
-            self.on_response_complete()
             return
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Go on with an application's request; wait for the next one where this one was refused."""
+        if isinstance(self.cycle, _Refused):
+            self.on_response_complete()  # only now: what is still to come would stop the clock of silence
+            return
+        super().on_message_complete()
 
     def _refused(self) -> bool:
         # Who closes the connection, speaks HTTP/1.0 or asks ahead takes the usual way, which ends the same.

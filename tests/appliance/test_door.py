@@ -39,6 +39,7 @@ class House:
             log_config=None,
             lifespan="off",
             interface="asgi3",
+            timeout_keep_alive=1,
             server_header=False,
         )
         self._server = uvicorn.Server(config)
@@ -151,6 +152,17 @@ def test_a_connection_that_ends_after_this_request_takes_the_usual_way(house: Ho
     assert reply.status_code == LET_IN
     heard = house.talk(f"POST {FULL} HTTP/1.0\r\nContent-Length: 0\r\n\r\n".encode(), 1)
     assert heard.startswith(b"HTTP/1.1 299")
+
+
+def test_a_refused_connection_that_falls_silent_is_closed(house: House) -> None:
+    with socket.create_connection(house.address, timeout=10) as connection:
+        connection.sendall(f"POST {FULL} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n".encode())
+        heard = b""
+        while not heard.endswith(b"}"):
+            heard += connection.recv(65_536)
+        assert heard.startswith(b"HTTP/1.1 429 ")
+        connection.sendall(b"body")
+        assert connection.recv(1) == b"", "closed as any connection without a further request"
 
 
 def test_a_stop_does_not_wait_for_refused_connections(house: House) -> None:
