@@ -30,6 +30,8 @@ CORPORA: Final = {
     "ncbi": ("NCBI disease", "ncbi-disease", ("--train", "train.conll", "--test", "dev.conll")),
 }
 
+PLAIN: Final = {"loan": ("--batch", "4"), "ncbi": ("--epochs", "4")}
+"""Few windows need small batches to be given enough steps; an epoch of many is as much as ten of few."""
 
 LEAST_CHARACTERS: Final = 30_000
 """Text that a speed is measured on."""
@@ -65,8 +67,7 @@ def run(quality: str, corpus: str, data: Path, out: Path) -> None:
     file, documents = project(corpus, data, out)
     if quality == "plain":
         plain = [sys.executable, *("-m", "bench", "finetune"), str(file), "--documents", str(documents)]
-        # A corpus of few windows needs small batches to be given enough steps.
-        told = started(*plain, "--json", *(("--batch", "4") if corpus == "loan" else ()))
+        told = started(*plain, "--json", *PLAIN.get(corpus, ()))
     else:
         model = out / quality / corpus
         words = ("train", file, "--documents", documents, "--out", model, "--quality", quality, "--json")
