@@ -7,12 +7,13 @@ the body is read past. Whoever is let in by mistake meets the queue, which refus
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from appliance.api.envelope import common_headers
 from appliance.api.problems import problem_from
 from appliance.errors import Busy
 from appliance.ids import uuid7
@@ -42,10 +43,9 @@ class Door:
         headers = {
             "content-type": "application/json; charset=utf-8",
             "content-length": str(len(self._body)),
-            **{name.lower(): value for name, value in problem.headers.items()},
-            "x-content-type-options": "nosniff",
+            **problem.headers,
         }
-        self._head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+        self._head = _lines(headers.items())
         self._count = instruments.requests.labels(ENDPOINT, "429").inc
 
     def shut(self, path: str, scope: Scope) -> bool:
@@ -65,13 +65,15 @@ class Door:
                 _STATUS_LINE,
                 *(part for name, value in common for part in (name, b": ", value, b"\r\n")),
                 self._head,
-                b"strict-transport-security: max-age=31536000\r\n" if secure else b"",
-                b"apim-request-id: ",
-                uuid7().encode(),
-                b"\r\n\r\n",
+                _lines(common_headers(uuid7(), secure=secure)),
+                b"\r\n",
                 self._body,
             )
         )
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers).encode("latin-1")
 
 
 class _Refused:

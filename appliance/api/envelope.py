@@ -7,6 +7,19 @@ from appliance.ids import request_id as logged_id
 from appliance.ids import uuid7
 
 
+def common_headers(request_id: str, *, secure: bool) -> list[tuple[str, str]]:
+    """Return the headers that every reply carries.
+
+    Args:
+        request_id: The request's id.
+        secure: Whether the reply goes out over TLS.
+    """
+    headers = [("apim-request-id", request_id), ("X-Content-Type-Options", "nosniff")]
+    if secure:
+        headers.append(("Strict-Transport-Security", "max-age=31536000"))
+    return headers
+
+
 class Envelope:
     """ASGI middleware that gives each request an id and each reply its common headers.
 
@@ -29,10 +42,8 @@ class Envelope:
         async def send_with_headers(message: Message) -> None:
             if message["type"].endswith("http.response.start"):  # also when an upgrade is refused
                 headers = MutableHeaders(scope=message)
-                headers["apim-request-id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                if scope.get("scheme") in ("https", "wss"):
-                    headers["Strict-Transport-Security"] = "max-age=31536000"
+                for name, value in common_headers(request_id, secure=scope.get("scheme") in ("https", "wss")):
+                    headers[name] = value
                 if headers.get("content-type") == "application/json":
                     headers["content-type"] = "application/json; charset=utf-8"
             await send(message)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from appliance.inference.folder import TOKENIZER
 from appliance.inference.words import case_classes, words
 from appliance.training.data import LABELS, NAMES_OTHERS, OTHER, UNKNOWN, Sentence
 
@@ -23,6 +25,14 @@ class Example:
     ids: list[int]
     classes: list[int]
     targets: list[int]
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer of a model folder, which cuts off and pads nothing by itself."""
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def encode(item: Sentence, tokenizer: Tokenizer, *, with_others: bool = True) -> Iterator[Example]:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from tokenizers import Tokenizer
 
 from appliance.inference.casing import CASE_CLASSES
 from appliance.training.data import SERVED_LABELS
-from appliance.training.encode import SERVED_TOKENS
+from appliance.training.encode import SERVED_TOKENS, read_tokenizer
 from appliance.training.graph import Shape, build
 from appliance.training.model import NerModel, base_folder, load, mean
 
@@ -58,10 +57,7 @@ def write_folder(model: NerModel, out: Path, *, name: str, scaling: str, release
     """Write the graph, tokenizer, configuration and `model.json` with their digests; other files stay."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.onnx").write_bytes(onnx_model(model, scaling).SerializeToString())
-    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.save(str(out / "tokenizer.json"))
+    read_tokenizer(base_folder()).save(str(out / "tokenizer.json"))
     (out / "config.json").write_text(json.dumps(config_of(model), indent=2) + "\n", encoding="utf-8")
     files = ("model.onnx", "tokenizer.json", "config.json")
     described = {

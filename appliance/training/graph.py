@@ -19,6 +19,8 @@ Array = NDArray[Any]
 OPSET = 20
 IR_VERSION = 9
 MASKED = -1e4
+HIDDEN = (2, 4, 6)
+"""Layers that custom models build on."""
 HALF_RANGE = 64
 """Weights use 7 of their 8 bits. Two products of an unsigned and a signed byte then never overflow 16 bits,
 so processors without dot-product instructions give the very numbers that processors with them give."""
@@ -114,7 +116,7 @@ def build(
     weights: dict[str, Array],
     shape: Shape,
     scaling: str,
-    hidden: tuple[int, ...] = (2, 4, 6),
+    hidden: tuple[int, ...] = HIDDEN,
     *,
     custom: bool = False,
 ) -> onnx.ModelProto:

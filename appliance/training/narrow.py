@@ -26,36 +26,35 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import BertConfig
 
 from appliance.custom.weights import read_weights
-from appliance.inference.folder import CONFIG, MODEL, TOKENIZER
+from appliance.inference.folder import CONFIG, MODEL
 from appliance.training.augment import Names
 from appliance.training.data import Sentence, read_corpora
-from appliance.training.encode import IGNORED, encode
+from appliance.training.encode import IGNORED, read_tokenizer
 from appliance.training.fewer import Moments, narrowed
+from appliance.training.graph import HIDDEN
 from appliance.training.model import NerModel, mean, save
 from appliance.training.rounding import adjust, rounded
 from appliance.training.train import (
-    MASK,
     Batch,
     Options,
     averaged,
-    batches,
     by_source,
-    epoch,
+    distance,
+    epoch_batches,
     f1_by_set,
     groups,
     losses,
+    masked,
     rate_at,
 )
 
 LOOKED_AT = 60
 """Batches over which units are compared."""
 
-LAYERS = (2, 4, 6)
-"""Hidden layers that custom models build on, so they are to stay what they were."""
-
-TEMPERATURE = 1.5
 TEACHER_SHARE = 0.6
 LAYERS_SHARE = 0.5
+"""Hidden layers that custom models build on are to stay what they were."""
+
 WARM_UP = 0.04
 ROUNDED_EVERY = 50
 """Steps after which the scales of rounded weights are found anew."""
@@ -141,13 +140,6 @@ def both(model: NerModel, batch: Batch, ids: Tensor) -> tuple[Tensor, tuple[Tens
     return model.head(model.dropout(held.last_hidden_state)), held.hidden_states
 
 
-def distance(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Cross-entropy of scores against those of the wide network, both softened."""
-    wanted = functional.softmax(theirs / TEMPERATURE, dim=-1)
-    said = functional.log_softmax(ours / TEMPERATURE, dim=-1)
-    return -(wanted * said).sum(dim=-1).mean() * TEMPERATURE**2
-
-
 def learn(
     made: NerModel, teacher: NerModel, tokenizer: Tokenizer, sentences: list[Sentence], phase: Phase
 ) -> NerModel:
@@ -165,9 +157,7 @@ def learn(
     count = step = total = 0
     began = time.monotonic()
     for number in range(int(-(-options.epochs // 1))):
-        shown = epoch(sentences, names, options, random)
-        examples = [window for item in shown for window in encode(item, tokenizer, with_others=True)]
-        cut = list(batches(examples, options.batch_tokens, random))
+        cut = epoch_batches(sentences, names, tokenizer, options, random)
         if schedule is None:
             total = int(len(cut) * options.epochs)
             schedule = LambdaLR(optimizer, partial(rate_at, total=total, warm_up=WARM_UP))
@@ -175,15 +165,14 @@ def learn(
         for place, batch in enumerate(cut[: total - step], 1):
             if phase.exact and step % ROUNDED_EVERY == 0:
                 adjust(made)
-            ids = batch.ids
-            ids = ids.masked_fill((torch.rand(ids.shape) < options.masked) & (ids > MASK), MASK)
+            ids = masked(batch.ids, options.masked)
             at, on = batch.targets != IGNORED, batch.mask.bool()
             with torch.no_grad():
                 wanted, wanted_layers = both(teacher, batch, ids)
             ours, layers = both(made, batch, ids)
             loss = (1 - TEACHER_SHARE) * losses(ours[at], batch.targets[at]).mean()
-            loss = loss + TEACHER_SHARE * distance(ours[at], wanted[at])
-            for layer in LAYERS:
+            loss = loss + TEACHER_SHARE * distance(ours[at], wanted[at], options.temperature)
+            for layer in HIDDEN:
                 apart = functional.mse_loss(layers[layer][on], wanted_layers[layer][on])
                 loss = loss + LAYERS_SHARE * apart / wanted_layers[layer][on].var()
             loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
@@ -216,17 +205,13 @@ def main() -> None:
     options = Options()
     torch.manual_seed(options.seed)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer.from_file(str(chosen.model / TOKENIZER))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = read_tokenizer(chosen.model)
     corpora = read_corpora(chosen.data)
     tune = by_source(corpora.tune)
     teacher = read_model(chosen.model)
     print(json.dumps({"wide": f1_by_set(teacher, tokenizer, tune)}), flush=True)
     random = Random(options.seed)  # noqa: S311
-    shown = epoch(corpora.train, Names(corpora.train), options, random)
-    examples = [window for item in shown for window in encode(item, tokenizer, with_others=True)]
-    cut = list(batches(examples, options.batch_tokens, random))
+    cut = epoch_batches(corpora.train, Names(corpora.train), tokenizer, options, random)
     made = narrow(teacher, cut[:LOOKED_AT], chosen.units)
     print(json.dumps({"narrow": f1_by_set(made, tokenizer, tune)}), flush=True)
     phases = (

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from appliance.inference.words import words
 from appliance.training.augment import Names, packed, recased
 from appliance.training.data import LABELS, Sentence, Span, read_corpora
-from appliance.training.encode import IGNORED, O_OR_OTHER, Example, encode
+from appliance.training.encode import IGNORED, O_OR_OTHER, Example, encode, read_tokenizer
 from appliance.training.model import OTHERS, NerModel, base_folder, from_base, load, save, served
 from appliance.training.score import best_labels, scores, spans
 
@@ -136,6 +136,20 @@ def batches(examples: list[Example], tokens: int, random: Random) -> Iterator[Ba
     return map(collate, cut)
 
 
+def epoch_batches(
+    sentences: Sequence[Sentence], names: Names, tokenizer: Tokenizer, options: Options, random: Random
+) -> list[Batch]:
+    """Return one epoch's batches."""
+    shown = epoch(sentences, names, options, random)
+    examples = [w for item in shown for w in encode(item, tokenizer, with_others=options.with_others)]
+    return list(batches(examples, options.batch_tokens, random))
+
+
+def masked(ids: Tensor, share: float) -> Tensor:
+    """Return token ids with a share of them hidden by [MASK]; special tokens stay."""
+    return ids.masked_fill((torch.rand(ids.shape) < share) & (ids > MASK), MASK)
+
+
 def losses(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of each target; where a name of another kind is possible, O and that are one label."""
     chances = functional.log_softmax(logits, dim=-1)
@@ -220,9 +234,7 @@ def train(
     total = 1
     began = time.monotonic()
     for number in range(int(-(-options.epochs // 1))):
-        shown = epoch(sentences, names, options, random)
-        examples = [w for item in shown for w in encode(item, tokenizer, with_others=options.with_others)]
-        cut = list(batches(examples, options.batch_tokens, random))
+        cut = epoch_batches(sentences, names, tokenizer, options, random)
         if per_epoch is None:
             per_epoch = len(cut)
             total = int(per_epoch * options.epochs)
@@ -232,15 +244,13 @@ def train(
         for count, batch in enumerate(cut, 1):
             if step >= total:
                 break
-            ids = batch.ids
-            if options.masked:
-                ids = ids.masked_fill((torch.rand(ids.shape) < options.masked) & (ids > MASK), MASK)
+            ids = masked(batch.ids, options.masked) if options.masked else batch.ids
             at = batch.targets != IGNORED
             logits = model(ids, batch.mask, batch.classes)[at]
             loss = losses(logits, batch.targets[at]).mean()
             if teachers:
                 soft = _soft(teachers, batch)[at]
-                loss = (1 - options.soft) * loss + options.soft * _distance(
+                loss = (1 - options.soft) * loss + options.soft * distance(
                     served(logits), soft, options.temperature
                 )
             loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
@@ -284,7 +294,8 @@ def _soft(teachers: Sequence[NerModel], batch: Batch) -> Tensor:
         return torch.stack([functional.log_softmax(answer, dim=-1) for answer in answers]).mean(dim=0)
 
 
-def _distance(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+def distance(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+    """Return the cross-entropy of scores against those of a teacher, both softened."""
     wanted = functional.softmax(soft / temperature, dim=-1)
     ours = functional.log_softmax(logits / temperature, dim=-1)
     return -(wanted * ours).sum(dim=-1).mean() * temperature**2
@@ -324,9 +335,7 @@ def main() -> None:
     options = replace(options, **changes)
     chosen.out.mkdir(parents=True, exist_ok=True)
     corpora = read_corpora(chosen.data)
-    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = read_tokenizer(base_folder())
     torch.manual_seed(options.seed)
     model = load(chosen.start) if chosen.start else from_base(base_folder())
     teachers = [load(path).eval() for path in chosen.teacher]
