@@ -1,6 +1,7 @@
 """A plain fine-tune beside `appliance train`: what anybody would write with torch and transformers.
 
-    python -m bench finetune PROJECT.json --documents DIR [--epochs 20] [--batch 16] [--rate 2e-4] [--json]
+    python -m bench finetune PROJECT.json --documents DIR
+        [--epochs 20] [--batch 16] [--rate 2e-4] [--seed 1] [--json]
 
 The bundled encoder's weights in `BertForTokenClassification`, AdamW, linear warm-up and decay, cross entropy
 on the first token of each word, every training document, no early stop, labels by argmax, float32. The split
@@ -76,11 +77,13 @@ def tensors(batch: Sequence[Example]) -> tuple[dict[str, Any], Any]:
     return {name: torch.from_numpy(part) for name, part in named.items()}, torch.from_numpy(targets)
 
 
-def fine_tune(made: Any, learnt: Sequence[Example], *, epochs: int, batch: int, rate: float) -> None:
+def fine_tune(
+    made: Any, learnt: Sequence[Example], *, epochs: int, batch: int, rate: float, seed: int
+) -> None:
     import torch  # noqa: PLC0415
     from transformers import get_linear_schedule_with_warmup  # noqa: PLC0415
 
-    random = Random(1)  # noqa: S311
+    random = Random(seed)  # noqa: S311
     optimizer = torch.optim.AdamW(made.parameters(), lr=rate, weight_decay=0.01)
     total = epochs * -(-len(learnt) // batch)
     schedule = get_linear_schedule_with_warmup(optimizer, total // 10, total)
@@ -134,15 +137,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16, help="windows")
     parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--seed", type=int, default=1, help="of the head's weights, dropout and order")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    torch.manual_seed(1)
+    torch.manual_seed(given.seed)
     parts = split(read_project(given.project, given.documents).documents)
     labels = labels_for(sorted(categories_of(parts.train)))
     learnt = [one for examples in encode(parts.train, labels) for one in examples]
     began = time.process_time()
     made = network(labels)
-    fine_tune(made, learnt, epochs=given.epochs, batch=given.batch, rate=given.rate)
+    fine_tune(made, learnt, epochs=given.epochs, batch=given.batch, rate=given.rate, seed=given.seed)
     seconds = time.process_time() - began
     micro = examine(made, parts.test, labels).micro
     if given.json:
