@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.custom.crf import best_path
 from appliance.custom.encoder import bundled, labels_for, targets_of, tokenizer_of
-from appliance.custom.fast import HELD_SHARE, LEAST_FOR_HOLDING, Told
-from appliance.custom.head import chunks, rules
+from appliance.custom.fast import Told
 from appliance.custom.weights import Weights, read_weights
 from appliance.errors import MissingExtra
 from appliance.inference.folder import MODEL
 from appliance.inference.tokens import Window
 from appliance.labelled.document import LabelledDocument
-from appliance.labelled.split import stratified
 from appliance.training.graph import build
 
 if TYPE_CHECKING:
@@ -31,8 +28,19 @@ IGNORED: Final = -100
 class Tuning:
     """How an encoder is fine-tuned.
 
-    A small set is cut into smaller batches, so that its epochs together make `steps` steps: with few large
-    ones the new head has hardly begun to learn when the rate is at its end.
+    Attributes:
+        rate: Highest learning rate of the encoder.
+        head_rate: Of the new head.
+        decay: Of weights, by AdamW.
+        dropout: As the encoder was trained with.
+        batch_tokens: Fewest and most of a batch.
+        steps: A small set is cut into smaller batches, so that its epochs together make the first number of
+            steps: with few large ones the new head has hardly begun to learn when the rate is at its end. A
+            large set has no more epochs than the second number of steps takes.
+        epochs: Fewest and most.
+        warm_up: Share of the steps in which the rates rise.
+        learnt: Mean loss of an epoch, in nats a word, under which nothing is left to learn.
+        ending: Epochs in which the rates then fall to nothing.
     """
 
     rate: float = 2e-4
@@ -40,15 +48,47 @@ class Tuning:
     decay: float = 0.01
     dropout: float = 0.1
     batch_tokens: tuple[int, int] = (192, 1024)
-    steps: int = 350
+    steps: tuple[int, int] = (350, 700)
     epochs: tuple[int, int] = (4, 20)
-    patience: int = 4
     warm_up: float = 0.1
+    learnt: float = 0.005
+    ending: int = 2
 
     def batch(self, tokens: int) -> int:
         """Return the tokens of a batch for an epoch of so many."""
         low, high = self.batch_tokens
-        return max(low, min(high, tokens * self.epochs[1] // self.steps))
+        return max(low, min(high, tokens * self.epochs[1] // self.steps[0]))
+
+
+class Pace:
+    """Shares of the highest learning rate, step by step: they rise, then fall in a line to nothing.
+
+    Args:
+        steps: How many there are to be.
+        warm_up: Share of them in which the rate rises.
+    """
+
+    def __init__(self, steps: int, warm_up: float) -> None:
+        self._rising = max(1, int(steps * warm_up))
+        self._end = steps
+        self._from, self._top = self._rising, 1.0
+        self._at = 0
+
+    def step(self) -> float:
+        """Return the share of the next step."""
+        share = self._share()
+        self._at += 1
+        return share
+
+    def end_in(self, steps: int) -> None:
+        """Fall from where it is now, to be at the end in so many steps."""
+        self._from, self._top = self._at, self._share()
+        self._rising, self._end = 0, self._at + steps
+
+    def _share(self) -> float:
+        if self._at < self._rising:
+            return (self._at + 1) / self._rising
+        return self._top * max(0.0, (self._end - self._at) / max(1, self._end - self._from))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +149,8 @@ def train_best(
     folder = bundled()
     told("reading the encoder's weights", 0.0)
     weights = read_weights(folder.read(MODEL))
-    examples = encode(documents, labels)
-    epochs, share = 0, 0.0
-    if len(documents) >= LEAST_FOR_HOLDING:
-        names = {document.name for document in stratified(documents, HELD_SHARE)}
-        pairs = list(zip(documents, examples, strict=True))
-        learnt = [one for document, ones in pairs if document.name not in names for one in ones]
-        held = [ones for document, ones in pairs if document.name in names]
-        _, epochs = tune(weights, labels, learnt, held, tuning, seed=seed, told=_within(told, 0.0, 0.5))
-        share = 0.5
-    every = [one for ones in examples for one in ones]
-    network, epochs = tune(
-        weights, labels, every, [], tuning, seed=seed, epochs=epochs, told=_within(told, share, 0.98)
-    )
+    examples = [one for ones in encode(documents, labels) for one in ones]
+    network, epochs = tune(weights, labels, examples, tuning, seed=seed, told=_within(told, 0.0, 0.98))
     told("writing the model", 0.98)
     arrays = network.arrays()
     models = {
@@ -153,18 +182,15 @@ def tune(
     weights: Weights,
     labels: Sequence[str],
     learnt: Sequence[Example],
-    held: Sequence[Sequence[Example]],
     tuning: Tuning,
     *,
     seed: int,
     told: Told,
-    epochs: int = 0,
 ) -> tuple["Network", int]:
-    """Fine-tune from `weights`; with documents held back, stop when they no longer gain.
+    """Fine-tune from `weights`; end early, with falling rates, once nothing is left to learn.
 
     Returns:
-        The network, and how many epochs were run. They are more than those to the best F1: the rate falls to
-        nothing at the end of a training, so one that ends where this one was best would not get as far.
+        The network, and how many epochs were run.
     """
     import torch  # noqa: PLC0415  (an optional extra)
     from torch.nn import functional  # noqa: PLC0415
@@ -178,16 +204,17 @@ def tune(
     batch_tokens = tuning.batch(sum(len(one.targets) for one in learnt))
     per_epoch = len(list(_batches(learnt, batch_tokens, Random(seed))))  # noqa: S311
     low, high = tuning.epochs
-    total = epochs or max(low, min(high, -(-tuning.steps // per_epoch)))
+    last = max(low, min(high, -(-tuning.steps[1] // per_epoch)))
     rates = [group["lr"] for group in optimizer.param_groups]
-    step, run, best_f1, best_epoch = 0, 0, -1.0, 0
+    pace = Pace(last * per_epoch, tuning.warm_up)
+    number, ending = 0, False
     quick = _quick_bfloat16(torch)
-    for number in range(total):
-        run = number + 1
-        network.train()
+    network.train()
+    while number < last:
+        number += 1
         loss_sum = 0.0
         for batch in _batches(learnt, batch_tokens, random):
-            share = _share(step, total * per_epoch, tuning.warm_up)
+            share = pace.step()
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * share
             ids, mask, types, targets = (torch.from_numpy(part) for part in batch)
@@ -200,57 +227,18 @@ def tune(
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            step += 1
             loss_sum += float(loss.detach())
-        f1 = held_f1(network, held, labels) if held else None
-        said = "" if f1 is None else f", F1 {100 * f1:.1f} on documents held back"
-        told(
-            f"epoch {run} of at most {total}, loss {loss_sum / per_epoch:.3f}{said}",
-            run / total,
-        )
-        if f1 is None:
-            continue
-        if f1 >= best_f1:
-            best_f1, best_epoch = f1, run
-        elif run - best_epoch >= tuning.patience and run >= low:
-            break
-    return network.eval(), run
-
-
-def held_f1(network: "Network", held: Sequence[Sequence[Example]], labels: Sequence[str]) -> float:
-    """Return F1 over words on documents, decoded as serving does."""
-    import torch  # noqa: PLC0415
-
-    network.eval()
-    moves = rules(labels)
-    right = both = 0
-    with torch.no_grad():
-        for examples in held:
-            wanted: list[int] = []
-            rows: list[NDArray[np.float32]] = []
-            for one in examples:
-                ids, mask, types, _ = (torch.from_numpy(part) for part in _stack([one]))
-                scores = network(ids, mask, types)[0].numpy()
-                at = one.targets != IGNORED
-                rows.append(scores[at])
-                wanted += one.targets[at].tolist()
-            if rows:
-                found = chunks(best_path(np.concatenate(rows), moves), labels)
-                right_ones = chunks(wanted, labels)
-                right += len(found & right_ones)
-                both += len(found) + len(right_ones)
-    return 2 * right / both if both else 0.0
+        if not ending and loss_sum < tuning.learnt * per_epoch and number + tuning.ending < last:
+            ending, last = True, number + tuning.ending
+            pace.end_in(tuning.ending * per_epoch)
+        told(f"epoch {number} of at most {last}, loss {loss_sum / per_epoch:.3f}", number / last)
+    return network.eval(), number
 
 
 def _groups(network: "Network", tuning: Tuning) -> list[dict[str, Any]]:
     head = [value for name, value in network.named_parameters() if name.startswith("head.")]
     rest = [value for name, value in network.named_parameters() if not name.startswith("head.")]
     return [{"params": rest, "lr": tuning.rate}, {"params": head, "lr": tuning.head_rate}]
-
-
-def _share(step: int, total: int, warm_up: float) -> float:
-    rising = max(1, int(total * warm_up))
-    return (step + 1) / rising if step < rising else max(0.0, (total - step) / max(1, total - rising))
 
 
 def _batches(

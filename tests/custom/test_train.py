@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.custom.best import Tuning, require_torch, train_best
+from appliance.custom.best import Pace, Tuning, require_torch, train_best
 from appliance.custom.encoder import ENCODER, bundled
 from appliance.custom.report import in_sentence, worst
 from appliance.custom.weights import read_weights
@@ -93,9 +93,26 @@ def test_a_trained_folder_is_served_like_any_other_and_each_text_on_its_own(mode
 def test_the_head_of_a_small_set_is_given_as_many_steps_as_that_of_a_large_one(tokens: int) -> None:
     tuning = Tuning()
     steps = tuning.epochs[1] * tokens / tuning.batch(tokens)
-    small = tokens < tuning.batch_tokens[0] * tuning.steps / tuning.epochs[1]
-    assert steps >= tuning.steps * 0.99 or small
+    fewest = tuning.steps[0]
+    assert steps >= fewest * 0.99 or tokens < tuning.batch_tokens[0] * fewest / tuning.epochs[1]
     assert tuning.batch_tokens[0] <= tuning.batch(tokens) <= tuning.batch_tokens[1]
+
+
+def test_the_rate_rises_and_then_falls_in_a_line_to_nothing() -> None:
+    pace = Pace(100, 0.1)
+    shares = [pace.step() for _ in range(100)]
+    assert shares[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert shares[10:] == pytest.approx([step / 90 for step in range(90, 0, -1)])
+
+
+def test_where_nothing_is_left_to_learn_the_rate_falls_from_where_it_is() -> None:
+    whole, pace = Pace(100, 0.1), Pace(100, 0.1)
+    before = [whole.step() for _ in range(41)]
+    assert [pace.step() for _ in range(40)] == before[:40]
+    pace.end_in(10)
+    falling = [pace.step() for _ in range(10)]
+    assert falling == pytest.approx([before[40] * step / 10 for step in range(10, 0, -1)])
+    assert pace.step() == 0
 
 
 @pytest.mark.slow
@@ -106,7 +123,7 @@ def test_the_head_of_a_small_set_is_given_as_many_steps_as_that_of_a_large_one(t
 def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> None:
     documents = read_file(jsonl(tmp_path / "ships.jsonl", 30), dataset="", sentences=10)
     told: list[str] = []
-    tuning = Tuning(steps=60, epochs=(4, 8))
+    tuning = Tuning(steps=(60, 60), epochs=(4, 30), learnt=0.1)
     made = train_best(
         documents[:24], ("Seller", "Ship"), told=lambda step, _: told.append(step), tuning=tuning
     )
@@ -124,7 +141,8 @@ def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> 
         folder = write_folder(tmp_path / str(len(weights)), bundled(), weights, made.labels, about)
         scores, _ = examine(folder, documents[24:])
         assert scores.micro.f1 > 0.9
-    assert any("held back" in step for step in told)
+    assert told[-2].startswith("epoch "), told
+    assert 4 < len(told) - 2 < 30, "it ends once nothing is left to learn"
 
 
 def test_without_torch_the_best_route_says_what_to_install() -> None:
