@@ -39,7 +39,7 @@ class Tuning:
             large set has no more epochs than the second number of steps takes.
         epochs: Fewest and most.
         warm_up: Share of the steps in which the rates rise.
-        learnt: Mean loss of an epoch, in nats a word, under which nothing is left to learn.
+        least_loss: Mean loss of an epoch, in nats a word, under which nothing is left to learn.
         ending: Epochs in which the rates then fall to nothing.
     """
 
@@ -51,7 +51,7 @@ class Tuning:
     steps: tuple[int, int] = (350, 700)
     epochs: tuple[int, int] = (4, 20)
     warm_up: float = 0.1
-    learnt: float = 0.005
+    least_loss: float = 0.005
     ending: int = 2
 
     def batch(self, tokens: int) -> int:
@@ -228,7 +228,7 @@ def tune(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             loss_sum += float(loss.detach())
-        if not ending and loss_sum < tuning.learnt * per_epoch and number + tuning.ending < last:
+        if not ending and loss_sum < tuning.least_loss * per_epoch and number + tuning.ending < last:
             ending, last = True, number + tuning.ending
             pace.end_in(tuning.ending * per_epoch)
         told(f"epoch {number} of at most {last}, loss {loss_sum / per_epoch:.3f}", number / last)

@@ -123,7 +123,7 @@ def test_where_nothing_is_left_to_learn_the_rate_falls_from_where_it_is() -> Non
 def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> None:
     documents = read_file(jsonl(tmp_path / "ships.jsonl", 30), dataset="", sentences=10)
     told: list[str] = []
-    tuning = Tuning(steps=(60, 60), epochs=(4, 30), learnt=0.1)
+    tuning = Tuning(steps=(60, 60), epochs=(4, 30), least_loss=0.1)
     made = train_best(
         documents[:24], ("Seller", "Ship"), told=lambda step, _: told.append(step), tuning=tuning
     )
