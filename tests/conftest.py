@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 from license.authority import Authority
+from tests.support.postgres import private_server
 from tests.support.site import Service, Site
 
 
@@ -17,6 +18,12 @@ from tests.support.site import Service, Site
 def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     with Authority.create(tmp_path_factory.mktemp("vendor") / "home") as authority:
         yield authority
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with private_server() as url:
+        yield url
 
 
 @pytest.fixture

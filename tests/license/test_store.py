@@ -1,9 +1,5 @@
 """The book on every database there is at hand: the same tests for SQLite and for a private PostgreSQL."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +17,6 @@ from license.wire import MAX_INT, parse_date
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 PERIOD = (parse_date("2026-01-01"), parse_date("2099-01-01"))
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
 
 
 def resource(name: str = "acme-ner", **changes: Any) -> Resource:
@@ -37,40 +32,11 @@ def resource(name: str = "acme-ner", **changes: Any) -> Resource:
     return Resource(name=name, **values | changes)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a private server in a directory of its own, reached by a socket, gone afterwards."""
-    if not BINARIES:
-        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
-    binaries = BINARIES[-1]
-    # The server refuses to run as root, and a socket's path may have 100 characters at most.
-    directory = Path(tempfile.mkdtemp(prefix="pg"))
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if user:
-        shutil.chown(directory, "postgres")
-
-    def run(*words: Any) -> None:
-        subprocess.run([*user, *words], check=True, cwd="/", capture_output=True)
-
-    try:
-        run(binaries / "initdb", "-D", directory / "data", "-U", "vendor", "-A", "trust", "-N")
-        options = f"-c listen_addresses='' -c unix_socket_directories={directory} -c fsync=off"
-        control = [binaries / "pg_ctl", "-D", directory / "data", "-l", directory / "log", "-w"]
-        run(*control, "-o", options, "start")
-    except (subprocess.CalledProcessError, OSError) as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        pytest.skip(f"the PostgreSQL server does not start here: {error}")
-    yield f"postgresql+psycopg://vendor@/postgres?host={directory}"
-    run(*control, "-m", "immediate", "stop")
-    shutil.rmtree(directory, ignore_errors=True)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
         where: Path | str = tmp_path / "book.db"
     else:
-        pytest.importorskip("psycopg", reason="the extra `postgresql` is not installed")
         where = request.getfixturevalue("postgres")
     store = Store(where)
     yield store

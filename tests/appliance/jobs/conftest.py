@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from appliance.errors import ApplianceError
 from appliance.ids import uuid7
 from appliance.jobs.job import Failure, Job, Source, Task
 from appliance.jobs.runner import Interrupt, Jobs, Outcome
 from appliance.jobs.store import JobStore
+from appliance.jobs.tables import JobTable
 
 
 @dataclass
@@ -92,6 +94,20 @@ def place(tmp_path: Path) -> Iterator[Place]:
     yield made
     for store in made.stores:
         store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_place(request: pytest.FixtureRequest, place: Place) -> Iterator[Place]:
+    """A place whose jobs lie in its own file, or on a database server."""
+    if request.param == "postgresql":
+        place.url = request.getfixturevalue("postgres")
+    yield place
+    if place.url:
+        for store in place.stores:
+            store.close()
+        engine = create_engine(place.url)
+        JobTable.metadata.drop_all(engine)
+        engine.dispose()
 
 
 def task(version: str = "quick") -> Task:

@@ -132,17 +132,17 @@ def test_a_cancel_that_comes_while_usage_is_written_comes_too_late(
 
 
 def test_a_stop_interrupts_a_long_job_and_the_next_start_finishes_it(
-    place: Any, machine: Any, submit: Any
+    any_place: Any, machine: Any, submit: Any
 ) -> None:
     async def scenario() -> None:
         first, second = machine(), machine()
-        jobs = place.jobs(first)
+        jobs = any_place.jobs(first)
         job = await submit(jobs, "quick", "long", "quick")
         await jobs.close(1)
         with pytest.raises(Stopping):
             await submit(jobs)
         second.counted = list(first.counted)
-        again = place.jobs(second)
+        again = any_place.jobs(second)
         waiting = await again.get(job.id)
         assert waiting is not None
         assert waiting.status is JobStatus.RUNNING
@@ -159,18 +159,18 @@ def test_a_stop_interrupts_a_long_job_and_the_next_start_finishes_it(
 
 
 def test_a_task_that_died_between_count_and_result_is_done_again_and_not_counted_again(
-    place: Any, machine: Any, submit: Any
+    any_place: Any, machine: Any, submit: Any
 ) -> None:
     async def scenario() -> None:
         first, second = machine(), machine()
-        jobs = place.jobs(first)
+        jobs = any_place.jobs(first)
         job = await submit(jobs, "slow disk", text=SECRET)
         assert first.counted == [job.tasks[0].id]
         # The process dies here: nothing of what it would still do reaches the disk.
-        store = place.stores[0]
+        store = any_place.stores[0]
         store.close()
         second.counted = list(first.counted)
-        again = place.jobs(second)
+        again = any_place.jobs(second)
         await again.resume(second.recorded)
         found = await ended(again, job)
         assert found.status is JobStatus.SUCCEEDED
@@ -183,14 +183,14 @@ def test_a_task_that_died_between_count_and_result_is_done_again_and_not_counted
 
 
 def test_a_job_cancelled_before_it_is_taken_up_again_is_not_run(
-    place: Any, machine: Any, submit: Any
+    any_place: Any, machine: Any, submit: Any
 ) -> None:
     async def scenario() -> None:
-        jobs = place.jobs(machine())
+        jobs = any_place.jobs(machine())
         job = await submit(jobs, "long")
         await jobs.close(1)
         works = machine()
-        again = place.jobs(works)
+        again = any_place.jobs(works)
         waiting = await again.get(job.id)
         assert waiting is not None
         assert await again.cancel(waiting)
@@ -203,15 +203,17 @@ def test_a_job_cancelled_before_it_is_taken_up_again_is_not_run(
     asyncio.run(scenario())
 
 
-def test_a_job_is_forgotten_after_its_lifetime_and_not_before(place: Any, machine: Any, submit: Any) -> None:
+def test_a_job_is_forgotten_after_its_lifetime_and_not_before(
+    any_place: Any, machine: Any, submit: Any
+) -> None:
     async def scenario() -> None:
         works = machine()
-        jobs = place.jobs(works)
+        jobs = any_place.jobs(works)
         done, running = await submit(jobs), await submit(jobs, "long")
-        place.clock.now += LIFETIME_SECONDS - 1
+        any_place.clock.now += LIFETIME_SECONDS - 1
         assert await jobs.get(done.id)
         assert await jobs.get(running.id)
-        place.clock.now += 1
+        any_place.clock.now += 1
         assert await jobs.get(done.id) is None
         assert await jobs.get(running.id) is None
         await jobs.resume(works.recorded)  # also begins to look after expired jobs

@@ -8,9 +8,9 @@ from appliance.errors import SettingsError
 from appliance.jobs.job import LIFETIME_SECONDS, Failure, JobStatus
 
 
-def test_a_job_comes_back_as_it_was_kept(place: Any, make_job: Any) -> None:
+def test_a_job_comes_back_as_it_was_kept(any_place: Any, make_job: Any) -> None:
     async def scenario() -> None:
-        store = place.store()
+        store = any_place.store()
         job = make_job(
             "a", "b", text="\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16") + "\0 x"
         )
@@ -52,10 +52,10 @@ def test_everything_of_an_expired_job_is_deleted(place: Any, make_job: Any) -> N
     asyncio.run(scenario())
 
 
-def test_a_full_store_forgets_the_oldest_job_that_has_ended(place: Any, make_job: Any) -> None:
+def test_a_full_store_forgets_the_oldest_job_that_has_ended(any_place: Any, make_job: Any) -> None:
     async def scenario() -> None:
-        place.capacity = 3
-        store = place.store()
+        any_place.capacity = 3
+        store = any_place.store()
         kept = [make_job(created=1_700_000_000.0 + n) for n in range(4)]
         for number, job in enumerate(kept):
             if number:
@@ -68,18 +68,21 @@ def test_a_full_store_forgets_the_oldest_job_that_has_ended(place: Any, make_job
 
 
 def test_installations_that_share_a_database_do_not_see_each_others_jobs(
-    place: Any, make_job: Any, tmp_path: Any
+    any_place: Any, make_job: Any, tmp_path: Any
 ) -> None:
     async def scenario() -> None:
-        place.url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
-        here, there = place.store("here"), place.store("there")
-        job = make_job()
+        file = tmp_path / "shared.sqlite"
+        any_place.url = any_place.url or f"sqlite:///{file}"
+        here, there = any_place.store("here"), any_place.store("there")
+        job = make_job(text="Rumpelstilzchen")
         await here.insert(job)
         assert await there.get(job.id, now=job.created) is None
         assert await there.unfinished(now=job.created) == []
         assert await there.expire(now=job.created * 2) == 0
         assert await here.get(job.id, now=job.created)
-        assert stat.S_IMODE((tmp_path / "shared.sqlite").stat().st_mode) == 0o600
+        assert await here.expire(now=job.created * 2) == 1
+        assert await here.get(job.id, now=job.created) is None
+        assert not file.exists() or stat.S_IMODE(file.stat().st_mode) == 0o600
 
     asyncio.run(scenario())
 
@@ -106,9 +109,9 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(place: A
     assert caught.value.hint
 
 
-def test_hundreds_of_jobs_at_once_are_kept_in_few_transactions(place: Any, make_job: Any) -> None:
+def test_hundreds_of_jobs_at_once_are_kept_in_few_transactions(any_place: Any, make_job: Any) -> None:
     async def scenario() -> None:
-        store = place.store()
+        store = any_place.store()
         made = [make_job() for _ in range(300)]
         await asyncio.gather(*(store.insert(job) for job in made))
         assert len(await store.unfinished(now=made[0].created)) == 300
