@@ -127,11 +127,11 @@ def the_exposure_is_small(container: Container) -> None:
 
 
 def a_caller_needs_a_key_where_one_is_set(container: Container) -> None:
-    container.write("/etc/appliance/credentials/ApiKeys__first", "k3y\n", mode="0600")
+    container.write("/etc/appliance/credentials/ApiKeys__first", "a-key-of-tests\n", mode="0600")
     container.run("systemctl restart appliance.service")
     assert container.run(ASK, check=False).returncode, "no key, no answer"
-    assert found(container.run(f"{ASK} -H 'Ocp-Apim-Subscription-Key: k3y'").stdout) >= {"Berlin"}
-    assert "k3y" not in container.journal()
+    assert found(container.run(f"{ASK} -H 'Ocp-Apim-Subscription-Key: a-key-of-tests'").stdout) >= {"Berlin"}
+    assert "a-key-of-tests" not in container.journal()
     container.run("rm /etc/appliance/credentials/ApiKeys__first; systemctl restart appliance.service")
 
 
