@@ -3,13 +3,17 @@ import pytest
 
 from appliance.training.fewer import Moments, narrowed
 
-RNG = np.random.default_rng(7)
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same numbers for a test, whichever ran before it."""
+    return np.random.default_rng(7)
 
 
-def test_units_that_only_repeat_others_go_without_loss() -> None:
-    own = RNG.normal(size=(2000, 40))
-    values = np.concatenate([own, own @ RNG.normal(size=(40, 60)) + 3.0], axis=1)
-    weights, bias = RNG.normal(size=(8, 100)), RNG.normal(size=8)
+def test_units_that_only_repeat_others_go_without_loss(rng: np.random.Generator) -> None:
+    own = rng.normal(size=(2000, 40))
+    values = np.concatenate([own, own @ rng.normal(size=(40, 60)) + 3.0], axis=1)
+    weights, bias = rng.normal(size=(8, 100)), rng.normal(size=8)
     found = narrowed(Moments.of(values), weights, bias, 40)
     assert len(found.kept) == 40
     assert found.lost < 1e-4
@@ -18,16 +22,16 @@ def test_units_that_only_repeat_others_go_without_loss() -> None:
     assert np.abs(after - before).max() < 0.05 * before.std()
 
 
-def test_the_units_that_matter_stay() -> None:
-    values = RNG.normal(size=(4000, 96)) * np.where(np.arange(96) % 3 == 0, 1.0, 0.01)
-    found = narrowed(Moments.of(values), RNG.normal(size=(5, 96)), np.zeros(5), 32)
+def test_the_units_that_matter_stay(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(4000, 96)) * np.where(np.arange(96) % 3 == 0, 1.0, 0.01)
+    found = narrowed(Moments.of(values), rng.normal(size=(5, 96)), np.zeros(5), 32)
     assert found.kept.tolist() == list(range(0, 96, 3))
     assert found.lost < 1e-3
 
 
-def test_what_is_lost_is_what_the_narrower_layer_gets_wrong() -> None:
-    values = np.maximum(RNG.normal(size=(3000, 64)) @ RNG.normal(size=(64, 64)), 0)
-    weights, bias = RNG.normal(size=(6, 64)), RNG.normal(size=6)
+def test_what_is_lost_is_what_the_narrower_layer_gets_wrong(rng: np.random.Generator) -> None:
+    values = np.maximum(rng.normal(size=(3000, 64)) @ rng.normal(size=(64, 64)), 0)
+    weights, bias = rng.normal(size=(6, 64)), rng.normal(size=6)
     found = narrowed(Moments.of(values), weights, bias, 24)
     before = values @ weights.T + bias
     error = values[:, found.kept] @ found.weights.T + found.bias - before
@@ -37,26 +41,32 @@ def test_what_is_lost_is_what_the_narrower_layer_gets_wrong() -> None:
 
 
 def test_a_better_choice_than_the_largest_units_is_found() -> None:
-    values = np.maximum(RNG.normal(size=(3000, 32)) @ RNG.normal(size=(32, 64)), 0)
-    weights = RNG.normal(size=(6, 64))
-    found = narrowed(Moments.of(values), weights, np.zeros(6), 16)
-    largest = np.argsort(-values.var(axis=0) * (weights**2).sum(axis=0))[:16]
-    centred = values - values.mean(axis=0)
-    target = centred @ weights.T
-    solved, *_ = np.linalg.lstsq(centred[:, largest], target, rcond=None)
-    naive = ((centred[:, largest] @ solved - target) ** 2).sum() / (target**2).sum()
-    assert found.lost < naive
+    ratios = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        values = np.maximum(rng.normal(size=(2000, 32)) @ rng.normal(size=(32, 64)), 0)
+        weights = rng.normal(size=(6, 64))
+        found = narrowed(Moments.of(values), weights, np.zeros(6), 16)
+        largest = np.argsort(-values.var(axis=0) * (weights**2).sum(axis=0))[:16]
+        centred = values - values.mean(axis=0)
+        target = centred @ weights.T
+        solved, *_ = np.linalg.lstsq(centred[:, largest], target, rcond=None)
+        naive = ((centred[:, largest] @ solved - target) ** 2).sum() / (target**2).sum()
+        ratios.append(found.lost / naive)
+    # A quarter of the units in two great steps: not each draw is better, but most are.
+    assert np.mean(ratios) < 0.97
+    assert np.mean(np.array(ratios) < 1) >= 0.8
 
 
 @pytest.mark.parametrize("units", [0, -1, 65])
-def test_more_units_than_there_are_cannot_be_kept(units: int) -> None:
+def test_more_units_than_there_are_cannot_be_kept(units: int, rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="cannot keep"):
-        narrowed(Moments.of(RNG.normal(size=(100, 64))), np.ones((2, 64)), np.zeros(2), units)
+        narrowed(Moments.of(rng.normal(size=(100, 64))), np.ones((2, 64)), np.zeros(2), units)
 
 
-def test_all_units_kept_change_nothing() -> None:
-    values = RNG.normal(size=(500, 20))
-    weights, bias = RNG.normal(size=(3, 20)), RNG.normal(size=3)
+def test_all_units_kept_change_nothing(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(500, 20))
+    weights, bias = rng.normal(size=(3, 20)), rng.normal(size=3)
     found = narrowed(Moments.of(values), weights, bias, 20)
     assert found.kept.tolist() == list(range(20))
     assert np.allclose(found.weights, weights, atol=1e-2)
