@@ -150,7 +150,9 @@ def train_best(
     told("reading the encoder's weights", 0.0)
     weights = read_weights(folder.read(MODEL))
     examples = [one for ones in encode(documents, labels) for one in ones]
-    network, epochs = tune(weights, labels, examples, tuning, seed=seed, told=_within(told, 0.0, 0.98))
+    network, epochs = tune(
+        weights, labels, examples, tuning, seed=seed, told=lambda step, share: told(step, 0.98 * share)
+    )
     told("writing the model", 0.98)
     arrays = network.arrays()
     models = {
@@ -267,10 +269,6 @@ def _stack(examples: Sequence[Example]) -> tuple[NDArray[np.int64], ...]:
             types[row, :size] = one.window.types
         targets[row, :size] = one.targets
     return ids, mask, types, targets
-
-
-def _within(told: Told, low: float, high: float) -> Told:
-    return lambda step, share: told(step, low + (high - low) * share)
 
 
 def _quick_bfloat16(torch: Any) -> bool:

@@ -40,22 +40,27 @@ def test_what_is_lost_is_what_the_narrower_layer_gets_wrong(rng: np.random.Gener
     assert 0.05 < found.lost < 0.9
 
 
-def test_a_better_choice_than_the_largest_units_is_found() -> None:
-    ratios = []
-    for seed in range(10):
-        rng = np.random.default_rng(seed)
-        values = np.maximum(rng.normal(size=(2000, 32)) @ rng.normal(size=(32, 64)), 0)
-        weights = rng.normal(size=(6, 64))
-        found = narrowed(Moments.of(values), weights, np.zeros(6), 16)
-        largest = np.argsort(-values.var(axis=0) * (weights**2).sum(axis=0))[:16]
-        centred = values - values.mean(axis=0)
-        target = centred @ weights.T
-        solved, *_ = np.linalg.lstsq(centred[:, largest], target, rcond=None)
-        naive = ((centred[:, largest] @ solved - target) ** 2).sum() / (target**2).sum()
-        ratios.append(found.lost / naive)
-    # A quarter of the units in two great steps: not each draw is better, but most are.
-    assert np.mean(ratios) < 0.97
-    assert np.mean(np.array(ratios) < 1) >= 0.8
+def lost_beside_the_largest(rng: np.random.Generator) -> float:
+    """Return what is lost as a share of what is lost where the units of the largest outputs stay."""
+    values = np.maximum(rng.normal(size=(3000, 32)) @ rng.normal(size=(32, 64)), 0)
+    weights = rng.normal(size=(6, 64))
+    found = narrowed(Moments.of(values), weights, np.zeros(6), 16)
+    largest = np.argsort(-values.var(axis=0) * (weights**2).sum(axis=0))[:16]
+    centred = values - values.mean(axis=0)
+    target = centred @ weights.T
+    solved, *_ = np.linalg.lstsq(centred[:, largest], target, rcond=None)
+    return found.lost / float(((centred[:, largest] @ solved - target) ** 2).sum() / (target**2).sum())
+
+
+def test_a_better_choice_than_the_largest_units_is_found(rng: np.random.Generator) -> None:
+    assert lost_beside_the_largest(rng) < 1
+
+
+def test_the_choice_is_better_in_most_draws_though_not_in_each() -> None:
+    # A quarter of the units in two great steps: eliminating backwards promises no best choice.
+    ratios = np.array([lost_beside_the_largest(np.random.default_rng(seed)) for seed in range(10)])
+    assert ratios.mean() < 0.97
+    assert (ratios < 1).mean() >= 0.8
 
 
 @pytest.mark.parametrize("units", [0, -1, 65])

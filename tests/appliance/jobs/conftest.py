@@ -97,17 +97,23 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def any_place(request: pytest.FixtureRequest, place: Place) -> Iterator[Place]:
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What `Jobs:Database` names: nothing, or a server, whose tables are dropped afterwards."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    url: str = request.getfixturevalue("postgres")
+    yield url
+    engine = create_engine(url)
+    JobTable.metadata.drop_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def any_place(database: str, place: Place) -> Place:
     """A place whose jobs lie in its own file, or on a database server."""
-    if request.param == "postgresql":
-        place.url = request.getfixturevalue("postgres")
-    yield place
-    if place.url:
-        for store in place.stores:
-            store.close()
-        engine = create_engine(place.url)
-        JobTable.metadata.drop_all(engine)
-        engine.dispose()
+    place.url = database
+    return place
 
 
 def task(version: str = "quick") -> Task:
