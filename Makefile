@@ -26,12 +26,15 @@ unexport PYTHONDONTWRITEBYTECODE
 run: install
 	@exec $(VENV)/bin/appliance demo $(ARGS)
 
+# The locks are complete, so pip resolves nothing (--no-deps): older ones would look up the extras of dependencies
+# anew, and fail on the day that a newer version of one is published. tests/docs/test_locks.py proves that they are complete.
+#
 # What was installed is kept in the environment itself, so that an unchanged lock costs nothing, and a folder
 # that was moved or a changed lock is seen for what it is.
 define installed_from
 	@{ pwd; cat $(1) pyproject.toml; } | cmp -s - $(VENV)/.from-$(1) || { \
 	  echo "Installing what $(1) lists into $(VENV)" && \
-	  $(PIP) install --require-hashes -r $(1) && \
+	  $(PIP) install --no-deps --require-hashes -r $(1) && \
 	  $(PIP) install --quiet --no-deps --no-build-isolation -e . && \
 	  { pwd; cat $(1) pyproject.toml; } > $(VENV)/.from-$(1); }
 endef
@@ -64,18 +67,18 @@ test: install-dev
 	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot" $(ARGS)
 
 test-boot: install-dev
-	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python -m pytest -n 2 -m "boot and not slow" --timeout=900 tests/boot $(ARGS)
 
 nightly: install-dev
-	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
 
 auditor: install
 	@$(VENV)/bin/python -m license.evidence.zipapp dist/usage-verify.pyz
 
 bundle: install-dev
-	$(PIP) install --quiet --require-hashes -r requirements-bundle.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python packaging/build.py $(ARGS)
 
 lock:

@@ -26,7 +26,7 @@ def sdk() -> Path:
     mark = folder / LOCK.name
     if mark.exists() and mark.read_bytes() == LOCK.read_bytes():
         return folder
-    words = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--upgrade"]
+    words = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--upgrade"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", *words, "--target", str(folder), "-r", str(LOCK)],
         capture_output=True,

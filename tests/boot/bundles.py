@@ -21,7 +21,7 @@ cannot be set in here: so the host says that it keeps the clock."""
 def why_no_bundle() -> str:
     """Why no bundle can be built here; empty if one can."""
     if not (Path(sys.executable).parent / "cyclonedx-py").exists():
-        return "needs pip install --require-hashes -r requirements-bundle.lock"
+        return "needs pip install --no-deps --require-hashes -r requirements-bundle.lock"
     if sys.version_info[:2] != (3, 11):
         return "the package for Debian 12 is built and tried with Python 3.11"
     return ""
