@@ -8,12 +8,15 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.authoring.conftest import KEY, Start, write_project
+from tests.support.locks import environment_of, read_pins, unmet
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements-authoring.lock"
@@ -26,7 +29,14 @@ def sdk() -> Path:
     mark = folder / LOCK.name
     if mark.exists() and mark.read_bytes() == LOCK.read_bytes():
         return folder
-    words = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--upgrade"]
+    words = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+        "--upgrade",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pip", *words, "--target", str(folder), "-r", str(LOCK)],
         capture_output=True,
@@ -39,6 +49,18 @@ def sdk() -> Path:
         pytest.skip(f"the client cannot be installed here: {reason[:200]}")
     mark.write_bytes(LOCK.read_bytes())
     return folder
+
+
+def test_the_lock_of_the_client_pins_all_that_its_packages_need(sdk: Path) -> None:
+    needs = {
+        (str(canonicalize_name(one.metadata["Name"])), one.version): one.requires or []
+        for one in distributions(path=[str(sdk)])
+    }
+    for python in ("3.11", "3.14"):
+        environment = environment_of(python)
+        pins = read_pins(LOCK, environment)
+        roots = ["azure-ai-textanalytics-authoring"]
+        assert unmet(roots, pins, environment, lambda name, version: needs[name, version]) == []
 
 
 @pytest.mark.e2e

@@ -1,18 +1,22 @@
 """The bundle as a file: built twice, verified with openssl, its list of parts, what its installer refuses."""
 
+import email
 import hashlib
 import json
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from license.authority import Authority
 from tests.boot.bundles import build, why_no_bundle
 from tests.boot.conftest import ROOT
+from tests.support.locks import environment_of, read_pins, unmet
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 VERIFY = (
@@ -64,6 +68,19 @@ class TestABundle:
         again = build(tmp_path, *built.words, "--wheels", str(built.top / "wheels"))
         sums = [hashlib.sha256(bundle.read_bytes()).hexdigest() for bundle in (built.bundle, again)]
         assert sums[0] == sums[1]
+
+    @pytest.mark.parametrize("python", PYTHONS)
+    def test_carries_all_that_its_wheels_need(self, built: Built, python: str) -> None:
+        needs = {}
+        for wheel in (built.top / "wheels").glob("*.whl"):
+            with zipfile.ZipFile(wheel) as archive:
+                name = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+                metadata = email.message_from_bytes(archive.read(name))
+            key = (str(canonicalize_name(metadata["Name"])), str(metadata["Version"]))
+            needs[key] = metadata.get_all("Requires-Dist") or []
+        environment = environment_of(python)
+        pins = read_pins(built.top / f"requirements-{python}.txt", environment)
+        assert unmet(["offline-appliance"], pins, environment, lambda *key: needs[key]) == []
 
     def test_is_verified_by_openssl_and_any_change_is_seen(self, built: Built) -> None:
         verify = VERIFY.format(key=built.public)
