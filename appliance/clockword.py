@@ -17,7 +17,7 @@ from appliance.ownership import give_to_owner
 from license.errors import LicenseError
 from license.files import read_limited, write_atomic
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.clockword")
 
 FILE: Final = "clock-accept.json"
 _MAX_BYTES: Final = 1_024

@@ -21,7 +21,7 @@ from license.validity import Notice, State, check_dates, state_at, warnings
 from license.verify import AuthenticLicense
 from license.wire import format_time
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.licensing")
 
 TimeUnder = Callable[[License], int]
 """Effective time in seconds that a licence is judged by; a new one may put right a clock that ran ahead."""

@@ -22,7 +22,7 @@ from appliance.inference.engine import NerEngine
 from appliance.settings import Settings, is_name
 from license.errors import LicenseError
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.models")
 
 BUNDLED: Final = Path(__file__).parent / "bundled" / "ner-en"
 CONTAINER_MOUNT: Final = Path("/modelPath")

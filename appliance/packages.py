@@ -22,7 +22,7 @@ from license.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles, open_
 from license.roots import TrustRoots
 from license.verify import AuthenticLicense
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.packages")
 
 F = TypeVar("F")
 

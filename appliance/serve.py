@@ -28,7 +28,7 @@ from appliance.settings import Settings
 from appliance.sockets import LazyWebSocket
 from appliance.tls import server_context
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.serve")
 
 HEADER_LIMIT_BYTES: Final = 65_536
 BACKLOG: Final = 2048

@@ -19,7 +19,7 @@ from typing import TextIO
 
 from appliance.errors import SettingsError
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("appliance.systemd")
 
 FIRST_PASSED_FD = 3
 MAX_CREDENTIAL_BYTES = 1_048_576

@@ -15,7 +15,7 @@ from appliance.usage.forks import Mismatch, check_heads
 from appliance.usage.ledger import Ledger
 from license.verify import AuthenticLicense
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.tending")
 
 TEND_SECONDS: Final = 30
 

@@ -10,7 +10,7 @@ from appliance.authoring.tables import JobRow
 from appliance.errors import ApplianceError
 from appliance.ids import uuid7
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.authoring.jobs")
 
 SOON_SECONDS: Final = 0.3
 MAX_WAITING: Final = 100

@@ -23,7 +23,7 @@ import numpy as np
 from appliance.inference.session import Session, TokenNumbers, runtime_version
 from license.files import write_atomic
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.inference.calibration")
 
 USUAL_BATCH_TOKENS: Final = 128
 """Tokens in one call of the model; on AVX2 without VNNI, larger batches were slower."""

@@ -25,7 +25,7 @@ from appliance.inference.session import Logits, Session, TokenNumbers
 from appliance.inference.tokens import TextTokenizer, Window
 
 _GIVE_WAY: Final = 5  # steps of nice: a third of the processor time of another busy thread
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.inference.worker")
 
 
 class Worker:

@@ -26,7 +26,7 @@ from appliance.errors import ApplianceError, Busy, JobStoreUnavailable, Stopping
 from appliance.jobs.job import Failure, Item, Job, JobStatus, Source, Task
 from appliance.jobs.store import JobStore
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.jobs.runner")
 _Result = TypeVar("_Result")
 
 QUICK_SECONDS: Final = 0.25

@@ -35,7 +35,7 @@ from appliance.jobs.tables import (
     task_rows,
 )
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.jobs.store")
 _Result = TypeVar("_Result")
 
 FILE: Final = "jobs.db"

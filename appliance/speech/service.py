@@ -27,7 +27,7 @@ from appliance.speech.engine import SpeechEngine
 from appliance.speech.forms.load import load_forms
 from appliance.speech.kind import BUNDLED, SPEECH
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.speech.service")
 
 _LEAVE_SECONDS: Final = 5.0
 _STUCK_FACTOR: Final = (

@@ -16,7 +16,7 @@ from license.manifest import Manifest, sign_manifest
 from license.package import MANIFEST_SUFFIX, PackageFiles, read_manifest
 from license.roots import TrustRoots
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("license.authority.catalogue")
 
 
 def read_catalogue(directory: Path, *, roots: TrustRoots) -> list[Manifest]:

@@ -33,7 +33,7 @@ from license.metering import (
 )
 from license.request import MAX_REQUEST_BYTES
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("license.authority.metering_service")
 
 Authenticate = Callable[[Request], Awaitable[Resource]]
 """Returns the resource whose key a request has, or raises the refusal."""

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from license.errors import AuthorityError, LicenseError
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("license.authority.replies")
 
 STATUS_CODES: Final = {
     "Invalid": 401,

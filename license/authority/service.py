@@ -46,7 +46,7 @@ from license.wire import format_date, format_time
 
 __all__ = ["KEY_HEADER", "Limits", "build_app", "make_app"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("license.authority.service")
 
 MAX_KEY_CHARS: Final = 128
 

@@ -20,7 +20,7 @@ from appliance.api.speech.framing import Message, ProtocolError, read_binary, re
 from appliance.api.speech.turn import Turn, closing
 from appliance.errors import ApplianceError
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.api.speech.socket")
 
 SUBPROTOCOL: Final = "USP"
 _GONE: Final = (WebSocketDisconnect, WebSocketDisconnected, ConnectionError)

@@ -25,7 +25,7 @@ from appliance.speech.errors import AudioError
 from appliance.speech.metering import TurnMeter
 from appliance.speech.stream import Event, Guess, Phrase, Started
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.api.speech.turn")
 
 PIECE_BYTES: Final = 32 * 1024
 """Audio that is worked on in one go: a second of the usual kind."""

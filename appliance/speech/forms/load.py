@@ -32,7 +32,7 @@ from appliance.speech.forms.types import DISPLAY_TASKS
 from license.errors import LicenseError
 from license.package import PackageFiles
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("appliance.speech.forms.load")
 
 RULES: Final = "rules.tsv"
 ARPA: Final = "lm.arpa"
