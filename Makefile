@@ -75,7 +75,7 @@ nightly: install-dev
 	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
 
 auditor: install
-	@$(VENV)/bin/python -m license.evidence.zipapp dist/usage-verify.pyz
+	@$(VENV)/bin/python -m license.evidence.tool.zipapp dist/usage-verify.pyz
 
 bundle: install-dev
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock

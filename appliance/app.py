@@ -31,7 +31,7 @@ from appliance.usage.forks import Mismatch
 from appliance.usage.ledger import Ledger
 from appliance.version import VERSION
 from appliance.web import build_application
-from license.roots import TrustRoots
+from license.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
     from appliance.ahead import Ahead

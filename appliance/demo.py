@@ -27,10 +27,10 @@ import uvicorn
 from appliance.errors import ApplianceError
 from appliance.pipeline import TEXT_RECORDS
 from appliance.services import CUSTOM_NER
-from license.authority import Authority
-from license.evidence.report import Report
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.authority.authority import Authority
+from license.evidence.verify.result import Report
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 
 SENTENCES: Final = (
     "Marie Curie moved from Warsaw to Paris in 1891 and later taught at the Sorbonne.",

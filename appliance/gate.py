@@ -10,10 +10,10 @@ from typing import Final, Protocol
 
 from appliance.errors import LicenseRefusal
 from appliance.quota import Used, counted, window
+from license.encoding.strict import format_date
 from license.errors import LicenseError
-from license.validity import State, check_dates, state_at, warnings
-from license.verify import AuthenticLicense
-from license.wire import format_date
+from license.licenses.validity import State, check_dates, state_at, warnings
+from license.licenses.verify import AuthenticLicense
 
 _HEADER_SAFE: Final = str.maketrans({'"': "'", "\\": "/", "\n": " "})
 

@@ -13,11 +13,11 @@ from typing import Final
 
 from appliance.errors import IdentityError
 from appliance.ownership import give_to_owner
+from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
+from license.crypto.hpke import HpkeKey
+from license.encoding.strict import decode_base64, encode_base64
 from license.errors import LicenseError, Malformed, Unreadable
 from license.files import read_limited, write_atomic
-from license.hpke import HpkeKey
-from license.keys import SigningKey, load_signing_key, save_signing_key
-from license.wire import decode_base64, encode_base64
 
 KEY_FILE: Final = "instance.key"
 HPKE_FILE: Final = "hpke.key"

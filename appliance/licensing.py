@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import UsageStoreUnavailable
-from license.claims import License
-from license.directory import load_all
+from license.encoding.strict import format_time
 from license.errors import LicenseError, Superseded
-from license.roots import TrustRoots
-from license.validity import Notice, State, check_dates, state_at, warnings
-from license.verify import AuthenticLicense
-from license.wire import format_time
+from license.licenses.directory import load_all
+from license.licenses.license import License
+from license.licenses.validity import Notice, State, check_dates, state_at, warnings
+from license.licenses.verify import AuthenticLicense
+from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("appliance.licensing")
 

@@ -14,13 +14,19 @@ from typing import Final, Generic, TypeVar
 
 from appliance.errors import ModelError
 from appliance.inference.folder import ModelFolder
+from license.crypto.hpke import HpkeKey
 from license.errors import LicenseError
-from license.hpke import HpkeKey
-from license.manifest import Manifest
-from license.model_keys import identity_for
-from license.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles, open_package, read_manifest
-from license.roots import TrustRoots
-from license.verify import AuthenticLicense
+from license.licenses.verify import AuthenticLicense
+from license.models.keys import identity_for
+from license.models.manifest import Manifest
+from license.models.package import (
+    MANIFEST_SUFFIX,
+    PACKAGE_SUFFIX,
+    PackageFiles,
+    open_package,
+    read_manifest,
+)
+from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("appliance.packages")
 

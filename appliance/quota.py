@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from license.terms import Plan
-from license.validity import DAY, Notice
-from license.wire import MAX_TIME, format_date
+from license.encoding.strict import MAX_TIME, format_date
+from license.licenses.terms import Plan
+from license.licenses.validity import DAY, Notice
 
 Used = Callable[[str, int, int], int]
 """`used(meter, start, end)`: billed units of `meter` recorded from `start` up to `end`, Unix seconds."""

@@ -8,8 +8,8 @@ from typing import Any
 from appliance.clock import EffectiveClock
 from appliance.licensing import LicenseKeeper
 from appliance.quota import PlanUse, Used, plan_use, quota_notice
-from license.validity import Notice, State, days_left, grace_days_left, state_at
-from license.wire import MAX_TIME, format_date, format_time
+from license.encoding.strict import MAX_TIME, format_date, format_time
+from license.licenses.validity import Notice, State, days_left, grace_days_left, state_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from appliance.operator.fetch import download_and_tell
 from appliance.operator.site import Site
 from appliance.serve import serve
 from appliance.settings import Settings
-from license.roots import TrustRoots, installed_roots, load_roots
-from license.wire import format_time
+from license.encoding.strict import format_time
+from license.trust.roots import TrustRoots, installed_roots, load_roots
 
 if TYPE_CHECKING:
     from appliance.ahead import Ahead

@@ -13,7 +13,7 @@ from appliance.standing import Accountant
 from appliance.timing import time_while_running
 from appliance.usage.forks import Mismatch, check_heads
 from appliance.usage.ledger import Ledger
-from license.verify import AuthenticLicense
+from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.tending")
 

@@ -1,13 +1,13 @@
 """Effective time as a licence sees it: its issue is proof of time, its rules judge the wall clock.
 
-`appliance.clock` knows no licence and `license.validity` no clock; this is where they meet.
+`appliance.clock` knows no licence and `license.licenses.validity` no clock; this is where they meet.
 """
 
 # ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
 
 from appliance.clock import DAY, ClockRules, ClockSources, EffectiveClock
 from appliance.usage.floor import Floor
-from license.claims import License
+from license.licenses.license import License
 
 
 def rules_of(license: License) -> ClockRules:

@@ -26,8 +26,8 @@ from appliance.usage.ledger import Ledger, Use
 from appliance.usage.records import usage_logs
 from bench.machine import describe
 from bench.vendor import licensed_machine
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 DAY = 86_400

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx2
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import SENTENCE, VERSION, Site
 
 JOBS = "/language/analyze-text/jobs"

@@ -35,7 +35,7 @@ from appliance.usage.ledger import Ledger, Use
 from appliance.usage.schema import LogTable
 from bench.machine import describe
 from bench.vendor import licensed_machine
-from license.evidence.merkle import Frontier
+from license.evidence.log.merkle import Frontier
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 TEXT = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from appliance.services import CUSTOM_NER
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Service, Site
 
 ANALYZE = "/language/:analyze-text?api-version=2023-04-01"

@@ -3,13 +3,13 @@
 import time
 from pathlib import Path
 
-from license.claims import InstanceBinding, License, Plan
-from license.delegation import Delegation
-from license.keys import SigningKey, load_signing_key, save_signing_key
-from license.note import sign_note
-from license.roots import load_roots
-from license.statement import render_statement
-from license.verify import AuthenticLicense, open_license
+from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
+from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.verify import AuthenticLicense, open_license
+from license.trust.delegation import Delegation
+from license.trust.roots import load_roots
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
 
 DAY = 86_400
 

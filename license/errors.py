@@ -39,7 +39,7 @@
         └── BadReply              something answered, but not the authority's protocol
 
 "Not for this machine", "expired" and "forged" stay three things: each has its own remedy.
-Exit codes live in `license.cli`, HTTP statuses in `license.authority.service`.
+Exit codes live in `license.authority.cli.main`, HTTP statuses in `license.authority.http.app`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import uvicorn
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.postgres import private_server
 from tests.support.site import Service, Site
 

@@ -27,8 +27,8 @@ from appliance.usage.ledger import Ledger
 from appliance.usage.proofs import NoProof, prove_entry
 from appliance.usage.records import month_text, usage_by_day, usage_logs
 from appliance.version import VERSION
-from license.validity import State
-from license.wire import format_date
+from license.encoding.strict import format_date
+from license.licenses.validity import State
 
 _NUMBER: Final = re.compile(r"\d{1,4}")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")

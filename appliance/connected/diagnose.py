@@ -16,12 +16,12 @@ from appliance.connected.lease import explained, proxy_of
 from appliance.doctor.finding import Finding, Level, failed, passed, warned
 from appliance.errors import SettingsError
 from appliance.settings import Settings
-from license.connected import Link, status_word
-from license.download import KEY_HEADER, check_key
+from license.client.http import Endpoint, Reply, failure, get, parse_address
+from license.client.licenses import KEY_HEADER, check_key
+from license.client.metering import Link, status_word
+from license.encoding.strict import format_time, shown
 from license.errors import DownloadError
-from license.exchange import Endpoint, Reply, failure, get, parse_address
-from license.metering import MESSAGES, STATUS_PATH
-from license.wire import format_time, shown
+from license.metering_protocol import MESSAGES, STATUS_PATH
 
 STEP_SECONDS: Final = 10
 SKEW_SECONDS: Final = 300

@@ -19,8 +19,8 @@ from appliance.services import Service
 from appliance.settings import Settings
 from appliance.usage.floor import Floor, recorded_floor
 from appliance.version import VERSION
-from license.connected import Link
-from license.directory import load_all, save_license
+from license.client.http import Proxy, parse_address, parse_proxy
+from license.client.metering import Link
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -35,13 +35,13 @@ from license.errors import (
     OutOfQuota,
     UnknownStatus,
 )
-from license.exchange import Proxy, parse_address, parse_proxy
-from license.metering import MESSAGES
-from license.request import LicenseRequest, sign_request
-from license.roots import TrustRoots
-from license.terms import ConnectedTerms
-from license.validity import DAY
-from license.verify import AuthenticLicense
+from license.licenses.directory import load_all, save_license
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.terms import ConnectedTerms
+from license.licenses.validity import DAY
+from license.licenses.verify import AuthenticLicense
+from license.metering_protocol import MESSAGES
+from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("appliance.metering")
 

@@ -21,10 +21,10 @@ from appliance.errors import LicenseRefusal, NotMetered, UsageStoreUnavailable
 from appliance.licensing import LicenseKeeper
 from appliance.usage.ledger import Ledger
 from appliance.version import VERSION
-from license.connected import Link
+from license.client.metering import Link
+from license.encoding.strict import format_time
 from license.errors import DownloadError, LicenseError, Mismatch, OutOfQuota
-from license.metering import MESSAGES
-from license.wire import format_time
+from license.metering_protocol import MESSAGES
 
 _log = logging.getLogger("appliance.metering")
 

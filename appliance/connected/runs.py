@@ -13,9 +13,9 @@ from typing import Final
 
 from appliance.usage.store import ACKNOWLEDGED
 from license.errors import LicenseError
-from license.evidence.entry import parse, parse_second
-from license.evidence.source import find_databases, open_database
-from license.metering import MAX_RECORDS, UsageRecord, UsageReport
+from license.evidence.log.entry import parse, parse_second
+from license.evidence.log.source import find_databases, open_database
+from license.metering_protocol import MAX_RECORDS, UsageRecord, UsageReport
 
 ENTRIES_AT_ONCE: Final = 20_000
 

@@ -22,8 +22,8 @@ from appliance.doctor.examine import Examination, Patient
 from appliance.doctor.report import to_json, to_text
 from appliance.logs import DISK_DIRECTORY, DISK_FILE
 from appliance.settings import Settings
+from license.encoding.strict import format_time
 from license.errors import LicenseError
-from license.wire import format_time
 
 SECRET_SETTINGS: Final = frozenset(
     {"ApiKey", "Jobs:Database", "HTTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY_CREDS"}

@@ -24,12 +24,12 @@ from appliance.speech.folder import SpeechFolder
 from appliance.speech.kind import BUNDLED, SPEECH
 from appliance.timing import rules_of, time_at_start
 from appliance.usage.floor import Floor, recorded_floor
-from license.directory import load_all
+from license.client.http import parse_address, post
 from license.errors import LicenseError
-from license.evidence.verify import verify
-from license.exchange import parse_address, post
-from license.roots import TrustRoots, installed_roots, load_roots
-from license.verify import AuthenticLicense
+from license.evidence.verify.verify import verify
+from license.licenses.directory import load_all
+from license.licenses.verify import AuthenticLicense
+from license.trust.roots import TrustRoots, installed_roots, load_roots
 
 ENVIRONMENT_FILE: Final = Path("/etc/appliance/appliance.env")
 DOWNLOAD_FILE: Final = Path("/etc/appliance/download.env")

@@ -20,8 +20,8 @@ from typing import Final
 from appliance.inference.cores import usable_cores
 from appliance.usage.mount import file_system, free_bytes
 from license.errors import LicenseError
-from license.evidence.checkpoint import read_checkpoint
-from license.evidence.source import find_databases, log_number, open_database, published_heads
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.source import find_databases, log_number, open_database, published_heads
 
 UNIT: Final = "appliance.service"
 _UNIT_PROPERTIES: Final = ("LoadState", "ActiveState", "UnitFileState", "Result", "NRestarts", "StatusText")

@@ -7,11 +7,11 @@ from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import SettingsError
 from appliance.settings import Settings
+from license.encoding.strict import MAX_TIME, format_time
 from license.errors import LicenseError, LicenseNotFound
-from license.roots import TrustRoots
-from license.validity import State, days_left, grace_days_left, state_at, warnings
-from license.verify import AuthenticLicense
-from license.wire import MAX_TIME, format_time
+from license.licenses.validity import State, days_left, grace_days_left, state_at, warnings
+from license.licenses.verify import AuthenticLicense
+from license.trust.roots import TrustRoots
 
 _SHOWN_ROOTS: Final = 4
 _INSTALL_CHRONY: Final = (

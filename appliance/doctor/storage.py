@@ -8,7 +8,7 @@ from appliance.doctor.facts import Account, LedgerFact, PathFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.usage.mount import LOW_SPACE_BYTES, NETWORK_FILE_SYSTEMS
 from license.errors import LicenseError
-from license.evidence.report import Report
+from license.evidence.verify.result import Report
 
 _READ: Final = 0o5
 _WRITE: Final = 0o7

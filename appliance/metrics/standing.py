@@ -14,7 +14,7 @@ from appliance.licensing import LicenseKeeper
 from appliance.standing import Accountant
 from appliance.usage.mount import free_bytes
 from appliance.version import VERSION
-from license.validity import State, days_left, grace_days_left
+from license.licenses.validity import State, days_left, grace_days_left
 
 _STATES: Final = (State.NOT_YET_VALID, State.VALID, State.EXPIRING, State.GRACE, State.EXPIRED)
 

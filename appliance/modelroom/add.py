@@ -11,7 +11,7 @@ from appliance.modelroom.intake import take_in
 from appliance.modelroom.library import Library, Shelf, describe, write_manifest
 from appliance.modelroom.trial import Outcome, try_folder, try_here
 from appliance.packages import ModelKeys, find_packages, open_release
-from license.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
+from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 
 _PACKAGES: Final = (PACKAGE_SUFFIX, MANIFEST_SUFFIX)
 

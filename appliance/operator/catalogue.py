@@ -6,7 +6,7 @@
     DisplayLocale=en-US Punct …        download the newest display models of these types and end
 
 The first of these that is given counts; ids count together. Models come from a resource of their own, see
-`license.authority.resource.APART`.
+`license.authority.book.resource.APART`.
 """
 
 import re
@@ -27,12 +27,12 @@ from appliance.settings import Settings
 from appliance.speech.folder import TASKS
 from appliance.speech.forms.types import DISPLAY_TASKS
 from appliance.speech.locales import same_language
+from license.client.packages import Offer, download_package, list_models
 from license.errors import LicenseError, ModelDownloadTimedOut, Unwritable
-from license.fetch import Offer, download_package, list_models
 from license.files import read_limited
-from license.manifest import KIND as MANIFEST_KIND
-from license.note import MAX_NOTE_BYTES, read_unverified
-from license.statement import parse_statement
+from license.models.manifest import KIND as MANIFEST_KIND
+from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
+from license.trust.statement import parse_statement
 
 CONTAINER_PLACE: Final = Path("/usr/local/models")
 """Where the container keeps its models: taken where it exists and `Mounts:Model` is not given."""
@@ -141,7 +141,7 @@ def download_models(site: Site, wanted: Wanted) -> list[Path]:
     Raises:
         SettingsError: A setting that this needs is missing.
         ModelError: The catalogue has no such model for this resource, or one of another type.
-        LicenseError: As `license.fetch.download_package`.
+        LicenseError: As `license.client.packages.download_package`.
     """
     place = _place(site.settings)
     offers = _offers(site)

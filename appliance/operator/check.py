@@ -16,12 +16,12 @@ from appliance.speech.folder import SpeechFolder
 from appliance.speech.forms.load import display_kind
 from appliance.speech.forms.types import DISPLAY_TASKS
 from appliance.speech.kind import SPEECH
-from license.fields import LINE
-from license.manifest import Manifest
-from license.package import PackageFiles
-from license.show import Row, license_json, license_rows
-from license.validity import check_dates, what_stops
-from license.wire import format_time
+from license.encoding.fields import LINE
+from license.encoding.strict import format_time
+from license.licenses.validity import check_dates, what_stops
+from license.models.manifest import Manifest
+from license.models.package import PackageFiles
+from license.text import Row, license_json, license_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

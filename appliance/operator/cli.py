@@ -168,7 +168,7 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
 def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     """Show the licence in force: dates, plan, models, and what stops when."""
     from appliance.operator.check import show_json, show_rows
-    from license.show import table
+    from license.text import table
 
     site = _site(words, roots)
     licenses = site.licenses()
@@ -195,7 +195,7 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
     Exit status 0: yes. 78: no, and the message says what to do. Nothing is changed.
     """
     from appliance.operator.check import check_model, require_serving, show_json
-    from license.show import state_words
+    from license.text import state_words
 
     site = _site(words, roots)
     licenses = site.licenses()
@@ -224,7 +224,7 @@ def clock_group() -> None:
 def clock_show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     """Show effective time, the machine's clock, and whether it is believed."""
     from appliance.operator.clock import clock_stand, shown
-    from license.show import table
+    from license.text import table
 
     stand = clock_stand(_site(words, roots))
     rows = {"effective": shown(stand.effective), "wall": shown(stand.wall), "state": stand.state}

@@ -6,7 +6,7 @@ from appliance.clockword import leave_word
 from appliance.errors import ApplianceError
 from appliance.operator.site import Site, reading
 from appliance.timing import open_clock
-from license.wire import MAX_TIME, format_time
+from license.encoding.strict import MAX_TIME, format_time
 
 
 class ClockRefusal(ApplianceError):

@@ -14,16 +14,16 @@ from appliance.operator.site import Licenses, Site
 from appliance.operator.waiting import Bytes, waiting
 from appliance.operator.words import result_table, run_template
 from appliance.version import VERSION
-from license.download import download_license
+from license.client.licenses import download_license
+from license.client.packages import download_package
 from license.errors import LicenseError, Unwritable
-from license.fetch import download_package
 from license.files import read_limited
-from license.manifest import KIND as MANIFEST_KIND
-from license.note import MAX_NOTE_BYTES, read_unverified
-from license.package import MANIFEST_SUFFIX
-from license.request import LicenseRequest, sign_request
-from license.statement import parse_statement
-from license.verify import AuthenticLicense
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.verify import AuthenticLicense
+from license.models.manifest import KIND as MANIFEST_KIND
+from license.models.package import MANIFEST_SUFFIX
+from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
+from license.trust.statement import parse_statement
 
 _MISSING: Final = {
     "Billing": "the endpoint of the resource that pays, such as Billing=https://license.example.com",

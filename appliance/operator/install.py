@@ -15,8 +15,7 @@ from typing import Final
 from appliance.operator.site import Licenses, Site
 from appliance.ownership import give_to_owner
 from appliance.usage.forks import Mismatch, check_heads
-from license import claims, delegation
-from license.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
+from license.encoding.strict import format_time
 from license.errors import (
     LicenseError,
     LicenseNotFound,
@@ -27,11 +26,13 @@ from license.errors import (
     WrongType,
 )
 from license.files import read_limited, write_atomic
-from license.note import MAX_NOTE_BYTES, read_unverified
-from license.statement import kind_of, parse_statement
-from license.validity import State, check_dates, state_at
-from license.verify import AuthenticLicense, open_license
-from license.wire import format_time
+from license.licenses import license as claims
+from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
+from license.licenses.validity import State, check_dates, state_at
+from license.licenses.verify import AuthenticLicense, open_license
+from license.trust import delegation
+from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
+from license.trust.statement import kind_of, parse_statement
 
 _MAX_FILES: Final = 64
 _KINDS: Final = {

@@ -18,11 +18,11 @@ from appliance.licensing import choose
 from appliance.settings import Settings, describe
 from appliance.timing import time_at_start
 from appliance.usage.floor import Floor, recorded_floor
-from license.claims import License
-from license.directory import load_all
 from license.errors import LicenseError
-from license.roots import TrustRoots, installed_roots, load_roots
-from license.verify import AuthenticLicense
+from license.licenses.directory import load_all
+from license.licenses.license import License
+from license.licenses.verify import AuthenticLicense
+from license.trust.roots import TrustRoots, installed_roots, load_roots
 
 SYSTEM_SETTINGS: Final = Path("/etc/appliance/appliance.env")
 SYSTEM_STATE: Final = Path("/var/lib/private/appliance")

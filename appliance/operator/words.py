@@ -6,11 +6,11 @@ from pathlib import Path
 
 from appliance.operator.site import Site, program
 from appliance.services import CUSTOM_NER
-from license.show import table
-from license.terms import Plan
-from license.validity import days_left, days_text
-from license.verify import AuthenticLicense
-from license.wire import format_date, format_time
+from license.encoding.strict import format_date, format_time
+from license.licenses.terms import Plan
+from license.licenses.validity import days_left, days_text
+from license.licenses.verify import AuthenticLicense
+from license.text import table
 
 
 def result_table(licensed: AuthenticLicense, note: Path, *, now: int, packages: Sequence[Path] = ()) -> str:

@@ -10,11 +10,11 @@ from appliance.refusals import Family, show
 from appliance.services import CUSTOM_NER
 from appliance.usage.records import month_text, usage_by_day, usage_response
 from appliance.usage.table import between, metered, render_report
+from license.encoding.strict import format_time, parse_date
 from license.errors import LicenseError
-from license.evidence.command import EXIT_BROKEN, roots_of, run_verify
-from license.evidence.focus import focus_csv
-from license.evidence.text import audit_json, audit_lines
-from license.wire import format_time, parse_date
+from license.evidence.bundle.focus import focus_csv
+from license.evidence.render.text import audit_json, audit_lines
+from license.evidence.tool.command import EXIT_BROKEN, roots_of, run_verify
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)

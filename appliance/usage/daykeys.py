@@ -9,8 +9,8 @@ worth.
 import os
 from pathlib import Path
 
+from license.crypto.ed25519 import SigningKey, VerifyingKey, load_signing_key, save_signing_key
 from license.errors import LicenseError
-from license.keys import SigningKey, VerifyingKey, load_signing_key, save_signing_key
 
 _PATTERN = "day-*.key"
 

@@ -2,7 +2,7 @@
 
 A summary shows every entry but usage; usage stands in it as hashes and as the signed sums of each day. A full
 export shows every entry. Both end at the last signed head, so the same ledger gives the same bytes. The
-format is `license.evidence.bundle`. Read-only: the service may run meanwhile.
+format is `license.evidence.bundle.archive.archive`. Read-only: the service may run meanwhile.
 """
 
 import contextlib
@@ -17,32 +17,26 @@ from pathlib import Path
 from typing import IO, Final
 
 from appliance.usage.today import open_day
-from license import claims
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import format_date, parse_date
 from license.errors import LicenseError
-from license.evidence.bundle import FOCUS, NOTE
-from license.evidence.checkpoint import read_checkpoint
-from license.evidence.entry import Entry, Tally, parse
-from license.evidence.focus import MeteredDay, focus_csv
-from license.evidence.lines import render_gap, render_head_lines, render_leaf
-from license.evidence.manifest import KIND, LogClaim, Manifest, Member
-from license.evidence.merkle import consistency_path, leaf_hash
-from license.evidence.proof import ConsistencyProof
-from license.evidence.receipt import KIND as RECEIPT
-from license.evidence.receipt import Receipt
-from license.evidence.source import (
-    DatabaseLog,
-    find_databases,
-    log_number,
-    open_log,
-    split_gap,
-)
-from license.evidence.tiles import stored_subtree
+from license.evidence.bundle.archive import FOCUS, NOTE
+from license.evidence.bundle.focus import MeteredDay, focus_csv
+from license.evidence.bundle.lines import render_gap, render_head_lines, render_leaf
+from license.evidence.bundle.manifest import KIND, LogClaim, Manifest, Member
+from license.evidence.bundle.receipt import KIND as RECEIPT
+from license.evidence.bundle.receipt import Receipt
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.entry import Entry, Tally, parse
+from license.evidence.log.merkle import consistency_path, leaf_hash
+from license.evidence.log.proof import ConsistencyProof
+from license.evidence.log.source import DatabaseLog, find_databases, log_number, open_log, split_gap
+from license.evidence.log.tiles import stored_subtree
 from license.files import read_limited
-from license.keys import SigningKey
-from license.note import read_unverified, sign_note
-from license.statement import kind_of, parse_statement, render_statement
-from license.terms import LogHead
-from license.wire import format_date, parse_date
+from license.licenses import license as claims
+from license.licenses.terms import LogHead
+from license.trust.signed_note import read_unverified, sign_note
+from license.trust.statement import kind_of, parse_statement, render_statement
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # a zip has local times; one for all keeps the bytes the same
 _MODE: Final = 0o600 << 16

@@ -15,10 +15,10 @@ from pathlib import Path
 from appliance.identity import load_identity
 from appliance.services import CUSTOM_NER, SERVICES
 from appliance.usage.export import JOURNAL_FILE, write_bundle
+from license.encoding.strict import format_time
 from license.errors import Unwritable
-from license.evidence.manifest import Manifest
+from license.evidence.bundle.manifest import Manifest
 from license.files import sync_directory
-from license.wire import format_time
 
 _log = logging.getLogger("appliance.usage")
 

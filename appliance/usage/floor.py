@@ -11,8 +11,8 @@ from pathlib import Path
 
 from appliance.clock import Mark
 from license.errors import LicenseError
-from license.evidence.entry import parse
-from license.evidence.source import find_databases, open_database
+from license.evidence.log.entry import parse
+from license.evidence.log.source import find_databases, open_database
 
 _LICENSES = "SELECT text FROM entry WHERE kind = 'lic' AND kind <> 'use'"
 

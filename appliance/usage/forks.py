@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.usage.proofs import log_origin
-from license.claims import License
 from license.errors import LicenseError
-from license.evidence.merkle import root_at
-from license.evidence.source import find_databases, open_database
-from license.evidence.tiles import stored_subtree
-from license.terms import LogHead
+from license.evidence.log.merkle import root_at
+from license.evidence.log.source import find_databases, open_database
+from license.evidence.log.tiles import stored_subtree
+from license.licenses.license import License
+from license.licenses.terms import LogHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,14 +31,14 @@ from appliance.usage.state import LogState, check_head, load_state
 from appliance.usage.store import Batch, Signed, Store
 from appliance.usage.totals import DAY
 from appliance.usage.use import Use, sums_of
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import encode_base64, format_date, format_time
 from license.errors import EpochTooLow, SerialTooLow
-from license.evidence.checkpoint import Checkpoint, sign_checkpoint
-from license.evidence.entry import Entry, Sums, Value, render, render_use
-from license.evidence.merkle import Frontier
+from license.evidence.log.checkpoint import Checkpoint, sign_checkpoint
+from license.evidence.log.entry import Entry, Sums, Value, render, render_use
+from license.evidence.log.merkle import Frontier
 from license.files import write_atomic
-from license.keys import SigningKey
-from license.verify import AuthenticLicense
-from license.wire import encode_base64, format_date, format_time
+from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
 

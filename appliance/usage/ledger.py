@@ -35,9 +35,9 @@ from appliance.usage.store import Damaged
 from appliance.usage.totals import RunningTotals
 from appliance.usage.use import MAX_QUANTITY, Use
 from appliance.usage.writer import Writer
-from license.evidence.source import CHECKPOINT_FILE
-from license.keys import SigningKey
-from license.verify import AuthenticLicense
+from license.crypto.ed25519 import SigningKey
+from license.evidence.log.source import CHECKPOINT_FILE
+from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
 

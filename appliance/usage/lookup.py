@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from pathlib import Path
 
-from license.evidence.source import find_databases, log_number, open_database
+from license.evidence.log.source import find_databases, log_number, open_database
 
 _log = logging.getLogger("appliance.usage")
 

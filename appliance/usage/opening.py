@@ -20,11 +20,11 @@ from appliance.usage.journal import Journal, Predecessor, Setting
 from appliance.usage.state import check_head, load_state
 from appliance.usage.store import Damaged, Store
 from license.errors import LicenseError
-from license.evidence.checkpoint import Checkpoint, read_checkpoint
-from license.evidence.merkle import EMPTY_ROOT
-from license.evidence.source import find_databases, last_words_file, log_number
+from license.evidence.log.checkpoint import Checkpoint, read_checkpoint
+from license.evidence.log.merkle import EMPTY_ROOT
+from license.evidence.log.source import find_databases, last_words_file, log_number
 from license.files import read_limited, sync_directory, write_atomic
-from license.verify import AuthenticLicense
+from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
 

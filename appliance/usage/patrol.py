@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from appliance.usage.store import Damaged, corruption_is_damage
-from license.evidence.merkle import TILE_WIDTH, fold, leaf_hash
-from license.evidence.source import open_database
+from license.evidence.log.merkle import TILE_WIDTH, fold, leaf_hash
+from license.evidence.log.source import open_database
 
 _log = logging.getLogger("appliance.usage")
 

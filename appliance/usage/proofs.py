@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from license.errors import LicenseError
-from license.evidence.checkpoint import read_checkpoint
-from license.evidence.entry import parse
-from license.evidence.merkle import inclusion_path
-from license.evidence.proof import InclusionProof
-from license.evidence.source import find_databases, find_ledgers, log_number, open_database
-from license.evidence.tiles import stored_subtree
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.entry import parse
+from license.evidence.log.merkle import inclusion_path
+from license.evidence.log.proof import InclusionProof
+from license.evidence.log.source import find_databases, find_ledgers, log_number, open_database
+from license.evidence.log.tiles import stored_subtree
 
 _TEXT: Final = "SELECT text FROM entry WHERE n = ?"
 _HEAD: Final = "SELECT size, note FROM checkpoint ORDER BY id DESC LIMIT 1"

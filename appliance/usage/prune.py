@@ -17,13 +17,13 @@ from typing import Final
 from appliance.errors import LedgerLocked
 from appliance.usage.ledger import LOCK_FILE
 from license.errors import LicenseError
-from license.evidence.entry import parse
-from license.evidence.merkle import TILE_WIDTH
-from license.evidence.report import LogReport, Severity
-from license.evidence.source import find_databases, find_ledgers, open_log
-from license.evidence.verify import verify_log
-from license.evidence.witness import witnessed_heads
-from license.roots import TrustRoots
+from license.evidence.log.entry import parse
+from license.evidence.log.merkle import TILE_WIDTH
+from license.evidence.log.source import find_databases, find_ledgers, open_log
+from license.evidence.verify.result import LogReport, Severity
+from license.evidence.verify.verify import verify_log
+from license.evidence.verify.witness import witnessed_heads
+from license.trust.roots import TrustRoots
 
 _BATCH: Final = 100_000
 _BUSY_SECONDS: Final = 5

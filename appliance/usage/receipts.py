@@ -5,17 +5,17 @@ import hashlib
 from pathlib import Path
 
 from appliance.usage.proofs import log_origin
-from license import delegation
 from license.errors import LicenseError, Malformed
-from license.evidence import receipt as receipts
-from license.evidence.merkle import root_at
-from license.evidence.receipt import Receipt, open_receipt
-from license.evidence.source import RECEIPTS, find_databases, find_ledgers, open_database
-from license.evidence.tiles import stored_subtree
+from license.evidence.bundle import receipt as receipts
+from license.evidence.bundle.receipt import Receipt, open_receipt
+from license.evidence.log.merkle import root_at
+from license.evidence.log.source import RECEIPTS, find_databases, find_ledgers, open_database
+from license.evidence.log.tiles import stored_subtree
 from license.files import read_limited, write_atomic
-from license.note import MAX_NOTE_BYTES, read_unverified
-from license.roots import TrustRoots
-from license.statement import kind_of
+from license.trust import delegation
+from license.trust.roots import TrustRoots
+from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
+from license.trust.statement import kind_of
 
 
 class OtherHistory(LicenseError):

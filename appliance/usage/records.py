@@ -3,7 +3,7 @@
 A log keeps the sums of each day in the `key` entry that ends it, and those of the day in progress in `sum`
 entries, so a month is at most 32 small entries and what followed the last of them. That comes from the
 columns that SQLite generates from the very texts that are hashed and signed; whether all those sums are true
-is for `license.evidence.verify` to say.
+is for `license.evidence.verify.verify.verify` to say.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ from typing import Any
 
 from appliance.usage.today import open_day
 from appliance.usage.totals import DAY, RunningTotals, merge
+from license.encoding.strict import format_date, parse_date
 from license.errors import LicenseError
-from license.evidence.entry import Sums, parse
-from license.evidence.source import find_databases, find_ledgers, open_database
-from license.wire import format_date, parse_date
+from license.evidence.log.entry import Sums, parse
+from license.evidence.log.source import find_databases, find_ledgers, open_database
 
 _log = logging.getLogger("appliance.usage")
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from appliance.usage.daykeys import DayKeys
 from appliance.usage.store import Damaged, Store, corruption_is_damage
 from appliance.usage.totals import DAY, RunningTotals, merge
+from license.crypto.ed25519 import SigningKey, VerifyingKey
+from license.encoding.strict import format_date, parse_date
 from license.errors import LicenseError
-from license.evidence.checkpoint import Checkpoint, open_checkpoint
-from license.evidence.entry import Entry
-from license.evidence.merkle import Frontier, root_at
-from license.keys import SigningKey, VerifyingKey
-from license.wire import format_date, parse_date
+from license.evidence.log.checkpoint import Checkpoint, open_checkpoint
+from license.evidence.log.entry import Entry
+from license.evidence.log.merkle import Frontier, root_at
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def load_state(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKe
     """Load the log on disk and check that it is the one that was written.
 
     The entries after the last complete tile are hashed again, that tile too, and the last checkpoint is
-    compared with the tree. The whole log is hashed by `license.evidence.verify`.
+    compared with the tree. The whole log is hashed by `license.evidence.verify.verify.verify`.
 
     Raises:
         Damaged: It is another log, was changed or put back, or its day key is gone.

@@ -21,8 +21,8 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel import Session, col, func, select
 
 from appliance.usage.schema import CheckpointRow, EntryRow, LogTable, TileRow, TreeRow
-from license.evidence.entry import Entry, Tally, parse
-from license.evidence.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier, fold, leaf_hash
+from license.evidence.log.entry import Entry, Tally, parse
+from license.evidence.log.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier, fold, leaf_hash
 
 _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.usage.records import DayUsage, month_text
-from license.evidence.entry import NOTHING, Tally
-from license.evidence.focus import MeteredDay
-from license.wire import format_date
+from license.encoding.strict import format_date
+from license.evidence.bundle.focus import MeteredDay
+from license.evidence.log.entry import NOTHING, Tally
 
 TOTAL = "total"
 _HEADINGS = ("month", "meter", "requests", "quantity", "billed")

@@ -8,7 +8,7 @@ import sqlite3
 from typing import Final
 
 from appliance.usage.totals import merge
-from license.evidence.entry import Tally, parse
+from license.evidence.log.entry import Tally, parse
 
 _SUMMED: Final = (
     # The second condition lets SQLite use the index that leaves usage out.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from license.evidence.entry import NOTHING, Sums, Tally
+from license.evidence.log.entry import NOTHING, Sums, Tally
 
 DAY = 86_400
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from license.evidence.entry import Tally, is_token
+from license.evidence.log.entry import Tally, is_token
 
 MAX_QUANTITY = 10**15
 

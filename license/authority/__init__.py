@@ -2,7 +2,3 @@
 
 Nothing on the isolated server imports this package.
 """
-
-from license.authority.authority import Authority
-
-__all__ = ["Authority"]

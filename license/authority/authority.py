@@ -10,25 +10,25 @@ from typing import Final, NamedTuple
 
 from starlette.applications import Starlette
 
-from license import age
-from license.authority.catalogue import read_catalogue, save_manifest
-from license.authority.heads import HeadBook
-from license.authority.issue import IssuedLicense, Terms, issue, system_clock
-from license.authority.keyring import Keyring, create_keyring, load_keyring
-from license.authority.lines import create_line, load_line
-from license.authority.resource import Resource, make_plan
-from license.authority.rootkeys import RootPlace
-from license.authority.rotate import rotate
-from license.authority.store import Store
-from license.delegation import ROLES, Delegation
+from license.authority.book.heads import HeadBook
+from license.authority.book.resource import Resource, make_plan
+from license.authority.book.store import Store
+from license.authority.issuing.issue import IssuedLicense, Terms, issue, system_clock
+from license.authority.keys.keyring import Keyring, create_keyring, load_keyring
+from license.authority.keys.model_lines import create_line, load_line
+from license.authority.keys.root_keys import RootPlace
+from license.authority.keys.rotate import rotate
+from license.authority.models.catalogue import read_catalogue, save_manifest
+from license.crypto import age
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import clean_text, parse_date
 from license.errors import Unwritable
 from license.files import read_limited, write_atomic
-from license.keys import SigningKey
-from license.manifest import Manifest
-from license.package import PackageFiles, pack
-from license.request import open_request
-from license.validity import DAY
-from license.wire import clean_text, parse_date
+from license.licenses.request import open_request
+from license.licenses.validity import DAY
+from license.models.manifest import Manifest
+from license.models.package import PackageFiles, pack
+from license.trust.delegation import ROLES, Delegation
 
 DATABASE: Final = "authority.db"
 DATABASE_ADDRESS: Final = "database.url"
@@ -131,7 +131,7 @@ class Authority:
         return path
 
     def rotate(self, role: str, root: SigningKey) -> Delegation:
-        """Put the next issuer or witness in force (`license.authority.rotate`).
+        """Put the next issuer or witness in force (`license.authority.keys.rotate`).
 
         Manifests of the packages on offer are signed again by a new issuer; the packages stay as they are.
 
@@ -208,7 +208,7 @@ class Authority:
             product: Such as `ner`.
             meters: Included units by meter name; an unnamed meter is not limited. Without any, those of the
                 tier.
-            tier: `F0`, `S0` or `DC0` (`license.authority.resource.make_plan`).
+            tier: `F0`, `S0` or `DC0` (`license.authority.book.resource.make_plan`).
             overage: `record` or `block`; the tier's own without it.
             binding: `instance` or `any`.
             approved: Whether disconnected use is granted at once.
@@ -270,8 +270,8 @@ class Authority:
         )
 
     def app(self) -> Starlette:
-        """Return the web service (`license.authority.service`)."""
-        from license.authority.service import make_app  # noqa: PLC0415 (the service imports this class)
+        """Return the web service (`license.authority.http.app`)."""
+        from license.authority.http.app import make_app  # noqa: PLC0415 (the service imports this class)
 
         return make_app(self)
 

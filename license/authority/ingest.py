@@ -2,7 +2,8 @@
 
  1. The export's note is signed by the installation it names.
  2. A licence in it is by this authority: that names the resource.
- 3. Everything `license.evidence.verify` checks, with the heads cosigned before as heads that others kept.
+ 3. Everything `license.evidence.verify.verify.verify` checks, with the heads cosigned before as heads that
+    others kept.
  4. No log is shorter than it was: an older export is refused, and changes nothing.
  5. Every log of the installation that was ever accepted is there.
  6. Each log without a broken finding is cosigned, its row moves forward, and a receipt says so.
@@ -16,22 +17,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from license.authority.heads import Days, HeadBook, SeenLog
-from license.authority.metering import LogUsage, MeterBook, disagreement
-from license.authority.reconcile import Account, reconcile
-from license.authority.resource import Resource
+from license.authority.billing.reconcile import Account, reconcile
+from license.authority.book.heads import Days, HeadBook, SeenLog
+from license.authority.book.metering import LogUsage, MeterBook, disagreement
+from license.authority.book.resource import Resource
+from license.encoding.strict import format_time
 from license.errors import AuthorityError, LicenseError
-from license.evidence.bundle import Bundle, open_bundle
-from license.evidence.checkpoint import read_checkpoint
-from license.evidence.cosign import add_line, cosign
-from license.evidence.entry import NOTHING, Tally
-from license.evidence.receipt import Receipt, sign_receipt
-from license.evidence.report import Finding, LogReport, Report, Severity
-from license.evidence.verify import verify_bundle
-from license.terms import LogHead
-from license.validity import DAY
-from license.verify import open_license
-from license.wire import format_time
+from license.evidence.bundle.archive import Bundle, open_bundle
+from license.evidence.bundle.receipt import Receipt, sign_receipt
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.cosignature import add_line, cosign
+from license.evidence.log.entry import NOTHING, Tally
+from license.evidence.verify.result import Finding, LogReport, Report, Severity
+from license.evidence.verify.verify import verify_bundle
+from license.licenses.terms import LogHead
+from license.licenses.validity import DAY
+from license.licenses.verify import open_license
 
 if TYPE_CHECKING:
     from license.authority.authority import Authority

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from appliance.clock import DAY, ClockSources, EffectiveClock, Mark, Reading
 from appliance.timing import open_clock, time_at_start
 from appliance.usage.floor import Floor
-from license.claims import InstanceBinding, License, Plan
-from license.validity import State, state_at
+from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.validity import State, state_at
 
 T = 1_790_000_000 - 1_790_000_000 % DAY
 YEAR = 365

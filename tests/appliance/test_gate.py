@@ -6,13 +6,13 @@ import pytest
 
 from appliance.errors import LicenseRefusal
 from appliance.gate import Gate
-from license.authority import Authority
-from license.authority.issue import Terms
-from license.keys import SigningKey
-from license.request import LicenseRequest, sign_request
-from license.roots import load_roots
-from license.validity import DAY, State
-from license.verify import AuthenticLicense, open_license
+from license.authority.authority import Authority
+from license.authority.issuing.issue import Terms
+from license.crypto.ed25519 import SigningKey
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.validity import DAY, State
+from license.licenses.verify import AuthenticLicense, open_license
+from license.trust.roots import load_roots
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 NOW = int(time.time())

@@ -10,11 +10,11 @@ import pytest
 
 from appliance.identity import load_identity
 from appliance.licensing import LicenseKeeper
-from license.authority import Authority
-from license.claims import License
+from license.authority.authority import Authority
 from license.errors import Expired, Forged, NotYetValid
-from license.roots import load_roots
-from license.validity import DAY
+from license.licenses.license import License
+from license.licenses.validity import DAY
+from license.trust.roots import load_roots
 from tests.support.site import Site
 
 NOW = int(time.time())

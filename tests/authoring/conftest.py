@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Service, Site
 
 KEY = "a-key-for-tests"

@@ -13,7 +13,7 @@ from appliance.deployments import Deployments
 from appliance.inference.engine import NerEngine
 from appliance.inference.folder import ModelFolder
 from appliance.settings import Settings
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.authoring.conftest import BASE, VERSION, Author, Start
 from tests.support.site import Service, Site
 

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 from appliance.pipeline import TEXT_RECORDS
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.boot.conftest import ROOT, Container
 from tests.support.site import SENTENCE
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import SENTENCE, Site, clean_environ
 
 pytestmark = [pytest.mark.e2e, pytest.mark.boot]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.boot.bundles import build, why_no_bundle
 from tests.boot.conftest import ROOT
 from tests.support.locks import environment_of, read_pins, unmet

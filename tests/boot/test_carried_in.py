@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.boot.bundles import (
     TIME_SERVICE,
     ask,

@@ -26,14 +26,13 @@ from appliance.mounts import LEASE_DIRECTORY
 from appliance.services import CUSTOM_NER
 from appliance.usage.ledger import Ledger, Use
 from appliance.usage.records import usage_by_day
-from license.authority import Authority
-from license.authority.authority import CreatedResource
-from license.authority.metering import usage_of
-from license.authority.service import Limits, make_app
-from license.connected import Link
-from license.evidence.entry import Tally
-from license.roots import load_roots
-from license.wire import format_date
+from license.authority.authority import Authority, CreatedResource
+from license.authority.book.metering import usage_of
+from license.authority.http.app import Limits, make_app
+from license.client.metering import Link
+from license.encoding.strict import format_date
+from license.evidence.log.entry import Tally
+from license.trust.roots import load_roots
 from tests.support.site import Site
 
 DAY = 86_400

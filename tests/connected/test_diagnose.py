@@ -9,7 +9,7 @@ import pytest
 from appliance.connected.diagnose import diagnose
 from appliance.doctor.finding import Finding, Level
 from appliance.settings import Settings
-from license.metering import MESSAGES
+from license.metering_protocol import MESSAGES
 from tests.connected.conftest import Vendor, free_port
 from tests.connected.network import Relay, TlsEndpoint, pass_on, told
 

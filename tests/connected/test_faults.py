@@ -12,12 +12,12 @@ import pytest
 from appliance.connected.reporter import Reporter
 from appliance.errors import LicenseRefusal
 from appliance.gate import Gate
-from license.authority.metering import MeterBook
-from license.authority.service import Limits, make_app
-from license.connected import Link
-from license.exchange import parse_proxy
-from license.metering import MESSAGES
-from license.wire import format_time
+from license.authority.book.metering import MeterBook
+from license.authority.http.app import Limits, make_app
+from license.client.http import parse_proxy
+from license.client.metering import Link
+from license.encoding.strict import format_time
+from license.metering_protocol import MESSAGES
 from tests.connected.conftest import METER, Machine, Vendor, free_port, serving
 from tests.connected.network import (
     Answer,

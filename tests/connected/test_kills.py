@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from license.authority.service import Limits, make_app
-from license.connected import Link
+from license.authority.http.app import Limits, make_app
+from license.client.metering import Link
 from tests.connected.conftest import Machine, RealTime, Sums, Vendor, serving
 from tests.connected.worker import work
 

@@ -18,8 +18,8 @@ from appliance.mounts import connected_mounts
 from appliance.refusals import exit_code
 from appliance.settings import Settings
 from license.errors import DownloadError, LicenseError
-from license.metering import MESSAGES
-from license.roots import load_roots
+from license.metering_protocol import MESSAGES
+from license.trust.roots import load_roots
 from tests.connected.conftest import Vendor, free_port
 from tests.connected.network import Relay, told
 from tests.support.site import clean_environ

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from appliance.usage.records import usage_by_day
+from license.authority.book.metering import usage_of
 from license.authority.ingest import ingest
-from license.authority.metering import usage_of
-from license.wire import parse_time
+from license.encoding.strict import parse_time
 from tests.connected.conftest import ConnectedSite
 from tests.connected.network import Relay, pass_on, reset_at_once
 from tests.support.site import SENTENCE, VERSION, Service, clean_environ

@@ -14,7 +14,7 @@ from appliance.connected.preview import KEY_SHOWN, preview
 from appliance.mounts import LEASE_DIRECTORY
 from appliance.services import CUSTOM_NER
 from appliance.settings import Settings
-from license.note import read_unverified
+from license.trust.signed_note import read_unverified
 from tests.connected.conftest import Machine
 from tests.connected.network import Relay, pass_on
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import NotMetered
-from license.authority.connected import grant_lease
-from license.authority.metering import MeterBook
-from license.connected import Link
+from license.authority.book.metering import MeterBook
+from license.authority.issuing.lease import grant_lease
+from license.client.metering import Link
+from license.encoding.strict import format_time
 from license.errors import CouldNotConnect
-from license.metering import Acknowledgement, UsageReport, parse_report
-from license.verify import AuthenticLicense, open_license
-from license.wire import format_time
+from license.licenses.verify import AuthenticLicense, open_license
+from license.metering_protocol import Acknowledgement, UsageReport, parse_report
 from tests.connected.conftest import DAY, NOON, Machine, Vendor
 
 HOUR = 3_600

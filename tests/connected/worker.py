@@ -4,7 +4,7 @@ import random
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from license.connected import Link
+from license.client.metering import Link
 from tests.connected.conftest import Machine, RealTime
 
 

@@ -9,12 +9,15 @@ import click
 import pytest
 
 import appliance.cli
-import license.cli
+import license.authority.cli.main
 from appliance.settings import describe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "systemd" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PROGRAMS: dict[str, click.Command] = {"appliance": appliance.cli.main, "license": license.cli.main}
+PROGRAMS: dict[str, click.Command] = {
+    "appliance": appliance.cli.main,
+    "license": license.authority.cli.main.main,
+}
 
 
 def commands(page: Path) -> Iterator[list[str]]:

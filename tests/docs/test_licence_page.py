@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.pipeline import TEXT_RECORDS
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Site, clean_environ
 
 PAGE = Path(__file__).parents[2] / "docs" / "licence.md"

@@ -8,7 +8,7 @@ import pytest
 from appliance.clock import ClockSources, Reading, system_sources
 from appliance.doctor.examine import Examination, Patient, examine, patient
 from appliance.doctor.finding import Finding
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Site
 
 SETTINGS = ("Eula=accept", "Http:Host=127.0.0.1", "Http:Port=1")

@@ -10,7 +10,7 @@ import pytest
 from appliance.doctor.bundle import SECRET_SETTINGS, shown_settings, write_bundle
 from appliance.doctor.examine import Examination, Patient
 from appliance.settings import Settings, describe
-from license.wire import parse_time
+from license.encoding.strict import parse_time
 from tests.support.site import SENTENCE, VERSION, Site
 
 NOW = parse_time("2026-11-21T09:00:00Z")

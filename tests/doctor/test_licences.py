@@ -16,7 +16,7 @@ from appliance.doctor.licences import (
 )
 from appliance.settings import Settings
 from license.errors import LicenseError, WrongMachine
-from license.verify import AuthenticLicense
+from license.licenses.verify import AuthenticLicense
 
 KEY = Path("/var/lib/appliance/instance.key")
 SERVICE = Account(name="appliance", uid=990)

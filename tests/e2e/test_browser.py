@@ -22,7 +22,7 @@ import pytest
 from appliance.models import BUNDLED
 from appliance.services import CUSTOM_NER
 from appliance.usage.ledger import Use
-from license.evidence.command import run_verify
+from license.evidence.tool.command import run_verify
 from tests.support.site import Service, Site
 from tests.usage.conftest import Machine, Vendor
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from license.authority import Authority
-from license.authority.issue import Terms
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.authority.authority import Authority
+from license.authority.issuing.issue import Terms
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
 DAY = 86_400

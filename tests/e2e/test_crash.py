@@ -7,10 +7,10 @@ import time
 import httpx2
 import pytest
 
-from license.evidence.entry import parse, parse_use
-from license.evidence.source import open_database
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.evidence.log.entry import parse, parse_use
+from license.evidence.log.source import open_database
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
 

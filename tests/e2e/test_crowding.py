@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, VERSION, Site
 
 pytestmark = pytest.mark.e2e

@@ -17,11 +17,11 @@ import httpx2
 import pytest
 
 from appliance.pipeline import TEXT_RECORDS
-from license.authority import Authority
-from license.authority.issue import Terms
-from license.evidence.verify import verify
-from license.roots import load_roots
-from license.wire import parse_time
+from license.authority.authority import Authority
+from license.authority.issuing.issue import Terms
+from license.encoding.strict import parse_time
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, VERSION, Service, Site, clean_environ
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
@@ -106,7 +106,7 @@ def test_round_trip_by_files_only(site: Site, vendor: Authority, tmp_path: Path)
     windows.write_bytes(b"\xef\xbb\xbf" + (stick / "request.note").read_bytes().replace(b"\n", b"\r\n"))
     issue = [*("issue", str(windows), "--resource", created.resource.name), "--home", str(vendor.home)]
     issued = subprocess.run(
-        [sys.executable, "-m", "license.cli", *issue, "--out", str(stick / "delivery")],
+        [sys.executable, "-m", "license.authority.cli.main", *issue, "--out", str(stick / "delivery")],
         capture_output=True,
         text=True,
         check=False,

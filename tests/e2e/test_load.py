@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
 CLIENTS = 100

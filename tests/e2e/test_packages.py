@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from appliance.identity import load_identity
-from license import age
-from license.authority import Authority
-from license.model_keys import bind_identity
-from license.package import PackageFiles, pack
-from license.terms import ModelKey
+from license.authority.authority import Authority
+from license.crypto import age
+from license.licenses.terms import ModelKey
+from license.models.keys import bind_identity
+from license.models.package import PackageFiles, pack
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
 MODEL = Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from license.evidence.entry import parse
-from license.evidence.proof import InclusionProof
-from license.keys import VerifyingKey
+from license.crypto.ed25519 import VerifyingKey
+from license.evidence.log.entry import parse
+from license.evidence.log.proof import InclusionProof
 from tests.support.site import SENTENCE, VERSION, Site
 from tests.usage.conftest import wait_until
 

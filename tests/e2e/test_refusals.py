@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from license.authority import Authority
-from license.authority.issue import Terms
+from license.authority.authority import Authority
+from license.authority.issuing.issue import Terms
 from tests.support.site import Site
 
 DAY = 86_400

@@ -13,12 +13,12 @@ import pytest
 
 from appliance.usage.export import write_bundle
 from appliance.usage.ledger import Ledger, Use
-from license.evidence.bundle import NOTE
-from license.evidence.merkle import Subtree, fold
-from license.evidence.report import Finding, Report
-from license.evidence.verify import verify
-from license.keys import SigningKey
-from license.note import read_unverified, sign_note
+from license.crypto.ed25519 import SigningKey
+from license.evidence.bundle.archive import NOTE
+from license.evidence.log.merkle import Subtree, fold
+from license.evidence.verify.result import Finding, Report
+from license.evidence.verify.verify import verify
+from license.trust.signed_note import read_unverified, sign_note
 from tests.usage.conftest import DAY, Machine, Vendor
 
 METER = "Ner.TextRecords"

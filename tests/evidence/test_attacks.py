@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance.usage.proofs import prove_entry
-from license.evidence.checkpoint import read_checkpoint, sign_checkpoint
-from license.evidence.lines import parse_head_lines, read_heads, render_head_lines
-from license.evidence.merkle import Frontier, leaf_hash
-from license.evidence.verify import verify
-from license.keys import SigningKey
-from license.roots import TrustRoots
+from license.crypto.ed25519 import SigningKey
+from license.evidence.bundle.lines import parse_head_lines, read_heads, render_head_lines
+from license.evidence.log.checkpoint import read_checkpoint, sign_checkpoint
+from license.evidence.log.merkle import Frontier, leaf_hash
+from license.evidence.verify.verify import verify
+from license.trust.roots import TrustRoots
 from tests.evidence.conftest import codes, export, members, record, rewrite, run_days
 from tests.usage.conftest import DAY, Machine, Vendor
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from license.evidence.checks import CHECKS, outcomes
-from license.evidence.command import EXIT_USAGE, main, run_verify
-from license.evidence.page import render_page
-from license.evidence.verify import verify
-from license.evidence.zipapp import build, modules
+from license.evidence.render.html import render_page
+from license.evidence.tool.command import EXIT_USAGE, main, run_verify
+from license.evidence.tool.zipapp import build, modules
+from license.evidence.verify.checks import CHECKS, outcomes
+from license.evidence.verify.verify import verify
 from tests.evidence.conftest import codes, members, rewrite
 from tests.evidence.test_formats import codes as written_codes
 from tests.usage.conftest import Machine, Vendor
@@ -58,10 +58,8 @@ def run(pyz: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_the_file_holds_nothing_of_the_appliance_or_the_authority(pyz: Path) -> None:
     with zipfile.ZipFile(pyz) as archive:
         names = archive.namelist()
-    assert {f"license/evidence/{name}.py" for name in ("audit", "findings", "tree")} <= set(names)
-    assert not [
-        name for name in names if name.startswith(("appliance", "license/authority", "license/commands"))
-    ]
+    assert {f"license/evidence/verify/{name}.py" for name in ("rules", "findings", "tree")} <= set(names)
+    assert not [name for name in names if name.startswith(("appliance", "license/authority"))]
 
 
 def test_the_same_sources_give_the_same_file(pyz: Path, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from appliance.errors import UsageStoreUnavailable
 from appliance.usage.ledger import Use
+from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, LicenseError, Malformed
-from license.evidence.bundle import NOTE, open_bundle
-from license.evidence.lines import parse_head_lines, render_head_lines
-from license.evidence.report import Report
-from license.evidence.verify import verify
-from license.keys import SigningKey
+from license.evidence.bundle.archive import NOTE, open_bundle
+from license.evidence.bundle.lines import parse_head_lines, render_head_lines
+from license.evidence.verify.result import Report
+from license.evidence.verify.verify import verify
 from tests.evidence.conftest import (
     METER,
     broken,

@@ -1,8 +1,8 @@
 import pytest
 
+from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, Malformed, UnknownSigner
-from license.evidence.checkpoint import Checkpoint, open_checkpoint, read_checkpoint, sign_checkpoint
-from license.keys import SigningKey
+from license.evidence.log.checkpoint import Checkpoint, open_checkpoint, read_checkpoint, sign_checkpoint
 
 ROOT = bytes.fromhex("0ac5186a91863e8e1d90c808014aa89bf5da8e3ee1d9f07630f0378f68f1ab62")
 HEAD = Checkpoint(origin="example.com/log", size=20_852, root=ROOT)

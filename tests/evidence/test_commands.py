@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from appliance.identity import load_identity
 from appliance.usage.cli import usage
 from appliance.usage.export import JOURNAL_FILE
-from license.authority import Authority
-from license.cli import main as license_main
-from license.evidence.focus import COLUMNS
+from license.authority.authority import Authority
+from license.authority.cli.main import main as license_main
+from license.evidence.bundle.focus import COLUMNS
 from tests.evidence.conftest import METER, run_days
 from tests.evidence.test_ingest import Customer
 from tests.usage.conftest import DAY, Machine, Vendor

@@ -6,16 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from license.errors import Malformed
-from license.evidence.entry import (
-    KINDS,
-    Entry,
-    Tally,
-    Value,
-    parse,
-    parse_use,
-    render,
-    render_use,
-)
+from license.evidence.log.entry import KINDS, Entry, Tally, Value, parse, parse_use, render, render_use
 
 TOKENS = st.text(string.ascii_letters + string.digits + "._:/+=@-", min_size=1, max_size=60)
 NUMBERS = st.integers(0, 10**17)

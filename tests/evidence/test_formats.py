@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 from license.authority import ingest
-from license.evidence import audit, source, terms, timeline, tree, verify
-from license.evidence.checkpoint import open_checkpoint
-from license.evidence.entry import KINDS, parse, render
-from license.evidence.merkle import Frontier, leaf_hash
-from license.keys import VerifyingKey
+from license.crypto.ed25519 import VerifyingKey
+from license.evidence.log import source
+from license.evidence.log.checkpoint import open_checkpoint
+from license.evidence.log.entry import KINDS, parse, render
+from license.evidence.log.merkle import Frontier, leaf_hash
+from license.evidence.verify import license_periods as terms
+from license.evidence.verify import rules as audit
+from license.evidence.verify import timeline, tree, verify
 
 TEXT = (
     (Path(__file__).parents[2] / "docs" / "formats.md")

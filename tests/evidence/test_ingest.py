@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import UsageStoreUnavailable
-from license.authority import Authority
-from license.authority.heads import HeadBook
+from license.authority.authority import Authority
+from license.authority.book.heads import HeadBook
+from license.authority.book.metering import MeterBook, usage_of
+from license.authority.book.resource import Resource
 from license.authority.ingest import Ingested, ingest
-from license.authority.metering import MeterBook, usage_of
-from license.authority.resource import Resource
+from license.crypto.hpke import HpkeKey
 from license.errors import AuthorityError
-from license.evidence.checkpoint import read_checkpoint
-from license.evidence.cosign import check_cosignature
-from license.evidence.receipt import open_receipt
-from license.evidence.verify import verify
-from license.hpke import HpkeKey
-from license.metering import UsageRecord, UsageReport
-from license.request import LicenseRequest, sign_request
-from license.roots import load_roots
-from license.verify import AuthenticLicense, open_license
+from license.evidence.bundle.receipt import open_receipt
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.cosignature import check_cosignature
+from license.evidence.verify.verify import verify
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.verify import AuthenticLicense, open_license
+from license.metering_protocol import UsageRecord, UsageReport
+from license.trust.roots import load_roots
 from tests.evidence.conftest import METER, codes, export, run_days
 from tests.usage.conftest import DAY, NOON, Machine, Vendor, wait_until
 
@@ -38,7 +38,7 @@ class Customer:
     count: int = field(default=0)
 
     def license(self, **terms: object) -> AuthenticLicense:
-        from license.authority.issue import Terms
+        from license.authority.issuing.issue import Terms
 
         request = LicenseRequest(
             instance=self.machine.identity.verifying.vkey,

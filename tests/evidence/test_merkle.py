@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.evidence.merkle import (
+from license.evidence.log.merkle import (
     EMPTY_ROOT,
     Frontier,
     ProofError,

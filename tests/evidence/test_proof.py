@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.usage.proofs import NoProof, prove_entry
+from license.crypto.ed25519 import SigningKey, VerifyingKey
 from license.errors import Forged, LicenseError, Malformed, UnknownSigner
-from license.evidence.checkpoint import Checkpoint, sign_checkpoint
-from license.evidence.cosign import add_line, check_cosignature, cosign
-from license.evidence.merkle import (
+from license.evidence.log.checkpoint import Checkpoint, sign_checkpoint
+from license.evidence.log.cosignature import add_line, check_cosignature, cosign
+from license.evidence.log.merkle import (
     Frontier,
     check_consistency,
     consistency_path,
@@ -24,9 +25,8 @@ from license.evidence.merkle import (
     leaf_hash,
     root_at,
 )
-from license.evidence.proof import ConsistencyProof, InclusionProof
-from license.keys import SigningKey, VerifyingKey
-from license.note import open_note
+from license.evidence.log.proof import ConsistencyProof, InclusionProof
+from license.trust.signed_note import open_note
 from tests.evidence.conftest import subtrees_of
 from tests.usage.conftest import Machine
 

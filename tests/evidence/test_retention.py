@@ -14,13 +14,13 @@ from appliance.usage.ledger import Ledger, Use
 from appliance.usage.proofs import NoProof, prove_entry
 from appliance.usage.prune import plan_pruning, prune
 from appliance.usage.receipts import OtherHistory, keep_receipt
-from license.authority import Authority
+from license.authority.authority import Authority
 from license.authority.ingest import ingest
+from license.crypto.ed25519 import VerifyingKey
 from license.errors import LicenseError
-from license.evidence.proof import InclusionProof
-from license.evidence.verify import verify
-from license.keys import VerifyingKey
-from license.roots import TrustRoots
+from license.evidence.log.proof import InclusionProof
+from license.evidence.verify.verify import verify
+from license.trust.roots import TrustRoots
 from tests.evidence.conftest import METER, codes
 from tests.evidence.test_ingest import Customer
 from tests.usage.conftest import DAY, Machine, Vendor

@@ -4,19 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from license.evidence.entry import Entry, render
-from license.evidence.merkle import leaf_hash
-from license.evidence.report import Coverage, Finding, Report, Severity
-from license.evidence.timeline import SILENCE_SECONDS, Timeline
-from license.evidence.verify import verify
-from license.keys import SigningKey
-from license.roots import TrustRoots
+from license.crypto.ed25519 import SigningKey
+from license.evidence.log.entry import Entry, render
+from license.evidence.log.merkle import leaf_hash
+from license.evidence.verify.result import Coverage, Finding, Report, Severity
+from license.evidence.verify.timeline import SILENCE_SECONDS, Timeline
+from license.evidence.verify.verify import verify
+from license.trust.roots import TrustRoots
 
 HEAVY = {"sqlmodel", "sqlalchemy", "pydantic", "onnxruntime", "numpy", "starlette", "click", "appliance"}
 
 
 def test_the_verifier_needs_the_standard_library_and_cryptography_only() -> None:
-    code = "import sys, license.evidence.verify; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = (
+        "import sys, license.evidence.verify.verify\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "cryptography" in loaded
     assert HEAVY & set(loaded.split()) == set()

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from license.authority import Authority
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.authority.authority import Authority
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.faults import disks
 from tests.support.site import SENTENCE, VERSION, Service, Site
 

@@ -16,9 +16,9 @@ import pytest
 
 from appliance.errors import LedgerLocked, UsageStoreUnavailable
 from appliance.usage.ledger import Ledger, Receipt, Use
-from license.evidence.entry import parse, parse_use
-from license.evidence.source import find_databases, open_database
-from license.evidence.verify import verify
+from license.evidence.log.entry import parse, parse_use
+from license.evidence.log.source import find_databases, open_database
+from license.evidence.verify.verify import verify
 from tests.faults import disks
 from tests.usage.conftest import DAY, Machine, Vendor
 

@@ -15,14 +15,14 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 
-from license.authority import Authority
-from license.authority.issue import IssuedLicense, Terms
-from license.hpke import HpkeKey
-from license.keys import SigningKey
-from license.request import LicenseRequest, sign_request
-from license.roots import TrustRoots
-from license.verify import AuthenticLicense, open_license
-from license.wire import parse_time
+from license.authority.authority import Authority
+from license.authority.issuing.issue import IssuedLicense, Terms
+from license.crypto.ed25519 import SigningKey
+from license.crypto.hpke import HpkeKey
+from license.encoding.strict import parse_time
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.verify import AuthenticLicense, open_license
+from license.trust.roots import TrustRoots
 
 # A machine that is busy with something else is no reason to fail.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from license.authority import Authority
-from license.authority.issue import new_ulid
+from license.authority.authority import Authority
+from license.authority.issuing.issue import new_ulid
+from license.crypto.ed25519 import SigningKey, save_signing_key
+from license.encoding.strict import parse_time
 from license.errors import AuthorityError, LicenseError, Malformed, Unwritable
-from license.keys import SigningKey, save_signing_key
-from license.roots import load_roots
-from license.validity import DAY, State, state_at
-from license.verify import open_delegation, open_license
-from license.wire import parse_time
+from license.licenses.validity import DAY, State, state_at
+from license.licenses.verify import open_delegation, open_license
+from license.trust.roots import load_roots
 
 
 def test_a_new_authority_keeps_its_keys_private_and_its_roots_public(vendor: Any) -> None:

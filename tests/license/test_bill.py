@@ -13,16 +13,16 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.authority.bill import charges
-from license.authority.connected import grant_lease
-from license.authority.metering import LogUsage, MeterBook
-from license.authority.prices import Price, PriceTable, read_prices, write_template
-from license.authority.resource import make_plan
-from license.bars import bars
-from license.cli import main
+from license.authority.billing.bill import charges
+from license.authority.billing.prices import Price, PriceTable, read_prices, write_template
+from license.authority.book.metering import LogUsage, MeterBook
+from license.authority.book.resource import make_plan
+from license.authority.cli.bars import bars
+from license.authority.cli.main import main
+from license.authority.issuing.lease import grant_lease
+from license.encoding.strict import parse_date
 from license.errors import Malformed, Unwritable
-from license.evidence.entry import Tally
-from license.wire import parse_date
+from license.evidence.log.entry import Tally
 from tests.license.conftest import METER
 from tests.license.test_metering import origin_of, report
 
@@ -115,7 +115,7 @@ def test_the_costs_of_days_add_up_to_what_the_month_costs(
     plan = make_plan(tier=tier, product="ner", period=PERIOD, meters={METER: included} if included else {})
     logs: dict[str, dict[str, int]] = {"a": {}, "b": {}}
     for (log, day), units in usage.items():
-        from license.wire import format_date
+        from license.encoding.strict import format_date
 
         logs[log][format_date(PERIOD[0] + day * 86_400)] = units
     made = charges(plan, prices, [used(days, log) for log, days in logs.items()])
@@ -205,7 +205,7 @@ def test_a_wrong_month_or_resource_is_refused(sold: Any) -> None:
 
 
 def test_an_installation_that_never_reported_is_named(sold: Any) -> None:
-    from license.keys import SigningKey
+    from license.crypto.ed25519 import SigningKey
 
     resource = sold.authority.store.get("acme-ner")
     silent = SigningKey.generate("offline-appliance/instance")

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from license.claims import (
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import MAX_INT, parse_date
+from license.errors import LicenseError, Malformed
+from license.licenses.license import (
     ClockPolicy,
     InstanceBinding,
     LedgerPolicy,
@@ -15,10 +18,7 @@ from license.claims import (
     ModelKey,
     Plan,
 )
-from license.errors import LicenseError, Malformed
-from license.keys import SigningKey
-from license.statement import parse_statement, render_statement
-from license.wire import MAX_INT, parse_date
+from license.trust.statement import parse_statement, render_statement
 
 VKEY = SigningKey.generate("machine").verifying.vkey
 DAY = 86_400

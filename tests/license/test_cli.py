@@ -15,9 +15,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from license.cli import main
+from license.authority.cli.main import main
 
-LICENSE = [sys.executable, "-m", "license.cli"]
+LICENSE = [sys.executable, "-m", "license.authority.cli.main"]
 
 
 def run(*words: str, stdin: bytes | None = None) -> Result:
@@ -177,8 +177,8 @@ def test_inspect_shows_and_says_that_it_proves_nothing(home: Path) -> None:
 
 
 def test_inspect_does_not_let_a_file_steer_the_terminal(home: Path) -> None:
-    from license.keys import SigningKey
-    from license.note import sign_note
+    from license.crypto.ed25519 import SigningKey
+    from license.trust.signed_note import sign_note
 
     (home / "odd.note").write_bytes(sign_note("\x9b31m\u202ered\n", SigningKey.generate("k")))
     assert good("inspect", "odd.note") == "?31m?red\n"

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from license.delegation import Delegation
+from license.crypto.ed25519 import SigningKey
 from license.errors import Malformed
-from license.keys import SigningKey
+from license.trust.delegation import Delegation
 
 VKEY = SigningKey.generate("issuer").verifying.vkey
 

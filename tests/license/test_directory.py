@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from license.directory import load_directory, save_license
+from license.crypto.ed25519 import SigningKey
 from license.errors import (
     NOT_FOUND_SENTENCE,
     Forged,
@@ -21,8 +21,8 @@ from license.errors import (
     Unwritable,
     WrongMachine,
 )
-from license.keys import SigningKey
-from license.verify import open_license
+from license.licenses.directory import load_directory, save_license
+from license.licenses.verify import open_license
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def test_what_may_not_be_read_or_written_says_owner_mode_and_command(
         file.chmod(0o600)
     program = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from license.directory import load_directory, save_license\nfrom license.errors import *\n"
-        "from license.keys import SigningKey\nfrom license.roots import TrustRoots\n"
+        "from license.licenses.directory import load_directory, save_license\nfrom license.errors import *\n"
+        "from license.crypto.ed25519 import SigningKey\nfrom license.trust.roots import TrustRoots\n"
         "roots = TrustRoots(keys=(SigningKey.generate('r').verifying,), sources=(Path('x'),))\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "try:\n    load_directory(Path(sys.argv[1]), roots=roots)\n"

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from license.authority.service import Limits, make_app
-from license.directory import load_directory
-from license.download import download_license, save_license
+from license.authority.http.app import Limits, make_app
+from license.client.http import MAX_REPLY_BYTES
+from license.client.licenses import download_license, save_license
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import parse_time
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -32,10 +34,8 @@ from license.errors import (
     WrongMachine,
     WrongProduct,
 )
-from license.exchange import MAX_REPLY_BYTES
-from license.keys import SigningKey
-from license.verify import AuthenticLicense
-from license.wire import parse_time
+from license.licenses.directory import load_directory
+from license.licenses.verify import AuthenticLicense
 
 NOW = parse_time("2026-06-01T12:00:00Z")
 

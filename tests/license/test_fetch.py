@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from license.client.packages import Offer, download_package, list_models
 from license.errors import (
     BadReply,
     ContainerUseUnauthorized,
@@ -23,9 +24,8 @@ from license.errors import (
     UnknownStatus,
     Unwritable,
 )
-from license.fetch import Offer, download_package, list_models
-from license.model_keys import identity_for
-from license.package import PackageFiles, open_package, read_manifest
+from license.models.keys import identity_for
+from license.models.package import PackageFiles, open_package, read_manifest
 
 MODEL = bytes(range(256)) * 8_000
 

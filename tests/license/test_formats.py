@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from license import errors
-from license.authority.openapi import document
-from license.authority.resource import make_plan
-from license.claims import License
-from license.delegation import Delegation
+from license.authority.book.resource import make_plan
+from license.authority.http.openapi import document
+from license.crypto.ed25519 import VerifyingKey
 from license.errors import DownloadError, LicenseError
-from license.keys import VerifyingKey
-from license.manifest import Manifest, open_manifest
-from license.metering import parse_report
-from license.request import open_request
-from license.roots import TrustRoots
-from license.terms import ConnectedTerms
-from license.validity import MARKS, State
-from license.verify import open_license
+from license.licenses.license import License
+from license.licenses.request import open_request
+from license.licenses.terms import ConnectedTerms
+from license.licenses.validity import MARKS, State
+from license.licenses.verify import open_license
+from license.metering_protocol import parse_report
+from license.models.manifest import Manifest, open_manifest
+from license.trust.delegation import Delegation
+from license.trust.roots import TrustRoots
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 TEXT = PAGE.read_text(encoding="utf-8").partition("\n## Evidence")[0]

@@ -18,15 +18,15 @@ from random import Random
 
 import pytest
 
-from license.delegation import Delegation
+from license.crypto.hpke import HpkeKey
 from license.errors import LicenseError
-from license.hpke import HpkeKey
-from license.manifest import Manifest, open_manifest
-from license.model_keys import identity_for
-from license.package import open_package
-from license.request import open_request
-from license.roots import load_roots
-from license.verify import open_delegation, open_license
+from license.licenses.request import open_request
+from license.licenses.verify import open_delegation, open_license
+from license.models.keys import identity_for
+from license.models.manifest import Manifest, open_manifest
+from license.models.package import open_package
+from license.trust.delegation import Delegation
+from license.trust.roots import load_roots
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 CASE = json.loads((VECTORS / "packages/good.json").read_bytes())

@@ -6,8 +6,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from license.crypto.hpke import HpkeKey, wrap
 from license.errors import Malformed, WrongMachine
-from license.hpke import HpkeKey, wrap
 
 MACHINE = HpkeKey.generate()
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.errors import Forged, LicenseError, Malformed, Unreadable
-from license.keys import (
+from license.crypto.ed25519 import (
     _SMALL_ORDER,
     SigningKey,
     VerifyingKey,
@@ -14,6 +13,7 @@ from license.keys import (
     load_verifying_key,
     save_signing_key,
 )
+from license.errors import Forged, LicenseError, Malformed, Unreadable
 
 
 def test_published_keys_of_sumdb_note_are_read_and_written_alike(vectors: Path) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from license import age
-from license.authority.catalogue import read_catalogue
-from license.authority.lines import create_line, line_path, lines, load_line
+from license.authority.keys.model_lines import create_line, line_path, lines, load_line
+from license.authority.models.catalogue import read_catalogue
+from license.crypto import age
+from license.crypto.hpke import HpkeKey
 from license.errors import AuthorityError, Malformed, NoModelKey, WrongMachine
-from license.hpke import HpkeKey
-from license.model_keys import identity_for
-from license.package import open_package, read_manifest
+from license.models.keys import identity_for
+from license.models.package import open_package, read_manifest
 
 CONTENT = {"config.json": b"{}", "model.onnx": bytes(range(256)) * 40}
 

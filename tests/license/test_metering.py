@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.authority.connected import grant_lease
-from license.authority.metering import LogUsage, MeterBook, disagreement, usage_of
+from license.authority.book.metering import LogUsage, MeterBook, disagreement, usage_of
+from license.authority.issuing.lease import grant_lease
+from license.crypto.ed25519 import SigningKey
 from license.errors import AuthorityError, Malformed, NeedsNewerVersion, WrongMode
-from license.evidence.entry import Tally
-from license.keys import SigningKey
-from license.metering import UsageRecord, UsageReport, parse_report
-from license.note import open_note
-from license.statement import parse_statement
-from license.validity import DAY, State, state_at
-from license.verify import open_license
+from license.evidence.log.entry import Tally
+from license.licenses.validity import DAY, State, state_at
+from license.licenses.verify import open_license
+from license.metering_protocol import UsageRecord, UsageReport, parse_report
+from license.trust.signed_note import open_note
+from license.trust.statement import parse_statement
 from tests.license.conftest import METER, NOW
 from tests.license.test_service import ask, check_error, key
 
@@ -287,7 +287,7 @@ def test_beyond_the_free_units_a_report_is_counted_and_answered_out_of_quota(
 
 
 def test_a_lease_in_the_licence_directory_serves_nobody(met: Any, tmp_path: Any) -> None:
-    from license.directory import load_all, save_license
+    from license.licenses.directory import load_all, save_license
 
     resource = met.authority.store.get("acme-ner")
     granted = grant_lease(met.authority, resource, met.request())

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from license import age
-from license.claims import InstanceBinding, License
+from license.crypto import age
+from license.crypto.hpke import HpkeKey
 from license.errors import Malformed, NoModelKey, WrongMachine
-from license.hpke import HpkeKey
-from license.model_keys import bind_identity, identity_for
-from license.terms import ModelKey
+from license.licenses.license import InstanceBinding, License
+from license.licenses.terms import ModelKey
+from license.models.keys import bind_identity, identity_for
 
 LINE = age.new_identity()
 MACHINE = HpkeKey.generate()

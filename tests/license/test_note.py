@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from license.crypto.ed25519 import SigningKey, VerifyingKey, load_signing_key, load_verifying_key
+from license.encoding.strict import encode_base64
 from license.errors import Forged, LicenseError, Malformed, UnknownSigner
-from license.keys import SigningKey, VerifyingKey, load_signing_key, load_verifying_key
-from license.note import MAX_SIGNATURES, open_note, read_unverified, sign_note
-from license.wire import encode_base64
+from license.trust.signed_note import MAX_SIGNATURES, open_note, read_unverified, sign_note
 
 TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 

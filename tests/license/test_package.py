@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from license import age
-from license.archive import Archive, Unpacker, header
+from license.crypto import age
+from license.crypto.ed25519 import SigningKey
 from license.errors import (
     DelegationExpired,
     EpochTooLow,
@@ -30,9 +30,9 @@ from license.errors import (
     Unwritable,
     WrongType,
 )
-from license.keys import SigningKey
-from license.manifest import MAX_FILES, Manifest, PackedFile, open_manifest, sign_manifest
-from license.package import PackageFiles, check_package, open_package, pack, read_manifest
+from license.models.archive import Archive, Unpacker, header
+from license.models.manifest import MAX_FILES, Manifest, PackedFile, open_manifest, sign_manifest
+from license.models.package import PackageFiles, check_package, open_package, pack, read_manifest
 
 NOW = 1_780_000_000
 LINE = age.new_identity()
@@ -347,7 +347,7 @@ def test_a_manifest_needs_its_issuer(packed: Pack, shared: Any, new_vendor: Call
 
 
 def test_a_licence_is_no_manifest_and_a_manifest_no_licence(packed: Pack, issued: Any, shared: Any) -> None:
-    from license.verify import open_license
+    from license.licenses.verify import open_license
 
     licence, _ = issued
     with pytest.raises(WrongType):

@@ -20,8 +20,8 @@ PACK = """
 import json, sys
 from pathlib import Path
 from license import age
-from license.keys import SigningKey
-from license.package import pack
+from license.crypto.ed25519 import SigningKey
+from license.models.package import pack
 
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
@@ -37,8 +37,8 @@ print(json.dumps({"grew": peak() - before, "identity": identity, "manifest": man
 OPEN = """
 import json, sys
 from pathlib import Path
-from license.manifest import Manifest
-from license.package import open_package
+from license.models.manifest import Manifest
+from license.models.package import open_package
 
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from license.authority.rootkeys import load_root
+from license.authority.keys.root_keys import load_root
+from license.crypto.hpke import HpkeKey
+from license.encoding.strict import decode_base64
 from license.errors import LicenseError, Malformed, WrongPassphrase
-from license.hpke import HpkeKey
-from license.manifest import open_manifest
-from license.model_keys import identity_for
-from license.package import open_package
-from license.roots import load_roots
-from license.verify import open_license
-from license.wire import decode_base64
+from license.licenses.verify import open_license
+from license.models.keys import identity_for
+from license.models.manifest import open_manifest
+from license.models.package import open_package
+from license.trust.roots import load_roots
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 CASES = sorted((VECTORS / "packages").glob("*.json"))

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, LicenseError, Malformed, UnknownSigner, WrongType
-from license.keys import SigningKey
-from license.note import sign_note
-from license.request import MAX_REQUEST_BYTES, LicenseRequest, open_request, sign_request
-from license.statement import render_statement
+from license.licenses.request import MAX_REQUEST_BYTES, LicenseRequest, open_request, sign_request
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
 
 MACHINE = SigningKey.generate("offline-appliance/instance")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from license.crypto.ed25519 import SigningKey
 from license.errors import UntrustedRoots
-from license.keys import SigningKey
-from license.roots import PACKAGE_ROOTS, TrustRoots, installed_roots, load_roots
+from license.trust.roots import PACKAGE_ROOTS, TrustRoots, installed_roots, load_roots
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of root's and of others'")
 
@@ -122,7 +122,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from license.errors import UntrustedRoots
-from license.roots import installed_roots
+from license.trust.roots import installed_roots
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     print(len(installed_roots(packaged=Path(sys.argv[1]), system=Path(sys.argv[2])).keys))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from license.authority import Authority
-from license.authority.rootkeys import RootPlace, load_root, read_passphrase, save_root
+from license.authority.authority import Authority
+from license.authority.keys.root_keys import RootPlace, load_root, read_passphrase, save_root
+from license.crypto.ed25519 import SigningKey, load_signing_key
 from license.errors import (
     AuthorityError,
     EpochTooLow,
@@ -16,11 +17,10 @@ from license.errors import (
     Unwritable,
     WrongPassphrase,
 )
-from license.keys import SigningKey, load_signing_key
-from license.package import read_manifest
-from license.request import open_request
-from license.roots import load_roots
-from license.verify import open_delegation, open_license
+from license.licenses.request import open_request
+from license.licenses.verify import open_delegation, open_license
+from license.models.package import read_manifest
+from license.trust.roots import load_roots
 
 PHRASE = "correct horse battery"
 
@@ -41,7 +41,7 @@ def test_the_next_issuer_has_the_next_epoch_and_old_appliances_accept_it(vendor:
 
 
 def test_whoever_saw_the_new_epoch_refuses_the_old_issuers_later_licences(vendor: Any) -> None:
-    from license.authority.issue import issue
+    from license.authority.issuing.issue import issue
 
     old_keyring = vendor.authority.keyring
     vendor.authority.rotate("issuer", root_of(vendor))

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from license.authority import Authority
-from license.cli import main
-from license.directory import load_directory, save_license
-from license.download import download_license
+from license.authority.authority import Authority
+from license.authority.cli.main import main
+from license.client.licenses import download_license
+from license.client.packages import download_package, list_models
+from license.crypto.ed25519 import SigningKey, load_signing_key
+from license.crypto.hpke import HpkeKey
 from license.errors import EpochTooLow, NoModelKey, WrongMachine
-from license.fetch import download_package, list_models
-from license.hpke import HpkeKey
-from license.keys import SigningKey, load_signing_key
-from license.model_keys import identity_for
-from license.package import open_package, read_manifest
-from license.request import LicenseRequest, sign_request
-from license.roots import load_roots
-from license.verify import AuthenticLicense
+from license.licenses.directory import load_directory, save_license
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.verify import AuthenticLicense
+from license.models.keys import identity_for
+from license.models.package import open_package, read_manifest
+from license.trust.roots import load_roots
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 FIRST, SECOND = {"model.onnx": b"first" * 99}, {"model.onnx": b"second" * 99}

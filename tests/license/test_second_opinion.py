@@ -13,9 +13,9 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from license.crypto.ed25519 import SigningKey
 from license.errors import LicenseError
-from license.keys import SigningKey
-from license.note import open_note, sign_note
+from license.trust.signed_note import open_note, sign_note
 
 checkpoint = pytest.importorskip("sigstore._internal.rekor.checkpoint", reason="sigstore is not installed")
 
@@ -59,7 +59,7 @@ def test_both_accept_the_published_examples() -> None:
     for name in ("peter-neumann", "two-signers"):
         note = (VECTORS / f"note-{name}.note").read_bytes()
         vkey = (VECTORS / "note-peter-neumann.vkey").read_text().strip()
-        from license.keys import VerifyingKey
+        from license.crypto.ed25519 import VerifyingKey
 
         assert verify_elsewhere(note, vkey) == open_note(note, [VerifyingKey.from_vkey(vkey)]).text
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from license.authority.service import KEY_HEADER, Limits, build_app, make_app
-from license.request import MAX_REQUEST_BYTES
-from license.verify import open_license
+from license.authority.http.app import KEY_HEADER, Limits, build_app, make_app
+from license.licenses.request import MAX_REQUEST_BYTES
+from license.licenses.verify import open_license
 
 
 def ask(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from license.errors import LicenseError, Malformed, NeedsNewerVersion, WrongType
-from license.statement import kind_of, parse_statement, render_statement
+from license.trust.statement import kind_of, parse_statement, render_statement
 
 
 def test_a_statement_is_readable_text_and_comes_back() -> None:

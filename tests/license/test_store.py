@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from license.authority.resource import Resource, make_plan
-from license.authority.rows import Table
-from license.authority.store import Store
-from license.claims import License
+from license.authority.book.resource import Resource, make_plan
+from license.authority.book.store import Store
+from license.authority.book.tables import Table
+from license.encoding.strict import MAX_INT, parse_date
 from license.errors import AuthorityError, Malformed
-from license.wire import MAX_INT, parse_date
+from license.licenses.license import License
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 PERIOD = (parse_date("2026-01-01"), parse_date("2099-01-01"))

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.claims import ClockPolicy, InstanceBinding, License, Plan
+from license.encoding.strict import MAX_TIME, parse_time
 from license.errors import Expired, NotYetValid
-from license.validity import (
+from license.licenses.license import ClockPolicy, InstanceBinding, License, Plan
+from license.licenses.validity import (
     DAY,
     MARKS,
     State,
@@ -14,7 +15,6 @@ from license.validity import (
     state_at,
     warnings,
 )
-from license.wire import MAX_TIME, parse_time
 
 BEGIN = parse_time("2026-01-01T00:00:00Z")
 EXPIRES = parse_time("2027-01-01T00:00:00Z")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from license import errors
+from license.encoding.strict import parse_time
 from license.errors import LicenseError
-from license.request import open_request
-from license.roots import load_roots
-from license.validity import check_dates
-from license.verify import AuthenticLicense, open_license
-from license.wire import parse_time
+from license.licenses.request import open_request
+from license.licenses.validity import check_dates
+from license.licenses.verify import AuthenticLicense, open_license
+from license.trust.roots import load_roots
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 CASES = sorted((VECTORS / "licences").glob("*.json"))

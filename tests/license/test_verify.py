@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.authority.issue import IssuedLicense
+from license.authority.issuing.issue import IssuedLicense
 from license.errors import LicenseError
-from license.verify import AuthenticLicense, open_license
+from license.licenses.verify import AuthenticLicense, open_license
 
 Issued = tuple[IssuedLicense, Any]
 REPLACEMENTS = (b"", b"\n", b"0", b"\xff")
@@ -122,8 +122,8 @@ def test_optimised_python_refuses_as_well(issued: Issued, tmp_path: Any) -> None
     (tmp_path / "license.note").write_bytes(made.note.replace(b"Acme", b"Akme"))
     (tmp_path / "issuer.note").write_bytes(made.issuer_note)
     program = (
-        "import sys\nfrom pathlib import Path\nfrom license.directory import load_directory\n"
-        "from license.roots import load_roots\nfrom license.errors import Forged\n"
+        "import sys\nfrom pathlib import Path\nfrom license.licenses.directory import load_directory\n"
+        "from license.trust.roots import load_roots\nfrom license.errors import Forged\n"
         "try:\n    load_directory(Path(sys.argv[1]), roots=load_roots(Path(sys.argv[2])))\n"
         "except Forged:\n    sys.exit(0 if sys.flags.optimize == 2 else 3)\nsys.exit(4)\n"
     )
@@ -133,7 +133,8 @@ def test_optimised_python_refuses_as_well(issued: Issued, tmp_path: Any) -> None
 
 def test_verifying_loads_no_database_no_web_server_and_no_model_runtime() -> None:
     program = (
-        "import sys, license.cli, license.show, license.download, license.directory\n"
+        "import sys, license.authority.cli.main, license.text, license.client.licenses\n"
+        "import license.licenses.directory\n"
         "heavy = {'sqlmodel', 'sqlalchemy', 'pydantic', 'starlette', 'uvicorn', 'onnxruntime', 'appliance'}\n"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)\n"
     )

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from license.errors import Malformed
-from license.wire import (
+from license.encoding.strict import (
     MAX_INT,
     MAX_TIME,
     MIN_INT,
@@ -19,6 +18,7 @@ from license.wire import (
     parse_json,
     parse_time,
 )
+from license.errors import Malformed
 
 values = st.recursive(
     st.none()

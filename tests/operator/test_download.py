@@ -13,7 +13,7 @@ from click.testing import Result
 
 from appliance.pipeline import TEXT_RECORDS
 from appliance.refusals import DOWNLOAD_EXITS
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Site
 
 Operate = Callable[..., Result]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from appliance.identity import load_identity
-from license.request import open_request
+from license.licenses.request import open_request
 from tests.support.site import Site
 
 Operate = Callable[..., Result]

@@ -10,7 +10,7 @@ from click.testing import Result
 
 from appliance.cli import main
 from appliance.operator.site import Site as Installation
-from license.authority.issue import Terms
+from license.authority.issuing.issue import Terms
 from tests.support.site import Site
 
 Operate = Callable[..., Result]

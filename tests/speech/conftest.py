@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from appliance.services import SPEECH_TO_TEXT
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Service, Site
 from tests.support.tones import write_model
 

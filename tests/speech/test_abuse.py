@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.speech.conftest import speech_site
 from tests.speech.test_licence import KEY, NAMED
 from tests.speech.test_wire import _eventually, _memory, _sockets, used

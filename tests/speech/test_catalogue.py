@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 
 from appliance.cli import main
 from appliance.services import SPEECH_TO_TEXT
-from license.authority import Authority
-from license.authority.describe import describe
-from license.manifest import Manifest
+from license.authority.authority import Authority
+from license.authority.models.describe import describe
+from license.models.manifest import Manifest
 from tests.speech.test_rest import ASKED, wav
 from tests.support.display import write_pauses, write_rules
 from tests.support.site import Site

@@ -20,7 +20,7 @@ from appliance.speech.forms.load import load_forms
 from appliance.speech.forms.rules import Rules
 from appliance.speech.numbers import write_numbers
 from appliance.speech.segment import Heard, HeardWord
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.speech.conftest import speech_site
 from tests.speech.test_rest import ASKED, wav
 from tests.support.display import ARPA, RULES, write_pauses, write_punctuator, write_rescorer, write_rules

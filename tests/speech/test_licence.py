@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from appliance.services import SPEECH_TO_TEXT
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.speech.test_rest import ASKED, VERSION, wav
 from tests.support.site import SENTENCE, Service, Site
 from tests.support.tones import silence, speak, wave

@@ -13,13 +13,13 @@ import httpx2
 
 from appliance.identity import load_identity
 from appliance.pipeline import TEXT_RECORDS
-from license.authority import Authority
-from license.authority.issue import Terms
-from license.claims import License
+from license.authority.authority import Authority
+from license.authority.issuing.issue import Terms
 from license.files import write_atomic
-from license.note import sign_note
-from license.request import LicenseRequest, sign_request
-from license.statement import render_statement
+from license.licenses.license import License
+from license.licenses.request import LicenseRequest, sign_request
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
 
 START_SECONDS = 60
 VERSION = {"api-version": "2023-04-01"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from license.authority import Authority
+from license.authority.authority import Authority
 from tests.support.site import Site
 
 

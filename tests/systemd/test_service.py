@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from license.evidence.verify import verify
-from license.roots import load_roots
+from license.evidence.verify.verify import verify
+from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, Site, clean_environ
 
 pytestmark = pytest.mark.e2e

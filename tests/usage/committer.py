@@ -11,9 +11,9 @@ from pathlib import Path
 
 from appliance.clock import EffectiveClock
 from appliance.usage.ledger import Ledger, Use
-from license.keys import load_signing_key
-from license.roots import load_roots
-from license.verify import open_license
+from license.crypto.ed25519 import load_signing_key
+from license.licenses.verify import open_license
+from license.trust.roots import load_roots
 
 
 async def commit(ledger: Ledger, worker: int) -> None:

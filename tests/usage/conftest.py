@@ -10,13 +10,13 @@ import pytest
 
 from appliance.clock import ClockSources, EffectiveClock, Reading
 from appliance.usage.ledger import Ledger
-from license.claims import InstanceBinding, License, Plan
-from license.delegation import Delegation
-from license.keys import SigningKey
-from license.note import sign_note
-from license.roots import TrustRoots
-from license.statement import render_statement
-from license.verify import AuthenticLicense, open_license
+from license.crypto.ed25519 import SigningKey
+from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.verify import AuthenticLicense, open_license
+from license.trust.delegation import Delegation
+from license.trust.roots import TrustRoots
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
 
 DAY = 86_400
 NOON = 1_790_000_000 - 1_790_000_000 % DAY + DAY // 2  # 2026-09-21T12:00:00Z

@@ -11,7 +11,7 @@ import pytest
 from appliance.clock import EffectiveClock
 from appliance.usage.anchors import Anchor, close_all, read_all
 from appliance.usage.ledger import Ledger, Use
-from license.evidence.source import CHECKPOINT_FILE
+from license.evidence.log.source import CHECKPOINT_FILE
 from license.files import write_atomic
 from tests.usage.conftest import Machine, wait_until
 

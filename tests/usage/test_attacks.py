@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from appliance.usage.ledger import Ledger, Use
+from license.crypto.ed25519 import SigningKey
 from license.errors import SerialTooLow
-from license.evidence.entry import parse
-from license.evidence.merkle import Frontier, leaf_hash
-from license.evidence.report import Finding, Report
-from license.evidence.verify import verify
-from license.keys import SigningKey
-from license.note import sign_note
-from license.roots import TrustRoots
+from license.evidence.log.entry import parse
+from license.evidence.log.merkle import Frontier, leaf_hash
+from license.evidence.verify.result import Finding, Report
+from license.evidence.verify.verify import verify
+from license.trust.roots import TrustRoots
+from license.trust.signed_note import sign_note
 from tests.usage.conftest import DAY, Machine, Vendor
 
 METER = "Ner.TextRecords"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from license.evidence.entry import parse_use
-from license.evidence.verify import verify
-from license.keys import save_signing_key
+from license.crypto.ed25519 import save_signing_key
+from license.evidence.log.entry import parse_use
+from license.evidence.verify.verify import verify
 from tests.usage.conftest import DAY, Machine, Vendor
 
 COMMITTER = Path(__file__).with_name("committer.py")

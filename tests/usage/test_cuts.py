@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from appliance.usage.ledger import Ledger, Use
-from license.evidence.entry import parse, parse_use
-from license.evidence.source import find_databases, open_database
-from license.evidence.verify import verify
+from license.evidence.log.entry import parse, parse_use
+from license.evidence.log.source import find_databases, open_database
+from license.evidence.verify.verify import verify
 from tests.usage.conftest import Machine, Vendor
 
 METER = "Ner.TextRecords"

@@ -9,8 +9,8 @@ import pytest
 
 from appliance.errors import UsageStoreUnavailable
 from appliance.usage.ledger import Ledger, Receipt, Use
-from license.evidence.entry import parse
-from license.evidence.verify import verify
+from license.evidence.log.entry import parse
+from license.evidence.verify.verify import verify
 from tests.usage.conftest import Machine, Vendor, wait_until
 
 

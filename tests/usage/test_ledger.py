@@ -12,8 +12,8 @@ from appliance.errors import LedgerLocked, UsageStoreUnavailable
 from appliance.usage.ledger import MAX_QUANTITY, Ledger, Receipt, Use
 from appliance.usage.mount import check_output
 from license.errors import EpochTooLow, SerialTooLow
-from license.evidence.entry import Tally, parse
-from license.evidence.verify import verify
+from license.evidence.log.entry import Tally, parse
+from license.evidence.verify.verify import verify
 from tests.usage.conftest import DAY, NOON, Machine
 
 METER = "Ner.TextRecords"

@@ -11,9 +11,9 @@ from appliance.usage.export import write_bundle
 from appliance.usage.journal import SUM_ENTRIES
 from appliance.usage.ledger import Ledger, Use
 from appliance.usage.records import usage_logs
-from license.evidence.entry import Tally, parse
-from license.evidence.report import Finding
-from license.evidence.verify import verify
+from license.evidence.log.entry import Tally, parse
+from license.evidence.verify.result import Finding
+from license.evidence.verify.verify import verify
 from tests.usage.conftest import DAY, NOON, Machine, Vendor
 
 METERS = ("A.Meter", "B.Meter")

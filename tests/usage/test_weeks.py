@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from appliance.usage.journal import IDLE_SECONDS, Journal
 from appliance.usage.ledger import Ledger, Use
-from license.evidence.entry import Tally, parse
-from license.evidence.verify import verify
-from license.wire import format_date
+from license.encoding.strict import format_date
+from license.evidence.log.entry import Tally, parse
+from license.evidence.verify.verify import verify
 from tests.usage.conftest import DAY, NOON, Machine, Vendor
 
 METER = "Ner.TextRecords"

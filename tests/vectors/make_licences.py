@@ -13,13 +13,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from license.claims import InstanceBinding, License, Plan
-from license.delegation import Delegation
-from license.keys import SigningKey
-from license.note import sign_note
-from license.request import LicenseRequest, sign_request
-from license.statement import render_statement
-from license.wire import encode_base64, parse_date, parse_time
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import encode_base64, parse_date, parse_time
+from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.request import LicenseRequest, sign_request
+from license.trust.delegation import Delegation
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
 
 HERE = Path(__file__).parent
 METER = "CognitiveServices.Ner.Container.TextRecords"

@@ -26,13 +26,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-from license.archive import header
-from license.claims import InstanceBinding, License
-from license.manifest import Manifest, PackedFile, sign_manifest
-from license.note import sign_note
-from license.statement import render_statement
-from license.terms import ModelKey
-from license.wire import encode_base64, parse_time
+from license.encoding.strict import encode_base64, parse_time
+from license.licenses.license import InstanceBinding, License
+from license.licenses.terms import ModelKey
+from license.models.archive import header
+from license.models.manifest import Manifest, PackedFile, sign_manifest
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
 
 HERE = Path(__file__).parent
 

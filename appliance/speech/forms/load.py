@@ -30,7 +30,7 @@ from appliance.speech.forms.punctuation import Punctuator
 from appliance.speech.forms.rules import Rules
 from appliance.speech.forms.types import DISPLAY_TASKS
 from license.errors import LicenseError
-from license.package import PackageFiles
+from license.models.package import PackageFiles
 
 _log = logging.getLogger("appliance.speech.forms.load")
 

@@ -1,0 +1,1 @@
+"""Prices, bills, and the comparison of evidence with reports."""

@@ -1,0 +1,1 @@
+"""What the vendor keeps: resources, licences, log heads and usage reports, in tables."""

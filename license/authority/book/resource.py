@@ -1,0 +1,136 @@
+"""What a customer has bought, as a frozen value, and what each tier means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from license.encoding.fields import IDENTIFIER, LINE, TOKEN, check_choice, check_text
+from license.errors import AuthorityError, Malformed
+from license.licenses.terms import BINDINGS, Plan
+
+FREE_UNITS: Final = {"ner": {"CognitiveServices.Ner.Container.TextRecords": 5_000}}
+"""What tier F0 of a product includes in each calendar month, by meter; none is known for speech."""
+APART: Final = frozenset({"speech"})
+"""Products with two resources: one of tier DC0 gives licences, another one models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What a customer has bought: one product under one plan.
+
+    Attributes:
+        name: Short name, unique.
+        subscription: Identifier in licences.
+        customer: Name, for people.
+        product: Such as `ner`.
+        plan: Tier, period, included units.
+        binding: `instance` or `any`: where its licences may be used.
+        approved: Whether disconnected use was granted.
+        created: Unix second.
+        models: Model lines its licences open, in the order in which they were granted.
+    """
+
+    name: str
+    subscription: str
+    customer: str
+    product: str
+    plan: Plan
+    binding: str
+    approved: bool
+    created: int
+    models: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_text("the resource's name", self.name, pattern=TOKEN)
+        check_text("subscription", self.subscription, pattern=IDENTIFIER)
+        check_text("customer", self.customer)
+        check_text("product", self.product, pattern=TOKEN)
+        check_choice("binding", self.binding, BINDINGS)
+        for line in self.models:
+            check_text("the model line", line, pattern=LINE)
+        if len(set(self.models)) != len(self.models):
+            raise Malformed("a model line is granted twice")
+
+
+def check_gives_licences(resource: Resource) -> None:
+    """Refuse a resource that is for models; raises `AuthorityError` with the status word `Mismatch`."""
+    if resource.product in APART and resource.plan.tier != "DC0":
+        raise AuthorityError(
+            f"{resource.name} is of tier {resource.plan.tier}: it trains and hands out {resource.product} "
+            "models, its licences come from a resource of tier DC0",
+            status="Mismatch",
+            code="ModelResource",
+            hint="use endpoint and key of the DC0 resource to download the licence",
+        )
+
+
+def check_gives_models(resource: Resource) -> None:
+    """Refuse a resource that is for licences, or not for anything yet.
+
+    Raises:
+        AuthorityError: `Mismatch`, or `ContainerUseUnauthorized` where it was not approved.
+    """
+    if resource.product in APART:
+        if resource.plan.tier == "DC0":
+            raise AuthorityError(
+                f"{resource.name} is of tier DC0: it gives licences, {resource.product} models come from a "
+                "resource of tier S0",
+                status="Mismatch",
+                code="LicenceResource",
+                hint="use endpoint and key of the S0 resource to download models",
+            )
+        return  # an ordinary resource: nothing of it opens without network
+    if not resource.approved:
+        raise AuthorityError(
+            f"the resource {resource.name} is not approved yet",
+            status="ContainerUseUnauthorized",
+            code="NotApproved",
+            hint=f"the vendor approves it with `license resource approve {resource.name}`",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a resource's history.
+
+    Attributes:
+        at: Unix second.
+        what: What happened, in words.
+    """
+
+    at: int
+    what: str
+
+
+def make_plan(
+    *,
+    tier: str,
+    product: str,
+    period: tuple[int, int],
+    meters: Mapping[str, int] | None = None,
+    overage: str | None = None,
+) -> Plan:
+    """Return the plan of a tier, with what its price list says where nothing else is said.
+
+    F0 is free: `FREE_UNITS` of the product in each calendar month and then no more. S0 is paid by
+    use: no included units unless some are named, everything recorded. DC0 is paid in advance: the units
+    named.
+
+    Raises:
+        Malformed: the values do not make a plan.
+    """
+    meters = dict(meters or {})
+    if tier == "F0" and not meters:
+        if product not in FREE_UNITS:
+            raise Malformed(
+                f"tier F0 of {product} needs its units named", hint="add --meter NAME=UNITS, units per month"
+            )
+        meters = dict(FREE_UNITS[product])
+    return Plan(
+        tier=tier,
+        period=period,
+        meters=tuple(meters.items()),
+        overage=overage or ("block" if tier == "F0" else "record"),
+    )

@@ -1,0 +1,1 @@
+"""The `license` command, one file for each thing a vendor does."""

@@ -1,0 +1,110 @@
+"""What all commands share: how a refusal is shown, options, and reading and printing.
+
+Data goes to standard output, words to standard error. Exit status: 0 done, 1 refused, 2 wrong usage. A
+refusal is two lines, `error:` and `hint:`, never a traceback. `-` stands for standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from license.errors import LicenseError, Unreadable, Unwritable
+from license.files import read_limited
+from license.trust.signed_note import MAX_NOTE_BYTES
+
+if TYPE_CHECKING:
+    from license.authority.authority import Authority
+    from license.licenses.verify import AuthenticLicense
+    from license.trust.roots import TrustRoots
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Refusal(click.ClickException):
+    """A refusal as people see it: what is wrong, and what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def show(self, file: Any = None) -> None:
+        """Print the two lines."""
+        click.echo(f"{click.style('error:', fg='red')} {self.message}", err=True, file=file)
+        if self.hint:
+            click.echo(f"{click.style('hint:', fg='yellow')} {self.hint}", err=True, file=file)
+
+
+class Family(click.Group):
+    """A group whose commands may raise refusals."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and show what it refuses."""
+        try:
+            return super().invoke(ctx)
+        except LicenseError as error:
+            raise Refusal(error.message, error.hint) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            what = f"{error.filename}: " if error.filename else ""
+            raise Refusal(f"{what}{error.strerror or error}", Unwritable.default_hint) from error
+
+
+def example(*lines: str) -> str:
+    """Return the end of a command's help: an example that works as pasted."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def home_option(function: _F) -> _F:
+    """Add `--home`, the authority's directory."""
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        default=Path("authority"),
+        show_default=True,
+        envvar="LICENSE_HOME",
+        show_envvar=True,
+        help="Directory of the authority.",
+    )(function)
+
+
+def json_option(function: _F) -> _F:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def open_authority(home: Path) -> Authority:
+    """Open the authority in a directory; raises `LicenseError`."""
+    from license.authority.authority import Authority
+
+    return Authority.open(home)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file, or of standard input for `-`; raises `LicenseError`."""
+    if str(path) != "-":
+        return read_limited(path, MAX_NOTE_BYTES)
+    if sys.stdin.isatty():
+        raise Unreadable("standard input is a terminal", hint="pipe the file in: license inspect - < FILE")
+    return sys.stdin.buffer.read(MAX_NOTE_BYTES + 1)
+
+
+def print_license(opened: AuthenticLicense, roots: TrustRoots, now: int, as_json: bool) -> None:
+    """Print a verified licence as a table or as JSON."""
+    from license.text import license_json, license_rows, table
+
+    if as_json:
+        print_json(license_json(opened, now))
+    else:
+        click.echo(table(license_rows(opened, roots, now)))
+
+
+def print_json(value: Any) -> None:
+    """Print a value for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

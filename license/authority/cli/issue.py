@@ -1,0 +1,86 @@
+"""`license request` and `license issue`: a licence by hand, with two files that can be carried."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from license.authority.cli.common import (
+    example,
+    home_option,
+    json_option,
+    open_authority,
+    print_license,
+    read_file,
+)
+from license.files import read_limited, write_atomic
+
+
+@click.command(epilog=example("license request --key instance.key --out request.note"))
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The machine's key; made if missing.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the request.")
+@click.option("--product", default="ner", show_default=True)
+@click.option("--software", default="license request", show_default=True, help="Named in the request.")
+def request(key: Path, out: Path, product: str, software: str) -> None:
+    """Make a licence request by hand.
+
+    An appliance makes its own; this is for trying things out. Beside the key lies KEY.hpke, for which model
+    keys are wrapped.
+    """
+    from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
+    from license.crypto.hpke import HpkeKey
+    from license.licenses.request import LicenseRequest, sign_request
+
+    if not key.exists():
+        save_signing_key(key, SigningKey.generate("offline-appliance/instance"))
+    machine = load_signing_key(key)
+    wrapping = key.with_name(f"{key.name}.hpke")
+    if not wrapping.exists():
+        write_atomic(wrapping, HpkeKey.generate().to_bytes())
+    asked = LicenseRequest(
+        instance=machine.verifying.vkey,
+        product=product,
+        software=software,
+        created=int(time.time()),
+        hpke=HpkeKey.from_bytes(read_limited(wrapping, 64)).public,
+    )
+    write_atomic(out, sign_request(asked, machine), mode=0o644)
+    click.echo(f"wrote {out}; next: license issue {out} --resource NAME", err=True)
+
+
+@click.command(epilog=example("license issue request.note --resource acme-ner --out delivery"))
+@click.argument("request_file", metavar="REQUEST", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--resource", "name", required=True, help="The resource that pays.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Directory for the two notes.")
+@click.option("--days", default=365, show_default=True, type=click.IntRange(1, 36_500))
+@click.option("--grace-days", default=30, show_default=True, type=click.IntRange(0, 3_650))
+@click.option("--report-days", default=90, show_default=True, type=click.IntRange(1, 36_500))
+@click.option("--binding", type=click.Choice(["instance", "any"]), help="Default: as the resource says.")
+@home_option
+@json_option
+def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, **terms: Any) -> None:
+    """Issue a licence for a request note.
+
+    Writes license.note and issuer.note, which belong together.
+    """
+    from license.authority.issuing.issue import Terms
+    from license.licenses.directory import save_license
+    from license.licenses.verify import open_license
+
+    with open_authority(home) as authority:
+        paying = authority.store.get(name)
+        issued = authority.issue(paying, read_file(request_file), terms=Terms(**terms))
+        roots, now = authority.keyring.roots, authority.clock()
+    opened = open_license(issued.note, issued.issuer_note, roots=roots)
+    out.mkdir(parents=True, exist_ok=True)
+    for path in save_license(out, opened):
+        click.echo(f"wrote {path}", err=True)
+    print_license(opened, roots, now, as_json)

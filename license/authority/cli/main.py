@@ -1,0 +1,28 @@
+"""The vendor's commands, put together. Each is options in, one call, text out; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import click
+
+from license.authority.cli.common import Family, example
+from license.authority.cli.ingest import ingest
+from license.authority.cli.inspect import inspect, verify
+from license.authority.cli.issue import issue, request
+from license.authority.cli.keys import init, rotate
+from license.authority.cli.pack import pack
+from license.authority.cli.resource import resource
+from license.authority.cli.serve import serve
+from license.authority.cli.usage import prices, usage
+
+
+@click.group(cls=Family, context_settings={"max_content_width": 100}, epilog=example("license init --help"))
+def main() -> None:
+    """Sell, issue, inspect and verify licences of the offline appliance."""
+
+
+for _command in (init, rotate, resource, pack, request, issue, ingest, serve, usage, prices, inspect, verify):
+    main.add_command(_command)
+
+
+if __name__ == "__main__":
+    main()

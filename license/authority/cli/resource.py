@@ -1,0 +1,163 @@
+"""`license resource …`: what customers bought, and their keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from license.authority.cli.common import example, home_option, json_option, open_authority, print_json
+from license.encoding.strict import format_time
+
+
+def _meters(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    meters = {}
+    for value in values:
+        name, _, units = value.partition("=")
+        if not units.isascii() or not units.isdigit() or len(units) > 18:
+            raise click.BadParameter(f"{value!r} must look like NAME=UNITS, such as Some.Meter=1000")
+        meters[name] = int(units)
+    return meters
+
+
+@click.group(epilog=example("license resource create --help"))
+def resource() -> None:
+    """Customers' resources: what they bought, and their keys."""
+
+
+@resource.command(
+    "create",
+    epilog=example(
+        "license resource create acme-ner --customer 'Acme Ltd' --approved \\",
+        "  --meter CognitiveServices.Ner.Container.TextRecords=12000000",
+    ),
+)
+@click.argument("name")
+@click.option("--customer", required=True, help="Customer's name, as it shall stand in licences.")
+@click.option("--product", default="ner", show_default=True)
+@click.option("--tier", default="DC0", show_default=True, type=click.Choice(["F0", "S0", "DC0"]))
+@click.option(
+    "--meter",
+    "meters",
+    multiple=True,
+    metavar="NAME=UNITS",
+    callback=_meters,
+    help="Included units, for F0 in each month; repeatable.",
+)
+@click.option("--model", "models", multiple=True, metavar="LINE", help="Model line to open; repeatable.")
+@click.option("--overage", type=click.Choice(["record", "block"]), help="Default: record; F0: block.")
+@click.option("--binding", default="instance", show_default=True, type=click.Choice(["instance", "any"]))
+@click.option("--period", nargs=2, metavar="FIRST END", help="First day, and the day after the last.")
+@click.option("--approved", is_flag=True, help="Grant disconnected use at once.")
+@home_option
+@json_option
+def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
+    """Enter a resource and print its two keys, this once.
+
+    F0 is free: 5,000 text records a month, or of speech the units named with --meter, and then no more. S0 is
+    paid by use. DC0 is paid in advance: the units named with --meter.
+    """
+    from license.text import resource_json, resource_rows, table
+
+    with open_authority(home) as authority:
+        created = authority.create_resource(name, **choices)
+    if as_json:
+        print_json({**resource_json(created.resource), "key1": created.key1, "key2": created.key2})
+    else:
+        click.echo(table(resource_rows(created, str(home))))
+        click.echo("the keys are not stored: give one to the customer now", err=True)
+
+
+@resource.command("list", epilog=example("license resource list"))
+@home_option
+@json_option
+def list_(home: Path, as_json: bool) -> None:
+    """List all resources."""
+    from license.text import columns, resource_json
+
+    with open_authority(home) as authority:
+        resources = authority.store.resources()
+    if as_json:
+        print_json([resource_json(one) for one in resources])
+        return
+    rows = [
+        (one.name, one.customer, one.product, one.plan.tier, "yes" if one.approved else "no")
+        for one in resources
+    ]
+    click.echo(columns(("NAME", "CUSTOMER", "PRODUCT", "TIER", "APPROVED"), rows))
+
+
+@resource.command(epilog=example("license resource show acme-ner"))
+@click.argument("name")
+@home_option
+@json_option
+def show(name: str, home: Path, as_json: bool) -> None:
+    """Show a resource and its history."""
+    from license.text import history_rows, resource_details, resource_json, table
+
+    with open_authority(home) as authority:
+        found, history = authority.store.get(name), authority.store.history(name)
+        issued = len(authority.store.notes(name))
+    if as_json:
+        lines = [{"at": format_time(one.at), "what": one.what} for one in history]
+        print_json({**resource_json(found), "licences": issued, "history": lines})
+        return
+    click.echo(table([*resource_details(found), ("licences", str(issued)), *history_rows(history)]))
+
+
+@resource.command(
+    "add-units",
+    epilog=example("license resource add-units acme-ner CognitiveServices.Ner.Container.TextRecords=500000"),
+)
+@click.argument("name")
+@click.argument("meters", nargs=-1, required=True, metavar="METER=UNITS...", callback=_meters)
+@home_option
+def add_units(name: str, meters: dict[str, int], home: Path) -> None:
+    """Enter units that NAME bought during the term.
+
+    They stand in the next licence: issue one, with the same dates, and the customer installs it. An appliance
+    that runs connected hears of them by itself.
+    """
+    with open_authority(home) as authority:
+        for meter, units in meters.items():
+            after = authority.add_units(name, meter, units)
+            click.echo(f"{after.plan.units(meter)} {meter}")
+    click.echo(
+        "issue a licence now: the customer's present one names the units before; a connected run needs none",
+        err=True,
+    )
+
+
+@resource.command(epilog=example("license resource grant acme-ner ner-en/3"))
+@click.argument("name")
+@click.argument("line")
+@home_option
+def grant(name: str, line: str, home: Path) -> None:
+    """Let licences of NAME open the model line LINE."""
+    with open_authority(home) as authority:
+        authority.grant(name, line)
+    click.echo(f"licences of {name} issued from now on open {line}", err=True)
+
+
+@resource.command(epilog=example("license resource approve acme-ner"))
+@click.argument("name")
+@home_option
+def approve(name: str, home: Path) -> None:
+    """Grant the resource NAME disconnected use."""
+    with open_authority(home) as authority:
+        authority.approve(name)
+    click.echo(f"{name} is approved for disconnected use", err=True)
+
+
+@resource.command("regenerate-key", epilog=example("license resource regenerate-key acme-ner 2"))
+@click.argument("name")
+@click.argument("which", type=click.IntRange(1, 2))
+@home_option
+def regenerate_key(name: str, which: int, home: Path) -> None:
+    """Replace one key of a resource; the other stays good.
+
+    WHICH is 1 or 2. The new key is printed, this once.
+    """
+    with open_authority(home) as authority:
+        click.echo(authority.regenerate_key(name, which))

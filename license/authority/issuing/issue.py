@@ -1,0 +1,254 @@
+"""From a request and a resource to a signed licence: the vendor's rules, the same for HTTP and for files."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from license.authority.book.resource import Resource, check_gives_licences
+from license.authority.book.store import Store
+from license.authority.keys.keyring import Keyring
+from license.encoding.strict import format_date, format_time
+from license.errors import AuthorityError
+from license.licenses import license as claims
+from license.licenses.license import InstanceBinding, License
+from license.licenses.request import LicenseRequest
+from license.licenses.terms import LedgerPolicy, LogHead
+from license.licenses.validity import DAY
+from license.models.keys import bind_identity
+from license.trust.signed_note import sign_note
+from license.trust.statement import render_statement
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the vendor grants beside the plan.
+
+    Attributes:
+        days: Days until `expires`; never beyond the end of the plan's period.
+        grace_days: Days from `expires` to `terminates`.
+        report_days: Days until the next usage export is due.
+        max_logs: Usage logs that may be written.
+        features: Switches of the product.
+        binding: `instance` or `any`; None takes the resource's.
+        on_fork: What the appliance does if its log is not the one that was accepted: `flag` or `refuse`.
+    """
+
+    days: int = 365
+    grace_days: int = 30
+    report_days: int = 90
+    max_logs: int = 4
+    features: tuple[str, ...] = ()
+    binding: str | None = None
+    on_fork: str = "flag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedLicense:
+    """A licence on its way to the customer: both notes must travel.
+
+    Attributes:
+        license: What it says.
+        note: Content of `license.note`.
+        issuer_note: Content of `issuer.note`.
+    """
+
+    license: License
+    note: bytes
+    issuer_note: bytes
+
+
+def issue(
+    store: Store,
+    keyring: Keyring,
+    resource: Resource,
+    request: LicenseRequest,
+    *,
+    now: int,
+    terms: Terms | None = None,
+    identities: Mapping[str, str] | None = None,
+    heads: Sequence[LogHead] = (),
+) -> IssuedLicense:
+    """Return the licence for a verified request, entered in the book under the next serial.
+
+    Args:
+        store: The book.
+        keyring: The keys.
+        resource: What pays.
+        request: What `license.licenses.request.open_request` returned.
+        now: Unix second.
+        terms: What is granted beside the plan.
+        identities: The age identity of each of the resource's model lines.
+        heads: The heads of the resource's usage logs that were cosigned.
+
+    Raises:
+        AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
+            `Mismatch` (another product, or a resource for models), `OutOfQuota` (the plan has ended),
+            `Unknown` (the issuer's own time is over, or the request cannot be given model keys).
+    """
+    terms = terms or Terms()
+    check_gives_licences(resource)
+    check_request(keyring, resource, request, now)
+    binding = terms.binding or resource.binding
+    not_before = max(now, resource.plan.period[0])
+    expires = min(not_before + terms.days * DAY, resource.plan.period[1])
+    terminates = expires + terms.grace_days * DAY
+    dates = Dates(
+        not_before=not_before,
+        expires=expires,
+        terminates=terminates,
+        report_by=min(not_before + terms.report_days * DAY, terminates),
+    )
+    make = licence_maker(
+        keyring,
+        resource,
+        request,
+        now=now,
+        binding=binding,
+        dates=dates,
+        identities=identities or {},
+        rest={
+            "features": terms.features,
+            "ledger": LedgerPolicy(logs=tuple(heads), on_fork=terms.on_fork),
+        },
+        max_logs=terms.max_logs,
+    )
+    licence, note = store.record(resource.name, request.instance if binding == "instance" else "", make)
+    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dates:
+    """The dates of a licence, in Unix seconds."""
+
+    not_before: int
+    expires: int
+    terminates: int
+    report_by: int
+
+
+def licence_maker(  # noqa: PLR0913 (what a licence is made from)
+    keyring: Keyring,
+    resource: Resource,
+    request: LicenseRequest,
+    *,
+    now: int,
+    binding: str,
+    dates: Dates,
+    identities: Mapping[str, str],
+    rest: Mapping[str, Any],
+    max_logs: int,
+) -> Callable[[int, str | None], tuple[License, bytes]]:
+    """Return what makes and signs a licence under a serial; `rest` are further fields of it.
+
+    Raises:
+        AuthorityError: The request names no key that model keys could be wrapped for.
+    """
+    wrap_for = request.hpke if binding == "instance" else None
+    if identities and binding == "instance" and wrap_for is None:
+        raise AuthorityError(
+            "the request names no key to wrap model keys for",
+            code="NoHpkeKey",
+            hint="make the request anew with `appliance license request`, which adds one",
+        )
+    vkeys = (request.instance,) if binding == "instance" else ()
+
+    def make(serial: int, replaces: str | None) -> tuple[License, bytes]:
+        license_id = new_ulid(now)
+        keys = (
+            bind_identity(identity, train=line, license_id=license_id, to=wrap_for)
+            for line, identity in identities.items()
+        )
+        licence = License(
+            id=license_id,
+            serial=serial,
+            replaces=replaces,
+            issued=now,
+            not_before=dates.not_before,
+            expires=dates.expires,
+            terminates=dates.terminates,
+            report_by=dates.report_by,
+            customer=resource.customer,
+            subscription=resource.subscription,
+            product=resource.product,
+            models=tuple(keys),
+            plan=resource.plan,
+            instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=max_logs),
+            **rest,
+        )
+        return licence, sign_note(render_statement(claims.KIND, licence.to_claims()), keyring.issuer)
+
+    return make
+
+
+def check_request(keyring: Keyring, resource: Resource, request: LicenseRequest, now: int) -> None:
+    """Refuse a request that the resource, or the issuer's own time, does not allow.
+
+    Raises:
+        AuthorityError: as `issue`.
+    """
+    _check_entitled(resource, request, now)
+    _check_lines(resource, request)
+    if not keyring.delegation.not_before <= now <= keyring.delegation.not_after:
+        raise AuthorityError(
+            f"the issuer may sign from {format_time(keyring.delegation.not_before)} to "
+            f"{format_time(keyring.delegation.not_after)} only",
+            code="IssuerExpired",
+            hint="check this machine's clock; otherwise `license rotate issuer` with a root key",
+        )
+
+
+def _check_lines(resource: Resource, request: LicenseRequest) -> None:
+    missing = [line for line in request.models if line not in resource.models]
+    if missing:
+        raise AuthorityError(
+            f"the request asks for model line {', '.join(missing)}, which {resource.name} has not bought",
+            status="ContainerUseUnauthorized",
+            code="LineNotGranted",
+            hint=f"the vendor grants it with `license resource grant {resource.name} {missing[0]}`",
+        )
+
+
+def new_ulid(now: int, random: Callable[[int], int] = secrets.randbits) -> str:
+    """Return a ULID, which sorts by time: 48 bits of milliseconds, 80 random bits, in Crockford's base 32.
+
+    Args:
+        now: Unix second.
+        random: Source of random bits.
+    """
+    number = (now * 1_000) << 80 | random(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def system_clock() -> int:
+    """Return the Unix second by this machine's clock."""
+    return int(time.time())
+
+
+def _check_entitled(resource: Resource, request: LicenseRequest, now: int) -> None:
+    if not resource.approved:
+        raise AuthorityError(
+            f"the resource {resource.name} is not approved yet",
+            status="ContainerUseUnauthorized",
+            code="NotApproved",
+            hint=f"the vendor approves it with `license resource approve {resource.name}`",
+        )
+    if request.product != resource.product:
+        raise AuthorityError(
+            f"the key belongs to a resource for {resource.product}, but the request is for {request.product}",
+            status="Mismatch",
+            code="Mismatch",
+            hint=f"use the key of a resource for {request.product}",
+        )
+    if now >= resource.plan.period[1]:
+        raise AuthorityError(
+            f"the plan of {resource.name} ended on {format_date(resource.plan.period[1])}",
+            status="OutOfQuota",
+            code="PlanEnded",
+            hint="renew the plan, then ask again",
+        )

@@ -1,0 +1,110 @@
+"""What stands in for a licence while an appliance runs connected: a lease, granted when its key is checked.
+
+A lease is a licence of a few days, bound to the machine, with the claim `connected`: how often to report and
+how many attempts may fail. Readers that do not know the claim refuse the file, and a disconnected run refuses
+it too, so carrying a lease away gains nothing. It takes no serial of its own: it has the highest that was in
+force on the machine. So a licence that was downloaded meanwhile, for the day the cable is cut, is never older
+than the leases used since. One exception: a machine whose effective time runs ahead gets a new serial, since
+only a licence of a higher one lets it set its time back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from license.authority.billing.reconcile import reconcile
+from license.authority.book.heads import HeadBook
+from license.authority.book.metering import MeterBook, usage_of
+from license.authority.book.resource import Resource
+from license.authority.issuing.issue import Dates, IssuedLicense, check_request, licence_maker
+from license.authority.keys.model_lines import load_line
+from license.encoding.strict import format_date
+from license.errors import AuthorityError
+from license.licenses.request import LicenseRequest, open_request
+from license.licenses.terms import ConnectedTerms, LedgerPolicy
+from license.licenses.validity import DAY
+
+if TYPE_CHECKING:
+    from license.authority.authority import Authority
+
+LEASE_SECONDS: Final = 7 * DAY
+AHEAD_SECONDS: Final = 300
+_MAX_LOGS: Final = 4
+
+
+def grant_lease(
+    authority: Authority, resource: Resource, request_note: bytes, *, terms: ConnectedTerms | None = None
+) -> IssuedLicense:
+    """Return the lease for a request note after verifying it, and remember the machine.
+
+    Raises:
+        AuthorityError: As `license.authority.issuing.issue.issue`; `Mismatch` also where the machine
+            reports to another resource, `OutOfQuota` also where the units of a plan that blocks are used up.
+        LicenseError: It is no request, or not signed by the key it names.
+    """
+    request = open_request(request_note)
+    keyring, now = authority.keyring, authority.clock()
+    check_request(keyring, resource, request, now)
+    engine = authority.store.engine
+    instance = hashlib.sha256(request.key.public).hexdigest()[:12]
+    book = MeterBook(engine)
+    book.check_owner(resource.name, instance)
+    check_quota(authority, resource)
+    not_before = max(now, resource.plan.period[0])
+    expires = min(not_before + LEASE_SECONDS, resource.plan.period[1])
+    make = licence_maker(
+        keyring,
+        resource,
+        request,
+        now=now,
+        binding="instance",
+        dates=Dates(not_before=not_before, expires=expires, terminates=expires, report_by=expires),
+        identities={line: load_line(authority.home, line) for line in resource.models},
+        rest={
+            "ledger": LedgerPolicy(logs=tuple(log.head for log in HeadBook(engine).logs(resource.name))),
+            "connected": terms or ConnectedTerms(),
+        },
+        max_logs=_MAX_LOGS,
+    )
+    if request.created > now + AHEAD_SECONDS:
+        licence, note = authority.store.record(resource.name, request.instance, make)
+    else:
+        licence, note = make(_serial(authority, request), None)
+    book.meet(resource.name, instance=instance, vkey=request.instance, software=request.software, now=now)
+    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+
+
+def check_quota(authority: Authority, resource: Resource) -> None:
+    """Refuse a resource whose plan blocks and has no unit left at this instant.
+
+    Raises:
+        AuthorityError: `OutOfQuota`.
+    """
+    if is_used_up(authority, resource):
+        raise AuthorityError(
+            f"the units that the plan of {resource.name} includes are used up",
+            status="OutOfQuota",
+            code="UsedUp",
+            hint="upgrade the tier or buy more units"
+            + (", or wait for the first day of the next month (UTC)" if resource.plan.monthly else ""),
+        )
+
+
+def is_used_up(authority: Authority, resource: Resource) -> bool:
+    """Tell whether a plan blocks and some meter of it has no unit left at this instant."""
+    plan = resource.plan
+    if plan.overage != "block":
+        return False
+    today = format_date(authority.clock())
+    usage = (log.days for log in usage_of(authority.store.engine, resource.name))
+    return any(
+        account.included is not None and account.used.billed >= account.included
+        for account in reconcile(plan, usage)
+        if not plan.monthly or account.period == today[:7]
+    )
+
+
+def _serial(authority: Authority, request: LicenseRequest) -> int:
+    """The serial that was in force on the machine; never one that the book has not given out yet."""
+    return max(1, min(request.serial, authority.store.highest_serial()))

@@ -1,0 +1,1 @@
+"""The vendor's keys: roots, issuers, model lines, and their rotation."""

@@ -1,0 +1,1 @@
+"""The files that carry evidence: exports, their manifest, and receipts."""

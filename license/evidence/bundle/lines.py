@@ -1,0 +1,84 @@
+"""The lines of an export that are no entries: gaps, hashes that do not fit, and signed heads."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from license.encoding.fields import Fields
+from license.encoding.strict import clean_text, decode_base64, encode_base64, parse_json
+from license.errors import Malformed
+from license.evidence.log.source import Gap
+from license.trust.signed_note import read_unverified
+
+MAX_LINES_BYTES: Final = 64 * 1024 * 1024
+
+
+def render_gap(gap: Gap) -> str:
+    """Return the line of a gap."""
+    hashes = ",".join(f'"{encode_base64(value)}"' for value in gap.hashes)
+    return f'{{"gap":{gap.first},"count":{gap.count},"h":[{hashes}]}}'
+
+
+def parse_gap(text: str) -> Gap:
+    """Read the line of a gap; raises `Malformed` if it is none."""
+    top = Fields(parse_json(text))
+    hashes = tuple(decode_base64(value) for value in top.texts("h"))
+    first, count = top.number("gap"), top.number("count")
+    if first < 0 or count < 1 or any(len(value) != 32 for value in hashes):
+        raise Malformed("a gap has a first entry, a count and hashes of 32 bytes")
+    return Gap(first=first, count=count, hashes=hashes)
+
+
+def render_leaf(n: int, leaf: bytes) -> str:
+    """Return the line that tells the stored hash of the next entry, where it is not that of its text."""
+    return f'{{"leaf":{n},"h":"{encode_base64(leaf)}"}}'
+
+
+def parse_leaf(text: str) -> bytes:
+    """Read that line; raises `Malformed` if it is none."""
+    leaf = Fields(parse_json(text)).base64("h")
+    if len(leaf) != 32:
+        raise Malformed("a leaf hash has 32 bytes")
+    return leaf
+
+
+def render_head_lines(notes: Iterable[bytes]) -> bytes:
+    """Return signed heads one a line, in the form in which the service writes them to its journal."""
+    return b"".join(note.rstrip(b"\n").replace(b"\n", b" | ") + b"\n" for note in notes)
+
+
+def parse_head_lines(data: bytes) -> list[bytes]:
+    """Read such lines; whatever stands before `offline-appliance/` in a line, as in a journal, is dropped."""
+    found = []
+    for line in clean_text(data, max_bytes=MAX_LINES_BYTES).split("\n"):
+        start = line.find("offline-appliance/")
+        if start >= 0 and " |  | " in line:
+            found.append(line[start:].rstrip().replace(" | ", "\n").encode("utf-8") + b"\n")
+    return found
+
+
+def read_heads(path: Path) -> list[tuple[str, bytes]]:
+    """Return the signed heads in a file that somebody kept: journal lines, a checkpoint, or a proof.
+
+    Raises:
+        Malformed: There is none in it.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_LINES_BYTES)
+    found = parse_head_lines(data)
+    if not found:
+        text = clean_text(data, max_bytes=MAX_LINES_BYTES)
+        if text.startswith(("c2sp.org/tlog-proof@v1\n", "old ")):
+            text = text.partition("\n\n")[2]
+        read_unverified(text.encode("utf-8"))
+        found = [text.encode("utf-8")]
+    return [(path.name, note) for note in found]
+
+
+def index_of(text: str, expected: int) -> int:
+    """The index that an entry's text says, for the place it is taken at; the expected one if it says none."""
+    match = re.match(r'\{"k":"[a-z]+","n":(0|[1-9][0-9]{0,17}),', text)
+    said = int(match[1]) if match else expected
+    return max(said, expected)

@@ -1,0 +1,1 @@
+"""The usage log: entries, Merkle tree, checkpoints, cosignatures and inclusion proofs."""

@@ -1,0 +1,1 @@
+"""The result of an audit as text and as an HTML page."""

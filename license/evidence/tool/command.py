@@ -1,0 +1,158 @@
+"""`usage verify` without anything but the standard library: one call, one report, one exit status.
+
+Both doors lead here: `appliance usage verify` on the server, and `usage-verify.pyz`, the auditor's own file.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NoReturn, TextIO
+
+from license.crypto.ed25519 import VerifyingKey
+from license.errors import LicenseError, UntrustedRoots
+from license.evidence.bundle.lines import read_heads
+from license.evidence.render.html import render_page
+from license.evidence.render.text import audit_json, audit_lines
+from license.evidence.verify.result import Report
+from license.evidence.verify.verify import verify
+from license.files import read_limited
+from license.trust.roots import TrustRoots, installed_roots, load_roots
+from license.trust.signed_note import MAX_NOTE_BYTES
+
+EXIT_BROKEN: Final = 2
+EXIT_USAGE: Final = 64  # sysexits(3); 2 is the verdict `broken`
+_CHUNK: Final = 1 << 20
+
+_EPILOG = """\
+exit status:
+  0   clean: every check passed
+  1   findings that want an explanation by the operator
+  2   broken: the evidence contradicts itself, or what it should rest on is missing or unreadable
+  64  the command was used wrongly
+
+example:
+  python3 usage-verify.pyz usage-2026-11.zip --roots ./roots --html report.html
+"""
+
+
+def run_verify(
+    path: Path,
+    roots: TrustRoots,
+    *,
+    heads: Iterable[Path] = (),
+    notes: Path | None = None,
+    html: Path | None = None,
+) -> Report:
+    """Verify, and write the page if one is wanted.
+
+    Args:
+        path: An export, a ledger directory or an output mount.
+        roots: Keys that may vouch for licences.
+        heads: Files of signed heads that others kept.
+        notes: Directory of licences that an export had to leave out.
+        html: Where the page goes.
+
+    Raises:
+        LicenseError: The file is not an export, or one of the others cannot be used.
+        OSError: A file cannot be read or written.
+    """
+    others = [head for file in heads for head in read_heads(file)]
+    extra = [] if notes is None else [read_limited(file, MAX_NOTE_BYTES) for file in notes.glob("*.note")]
+    report = verify(path, roots, heads=others, notes=extra)
+    if html is not None:
+        page = render_page(
+            report, subject=path.name, sha256=_sha256(path), roots=roots, checked_at=int(time.time())
+        )
+        html.write_text(page, encoding="utf-8")
+    return report
+
+
+def roots_of(place: str | None) -> TrustRoots:
+    """Return the roots in a directory, or the one given as a key's text; the installed ones without a place.
+
+    Raises:
+        UntrustedRoots: There is none.
+        Malformed: The text is no key.
+    """
+    if place is None:
+        return installed_roots()
+    if "+" in place and not Path(place).exists():
+        return TrustRoots(keys=(VerifyingKey.from_vkey(place),), sources=(Path("the command line"),))
+    return load_roots(Path(place))
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
+    """Run the auditor's command; returns the exit status."""
+    out = out or sys.stdout
+    options = _parser().parse_args(arguments)
+    try:
+        report = run_verify(
+            options.path,
+            roots_of(options.roots),
+            heads=options.heads,
+            notes=options.notes,
+            html=options.html,
+        )
+    except UntrustedRoots as error:
+        return _refuse(error.message, error.hint, EXIT_USAGE)
+    except LicenseError as error:
+        return _refuse(error.message, error.hint, EXIT_BROKEN)
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}", "", EXIT_USAGE)
+    lines = [json.dumps(audit_json(report), indent=2)] if options.json else audit_lines(report)
+    with contextlib.suppress(BrokenPipeError):
+        out.writelines(f"{line}\n" for line in lines)
+    return report.exit_code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage must not look like the verdict `broken`."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"error: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="usage-verify",
+        description="Check usage records of the offline appliance from their bytes and root keys alone.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", type=Path, help="an export (.zip), or an output directory of the service")
+    parser.add_argument(
+        "--roots", "--root", metavar="DIR|VKEY", required=True, help="root keys: *.vkey files, or one key"
+    )
+    parser.add_argument(
+        "--heads",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="signed heads kept elsewhere: journal lines, checkpoints, proofs; repeatable",
+    )
+    parser.add_argument("--notes", type=Path, metavar="DIR", help="licences that the export had to leave out")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page to print")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _refuse(message: str, hint: str, status: int) -> int:
+    sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint else ""))
+    return status
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The audit: rules that every entry must keep, and what was found."""

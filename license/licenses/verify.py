@@ -1,0 +1,171 @@
+"""From bytes to a licence that may be believed: the only way to get one.
+
+`open_license` takes these steps in this order, and nothing is looked at before the step that makes it safe:
+
+ 1. Both files are text of bounded size; byte order mark and carriage returns are dropped.
+ 2. The issuer note carries a good signature by a trust root, and no bad one.
+ 3. It is a delegation, well formed, and the role is `issuer`.
+ 4. Its epoch is not below the highest this installation has seen.
+ 5. The licence note carries a good signature by the delegated key, and no bad one.
+ 6. It is a licence, well formed, and insists on nothing unknown (`crit`).
+ 7. It was issued within the time the delegation covers.
+ 8. Its serial is not below the highest this installation has seen.
+ 9. It is for the product asked for.
+10. It is for this machine.
+
+The licence's own dates are left to `license.licenses.validity`: they are asked at every request, and an
+expired licence is still an authentic one. Files: `license.licenses.directory`. No file, socket or clock is
+touched here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from license.crypto.ed25519 import VerifyingKey
+from license.encoding.strict import clean_text, format_time
+from license.errors import (
+    DelegationExpired,
+    EpochTooLow,
+    LicenseError,
+    SerialTooLow,
+    UnknownIssuer,
+    UnknownSigner,
+    WrongMachine,
+    WrongProduct,
+    WrongType,
+)
+from license.licenses import license as claims
+from license.licenses.license import License
+from license.trust import delegation
+from license.trust.delegation import Delegation
+from license.trust.roots import TrustRoots
+from license.trust.signed_note import MAX_NOTE_BYTES, open_note
+from license.trust.statement import parse_statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticLicense:
+    """A licence that passed every step, with what proves it.
+
+    Attributes:
+        license: What it says.
+        delegation: What the root says of its issuer.
+        root: The trust root that vouches for both.
+        note: The licence note as signed (without byte order mark and carriage returns).
+        issuer_note: The issuer note, likewise.
+        sha256: Hex SHA-256 of `note`; the same on every machine, however the file travelled.
+    """
+
+    license: License
+    delegation: Delegation
+    root: VerifyingKey
+    note: bytes
+    issuer_note: bytes
+    sha256: str
+
+
+def open_license(
+    note: bytes,
+    issuer_note: bytes,
+    *,
+    roots: TrustRoots,
+    product: str | None = None,
+    instance_vkey: str | None = None,
+    min_serial: int = 0,
+    min_epoch: int = 0,
+) -> AuthenticLicense:
+    """Return the licence in `note` once all ten steps have passed.
+
+    Args:
+        note: Content of `license.note`.
+        issuer_note: Content of `issuer.note`.
+        roots: Keys that may delegate.
+        product: The product that asks; None leaves step 9 out, for people who only look.
+        instance_vkey: Text form of this machine's key; None leaves step 10 out, likewise.
+        min_serial: Highest licence serial this installation has had in force.
+        min_epoch: Highest delegation epoch it has seen.
+
+    Raises:
+        LicenseError: of the class that names the step that failed; nothing else.
+    """
+    with _naming("licence"):  # step 1
+        note = _clean(note)
+    with _naming("issuer note"):
+        issuer_note = _clean(issuer_note)
+    with _naming("issuer note"):  # steps 2 to 4
+        delegated, root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
+    with _naming("licence"):  # steps 5 and 6
+        found = _open_licence_note(note, delegated)
+    if not delegated.not_before <= found.issued <= delegated.not_after:  # step 7
+        raise DelegationExpired(
+            f"the licence was issued at {format_time(found.issued)}, when its issuer was not entitled "
+            f"({format_time(delegated.not_before)} to {format_time(delegated.not_after)})"
+        )
+    if found.serial < min_serial:  # step 8
+        raise SerialTooLow(
+            f"the licence has serial {found.serial}, but serial {min_serial} was already in force here"
+        )
+    if product is not None and found.product != product:  # step 9
+        raise WrongProduct(f"the licence is for {found.product}, not for {product}")
+    if instance_vkey is not None and not found.instance.allows(instance_vkey):  # step 10
+        raise WrongMachine(f"the licence of {found.customer} is bound to another machine")
+    return AuthenticLicense(
+        license=found,
+        delegation=delegated,
+        root=root,
+        note=note,
+        issuer_note=issuer_note,
+        sha256=hashlib.sha256(note).hexdigest(),
+    )
+
+
+def open_delegation(
+    note: bytes, *, roots: TrustRoots, role: str, min_epoch: int = 0
+) -> tuple[Delegation, VerifyingKey]:
+    """Return what a root delegates in `note`, and which root (steps 2 to 4).
+
+    Raises:
+        LicenseError: of the class that names the step that failed.
+    """
+    try:
+        opened = open_note(note, roots)
+    except UnknownSigner as error:
+        raise UnknownSigner(f"no root of this installation vouches for it; {error.message}") from error
+    found = Delegation.from_claims(
+        parse_statement(opened.text, delegation.KIND, understood=delegation.UNDERSTOOD)
+    )
+    if found.role != role:
+        raise WrongType(f"the delegation is for the role {found.role}, not {role}")
+    if found.epoch < min_epoch:
+        raise EpochTooLow(
+            f"the issuer of epoch {found.epoch} was replaced: epoch {min_epoch} was already seen here"
+        )
+    return found, opened.signers[0]
+
+
+def _open_licence_note(note: bytes, delegated: Delegation) -> License:
+    try:
+        opened = open_note(note, [delegated.key])
+    except UnknownSigner as error:
+        raise UnknownIssuer(
+            f"not signed by {delegated.key.name}, whom the issuer note names; {error.message}"
+        ) from error
+    return License.from_claims(parse_statement(opened.text, claims.KIND, understood=claims.UNDERSTOOD))
+
+
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Say in every refusal which of the two files it is about."""
+    try:
+        yield
+    except LicenseError as error:
+        error.message = f"{file}: {error.message}"
+        raise
+
+
+def _clean(data: bytes) -> bytes:
+    return clean_text(data, max_bytes=MAX_NOTE_BYTES).encode("utf-8")

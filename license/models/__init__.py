@@ -1,0 +1,1 @@
+"""Encrypted model packages: archive, signed manifest, and the keys that open them."""

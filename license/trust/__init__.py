@@ -1,0 +1,1 @@
+"""Signed notes, trust roots, and delegations from a root to an issuer."""

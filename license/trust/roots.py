@@ -1,0 +1,135 @@
+"""Trust roots: which keys may name an issuer. Everything else in a licence is only as true as these.
+
+Whoever packages the appliance is the vendor, so roots come with the installation: `license/roots/*.vkey`
+inside the package and `/etc/appliance/roots.d/*.vkey`. No setting and no environment variable names a root:
+whoever starts the service could then choose whose licences it obeys. Commands for people take a directory
+instead (`load_roots`) and say so.
+
+A file the service could change is refused: it would be a setting after all. The rule, per file and for each
+directory above it:
+
+- not root: this process must neither own it nor be able to write it;
+- root, who can write everything: it must belong to root and be closed to group and others;
+- roots inside the package are excused where the package's code lies just as open: who can rewrite the
+  verifier needs no root key, and a developer's own checkout is such a place.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from license.crypto.ed25519 import VerifyingKey, load_verifying_key
+from license.errors import LicenseError, UntrustedRoots
+
+PACKAGE_ROOTS: Final = Path(__file__).parents[1] / "roots"
+SYSTEM_ROOTS: Final = Path("/etc/appliance/roots.d")
+_SUFFIX = ".vkey"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustRoots:
+    """The root keys in use and where each was found; never empty.
+
+    Attributes:
+        keys: The keys, each once.
+        sources: For each key, the file it came from.
+    """
+
+    keys: tuple[VerifyingKey, ...]
+    sources: tuple[Path, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keys or len(self.keys) != len(self.sources):
+            raise UntrustedRoots("there is no trust root")
+
+    def __iter__(self) -> Iterator[VerifyingKey]:
+        return iter(self.keys)
+
+    def source_of(self, key: VerifyingKey) -> Path:
+        """Return the file `key` came from; raises `ValueError` for a key that is not among them."""
+        return self.sources[self.keys.index(key)]
+
+
+def load_roots(directory: Path) -> TrustRoots:
+    """Return the roots in a directory that a person named on purpose, such as `license verify --roots DIR`.
+
+    Raises:
+        UntrustedRoots: no directory, no `.vkey` file in it, or one that holds no key.
+    """
+    found = _read(directory)
+    if not found:
+        raise UntrustedRoots(
+            f"there is no root key (*{_SUFFIX}) in {directory}", hint="check the path of --roots"
+        )
+    return _roots(found)
+
+
+def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROOTS) -> TrustRoots:
+    """Return the roots this installation came with; the service's only source.
+
+    Args:
+        packaged: Directory inside the package; another one only in tests.
+        system: Directory of the host's administrator; another one only in tests.
+
+    Raises:
+        UntrustedRoots: there are none, one of them could be changed by this process, or one holds no key.
+    """
+    found = []
+    code_is_open = _weak_spot(packaged.parent) is not None
+    for directory, excused in ((packaged, code_is_open), (system, False)):
+        for path, key in _read(directory):
+            weak = None if excused else _weak_spot(path)
+            if weak is not None:
+                raise UntrustedRoots(
+                    f"the trust root {path} does not count: this process could change {weak}",
+                    hint=f"chown root:root {weak} && chmod go-w {weak}",
+                )
+            found.append((path, key))
+    if not found:
+        raise UntrustedRoots(f"no trust root is installed, neither in {packaged} nor in {system}")
+    return _roots(found)
+
+
+def _read(directory: Path) -> list[tuple[Path, VerifyingKey]]:
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix == _SUFFIX)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UntrustedRoots(f"cannot read the trust roots in {directory}: {error.strerror}") from error
+    try:
+        return [(path, load_verifying_key(path)) for path in paths]
+    except LicenseError as error:
+        raise UntrustedRoots(f"a trust root is unusable: {error.message}", hint=error.hint) from error
+
+
+def _roots(found: list[tuple[Path, VerifyingKey]]) -> TrustRoots:
+    unique: dict[VerifyingKey, Path] = {}
+    for path, key in found:
+        unique.setdefault(key, path)
+    return TrustRoots(keys=tuple(unique), sources=tuple(unique.values()))
+
+
+def _weak_spot(path: Path) -> Path | None:
+    """Return the first of `path` and the directories above it that this process could change, if any."""
+    real = path.resolve()
+    return next((part for part in (real, *real.parents) if _is_open(part)), None)
+
+
+def _is_open(path: Path) -> bool:
+    status, us = path.stat(), os.geteuid()
+    if us != 0:
+        writable = os.access(path, os.W_OK, effective_ids=True) and not _is_sticky(path)
+        return status.st_uid == us or writable
+    return status.st_uid != 0 or (bool(status.st_mode & 0o022) and not _is_sticky(path))
+
+
+def _is_sticky(path: Path) -> bool:
+    """Whether `path` is a directory such as /tmp, where only a file's owner may replace it."""
+    mode = path.stat().st_mode
+    return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX)
