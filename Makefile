@@ -91,4 +91,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
-	find appliance license tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find appliance license recipes tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
 """The encoder with a head, in torch: what the route `best` fine-tunes. Needs the extra `train`.
 
-Parameters are named as in `appliance.training.model`, so that the same code writes the graph.
+Parameters are named as in `recipes.ner.model`, so that the same code writes the graph.
 """
 
 from collections.abc import Sequence

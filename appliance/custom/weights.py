@@ -19,7 +19,7 @@ _EMBEDDINGS: Final = "encoder.embeddings."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Arrays named as in `appliance.training.model`, and the sizes that they do not tell."""
+    """Arrays named as in `recipes.ner.model`, and the sizes that they do not tell."""
 
     arrays: dict[str, Array]
     shape: Shape

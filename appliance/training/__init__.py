@@ -1,5 +1,1 @@
-"""How the bundled model was made, and how to make it again.
-
-Needs the dependency group `train`; serving imports nothing from here. `graph.py` alone needs only `onnx`:
-custom models are written with it too.
-"""
+"""Custom models: training, evaluation, and the model folder written."""

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from appliance.training.data import LABELS, SERVED_LABELS
+from recipes.ner.corpora import LABELS, SERVED_LABELS
 
 Array = NDArray[Any]
 

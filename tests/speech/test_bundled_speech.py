@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from appliance.training.evaluate_speech import BUNDLED
-from appliance.training.speech.clips import RATE, decoded
-from appliance.training.speech.recogniser import Recogniser
-from appliance.training.wer import errors
+from recipes.speech.clips import RATE, decoded
+from recipes.speech.evaluate import BUNDLED
+from recipes.speech.recognizer import Recogniser
+from recipes.speech.wer import errors
 from tests.support.site import Site
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.opus"))

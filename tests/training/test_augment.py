@@ -3,8 +3,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.training.augment import PACKED_CHARACTERS, Names, packed, recased
-from appliance.training.data import OTHER, Sentence, Span
+from recipes.ner.augment import PACKED_CHARACTERS, Names, packed, recased
+from recipes.ner.corpora import OTHER, Sentence, Span
 
 ITEMS = [
     Sentence(

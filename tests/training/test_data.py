@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from appliance.training.data import (
+from recipes.ner.corpora import (
     BLOCK,
     CROSSNER,
     GENERAL,

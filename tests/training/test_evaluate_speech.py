@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from appliance.training.evaluate_speech import Tally, noisy, scored, strings
-from appliance.training.speech.card import CARD, NOTICES, TEMPLATES, card, scores
-from appliance.training.speech.clips import Clip
+from recipes.speech.card import CARD, NOTICES, TEMPLATES, card, scores
+from recipes.speech.clips import Clip
+from recipes.speech.evaluate import Tally, noisy, scored, strings
 
 
 def test_strings_are_of_one_to_twelve_words_and_noise_has_the_power_asked_for() -> None:

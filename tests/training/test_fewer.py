@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from appliance.training.fewer import Moments, narrowed
+from recipes.ner.unit_pruning import Moments, narrowed
 
 
 @pytest.fixture

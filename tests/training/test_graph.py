@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.inference.casing import CASE_CLASSES
-from appliance.training.data import LABELS, SERVED_LABELS
 from appliance.training.graph import HALF_RANGE, Shape, build, quantized
+from recipes.ner.corpora import LABELS, SERVED_LABELS
 
 WORDS, WIDTH, WIDE, PLACES = 50, 16, 32, 40
 SHAPE = Shape(layers=2, heads=2, epsilon=1e-12)

@@ -20,10 +20,10 @@ SMALL = {
 def test_rounded_products_give_what_the_8_bit_graph_gives() -> None:
     import onnxruntime
 
-    from appliance.training.export import onnx_model
     from appliance.training.graph import quantized
-    from appliance.training.model import NerModel, served
-    from appliance.training.rounding import rounded
+    from recipes.ner.export import onnx_model
+    from recipes.ner.model import NerModel, served
+    from recipes.ner.quantization_aware import rounded
 
     torch.manual_seed(3)
     model = NerModel(transformers.BertConfig(**SMALL)).eval()
@@ -47,8 +47,8 @@ def test_rounded_products_give_what_the_8_bit_graph_gives() -> None:
 
 
 def test_what_is_rounded_away_still_has_a_gradient() -> None:
-    from appliance.training.model import NerModel
-    from appliance.training.rounding import Rounded, rounded
+    from recipes.ner.model import NerModel
+    from recipes.ner.quantization_aware import Rounded, rounded
 
     model = NerModel(transformers.BertConfig(**SMALL))
     rounded(model)

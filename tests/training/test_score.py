@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.training.data import SERVED_LABELS, Span
-from appliance.training.score import best_labels, scores, spans
+from recipes.ner.corpora import SERVED_LABELS, Span
+from recipes.ner.score import best_labels, scores, spans
 
 OUT, B_PERSON, I_PERSON, B_PLACE, I_PLACE = (
     SERVED_LABELS.index(label) for label in ("O", "B-Person", "I-Person", "B-Location", "I-Location")

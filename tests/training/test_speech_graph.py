@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from appliance.training.speech.graph import INPUT, Weights, build
-from appliance.training.speech.layout import ALIGNED, FRAME, VOCABULARY, Shape, context, mel_matrix
+from recipes.speech.graph import INPUT, Weights, build
+from recipes.speech.layout import ALIGNED, FRAME, VOCABULARY, Shape, context, mel_matrix
 
 SHAPE = Shape(
     bands=16,
@@ -128,7 +128,7 @@ def test_each_filter_of_the_front_end_hears_something_and_a_warp_moves_it() -> N
 
 def test_the_graph_is_the_network_that_was_trained() -> None:
     torch = pytest.importorskip("torch", reason="torch is needed to train only and is not installed here")
-    from appliance.training.speech.model import SpeechModel
+    from recipes.speech.model import SpeechModel
 
     model = SpeechModel(SHAPE).eval()
     held = {name: torch.from_numpy(value) for name, value in weights().items()}

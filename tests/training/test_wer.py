@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.training.wer import errors
+from recipes.speech.wer import errors
 
 WORDS = st.lists(st.sampled_from(["one", "two", "oh"]), max_size=8)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.training.data import SERVED_LABELS, Span
+from recipes.ner.corpora import SERVED_LABELS, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

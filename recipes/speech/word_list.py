@@ -7,16 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from appliance.training.speech.voices import (
-    COMMANDS,
-    DIGITS,
-    LETTERS,
-    MONTHS,
-    ORDINALS,
-    TEENS,
-    TENS,
-    phrase,
-)
+from recipes.speech.synthetic_voices import COMMANDS, DIGITS, LETTERS, MONTHS, ORDINALS, TEENS, TENS, phrase
 
 START = "<s>"
 DISCOUNT = 0.6

@@ -1,4 +1,4 @@
-"""A narrower network of the same answers: `python -m appliance.training.narrow --units 576 …`.
+"""A narrower network of the same answers: `python -m recipes.ner.distill --units 576 …`.
 
 Starts from a model folder that `export` wrote. Of each feed-forward layer only the units stay that can best
 stand for the rest (`fewer`); then the narrow network learns from the texts and from the wide one, whose
@@ -27,14 +27,13 @@ from transformers import BertConfig
 
 from appliance.custom.weights import read_weights
 from appliance.inference.folder import CONFIG, MODEL
-from appliance.training.augment import Names
-from appliance.training.data import Sentence, read_corpora
-from appliance.training.encode import IGNORED, read_tokenizer
-from appliance.training.fewer import Moments, narrowed
 from appliance.training.graph import HIDDEN
-from appliance.training.model import NerModel, mean, save
-from appliance.training.rounding import adjust, rounded
-from appliance.training.train import (
+from recipes.ner.augment import Names
+from recipes.ner.corpora import Sentence, read_corpora
+from recipes.ner.encode import IGNORED, read_tokenizer
+from recipes.ner.model import NerModel, mean, save
+from recipes.ner.quantization_aware import adjust, rounded
+from recipes.ner.train import (
     Batch,
     Options,
     averaged,
@@ -47,6 +46,7 @@ from appliance.training.train import (
     masked,
     rate_at,
 )
+from recipes.ner.unit_pruning import Moments, narrowed
 
 LOOKED_AT = 60
 """Batches over which units are compared."""
@@ -192,7 +192,7 @@ def learn(
 
 def main() -> None:
     """Read the options, narrow, teach, and print the scores on the tuning and the held-out sets."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.narrow", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.ner.distill", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the wide network's folder")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights")

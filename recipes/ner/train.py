@@ -1,4 +1,4 @@
-"""Fine-tune the encoder on the general corpora: `python -m appliance.training.train --data DIR --out DIR`."""
+"""Fine-tune the encoder on the general corpora: `python -m recipes.ner.train --data DIR --out DIR`."""
 
 import argparse
 import copy
@@ -17,11 +17,11 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
 from appliance.inference.words import words
-from appliance.training.augment import Names, packed, recased
-from appliance.training.data import LABELS, Sentence, Span, read_corpora
-from appliance.training.encode import IGNORED, O_OR_OTHER, Example, encode, read_tokenizer
-from appliance.training.model import OTHERS, NerModel, base_folder, from_base, load, save, served
-from appliance.training.score import best_labels, scores, spans
+from recipes.ner.augment import Names, packed, recased
+from recipes.ner.corpora import LABELS, Sentence, Span, read_corpora
+from recipes.ner.encode import IGNORED, O_OR_OTHER, Example, encode, read_tokenizer
+from recipes.ner.model import OTHERS, NerModel, base_folder, from_base, load, save, served
+from recipes.ner.score import best_labels, scores, spans
 
 CLS, SEP, MASK = 101, 102, 103
 POOL = 3200
@@ -314,7 +314,7 @@ def averaged(average: NerModel | None, model: NerModel, count: int) -> NerModel:
 
 def main() -> None:
     """Read the options, train, and print the scores on the held-out sets."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.ner.train", description=__doc__)
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with general/ and general-sharealike/"
     )

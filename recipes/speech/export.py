@@ -1,4 +1,4 @@
-"""Weights to a model folder: `python -m appliance.training.speech.export --weights W --data D --out DIR`.
+"""Weights to a model folder: `python -m recipes.speech.export --weights W --data D --out DIR`.
 
 With its card: scores on the dev parts, speaker by speaker, sources and limits.
 """
@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from appliance.training.speech.card import write_card
-from appliance.training.speech.clips import CORPORA, read_texts
-from appliance.training.speech.graph import Weights, build
-from appliance.training.speech.layout import ALIGNED, FRAME, RATE, VOCABULARY, Shape, context
-from appliance.training.speech.model import load
-from appliance.training.speech.words import counted, listed, pairs, unigrams
+from recipes.speech.card import write_card
+from recipes.speech.clips import CORPORA, read_texts
+from recipes.speech.graph import Weights, build
+from recipes.speech.layout import ALIGNED, FRAME, RATE, VOCABULARY, Shape, context
+from recipes.speech.model import load
+from recipes.speech.word_list import counted, listed, pairs, unigrams
 
 FILES = (
     *("model.onnx", "config.json", "vocab.json", "preprocessor_config.json", "tokenizer_config.json"),
@@ -114,7 +114,7 @@ def write_folder(weights: Weights, shape: Shape, texts: dict[str, str], out: Pat
 
 def main() -> None:
     """Read the options and write the folder."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.speech.export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.speech.export", description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="model.pt as training wrote it")
     parser.add_argument("--data", type=Path, required=True, help="folder with the corpora: words, and scores")
     parser.add_argument("--out", type=Path, required=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from appliance.training.speech.clips import RATE, Clip, Wave, by_speaker
-from appliance.training.speech.sound import Chances, Noises, Random, changed, noise, rms
+from recipes.speech.augment import Chances, Noises, Random, changed, noise, rms
+from recipes.speech.clips import RATE, Clip, Wave, by_speaker
 
 LONGEST = 16 * RATE
 

@@ -1,4 +1,4 @@
-"""Score the bundled models as they are served: `python -m appliance.training.evaluate`.
+"""Score the bundled models as they are served: `python -m recipes.ner.evaluate`.
 
 Texts go through the appliance's own engine, window by window. An entity is right when its two ends and its
 kind are those of the gold standard. Recordings are scored as `evaluate_speech` says.
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from appliance.inference.engine import NerEngine
 from appliance.inference.folder import ModelFolder
-from appliance.training import evaluate_speech
-from appliance.training.data import Sentence, Span, read_corpora, read_file
-from appliance.training.score import Score, scores
-from appliance.training.speech.clips import CORPORA
+from recipes.ner.corpora import Sentence, Span, read_corpora, read_file
+from recipes.ner.score import Score, scores
+from recipes.speech import evaluate as evaluate_speech
+from recipes.speech.clips import CORPORA
 
-BUNDLED = Path(__file__).parents[1] / "bundled" / "ner-en"
+BUNDLED = Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en"
 DATA = (Path("../shared/data/ner"), evaluate_speech.DATA)
 AT_ONCE = 64
 
@@ -93,7 +93,7 @@ def shares(results: dict[str, dict[str, Score]]) -> str:
 
 def main() -> None:
     """Read the options, score, and print a table or JSON for texts and for recordings."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.ner.evaluate", description=__doc__)
     parser.add_argument("--model", type=Path, help="model folder (default: the bundled one for the data)")
     parser.add_argument(
         "--data",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from appliance.training.graph import HALF_RANGE, quantized
-from appliance.training.model import NerModel
+from recipes.ner.model import NerModel
 
 LEVELS = 127
 

@@ -1,4 +1,4 @@
-"""Score a speech model folder: `python -m appliance.training.evaluate_speech`.
+"""Score a speech model folder: `python -m recipes.speech.evaluate`.
 
 Words wrong (substituted, left out or put in) for each word said, over speakers the model never heard: greedy,
 and by prefix beam with the folder's word list. Connected digits are joined from single ones with gaps, and
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.training.speech.clips import CORPORA, RATE, Clip, Wave, read_part
-from appliance.training.speech.recogniser import Recogniser
-from appliance.training.wer import errors
+from recipes.speech.clips import CORPORA, RATE, Clip, Wave, read_part
+from recipes.speech.recognizer import Recogniser
+from recipes.speech.wer import errors
 
-BUNDLED = Path(__file__).parents[1] / "bundled" / "speech-en"
+BUNDLED = Path(__file__).parents[2] / "appliance" / "bundled" / "speech-en"
 DATA = Path("../shared/data/speech")
 DECIBELS = (20, 10, 5)
 LONGEST, STRINGS = 12, 10
@@ -155,7 +155,7 @@ def report(folder: Path, data: Path, *, as_json: bool) -> str:
 
 def main() -> None:
     """Read the options, score, and print a table or JSON."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.evaluate_speech", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.speech.evaluate", description=__doc__)
     parser.add_argument("--model", type=Path, default=BUNDLED, help="model folder (default: the bundled one)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with digits-fsdd/ and the others")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

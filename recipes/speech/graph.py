@@ -11,17 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from appliance.training.graph import IR_VERSION, OPSET, Array, Graph, quantized
-from appliance.training.speech.layout import (
-    AFTER,
-    BEFORE,
-    FLOOR,
-    HOP,
-    VOCABULARY,
-    WINDOW,
-    Shape,
-    mel_matrix,
-    window,
-)
+from recipes.speech.layout import AFTER, BEFORE, FLOOR, HOP, VOCABULARY, WINDOW, Shape, mel_matrix, window
 
 Weights = dict[str, NDArray[np.float32]]
 EPSILON = 1e-5

@@ -1,4 +1,4 @@
-"""Train the speech model: `python -m appliance.training.speech.train --data DIR --out DIR`."""
+"""Train the speech model: `python -m recipes.speech.train --data DIR --out DIR`."""
 
 import argparse
 import copy
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from appliance.training.speech.clips import RATE, Clip, Wave, read_training
-from appliance.training.speech.layout import BLANK, SPACE, VOCABULARY, Shape, mel_matrix
-from appliance.training.speech.mix import Drawer, Shares, Sources
-from appliance.training.speech.model import SpeechModel, load, save
-from appliance.training.speech.voices import kept, synthetic
-from appliance.training.wer import errors
+from recipes.speech.clips import RATE, Clip, Wave, read_training
+from recipes.speech.layout import BLANK, SPACE, VOCABULARY, Shape, mel_matrix
+from recipes.speech.mix import Drawer, Shares, Sources
+from recipes.speech.model import SpeechModel, load, save
+from recipes.speech.synthetic_voices import kept, synthetic
+from recipes.speech.wer import errors
 
 NUMBERS = {label: number for number, label in enumerate(VOCABULARY)}
 WARPS = np.linspace(0.86, 1.16, 31)
@@ -269,7 +269,7 @@ def train(
 
 def main() -> None:
     """Read the options and train."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.speech.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.speech.train", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with digits-fsdd/ and the others")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights")
     parser.add_argument("--start", type=Path, help="weights to go on from")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from appliance.training.speech.clips import RATE, Wave
+from recipes.speech.clips import RATE, Wave
 
 Random = np.random.Generator
 

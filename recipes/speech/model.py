@@ -11,17 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from appliance.training.speech.layout import (
-    AFTER,
-    BEFORE,
-    FLOOR,
-    HOP,
-    VOCABULARY,
-    WINDOW,
-    Shape,
-    mel_matrix,
-    window,
-)
+from recipes.speech.layout import AFTER, BEFORE, FLOOR, HOP, VOCABULARY, WINDOW, Shape, mel_matrix, window
 
 
 class LogMel(nn.Module):  # type: ignore[misc, unused-ignore]  # where torch is not installed

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from appliance.training.data import TYPES, Sentence, Span
+from recipes.ner.corpora import TYPES, Sentence, Span
 
 PACKED_CHARACTERS = 440
 """About 100 subwords."""

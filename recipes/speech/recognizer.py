@@ -8,7 +8,7 @@ from appliance.speech.acoustic import load_ctc
 from appliance.speech.ctc import CtcDecoder, LogProbs, greedy
 from appliance.speech.folder import SpeechFolder
 from appliance.speech.stream import LEAD_SECONDS, TAIL_SECONDS
-from appliance.training.speech.clips import RATE, Wave
+from recipes.speech.clips import RATE, Wave
 
 LEAD = int(LEAD_SECONDS * RATE)
 SILENCE = int(TAIL_SECONDS * RATE)

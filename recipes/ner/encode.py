@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from appliance.inference.folder import TOKENIZER
 from appliance.inference.words import case_classes, words
-from appliance.training.data import LABELS, NAMES_OTHERS, OTHER, UNKNOWN, Sentence
+from recipes.ner.corpora import LABELS, NAMES_OTHERS, OTHER, UNKNOWN, Sentence
 
 IGNORED = -100
 O_OR_OTHER = len(LABELS)

@@ -1,4 +1,4 @@
-"""Single words cut out of the training recordings: `python -m appliance.training.speech.cuts`.
+"""Single words cut out of the training recordings: `python -m recipes.speech.word_cuts`.
 
 A network trained for a while says where each word of a known transcript is. The words, of 60 speakers, are
 then joined to new strings of letters, digits and commands, which the recordings of those hold few of.
@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from appliance.speech.align import align
-from appliance.training.speech.clips import RATE, Clip, Wave, read_training
-from appliance.training.speech.layout import BLANK, FRAME, SPACE
-from appliance.training.speech.model import SpeechModel, load
-from appliance.training.speech.train import numbers
-from appliance.training.speech.voices import kept
+from recipes.speech.clips import RATE, Clip, Wave, read_training
+from recipes.speech.layout import BLANK, FRAME, SPACE
+from recipes.speech.model import SpeechModel, load
+from recipes.speech.synthetic_voices import kept
+from recipes.speech.train import numbers
 
 SURE = -0.7
 """Mean logarithm of the chances of a word's letters under which it is left out."""
@@ -71,7 +71,7 @@ def every_cut(model: SpeechModel, clips: Sequence[Clip]) -> Iterator[Clip]:
 
 def main() -> None:
     """Read the options and write the words."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.speech.cuts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.speech.word_cuts", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True, help="model.pt as training wrote it")
     parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")

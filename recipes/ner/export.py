@@ -1,4 +1,4 @@
-"""Weights to a model folder: `python -m appliance.training.export --weights model.pt --out DIR`."""
+"""Weights to a model folder: `python -m recipes.ner.export --weights model.pt --out DIR`."""
 
 import argparse
 import hashlib
@@ -9,10 +9,10 @@ from typing import Any
 import onnx
 
 from appliance.inference.casing import CASE_CLASSES
-from appliance.training.data import SERVED_LABELS
-from appliance.training.encode import SERVED_TOKENS, read_tokenizer
 from appliance.training.graph import Shape, build
-from appliance.training.model import NerModel, base_folder, load, mean
+from recipes.ner.corpora import SERVED_LABELS
+from recipes.ner.encode import SERVED_TOKENS, read_tokenizer
+from recipes.ner.model import NerModel, base_folder, load, mean
 
 SCALINGS = ("token", "tensor", "float")
 KEPT = (
@@ -81,7 +81,7 @@ def write_folder(model: NerModel, out: Path, *, name: str, scaling: str, release
 
 def main() -> None:
     """Read the options and write the folder."""
-    parser = argparse.ArgumentParser(prog="python -m appliance.training.export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recipes.ner.export", description=__doc__)
     parser.add_argument(
         "--weights",
         type=Path,

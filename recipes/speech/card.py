@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from appliance.training.evaluate_speech import Tally, evaluate
+from recipes.speech.evaluate import Tally, evaluate
 
-TEMPLATES: Final = Path(__file__).parent / "card"
+TEMPLATES: Final = Path(__file__).parent / "card_texts"
 CARD, NOTICES = "MODEL_CARD.md", "NOTICES.txt"
 _TITLES: Final = {
     "digits-fsdd": "single digits (FSDD)",

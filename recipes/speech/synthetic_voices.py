@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from appliance.training.speech.clips import RATE, Clip
+from recipes.speech.clips import RATE, Clip
 
 VOICES = ("en-us", "en-us", "en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc")
 VARIANTS = (

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from appliance.inference.casing import CASE_CLASSES
-from appliance.training.data import LABELS, SERVED_LABELS
+from recipes.ner.corpora import LABELS, SERVED_LABELS
 
 OTHERS = [0, *range(len(SERVED_LABELS), len(LABELS))]
 """The labels served as O."""

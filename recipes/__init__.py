@@ -1,0 +1,1 @@
+"""How the bundled models were made, and how to make them again. Not part of the wheel."""
