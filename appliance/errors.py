@@ -10,17 +10,17 @@
     ├── JobStoreUnavailable       a job could not be stored or looked up
     ├── ModelError                a model folder is refused
     ├── MissingExtra              an optional part of this software is not installed
-    ├── DatasetError              labelled text cannot be learnt from (`appliance.labelled.mistakes`)
+    ├── DatasetError              labelled text cannot be learnt from (`appliance.datasets.label_errors`)
     ├── Busy                      the queue is full; try again in a moment
     ├── Stopping                  the service drains and takes no new work
     ├── InferenceFailed           the model failed on this input
     ├── UnknownDeployment         no model is served under that project and deployment
     ├── UnknownModelVersion       no model of that version is served
     ├── LicenseRefusal            the licence does not allow this request now
-    └── Problem                   the caller's request is wrong (`appliance.api.problems`)
+    └── Problem                   the caller's request is wrong (`appliance.api.errors`)
 
 Every error carries a stable `code`, one sentence and, where something can be done, a next step (`hint`).
-HTTP statuses live in `appliance.api.problems`, exit codes in `appliance.cli`.
+HTTP statuses live in `appliance.api.errors`, exit codes in `appliance.cli.main`.
 """
 
 

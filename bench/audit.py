@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from appliance.clock import ClockSources, EffectiveClock, Reading
-from appliance.usage.ledger import Ledger, Use
-from appliance.usage.records import usage_logs
+from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.read.reports import usage_logs
 from bench.machine import describe
 from bench.vendor import licensed_machine
 from license.evidence.verify.verify import verify

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from appliance.inference.cores import usable_cores
-from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
-from appliance.inference.session import OnnxSession
+from appliance.host.cpus import usable_cores
+from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.session import OnnxSession
 from bench.machine import alternate
 
 BATCHES = (1, 2, 4, 8, 16, 32)

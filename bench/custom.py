@@ -20,10 +20,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.inference.folder import ModelFolder
-from appliance.labelled.project import read_project
-from appliance.labelled.split import split
-from appliance.modelroom.answers import answers
+from appliance.datasets.project import read_project
+from appliance.datasets.split import split
+from appliance.ner.model_folder import ModelFolder
+from appliance.training.run import answers
 
 QUALITIES: Final = ("fast", "best", "plain")
 CORPORA: Final = {

@@ -27,11 +27,11 @@ import onnxruntime
 import uvloop
 from tokenizers import Tokenizer
 
-from appliance.inference.calibration import USUAL_BATCH_TOKENS
-from appliance.inference.cores import usable_cores
-from appliance.inference.engine import NerEngine
-from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
-from appliance.inference.session import OnnxSession
+from appliance.host.cpus import usable_cores
+from appliance.ner.calibration import USUAL_BATCH_TOKENS
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.session import OnnxSession
 
 BUNDLED = Path(__file__).parents[1] / "appliance" / "bundled" / "ner-en"
 SAMPLE = Path(__file__).parent / "sample.txt"

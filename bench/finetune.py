@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from appliance.custom.best import IGNORED, Example, encode
-from appliance.custom.encoder import bundled, labels_for, tokenizer_of
-from appliance.custom.weights import read_weights
-from appliance.inference.folder import MODEL
-from appliance.labelled.document import Label, LabelledDocument, categories_of
-from appliance.labelled.project import read_project
-from appliance.labelled.score import Scores, score
-from appliance.labelled.split import split
+from appliance.datasets.document import Label, LabelledDocument, categories_of
+from appliance.datasets.project import read_project
+from appliance.datasets.split import split
+from appliance.ner.model_folder import MODEL
+from appliance.training.encoder import bundled, labels_for, tokenizer_of
+from appliance.training.encoder_weights import read_weights
+from appliance.training.full_finetuning import IGNORED, Example, encode
+from appliance.training.scoring import Scores, score
 
 
 def network(labels: Sequence[str]) -> Any:

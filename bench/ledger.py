@@ -29,10 +29,10 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from appliance.clock import EffectiveClock
-from appliance.usage import journal
-from appliance.usage.ledger import Ledger, Use
-from appliance.usage.schema import LogTable
+from appliance.host.effective_clock import EffectiveClock
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.log import journal
+from appliance.ledger.log.schema import LogTable
 from bench.machine import describe
 from bench.vendor import licensed_machine
 from license.evidence.log.merkle import Frontier

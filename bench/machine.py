@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import onnxruntime
 
-from appliance.inference.calibration import processor
-from appliance.inference.cores import usable_cores
+from appliance.host.cpus import usable_cores
+from appliance.ner.calibration import processor
 
 Measured = TypeVar("Measured")
 Side = TypeVar("Side")

@@ -25,12 +25,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from appliance.inference.cores import usable_cores
-from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
-from appliance.inference.session import OnnxSession
-from appliance.inference.tokens import TextTokenizer
-from appliance.inference.worker import stack
-from appliance.usage.ledger import Ledger, Use
+from appliance.host.cpus import usable_cores
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.session import OnnxSession
+from appliance.ner.tokenizer import TextTokenizer
+from appliance.ner.worker import stack
 from bench.audit import METER, START, Clock, opened
 from bench.environments import environment
 from bench.load import Spec, load

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.services import CUSTOM_NER
+from appliance.config.products import CUSTOM_NER
 from license.authority.authority import Authority
 from tests.support.site import Service, Site
 

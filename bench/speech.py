@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.speech.acoustic import load_ctc
-from appliance.speech.audio import Sound
-from appliance.speech.ctc import CtcDecoder
-from appliance.speech.engine import SpeechEngine
-from appliance.speech.folder import SpeechFolder
-from appliance.speech.kind import BUNDLED
-from appliance.speech.stream import Guess, Manner, Phrase
+from appliance.speech.acoustic.model import load_ctc
+from appliance.speech.audio.reader import Sound
+from appliance.speech.decoding.ctc import CtcDecoder
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.kind import BUNDLED
+from appliance.speech.recognition.engine import SpeechEngine
+from appliance.speech.recognition.stream import Guess, Manner, Phrase
 
 CHUNK_SECONDS = 0.1
 END_SILENCE = 0.5

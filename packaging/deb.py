@@ -20,7 +20,7 @@ from wheels import PIP, platform_words
 PYTHON = "3.11"
 """The Python of Debian 12."""
 
-_SCRIPTS = {"appliance": "appliance.cli", "license": "license.authority.cli.main"}
+_SCRIPTS = {"appliance": "appliance.cli.main", "license": "license.authority.cli.main"}
 
 
 def build(out: Path, top: Path, *, version: str, epoch: int, scratch: Path) -> Path:

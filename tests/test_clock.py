@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from appliance.clock import (
+from appliance.host.effective_clock import (
     DAY,
     ClockEvent,
     ClockRules,

@@ -2,7 +2,7 @@
 
 from starlette.requests import ClientDisconnect, Request
 
-from appliance.api.problems import Problem, body_too_large, invalid_body
+from appliance.api.errors import Problem, body_too_large, invalid_body
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from appliance.api.problems import Problem, invalid_request, not_found
+from appliance.api.errors import Problem, invalid_request, not_found
 
 API_VERSIONS: Final = ("2022-05-01", "2023-04-01")
 # Later versions and previews that official clients send; the operations served here did not change in them.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from appliance.authoring.store import AuthoringStore
 from appliance.authoring.tables import JobRow
 from appliance.errors import ApplianceError
-from appliance.ids import uuid7
+from appliance.request_ids import uuid7
 
 _log = logging.getLogger("appliance.authoring.jobs")
 

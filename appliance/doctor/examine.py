@@ -7,23 +7,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.clock import ClockRules, ClockSources
-from appliance.doctor import facts, host, licences, storage
+from appliance.config.directories import OUTPUT_DIRECTORY, connected_mounts
+from appliance.config.identity import KEY_FILE, Identity, load_identity
+from appliance.config.products import SPEECH_TO_TEXT
+from appliance.config.settings import Settings
+from appliance.doctor import (
+    facts,
+)
+from appliance.doctor import (
+    host_checks as host,
+)
+from appliance.doctor import (
+    license_checks as licences,
+)
+from appliance.doctor import (
+    storage_checks as storage,
+)
 from appliance.doctor.facts import Account, LedgerFact, UnitFact
 from appliance.doctor.finding import Finding
 from appliance.errors import ApplianceError, IdentityError
-from appliance.identity import KEY_FILE, Identity, load_identity
-from appliance.inference.folder import ModelFolder
-from appliance.licensing import choose
-from appliance.models import find_models
-from appliance.mounts import OUTPUT_DIRECTORY, connected_mounts
-from appliance.packages import NER, ModelKeys, find_packages, open_any
-from appliance.services import SPEECH_TO_TEXT
-from appliance.settings import Settings
-from appliance.speech.folder import SpeechFolder
-from appliance.speech.kind import BUNDLED, SPEECH
-from appliance.timing import rules_of, time_at_start
-from appliance.usage.floor import Floor, recorded_floor
+from appliance.host.effective_clock import ClockRules, ClockSources
+from appliance.ledger.read.high_water import Floor, recorded_floor
+from appliance.licensing.effective_time import rules_of, time_at_start
+from appliance.licensing.manager import choose
+from appliance.models.locations import find_models
+from appliance.models.packages import NER, ModelKeys, find_packages, open_any
+from appliance.ner.model_folder import ModelFolder
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.kind import BUNDLED, SPEECH
 from license.client.http import parse_address, post
 from license.errors import LicenseError
 from license.evidence.verify.verify import verify

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.inference.cores import usable_cores
-from appliance.usage.mount import file_system, free_bytes
+from appliance.host.cpus import usable_cores
+from appliance.host.filesystem import file_system, free_bytes
 from license.errors import LicenseError
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.source import find_databases, log_number, open_database, published_heads

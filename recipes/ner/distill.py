@@ -25,9 +25,9 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import BertConfig
 
-from appliance.custom.weights import read_weights
-from appliance.inference.folder import CONFIG, MODEL
-from appliance.training.graph import HIDDEN
+from appliance.ner.model_folder import CONFIG, MODEL
+from appliance.onnx_tools.bert_graph import HIDDEN
+from appliance.training.encoder_weights import read_weights
 from recipes.ner.augment import Names
 from recipes.ner.corpora import Sentence, read_corpora
 from recipes.ner.encode import IGNORED, read_tokenizer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from appliance.inference.folder import TOKENIZER
-from appliance.inference.words import case_classes, words
+from appliance.ner.model_folder import TOKENIZER
+from appliance.ner.words import case_classes, words
 from recipes.ner.corpora import LABELS, NAMES_OTHERS, OTHER, UNKNOWN, Sentence
 
 IGNORED = -100

@@ -10,8 +10,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.inference.engine import NerEngine
-from appliance.inference.folder import ModelFolder
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
 from recipes.ner.corpora import Sentence, Span, read_corpora, read_file
 from recipes.ner.score import Score, scores
 from recipes.speech import evaluate as evaluate_speech

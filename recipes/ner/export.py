@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx
 
-from appliance.inference.casing import CASE_CLASSES
-from appliance.training.graph import Shape, build
+from appliance.ner.casing import CASE_CLASSES
+from appliance.onnx_tools.bert_graph import Shape, build
 from recipes.ner.corpora import SERVED_LABELS
 from recipes.ner.encode import SERVED_TOKENS, read_tokenizer
 from recipes.ner.model import NerModel, base_folder, load, mean

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from appliance.inference.casing import CASE_CLASSES
+from appliance.ner.casing import CASE_CLASSES
 from recipes.ner.corpora import LABELS, SERVED_LABELS
 
 OTHERS = [0, *range(len(SERVED_LABELS), len(LABELS))]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from appliance.training.graph import HALF_RANGE, quantized
+from appliance.onnx_tools.bert_graph import HALF_RANGE, quantized
 from recipes.ner.model import NerModel
 
 LEVELS = 127

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
-from appliance.inference.words import words
+from appliance.ner.words import words
 from recipes.ner.augment import Names, packed, recased
 from recipes.ner.corpora import LABELS, Sentence, Span, read_corpora
 from recipes.ner.encode import IGNORED, O_OR_OTHER, Example, encode, read_tokenizer

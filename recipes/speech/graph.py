@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from appliance.training.graph import IR_VERSION, OPSET, Array, Graph, quantized
+from appliance.onnx_tools.bert_graph import IR_VERSION, OPSET, Array, Graph, quantized
 from recipes.speech.layout import AFTER, BEFORE, FLOOR, HOP, VOCABULARY, WINDOW, Shape, mel_matrix, window
 
 Weights = dict[str, NDArray[np.float32]]

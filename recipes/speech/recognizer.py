@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.speech.acoustic import load_ctc
-from appliance.speech.ctc import CtcDecoder, LogProbs, greedy
-from appliance.speech.folder import SpeechFolder
-from appliance.speech.stream import LEAD_SECONDS, TAIL_SECONDS
+from appliance.speech.acoustic.model import load_ctc
+from appliance.speech.decoding.ctc import CtcDecoder, LogProbs, greedy
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.recognition.stream import LEAD_SECONDS, TAIL_SECONDS
 from recipes.speech.clips import RATE, Wave
 
 LEAD = int(LEAD_SECONDS * RATE)

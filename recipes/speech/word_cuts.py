@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from appliance.speech.align import align
+from appliance.speech.decoding.alignment import align
 from recipes.speech.clips import RATE, Clip, Wave, read_training
 from recipes.speech.layout import BLANK, FRAME, SPACE
 from recipes.speech.model import SpeechModel, load

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ahead import begin
-from appliance.inference.engine import NerEngine
-from appliance.models import BUNDLED
-from appliance.settings import Settings
+from appliance.config.settings import Settings
+from appliance.models.locations import BUNDLED
+from appliance.ner.engine import NerEngine
+from appliance.services.preload import begin
 from tests.support.site import Site
 
 ACCEPTED = "Eula=accept"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.clock import DAY, ClockSources, EffectiveClock, Mark, Reading
-from appliance.timing import open_clock, time_at_start
-from appliance.usage.floor import Floor
+from appliance.host.effective_clock import DAY, ClockSources, EffectiveClock, Mark, Reading
+from appliance.ledger.read.high_water import Floor
+from appliance.licensing.effective_time import open_clock, time_at_start
 from license.licenses.license import InstanceBinding, License, Plan
 from license.licenses.validity import State, state_at
 
@@ -55,7 +55,7 @@ class Box:
         return ClockSources(read=read, synchronised=lambda: False)
 
     def start(self) -> None:
-        """Start the service as `appliance.app` does: judge, open, let a new licence put the clock right."""
+        """Start the service as `appliance.server.app` does: judge, open, correct the clock by a new licence."""
         self.judged = time_at_start(self.license, self.floor, self.sources())
         self.clock = open_clock(self.license, self.floor, self.sources())
         if 0 < self.floor.serial < self.license.serial:

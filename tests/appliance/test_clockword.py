@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.clock import DAY, ClockSources, EffectiveClock, Mark, Reading
-from appliance.clockword import FILE, leave_word, take_word
+from appliance.host.effective_clock import DAY, ClockSources, EffectiveClock, Mark, Reading
+from appliance.licensing.clock_confirmation import FILE, leave_word, take_word
 
 T = 1_790_000_000
 AHEAD = Reading(wall=T + 400 * DAY, uptime=1_000.0, boot="one")

@@ -11,9 +11,9 @@ import httpx2
 import pytest
 import uvicorn
 
-from appliance.api.access import Keys
-from appliance.door import ENDPOINT, Door, DoorProtocol
-from appliance.metrics.instruments import Instruments
+from appliance.api.authentication import Keys
+from appliance.observability.instruments import Instruments
+from appliance.server.load_shedding import ENDPOINT, Door, DoorProtocol
 
 FULL = "/full"
 LET_IN = 299

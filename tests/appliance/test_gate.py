@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LicenseRefusal
-from appliance.gate import Gate
+from appliance.licensing.admission import Gate
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
 from license.crypto.ed25519 import SigningKey

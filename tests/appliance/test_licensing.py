@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from appliance.identity import load_identity
-from appliance.licensing import LicenseKeeper
+from appliance.config.identity import load_identity
+from appliance.licensing.manager import LicenseKeeper
 from license.authority.authority import Authority
 from license.errors import Expired, Forged, NotYetValid
 from license.licenses.license import License

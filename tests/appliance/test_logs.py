@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance import logs
 from appliance.errors import OutputError
-from appliance.ids import request_id
+from appliance.observability import logging as logs
+from appliance.request_ids import request_id
 
 SECRET = "Ms Doe has the flu"
 

@@ -4,11 +4,11 @@ from typing import Any, cast
 
 import pytest
 
-from appliance.deployments import Deployment, Deployments
+from appliance.config.settings import Settings
 from appliance.errors import ModelError, Stopping, UnknownDeployment, UnknownModelVersion
-from appliance.inference.engine import NerEngine
-from appliance.models import BUNDLED, Place, find_models, load_models
-from appliance.settings import Settings
+from appliance.models.locations import BUNDLED, Place, find_models, load_models
+from appliance.ner.engine import NerEngine
+from appliance.pipeline.deployments import Deployment, Deployments
 
 
 def put(path: Path) -> Path:

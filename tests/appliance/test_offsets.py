@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.api.offsets import StringIndexType, TextIndex, count_text_elements, text_records
+from appliance.api.language.offsets import StringIndexType, TextIndex, count_text_elements, text_records
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f467"
 TONED = "\U0001f469\U0001f3fb\u200d\U0001f469\U0001f3fd\u200d\U0001f467\U0001f3fe\u200d\U0001f466\U0001f3ff"

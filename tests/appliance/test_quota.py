@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.quota import PlanUse, plan_use, quota_notice, window
+from appliance.licensing.quota import PlanUse, plan_use, quota_notice, window
 from license.encoding.strict import MAX_TIME, parse_date
 from license.licenses.terms import Plan
 from license.licenses.validity import DAY

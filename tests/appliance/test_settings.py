@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.config.settings import Settings, command_line_pairs, describe
 from appliance.errors import SettingsError
-from appliance.settings import Settings, command_line_pairs, describe
 
 
 @pytest.mark.parametrize(

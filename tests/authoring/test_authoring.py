@@ -8,11 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from appliance.authoring.studio import Studio, open_studio
-from appliance.deployments import Deployments
-from appliance.inference.engine import NerEngine
-from appliance.inference.folder import ModelFolder
-from appliance.settings import Settings
+from appliance.authoring.service import Studio, open_studio
+from appliance.config.settings import Settings
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
+from appliance.pipeline.deployments import Deployments
 from license.authority.authority import Authority
 from tests.authoring.conftest import BASE, VERSION, Author, Start
 from tests.support.site import Service, Site

@@ -6,7 +6,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from appliance.pipeline import TEXT_RECORDS
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.boot.conftest import ROOT, Container
 from tests.support.site import SENTENCE

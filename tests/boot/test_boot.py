@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.pipeline import TEXT_RECORDS
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.boot.conftest import ROOT, VENV, Container, install_tree
 from tests.support.site import SENTENCE

@@ -15,17 +15,17 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from appliance.clock import ClockSources, EffectiveClock, Reading, system_sources
-from appliance.connected.lease import Connection, fetch_lease
-from appliance.connected.reporter import Reporter
-from appliance.connected.runs import find_logs
-from appliance.connected.schedule import Contact, Rhythm
-from appliance.identity import Identity, load_identity
-from appliance.licensing import LicenseKeeper
-from appliance.mounts import LEASE_DIRECTORY
-from appliance.services import CUSTOM_NER
-from appliance.usage.ledger import Ledger, Use
-from appliance.usage.records import usage_by_day
+from appliance.config.directories import LEASE_DIRECTORY
+from appliance.config.identity import Identity, load_identity
+from appliance.config.products import CUSTOM_NER
+from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading, system_sources
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.read.reports import usage_by_day
+from appliance.licensing.manager import LicenseKeeper
+from appliance.metering.lease import Connection, fetch_lease
+from appliance.metering.reporter import Reporter
+from appliance.metering.reports import find_logs
+from appliance.metering.schedule import Contact, Rhythm
 from license.authority.authority import Authority, CreatedResource
 from license.authority.book.metering import usage_of
 from license.authority.http.app import Limits, make_app

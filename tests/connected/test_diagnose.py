@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from appliance.connected.diagnose import diagnose
+from appliance.config.settings import Settings
+from appliance.doctor.billing_endpoint import diagnose
 from appliance.doctor.finding import Finding, Level
-from appliance.settings import Settings
 from license.metering_protocol import MESSAGES
 from tests.connected.conftest import Vendor, free_port
 from tests.connected.network import Relay, TlsEndpoint, pass_on, told

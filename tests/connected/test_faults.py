@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.connected.reporter import Reporter
 from appliance.errors import LicenseRefusal
-from appliance.gate import Gate
+from appliance.licensing.admission import Gate
+from appliance.metering.reporter import Reporter
 from license.authority.book.metering import MeterBook
 from license.authority.http.app import Limits, make_app
 from license.client.http import parse_proxy

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from appliance.connected.lease import connect, link_of, proxy_of
+from appliance.cli.errors import exit_code
+from appliance.config.directories import connected_mounts
+from appliance.config.identity import Identity, load_identity
+from appliance.config.settings import Settings
 from appliance.errors import SettingsError
-from appliance.identity import Identity, load_identity
-from appliance.mounts import connected_mounts
-from appliance.refusals import exit_code
-from appliance.settings import Settings
+from appliance.metering.lease import connect, link_of, proxy_of
 from license.errors import DownloadError, LicenseError
 from license.metering_protocol import MESSAGES
 from license.trust.roots import load_roots

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from appliance.usage.records import usage_by_day
+from appliance.ledger.read.reports import usage_by_day
 from license.authority.book.metering import usage_of
 from license.authority.ingest import ingest
 from license.encoding.strict import parse_time

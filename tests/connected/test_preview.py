@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from appliance.cli import main
-from appliance.connected.lease import fetch_lease
-from appliance.connected.preview import KEY_SHOWN, preview
-from appliance.mounts import LEASE_DIRECTORY
-from appliance.services import CUSTOM_NER
-from appliance.settings import Settings
+from appliance.cli.main import main
+from appliance.config.directories import LEASE_DIRECTORY
+from appliance.config.products import CUSTOM_NER
+from appliance.config.settings import Settings
+from appliance.metering.lease import fetch_lease
+from appliance.metering.preview import KEY_SHOWN, preview
 from license.trust.signed_note import read_unverified
 from tests.connected.conftest import Machine
 from tests.connected.network import Relay, pass_on

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.connected.schedule import Contact, Rhythm
+from appliance.metering.schedule import Contact, Rhythm
 
 RHYTHM = Rhythm(interval=600, attempts=10, timeout=30)
 

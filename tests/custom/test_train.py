@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.custom.best import Pace, Tuning, require_torch, train_best
-from appliance.custom.encoder import ENCODER, bundled
-from appliance.custom.report import in_sentence, worst
-from appliance.custom.weights import read_weights
-from appliance.custom.write import About, write_folder
+from appliance.datasets.conll_jsonl import read_file
+from appliance.datasets.document import Label, LabelledDocument
 from appliance.errors import MissingExtra
-from appliance.inference.folder import ModelFolder
-from appliance.labelled.document import Label, LabelledDocument
-from appliance.labelled.formats import read_file
-from appliance.labelled.score import NOTHING, score
-from appliance.modelroom.answers import Answers, answers, examine
-from appliance.training.graph import build
+from appliance.ner.model_folder import ModelFolder
+from appliance.onnx_tools.bert_graph import build
+from appliance.training.encoder import ENCODER, bundled
+from appliance.training.encoder_weights import read_weights
+from appliance.training.full_finetuning import Pace, Tuning, require_torch, train_best
+from appliance.training.model_writer import About, write_folder
+from appliance.training.report import in_sentence, worst
+from appliance.training.run import Answers, answers, examine
+from appliance.training.scoring import NOTHING, score
 
 FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
 SHIPS = ("Aurora", "Borealis", "Calypso", "Dauntless", "Endeavour", "Fortune", "Gannet", "Halcyon")

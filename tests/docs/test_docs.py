@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 import pytest
 
-import appliance.cli
+import appliance.cli.main
 import license.authority.cli.main
-from appliance.settings import describe
+from appliance.config.settings import describe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "systemd" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS: dict[str, click.Command] = {
-    "appliance": appliance.cli.main,
+    "appliance": appliance.cli.main.main,
     "license": license.authority.cli.main.main,
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.pipeline import TEXT_RECORDS
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.site import Site, clean_environ
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.clock import ClockSources, Reading, system_sources
 from appliance.doctor.examine import Examination, Patient, examine, patient
 from appliance.doctor.finding import Finding
+from appliance.host.effective_clock import ClockSources, Reading, system_sources
 from license.authority.authority import Authority
 from tests.support.site import Site
 

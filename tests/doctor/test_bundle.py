@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.doctor.bundle import SECRET_SETTINGS, shown_settings, write_bundle
+from appliance.config.settings import Settings, describe
 from appliance.doctor.examine import Examination, Patient
-from appliance.settings import Settings, describe
+from appliance.doctor.support_bundle import SECRET_SETTINGS, shown_settings, write_bundle
 from license.encoding.strict import parse_time
 from tests.support.site import SENTENCE, VERSION, Site
 

@@ -44,7 +44,7 @@ def test_without_a_licence_the_licence_fails_and_so_does_the_doctor(
 
 def test_a_licence_for_another_machine_is_named_as_such(look: Look, find: Find, site: Site) -> None:
     (site.state / "instance.key").unlink()
-    from appliance.identity import load_identity
+    from appliance.config.identity import load_identity
 
     load_identity(site.state)
     assert find(look(), "licence").message.startswith("WrongMachine")

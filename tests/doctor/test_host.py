@@ -5,7 +5,7 @@ import pytest
 
 from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact, time_source
 from appliance.doctor.finding import Level
-from appliance.doctor.host import (
+from appliance.doctor.host_checks import (
     check_endpoint,
     check_memory,
     check_model,

@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from appliance.clock import DAY, ClockRules, Mark
+from appliance.config.settings import Settings
 from appliance.doctor.examine import Examination
 from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Level
-from appliance.doctor.licences import (
+from appliance.doctor.license_checks import (
     check_clock,
     check_identity,
     check_license,
     check_settings,
     check_time_source,
 )
-from appliance.settings import Settings
+from appliance.host.effective_clock import DAY, ClockRules, Mark
 from license.errors import LicenseError, WrongMachine
 from license.licenses.verify import AuthenticLicense
 

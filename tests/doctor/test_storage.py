@@ -4,7 +4,13 @@ import pytest
 
 from appliance.doctor.facts import Account, LedgerFact, LogFact, PathFact
 from appliance.doctor.finding import Level
-from appliance.doctor.storage import check_file_system, check_ledger, check_mount, check_notes, check_space
+from appliance.doctor.storage_checks import (
+    check_file_system,
+    check_ledger,
+    check_mount,
+    check_notes,
+    check_space,
+)
 
 SERVICE = Account(name="appliance", uid=990, gids=frozenset({990}))
 OUTPUT = Path("/srv/output")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from appliance.api.replies import ErrorResponse
+from appliance.api.language.responses import ErrorResponse
 from tests.support.site import SENTENCE, VERSION, Site
 
 KEYS = ("first-key-0123456789", "second-key-0123456789")

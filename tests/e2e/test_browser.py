@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from appliance.models import BUNDLED
-from appliance.services import CUSTOM_NER
-from appliance.usage.ledger import Use
+from appliance.config.products import CUSTOM_NER
+from appliance.ledger.ledger import Use
+from appliance.models.locations import BUNDLED
 from license.evidence.tool.command import run_verify
 from tests.support.site import Service, Site
 from tests.usage.conftest import Machine, Vendor

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 import appliance.api
-from appliance.api.openapi import document
+from appliance.api.language.openapi import document
 
 SWAGGER = Path(appliance.api.__file__).parent / "swagger"
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from appliance.api.replies import ErrorResponse, LegacyJobState, LegacyResults
+from appliance.api.language.responses import ErrorResponse, LegacyJobState, LegacyResults
 
 SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."
 CUSTOM = ("v3.2-preview.2", "v3.1-preview.ct.1")

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from appliance.pipeline import TEXT_RECORDS
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
 from license.encoding.strict import parse_time

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.api.replies import Models
-from appliance.models import BUNDLED
+from appliance.api.language.responses import Models
+from appliance.models.locations import BUNDLED
 from tests.support.site import SENTENCE, VERSION, Site
 
 

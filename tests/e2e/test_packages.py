@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from appliance.identity import load_identity
+from appliance.config.identity import load_identity
 from license.authority.authority import Authority
 from license.crypto import age
 from license.licenses.terms import ModelKey

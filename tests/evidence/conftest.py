@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.usage.export import write_bundle
-from appliance.usage.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.transfer.export import write_bundle
 from license.crypto.ed25519 import SigningKey
 from license.evidence.bundle.archive import NOTE
 from license.evidence.log.merkle import Subtree, fold

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from appliance.usage.proofs import prove_entry
+from appliance.ledger.read.inclusion_proof import prove_entry
 from license.crypto.ed25519 import SigningKey
 from license.evidence.bundle.lines import parse_head_lines, read_heads, render_head_lines
 from license.evidence.log.checkpoint import read_checkpoint, sign_checkpoint

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import UsageStoreUnavailable
-from appliance.usage.ledger import Use
+from appliance.ledger.ledger import Use
 from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, LicenseError, Malformed
 from license.evidence.bundle.archive import NOTE, open_bundle

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from appliance.identity import load_identity
-from appliance.usage.cli import usage
-from appliance.usage.export import JOURNAL_FILE
+from appliance.cli.usage import usage
+from appliance.config.identity import load_identity
+from appliance.ledger.transfer.export import JOURNAL_FILE
 from license.authority.authority import Authority
 from license.authority.cli.main import main as license_main
 from license.evidence.bundle.focus import COLUMNS

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.usage.proofs import NoProof, prove_entry
+from appliance.ledger.read.inclusion_proof import NoProof, prove_entry
 from license.crypto.ed25519 import SigningKey, VerifyingKey
 from license.errors import Forged, LicenseError, Malformed, UnknownSigner
 from license.evidence.log.checkpoint import Checkpoint, sign_checkpoint

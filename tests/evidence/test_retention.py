@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LedgerLocked
-from appliance.usage.forks import LedgerMismatch, check_heads, compare_heads
-from appliance.usage.ledger import Ledger, Use
-from appliance.usage.proofs import NoProof, prove_entry
-from appliance.usage.prune import plan_pruning, prune
-from appliance.usage.receipts import OtherHistory, keep_receipt
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.read.fork_check import LedgerMismatch, check_heads, compare_heads
+from appliance.ledger.read.inclusion_proof import NoProof, prove_entry
+from appliance.ledger.transfer.receipts import OtherHistory, keep_receipt
+from appliance.ledger.transfer.retention import plan_pruning, prune
 from license.authority.authority import Authority
 from license.authority.ingest import ingest
 from license.crypto.ed25519 import VerifyingKey

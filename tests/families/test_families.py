@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from appliance.inference.decode import trim
-from appliance.inference.folder import ModelFolder
-from appliance.labelled.document import Label
-from appliance.modelroom.add import add
-from appliance.modelroom.answers import answers
-from appliance.modelroom.library import Library
+from appliance.datasets.document import Label
+from appliance.ner.decoding import trim
+from appliance.ner.model_folder import ModelFolder
+from appliance.registry.add import add
+from appliance.registry.registry import Library
+from appliance.training.run import answers
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LedgerLocked, UsageStoreUnavailable
-from appliance.usage.ledger import Ledger, Receipt, Use
+from appliance.ledger.ledger import Ledger, Receipt, Use
 from license.evidence.log.entry import parse, parse_use
 from license.evidence.log.source import find_databases, open_database
 from license.evidence.verify.verify import verify

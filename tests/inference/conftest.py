@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from appliance.inference.decode import Decoder
-from appliance.inference.session import Logits, TokenNumbers
-from appliance.inference.tokens import TextTokenizer
+from appliance.ner.decoding import Decoder
+from appliance.ner.session import Logits, TokenNumbers
+from appliance.ner.tokenizer import TextTokenizer
 
 LABELS = ("O", "B-Person", "I-Person", "B-Organization", "I-Organization", "B-Location", "I-Location")
 NAMES = {

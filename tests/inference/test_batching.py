@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inference.batching import PADDING_SHARE, next_batch
+from appliance.ner.batching import PADDING_SHARE, next_batch
 
 LENGTHS = st.lists(st.integers(1, 128), min_size=1, max_size=80)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.inference.folder import MODEL, TOKENIZER, ModelFolder
-from appliance.inference.session import Logits, OnnxSession
-from appliance.inference.tokens import TextTokenizer, Window
-from appliance.inference.worker import stack
-from appliance.models import BUNDLED
+from appliance.models.locations import BUNDLED
+from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.session import Logits, OnnxSession
+from appliance.ner.tokenizer import TextTokenizer, Window
+from appliance.ner.worker import stack
 
 WORDS = (Path(__file__).parents[2] / "bench" / "sample.txt").read_text("utf-8").split()
 LARGEST_BATCH = 24

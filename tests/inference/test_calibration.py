@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from appliance.inference.calibration import BATCH_TOKENS, Calibration, Calibrations, choose, measure
-from appliance.inference.engine import NerEngine
-from appliance.inference.folder import ModelFolder
+from appliance.ner.calibration import BATCH_TOKENS, Calibration, Calibrations, choose, measure
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
 from tests.support.site import SENTENCE, VERSION, Site
 
 USUAL = Calibration(sessions=2, batch_tokens=128)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inference.casing import CASE_CLASSES, case_class
+from appliance.ner.casing import CASE_CLASSES, case_class
 
 
 @pytest.mark.parametrize(

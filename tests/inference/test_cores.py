@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.inference.cores import thread_counts, usable_cores
+from appliance.host.cpus import thread_counts, usable_cores
 
 ALL = len(os.sched_getaffinity(0))
 

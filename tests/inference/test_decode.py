@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.inference.decode import Decoder, category_of, infer_scheme, trim
-from appliance.inference.session import Logits
+from appliance.ner.decoding import Decoder, category_of, infer_scheme, trim
+from appliance.ner.session import Logits
 
 BIO = ("O", "B-Person", "I-Person", "B-Place", "I-Place")
 BILOU = ("O", "B-P", "I-P", "L-P", "U-P")

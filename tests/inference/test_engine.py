@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ModelError, Stopping
-from appliance.inference.engine import Entity, NerEngine
-from appliance.inference.folder import ModelFolder
+from appliance.ner.engine import Entity, NerEngine
+from appliance.ner.model_folder import ModelFolder
 
 MakeFolder = Callable[..., Path]
 Load = Callable[..., NerEngine]

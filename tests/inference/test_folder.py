@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from appliance.errors import ModelError
-from appliance.inference import folder as limits
-from appliance.inference.folder import ModelFolder
+from appliance.ner import model_folder as limits
+from appliance.ner.model_folder import ModelFolder
 
 MakeFolder = Callable[..., Path]
 MakeGraph = Callable[..., bytes]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from appliance.inference.graph import MalformedGraphError, read_graph
+from appliance.onnx_tools.inspect import MalformedGraphError, read_graph
 
 MakeGraph = Callable[..., bytes]
 

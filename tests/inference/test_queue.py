@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from appliance.inference.queue import Call, Queue, Text
-from appliance.inference.tokens import Document, Window
+from appliance.ner.queue import Call, Queue, Text
+from appliance.ner.tokenizer import Document, Window
 
 
 def window(tokens: int) -> Window:

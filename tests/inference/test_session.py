@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.errors import ModelError
-from appliance.inference.session import OnnxSession
+from appliance.ner.session import OnnxSession
 
 MakeGraph = Callable[..., bytes]
 
@@ -66,20 +66,20 @@ def test_a_provider_that_is_not_there_is_refused(make_graph: MakeGraph) -> None:
 
 
 def test_onnxruntime_is_imported_by_loading_and_not_by_importing() -> None:
-    code = "import sys, appliance.inference.engine; sys.exit('onnxruntime' in sys.modules)"
+    code = "import sys, appliance.ner.engine; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_start_waits_for_no_library_that_only_other_commands_or_services_need() -> None:
     code = (
-        "import sys, appliance.cli, appliance.serve, appliance.text;"
+        "import sys, appliance.cli.main, appliance.server.server, appliance.services.text;"
         "print({'onnx', 'soundfile', 'soxr', 'websockets', 'torch'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
-@pytest.mark.parametrize(("library", "door"), [("onnxruntime", "session.py"), ("tokenizers", "tokens.py")])
+@pytest.mark.parametrize(("library", "door"), [("onnxruntime", "session.py"), ("tokenizers", "tokenizer.py")])
 def test_each_heavy_library_has_one_door(library: str, door: str) -> None:
     package = Path(__file__).parents[2] / "appliance"
     users = {

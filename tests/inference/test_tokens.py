@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ModelError
-from appliance.inference.tokens import Document, TextTokenizer
+from appliance.ner.tokenizer import Document, TextTokenizer
 
 Files = Mapping[str, Mapping[str, bytes]]
 TEXT = st.text(

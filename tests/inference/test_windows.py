@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inference.windows import Span, spans
+from appliance.ner.windows import Span, spans
 
 
 def cut(

@@ -5,7 +5,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from appliance.inference.words import Word, case_classes, words
+from appliance.ner.words import Word, case_classes, words
 
 VOCABULARY = [
     "[PAD]",

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from appliance.errors import Busy, InferenceFailed, Stopping
-from appliance.inference.decode import Decoder
-from appliance.inference.tokens import TextTokenizer
-from appliance.inference.worker import Worker
+from appliance.ner.decoding import Decoder
+from appliance.ner.tokenizer import TextTokenizer
+from appliance.ner.worker import Worker
 
 pytestmark = pytest.mark.anyio
 

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.cli import main
-from appliance.labelled.document import Label, Labelled, LabelledDocument, code_points, utf16_length
-from appliance.labelled.formats import read_file
-from appliance.labelled.mistakes import DatasetError, LabellingMistakes
-from appliance.labelled.project import project_object, read_project, write_project
-from appliance.labelled.split import split, stratified
+from appliance.cli.main import main
+from appliance.datasets.conll_jsonl import read_file
+from appliance.datasets.document import Label, Labelled, LabelledDocument, code_points, utf16_length
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.datasets.project import project_object, read_project, write_project
+from appliance.datasets.split import split, stratified
 
 
 def project(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from appliance.metrics.instruments import Instruments
+from appliance.observability.instruments import Instruments
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES = DOCS / "monitoring" / "alerts.yaml"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from appliance.cli import main
-from appliance.inference.folder import ModelFolder
-from appliance.labelled.formats import read_file
-from appliance.modelroom.answers import answers
-from appliance.modelroom.quantize import quantize
+from appliance.cli.main import main
+from appliance.datasets.conll_jsonl import read_file
+from appliance.ner.model_folder import ModelFolder
+from appliance.registry.quantize import quantize
+from appliance.training.run import answers
 
 Export = Callable[..., Path]
 

@@ -13,10 +13,10 @@ from onnx import TensorProto, helper
 from onnx import load_model_from_string as load
 
 from appliance.errors import ModelError
-from appliance.inference.reading import MAX_MODEL_BYTES
-from appliance.modelroom.add import add
-from appliance.modelroom.intake import take_in
-from appliance.modelroom.library import Library
+from appliance.models.folder_reader import MAX_MODEL_BYTES
+from appliance.registry.add import add
+from appliance.registry.importer import take_in
+from appliance.registry.registry import Library
 
 Export = Callable[..., Path]
 

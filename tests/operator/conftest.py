@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from appliance.cli import main
+from appliance.cli.main import main
 from tests.support.site import Site
 
 Operate = Callable[..., Result]

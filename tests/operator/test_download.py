@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from appliance.pipeline import TEXT_RECORDS
-from appliance.refusals import DOWNLOAD_EXITS
+from appliance.cli.errors import DOWNLOAD_EXITS
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.site import Site
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from appliance.identity import load_identity
+from appliance.config.identity import load_identity
 from tests.support.site import Site
 
 Operate = Callable[..., Result]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from appliance.identity import load_identity
+from appliance.config.identity import load_identity
 from license.licenses.request import open_request
 from tests.support.site import Site
 

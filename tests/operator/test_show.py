@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from appliance.cli import main
-from appliance.operator.site import Site as Installation
+from appliance.cli.main import main
+from appliance.licensing.installation import Site as Installation
 from license.authority.issuing.issue import Terms
 from tests.support.site import Site
 

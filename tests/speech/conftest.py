@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from appliance.services import SPEECH_TO_TEXT
+from appliance.config.products import SPEECH_TO_TEXT
 from license.authority.authority import Authority
 from tests.support.site import Service, Site
 from tests.support.tones import write_model

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from appliance.speech.activity import EnergyActivity
-from appliance.speech.audio import AudioStream, Sound
-from appliance.speech.errors import AudioError, AudioTooLong
-from appliance.speech.fbank import fbank
-from appliance.speech.pcm import MAX_HEADER_BYTES, WavReader
-from appliance.speech.segment import Heard
-from appliance.speech.stream import Listener, Manner, Phrase, Status
+from appliance.speech.acoustic.fbank import fbank
+from appliance.speech.audio.errors import AudioError, AudioTooLong
+from appliance.speech.audio.reader import AudioStream, Sound
+from appliance.speech.audio.voice_activity import EnergyActivity
+from appliance.speech.audio.wav import MAX_HEADER_BYTES, WavReader
+from appliance.speech.decoding.segment import Heard
+from appliance.speech.recognition.stream import Listener, Manner, Phrase, Status
 from tests.support.tones import RATE, speak
 from tests.support.usp import header
 

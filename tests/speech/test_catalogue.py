@@ -14,8 +14,8 @@ import pytest
 import uvicorn
 from click.testing import CliRunner, Result
 
-from appliance.cli import main
-from appliance.services import SPEECH_TO_TEXT
+from appliance.cli.main import main
+from appliance.config.products import SPEECH_TO_TEXT
 from license.authority.authority import Authority
 from license.authority.models.describe import describe
 from license.models.manifest import Manifest

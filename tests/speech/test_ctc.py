@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.errors import ModelError
-from appliance.speech.align import align
-from appliance.speech.ctc import CtcDecoder, greedy
-from appliance.speech.lexicon import Lexicon
-from appliance.speech.vocabulary import Vocabulary, from_json, from_tokens
+from appliance.speech.decoding.alignment import align
+from appliance.speech.decoding.ctc import CtcDecoder, greedy
+from appliance.speech.model.lexicon import Lexicon
+from appliance.speech.model.vocabulary import Vocabulary, from_json, from_tokens
 
 SMALL = Vocabulary(tokens=("", "a", "b", " "), blank=0)
 LETTERS = from_json('{"<pad>": 0, "<unk>": 1, "|": 2, "o": 3, "n": 4, "e": 5, "w": 6, "t": 7}')

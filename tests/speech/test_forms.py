@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.config.command_line import DISPLAY_TYPES
 from appliance.errors import ModelError
-from appliance.setting_words import DISPLAY_TYPES
-from appliance.speech.display import Profanity
-from appliance.speech.forms.arpa import WordModel
-from appliance.speech.forms.forms import Forms, Pauses
-from appliance.speech.forms.load import load_forms
-from appliance.speech.forms.rules import Rules
-from appliance.speech.numbers import write_numbers
-from appliance.speech.segment import Heard, HeardWord
+from appliance.speech.decoding.segment import Heard, HeardWord
+from appliance.speech.display.loading import load_forms
+from appliance.speech.display.numbers import write_numbers
+from appliance.speech.display.pipeline import Forms, Pauses
+from appliance.speech.display.rescoring import WordModel
+from appliance.speech.display.rewriting import Rules
+from appliance.speech.display.text import Profanity
 from license.authority.authority import Authority
 from tests.speech.conftest import speech_site
 from tests.speech.test_rest import ASKED, wav

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from appliance.errors import ModelError
-from appliance.speech.acoustic import load_ctc, load_transducer
-from appliance.speech.activity import load_onnx_activity
-from appliance.speech.ctc import greedy
-from appliance.speech.engine import SpeechEngine
-from appliance.speech.folder import SpeechFolder
-from appliance.speech.layout import Layout
-from appliance.speech.stream import Manner, Phrase
-from appliance.speech.transducer import search
+from appliance.speech.acoustic.model import load_ctc, load_transducer
+from appliance.speech.audio.voice_activity import load_onnx_activity
+from appliance.speech.decoding.ctc import greedy
+from appliance.speech.decoding.transducer import search
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.layout import Layout
+from appliance.speech.recognition.engine import SpeechEngine
+from appliance.speech.recognition.stream import Manner, Phrase
 from tests.support.tones import RATE, silence, speak, write_model
 
 WAV2VEC2 = Path(__file__).parents[1] / "vectors" / "wav2vec2"

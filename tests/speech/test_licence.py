@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from appliance.services import SPEECH_TO_TEXT
+from appliance.config.products import SPEECH_TO_TEXT
 from license.authority.authority import Authority
 from tests.speech.test_rest import ASKED, VERSION, wav
 from tests.support.site import SENTENCE, Service, Site
@@ -57,7 +57,7 @@ def test_a_licence_for_speech_opens_no_text(new_site: Callable[..., Site]) -> No
 
 
 def test_a_text_model_is_refused_with_what_is_supported(new_site: Callable[..., Site]) -> None:
-    from appliance.models import BUNDLED
+    from appliance.models.locations import BUNDLED
 
     done = new_site().run("Service=speechtotext", f"Mounts:Model={BUNDLED}")
     assert done.returncode == 78

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from appliance.api.speech.replies import Recognition, Transcribed
-from appliance.services import SPEECH_TO_TEXT
+from appliance.api.speech.responses import Recognition, Transcribed
+from appliance.config.products import SPEECH_TO_TEXT
 from tests.support.tones import RATE, silence, speak, wave
 from tests.support.usp import PATH, header
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from appliance.api.speech.asked import Asked
-from appliance.api.speech.desk import Desk, DeskLimits
+from appliance.api.speech.admission import Desk, DeskLimits
+from appliance.api.speech.parameters import Asked
 from appliance.api.speech.turn import Turn, closing
-from appliance.deployments import Deployments
 from appliance.errors import ApplianceError, LicenseRefusal, UsageStoreUnavailable
-from appliance.pipeline import Recorded
-from appliance.speech.engine import SpeechEngine
-from appliance.speech.folder import SpeechFolder
-from appliance.speech.metering import TurnMeter, whole_seconds
-from appliance.usage.ledger import Receipt
+from appliance.ledger.ledger import Receipt
+from appliance.pipeline.audio_meter import TurnMeter, whole_seconds
+from appliance.pipeline.deployments import Deployments
+from appliance.pipeline.pipeline import Recorded
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.recognition.engine import SpeechEngine
 from tests.support.tones import silence, speak, wave
 from tests.support.usp import header
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from appliance.services import SPEECH_TO_TEXT
+from appliance.config.products import SPEECH_TO_TEXT
 from tests.support.site import Service
 from tests.support.tones import RATE, silence, speak, wave
 from tests.support.usp import Wire, header, phrases, turn_id

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx2
 
-from appliance.identity import load_identity
-from appliance.pipeline import TEXT_RECORDS
+from appliance.config.identity import load_identity
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
 from license.files import write_atomic

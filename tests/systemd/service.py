@@ -1,11 +1,11 @@
-"""The smallest service that uses all of `appliance.systemd`; `test_protocol.py` starts it as a process."""
+"""The smallest service that uses all of `appliance.host.systemd`; `test_protocol.py` starts it."""
 
 import asyncio
 import logging
 import sys
 import time
 
-from appliance import systemd
+from appliance.host import systemd
 
 log = logging.getLogger("service")
 

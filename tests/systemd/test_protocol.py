@@ -1,4 +1,4 @@
-"""What a service manager sees of a process that uses `appliance.systemd`.
+"""What a service manager sees of a process that uses `appliance.host.systemd`.
 
 The manager is played by a datagram socket, a listening socket at file descriptor 3, a directory of
 credentials and a pipe for the journal.

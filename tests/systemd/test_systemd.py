@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance import systemd
 from appliance.errors import SettingsError
+from appliance.host import systemd
 
 
 def test_without_a_manager_nothing_is_said_or_taken() -> None:

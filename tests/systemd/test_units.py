@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.settings import Settings
+from appliance.config.settings import Settings
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SYSTEM_UNITS = Path("/lib/systemd/system")

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from appliance.inference.casing import CASE_CLASSES
-from appliance.training.graph import HALF_RANGE, Shape, build, quantized
+from appliance.ner.casing import CASE_CLASSES
+from appliance.onnx_tools.bert_graph import HALF_RANGE, Shape, build, quantized
 from recipes.ner.corpora import LABELS, SERVED_LABELS
 
 WORDS, WIDTH, WIDE, PLACES = 50, 16, 32, 40

@@ -20,7 +20,7 @@ SMALL = {
 def test_rounded_products_give_what_the_8_bit_graph_gives() -> None:
     import onnxruntime
 
-    from appliance.training.graph import quantized
+    from appliance.onnx_tools.bert_graph import quantized
     from recipes.ner.export import onnx_model
     from recipes.ner.model import NerModel, served
     from recipes.ner.quantization_aware import rounded

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from appliance.clock import EffectiveClock
-from appliance.usage.ledger import Ledger, Use
+from appliance.host.effective_clock import EffectiveClock
+from appliance.ledger.ledger import Ledger, Use
 from license.crypto.ed25519 import load_signing_key
 from license.licenses.verify import open_license
 from license.trust.roots import load_roots

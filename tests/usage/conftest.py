@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.clock import ClockSources, EffectiveClock, Reading
-from appliance.usage.ledger import Ledger
+from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading
+from appliance.ledger.ledger import Ledger
 from license.crypto.ed25519 import SigningKey
 from license.licenses.license import InstanceBinding, License, Plan
 from license.licenses.verify import AuthenticLicense, open_license

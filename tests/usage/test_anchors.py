@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.clock import EffectiveClock
-from appliance.usage.anchors import Anchor, close_all, read_all
-from appliance.usage.ledger import Ledger, Use
+from appliance.host.effective_clock import EffectiveClock
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.log.anchors import Anchor, close_all, read_all
 from license.evidence.log.source import CHECKPOINT_FILE
 from license.files import write_atomic
 from tests.usage.conftest import Machine, wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.usage.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, Use
 from license.crypto.ed25519 import SigningKey
 from license.errors import SerialTooLow
 from license.evidence.log.entry import parse

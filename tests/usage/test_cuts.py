@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.usage.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, Use
 from license.evidence.log.entry import parse, parse_use
 from license.evidence.log.source import find_databases, open_database
 from license.evidence.verify.verify import verify

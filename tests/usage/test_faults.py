@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import UsageStoreUnavailable
-from appliance.usage.ledger import Ledger, Receipt, Use
+from appliance.ledger.ledger import Ledger, Receipt, Use
 from license.evidence.log.entry import parse
 from license.evidence.verify.verify import verify
 from tests.usage.conftest import Machine, Vendor, wait_until

@@ -1,5 +1,5 @@
-from appliance.clock import ClockSources, EffectiveClock, Reading
-from appliance.usage.floor import Floor, recorded_floor
+from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading
+from appliance.ledger.read.high_water import Floor, recorded_floor
 from tests.usage.conftest import DAY, NOON, Machine
 
 

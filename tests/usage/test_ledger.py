@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.errors import LedgerLocked, UsageStoreUnavailable
-from appliance.usage.ledger import MAX_QUANTITY, Ledger, Receipt, Use
-from appliance.usage.mount import check_output
+from appliance.host.filesystem import check_output
+from appliance.ledger.ledger import MAX_QUANTITY, Ledger, Receipt, Use
 from license.errors import EpochTooLow, SerialTooLow
 from license.evidence.log.entry import Tally, parse
 from license.evidence.verify.verify import verify

@@ -1,8 +1,8 @@
 import asyncio
 from typing import Any
 
-from appliance.usage.ledger import Ledger, Use
-from appliance.usage.lookup import recorded_requests
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.read.lookup import recorded_requests
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 

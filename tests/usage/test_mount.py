@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import OutputError
-from appliance.usage.mount import check_output, describe, file_system
+from appliance.host.filesystem import check_output, describe, file_system
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from appliance.usage.cli import usage
-from appliance.usage.ledger import Use
-from appliance.usage.records import usage_logs
+from appliance.cli.usage import usage
+from appliance.ledger.ledger import Use
+from appliance.ledger.read.reports import usage_logs
 from tests.usage.conftest import DAY, Machine, Vendor
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.usage.export import write_bundle
-from appliance.usage.journal import SUM_ENTRIES
-from appliance.usage.ledger import Ledger, Use
-from appliance.usage.records import usage_logs
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.log.journal import SUM_ENTRIES
+from appliance.ledger.read.reports import usage_logs
+from appliance.ledger.transfer.export import write_bundle
 from license.evidence.log.entry import Tally, parse
 from license.evidence.verify.result import Finding
 from license.evidence.verify.verify import verify

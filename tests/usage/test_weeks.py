@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from appliance.usage.journal import IDLE_SECONDS, Journal
-from appliance.usage.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.log.journal import IDLE_SECONDS, Journal
 from license.encoding.strict import format_date
 from license.evidence.log.entry import Tally, parse
 from license.evidence.verify.verify import verify

@@ -6,7 +6,7 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from appliance.api.problems import Problem, invalid_body
+from appliance.api.errors import Problem, invalid_body
 
 MAX_PARTS: Final = 16
 

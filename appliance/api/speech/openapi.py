@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from appliance.api import replies as common
-from appliance.api.openapi import operation, query, service_paths
-from appliance.api.speech import replies
+from appliance.api.language import responses as common
+from appliance.api.language.openapi import operation, query, service_paths
+from appliance.api.speech import responses as replies
 from appliance.api.speech.transcription import API_VERSIONS, PATH, Definition
 from appliance.version import VERSION
 

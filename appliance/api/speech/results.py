@@ -6,10 +6,10 @@ Times are whole ticks of 100 ns from the first sample of the turn.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from appliance.speech.display import Shown
-from appliance.speech.numbers import Written
-from appliance.speech.segment import Heard, HeardWord
-from appliance.speech.stream import Phrase, Status
+from appliance.speech.decoding.segment import Heard, HeardWord
+from appliance.speech.display.numbers import Written
+from appliance.speech.display.text import Shown
+from appliance.speech.recognition.stream import Phrase, Status
 
 TICKS: Final = 10_000_000
 

@@ -7,11 +7,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from appliance.api.problems import not_found
-from appliance.api.speech.desk import Desk
-from appliance.api.speech.short import ShortAudio
-from appliance.api.speech.socket import Connection
+from appliance.api.errors import not_found
+from appliance.api.speech.admission import Desk
+from appliance.api.speech.short_audio import ShortAudio
 from appliance.api.speech.transcription import PATH, Transcription
+from appliance.api.speech.websocket import Connection
 
 RECOGNITION: Final = "/speech/recognition/{mode}/cognitiveservices/v1"
 UNIVERSAL: Final = ("/speech/universal/v2", "/stt/speech/universal/v2")

@@ -12,19 +12,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import read_body
-from appliance.api.problems import Problem, invalid_body
-from appliance.api.results import warning_header
-from appliance.api.speech.audio_problems import audio_problem
-from appliance.api.speech.desk import Desk
+from appliance.api.errors import Problem, invalid_body
+from appliance.api.language.results import warning_header
+from appliance.api.speech.admission import Desk
+from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
-from appliance.speech.audio import Sound
-from appliance.speech.display import Profanity, Shown
-from appliance.speech.errors import AudioError, AudioTooLong
-from appliance.speech.locales import same_language
-from appliance.speech.metering import whole_seconds
-from appliance.speech.segment import HeardWord
-from appliance.speech.stream import Manner, Phrase
-from appliance.speech.whole import Transcript, transcribe
+from appliance.pipeline.audio_meter import whole_seconds
+from appliance.speech.audio.errors import AudioError, AudioTooLong
+from appliance.speech.audio.reader import Sound
+from appliance.speech.decoding.segment import HeardWord
+from appliance.speech.display.text import Profanity, Shown
+from appliance.speech.model.locales import same_language
+from appliance.speech.recognition.file import Transcript, transcribe
+from appliance.speech.recognition.stream import Manner, Phrase
 
 PATH: Final = "/speechtotext/transcriptions:transcribe"
 API_VERSIONS: Final = ("2024-11-15", "2025-10-15")

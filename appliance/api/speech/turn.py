@@ -5,9 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from appliance.api.speech.asked import Asked
-from appliance.api.speech.desk import Desk
-from appliance.api.speech.framing import ProtocolError, write
+from appliance.api.speech.admission import Desk
+from appliance.api.speech.parameters import Asked
+from appliance.api.speech.protocol import ProtocolError, write
 from appliance.api.speech.results import TICKS, phrase_object, ticks
 from appliance.errors import (
     ApplianceError,
@@ -18,12 +18,12 @@ from appliance.errors import (
     Stopping,
     UsageStoreUnavailable,
 )
-from appliance.ids import uuid7
-from appliance.speech.backlog import Backlog
-from appliance.speech.engine import SpeechEngine
-from appliance.speech.errors import AudioError
-from appliance.speech.metering import TurnMeter
-from appliance.speech.stream import Event, Guess, Phrase, Started
+from appliance.pipeline.audio_meter import TurnMeter
+from appliance.request_ids import uuid7
+from appliance.speech.audio.backlog import Backlog
+from appliance.speech.audio.errors import AudioError
+from appliance.speech.recognition.engine import SpeechEngine
+from appliance.speech.recognition.stream import Event, Guess, Phrase, Started
 
 _log = logging.getLogger("appliance.api.speech.turn")
 

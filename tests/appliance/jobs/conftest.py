@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import create_engine
 
 from appliance.errors import ApplianceError
-from appliance.ids import uuid7
 from appliance.jobs.job import Failure, Job, Source, Task
 from appliance.jobs.runner import Interrupt, Jobs, Outcome
 from appliance.jobs.store import JobStore
 from appliance.jobs.tables import JobTable
+from appliance.request_ids import uuid7
 
 
 @dataclass

@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.jobs.turns import Turns
+from appliance.jobs.fair_turns import Turns
 
 
 def test_a_short_job_overtakes_long_ones_that_came_before_it() -> None:

@@ -1,0 +1,97 @@
+"""Who may ask: nobody is asked for a key unless the operator set some, as in the containers.
+
+Pages of this package and the two probes need none: they hold nothing secret, and a browser or a probe that
+opens them cannot send a header.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from appliance.api.errors import Problem
+
+_GUARDED: Final = frozenset({"http", "websocket"})
+_NAMES: Final = ("ocp-apim-subscription-key", "authorization")
+_OPEN: Final = frozenset({"/", "/ready", "/status", "/openapi.json", "/swagger"})
+_OPEN_BELOW: Final = ("/static/", "/swagger/")
+
+
+class Keys:
+    """The keys that open a service.
+
+    A key is taken from `Ocp-Apim-Subscription-Key`, or from `Authorization` with or without `Bearer`. Of an
+    upgrade to WebSocket it is taken from the query too: browsers cannot send headers there.
+
+    Args:
+        keys: The keys; with none, everybody is let in.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._digests = [_digest(key) for key in keys]
+
+    def admit(self, scope: Scope) -> bool:
+        """Whether a request carries one of the keys, or none is asked for."""
+        if not self._digests:
+            return True
+        admitted = False
+        for value in _offered(scope):
+            word, _, rest = value.partition(" ")
+            digest = _digest(rest.strip() if word.lower() == "bearer" else value)
+            # Digests are of one length and every key is compared: the time tells nothing of a key.
+            for known in self._digests:
+                admitted |= hmac.compare_digest(digest, known)
+        return admitted
+
+
+class AccessControl:
+    """ASGI middleware that refuses requests without one of some keys.
+
+    Args:
+        app: What is guarded.
+        keys: The keys.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or refuse one request."""
+        if scope["type"] not in _GUARDED or _open(scope["path"]) or self._keys.admit(scope):
+            await self._app(scope, receive, send)
+            return
+        problem = _denied()
+        response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
+        await response(scope, receive, send)
+
+
+def _offered(scope: Scope) -> list[str]:
+    headers = Headers(scope=scope)
+    offered = [value for name in _NAMES for value in headers.getlist(name)]
+    if scope["type"] == "websocket":
+        query = QueryParams(scope["query_string"])
+        offered += [value for name, value in query.multi_items() if name.lower() in _NAMES]
+    return offered
+
+
+def _open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _denied() -> Problem:
+    return Problem(
+        401,
+        "401",
+        "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid "
+        "key for an active subscription and use a correct regional API endpoint for your resource.",
+        headers={"WWW-Authenticate": 'Bearer realm="appliance"', "Connection": "close"},
+    )

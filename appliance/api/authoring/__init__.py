@@ -1,0 +1,1 @@
+"""The authoring API: projects, training, evaluation and deployment over HTTP."""

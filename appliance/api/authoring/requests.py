@@ -1,0 +1,73 @@
+"""Bodies of the authoring API: what clients send, keys in any letter case."""
+
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field
+
+from appliance.api.errors import Problem, invalid_request
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.datasets.project_file import Wire, parse_wire
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_SHOWN = 20
+
+
+class ProjectChanges(Wire):
+    """Body of `PATCH /projects/{name}`; what is absent stays."""
+
+    projectName: str | None = None  # noqa: N815 (names of the wire format)
+    projectKind: str | None = None  # noqa: N815
+    storageInputContainerName: str | None = None  # noqa: N815
+    language: str | None = None
+    description: str | None = None
+    multilingual: bool | None = None
+    settings: dict[str, Any] | None = None
+
+
+class EvaluationOptions(Wire):
+    """How documents are split: by the file (`manual`), or by percentage."""
+
+    kind: Literal["percentage", "manual"] = "percentage"
+    trainingSplitPercentage: int | None = Field(default=None, ge=1, le=99)  # noqa: N815
+    testingSplitPercentage: int | None = Field(default=None, ge=1, le=99)  # noqa: N815
+
+
+class Training(Wire):
+    """Body of `:train`."""
+
+    modelLabel: str  # noqa: N815
+    trainingConfigVersion: str = "latest"  # noqa: N815
+    evaluationOptions: EvaluationOptions | None = None  # noqa: N815
+
+
+class TrainedModel(Wire):
+    """Body of `PUT` for a deployment or an exported model."""
+
+    trainedModelLabel: str  # noqa: N815
+
+
+class Swap(Wire):
+    """Body of `:swap`."""
+
+    firstDeploymentName: str  # noqa: N815
+    secondDeploymentName: str  # noqa: N815
+
+
+def read(model: type[_Model], body: bytes) -> _Model:
+    """Read a body.
+
+    Raises:
+        Problem: A 400 that names every field that is wrong, and no content.
+    """
+    try:
+        return parse_wire(model, body.removeprefix(b"\xef\xbb\xbf"), "The body")
+    except (LabellingMistakes, DatasetError) as error:
+        raise invalid(error) from None
+
+
+def invalid(error: DatasetError) -> Problem:
+    """Return the 400 of a body that cannot be read."""
+    told = error.message
+    if isinstance(error, LabellingMistakes):
+        told = "; ".join(mistake.reason for mistake in error.mistakes[:_SHOWN])
+    return invalid_request("Invalid Request.", inner=("InvalidRequestBodyFormat", told))

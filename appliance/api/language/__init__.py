@@ -1,0 +1,1 @@
+"""The Language API: routes, requests, responses and their OpenAPI document."""

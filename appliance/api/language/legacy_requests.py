@@ -1,0 +1,104 @@
+"""The JSON that legacy clients send: Text Analytics v3.1, v3.2-preview.2 and v3.1-preview.ct.1.
+
+Names follow `TextAnalytics.json` of the published descriptions; v3.1-preview.ct.1 has none, so what its
+articles and clients are known to send is accepted beside it. Unknown fields are ignored.
+"""
+
+# ruff: noqa: N815 (names of the wire format)
+
+from typing import Annotated, Any, Final
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from appliance.api.language.requests import AnalysisInput, InputDocument, Unit
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class LegacyDocuments(_Input):
+    """Body of `POST /text/analytics/{version}/entities/recognition/general`."""
+
+    documents: tuple[InputDocument, ...]
+
+
+class LegacyEntityParameters(_Input):
+    """Parameters of a prebuilt task."""
+
+    modelVersion: str = Field(
+        default="latest", validation_alias=AliasChoices("model-version", "modelVersion")
+    )
+    stringIndexType: Unit = "TextElements_v8"
+    loggingOptOut: bool = False
+
+
+class LegacyCustomParameters(_Input):
+    """Parameters of a custom task: project and deployment, or the `modelId` of the oldest clients."""
+
+    project: str | None = Field(
+        default=None, validation_alias=AliasChoices("project-name", "projectName", "project")
+    )
+    deployment: str | None = Field(
+        default=None, validation_alias=AliasChoices("deployment-name", "deploymentName", "deployment")
+    )
+    modelId: str | None = Field(default=None, validation_alias=AliasChoices("modelId", "model-id"))
+    stringIndexType: Unit = "TextElements_v8"
+    loggingOptOut: bool = False
+
+
+class LegacyEntityTask(_Input):
+    """One prebuilt task."""
+
+    parameters: LegacyEntityParameters = LegacyEntityParameters()
+    taskName: str | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
+
+
+class LegacyCustomTask(_Input):
+    """One custom task."""
+
+    parameters: LegacyCustomParameters
+    taskName: str | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
+
+
+OTHER_TASKS: Final = (
+    "entityRecognitionPiiTasks",
+    "keyPhraseExtractionTasks",
+    "entityLinkingTasks",
+    "sentimentAnalysisTasks",
+    "extractiveSummarizationTasks",
+    "customSingleClassificationTasks",
+    "customMultiClassificationTasks",
+)
+"""Lists that official clients send empty; a task in one of them is not served here."""
+
+
+Unserved = Annotated[
+    tuple[Any, ...] | None, Field(description="Not served: must be empty.", json_schema_extra={"maxItems": 0})
+]
+
+
+class LegacyTasks(_Input):
+    """The tasks of a job, by kind; the lists of other kinds must be empty."""
+
+    entityRecognitionTasks: tuple[LegacyEntityTask, ...] = Field(default=(), max_length=100)
+    customEntityRecognitionTasks: tuple[LegacyCustomTask, ...] = Field(default=(), max_length=100)
+    entityRecognitionPiiTasks: Unserved = None
+    keyPhraseExtractionTasks: Unserved = None
+    entityLinkingTasks: Unserved = None
+    sentimentAnalysisTasks: Unserved = None
+    extractiveSummarizationTasks: Unserved = None
+    customSingleClassificationTasks: Unserved = None
+    customMultiClassificationTasks: Unserved = None
+
+    def unserved(self) -> list[str]:
+        """Kinds that were asked for and are not served."""
+        return [name for name in OTHER_TASKS if getattr(self, name)]
+
+
+class LegacyAnalyzeInput(_Input):
+    """Body of `POST /text/analytics/{version}/analyze`."""
+
+    displayName: str | None = None
+    analysisInput: AnalysisInput
+    tasks: LegacyTasks

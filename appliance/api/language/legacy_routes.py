@@ -1,0 +1,144 @@
+"""The legacy Text Analytics API, which clients built for v3.1 and the previews with custom entities call.
+
+Answers are the superset of what published clients of a version read; `docs/developer.md` lists the paths.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from appliance.api.errors import Problem, invalid_request
+from appliance.api.language.job_responses import LEGACY_LARGEST_PAGE, NESTED, Page, legacy_state
+from appliance.api.language.legacy_requests import (
+    LegacyAnalyzeInput,
+    LegacyCustomTask,
+    LegacyDocuments,
+    LegacyEntityTask,
+    LegacyTasks,
+)
+from appliance.api.language.results import evidence_headers, results_object
+from appliance.api.language.routes import Language
+from appliance.api.parameters import flag, own_url
+from appliance.jobs.job import Task
+from appliance.pipeline.deployments import Deployment
+from appliance.request_ids import uuid7
+
+VERSIONS: Final = ("v3.1", "v3.2-preview.2", NESTED)
+GENERAL: Final = "/entities/recognition/general"
+_WITHOUT_CUSTOM: Final = "v3.1"
+
+_Endpoint = Callable[[Request, str], Awaitable[Response]]
+
+
+class LegacyApi:
+    """The endpoints under `/text/analytics/{version}/`.
+
+    Args:
+        language: What answers.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def routes(self) -> list[Route]:
+        """Routes to mount at the root."""
+        found = []
+        for version in VERSIONS:
+            base = f"/text/analytics/{version}"
+            for path, endpoint, method in (
+                ("/analyze", self.submit_job, "POST"),
+                ("/analyze/jobs/{job_id}", self.get_job, "GET"),
+                (GENERAL, self.recognize, "POST"),
+            ):
+                found.append(Route(base + path, _of_version(endpoint, version), methods=[method]))
+        return found
+
+    async def recognize(self, request: Request, _version: str) -> Response:
+        """`POST …/entities/recognition/general`: prebuilt entity recognition, answered at once."""
+        show_stats = flag(request, "showStats")
+        flag(request, "loggingOptOut")
+        unit = request.query_params.get("stringIndexType", "TextElements_v8")
+        body = await self._language.parse(LegacyDocuments, request)
+        deployment = self._language.deployments.default(request.query_params.get("model-version", "latest"))
+        answer, items = await self._language.answer(request, deployment, body.documents, unit)
+        results = {**results_object(items, show_stats=show_stats), "modelVersion": deployment.release}
+        return JSONResponse(results, headers=evidence_headers(answer))
+
+    async def submit_job(self, request: Request, version: str) -> Response:
+        """`POST …/analyze`: 202 and an absolute `operation-location`."""
+        body = await self._language.parse(LegacyAnalyzeInput, request)
+        tasks = self._tasks(body.tasks, version)
+        job = await self._language.submit(body.displayName, body.analysisInput.documents, tasks)
+        location = own_url(request, f"/text/analytics/{version}/analyze/jobs/{job.id}")
+        headers = {"operation-location": location, **self._language.warning_header()}
+        return Response(status_code=202, headers=headers)
+
+    async def get_job(self, request: Request, version: str) -> Response:
+        """`GET …/analyze/jobs/{id}`: state and, page by page, results."""
+        page = Page.of(request, largest=LEGACY_LARGEST_PAGE)
+        job = await self._language.find(request)
+        body = legacy_state(request, job, page, version)
+        return JSONResponse(body, headers=self._language.job_headers(job))
+
+    def _tasks(self, asked: LegacyTasks, version: str) -> list[Task]:
+        unserved = asked.unserved()
+        if version == _WITHOUT_CUSTOM and asked.customEntityRecognitionTasks:
+            unserved.append("customEntityRecognitionTasks")
+        if unserved:
+            raise _refused(f"{', '.join(unserved)} are not served under {version} here.")
+        tasks = [_prebuilt(task) for task in asked.entityRecognitionTasks]
+        tasks += [self._custom(task) for task in asked.customEntityRecognitionTasks]
+        if not tasks:
+            raise _refused("The job has no task.")
+        return tasks
+
+    def _custom(self, task: LegacyCustomTask) -> Task:
+        parameters = task.parameters
+        project, name = parameters.project, parameters.deployment
+        if project is None or name is None:
+            if parameters.modelId is None:
+                raise _refused("A custom task needs project-name and deployment-name.")
+            found: Deployment = self._language.deployments.by_model_id(parameters.modelId)
+            project, name = found.project, found.name
+        return Task(
+            id=uuid7(),
+            kind="CustomEntityRecognition",
+            name=task.taskName,
+            project=project,
+            deployment=name,
+            version="latest",
+            unit=parameters.stringIndexType,
+        )
+
+
+def _prebuilt(task: LegacyEntityTask) -> Task:
+    return Task(
+        id=uuid7(),
+        kind="EntityRecognition",
+        name=task.taskName,
+        project=None,
+        deployment=None,
+        version=task.parameters.modelVersion,
+        unit=task.parameters.stringIndexType,
+    )
+
+
+def _of_version(endpoint: _Endpoint, version: str) -> Callable[[Request], Awaitable[Response]]:
+    return partial(_call, endpoint, version)
+
+
+async def _call(endpoint: _Endpoint, version: str, request: Request) -> Response:
+    try:
+        return await endpoint(request, version)
+    except Problem as problem:
+        if problem.inner is not None and problem.inner[0] == "MissingInputDocuments":
+            problem.inner = ("MissingInputRecords", problem.inner[1])  # the older word for it
+        raise
+
+
+def _refused(message: str) -> Problem:
+    return invalid_request("Invalid parameter in request", inner=("InvalidParameterValue", message))

@@ -1,0 +1,126 @@
+"""The JSON that callers send, as pydantic models: they parse the requests and are the OpenAPI document.
+
+Names and rules are those of the Language API description (`analyzetext.json`, 2022-05-01 and 2023-04-01).
+Unknown fields are ignored, as the service ignores them.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from appliance.api.errors import Problem, invalid_body, invalid_request
+
+UNITS = ("TextElements_v8", "TextElement_v8", "UnicodeCodePoint", "Utf16CodeUnit")
+Unit = Annotated[
+    str,
+    Field(
+        description="Unit of offset and length; read in any letter case.",
+        json_schema_extra={"enum": list(UNITS)},
+    ),
+]
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class InputDocument(_Input):
+    """One document to analyse."""
+
+    id: str = Field(description="Unique within the request; repeated in the answer.", examples=["1"])
+    text: str = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
+    language: str | None = Field(default=None, description="A hint only; the model decides what it reads.")
+
+
+class AnalysisInput(_Input):
+    """The documents of a request."""
+
+    documents: tuple[InputDocument, ...]
+
+
+class EntityRecognitionParameters(_Input):
+    """Parameters of the prebuilt kind, which the default deployment answers."""
+
+    modelVersion: str = "latest"  # noqa: N815 (names of the wire format)
+    stringIndexType: Unit = "TextElements_v8"  # noqa: N815
+    loggingOptOut: bool = False  # noqa: N815
+
+
+class CustomEntityRecognitionParameters(_Input):
+    """Parameters of the custom kind: which project and deployment shall answer."""
+
+    projectName: str  # noqa: N815
+    deploymentName: str  # noqa: N815
+    stringIndexType: Unit = "TextElements_v8"  # noqa: N815
+    loggingOptOut: bool = False  # noqa: N815
+
+
+class EntityRecognitionTask(_Input):
+    """One `EntityRecognition` task of a job."""
+
+    kind: Literal["EntityRecognition"]
+    taskName: str | None = None  # noqa: N815
+    parameters: EntityRecognitionParameters = EntityRecognitionParameters()
+
+
+class CustomEntityRecognitionTask(_Input):
+    """One `CustomEntityRecognition` task of a job."""
+
+    kind: Literal["CustomEntityRecognition"]
+    taskName: str | None = None  # noqa: N815
+    parameters: CustomEntityRecognitionParameters
+
+
+Task = Annotated[EntityRecognitionTask | CustomEntityRecognitionTask, Field(discriminator="kind")]
+
+
+class AnalyzeTextJobsInput(_Input):
+    """Body of `POST /language/analyze-text/jobs`."""
+
+    displayName: str | None = None  # noqa: N815
+    analysisInput: AnalysisInput  # noqa: N815
+    tasks: tuple[Task, ...] = Field(min_length=1, max_length=100)
+
+
+class AnalyzeTextInput(_Input):
+    """Body of `POST /language/:analyze-text`."""
+
+    kind: Literal["EntityRecognition"]
+    analysisInput: AnalysisInput  # noqa: N815
+    parameters: EntityRecognitionParameters = EntityRecognitionParameters()
+
+
+def parse_body(model: type[_Model], body: bytes) -> _Model:
+    """Read a body of any bytes into `model`.
+
+    Raises:
+        Problem: A 400 that names the field; for JSON errors it names the position. Never shows content.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _problem(error: ValidationError) -> Problem:
+    first = error.errors(include_url=False, include_context=True, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    kind = first["type"]
+    if kind == "json_invalid":
+        return invalid_body(f"The body is not valid JSON: {first.get('ctx', {}).get('error', 'unreadable')}.")
+    if where in {"analysisInput", "analysisInput.documents", "documents"}:
+        return invalid_request(
+            "Invalid document in request.",
+            inner=("MissingInputDocuments", f"Missing input documents: {where}: {first['msg']}."),
+        )
+    if kind in {"literal_error", "union_tag_invalid", "union_tag_not_found"}:
+        return invalid_request(
+            "Invalid parameter in request",
+            inner=(
+                "InvalidParameterValue",
+                f"{where}: kind is not supported here; use EntityRecognition or, in jobs, "
+                "CustomEntityRecognition.",
+            ),
+        )
+    return invalid_body(f"{where}: {first['msg']}." if where else f"{first['msg']}.")

@@ -1,0 +1,1 @@
+"""Probes, status, usage and models over HTTP."""

@@ -1,0 +1,189 @@
+"""Who is served: what is checked before any audio is heard, and how many may be heard at once."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from appliance.api.errors import Problem
+from appliance.api.speech.parameters import Asked
+from appliance.errors import Busy, Stopping
+from appliance.pipeline.deployments import Deployments
+from appliance.pipeline.pipeline import Pipeline
+from appliance.speech.model.locales import same_language
+from appliance.speech.recognition.engine import SpeechEngine
+
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Leaving(Protocol):
+    """A connection that can be asked to end."""
+
+    async def leave(self, seconds: float) -> None:
+        """End within so many seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskLimits:
+    """Bounds of what one service takes.
+
+    Attributes:
+        connections: Open connections.
+        turns: Recognitions under way.
+        idle_seconds: Silence of a client after which it is cut off.
+        transcribe_bytes: Largest file to transcribe.
+    """
+
+    connections: int = 1_000
+    turns: int = 64
+    idle_seconds: int = 300
+    transcribe_bytes: int = 64 * 1024 * 1024
+
+
+class Desk:
+    """Admits callers of the speech service; used from one event loop.
+
+    Args:
+        pipeline: Admits by licence, and records.
+        deployments: Names of the model that is served.
+        limits: Bounds.
+        model_ids: Endpoint and model ids that mean the model, besides its own names.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        deployments: Deployments,
+        limits: DeskLimits,
+        model_ids: frozenset[str] = frozenset(),
+    ) -> None:
+        self.pipeline = pipeline
+        self.limits = limits
+        self.locale = ""
+        self._deployments = deployments
+        self._model_ids = model_ids
+        self._engine: SpeechEngine | None = None
+        self._connections: set[Leaving] = set()
+        self._turns: set[object] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving = False
+
+    def open(self, engine: SpeechEngine, *, locale: str) -> None:
+        """Serve with this engine from now on."""
+        self._engine, self.locale = engine, locale
+
+    @property
+    def engine(self) -> SpeechEngine:
+        """The engine.
+
+        Raises:
+            Stopping: It is not loaded yet, or the service stops.
+        """
+        if self._leaving:
+            raise Stopping("The service is stopping.")
+        if self._engine is None:
+            raise Stopping("The model is still loading.", hint="wait until GET /ready answers 200")
+        return self._engine
+
+    @property
+    def idle_seconds(self) -> int:
+        """Silence of a client after which it is cut off."""
+        return self.limits.idle_seconds
+
+    def check(self, asked: Asked, *, model: str = "") -> None:
+        """Refuse what would be refused anyway, before any audio is sent.
+
+        Args:
+            asked: What the query asks.
+            model: `cid` of the query, if any.
+
+        Raises:
+            Stopping: No model is loaded, or the service stops.
+            LicenseRefusal: The licence does not allow an answer now.
+            Problem: The language or the model is not served.
+        """
+        _ = self.engine
+        self.pipeline.check(1)
+        if model:
+            self._check_model(model)
+        self.check_language(asked)
+
+    def check_language(self, asked: Asked) -> None:
+        """Refuse a language that the model does not speak.
+
+        Raises:
+            Problem: It is another one.
+        """
+        if asked.language and not asked.languages and not same_language(asked.language, self.locale):
+            raise Problem(
+                400,
+                "InvalidLanguage",
+                f"The language {asked.language[:40]!r} is not served here; the model speaks {self.locale}.",
+            )
+
+    def _check_model(self, model: str) -> None:
+        known = {name for one in self._deployments for name in (one.model, one.name, one.project)}
+        ids = {one.lower() for one in self._model_ids}
+        if model in known or model.lower() in ids or (not ids and _GUID.fullmatch(model)):
+            return
+        raise Problem(
+            400,
+            "InvalidModel",
+            f"The endpoint id {model[:60]!r} names no model that is served here.",
+        )
+
+    @contextlib.contextmanager
+    def connect(self, connection: Leaving) -> Iterator[None]:
+        """Hold a place for a connection.
+
+        Raises:
+            Busy: There is none.
+        """
+        if len(self._connections) >= self.limits.connections:
+            raise Busy("too many speech connections are open")
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+
+    def take_turn(self, turn: object) -> None:
+        """Count a recognition that begins.
+
+        Raises:
+            Busy: Too many are under way.
+        """
+        if len(self._turns) >= self.limits.turns:
+            raise Busy("too many speech recognitions are under way")
+        self._turns.add(turn)
+
+    def end_turn(self, turn: object) -> None:
+        """A recognition is over."""
+        self._turns.discard(turn)
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Count a recognition for as long as it takes; raises as `take_turn`."""
+        one = object()
+        self.take_turn(one)
+        try:
+            yield
+        finally:
+            self.end_turn(one)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something short that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def leave(self, seconds: float) -> None:
+        """The service stops: no new turns, and every connection ends within so many seconds."""
+        self._leaving = True
+        leaving = [asyncio.create_task(one.leave(seconds)) for one in list(self._connections)]
+        if leaving:
+            await asyncio.wait(leaving, timeout=seconds + 1)

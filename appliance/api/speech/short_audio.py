@@ -1,0 +1,98 @@
+"""Short audio: one file by POST, one result, as the "Speech to text REST API for short audio" has it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from appliance.api.body import read_body
+from appliance.api.errors import Problem
+from appliance.api.language.results import warning_header
+from appliance.api.speech.admission import Desk
+from appliance.api.speech.errors import audio_problem
+from appliance.api.speech.parameters import from_query
+from appliance.api.speech.results import phrase_object
+from appliance.pipeline.audio_meter import whole_seconds
+from appliance.speech.audio.errors import AudioError, AudioTooLong
+from appliance.speech.audio.reader import Sound
+from appliance.speech.display.text import Profanity, Shown, joined
+from appliance.speech.recognition.file import together, transcribe
+from appliance.speech.recognition.stream import Manner, Phrase
+
+MAX_SECONDS: Final = 60.0
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""A minute of the largest supported kind: 96 kHz, 24 bit, stereo."""
+
+_MEDIA: Final = frozenset({"", "audio", "application/octet-stream", "application/ogg", "video/ogg"})
+
+
+class ShortAudio:
+    """The endpoint.
+
+    Args:
+        desk: Who is served, and by what.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def recognize(self, request: Request) -> Response:
+        """`POST /speech/recognition/{mode}/cognitiveservices/v1`: one result for up to a minute of audio."""
+        desk = self._desk
+        asked = from_query(request.path_params["mode"], request.query_params.multi_items())
+        model = request.query_params.get("cid", "")
+        if not asked.language and not model:
+            raise Problem(400, "InvalidLanguage", "The query parameter language is missing.")
+        desk.check(asked, model=model)
+        _check_media(request.headers.get("content-type", ""))
+        engine = desk.engine
+        with desk.turn():
+            body = await read_body(request, MAX_BYTES)
+            manner = asked.manner(guesses=False)
+            listening = Manner(
+                single=False,
+                initial_silence=0,
+                end_silence=manner.end_silence,
+                longest=manner.longest,
+                guesses=False,
+                texts=manner.texts,
+            )
+            try:
+                sound = Sound.open(body)
+                transcript = await transcribe(engine, sound, listening, max_seconds=MAX_SECONDS)
+            except (AudioError, AudioTooLong) as error:
+                raise audio_problem(error) from None
+            if not transcript.samples:
+                raise audio_problem(AudioError("the audio holds no samples"))
+            shown = await self._shown(transcript.phrases, asked.profanity)
+            seconds = whole_seconds(transcript.samples / engine.rate)
+            recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
+        result = together(transcript)
+        answer = phrase_object(
+            result,
+            rate=engine.rate,
+            detailed=asked.detailed,
+            shown=shown,
+        )
+        headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
+        return JSONResponse(answer, headers=headers)
+
+    async def _shown(self, phrases: Sequence[Phrase], profanity: Profanity) -> list[Shown]:
+        """The forms of the result: each of several phrases keeps its own capital and full stop."""
+        if len(phrases) == 1:
+            return await self._desk.engine.shown([one.words for one in phrases[0].heard], profanity)
+        best = [phrase.heard[0].words for phrase in phrases]
+        parts = await self._desk.engine.shown(best, profanity)
+        return [joined(parts, [len(words) for words in best])]
+
+
+def _check_media(content_type: str) -> None:
+    """Refuse what is plainly no audio; what it really is, the content tells."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media not in _MEDIA and media.partition("/")[0] != "audio":
+        raise Problem(
+            415,
+            "UnsupportedMediaType",
+            "Send audio/wav; codecs=audio/pcm; samplerate=16000, or audio/ogg; codecs=opus.",
+        )

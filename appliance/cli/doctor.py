@@ -1,0 +1,61 @@
+"""`appliance doctor`."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from appliance.errors import OutputError
+
+_EXAMPLES = """\b
+Examples:
+  sudo appliance doctor
+  appliance doctor Mounts:License=/etc/appliance/license Mounts:Output=/var/lib/appliance/output
+  sudo appliance doctor --bundle support.tar.gz
+"""
+
+
+@click.command(epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a support archive: no secrets, no customer text.",
+)
+@click.option(
+    "--roots",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Trust the root keys here instead of the installed ones.",
+)
+@click.option("--verify", is_flag=True, help="Also verify every usage record; takes as long as an audit.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    as_json: bool,
+    bundle: Path | None,
+    roots: Path | None,
+    verify: bool,
+    words: tuple[str, ...],
+) -> None:
+    """Say what is wrong with this installation, and the command that mends it. Changes nothing.
+
+    Settings are those of the service; without any, /etc/appliance/appliance.env is read. With Billing=…
+    the vendor's endpoint is asked too. Exit status: 0 if nothing failed, 1 otherwise.
+    """
+    from appliance.doctor.examine import examine, patient, system_time
+    from appliance.doctor.report import exit_code, to_json, to_text
+    from appliance.doctor.support_bundle import write_bundle
+    from appliance.host.effective_clock import system_sources
+
+    who = patient(words, os.environ, roots_directory=roots, verify=verify)
+    found = examine(who, clock=system_sources())
+    click.echo(json.dumps(to_json(found.findings), indent=2) if as_json else to_text(found.findings))
+    if bundle is not None:
+        try:
+            write_bundle(bundle, who, found, now=system_time())
+        except OSError as error:
+            raise OutputError(f"cannot write {bundle}: {error.strerror}", hint="name a new file") from error
+        click.echo(f"wrote {bundle}; read it before you send it", err=True)
+    ctx.exit(exit_code(found.findings))

@@ -1,0 +1,1 @@
+"""The commands `appliance license …` and `appliance clock …`, and what they print."""

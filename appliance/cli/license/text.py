@@ -1,0 +1,75 @@
+"""Licences in an operator's words: the result table, the command to run next, and what will stop."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from appliance.config.products import CUSTOM_NER
+from appliance.licensing.installation import Site, program
+from license.encoding.strict import format_date, format_time
+from license.licenses.terms import Plan
+from license.licenses.validity import days_left, days_text
+from license.licenses.verify import AuthenticLicense
+from license.text import table
+
+
+def result_table(licensed: AuthenticLicense, note: Path, *, now: int, packages: Sequence[Path] = ()) -> str:
+    """Return what a person wants to know of the licence that was just saved.
+
+    Args:
+        licensed: The licence.
+        note: Where it was saved.
+        now: Effective time, Unix seconds.
+        packages: Model packages that were saved besides.
+    """
+    found = licensed.license
+    begins = [("Valid from", format_time(found.not_before))] if found.not_before > now else []
+    return table(
+        [
+            ("Saved", str(note)),
+            *(("Package", str(package)) for package in packages),
+            ("Customer", found.customer),
+            ("Product", found.product),
+            ("Models", ", ".join(model.train for model in found.models) or "any that needs no key"),
+            ("Licence", f"{found.id}, serial {found.serial}, tier {found.plan.tier}"),
+            *begins,
+            ("Expires", f"in {days_text(days_left(found, now))}, {format_time(found.expires)}"),
+            ("Last answer", format_time(found.terminates)),
+            *(
+                (
+                    f"Included {meter.rpartition('.')[2]}",
+                    f"{units:,} until {format_date(found.plan.period[1])}",
+                )
+                for meter, units in found.plan.meters
+            ),
+        ]
+    )
+
+
+def term_words(plan: Plan) -> str:
+    """Say for how long the included units are meant."""
+    return "each month" if plan.monthly else f"until {format_date(plan.period[1])}"
+
+
+def run_commands(site: Site) -> list[str]:
+    """Return the commands that serve from now on, each correct when it is pasted into a shell."""
+    settings = site.settings
+    output = (settings.output_mount or site.state / "output").absolute()
+    words = [*program(), "Eula=accept", f"Mounts:License={site.license_directory().absolute()}"]
+    if site.roots_directory is not None:
+        words[-2:-2] = ["serve", "--roots", str(site.roots_directory.absolute())]
+    if settings.service is not CUSTOM_NER:
+        words.append(f"Service={settings.service.name}")
+    if settings.state_mount is not None:
+        words.append(f"Mounts:State={settings.state_mount.absolute()}")
+    if settings.model_mount is not None:
+        words.append(f"Mounts:Model={settings.model_mount.absolute()}")
+    words.append(f"Mounts:Output={output}")
+    make = [] if output.is_dir() else [shlex.join(["install", "-d", "-m", "0700", str(output)])]
+    return [*make, shlex.join(words)]
+
+
+def run_template(site: Site) -> str:
+    """Return the closing words of a download or an installation."""
+    commands = "\n".join(f"  {command}" for command in run_commands(site))
+    return f"\nFrom now on no network is needed. Run:\n\n{commands}"

@@ -1,0 +1,62 @@
+"""`appliance diagnose` and `appliance metering preview`: options in, one call, text out."""
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from appliance.cli.errors import Family
+
+_SETTINGS: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+@click.command(
+    epilog="Example:  appliance diagnose Eula=accept Billing=https://license.example.com ApiKey=KEY",
+    context_settings=_SETTINGS,
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@click.pass_context
+def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
+    """Try the way to the billing endpoint, step by step: address, proxy, name, connection, TLS, key, clock.
+
+    Settings are those of the service. Nothing is counted. Exit status: 0 if nothing failed, 1 otherwise.
+    """
+    from appliance.doctor.billing_endpoint import diagnose as try_way
+    from appliance.doctor.report import exit_code, to_json, to_text
+    from appliance.licensing.installation import Site
+
+    found = try_way(Site.read(words, os.environ, roots_directory=None).settings)
+    click.echo(json.dumps(to_json(found), indent=2) if as_json else to_text(found))
+    ctx.exit(exit_code(found))
+
+
+@click.group("metering", cls=Family)
+def metering_group() -> None:
+    """What a connected run reports."""
+
+
+@metering_group.command(
+    "preview",
+    epilog="Example:  appliance metering preview Billing=https://license.example.com Mounts:State=/srv/state",
+    context_settings=_SETTINGS,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Also write them here.")
+def preview(words: tuple[str, ...], out: Path | None) -> None:
+    """Print every byte that a connected run would send now, without sending it; only the key is masked.
+
+    Settings are those of the service, which may be running. Titles go to standard error.
+    """
+    from appliance.licensing.installation import Site
+    from appliance.metering.preview import preview as show
+
+    site = Site.read(words, os.environ, roots_directory=None)
+    for number, request in enumerate(show(site.settings, site.identity()), start=1):
+        click.echo(click.style(f"--- {request.title}: {len(request.data):,} bytes", bold=True), err=True)
+        click.echo(request.data, nl=not request.data.endswith(b"\n"))
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"request-{number}").write_bytes(request.data)

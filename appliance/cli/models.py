@@ -1,0 +1,333 @@
+"""`appliance models …`: options in, one call, text out."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from appliance.cli.errors import Family
+from appliance.config.products import SERVICES
+from appliance.datasets.conll_jsonl import read_file
+from appliance.errors import ModelError, SettingsError
+from appliance.licensing.installation import Site
+
+if TYPE_CHECKING:
+    from appliance.models.packages import ModelKeys
+    from appliance.ner.model_folder import ModelFolder
+    from appliance.registry.add import Added
+    from appliance.registry.registry import Library, Shelf
+    from appliance.registry.smoke_test import Outcome
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _example(*lines: str) -> str:
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _words(function: _F) -> _F:
+    return click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")(function)
+
+
+def _roots(function: _F) -> _F:
+    return click.option(
+        "--roots",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Trust the root keys in this directory, not the installed ones.",
+    )(function)
+
+
+def _site(words: tuple[str, ...], roots: Path | None = None) -> Site:
+    stray = [word for word in words if "=" not in word]
+    if stray:
+        raise SettingsError(f"{stray[0]!r} is no setting: expected Key=Value", hint="such as Models:Path=DIR")
+    return Site.read(words, os.environ, roots_directory=roots)
+
+
+def _keys(site: Site) -> "ModelKeys":
+    from appliance.models.packages import ModelKeys
+
+    licences = site.licenses()
+    return ModelKeys(licensed=licences.current, hpke=licences.identity.hpke, roots=site.roots())
+
+
+@click.group(
+    "models", cls=Family, epilog=_example("appliance models list Models:Path=/var/lib/appliance/models")
+)
+def models_group() -> None:
+    """Take in, list, try, shrink and remove models; all without network.
+
+    A model lies at PROJECT/NAME below the folder that Models:Path names, which is how callers name it too.
+    """
+
+
+@models_group.command(
+    "add",
+    epilog=_example(
+        "appliance models add exported/ --project loans --name v1 Models:Path=/var/lib/appliance/models"
+    ),
+)
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--project", default="", help="projectName of callers (default: the setting ProjectName).")
+@click.option("--name", default="", help="deploymentName of callers (default: the source's own name).")
+@click.option("--replace", is_flag=True, help="Put it in the place of the model of that name.")
+@_roots
+@_words
+def add_command(
+    source: Path, project: str, name: str, replace: bool, roots: Path | None, words: tuple[str, ...]
+) -> None:
+    """Check a model, try it on one sentence, record its digests and put it into the library.
+
+    SOURCE is a folder as Optimum or transformers export it for token classification, a folder of this
+    software, a ZIP archive of either, or an encrypted package (.age).
+    """
+    from appliance.registry.add import add, add_package, is_package
+    from appliance.registry.registry import Library
+
+    site = _site(words, roots)
+    library = Library.of(site.settings)
+    project = project or site.settings.project_name
+    name = name or _name_of(source)
+    if is_package(source):
+        added = add_package(source, library, _keys(site), project=project, name=name, replace=replace)
+    else:
+        added = add(source, library, project=project, name=name, replace=replace)
+    _tell_added(added, library)
+
+
+def _name_of(source: Path) -> str:
+    name = source.resolve().name
+    for suffix in (".zip", ".age", ".model.note"):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _tell_added(added: "Added", library: "Library") -> None:
+    shelf = added.shelf
+    click.echo(f"added {shelf.project}/{shelf.name} to {library.root}")
+    _tell_folder(added.folder)
+    _tell_outcome(added.outcome)
+    if not added.outcome.tested:
+        click.echo(
+            f"  note: family {added.outcome.family} is accepted, but was not compared with transformers"
+        )
+    if added.left_out:
+        click.echo(f"  left out, since serving does not need it: {', '.join(added.left_out[:8])}")
+    click.echo("a service that has Models:Path set to this folder serves it after its next start")
+
+
+def _tell_folder(folder: "ModelFolder") -> None:
+    named = " ".join(part for part in (folder.name, folder.release) if part)
+    click.echo(f"  model       {named}")
+    click.echo(f"  categories  {', '.join(folder.categories)}")
+    click.echo(
+        f"  labels      {len(folder.labels)}, {folder.scheme}; windows of {folder.window_tokens} tokens"
+    )
+    click.echo(f"  batching    {'several texts a call' if folder.batch_invariant else 'one window a call'}")
+    for name, value in folder.digests.items():
+        click.echo(f"  sha256      {value}  {name}")
+
+
+def _tell_outcome(outcome: "Outcome") -> None:
+    click.echo(f"  family      {outcome.family}")
+    click.echo(f"  self-test   {outcome.sentence}")
+    for text, category, score in outcome.found:
+        click.echo(f"              {category}: {text} ({score:.2f})")
+    if not outcome.found:
+        click.echo("              no entity found")
+
+
+@models_group.command(
+    "list", epilog=_example("appliance models list Models:Path=/var/lib/appliance/models --json")
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_words
+def list_command(as_json: bool, words: tuple[str, ...]) -> None:
+    """List the models of the library, and what is wrong with those that cannot be served."""
+    from appliance.registry.registry import Library
+
+    library = Library.of(_site(words).settings)
+    rows = [_row(shelf) for shelf in library.shelves()]
+    if as_json:
+        click.echo(json.dumps({"path": str(library.root), "models": rows}, ensure_ascii=False, indent=2))
+        return
+    if not rows:
+        click.echo(f"no models in {library.root}")
+    for row in rows:
+        told = row.get("error") or f"{row['kind']}; {', '.join(row['categories']) or 'categories unknown'}"
+        click.echo(f"{row['project']}/{row['name']}  {told}")
+
+
+def _row(shelf: "Shelf") -> dict[str, Any]:
+    from appliance.errors import ModelError
+    from appliance.models.packages import find_packages
+    from appliance.ner.model_folder import ModelFolder
+
+    row: dict[str, Any] = {"project": shelf.project, "name": shelf.name}
+    if find_packages(shelf.path):
+        return {**row, "kind": "encrypted package", "categories": []}
+    try:
+        folder = ModelFolder.open(shelf.path)
+    except ModelError as error:
+        return {**row, "kind": "refused", "error": f"cannot be served: {error.message}"}
+    kind = "8-bit" if folder.batch_invariant else "float32"
+    size = sum(path.stat().st_size for path in shelf.path.iterdir() if path.is_file())
+    return {
+        **row,
+        "kind": f"{kind if folder.digests else ''} {size / 1e6:.1f} MB".strip(),
+        "model": folder.name,
+        "release": folder.release,
+        "categories": list(folder.categories),
+    }
+
+
+def _folder(named: str, site: Site) -> tuple["ModelFolder", bool]:
+    """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
+    from appliance.models.packages import find_packages, open_model
+    from appliance.ner.model_folder import ModelFolder
+    from appliance.registry.registry import Library
+
+    path = Path(named)
+    if not path.is_dir():
+        path = Library.of(site.settings).find(named).path
+    if find_packages(path):
+        return open_model(path, _keys(site)), False
+    return ModelFolder.open(path), True
+
+
+@models_group.command(
+    "show", epilog=_example("appliance models show loans/v1 Models:Path=/var/lib/appliance/models")
+)
+@click.argument("model")
+@_roots
+@_words
+def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None:
+    """Show what a model says about itself, with the digests of its files."""
+    folder, _ = _folder(model, _site(words, roots))
+    click.echo(model)
+    _tell_folder(folder)
+    if folder.description:
+        click.echo(f"  about       {folder.description}")
+    card = folder.path / "MODEL_CARD.md"
+    if card.is_file():
+        click.echo(f"  model card  {card}")
+
+
+@models_group.command(
+    "download",
+    epilog=_example(
+        "appliance models download ModelId=speech-en/1 Billing=https://license.example.com ApiKey=KEY \\",
+        "    Eula=accept Mounts:Model=/var/lib/appliance/models",
+    ),
+)
+@_roots
+@_words
+def download_command(words: tuple[str, ...], roots: Path | None) -> None:
+    """Bring model packages from the vendor's catalogue into the directory that Mounts:Model names.
+
+    ModelId takes an id, or a model line such as speech-en/1; PunctId, RescoreId, ResegmentId and WfstitnId
+    the same for display models. BaseModelLocale=en-US lists speech models; DisplayLocale=en-US with
+    FullDisplay, or some of Punct, Rescore, Resegment and Wfstitn, brings the newest display models.
+    """
+    from appliance.cli.speech_catalogue import Wanted, at_place, download_models, list_to
+    from appliance.config.command_line import display_types, is_display_word
+
+    chosen = tuple(word for word in words if is_display_word(word))
+    site = _site(tuple(word for word in words if not is_display_word(word)), roots)
+    settings = replace(site.settings, display_types=display_types(chosen), service=SERVICES["speechtotext"])
+    site = replace(site, settings=at_place(settings))
+    settings.require_eula()
+    wanted = Wanted.of(settings)
+    if not wanted:
+        raise SettingsError(
+            "no model is named", hint="add ModelId=LINE, or BaseModelLocale=en-US to list what there is"
+        )
+    if wanted.query:
+        list_to(site, wanted)
+        return
+    for package in download_models(site, wanted):
+        click.echo(package)
+
+
+@models_group.command("remove", epilog=_example("appliance models remove loans/v1 --yes"))
+@click.argument("model")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_words
+def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
+    """Remove a model from the library."""
+    from appliance.registry.registry import Library
+
+    library = Library.of(_site(words).settings)
+    shelf = library.find(model)
+    if not yes:
+        click.confirm(f"remove {model} from {library.root}?", abort=True)
+    library.remove(shelf)
+    click.echo(f"removed {model}; a running service goes on with it until its next start")
+
+
+@models_group.command("test", epilog=_example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
+@click.argument("model")
+@click.option("--text", default="", help="Sentence to ask.")
+@click.option(
+    "--labelled",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Score it on this CoNLL or JSONL file.",
+)
+@_roots
+@_words
+def test_command(
+    model: str, text: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]
+) -> None:
+    """Ask a model one sentence, or score it on a labelled file."""
+    from appliance.registry.smoke_test import SENTENCE, try_folder, try_here
+
+    folder, plain = _folder(model, _site(words, roots))
+    text = text or SENTENCE
+    if labelled is None:
+        _tell_outcome(try_folder(folder.path, sentence=text) if plain else try_here(folder, sentence=text))
+        return
+    from appliance.training.report import score_lines
+    from appliance.training.run import examine
+
+    scores, given = examine(folder, read_file(labelled))
+    for line in score_lines(scores):
+        click.echo(line)
+    click.echo(f"{given.tokens / max(given.seconds, 1e-9):.0f} tokens a second, one session")
+
+
+@models_group.command(
+    "quantize", epilog=_example("appliance models quantize exported/ --out small/ --labelled test.conll")
+)
+@click.argument("source", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the 8-bit model.")
+@click.option(
+    "--labelled",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="CoNLL or JSONL file to measure both on.",
+)
+def quantize_command(source: Path, out: Path, labelled: Path) -> None:
+    """Write an 8-bit copy that answers the same whatever shares its batch; F1 before and after.
+
+    Where it loses more than half a point of F1 nothing is written, and the float32 model stays.
+    """
+    from appliance.registry.quantize import TOLERATED, quantize
+
+    done = quantize(source, out, read_file(labelled), told=lambda step: click.echo(f"{step} …", err=True))
+    for name, side in (("float32", done.before), ("8 bits", done.after)):
+        click.echo(
+            f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"
+            f"  {side.speed:7.0f} tokens/s"
+        )
+    if done.kept:
+        click.echo(f"8 bits cost {100 * done.loss:.2f} points of F1; written to {out}")
+        return
+    raise ModelError(
+        f"8 bits cost {100 * done.loss:.2f} points of F1, more than {100 * TOLERATED}: float32 is kept,"
+        " nothing was written",
+        hint="serve the float32 model",
+    )

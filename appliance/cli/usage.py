@@ -1,0 +1,199 @@
+"""Commands about usage: report, export, verify, keep a receipt, prune. All but the last while it runs."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from appliance.cli.errors import Family, show
+from appliance.cli.usage_table import between, metered, render_report
+from appliance.config.products import CUSTOM_NER
+from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
+from license.encoding.strict import format_time, parse_date
+from license.errors import LicenseError
+from license.evidence.bundle.focus import focus_csv
+from license.evidence.render.text import audit_json, audit_lines
+from license.evidence.tool.command import EXIT_BROKEN, roots_of, run_verify
+
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
+_DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Month(click.ParamType[tuple[int, int]]):
+    """A month as `2026-11` or `11/2026`; becomes `(month, year)`."""
+
+    name = "month"
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read the month, or fail as click does."""
+        if isinstance(value, tuple):
+            return value
+        match = _MONTH.fullmatch(value)
+        if match is not None:
+            year, month = int(match[1] or match[4]), int(match[2] or match[3])
+            if 1 <= month <= 12 and 1970 <= year <= 9999:
+                return month, year
+        return self.fail(f"{value!r} is not a month such as 2026-11", param, ctx)
+
+
+class Day(click.ParamType[int]):
+    """A UTC day as `2026-11-30`; becomes the Unix second at which it begins."""
+
+    name = "day"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the day, or fail as click does."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_date(value)
+        except LicenseError:
+            return self.fail(f"{value!r} is not a day such as 2026-11-30", param, ctx)
+
+
+@click.group(cls=Family)
+def usage() -> None:
+    """Report what was used, and check that the report can be believed."""
+
+
+@usage.command(epilog="Example:  appliance usage report /srv/output --month 2026-11 --csv")
+@click.argument("output", type=_DIRECTORY)
+@click.option("--month", type=Month(), help="Only this UTC month, such as 2026-11.")
+@click.option("--from", "first", type=Day(), help="Only from this UTC day on, such as 2026-11-01.")
+@click.option("--to", "last", type=Day(), help="Only up to this UTC day, which is included.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the JSON of /records/usage-logs; of several services, a list.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print a row per day, log and meter, in FOCUS columns.")
+def report(
+    output: Path,
+    month: tuple[int, int] | None,
+    first: int | None,
+    last: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Add up the usage of every ledger under OUTPUT, by service, month and meter."""
+    if month is not None and (first is not None or last is not None):
+        raise click.UsageError("give a month, or a range with --from and --to, not both")
+    if as_json and as_csv:
+        raise click.UsageError("give --json or --csv, not both")
+    everything = list(usage_by_day(output))
+    # Of all time, so that what a script reads keeps its shape in a month in which one service rested.
+    services = sorted({used.service for used in everything}) or [CUSTOM_NER.name]
+    days = list(between(everything, month=month, first=first, last=last))
+    if as_json:
+        found = [usage_response(days, service) for service in services]
+        click.echo(json.dumps(found if len(found) > 1 else found[0], indent=2))
+    elif as_csv:
+        click.echo(focus_csv(metered(days)), nl=False)
+    else:
+        click.echo(render_report(days, services))
+
+
+@usage.command(epilog="Example:  appliance usage export /srv/output --state /srv/state -o usage.zip")
+@click.argument("output", type=_DIRECTORY)
+@click.option("--state", type=_DIRECTORY, required=True, help="The service's state directory (Mounts:State).")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
+@click.option("--summary/--full", default=True, help="Sums of each day, or every entry; default: --summary.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print everything that would leave.")
+@click.option("-m", "--message", metavar="NOTE", help="Why; kept in the local journal, never in the file.")
+def export(
+    output: Path, state: Path, out: Path | None, summary: bool, dry_run: bool, message: str | None
+) -> None:
+    """Write the usage of this installation into one signed file for the vendor and for auditors.
+
+    It holds counts, times and identifiers, licences and signatures; --dry-run shows all of it.
+    """
+    from appliance.ledger.transfer.export_file import export_usage, print_members
+
+    if out is None and not dry_run:
+        raise click.UsageError("name the file with -o FILE, or look first with --dry-run")
+    with export_usage(output, state, out=None if dry_run else out, full=not summary, note=message) as made:
+        if dry_run:
+            print_members(made.path, click.echo)
+        else:
+            click.echo(f"{made.path}  {made.size:,} bytes  SHA-256 {made.sha256}")
+
+
+@usage.command(epilog="Example:  appliance usage verify usage.zip --roots ./roots --html report.html")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
+@click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
+@click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    path: Path,
+    roots: str | None,
+    heads: tuple[Path, ...],
+    notes: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Check an export, or every ledger under a directory, from its bytes and the root keys alone.
+
+    Exit status: 0 clean, 1 findings to be explained, 2 broken.
+    """
+    trusted = roots_of(roots)
+    try:
+        found = run_verify(path, trusted, heads=heads, notes=notes, html=html)
+    except LicenseError as error:
+        show(error)
+        ctx.exit(EXIT_BROKEN)
+    if as_json:
+        click.echo(json.dumps(audit_json(found), indent=2))
+    else:
+        click.echo("\n".join(audit_lines(found)))
+    ctx.exit(found.exit_code)
+
+
+@usage.command(epilog="Example:  appliance usage receipt /srv/output ./receipt --roots ./roots")
+@click.argument("output", type=_DIRECTORY)
+@click.argument("delivery", type=_DIRECTORY)
+@click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
+def receipt(output: Path, delivery: Path, roots: str | None) -> None:
+    """Keep the vendor's receipt in DELIVERY beside the logs under OUTPUT that it is about.
+
+    The next export then proves growth from there, and closed months under it can be pruned.
+    """
+    from appliance.ledger.transfer.receipts import keep_receipt
+
+    found, places = keep_receipt(output, delivery, roots_of(roots))
+    for head in found.logs:
+        click.echo(f"{head.origin}  {head.size:,} entries accepted {format_time(found.issued)}")
+    for place in places:
+        click.echo(f"kept in {place}", err=True)
+
+
+@usage.command(epilog="Example:  appliance usage prune /srv/output --dry-run")
+@click.argument("output", type=_DIRECTORY)
+@click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
+@click.option("--before", type=Month(), help="Only months before this one, such as 2026-11.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+def prune(output: Path, roots: str | None, before: tuple[int, int] | None, dry_run: bool) -> None:
+    """Remove the usage entries of closed months that a signed receipt covers; stop the service first.
+
+    Sums, hashes, signed heads and every other entry stay, so that the rest can be proved as before.
+    """
+    from appliance.ledger.transfer.retention import plan_pruning
+    from appliance.ledger.transfer.retention import prune as carry_out
+
+    month = None if before is None else month_text(*before)
+    for planned in plan_pruning(output, roots_of(roots), before=month):
+        if planned.reason:
+            click.echo(f"{planned.origin}: {planned.reason}")
+            continue
+        if not dry_run:
+            carry_out(planned)
+        verb = "would be removed" if dry_run else "removed"
+        click.echo(f"{planned.origin}: {planned.entries:,} usage entries to {planned.through} {verb}")

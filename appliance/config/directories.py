@@ -1,0 +1,48 @@
+"""The two directories without which nothing is answered."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from appliance.config.settings import Settings
+from appliance.errors import OutputError, SettingsError
+
+LEASE_DIRECTORY: Final = "connected"
+"""Where a connected run keeps its lease, in the state directory."""
+OUTPUT_DIRECTORY: Final = "output"
+"""Where it keeps its ledger without `Mounts:Output`, likewise: what systemd's units name as well."""
+
+
+def connected_mounts(settings: Settings, state: Path) -> Settings:
+    """Return the settings of a connected run with the directories that stand in for its mounts."""
+    return replace(
+        settings,
+        lease=True,
+        license_mount=state / LEASE_DIRECTORY,
+        output_mount=settings.output_mount or state / OUTPUT_DIRECTORY,
+    )
+
+
+def required_mounts(settings: Settings) -> tuple[Path, Path]:
+    """Return the licence mount and the output mount.
+
+    Raises:
+        SettingsError: One of them is not set.
+        OutputError: The output directory does not exist.
+    """
+    if settings.license_mount is None:
+        raise SettingsError(
+            "Mounts:License is missing: it names the directory that holds the licence.",
+            hint="add Mounts:License=/etc/appliance/license, or Billing=… ApiKey=… to run connected",
+        )
+    if settings.output_mount is None:
+        raise SettingsError(
+            "Mounts:Output is missing: without it no usage record can be kept and nothing may be answered.",
+            hint="add Mounts:Output=/var/lib/appliance/output",
+        )
+    if not settings.output_mount.is_dir():
+        raise OutputError(
+            f"the output directory {settings.output_mount} does not exist",
+            hint=f"create it for the service's user: sudo install -d -m 0700 {settings.output_mount}",
+        )
+    return settings.license_mount, settings.output_mount

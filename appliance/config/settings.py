@@ -1,0 +1,344 @@
+"""Start parameters as the containers take them, read once into a frozen `Settings`.
+
+Two sources, the later wins: the environment (`Mounts__License=…`), then the command line
+(`Mounts:License=…`, `--Mounts:License=…`, `--Mounts:License …`, `/Mounts:License=…`). Keys are the same in
+any letter case. The rules are those of .NET's `CommandLineConfigurationProvider` and
+`EnvironmentVariablesConfigurationProvider`, which the original containers use; `docs/operator.md` lists them.
+
+No setting names a trust root: whoever can change a setting must not be able to choose who is believed.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.config import setting_parsers as kinds
+from appliance.config.command_line import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
+from appliance.config.products import CUSTOM_NER, Service
+from appliance.config.setting_parsers import is_name
+from appliance.errors import SettingsError
+
+__all__ = ["Settings", "command_line_pairs", "describe", "is_name"]
+
+# Accepted because published commands carry them; off line they mean nothing and open no socket.
+INERT_KEYS: Final = ("fluentd", "http_proxy", "https_proxy", "http_proxy_creds", "applicationinsights")
+
+
+def _setting(key: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
+    return field(default=default, metadata={"key": key, "parse": parse, "help": help_text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every start parameter, read and checked; field metadata carries its key and its help line."""
+
+    eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
+    service: Service = _setting(
+        "Service", CUSTOM_NER, kinds.service, "what this process is: customner or speechtotext"
+    )
+    billing: str = _setting(
+        "Billing", "", str, "endpoint of the resource that pays; for a connected run and the licence download"
+    )
+    api_key: str = _setting("ApiKey", "", str, "a key of that resource; likewise")
+    download_license: bool = _setting(
+        "DownloadLicense", False, kinds.boolean, "True: fetch a licence into Mounts:License and exit"
+    )
+    license_mount: Path | None = _setting(
+        "Mounts:License", None, kinds.path, "directory that holds the licence (a directory, not a file)"
+    )
+    output_mount: Path | None = _setting(
+        "Mounts:Output", None, kinds.path, "directory for usage records; needed to serve without network"
+    )
+    state_mount: Path | None = _setting(
+        "Mounts:State",
+        None,
+        kinds.path,
+        "directory for this machine's keys (default: systemd's StateDirectory)",
+    )
+    model_mount: Path | None = _setting(
+        "Mounts:Model", None, kinds.path, "model folder to serve (default: the bundled English model)"
+    )
+    model_id: str = _setting(
+        "ModelId", "", str, "speech model to download where none is yet: its id, or LINE or LINE/RELEASE"
+    )
+    base_model_locale: str = _setting(
+        "BaseModelLocale", "", kinds.locale, "list the base speech models of a locale and exit"
+    )
+    display_locale: str = _setting(
+        "DisplayLocale", "", kinds.locale, "download the newest display models of a locale and exit"
+    )
+    punct_id: str = _setting("PunctId", "", str, "punctuation model to download")
+    rescore_id: str = _setting("RescoreId", "", str, "rescoring model to download")
+    resegment_id: str = _setting("ResegmentId", "", str, "model of sentence ends to download")
+    wfstitn_id: str = _setting("WfstitnId", "", str, "model of written forms to download")
+    download_seconds: int = _setting(
+        "Models:DownloadSeconds", 3600, kinds.number(1, 86_400), "longest time that a model download may take"
+    )
+    models_path: Path | None = _setting(
+        "Models:Path",
+        None,
+        kinds.path,
+        "directory of several models, PROJECT/DEPLOYMENT below it (default: /modelPath where it exists)",
+    )
+    exported_model_name: str = _setting(
+        "ExportedModelName", "", kinds.name, "serve only this model of Models:Path, as the container does"
+    )
+    model_alias: str = _setting(
+        "Models:Alias", "", str, "modelId of v3.1-preview.ct.1 clients that means the default model"
+    )
+    project_name: str = _setting("ProjectName", "demo", kinds.name, "project the model is served as")
+    deployment_name: str = _setting(
+        "DeploymentName", "production", kinds.name, "deployment the model is served as"
+    )
+    authoring_enabled: bool = _setting(
+        "Authoring:Enabled", False, kinds.boolean, "True: serve the authoring API; needs access control"
+    )
+    authoring_documents: Path | None = _setting(
+        "Authoring:Documents",
+        None,
+        kinds.path,
+        "directory with a folder for each storage container (default: in the state directory)",
+    )
+    host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
+    port: int = _setting("Http:Port", 5000, kinds.number(0, 65535), "port to listen on")
+    tls_certificate: Path | None = _setting(
+        "Tls:Certificate", None, kinds.file, "PEM file with the server's certificate chain: serve HTTPS"
+    )
+    tls_key: Path | None = _setting(
+        "Tls:Key", None, kinds.file, "PEM file with its private key (default: in the certificate's file)"
+    )
+    tls_client_authority: Path | None = _setting(
+        "Tls:ClientAuthority",
+        None,
+        kinds.file,
+        "PEM file: only clients with a certificate from these are served",
+    )
+    drain_seconds: int = _setting(
+        "Http:DrainSeconds", 20, kinds.number(0, 3600), "longest wait for running requests at stop"
+    )
+    max_body_bytes: int = _setting(
+        "Limits:BodyBytes", 4 * 1024 * 1024, kinds.number(1024, 1 << 30), "largest request body"
+    )
+    documents_per_job: int = _setting(
+        "Limits:DocumentsPerJob", 25, kinds.number(1, 10_000), "documents in one job"
+    )
+    characters_per_job: int = _setting(
+        "Limits:CharactersPerJob",
+        125_000,
+        kinds.number(1, 1 << 30),
+        "text elements in one job, all documents",
+    )
+    documents_per_request: int = _setting(
+        "Limits:DocumentsPerRequest", 5, kinds.number(1, 10_000), "documents in one synchronous request"
+    )
+    characters_per_document: int = _setting(
+        "Limits:CharactersPerDocument",
+        5_120,
+        kinds.number(1, 1 << 30),
+        "text elements in one synchronous document",
+    )
+    jobs_kept: int = _setting(
+        "Limits:JobsKept", 10_000, kinds.number(1, 1 << 24), "jobs kept for 24 hours at most"
+    )
+    job_characters_waiting: int = _setting(
+        "Limits:JobCharactersWaiting",
+        10_000_000,
+        kinds.number(1, 1 << 40),
+        "characters in all jobs that wait or run; beyond them new jobs are refused (429)",
+    )
+    jobs_database: str = _setting(
+        "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
+    )
+    job_turns: int = _setting(
+        "Jobs:Turns", 4, kinds.number(1, 1_000), "pieces of jobs that ask the models at once"
+    )
+    ledger_anchors: tuple[Path, ...] = _setting(
+        "Ledger:Anchors",
+        (),
+        kinds.files,
+        "files that receive each signed head of the usage log, commas between",
+    )
+    sessions: int = _setting(
+        "Engine:Sessions",
+        0,
+        kinds.number(0, 256),
+        "model sessions, one thread each (0: chosen for this machine)",
+    )
+    batch_tokens: int = _setting(
+        "Engine:BatchTokens",
+        0,
+        kinds.number(0, 1 << 20),
+        "padded tokens in one batch (0: chosen for this machine)",
+    )
+    queue_tokens: int = _setting(
+        "Engine:QueueTokens",
+        32_768,
+        kinds.number(16, 1 << 30),
+        "tokens that may wait before new work is refused (429)",
+    )
+    speech_locale: str = _setting(
+        "Speech:Locale", "en-US", kinds.locale, "locale of a speech model that does not name its own"
+    )
+    speech_activity: Path | None = _setting(
+        "Speech:ActivityModel",
+        None,
+        kinds.path,
+        "folder of a small ONNX model that tells speech from silence (default: by energy)",
+    )
+    speech_connections: int = _setting(
+        "Speech:Connections", 1_000, kinds.number(1, 100_000), "open speech connections"
+    )
+    speech_turns: int = _setting(
+        "Speech:Turns", 64, kinds.number(1, 10_000), "speech recognitions under way at once"
+    )
+    speech_idle_seconds: int = _setting(
+        "Speech:IdleSeconds",
+        300,
+        kinds.number(1, 86_400),
+        "silence of a speech client after which it is cut off",
+    )
+    transcribe_bytes: int = _setting(
+        "Speech:TranscribeBytes", 64 * 1024 * 1024, kinds.number(1024, 1 << 30), "largest file to transcribe"
+    )
+    log_level: str = _setting(
+        "Logging:LogLevel:Default", "information", kinds.level, "least level that is logged"
+    )
+    console_level: str = _setting(
+        "Logging:Console:LogLevel:Default", "", kinds.level, "least level on the console (default: as above)"
+    )
+    metering_seconds: int = _setting(
+        "Metering:IntervalSeconds",
+        600,
+        kinds.number(1, 900),
+        "seconds between two usage reports; connected only",
+    )
+    http_proxy: str = _setting("HTTP_PROXY", "", str, "proxy to the endpoint; connected only")
+    https_proxy: str = _setting("HTTPS_PROXY", "", str, "the same for an https endpoint, before HTTP_PROXY")
+    http_proxy_creds: str = _setting("HTTP_PROXY_CREDS", "", str, "user:password for the proxy")
+    no_proxy: str = _setting("NO_PROXY", "", str, "hosts and domains to ask directly, with commas between")
+    api_keys: tuple[str, ...] = ()
+    display_types: tuple[str, ...] = ()
+    console_format: str = _setting(
+        "Logging:Console:FormatterName",
+        "simple",
+        kinds.one_of("simple", "json"),
+        "simple, or json: one object a line",
+    )
+    disk_format: str = _setting(
+        "Logging:Disk:Format", "", kinds.one_of("json"), "json: also log to files below Mounts:Output"
+    )
+    disk_max_mib: int = _setting(
+        "Logging:Disk:MaxFileSize",
+        1,
+        kinds.size,
+        "MiB at which a new log file is begun, ten are kept (-1: no limit)",
+    )
+    unknown: tuple[str, ...] = ()
+    inert: tuple[str, ...] = ()
+    lease: bool = False
+
+    @classmethod
+    def read(cls, args: Sequence[str], environ: Mapping[str, str]) -> "Settings":
+        """Read the settings from command-line words and an environment.
+
+        Args:
+            args: Words after the program's name, such as `["Eula=accept", "--Http:Port", "5001"]`.
+            environ: Environment variables; only known keys are looked at.
+
+        Returns:
+            The settings. Keys on the command line that nothing reads are kept in `unknown`.
+
+        Raises:
+            SettingsError: A word cannot be read, or a value is not of its setting's kind.
+        """
+        fields = {f.metadata["key"].lower(): f for f in dataclasses.fields(cls) if f.metadata}
+        raw: dict[str, str] = {}
+        access: dict[str, str] = {}
+        inert: list[str] = []
+        unknown: list[str] = []
+        for name, value in environ.items():
+            key = name.replace("__", ":").lower()
+            if key in fields and value:
+                raw[key] = value
+            elif key.startswith(ACCESS_PREFIX):
+                access[key] = value
+        for key, value in command_line_pairs(args):
+            if key.lower() in fields:
+                raw[key.lower()] = value
+                if key.lower() in INERT_KEYS:
+                    inert.append(key)
+            elif key.lower().startswith(ACCESS_PREFIX):
+                access[key.lower()] = value
+            elif key.lower().split(":")[0] in INERT_KEYS:
+                inert.append(key)
+            else:
+                unknown.append(key)
+        return cls(
+            **{fields[key].name: _value(fields[key], text) for key, text in raw.items()},
+            api_keys=access_keys(access),
+            display_types=display_types(args),
+            unknown=tuple(dict.fromkeys(unknown)),
+            inert=tuple(dict.fromkeys(inert)),
+        )
+
+    @property
+    def connected(self) -> bool:
+        """Whether these settings ask for a connected run: `Billing` or `ApiKey`, and no licence."""
+        asked = bool(self.billing or self.api_key)
+        return self.lease or (asked and self.license_mount is None and not self.download_license)
+
+    def require_eula(self) -> None:
+        """Refuse to go on unless the licence terms were accepted.
+
+        Raises:
+            SettingsError: `Eula` is missing or is not `accept`.
+        """
+        if self.eula.strip().lower() != "accept":
+            raise SettingsError(
+                "Missing EULA=accept command line option. You must provide this to continue.",
+                hint="read LICENSE.md, then add Eula=accept",
+            )
+
+    def state_directory(self, environ: Mapping[str, str]) -> Path:
+        """Where this installation keeps its keys: the setting, systemd's directory, or the user's own."""
+        if self.state_mount is not None:
+            return self.state_mount
+        if environ.get("STATE_DIRECTORY"):
+            return Path(environ["STATE_DIRECTORY"].split(":")[0])
+        base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/root")) / ".local" / "state")
+        return Path(base) / "offline-appliance"
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Every setting as `(key, default, help)`, in order, for help pages and docs."""
+    rows = []
+    for entry in dataclasses.fields(Settings):
+        if entry.metadata:
+            default = "" if entry.default in (None, "", ()) else str(entry.default)
+            if isinstance(entry.default, Service):
+                default = entry.default.name
+            rows.append((entry.metadata["key"], default, entry.metadata["help"]))
+    rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))
+    return rows
+
+
+def _value(entry: "dataclasses.Field[Any]", text: str) -> Any:
+    if text == "" and entry.default in (None, "", ()):
+        return entry.default
+    key = entry.metadata["key"]
+    try:
+        return entry.metadata["parse"](text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{key} cannot be {_shown(key, text)}: {error}", hint=f"{key}: {entry.metadata['help']}"
+        ) from None
+
+
+def _shown(key: str, text: str) -> str:
+    return (
+        "that value"
+        if key in {"ApiKey", "Jobs:Database", "HTTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY_CREDS"}
+        else repr(text[:80])
+    )

@@ -1,0 +1,193 @@
+"""What may be wrong with labels: every mistake with its document, its line and what to do, all at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from appliance.datasets.document import Label, line_of
+from appliance.errors import ApplianceError
+
+SHOWN: Final = 40
+_EXCERPT: Final = 60
+
+
+class DatasetError(ApplianceError):
+    """Labelled text cannot be read, or cannot be learnt from."""
+
+    code = "DatasetError"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One thing that is wrong.
+
+    Attributes:
+        document: Name of the document; the file itself where the mistake is in no document.
+        line: Line of the document, from 1; 0 where no line is meant.
+        reason: What is wrong, without any text of the document.
+        remedy: What to do.
+        excerpt: The text in question, for a person at a terminal.
+    """
+
+    document: str
+    line: int
+    reason: str
+    remedy: str
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        """Render as one line, without text of the document."""
+        place = f"{self.document}, line {self.line}" if self.line else self.document
+        return f"{place}: {self.reason}; {self.remedy}"
+
+
+class LabellingMistakes(DatasetError):
+    """Labels that cannot be learnt from; holds all of them.
+
+    Args:
+        mistakes: At least one.
+    """
+
+    code = "LabellingMistakes"
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        count = len(mistakes)
+        documents = len({mistake.document for mistake in mistakes})
+        super().__init__(
+            f"{count} labelling {'mistake' if count == 1 else 'mistakes'} in {documents} "
+            f"{'document' if documents == 1 else 'documents'}",
+            hint="mend them all, then try again; nothing was trained",
+        )
+        self.mistakes = tuple(mistakes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A label as its source wrote it: a place in the source's own unit, not checked yet."""
+
+    category: str
+    offset: int
+    length: int
+
+
+def check_claims(
+    document: str, text: str, claims: Iterable[Claim], known: frozenset[str], places: Sequence[int] | None
+) -> tuple[tuple[Label, ...], list[Mistake]]:
+    """Turn claims into labels, and whatever cannot be one into a mistake.
+
+    Args:
+        document: Its name.
+        text: Its text.
+        claims: The labels of the source.
+        known: Categories that were declared.
+        places: Code point at each unit of the source's offsets, -1 inside a character; None where the units
+            are code points already.
+    """
+    labels: list[Label] = []
+    mistakes: list[Mistake] = []
+    for claim in claims:
+        label, found = _label(document, text, claim, known, places)
+        mistakes += found
+        if label is not None:
+            labels.append(label)
+    labels.sort()
+    mistakes += _overlaps(document, text, labels)
+    return tuple(labels), mistakes
+
+
+def _label(
+    document: str, text: str, claim: Claim, known: frozenset[str], places: Sequence[int] | None
+) -> tuple[Label | None, list[Mistake]]:
+    found: list[Mistake] = []
+    named = f"the label {claim.category} at offset {claim.offset}, length {claim.length},"
+    span = _span(claim, len(text), places)
+    if claim.category not in known:
+        close = _closest(claim.category, known)
+        found.append(
+            Mistake(
+                document=document,
+                line=line_of(text, span[0]) if span else 0,
+                reason=f"{named} has a category that is not declared",
+                remedy=f"did you mean {close}?" if close else "declare the category or correct the label",
+            )
+        )
+    if span is None:
+        found.append(_nowhere(document, claim, text, places, named))
+        return None, found
+    start, end = span
+    if not text[start:end].strip():
+        found.append(
+            Mistake(
+                document=document,
+                line=line_of(text, start),
+                reason=f"{named} holds nothing but white space",
+                remedy="remove the label or move it to the words that are meant",
+            )
+        )
+        return None, found
+    return Label(start, end, claim.category), found
+
+
+def _nowhere(document: str, claim: Claim, text: str, places: Sequence[int] | None, named: str) -> Mistake:
+    """Say why a label has no place in the text."""
+    units = len(text) if places is None else len(places) - 1
+    line = line_of(text, _before(claim.offset, places)) if 0 <= claim.offset < units else 0
+    if claim.length == 0 and line:
+        reason, remedy = "is empty", "give the length of what it labels, or remove it"
+    elif line and 0 < claim.length <= units - claim.offset:
+        reason, remedy = "cuts a character in two", "count offsets in UTF-16 code units"
+    else:
+        line = 0
+        reason = f"lies outside the text, which has {units} characters"
+        remedy = "correct offset and length, or use the text that was labelled, with its own line ends"
+    return Mistake(document=document, line=line, reason=f"{named} {reason}", remedy=remedy)
+
+
+def _span(claim: Claim, size: int, places: Sequence[int] | None) -> tuple[int, int] | None:
+    start, end = claim.offset, claim.offset + claim.length
+    units = size if places is None else len(places) - 1
+    if start < 0 or claim.length <= 0 or end > units:
+        return None
+    if places is not None:
+        start, end = places[start], places[end]
+    return None if start < 0 or end < 0 else (start, end)
+
+
+def _before(unit: int, places: Sequence[int] | None) -> int:
+    if places is None:
+        return unit
+    return places[unit] if places[unit] >= 0 else places[unit - 1]
+
+
+def _overlaps(document: str, text: str, labels: Sequence[Label]) -> list[Mistake]:
+    found = []
+    for before, after in pairwise(labels):
+        if after.start < before.end:
+            twice = (before.start, before.end) == (after.start, after.end)
+            found.append(
+                Mistake(
+                    document=document,
+                    line=line_of(text, after.start),
+                    reason=f"the label {after.category} at character {after.start} overlaps "
+                    f"{before.category} at {before.start}",
+                    remedy="one of two labels on the same words must go"
+                    if twice
+                    else "shorten or remove one of them: a word has one category",
+                    excerpt=text[before.start : max(before.end, after.end)][:_EXCERPT],
+                )
+            )
+    return found
+
+
+def _closest(category: str, known: frozenset[str]) -> str:
+    folded = {name.casefold().replace("_", "").replace(" ", ""): name for name in known}
+    return folded.get(category.casefold().replace("_", "").replace(" ", ""), "")
+
+
+def lines(mistakes: Sequence[Mistake], shown: int = SHOWN) -> list[str]:
+    """Return one line for each mistake for a terminal, and how many are not shown."""
+    told = [f"{one}" + (f": {one.excerpt!r}" if one.excerpt else "") for one in mistakes[:shown]]
+    if len(mistakes) > shown:
+        told.append(f"… and {len(mistakes) - shown} more")
+    return told

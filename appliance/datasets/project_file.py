@@ -1,0 +1,152 @@
+"""The project file as JSON: pydantic models that read and write it.
+
+Source: `concepts/data-formats.md` of the custom NER documentation and `analyzetext-authoring.json`
+(2022-05-01, 2023-04-01). Keys are read in any letter case, as clients of the authoring API write them.
+"""
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes, Mistake
+
+KIND = "CustomEntityRecognition"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Wire(BaseModel):
+    """Base of what is read: unknown keys are ignored, known ones are taken in any letter case."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = {name.casefold(): name for name in cls.model_fields}
+        return {known.get(str(key).casefold(), key): item for key, item in value.items()}
+
+
+class FileLabel(Wire):
+    """One label; offsets are UTF-16 code units from the start of the document."""
+
+    category: str
+    offset: int
+    length: int
+
+
+class FileRegion(Wire):
+    """The labelled part of a document."""
+
+    regionOffset: int = 0  # noqa: N815 (names of the wire format)
+    regionLength: int = 0  # noqa: N815
+    labels: tuple[FileLabel, ...] = ()
+
+
+class FileDocument(Wire):
+    """One document: where its text is, and its labels."""
+
+    location: str
+    language: str | None = None
+    dataset: str | None = None
+    entities: tuple[FileRegion, ...] = ()
+
+
+class FileEntity(Wire):
+    """A declared category."""
+
+    category: str = Field(min_length=1)
+
+
+class FileAssets(Wire):
+    """Categories and documents."""
+
+    projectKind: str = KIND  # noqa: N815
+    entities: tuple[FileEntity, ...] = ()
+    documents: tuple[FileDocument, ...] = ()
+
+
+class FileMetadata(Wire):
+    """What the project is called and made for."""
+
+    projectKind: str = KIND  # noqa: N815
+    projectName: str = ""  # noqa: N815
+    storageInputContainerName: str = ""  # noqa: N815
+    language: str | None = None
+    description: str | None = None
+    multilingual: bool | None = None
+    settings: dict[str, Any] | None = None
+
+
+class ProjectFile(Wire):
+    """The whole file."""
+
+    projectFileVersion: str = "2022-05-01"  # noqa: N815
+    stringIndexType: str = "Utf16CodeUnit"  # noqa: N815
+    metadata: FileMetadata
+    assets: FileAssets = FileAssets()
+
+
+def parse_project(data: bytes, name: str) -> ProjectFile:
+    """Read a project file.
+
+    Args:
+        data: Its bytes.
+        name: What it is called, for messages.
+
+    Raises:
+        DatasetError: It is no JSON, or of another kind.
+        LabellingMistakes: Fields are missing or of the wrong type: all of them.
+    """
+    found = parse_wire(ProjectFile, data, name)
+    for kind in (found.metadata.projectKind, found.assets.projectKind):
+        if kind.casefold() != KIND.casefold():
+            raise DatasetError(
+                f"{name} is of kind {kind[:60]!r}, which is not learnt here", hint=f"the kind is {KIND}"
+            )
+    if found.stringIndexType.casefold() != "utf16codeunit":
+        raise DatasetError(
+            f"{name} counts offsets in {found.stringIndexType[:60]!r}",
+            hint="a project file says Utf16CodeUnit",
+        )
+    return found
+
+
+def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
+    """Read JSON into a model.
+
+    Raises:
+        DatasetError: It is no JSON.
+        LabellingMistakes: Fields are missing or of the wrong type: all of them.
+    """
+    try:
+        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{name} is no JSON: {error}", hint="export the project again") from None
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise LabellingMistakes(
+            [
+                Mistake(
+                    document=name,
+                    line=0,
+                    reason=f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}",
+                    remedy="compare with a file that the service exported",
+                )
+                for one in error.errors(include_url=False, include_input=False)
+            ]
+        ) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key appears twice")
+    return table
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,151 @@
+"""Checks of the machine: processor, memory, model, port, service unit, left-over secrets."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact
+from appliance.doctor.finding import Finding, failed, passed, warned
+from appliance.errors import ApplianceError
+from appliance.ner.model_folder import ModelFolder
+from appliance.speech.model.folder import SpeechFolder
+from license.errors import LicenseError
+
+_MIB: Final = 1024 * 1024
+_BASE_BYTES: Final = 250 * _MIB
+_MODEL_FACTOR: Final = 3
+_WHEELS: Final = frozenset({"x86_64", "aarch64"})
+
+
+def check_processor(fact: ProcessorFact) -> Finding:
+    """The processor is one that the model runs on, and runs well on."""
+    about = f"{fact.machine}, {fact.cores} usable core{'s' if fact.cores != 1 else ''}"
+    if fact.machine not in _WHEELS:
+        return failed(
+            "processor", f"{about}: there is no build for it", "use a machine with x86_64 or aarch64"
+        )
+    if fact.machine == "aarch64" or not fact.flags:
+        return passed("processor", about)
+    if "avx2" not in fact.flags:
+        return warned(
+            "processor",
+            f"{about}, without AVX2: answers take several times longer",
+            "in a virtual machine, pass the host's processor on (cpu mode host-passthrough)",
+        )
+    fast = "avx512_vnni" in fact.flags or "avx_vnni" in fact.flags
+    return passed("processor", f"{about}, {'AVX2 and VNNI' if fast else 'AVX2'}")
+
+
+def check_memory(fact: MemoryFact, model_bytes: int) -> Finding:
+    """There is memory for the model."""
+    need = _BASE_BYTES + _MODEL_FACTOR * model_bytes
+    about = f"{fact.available // _MIB} of {fact.limit // _MIB} MiB are free, about {need // _MIB} are needed"
+    if fact.limit and fact.limit < need:
+        return failed("memory", about, "give the machine more memory, or serve a smaller model")
+    if fact.limit and fact.available < need:
+        return warned("memory", about, "ps -eo rss,comm --sort=-rss | head    # shows who has it")
+    return passed("memory", about)
+
+
+def check_model(name: str, found: ModelFolder | SpeechFolder | ApplianceError | LicenseError) -> Finding:
+    """A model is whole, of a kind that is served, and opened by the licence if it is encrypted.
+
+    Args:
+        name: Project and deployment it is served as; empty if none was found.
+        found: The model, or why it cannot be served.
+    """
+    if not isinstance(found, ModelFolder | SpeechFolder):
+        hint = found.hint or "name a model folder with Mounts:Model"
+        return failed("model", f"{name}: {found.message}" if name else found.message, hint)
+    about = f"{found.name} {found.release} as {name}"
+    if isinstance(found, SpeechFolder):
+        return passed(
+            "model", f"{about}, {found.graphs.layout} for {found.language or 'a language of yours'}"
+        )
+    return passed("model", f"{about}, finds {', '.join(found.categories)}")
+
+
+def check_port(fact: PortFact, service: str) -> Finding:
+    """The port is free, or it is the service of that name that has it."""
+    if not fact.listening:
+        return warned(
+            "port",
+            f"nobody answers at {fact.address}",
+            "sudo systemctl start appliance.socket appliance.service",
+        )
+    if fact.service != service:
+        number = fact.address.rpartition(":")[2]
+        return failed(
+            "port",
+            f"another program has {fact.address}",
+            f"sudo ss -ltnp 'sport = :{number}'    # or choose another port: Http:Port=5001",
+        )
+    if not fact.ready:
+        return failed(
+            "port",
+            f"the service at {fact.address} does not answer: {fact.message}",
+            "curl -s http://localhost:5000/status",
+        )
+    return passed("port", f"the service at {fact.address} is ready")
+
+
+def check_unit(fact: UnitFact) -> Finding:
+    """Under systemd, the unit is installed, enabled and has not failed."""
+    said = fact.properties
+    if not fact.present:
+        return passed("unit", "no systemd here")
+    if said.get("LoadState") != "loaded":
+        return warned(
+            "unit",
+            f"appliance.service is {said.get('LoadState', 'unknown')} to systemd",
+            "sudo systemctl daemon-reload && sudo systemctl enable --now appliance.socket appliance.service",
+        )
+    if said.get("ActiveState") == "failed":
+        return failed(
+            "unit", f"appliance.service failed ({said.get('Result')})", "journalctl -u appliance -n 20 -o cat"
+        )
+    restarts = int(said["NRestarts"]) if said.get("NRestarts", "").isdecimal() else 0
+    state = f"{said.get('ActiveState')}, {said.get('UnitFileState')}"
+    if restarts:
+        return warned(
+            "unit",
+            f"{state}; systemd had to restart it {restarts} times",
+            "journalctl -u appliance -p warning",
+        )
+    if said.get("UnitFileState") not in ("enabled", "enabled-runtime"):
+        return warned(
+            "unit",
+            f"{state}: it does not come back after a restart of the machine",
+            "sudo systemctl enable appliance.socket appliance.service",
+        )
+    return passed("unit", state)
+
+
+def check_secrets(download: PathFact, credentials: Sequence[PathFact]) -> Finding:
+    """Secrets that systemd passes on are root's alone, and the download key does not stay behind.
+
+    Args:
+        download: The file with address and key of the licence download.
+        credentials: Files that `LoadCredential=` reads.
+    """
+    for fact in (download, *credentials):
+        if fact.exists and (fact.mode & 0o077 or fact.uid != 0):
+            return failed(
+                "secrets",
+                f"{fact.path} holds a secret, and is owner {fact.owner}, mode {fact.mode:04o}",
+                f"sudo chown root:root {fact.path} && sudo chmod 0600 {fact.path}",
+            )
+    if download.exists:
+        return warned(
+            "secrets",
+            f"{download.path} still holds the key for licence downloads",
+            f"sudo rm {download.path}    # once the licence is here",
+        )
+    kept = ", ".join(str(fact.path) for fact in credentials if fact.exists)
+    return passed("secrets", f"root's alone: {kept}" if kept else "none lie about")
+
+
+def check_endpoint(address: str, error: LicenseError | None) -> Finding:
+    """The vendor's endpoint answers; asked only where `Billing` names one."""
+    if error is not None:
+        return failed("endpoint", error.message, error.hint)
+    return passed("endpoint", f"{address} answers")

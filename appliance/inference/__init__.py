@@ -1,1 +1,0 @@
-"""Text to entities: words, windows, the onnxruntime session and the decoding of its answers."""

@@ -1,0 +1,1 @@
+"""Writing the log: entries, commits, day keys, checkpoints, recovery and scrubbing."""

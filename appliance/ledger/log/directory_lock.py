@@ -1,0 +1,70 @@
+"""One writer for each ledger directory: a `flock` on its file `lock`, which ends with the process."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from appliance.errors import LedgerLocked, OutputError
+from appliance.host.filesystem import describe
+
+
+class Lock:
+    """The lock of one ledger directory, held from here on.
+
+    Args:
+        path: The file; made if it is missing.
+
+    Raises:
+        LedgerLocked: Another process holds it.
+        OutputError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = _take(path)
+
+    def renew(self) -> None:
+        """Take the lock of the file that lies there now; after a remount it may be another.
+
+        Raises:
+            LedgerLocked: Another process holds it.
+            OSError: The directory cannot be reached.
+        """
+        self._path.parent.stat()
+        if self._descriptor >= 0:
+            held = os.fstat(self._descriptor)
+            with contextlib.suppress(FileNotFoundError):
+                there = self._path.stat()
+                if (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
+                    return
+        taken = _take(self._path)
+        self.release()
+        self._descriptor = taken
+
+    def check(self) -> None:
+        """Check that the file system takes writes at all, by touching the file; raises `OSError` if not.
+
+        Asked before each commit. On a file system that has turned read-only, SQLite's memory-mapped index
+        would end the process with SIGBUS instead of failing.
+        """
+        os.utime(self._descriptor)
+
+    def release(self) -> None:
+        """Let go; safe to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _take(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputError(f"cannot lock {path}: {error.strerror}; {describe(path.parent)}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise LedgerLocked(f"another process writes the ledger in {path.parent}") from error
+    return descriptor

@@ -1,0 +1,1 @@
+"""Reading the log: reports, sums, lookups, proofs and fork checks."""

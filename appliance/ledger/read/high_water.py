@@ -1,0 +1,61 @@
+"""What the logs of an installation prove before one is opened: how late it is, which licences were in force.
+
+Read-only. A start asks this first, so that the clock begins no earlier than it ended, and an old licence or
+issuer is refused before it is in force.
+"""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.host.effective_clock import Mark
+from license.errors import LicenseError
+from license.evidence.log.entry import parse
+from license.evidence.log.source import find_databases, open_database
+
+_LICENSES = "SELECT text FROM entry WHERE kind = 'lic' AND kind <> 'use'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """The least that is known.
+
+    Attributes:
+        mark: Effective time at the last commit, with its uptime; None without a ledger.
+        serial: Highest licence serial that was in force; 0 without one.
+        epoch: Highest issuer epoch, likewise.
+    """
+
+    mark: Mark | None = None
+    serial: int = 0
+    epoch: int = 0
+
+
+def recorded_floor(directory: Path) -> Floor:
+    """Return what the logs in a ledger directory prove; a log that cannot be read proves nothing here."""
+    floor = Floor()
+    for path in find_databases(directory):
+        with contextlib.suppress(sqlite3.Error, OSError, LicenseError):
+            floor = _later(floor, _read(path))
+    return floor
+
+
+def _read(path: Path) -> Floor:
+    with contextlib.closing(open_database(path)) as connection:
+        row = connection.execute("SELECT effective, uptime, boot FROM tree WHERE size > 0").fetchone()
+        licenses = [parse(text) for (text,) in connection.execute(_LICENSES)]
+    return Floor(
+        mark=None if row is None else Mark(effective=int(row[0]), uptime=float(row[1]), boot=str(row[2])),
+        serial=max((entry.number("s") for entry in licenses), default=0),
+        epoch=max((entry.number("e") for entry in licenses), default=0),
+    )
+
+
+def _later(one: Floor, other: Floor) -> Floor:
+    marks = [mark for mark in (one.mark, other.mark) if mark is not None]
+    return Floor(
+        mark=max(marks, key=lambda mark: mark.effective, default=None),
+        serial=max(one.serial, other.serial),
+        epoch=max(one.epoch, other.epoch),
+    )

@@ -1,0 +1,126 @@
+"""Usage reports as the containers give them: every ledger under the output mount, summed, read-only.
+
+A log keeps the sums of each day in the `key` entry that ends it, and those of the day in progress in `sum`
+entries, so a month is at most 32 small entries and what followed the last of them. That comes from the
+columns that SQLite generates from the very texts that are hashed and signed; whether all those sums are true
+is for `license.evidence.verify.verify.verify` to say.
+"""
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.ledger.read.open_day import open_day
+from appliance.ledger.read.totals import DAY, RunningTotals, merge
+from license.encoding.strict import format_date, parse_date
+from license.errors import LicenseError
+from license.evidence.log.entry import Sums, parse
+from license.evidence.log.source import find_databases, find_ledgers, open_database
+
+_log = logging.getLogger("appliance.usage")
+
+# The second condition lets SQLite use the index that leaves usage out.
+_TURNS = "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' ORDER BY n"
+_FIRST = "SELECT text FROM entry WHERE n = 0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayUsage:
+    """What one log recorded on one UTC day.
+
+    Attributes:
+        service: Service name.
+        origin: The log.
+        day: First Unix second of the day.
+        sums: Usage by meter.
+    """
+
+    service: str
+    origin: str
+    day: int
+    sums: Sums
+
+    @property
+    def month(self) -> str:
+        """The month as `YYYY-MM`."""
+        return format_date(self.day)[:7]
+
+
+def usage_by_day(output: Path) -> Iterator[DayUsage]:
+    """Return the usage of every log at or below a directory, day by day; an unreadable one is only logged."""
+    for ledger in find_ledgers(output):
+        for path in find_databases(ledger):
+            try:
+                yield from _read(path)
+            except (sqlite3.Error, LicenseError) as error:
+                _log.error("the usage log %s cannot be read and is not in the sums: %s", path, error)
+
+
+def month_text(month: int, year: int) -> str:
+    """Return a month as `YYYY-MM`; raises `ValueError` outside the months 1-12 or the years 1970-9999."""
+    if not 1 <= month <= 12 or not 1970 <= year <= 9999:
+        raise ValueError(f"there is no month {month} of the year {year}")
+    return f"{year:04d}-{month:02d}"
+
+
+def usage_logs(
+    output: Path, month: int | None = None, year: int | None = None, *, service: str = "customner"
+) -> dict[str, Any]:
+    """Return the usage report of the containers for one UTC month, or for all time.
+
+    Args:
+        output: The output mount.
+        month: 1 to 12, together with `year`; None for all time.
+        year: Four digits.
+        service: Service whose ledgers are summed.
+
+    Raises:
+        ValueError: There is no such month.
+    """
+    wanted = None if month is None or year is None else month_text(month, year)
+    found = (used for used in usage_by_day(output) if used.service == service)
+    return usage_response((used for used in found if wanted in (None, used.month)), service)
+
+
+def usage_response(days: Iterable[DayUsage], service: str) -> dict[str, Any]:
+    """Return the containers' JSON for one service's usage by day; that of other services is left out."""
+    sums = merge(used.sums for used in days if used.service == service)
+    return {
+        "type": "CommerceUsageResponse",
+        "apiType": service,
+        "serviceName": service,
+        "meters": [
+            {"name": meter, "quantity": tally.quantity, "billedUnit": tally.billed}
+            for meter, tally in sorted(sums.items())
+        ],
+    }
+
+
+def earlier_totals(directory: Path, origin: str) -> RunningTotals:
+    """Return what the other logs of a ledger directory recorded, for the plan to go on from."""
+    totals = RunningTotals()
+    for path in find_databases(directory):
+        with contextlib.suppress(sqlite3.Error, LicenseError):
+            for used in _read(path):
+                if used.origin != origin:
+                    totals.add_past(used.day, used.sums)
+    return totals
+
+
+def _read(path: Path) -> list[DayUsage]:
+    with contextlib.closing(open_database(path)) as connection:
+        row = connection.execute(_FIRST).fetchone()
+        if row is None:
+            return []
+        first = parse(row[0])
+        turns = [parse(text) for (text,) in connection.execute(_TURNS)]
+        reign = turns[-1] if turns else first
+        today = open_day(connection, reign.n)
+    days = [(parse_date(turn.text("of")), turn.sums()) for turn in turns]
+    days.append((parse_date(reign.text("d")), today))
+    service, origin = first.text("s"), first.text("o")
+    return [DayUsage(service=service, origin=origin, day=day - day % DAY, sums=sums) for day, sums in days]

@@ -1,0 +1,1 @@
+"""Carrying evidence out: exports, receipts and retention."""

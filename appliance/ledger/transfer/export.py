@@ -1,0 +1,360 @@
+"""The export that leaves the isolated server: what it holds is written here, and nothing else leaves.
+
+A summary shows every entry but usage; usage stands in it as hashes and as the signed sums of each day. A full
+export shows every entry. Both end at the last signed head, so the same ledger gives the same bytes. The
+format is `license.evidence.bundle.archive.archive`. Read-only: the service may run meanwhile.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from appliance.ledger.read.open_day import open_day
+from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import format_date, parse_date
+from license.errors import LicenseError
+from license.evidence.bundle.archive import FOCUS, NOTE
+from license.evidence.bundle.focus import MeteredDay, focus_csv
+from license.evidence.bundle.lines import render_gap, render_head_lines, render_leaf
+from license.evidence.bundle.manifest import KIND, LogClaim, Manifest, Member
+from license.evidence.bundle.receipt import KIND as RECEIPT
+from license.evidence.bundle.receipt import Receipt
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.entry import Entry, Tally, parse
+from license.evidence.log.merkle import consistency_path, leaf_hash
+from license.evidence.log.proof import ConsistencyProof
+from license.evidence.log.source import DatabaseLog, find_databases, log_number, open_log, split_gap
+from license.evidence.log.tiles import stored_subtree
+from license.files import read_limited
+from license.licenses import license as claims
+from license.licenses.terms import LogHead
+from license.trust.signed_note import read_unverified, sign_note
+from license.trust.statement import kind_of, parse_statement, render_statement
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # a zip has local times; one for all keeps the bytes the same
+_MODE: Final = 0o600 << 16
+_CHUNK: Final = 1 << 20
+_MAX_JOURNAL_BYTES: Final = 16 << 20
+JOURNAL_FILE: Final = "exports.jsonl"
+"""Beside the logs: what left, when and why. It does not leave itself."""
+_ENTRIES: Final = "SELECT n, text, leaf FROM entry WHERE n < ? ORDER BY n"
+_EVENTS: Final = "SELECT n, text, leaf FROM entry WHERE n < ? AND kind <> 'use' ORDER BY n"
+
+Write = Callable[[IO[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Log:
+    """One log as far as it is exported: up to its last signed head."""
+
+    source: DatabaseLog
+    claim: LogClaim
+    heads: tuple[bytes, ...]
+    cosigned: tuple[LogHead, ...]
+    first: Entry
+    turns: tuple[Entry, ...]
+    last: int
+    exported: tuple[int, ...]
+
+
+def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full: bool) -> Manifest:
+    """Write the export of one ledger directory to a file that can be sought in.
+
+    Args:
+        ledger: `{Mounts:Output}/{service}/{instance}`.
+        target: Where to.
+        identity: Key of the installation, which signs the export.
+        full: Whether every entry goes out, or a summary.
+
+    Returns:
+        What the export says of itself.
+
+    Raises:
+        LicenseError: There is no log to export.
+        OSError: The ledger cannot be read, or the target not written.
+    """
+    with contextlib.ExitStack() as stack:
+        logs, unreadable = _open_logs(ledger, stack)
+        if not logs:
+            raise LicenseError(f"there is no readable usage log in {ledger}", hint="name the output mount")
+        notes = _notes(logs)
+        withheld = tuple(sorted(sha256 for sha256, note in notes.items() if _is_bearer_key(note)))
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            members = []
+            for name, write in _members(logs, notes, withheld, full=full):
+                members.append(_add(archive, name, write))
+            current = _license_in_force(logs[-1])
+            manifest = Manifest(
+                instance=identity.verifying.vkey,
+                license=current[0],
+                serial=current[1],
+                form="full" if full else "summary",
+                through=max(log.last for log in logs),
+                logs=tuple(log.claim for log in logs),
+                members=tuple(members),
+                unreadable=tuple(unreadable),
+                withheld=withheld,
+            )
+            note = sign_note(render_statement(KIND, manifest.to_claims()), identity)
+            _add(archive, NOTE, lambda file: _write(file, note))
+    return manifest
+
+
+def _members(
+    logs: Sequence[_Log], notes: dict[str, bytes], withheld: Sequence[str], *, full: bool
+) -> Iterator[tuple[str, Write]]:
+    table = focus_csv(day for log in logs for day in _metered(log, notes)).encode()
+    yield FOCUS, lambda file: _write(file, table)
+    for log in logs:
+        yield from _log_members(log, full=full)
+    for sha256, note in sorted(notes.items()):
+        if sha256 not in withheld:
+            yield f"notes/{sha256}.note", lambda file, note=note: _write(file, note)  # type: ignore[misc]
+
+
+def _log_members(log: _Log, *, full: bool) -> Iterator[tuple[str, Write]]:
+    folder = log.claim.folder
+    heads = render_head_lines(log.heads)
+    yield f"{folder}/heads.txt", lambda file: _write(file, heads)
+    proof = _consistency(log)
+    if proof:
+        yield f"{folder}/consistency.txt", lambda file: _write(file, proof)
+    if full:
+        yield f"{folder}/entries.jsonl.gz", lambda file: _write_gzip(file, _lines(log, _ENTRIES))
+    else:
+        yield f"{folder}/events.jsonl", lambda file: _write_lines(file, _lines(log, _EVENTS))
+
+
+def _open_logs(ledger: Path, stack: contextlib.ExitStack) -> tuple[list[_Log], list[tuple[str, str]]]:
+    logs, unreadable = [], []
+    for path in find_databases(ledger):
+        try:
+            logs.append(_read(stack.enter_context(open_log(path)), log_number(path)))
+        except (sqlite3.Error, LicenseError, LookupError) as error:
+            unreadable.append((path.name, _printable(str(error))))
+    return logs, unreadable
+
+
+def _read(source: DatabaseLog, number: int) -> _Log:
+    connection = source.connection
+    heads = [*source.checkpoints(), *(note for _, note in source.published())]
+    there = source.size
+    if not there:
+        raise LicenseError("the log has no entries")
+    found = []
+    for note in heads:
+        with contextlib.suppress(LicenseError):
+            found.append((read_checkpoint(note), note))
+    first = parse(_text(connection, 0))
+    origin = first.text("o")
+    own = [(head, note) for head, note in found if head.origin == origin]
+    signed = max((head.size for head, _ in own), default=0)
+    size = min(signed, there) or there
+    turns = _turns(connection, size)
+    reign = turns[-1] if turns else first
+    last = parse(_text(connection, size - 1))
+    return _Log(
+        exported=tuple(_exported(source.path.parent, origin)),
+        source=source,
+        claim=LogClaim(origin=origin, number=number, size=size, open=open_day(connection, reign.n, size)),
+        heads=tuple(dict.fromkeys(note for _, note in sorted(own, key=lambda item: item[0].size))),
+        cosigned=tuple(_cosigned(source.notes(), origin, size)),
+        first=first,
+        turns=turns,
+        last=last.at,
+    )
+
+
+def _exported(ledger: Path, origin: str) -> Iterator[int]:
+    """Sizes of the log at earlier exports: the vendor may have cosigned there, so hashes must meet there."""
+    with contextlib.suppress(LicenseError):
+        for line in read_limited(ledger / JOURNAL_FILE, _MAX_JOURNAL_BYTES).splitlines():
+            with contextlib.suppress(ValueError, AttributeError):
+                size = json.loads(line).get("heads", {}).get(origin)
+                if type(size) is int and size > 0:
+                    yield size
+
+
+def _text(connection: sqlite3.Connection, n: int) -> str:
+    row = connection.execute("SELECT text FROM entry WHERE n = ?", (n,)).fetchone()
+    if row is None:
+        raise LookupError(f"the entry {n} is missing")
+    return str(row[0])
+
+
+def _turns(connection: sqlite3.Connection, size: int) -> tuple[Entry, ...]:
+    rows = connection.execute(
+        "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' AND n < ? ORDER BY n", (size,)
+    )
+    return tuple(parse(str(text)) for (text,) in rows)
+
+
+def _consistency(log: _Log) -> bytes:
+    """The proof from the newest cosigned head; nothing where the log's own hashes do not allow it."""
+    last = next((note for note in reversed(log.heads) if read_checkpoint(note).size == log.claim.size), None)
+    if last is None:
+        return b""
+    old = max((head.size for head in log.cosigned), default=0)
+    try:
+        path = consistency_path(old, log.claim.size, stored_subtree(log.source.connection))
+    except LookupError:
+        return b""
+    return ConsistencyProof(old=old, path=tuple(path), checkpoint=last).to_bytes()
+
+
+def _lines(log: _Log, statement: str) -> Iterator[bytes]:
+    connection = log.source.connection
+    subtree = stored_subtree(connection)
+    sizes = [read_checkpoint(note).size for note in log.heads] + [head.size for head in log.cosigned]
+    sizes += log.exported
+    at = 0
+    for n, text, leaf in connection.execute(statement, (log.claim.size,)):
+        yield from _gap_lines(at, n, sizes, subtree)
+        if bytes(leaf) != leaf_hash(str(text).encode("utf-8", "surrogateescape")):
+            yield render_leaf(n, bytes(leaf)).encode() + b"\n"
+        yield str(text).encode("utf-8", "surrogateescape") + b"\n"
+        at = n + 1
+    yield from _gap_lines(at, log.claim.size, sizes, subtree)
+
+
+def _gap_lines(
+    first: int, stop: int, sizes: Iterable[int], subtree: Callable[[int, int], bytes]
+) -> Iterator[bytes]:
+    if first < stop:
+        # Where hashes are missing too, the entries are simply not there: the verifier says so.
+        with contextlib.suppress(LookupError):
+            for gap in split_gap(first, stop, sizes, subtree):
+                yield render_gap(gap).encode() + b"\n"
+
+
+def _metered(log: _Log, notes: dict[str, bytes]) -> Iterator[MeteredDay]:
+    subscription, customer = _account(log, notes)
+    days = [(turn.text("of"), turn.sums()) for turn in log.turns]
+    reign = log.turns[-1] if log.turns else log.first
+    days.append((reign.text("d"), log.claim.open))
+    sums: dict[tuple[str, str], Tally] = {}
+    for date, meters in days:
+        for meter, tally in meters.items():
+            key = (format_date(parse_date(date)), meter)
+            sums[key] = sums[key].plus(tally) if key in sums else tally
+    for (date, meter), tally in sums.items():
+        yield MeteredDay(
+            origin=log.claim.origin,
+            date=date,
+            meter=meter,
+            tally=tally,
+            subscription=subscription,
+            customer=customer,
+        )
+
+
+def _account(log: _Log, notes: dict[str, bytes]) -> tuple[str, str]:
+    """Whom the last licence names that leaves with the export; a withheld one names nobody."""
+    entry = _last_license(log)
+    note = notes.get(entry.text("h")) if entry is not None else None
+    if note is None or _is_bearer_key(note):
+        return "", ""
+    body = parse_statement(read_unverified(note), claims.KIND, understood=claims.UNDERSTOOD)
+    found = claims.License.from_claims(body)
+    return found.subscription, found.customer
+
+
+def _license_in_force(log: _Log) -> tuple[str, int]:
+    entry = _last_license(log)
+    return ("", 0) if entry is None else (entry.text("l"), entry.number("s"))
+
+
+def _last_license(log: _Log) -> Entry | None:
+    row = log.source.connection.execute(
+        "SELECT text FROM entry WHERE kind = 'lic' AND kind <> 'use' AND n < ? ORDER BY n DESC LIMIT 1",
+        (log.claim.size,),
+    ).fetchone()
+    return None if row is None else parse(str(row[0]))
+
+
+def _notes(logs: Iterable[_Log]) -> dict[str, bytes]:
+    return {hashlib.sha256(note).hexdigest(): note for log in logs for note in log.source.notes()}
+
+
+def _is_bearer_key(note: bytes) -> bool:
+    """Whether a note is a licence that opens models for whoever holds it: it must not travel with reports."""
+    try:
+        text = read_unverified(note)
+        if kind_of(text) != claims.KIND:
+            return False
+        found = claims.License.from_claims(parse_statement(text, claims.KIND, understood=claims.UNDERSTOOD))
+    except LicenseError:
+        return True  # what cannot be read does not leave
+    return any(model.enc == "plain" for model in found.models)
+
+
+def _cosigned(notes: Iterable[bytes], origin: str, size: int) -> Iterator[LogHead]:
+    """Heads of this log in licences and receipts; unverified, since they only say where to begin a proof."""
+    for note in notes:
+        logs: tuple[LogHead, ...] = ()
+        with contextlib.suppress(LicenseError):
+            text = read_unverified(note)
+            if kind_of(text) == claims.KIND:
+                body = parse_statement(text, claims.KIND, understood=claims.UNDERSTOOD)
+                logs = claims.License.from_claims(body).ledger.logs
+            elif kind_of(text) == RECEIPT:
+                logs = Receipt.from_claims(parse_statement(text, RECEIPT, understood=Receipt.__slots__)).logs
+        yield from (head for head in logs if head.origin == origin and head.size <= size)
+
+
+def _add(archive: zipfile.ZipFile, name: str, write: Write) -> Member:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.create_system, info.external_attr = 3, _MODE
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".gz") else zipfile.ZIP_DEFLATED
+    with archive.open(info, "w", force_zip64=name.endswith((".gz", ".jsonl"))) as file:
+        hashing = _Hashing(file)
+        write(hashing)  # type: ignore[arg-type]
+    return Member(name=name, size=hashing.size, sha256=hashing.digest.hexdigest())
+
+
+class _Hashing:
+    """Passes on what is written, and hashes it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    file.write(data)
+
+
+def _write_lines(file: IO[bytes], lines: Iterable[bytes]) -> None:
+    waiting, size = [], 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _CHUNK:
+            file.write(b"".join(waiting))
+            waiting, size = [], 0
+    file.write(b"".join(waiting))
+
+
+def _write_gzip(file: IO[bytes], lines: Iterable[bytes]) -> None:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+        _write_lines(packed, lines)  # type: ignore[arg-type]
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text[:180]) or "unreadable"

@@ -1,0 +1,113 @@
+"""The export command's work: a file that appears only when it is whole, and a word in the journal."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance.config.identity import load_identity
+from appliance.config.products import CUSTOM_NER, SERVICES
+from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
+from license.encoding.strict import format_time
+from license.errors import Unwritable
+from license.evidence.bundle.manifest import Manifest
+from license.files import sync_directory
+
+_log = logging.getLogger("appliance.usage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An export that was made: where it lies, its size in bytes and its SHA-256 in hex."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+@contextlib.contextmanager
+def export_usage(
+    output: Path, state: Path, *, out: Path | None, full: bool, note: str | None
+) -> Iterator[Made]:
+    """Export the usage of the installation whose keys lie in a state directory.
+
+    Args:
+        output: The output mount.
+        state: The state directory.
+        out: Where the file goes; None for a temporary one that is gone afterwards.
+        full: Whether every entry goes out, or a summary.
+        note: For the local journal `exports.jsonl` beside the logs; it does not leave.
+
+    Raises:
+        IdentityError: There are no keys.
+        LicenseError: There is nothing to export, or the file cannot be written.
+    """
+    identity = load_identity(state, create=False)
+    places = [output / name / identity.instance for name in SERVICES]
+    ledger = next((place for place in places if place.is_dir()), output / CUSTOM_NER.name / identity.instance)
+    with tempfile.TemporaryDirectory(dir=None if out is None else out.parent, prefix=".export-") as work:
+        path = Path(work) / "export.zip"
+        try:
+            with path.open("xb") as file:
+                manifest = write_bundle(ledger, file, identity=identity.signing, full=full)
+                file.flush()
+                os.fsync(file.fileno())
+            made = Made(path=path, size=path.stat().st_size, sha256=_sha256(path))
+            if out is not None:
+                path.replace(out)
+                sync_directory(out.parent)
+                made = replace(made, path=out)
+                _remember(ledger, made, manifest, note)
+        except OSError as error:
+            raise Unwritable(f"the export cannot be written: {error.strerror}") from error
+        yield made
+
+
+def print_members(path: Path, echo: Callable[[str], object]) -> None:
+    """Print every file of an export, in clear."""
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            echo(f"==> {info.filename}  {info.file_size:,} bytes")
+            with archive.open(info) as file:
+                lines = _unpacked(file) if info.filename.endswith(".gz") else file
+                for line in lines:
+                    echo(line.decode("utf-8", "replace").rstrip("\r\n"))
+            echo("")
+
+
+def _unpacked(file: object) -> Iterator[bytes]:
+    import gzip  # noqa: PLC0415 (only for a dry run in full)
+
+    with gzip.open(file) as unpacked:  # type: ignore[call-overload]
+        yield from unpacked
+
+
+def _remember(ledger: Path, made: Made, manifest: Manifest, note: str | None) -> None:
+    """Write down what left, when and why; a journal that cannot be written stops no export."""
+    line = {
+        "time": format_time(int(time.time())),
+        "file": made.path.name,
+        "sha256": made.sha256,
+        "form": manifest.form,
+        "heads": {log.origin: log.size for log in manifest.logs},
+        "note": note,
+    }
+    text = json.dumps(line, ensure_ascii=False)
+    _log.info("usage exported: %s", text)
+    try:
+        with (ledger / JOURNAL_FILE).open("a", encoding="utf-8") as journal:
+            journal.write(text + "\n")
+    except OSError as error:
+        _log.warning("the export could not be noted in %s: %s", ledger / JOURNAL_FILE, error.strerror)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

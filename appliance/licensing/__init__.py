@@ -1,0 +1,1 @@
+"""The licence in force: admission, quota, status, installation and download."""

@@ -1,0 +1,154 @@
+"""May this request be answered now? Licence state and plan, decided anew for every request.
+
+An integer comparison per request, no file and no socket: the licence and the count so far are in memory. What
+the gate reserves while an answer is computed is settled when its usage record is durable, or given back.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Protocol
+
+from appliance.errors import LicenseRefusal
+from appliance.licensing.quota import Used, counted, window
+from license.encoding.strict import format_date
+from license.errors import LicenseError
+from license.licenses.validity import State, check_dates, state_at, warnings
+from license.licenses.verify import AuthenticLicense
+
+_HEADER_SAFE: Final = str.maketrans({'"': "'", "\\": "/", "\n": " "})
+
+
+class Keeper(Protocol):
+    """Where the licence in force is found."""
+
+    @property
+    def current(self) -> AuthenticLicense:
+        """The licence in force."""
+        ...
+
+
+class Metering(Protocol):
+    """A connected run's side of the gate: no metering, no answers."""
+
+    def check(self, now: int) -> None:
+        """Return if a query may be answered now, as far as metering goes.
+
+        Raises:
+            NotMetered, LicenseRefusal: It may not.
+        """
+        ...
+
+    def lack_units(self) -> None:
+        """Learn that the plan had no units left for a query."""
+        ...
+
+
+class Admission:
+    """A request that may be answered; as a context manager it holds its units of the plan meanwhile.
+
+    Attributes:
+        license: The licence it is answered under.
+        grace: True if that licence has expired and only its grace lets it serve.
+        warning: What to tell the caller, empty if all is well; plain ASCII without quotes.
+    """
+
+    __slots__ = ("_gate", "_records", "grace", "license", "warning")
+
+    def __init__(self, gate: "Gate", licensed: AuthenticLicense, *, records: int, warning: str) -> None:
+        self._gate = gate
+        self._records = records
+        self.license = licensed
+        self.grace = bool(warning)
+        self.warning = warning
+
+    def __enter__(self) -> None:
+        self._gate.reserved += self._records
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._gate.reserved -= self._records
+        if error is None:
+            self._gate.settled += self._records
+
+
+class Gate:
+    """Decides by licence state and plan. Used from one thread only.
+
+    Args:
+        keeper: Knows the licence in force.
+        now: Effective time, Unix seconds.
+        used: Usage recorded so far, asked once per licence and term.
+        meter: The meter that requests count on.
+
+    Attributes:
+        metering: Asked too, in a connected run.
+    """
+
+    def __init__(self, *, keeper: Keeper, now: Callable[[], int], used: Used, meter: str) -> None:
+        self.metering: Metering | None = None
+        self._keeper = keeper
+        self._now = now
+        self._used = used
+        self._meter = meter
+        self._counted_for = ("", 0)
+        self._before = 0
+        self.reserved = 0
+        self.settled = 0
+
+    def state(self) -> State:
+        """State of the licence in force at this instant."""
+        return state_at(self._keeper.current.license, self._now())
+
+    def admit(self, records: int = 0) -> Admission:
+        """Admit a request of that many units, or refuse it.
+
+        Raises:
+            LicenseRefusal: `NotYetValid`, `Expired`, or `OutOfQuota` where the plan blocks.
+            NotMetered: A connected run had no word from its endpoint for too long.
+        """
+        licensed = self._keeper.current
+        now = self._now()
+        if self.metering is not None:
+            self.metering.check(now)
+        state = state_at(licensed.license, now)
+        if not state.serves:
+            try:
+                check_dates(licensed.license, now)
+            except LicenseError as error:
+                raise LicenseRefusal(error.message, code=error.code, hint=error.hint) from None
+        if licensed.license.plan.overage == "block":
+            self._check_plan(licensed, records, now)
+        return Admission(self, licensed, records=records, warning=_warning(licensed, now))
+
+    def warning(self) -> str:
+        """What callers are to be told of the licence now, as in `Admission.warning`."""
+        return _warning(self._keeper.current, self._now())
+
+    def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
+        plan = licensed.license.plan
+        units = plan.units(self._meter)
+        if units is None:
+            return
+        start, end = window(plan, now)
+        if self._counted_for != (licensed.sha256, start):
+            self._before = counted(plan, self._meter, self._used, start)
+            self._counted_for, self.settled = (licensed.sha256, start), 0
+        if self._before + self.settled + self.reserved + records > units:
+            if self.metering is not None:
+                self.metering.lack_units()
+            raise LicenseRefusal(
+                # Short enough for the reason of a closed WebSocket, 123 bytes, with millions of units.
+                f"the plan's {units:,} units of {self._meter} until {format_date(end)} are used up",
+                code="OutOfQuota",
+                hint="buy more units or renew the plan; usage records and status stay readable",
+            )
+
+
+def _warning(licensed: AuthenticLicense, now: int) -> str:
+    if state_at(licensed.license, now) is not State.GRACE:
+        return ""
+    return warnings(licensed.license, now)[0].message.translate(_HEADER_SAFE)

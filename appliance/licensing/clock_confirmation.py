@@ -1,0 +1,79 @@
+"""A person's word that this machine's clock is right, on its way to the running service.
+
+`appliance clock accept` leaves a small file in the state directory, which only the service's user and root
+may write. The service takes it away at its next look (within a minute, or at once on SIGHUP) and then
+believes the clock, once: the word names the boot and the time that the person saw, so it can neither be kept
+for later nor vouch for another time.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.host.effective_clock import EffectiveClock, Reading
+from appliance.host.ownership import give_to_owner
+from license.errors import LicenseError
+from license.files import read_limited, write_atomic
+
+_log = logging.getLogger("appliance.clockword")
+
+FILE: Final = "clock-accept.json"
+_MAX_BYTES: Final = 1_024
+_TOLERANCE_SECONDS: Final = 300
+
+
+def leave_word(directory: Path, reading: Reading) -> Path:
+    """Write down that the wall clock of this reading is right; returns the file.
+
+    Raises:
+        OSError: The state directory cannot be written.
+    """
+    path = directory / FILE
+    word = {"wall": reading.wall, "uptime": int(reading.uptime), "boot": reading.boot}
+    write_atomic(path, json.dumps(word).encode("ascii"))
+    give_to_owner(path)
+    return path
+
+
+def take_word(directory: Path, clock: EffectiveClock) -> bool:
+    """Adopt a held wall clock if a person vouched for it; the word is used up whatever it says.
+
+    Returns:
+        Whether the clock was adopted.
+    """
+    path = directory / FILE
+    if not path.exists():
+        return False
+    try:
+        try:
+            word = _read(path)
+        finally:
+            path.unlink()
+    except (LicenseError, OSError, ValueError) as error:
+        _log.warning("the word on the clock in %s cannot be used: %s", path, error)
+        return False
+    if not vouches(word, clock.reading()):
+        _log.warning("the word on the clock was given for another time or boot; it changes nothing")
+        return False
+    if not clock.accept():
+        _log.info("the clock was accepted already; nothing was held")
+        return False
+    _log.warning("this machine's clock is accepted, on a person's word")
+    return True
+
+
+def vouches(word: Mapping[str, Any], reading: Reading) -> bool:
+    """Tell whether a word is about this boot, and about the time the clock now shows."""
+    wall, uptime = word.get("wall"), word.get("uptime")
+    if not isinstance(wall, int) or not isinstance(uptime, int) or word.get("boot") != reading.boot:
+        return False
+    return abs(reading.wall - (wall + reading.uptime - uptime)) <= _TOLERANCE_SECONDS
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    word = json.loads(read_limited(path, _MAX_BYTES))
+    if not isinstance(word, dict):
+        raise ValueError("it is no JSON object")
+    return word

@@ -1,0 +1,186 @@
+"""The installation a command is about: its settings, directories, keys and trust roots.
+
+The commands take the same `Key=Value` words as the service, and the same environment. Where the service runs
+under systemd its settings file is read first, so that on such a host nothing needs to be typed twice.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.config.identity import Identity, load_identity
+from appliance.config.settings import Settings, describe
+from appliance.errors import SettingsError
+from appliance.host.effective_clock import Reading, system_sources
+from appliance.ledger.read.high_water import Floor, recorded_floor
+from appliance.licensing.effective_time import time_at_start
+from appliance.licensing.manager import choose
+from license.errors import LicenseError
+from license.licenses.directory import load_all
+from license.licenses.license import License
+from license.licenses.verify import AuthenticLicense
+from license.trust.roots import TrustRoots, installed_roots, load_roots
+
+SYSTEM_SETTINGS: Final = Path("/etc/appliance/appliance.env")
+SYSTEM_STATE: Final = Path("/var/lib/private/appliance")
+"""Where systemd keeps the state directory of `appliance.service`, whose user is dynamic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One installation.
+
+    Attributes:
+        settings: Its settings.
+        state: Its state directory.
+        roots_directory: Trust roots that were named on purpose; None for the installed ones.
+        hosted: Whether the unit's settings file names the licence directory: systemd runs the service.
+    """
+
+    settings: Settings
+    state: Path
+    roots_directory: Path | None
+    hosted: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        roots_directory: Path | None,
+        system: Path = SYSTEM_SETTINGS,
+    ) -> "Site":
+        """Read the settings: the settings file of the host, then the environment, then the words.
+
+        Raises:
+            SettingsError: A word or a value cannot be read.
+        """
+        host = _read_file(system)
+        settings = Settings.read(words, {**host, **environ})
+        if settings.unknown:
+            raise SettingsError(
+                f"nothing reads the setting {settings.unknown[0]}",
+                hint="`appliance serve --help` lists the settings",
+            )
+        unit = Settings.read([], host)
+        named = unit.license_mount
+        hosted = named == settings.license_mount if named is not None else unit.connected
+        state = settings.state_directory(environ)
+        if hosted and settings.state_mount is None and "STATE_DIRECTORY" not in environ:
+            state = SYSTEM_STATE
+        return cls(settings=settings, state=state, roots_directory=roots_directory, hosted=hosted)
+
+    def roots(self) -> TrustRoots:
+        """Return the trust roots; raises `UntrustedRoots` without any."""
+        return installed_roots() if self.roots_directory is None else load_roots(self.roots_directory)
+
+    def identity(self, *, create: bool = False) -> Identity:
+        """Return the keys of this installation; raises `IdentityError` where there are none."""
+        return load_identity(self.state, create=create)
+
+    def license_directory(self) -> Path:
+        """Return what `Mounts:License` names.
+
+        Raises:
+            SettingsError: It names nothing.
+        """
+        if self.settings.license_mount is None:
+            raise SettingsError(
+                "Mounts:License is missing: it names the directory that holds the licence.",
+                hint="add Mounts:License=/etc/appliance/license",
+            )
+        return self.settings.license_mount
+
+    def floor(self, identity: Identity) -> Floor:
+        """Return what the usage ledger proves; nothing where `Mounts:Output` is not given."""
+        output = self.settings.output_mount
+        return (
+            Floor()
+            if output is None
+            else recorded_floor(output / self.settings.service.name / identity.instance)
+        )
+
+    def licenses(self) -> "Licenses":
+        """Return the licences of this installation as a start would see them.
+
+        Raises:
+            ApplianceError, LicenseError: There is none that may be used here.
+        """
+        directory = self.license_directory()
+        identity = self.identity()
+        floor = self.floor(identity)
+        refused: list[tuple[Path, LicenseError]] = []
+        found = load_all(
+            directory,
+            roots=self.roots(),
+            product=self.settings.service.product,
+            instance_vkey=identity.vkey,
+            min_serial=floor.serial,
+            min_epoch=floor.epoch,
+            on_refusal=lambda path, reason: refused.append((path, reason)),
+        )
+        return Licenses(identity=identity, floor=floor, found=tuple(found), refused=tuple(refused))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licenses:
+    """What the licence directory holds for this installation.
+
+    Attributes:
+        identity: Its keys.
+        floor: What its ledger proves.
+        found: Every licence that may be used here, the highest serial first.
+        refused: The files that may not, and why.
+    """
+
+    identity: Identity
+    floor: Floor
+    found: tuple[AuthenticLicense, ...]
+    refused: tuple[tuple[Path, LicenseError], ...] = ()
+
+    def now(self, licence: License) -> int:
+        """Return the effective time that a licence is judged by at a start."""
+        return time_at_start(licence, self.floor)
+
+    @property
+    def current(self) -> AuthenticLicense:
+        """The licence that a start would put in force."""
+        return choose(self.found, self.now)
+
+
+def is_setting(word: str) -> bool:
+    """Tell a `Key=Value` word from a file name."""
+    key, equals, _ = word.partition("=")
+    return bool(equals) and key.lower() in {known.lower() for known, _, _ in describe()}
+
+
+def reading() -> Reading:
+    """Return what this machine's clocks say."""
+    return system_sources().read()
+
+
+def program() -> list[str]:
+    """Return how this program is called, so that what is printed works when it is pasted."""
+    installed = Path(sys.executable).parent / "appliance"
+    if not installed.exists():
+        return [sys.executable, "-m", "appliance"]
+    on_path = any(Path(part) == installed.parent for part in os.environ.get("PATH", "").split(os.pathsep))
+    return ["appliance" if on_path else str(installed)]
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """Read an environment file of systemd's: `KEY=value` lines, quotes optional; unreadable is empty."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    values = {}
+    for line in lines:
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith(("#", ";")):
+            values[key.strip()] = value.strip().strip("\"'")
+    return values

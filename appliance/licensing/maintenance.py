@@ -1,0 +1,111 @@
+"""What changes while a service runs: a new licence, a word on the clock, notices that become due."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import UsageStoreUnavailable
+from appliance.host.effective_clock import EffectiveClock
+from appliance.ledger.ledger import Ledger
+from appliance.ledger.read.fork_check import Mismatch, check_heads
+from appliance.licensing.clock_confirmation import take_word
+from appliance.licensing.effective_time import time_while_running
+from appliance.licensing.manager import LicenseKeeper
+from appliance.licensing.status import Accountant
+from license.licenses.verify import AuthenticLicense
+
+_log = logging.getLogger("appliance.tending")
+
+TEND_SECONDS: Final = 30
+
+
+def compare_heads(ledger: Path, licensed: AuthenticLicense, instance: str) -> tuple[Mismatch, ...]:
+    """Compare the logs in a directory with the heads that a licence carries, and log what differs.
+
+    Raises:
+        LedgerMismatch: One differs, and the licence says to refuse.
+    """
+    found = check_heads(ledger, licensed.license, instance=instance)
+    for mismatch in found:
+        _log.error("LedgerMismatch: %s: %s", mismatch.origin, mismatch.message)
+    return tuple(found)
+
+
+class Tender:
+    """Looks after the licence, the clock and the notices of a running service.
+
+    Args:
+        keeper: The licence in force.
+        ledger: Records what changes.
+        ledger_directory: Where its logs lie.
+        instance: Identifier of this installation.
+        clock: Effective time.
+        accountant: Says what is due.
+        state: State directory, where operators leave a word on the clock.
+        mismatches: What differed from the heads in the licence at start.
+
+    Attributes:
+        mismatches: What differs from the heads in the licence in force.
+    """
+
+    def __init__(
+        self,
+        *,
+        keeper: LicenseKeeper,
+        ledger: Ledger,
+        ledger_directory: Path,
+        instance: str,
+        clock: EffectiveClock,
+        accountant: Accountant,
+        state: Path,
+        mismatches: tuple[Mismatch, ...],
+    ) -> None:
+        self._keeper = keeper
+        self._ledger = ledger
+        self._ledger_directory = ledger_directory
+        self._instance = instance
+        self._clock = clock
+        self._accountant = accountant
+        self._state = state
+        self.mismatches = mismatches
+
+    async def tend(self) -> None:
+        """Reload every half minute. Runs until cancelled."""
+        while True:
+            try:
+                await asyncio.to_thread(self.reload)
+            except Exception:  # whatever it is, the next look is half a minute away and must come
+                _log.exception("licence and clock could not be looked after")
+            await asyncio.sleep(TEND_SECONDS)
+
+    def reload(self) -> None:
+        """Look now for a newer licence and a word on the clock, and announce what is due.
+
+        Blocks while a change is recorded, so not on the event loop.
+        """
+        take_word(self._state, self._clock)
+        self._keeper.reload(
+            self._accept,
+            time_under=lambda license: time_while_running(  # noqa: A006
+                license, self._clock, serial=self._keeper.current.license.serial
+            ),
+        )
+        self._accountant.announce()
+
+    def _accept(self, licensed: AuthenticLicense) -> None:
+        """Put a licence in force, unless the logs are not those it names and it says to refuse."""
+        found = compare_heads(self._ledger_directory, licensed, self._instance)
+        self._ledger.change_license(licensed)
+        self.mismatches = found
+
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: look for a newer licence, and sign the ledger as it stands.
+
+        Blocks while both are recorded, so not on the event loop.
+        """
+        self.reload()
+        try:
+            self._ledger.checkpoint()
+        except UsageStoreUnavailable as error:
+            _log.warning("no checkpoint could be signed: %s", error.message)

@@ -1,0 +1,296 @@
+"""The lease of a connected run: asked for before the first answer, kept in the state directory, renewed.
+
+It is a licence note like any other (`docs/formats.md`, part Connected), so gate, ledger and audit are those
+of a disconnected run. The key has been checked when it was granted in this run. A lease of an earlier run
+lets the service start while the endpoint is out of reach, so that records can be read, but answers nothing.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.config.directories import LEASE_DIRECTORY
+from appliance.config.identity import Identity
+from appliance.config.products import Service
+from appliance.config.settings import Settings
+from appliance.errors import SettingsError
+from appliance.ledger.read.high_water import Floor, recorded_floor
+from appliance.metering.schedule import Contact, Rhythm
+from appliance.version import VERSION
+from license.client.http import Proxy, parse_address, parse_proxy
+from license.client.metering import Link
+from license.errors import (
+    BadReply,
+    BillingEndpointBusy,
+    BillingInvalid,
+    ContainerUseUnauthorized,
+    CouldNotConnect,
+    DownloadError,
+    KeyInvalid,
+    LicenseError,
+    Malformed,
+    Mismatch,
+    OutOfQuota,
+    UnknownStatus,
+)
+from license.licenses.directory import load_all, save_license
+from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.terms import ConnectedTerms
+from license.licenses.validity import DAY
+from license.licenses.verify import AuthenticLicense
+from license.metering_protocol import MESSAGES
+from license.trust.roots import TrustRoots
+
+_log = logging.getLogger("appliance.metering")
+
+TIMEOUT_SECONDS: Final = (5, 30)
+"""Least and most that one attempt may take; half an interval in between."""
+RENEW_SECONDS: Final = DAY
+
+_PASSING: Final = (CouldNotConnect, BillingEndpointBusy, UnknownStatus, OutOfQuota)
+"""What may be over in a moment: with a lease of an earlier run, the service waits for it."""
+
+_AT_FAULT: Final[tuple[tuple[type[DownloadError], str], ...]] = (
+    (KeyInvalid, "ApiKey"),
+    (ContainerUseUnauthorized, "ApiKey"),
+    (Mismatch, "ApiKey or Billing"),
+    (OutOfQuota, "ApiKey"),
+    (BillingInvalid, "Billing"),
+    (CouldNotConnect, "Billing"),
+    (BillingEndpointBusy, "Billing"),
+    (BadReply, "Billing"),
+    (UnknownStatus, "Billing"),
+)
+
+
+_WAY_HINT: Final = "check address, route and firewall; `appliance diagnose` tries the way step by step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A connected run before its ledger is open.
+
+    Attributes:
+        link: The way to the endpoint.
+        identity: Keys of this installation.
+        roots: Keys that may vouch for a lease.
+        service: What this process is.
+        directory: Where the lease is kept.
+        contact: How things stand with the endpoint after the start's own attempt.
+    """
+
+    link: Link
+    identity: Identity
+    roots: TrustRoots
+    service: Service
+    directory: Path
+    contact: Contact
+
+    def renew(self, link: Link, *, serial: int, now: int) -> AuthenticLicense:
+        """Ask for a lease, verify it, and put it in place; as `fetch_lease`."""
+        return fetch_lease(
+            link,
+            identity=self.identity,
+            roots=self.roots,
+            service=self.service,
+            directory=self.directory,
+            serial=serial,
+            now=now,
+        )
+
+
+def link_of(settings: Settings) -> Link:
+    """Return the way to the endpoint that the settings describe.
+
+    Raises:
+        SettingsError: `Billing` or `ApiKey` is missing, or the proxy is not an address.
+        BillingInvalid: `Billing` is not an address.
+    """
+    for key, value, meaning in (
+        ("Billing", settings.billing, "the endpoint of the resource that pays"),
+        ("ApiKey", settings.api_key, "one of that resource's two keys"),
+    ):
+        if not value:
+            raise SettingsError(
+                f"{key} is missing: a connected run needs Eula, Billing and ApiKey.",
+                hint=f"add {key}=…, {meaning}; to serve without network give Mounts:License instead",
+            )
+    endpoint = parse_address(settings.billing, "/")
+    return Link(
+        billing=settings.billing,
+        api_key=settings.api_key,
+        proxy=proxy_of(settings, endpoint.host, tls=endpoint.tls),
+        timeout_s=_timeout(settings),
+    )
+
+
+def proxy_of(settings: Settings, host: str, *, tls: bool) -> Proxy | None:
+    """Return the proxy to ask a host through, None for none; raises `SettingsError` if it is no address."""
+    address = (tls and settings.https_proxy) or settings.http_proxy
+    if not address or _is_direct(host, settings.no_proxy):
+        return None
+    try:
+        return parse_proxy(address, settings.http_proxy_creds)
+    except Malformed as error:
+        raise SettingsError(
+            f"HTTP_PROXY: {error.message}", hint="give it as HTTP_PROXY=http://proxy:8888"
+        ) from error
+
+
+def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output: Path) -> Connection:
+    """Check the key against the endpoint and take its lease.
+
+    Args:
+        settings: Start parameters.
+        identity: Keys of this installation.
+        roots: Keys that may vouch for a lease.
+        output: The output mount.
+
+    Returns:
+        The connection. Where the endpoint cannot say at present and a lease of an earlier run is there, one
+        that answers nothing until it can.
+
+    Raises:
+        SettingsError: A setting of the three is missing.
+        DownloadError: The endpoint refuses, or cannot say and there is no lease; the message names the
+            setting at fault and holds the sentence of the status word.
+        LicenseError: What it granted is not good for this machine.
+    """
+    link, service = link_of(settings), settings.service
+    directory = identity.directory / LEASE_DIRECTORY
+    floor = recorded_floor(output / service.name / identity.instance)
+    rhythm = Rhythm(interval=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
+    now = _claimed_time(floor)
+    try:
+        lease = fetch_lease(
+            link,
+            identity=identity,
+            roots=roots,
+            service=service,
+            directory=directory,
+            serial=floor.serial,
+            now=now,
+        )
+        contact = Contact(rhythm=_rhythm(rhythm, lease), next_at=now)
+        contact = contact.opened(now, word="Valid", message=MESSAGES["Valid"])
+        _log.info("the key was checked at %s: %s", link.endpoint("").shown, MESSAGES["Valid"])
+    except DownloadError as error:
+        told = explained(error)
+        if not isinstance(error, _PASSING):
+            raise told from error
+        kept = _kept_lease(directory, identity=identity, roots=roots, service=service, floor=floor)
+        if kept is None:
+            raise told from error
+        _log.error("no query is answered before the key was checked: %s", told.message)
+        contact = Contact(rhythm=_rhythm(rhythm, kept), next_at=now)
+        contact = contact.missed(
+            now, now, word=error.status, message=told.message, retry_after=error.retry_after_s
+        )
+    return Connection(
+        link=link,
+        identity=identity,
+        roots=roots,
+        service=service,
+        directory=directory,
+        contact=contact,
+    )
+
+
+def fetch_lease(
+    link: Link,
+    *,
+    identity: Identity,
+    roots: TrustRoots,
+    service: Service,
+    directory: Path,
+    serial: int,
+    now: int,
+) -> AuthenticLicense:
+    """Ask for a lease, verify it, and put it in place.
+
+    Args:
+        link: The way to the endpoint.
+        identity: Keys of this installation.
+        roots: Keys that may vouch for a lease.
+        service: What this process is.
+        directory: Where it is kept; made if missing.
+        serial: Highest licence serial that was in force here.
+        now: Effective time, Unix seconds: the endpoint sees whether it runs ahead.
+
+    Raises:
+        DownloadError: It was not granted.
+        LicenseError: It is not good for this machine, or cannot be saved.
+    """
+    note = lease_request(identity, service, serial=serial, now=now)
+    lease = link.lease(note, roots=roots, product=service.product, instance_vkey=identity.vkey, now=now)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    save_license(directory, lease)
+    return lease
+
+
+def lease_request(identity: Identity, service: Service, *, serial: int, now: int) -> bytes:
+    """Return the signed note that asks for a lease; all that leaves beside usage."""
+    request = LicenseRequest(
+        instance=identity.vkey,
+        hpke=None if identity.hpke is None else identity.hpke.public,
+        product=service.product,
+        software=f"offline-appliance {VERSION}",
+        created=now,
+        serial=serial,
+    )
+    return sign_request(request, identity.signing)
+
+
+def explained(error: DownloadError) -> DownloadError:
+    """Return the same refusal with the setting at fault and the sentence of its status word before it."""
+    setting = next((name for kind, name in _AT_FAULT if isinstance(error, kind)), "Billing")
+    sentence = MESSAGES.get(error.status, MESSAGES["Unknown"])
+    hint = _WAY_HINT if type(error) is CouldNotConnect else error.hint
+    return type(error)(
+        f"{setting}: {sentence} ({error.status}: {error.message})",
+        hint=hint,
+        retry_after_s=error.retry_after_s,
+    )
+
+
+def _rhythm(rhythm: Rhythm, lease: AuthenticLicense) -> Rhythm:
+    terms = lease.license.connected or ConnectedTerms()
+    interval = min(rhythm.interval, terms.max_interval_s)
+    return Rhythm(interval=interval, attempts=terms.attempts, timeout=rhythm.timeout)
+
+
+def _kept_lease(
+    directory: Path, *, identity: Identity, roots: TrustRoots, service: Service, floor: Floor
+) -> AuthenticLicense | None:
+    """Return the lease of an earlier run, if there is one that may be used here."""
+    try:
+        return load_all(
+            directory,
+            roots=roots,
+            product=service.product,
+            instance_vkey=identity.vkey,
+            min_serial=floor.serial,
+            min_epoch=floor.epoch,
+            lease=True,
+        )[0]
+    except LicenseError:
+        return None
+
+
+def _claimed_time(floor: Floor) -> int:
+    """The time this machine would go on with: its clock's, but never before what its ledger proves."""
+    return max(int(time.time()), 0 if floor.mark is None else floor.mark.effective)
+
+
+def _timeout(settings: Settings) -> int:
+    least, most = TIMEOUT_SECONDS
+    return min(most, max(least, settings.metering_seconds // 2))
+
+
+def _is_direct(host: str, exceptions: str) -> bool:
+    for word in (part.strip().lstrip(".").lower() for part in exceptions.split(",")):
+        if word and (word == "*" or host.lower() == word or host.lower().endswith(f".{word}")):
+            return True
+    return False

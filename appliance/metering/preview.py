@@ -1,0 +1,65 @@
+"""What a connected run sends, byte for byte, shown without sending it: the three requests there are.
+
+The bytes are made by the code that sends them. Only the key is replaced by a word.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from appliance.config.directories import connected_mounts
+from appliance.config.identity import Identity
+from appliance.config.settings import Settings
+from appliance.ledger.read.high_water import recorded_floor
+from appliance.metering.lease import lease_request, link_of
+from appliance.metering.reports import acknowledged, find_logs, next_report
+from appliance.version import VERSION
+
+KEY_SHOWN: Final = "<ApiKey>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request: what it is for, and its bytes before any TLS."""
+
+    title: str
+    data: bytes
+
+
+def preview(settings: Settings, identity: Identity, *, now: int | None = None) -> Iterator[Request]:
+    """Return what would be sent now: the request for a lease, and a report for each log with usage, or the
+    question how far it is counted.
+
+    Read-only; the service may run meanwhile.
+
+    Args:
+        settings: Of the service; `Billing` at least.
+        identity: Keys of this installation.
+        now: The time that the request names, Unix seconds; this machine's clock without it.
+
+    Raises:
+        SettingsError: `Billing` is missing.
+        BillingInvalid: It is no address.
+    """
+    link = link_of(replace(settings, api_key=KEY_SHOWN))
+    mounted = connected_mounts(settings, identity.directory)
+    output = mounted.output_mount or identity.directory
+    directory = output / settings.service.name / identity.instance
+    floor = recorded_floor(directory)
+    note = lease_request(
+        identity, settings.service, serial=floor.serial, now=int(time.time()) if now is None else now
+    )
+    yield Request(title="before the first answer, and once a day", data=link.shown_lease(note))
+    logs = find_logs(directory)
+    positions = acknowledged(logs)
+    every = f"every {settings.metering_seconds} s, and at the stop"
+    idle = logs[-1:]
+    for log in logs:
+        # A report signs the log as it stands before it reads it.
+        report = next_report(replace(log, signed=log.size), positions.get(log.origin, 0), VERSION)
+        if report is not None:
+            idle = []
+            yield Request(title=f"{every}: the next report of {log.origin}", data=link.shown_report(report))
+    for log in idle:
+        yield Request(title=f"{every}: with nothing to report", data=link.shown_check(log.origin))

@@ -1,0 +1,1 @@
+"""Model files and packages, whatever their task."""

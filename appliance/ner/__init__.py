@@ -1,0 +1,1 @@
+"""The engine of named entity recognition: text to entities."""

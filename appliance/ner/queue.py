@@ -1,0 +1,284 @@
+"""What waits for the model: texts that nobody has tokenised yet, and windows in the order of their turn.
+
+Every method may be called from any thread. The owners of the model (`worker`) block in `take`; the event
+loop only ever calls `put`, which tries for room and never waits for it.
+"""
+
+import asyncio
+import heapq
+import itertools
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.errors import Busy, Stopping
+from appliance.ner.batching import next_batch
+from appliance.ner.decoding import Entity
+from appliance.ner.session import Logits
+from appliance.ner.tokenizer import Document, Window
+
+_LOOKAHEAD: Final = 64  # waiting windows that are searched for mates of the same length
+_CHARACTERS_AT_ONCE: Final = (
+    32_768  # tokenised in one go, so that one owner does not keep all new texts to itself
+)
+_KEPT_FREE_SECONDS: Final = 1.0  # how long after a request an owner is kept for the next
+_CHARACTERS_PER_TOKEN: Final = 4  # in English; an estimate for texts that nobody has tokenised yet
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Call:
+    """One caller's texts on their way; `left` is set once nobody waits for the answer any more.
+
+    `background` texts wait until nobody else does, and leave an owner free while others ask.
+    """
+
+    texts: Sequence[str]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[list[list[Entity]]]"
+    background: bool = False
+    left: bool = False
+    found: list[list[Entity]] = field(default_factory=list)
+    open_texts: int = 0
+    charge: int = 0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Text:
+    """One text of a call; the scores of a long one are gathered here until its last window is done."""
+
+    call: Call
+    index: int
+    document: Document
+    open_windows: int
+    scores: Logits | None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Entry:
+    """One waiting window and the text it belongs to."""
+
+    text: Text
+    window: Window
+
+
+class Windows:
+    """Windows of one urgency in the order of their turn; guarded by the queue's lock."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Entry]] = []  # by turn, then by arrival
+        self._arrivals = itertools.count()
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def push(self, text: Text) -> int:
+        """Add the windows of a text, the n-th for n turns from now; return their tokens."""
+        for turn, window in enumerate(text.document.windows, self._turn + 1):
+            heapq.heappush(self._heap, (turn, next(self._arrivals), Entry(text=text, window=window)))
+        return sum(len(window.ids) for window in text.document.windows)
+
+    def take(self, batch_tokens: int, owners: int = 1) -> tuple[list[Entry], int]:
+        """Take the window whose turn it is and those that fit to it; drop those that nobody waits for.
+
+        Args:
+            batch_tokens: The most tokens of the batch, padding included; 0 means one window.
+            owners: How many owners share what waits: none takes more than its part of it.
+
+        Returns:
+            The batch, and the tokens of everything that left.
+        """
+        candidates: list[tuple[int, int, Entry]] = []
+        tokens = 0
+        while self._heap and len(candidates) < (_LOOKAHEAD if batch_tokens else 1):
+            item = heapq.heappop(self._heap)
+            if item[2].text.call.left:
+                tokens += len(item[2].window.ids)
+            else:
+                candidates.append(item)
+        if not candidates:
+            return [], tokens
+        self._turn = candidates[0][0]
+        lengths = [len(entry.window.ids) for _, _, entry in candidates]
+        part = -(-sum(lengths) // owners)
+        chosen = set(next_batch(lengths, budget_tokens=min(batch_tokens, part)))
+        entries = []
+        for index, item in enumerate(candidates):
+            if index in chosen:
+                tokens += lengths[index]
+                entries.append(item[2])
+            else:
+                heapq.heappush(self._heap, item)
+        return entries, tokens
+
+    def clear(self) -> list[Call]:
+        """Drop everything; return the calls it belonged to."""
+        calls = [entry.text.call for _, _, entry in self._heap]
+        self._heap.clear()
+        return calls
+
+
+class Queue:
+    """The one queue in front of a model.
+
+    Windows are served by turns: a text's n-th window comes n turns after its arrival, so that a long document
+    does not hold up the short ones behind it, and they not it. Background texts come after all others, one
+    window at a time; while others ask, one owner is kept for them.
+
+    Args:
+        capacity_tokens: New texts are taken while fewer tokens than this are waiting, so that a text larger
+            than the whole queue is served as well.
+        batch_tokens: The most tokens of one batch, padding included; 0 means one window a batch.
+        owners: How many threads take from it.
+    """
+
+    def __init__(self, *, capacity_tokens: int, batch_tokens: int, owners: int = 1) -> None:
+        self._capacity_tokens = capacity_tokens
+        self._batch_tokens = batch_tokens
+        self._owners = owners
+        self._changed = threading.Condition(threading.Lock())
+        self._calls: deque[Call] = deque()
+        self._windows = Windows()
+        self._background_calls: deque[Call] = deque()
+        self._background = Windows()
+        self._background_owners: set[int] = set()
+        self._asked = -math.inf
+        self._tokens = 0
+        self._taken = 0
+        self._closed = False
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that wait, estimated for texts not yet tokenised."""
+        return self._tokens
+
+    @property
+    def full(self) -> bool:
+        """Whether a call that came now would be refused."""
+        return self._tokens >= self._capacity_tokens
+
+    def put(self, call: Call) -> None:
+        """Queue a call.
+
+        Raises:
+            Busy: There is no room now.
+            Stopping: The queue was closed.
+        """
+        charge = sum(map(len, call.texts)) // _CHARACTERS_PER_TOKEN + len(call.texts)
+        with self._changed:
+            if self._closed:
+                raise Stopping("the service is stopping")
+            if self.full:
+                raise Busy("the model's queue is full")
+            call.charge = charge
+            self._tokens += charge
+            if call.background:
+                self._background_calls.append(call)
+            else:
+                self._calls.append(call)
+                self._asked = time.monotonic()
+            self._changed.notify()
+
+    def put_windows(self, texts: Iterable[Text]) -> None:
+        """Queue the windows of texts that were taken as calls."""
+        with self._changed:
+            others = -1  # the owner that brings them takes one itself
+            for text in texts:
+                self._tokens += (self._background if text.call.background else self._windows).push(text)
+                others += len(text.document.windows)
+            if others > 0:
+                self._changed.notify(others)
+
+    def take(self) -> tuple[list[Call], list[Entry]]:
+        """Wait for work and take it: either calls to tokenise, or the windows of one batch.
+
+        What was taken is handed back by `done`. Nothing at all means that no more will come.
+        """
+        with self._changed:
+            while True:
+                calls = self._take_calls(self._calls)
+                entries = [] if calls else self._take_entries(self._windows, self._batch_tokens)
+                if not calls and not entries:
+                    calls, entries = self._take_background()
+                if calls or entries:
+                    self._taken += 1
+                    return calls, entries
+                if self._closed and not self._taken:
+                    return [], []
+                self._changed.wait(self._held_back())
+
+    def done(self, calls: Iterable[Call]) -> None:
+        """Say that what was taken last is finished, well or badly."""
+        with self._changed:
+            for call in calls:
+                self._tokens -= call.charge
+            self._taken -= 1
+            self._background_owners.discard(threading.get_ident())
+            if self._closed:
+                self._changed.notify_all()
+
+    def window_done(self, text: Text) -> bool:
+        """Count a finished window; return whether it was its text's last."""
+        with self._changed:
+            text.open_windows -= 1
+            return text.open_windows == 0
+
+    def text_done(self, call: Call) -> bool:
+        """Count a finished text; return whether it was its call's last."""
+        with self._changed:
+            call.open_texts -= 1
+            return call.open_texts == 0
+
+    def close(self, *, drain: bool) -> list[Call]:
+        """Take nothing new; return the calls that will not be finished, which are none when draining."""
+        with self._changed:
+            self._closed = True
+            dropped = []
+            if not drain:
+                dropped = [*self._calls, *self._background_calls]
+                dropped += [*self._windows.clear(), *self._background.clear()]
+                self._calls.clear()
+                self._background_calls.clear()
+                self._tokens = 0
+            self._changed.notify_all()
+            return dropped
+
+    def _take_calls(self, waiting: deque[Call]) -> list[Call]:
+        calls = []
+        characters = 0
+        while waiting and characters < _CHARACTERS_AT_ONCE:
+            call = waiting.popleft()
+            if call.left:
+                self._tokens -= call.charge
+            else:
+                characters += call.charge * _CHARACTERS_PER_TOKEN
+                calls.append(call)
+        return calls
+
+    def _take_entries(self, windows: Windows, batch_tokens: int) -> list[Entry]:
+        entries, tokens = windows.take(batch_tokens, self._owners)
+        self._tokens -= tokens
+        return entries
+
+    def _take_background(self) -> tuple[list[Call], list[Entry]]:
+        """Take background work if this owner may: what is tokenised goes first, so that little is."""
+        if len(self._background_owners) >= self._background_limit():
+            return [], []
+        entries = self._take_entries(self._background, 0)
+        calls = [] if entries else self._take_calls(self._background_calls)
+        if entries or calls:
+            self._background_owners.add(threading.get_ident())
+        return calls, entries
+
+    def _background_limit(self) -> int:
+        """How many owners background work may keep: all but one while others ask."""
+        recent = time.monotonic() - self._asked < _KEPT_FREE_SECONDS
+        return max(1, self._owners - 1) if recent and not self._closed else self._owners
+
+    def _held_back(self) -> float | None:
+        """Seconds after which an idle owner looks again, if background work waits that it may not take."""
+        return _KEPT_FREE_SECONDS if self._background_calls or len(self._background) else None

@@ -1,0 +1,167 @@
+"""Text to windows of token numbers, with the way back to code points. The one place that loads a tokenizer.
+
+How words are cut is `words.py`'s business and how long texts are cut is `windows.py`'s; here both meet the
+Rust library and become arrays.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from appliance.errors import ModelError
+from appliance.ner.casing import case_class
+from appliance.ner.windows import spans
+from appliance.ner.words import Word, words
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
+
+TokenNumbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What the model sees at once.
+
+    `ids` and `types` include the special tokens. `positions` are the tokens at which the owned words begin,
+    and `first_word` is the index of the first owned word in its document.
+    """
+
+    ids: TokenNumbers
+    types: TokenNumbers | None
+    positions: TokenNumbers
+    first_word: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One text, its words as code-point spans, and its windows (none if it holds no word)."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+    windows: Sequence[Window]
+
+
+class TextTokenizer:
+    """A tokenizer bound to a model's window; safe to share between threads.
+
+    Args:
+        data: The bytes of `tokenizer.json`.
+        window_tokens: Tokens the model sees at once, special tokens included.
+        overlap_tokens: Tokens shared by neighbouring windows of a long text.
+        case_classes: Whether the model reads case classes in its `token_type_ids` input; zeros otherwise.
+
+    Raises:
+        ModelError: The bytes are no tokenizer, or the window leaves no room beside the special tokens.
+    """
+
+    def __init__(self, data: bytes, *, window_tokens: int, overlap_tokens: int, case_classes: bool) -> None:
+        # The session threads are the parallelism; a second pool inside the library would fight them for
+        # cores.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        try:
+            self._tokenizer = Tokenizer.from_buffer(data)
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+            # "[SEP]" typed by a customer is five characters of text, not the end of it.
+            self._tokenizer.encode_special_tokens = True
+            mask = self._tokenizer.encode("a").special_tokens_mask
+        except Exception as error:  # the library raises bare Exception for whatever it cannot read
+            raise ModelError(f"tokenizer.json cannot be read: {error}") from error
+        self._before = mask.index(0) if 0 in mask else 0
+        self._after = mask[::-1].index(0) if 0 in mask else 0
+        self._window_tokens = window_tokens
+        self._room = window_tokens - self._before - self._after
+        self._overlap = min(overlap_tokens, self._room // 2)
+        self._case_classes = case_classes
+        if self._room < 8:
+            raise ModelError(f"a window of {window_tokens} tokens leaves no room for text")
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token numbers there are: one more than the highest."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @property
+    def special_tokens(self) -> int:
+        """Tokens the model wants around a text."""
+        return self._before + self._after
+
+    def cut(self, texts: Sequence[str]) -> list[Document]:
+        """Tokenise texts together and cut them into windows; the GIL is released while the library works.
+
+        Half a surrogate pair, which JSON can smuggle in, is read as U+FFFD so that offsets stay those of the
+        text.
+        """
+        try:
+            encodings = self._tokenizer.encode_batch(texts)
+        except TypeError:
+            encodings = self._tokenizer.encode_batch([_SURROGATE.sub("\ufffd", text) for text in texts])
+        return [self._document(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
+
+    def _document(self, text: str, encoding: Encoding) -> Document:
+        found = words(encoding)
+        if not found:
+            return Document(text=text, starts=(), ends=(), windows=())
+        ids = np.array(encoding.ids, dtype=np.int64)
+        types = self._types(text, found, len(ids)) if self._case_classes else None
+        if len(ids) <= self._window_tokens:
+            positions = np.array([word.first for word in found], dtype=np.int64)
+            windows = [Window(ids=ids, types=types, positions=positions, first_word=0)]
+        else:
+            windows = self._windows(text, found, ids, types)
+        return Document(
+            text=text,
+            starts=[word.start for word in found],
+            ends=[word.end for word in found],
+            windows=windows,
+        )
+
+    def _types(self, text: str, found: Sequence[Word], size: int) -> TokenNumbers:
+        types = np.zeros(size, dtype=np.int64)
+        for word in found:
+            number = case_class(text[word.start : word.end])
+            if number:
+                types[word.first : word.last] = number
+        return types
+
+    def _windows(
+        self, text: str, found: Sequence[Word], ids: TokenNumbers, types: TokenNumbers | None
+    ) -> list[Window]:
+        first = [word.first for word in found]
+        # A "word" longer than the whole window (kilobytes without a space) is shown by its beginning only.
+        last = [min(word.last, word.first + self._room) for word in found]
+
+        def ends_sentence(index: int) -> bool:
+            end = found[index].end
+            following = found[index + 1].start if index + 1 < len(found) else len(text)
+            between = text[end:following]
+            return "\n" in between or (text[end - 1] in _SENTENCE_ENDS and following > end)
+
+        starts = np.array(first, dtype=np.int64)
+        windows = []
+        for span in spans(first, last, room=self._room, overlap=self._overlap, ends_sentence=ends_sentence):
+            begin, end = first[span.begin], last[span.end - 1]
+            windows.append(
+                Window(
+                    ids=self._surround(ids, begin, end, outside=None),
+                    types=None if types is None else self._surround(types, begin, end, outside=0),
+                    positions=starts[span.own_begin : span.own_end] - (begin - self._before),
+                    first_word=span.own_begin,
+                )
+            )
+        return windows
+
+    def _surround(self, tokens: TokenNumbers, begin: int, end: int, *, outside: int | None) -> TokenNumbers:
+        """Return tokens `begin:end` between the special tokens of the whole text, or between `outside`."""
+        before, after = tokens[: self._before], tokens[len(tokens) - self._after :]
+        if outside is not None:
+            before, after = np.full_like(before, outside), np.full_like(after, outside)
+        return np.concatenate((before, tokens[begin:end], after))

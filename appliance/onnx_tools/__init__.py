@@ -1,0 +1,1 @@
+"""ONNX files: inspection, quantization, building, and the runtime that runs them."""

@@ -1,1 +1,0 @@
-"""What an operator types beside the running service: licence, model keys and clock, by file or by network."""

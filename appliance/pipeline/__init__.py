@@ -1,0 +1,1 @@
+"""Admission, answer and usage record, without HTTP: what every request passes through."""

@@ -1,0 +1,147 @@
+"""The order of events in every answer: admitted, computed, recorded durably, and only then released.
+
+This file is the whole promise of the product in one function. It knows no HTTP: the edge turns what it
+returns, or raises, into a reply.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from appliance.config.products import CUSTOM_NER
+from appliance.ledger.ledger import Receipt, Use
+from appliance.licensing.admission import Admission, Gate
+from appliance.ner.engine import Entity
+
+TEXT_RECORDS: Final = CUSTOM_NER.meter
+"""Meter of text analysis: 1,000 text elements or part of it, per document."""
+
+
+class Recognizer(Protocol):
+    """What answers: an engine, or anything with its one method."""
+
+    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+        """Entities of each text, positions in code points; background texts give way to others."""
+        ...
+
+
+class UsageStore(Protocol):
+    """What makes usage durable: the ledger."""
+
+    async def commit(self, uses: Sequence[Use]) -> Receipt:
+        """Return once every use is on disk; raise `UsageStoreUnavailable` otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer that may leave the machine.
+
+    Attributes:
+        found: Entities of each text, positions in code points.
+        receipt: Where its usage record stands in the ledger; None if nothing was analysed.
+        admission: The licence decision it was served under.
+    """
+
+    found: list[list[Entity]]
+    receipt: Receipt | None
+    admission: Admission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Leave to release an answer: where its usage record stands, and the decision it was served under."""
+
+    receipt: Receipt
+    admission: Admission
+
+
+class Pipeline:
+    """Admission, inference and usage, in that order.
+
+    Args:
+        gate: Decides by licence state and quota.
+        usage: Makes usage durable.
+        meter: What answers count on.
+    """
+
+    def __init__(self, *, gate: Gate, usage: UsageStore, meter: str = TEXT_RECORDS) -> None:
+        self._gate = gate
+        self._usage = usage
+        self._meter = meter
+
+    def check(self, units: int = 0) -> None:
+        """Refuse now what would be refused anyway, before any work is queued.
+
+        Args:
+            units: What the answer will count at least.
+
+        Raises:
+            LicenseRefusal: The licence does not allow an answer at this instant.
+        """
+        self._gate.admit(units)
+
+    def warning(self) -> str:
+        """What callers are to be told of the licence now; empty if all is well."""
+        return self._gate.warning()
+
+    async def repeat(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
+        """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
+
+        Raises:
+            Busy, InferenceFailed: As for `answer`.
+        """
+        return await recognizer.recognize(texts)
+
+    async def record(self, units: int, *, request_id: str) -> Recorded:
+        """Record the usage of an answer whose size was known only when it was computed.
+
+        Whoever computes calls `check` first, and releases nothing before this returns.
+
+        Raises:
+            LicenseRefusal: Not allowed now; nothing was recorded.
+            UsageStoreUnavailable: The record could not be made durable; the answer is to be withheld.
+        """
+        admission = self._gate.admit(units)
+        with admission:
+            use = Use(
+                meter=self._meter,
+                quantity=units,
+                billed=units,
+                request_id=request_id,
+                grace=admission.grace,
+            )
+            receipt = await self._usage.commit([use])
+        return Recorded(receipt=receipt, admission=admission)
+
+    async def answer(
+        self, recognizer: Recognizer, texts: Sequence[str], *, records: int, request_id: str
+    ) -> Answer:
+        """Analyse `texts` and record their usage.
+
+        Args:
+            recognizer: The model that was asked for.
+            texts: Documents that passed the checks of the edge; may be empty.
+            records: Text records all of them together are metered as.
+            request_id: UUID that the caller sees and the ledger keeps.
+
+        Raises:
+            LicenseRefusal: Not allowed now; nothing was computed or recorded.
+            Busy: The queue is full; nothing was computed or recorded.
+            InferenceFailed: The model failed; nothing was recorded.
+            UsageStoreUnavailable: The record could not be made durable; the answer is withheld.
+        """
+        admission = self._gate.admit(records)
+        if not texts:
+            return Answer(found=[], receipt=None, admission=admission)
+        with admission:
+            found = await recognizer.recognize(texts)
+            use = Use(
+                meter=self._meter,
+                quantity=records,
+                billed=records,
+                request_id=request_id,
+                grace=admission.grace,
+            )
+            receipt = await self._usage.commit([use])
+        return Answer(found=found, receipt=receipt, admission=admission)

@@ -1,0 +1,1 @@
+"""Installed models: add, import, quantize, list and remove."""

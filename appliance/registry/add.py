@@ -1,0 +1,80 @@
+"""`appliance models add`: take a model in, check it, try it, record what it is, put it where it is served."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.models.folder_reader import MANIFEST
+from appliance.models.packages import ModelKeys, find_packages, open_release
+from appliance.ner.model_folder import ModelFolder
+from appliance.registry.importer import take_in
+from appliance.registry.registry import Library, Shelf, describe, write_manifest
+from appliance.registry.smoke_test import Outcome, try_folder, try_here
+from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
+
+_PACKAGES: Final = (PACKAGE_SUFFIX, MANIFEST_SUFFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """A model that was put on a shelf.
+
+    Attributes:
+        shelf: Where.
+        folder: What it says about itself.
+        outcome: What it said to one sentence.
+        left_out: Files of the source that are no part of a model folder.
+    """
+
+    shelf: Shelf
+    folder: ModelFolder
+    outcome: Outcome
+    left_out: tuple[str, ...] = ()
+
+
+def is_package(source: Path) -> bool:
+    """Whether a path names an encrypted package, or a folder of nothing else."""
+    if source.is_dir():
+        return bool(find_packages(source)) and not (source / MANIFEST).exists()
+    return source.name.endswith(_PACKAGES)
+
+
+def add(source: Path, library: Library, *, project: str, name: str, replace: bool = False) -> Added:
+    """Take in a folder or a ZIP archive of one.
+
+    Raises:
+        ModelError: It is refused; nothing was changed.
+    """
+    library.place(project, name)
+    with library.stage() as staged:
+        taken = take_in(source, staged)
+        folder = ModelFolder.open(staged)
+        outcome = try_folder(staged)
+        if MANIFEST not in taken.names:
+            # From now on a changed file is noticed, as with a folder of our own.
+            write_manifest(staged, describe(folder, name=name, family=outcome.family))
+        folder = ModelFolder.open(staged)
+        shelf = library.put(staged, project, name, replace=replace)
+    return Added(shelf=shelf, folder=folder, outcome=outcome, left_out=taken.left_out)
+
+
+def add_package(
+    source: Path, library: Library, keys: ModelKeys, *, project: str, name: str, replace: bool = False
+) -> Added:
+    """Take in an encrypted package that the licence opens; it stays encrypted on the disk.
+
+    Raises:
+        ModelError, LicenseError: It is refused; nothing was changed.
+    """
+    library.place(project, name)
+    files = find_packages(source)[0] if source.is_dir() else PackageFiles.beside(source)
+    manifest = keys.manifest(files)
+    folder = open_release(files, manifest, keys)
+    outcome = try_here(folder)
+    with library.stage() as staged:
+        for path in (files.package, files.manifest, files.issuer):
+            if path.exists():
+                shutil.copyfile(path, staged / path.name)
+        shelf = library.put(staged, project, name, replace=replace)
+    return Added(shelf=shelf, folder=folder.released(), outcome=outcome)

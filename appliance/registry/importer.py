@@ -1,0 +1,228 @@
+"""From somebody's folder or ZIP archive to a staged model folder: known names, plain files, within limits.
+
+Nothing of the source decides where a file is written: names are compared with the few that a model folder
+has, and everything else stays where it is. No Python object is ever loaded from a file.
+"""
+
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from appliance.errors import ModelError
+from appliance.models.folder_reader import MANIFEST, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
+from appliance.ner.model_folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER
+
+MAX_TEXT_BYTES: Final = 2**20
+MAX_MEMBERS: Final = 1_000
+_LIMITS: Final = {
+    MODEL: MAX_MODEL_BYTES,
+    TOKENIZER: MAX_TOKENIZER_BYTES,
+    CONFIG: MAX_CONFIG_BYTES,
+    MANIFEST: MAX_MANIFEST_BYTES,
+}
+_TEXTS: Final = frozenset({"readme.md", "model_card.md", "license", "license.txt", "license.md", "notice"})
+_PICKLED: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
+_WEIGHTS: Final = (".safetensors", ".h5", ".msgpack", ".gguf", ".tflite")
+_SLOW_TOKENIZERS: Final = frozenset(
+    {"vocab.txt", "vocab.json", "merges.txt", "spm.model", "spiece.model", "sentencepiece.bpe.model"}
+)
+_ODD: Final = frozenset("\\:\0")
+_CHUNK: Final = 1 << 20
+EXPORT_HINT: Final = "export it: optimum-cli export onnx --model DIR --task token-classification OUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What was copied, and what was left where it was."""
+
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """One file of a source: its place below the root, its size as announced, and how to open it."""
+
+    place: PurePosixPath
+    size: int
+    path: Path | None = None
+    entry: zipfile.ZipInfo | None = None
+
+
+def take_in(source: Path, into: Path) -> Taken:
+    """Copy the files of a model from a folder or a ZIP archive into the empty folder `into`.
+
+    Args:
+        source: A folder as Optimum, transformers or this software wrote it, or a ZIP archive of one.
+        into: An existing, empty folder.
+
+    Raises:
+        ModelError: The source is no model folder, or holds something that is refused; the message says what.
+    """
+    if source.is_dir():
+        return _copy(list(_folder_members(source)), into, None, str(source))
+    if not source.is_file():
+        raise ModelError(f"there is no folder or file {source}")
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return _copy(_archive_members(archive, source), into, archive, str(source))
+    except zipfile.BadZipFile as error:
+        raise ModelError(
+            f"{source} is neither a model folder nor a ZIP archive of one ({error})",
+            hint="give a folder, a .zip of it, or an encrypted package (.age)",
+        ) from error
+    except (NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise ModelError(f"{source} cannot be unpacked: {error}") from error
+
+
+def _folder_members(root: Path) -> Iterator[_Member]:
+    """Yield the files of a folder and of its folder `onnx`; a link among them is refused."""
+    for folder in (root, root / "onnx"):
+        if folder.is_symlink() and folder != root:
+            raise ModelError(f"{folder} is a symbolic link, which is refused")
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            facts = path.lstat()
+            place = PurePosixPath(path.relative_to(root))
+            if stat.S_ISLNK(facts.st_mode) and _wanted(place):
+                raise ModelError(
+                    f"{place} in {root} is a symbolic link, which is refused: it could show any file",
+                    hint="copy the files themselves: cp -rL FOLDER COPY",
+                )
+            if stat.S_ISREG(facts.st_mode):
+                yield _Member(place=place, size=facts.st_size, path=path)
+            elif _wanted(place):
+                raise ModelError(f"{place} in {root} is not a plain file")
+
+
+def _archive_members(archive: zipfile.ZipFile, source: Path) -> list[_Member]:
+    """Return the files of an archive; any name that leaves it, or any link, refuses all of it."""
+    entries = archive.infolist()
+    if len(entries) > MAX_MEMBERS:
+        raise ModelError(f"{source} holds more than {MAX_MEMBERS} files, which no model folder has")
+    members: list[_Member] = []
+    seen: set[PurePosixPath] = set()
+    for entry in entries:
+        place = PurePosixPath(entry.filename)
+        _check_entry(entry, place, source)
+        if entry.is_dir():
+            continue
+        if place in seen:
+            raise ModelError(f"{source} holds {place} twice: two readers could take different ones")
+        seen.add(place)
+        members.append(_Member(place=place, size=entry.file_size, entry=entry))
+    tops = {member.place.parts[0] for member in members}
+    if len(tops) == 1 and all(len(member.place.parts) > 1 for member in members):
+        inner = [PurePosixPath(*member.place.parts[1:]) for member in members]
+        return [
+            _Member(place=place, size=member.size, entry=member.entry)
+            for place, member in zip(inner, members, strict=True)
+        ]
+    return members
+
+
+def _check_entry(entry: zipfile.ZipInfo, place: PurePosixPath, source: Path) -> None:
+    name = entry.orig_filename
+    if (
+        place.is_absolute()
+        or ".." in place.parts
+        or "\\" in name
+        or ":" in name
+        or "\0" in name
+        or not place.parts
+    ):
+        raise ModelError(f"{source} holds the name {name[:80]!r}, which leads out of its folder")
+    mode = entry.external_attr >> 16
+    if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
+        raise ModelError(f"{source} holds {place}, which is a link or a device and not a plain file")
+    if entry.flag_bits & 1:
+        raise ModelError(f"{source} is protected by a password", hint="unpack it, then add the folder")
+
+
+def _wanted(place: PurePosixPath) -> bool:
+    return (place.name in _LIMITS and len(place.parts) == 1) or str(place) == f"onnx/{MODEL}"
+
+
+def _copy(members: Sequence[_Member], into: Path, archive: zipfile.ZipFile | None, source: str) -> Taken:
+    by_place = {str(member.place): member for member in members}
+    chosen: dict[str, _Member] = {}
+    for name in _LIMITS:
+        member = by_place.get(name) or (by_place.get(f"onnx/{name}") if name == MODEL else None)
+        if member is not None:
+            chosen[name] = member
+    _require(chosen, members, source)
+    for name, member in by_place.items():
+        if name.lower() in _TEXTS and member.size <= MAX_TEXT_BYTES:
+            chosen[name] = member
+    for name, member in chosen.items():
+        limit = _LIMITS.get(name, MAX_TEXT_BYTES)
+        if member.size > limit:
+            raise ModelError(f"{member.place} in {source} has {member.size} bytes; at most {limit} are read")
+    for name, member in chosen.items():
+        _copy_one(member, into / name, _LIMITS.get(name, MAX_TEXT_BYTES), archive, source)
+    taken = {member.place for member in chosen.values()}
+    return Taken(
+        names=tuple(chosen), left_out=tuple(str(one.place) for one in members if one.place not in taken)
+    )
+
+
+def _copy_one(
+    member: _Member, target: Path, limit: int, archive: zipfile.ZipFile | None, source: str
+) -> None:
+    opened: IO[bytes]
+    if archive is not None and member.entry is not None:
+        opened = archive.open(member.entry)
+    elif member.path is not None:
+        opened = member.path.open("rb")
+    copied = 0
+    try:
+        with opened, target.open("xb") as out:
+            while chunk := opened.read(_CHUNK):
+                copied += len(chunk)
+                if copied > limit:
+                    raise ModelError(f"{member.place} in {source} has more than {limit} bytes")
+                out.write(chunk)
+    except OSError as error:
+        raise ModelError(f"{member.place} in {source} cannot be copied: {error.strerror or error}") from error
+    target.chmod(0o644)
+
+
+def _require(chosen: dict[str, _Member], members: Sequence[_Member], source: str) -> None:
+    """Say plainly what a folder lacks, and how its owner gets it."""
+    names = [member.place.name for member in members]
+    if MODEL not in chosen:
+        others = [name for name in names if name.endswith(".onnx")]
+        if others:
+            raise ModelError(
+                f"{source} holds {', '.join(others[:5])}, but no {MODEL}",
+                hint=f"call one of them {MODEL}",
+            )
+        pickled = next((name for name in names if name.lower().endswith(_PICKLED)), None)
+        if pickled:
+            raise ModelError(
+                f"{source} holds {pickled}, a format that runs code when it is read; it is never opened here",
+                hint=EXPORT_HINT,
+            )
+        weights = next((name for name in names if name.lower().endswith(_WEIGHTS)), None)
+        if weights:
+            raise ModelError(f"{source} holds weights ({weights}) but no ONNX graph", hint=EXPORT_HINT)
+        raise ModelError(f"{source} holds no {MODEL}", hint="compare with docs/models.md")
+    if TOKENIZER not in chosen:
+        slow = next((name for name in names if name in _SLOW_TOKENIZERS), None)
+        if slow:
+            raise ModelError(
+                f"{source} has its tokenizer as {slow}; {TOKENIZER} is needed",
+                hint="write it where transformers is installed: "
+                "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR)",
+            )
+        raise ModelError(f"{source} holds no {TOKENIZER}", hint="compare with docs/models.md")
+    if CONFIG not in chosen:
+        raise ModelError(f"{source} holds no {CONFIG}, so its labels have no names", hint=EXPORT_HINT)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder this software made; what is missing already is no error."""
+    shutil.rmtree(path, ignore_errors=True)

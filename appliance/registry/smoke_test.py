@@ -1,0 +1,99 @@
+"""Trying a model on one sentence, in a process of its own: what hangs or crashes there, harms nothing here.
+
+python -m appliance.registry.smoke_test FOLDER        one JSON object on standard output
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.errors import ApplianceError, ModelError
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
+from appliance.registry.families import family_of
+
+SENTENCE: Final = "Ada Lovelace of Acme Corp. wrote to Charles Babbage in London on 5 June 1843 about $200."
+SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a model said.
+
+    Attributes:
+        family: Name of its family.
+        tested: Whether the family is one of those compared with transformers.
+        sentence: What it was asked.
+        found: Text, category and confidence of each entity.
+    """
+
+    family: str
+    tested: bool
+    sentence: str
+    found: tuple[tuple[str, str, float], ...]
+
+
+def try_folder(path: Path, *, sentence: str = SENTENCE, seconds: float = SECONDS) -> Outcome:
+    """Load the model in a folder and ask it one sentence, in another process.
+
+    Raises:
+        ModelError: It cannot be loaded, fails, crashes, or does not answer in time.
+    """
+    command = [sys.executable, "-m", "appliance.registry.smoke_test", str(path)]
+    try:
+        done = subprocess.run(  # noqa: S603 (this program itself)
+            command, input=sentence.encode(), capture_output=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(f"the model did not answer one sentence within {seconds:.0f} seconds") from None
+    try:
+        told: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        raise ModelError(
+            f"the model brought down the process that tried it ({how})",
+            hint="export it again with standard operators; it is not served",
+        ) from None
+    if "error" in told:
+        raise ModelError(str(told["error"]), hint=str(told.get("hint", "")))
+    found = tuple((str(text), str(category), float(score)) for text, category, score in told["found"])
+    return Outcome(family=told["family"], tested=told["tested"], sentence=sentence, found=found)
+
+
+def try_here(folder: ModelFolder, *, sentence: str = SENTENCE) -> Outcome:
+    """Load a checked model in this process and ask it one sentence.
+
+    Raises:
+        ModelError, ApplianceError: It cannot be loaded, or fails.
+    """
+    family = family_of(folder)
+    engine = NerEngine.load(folder, sessions=1)
+    try:
+        (entities,) = asyncio.run(engine.recognize([sentence]))
+    finally:
+        engine.close(drain=False)
+    found = tuple((sentence[one.start : one.end], one.category, one.score) for one in entities)
+    return Outcome(family=family.name, tested=family.tested, sentence=sentence, found=found)
+
+
+def main(words: Sequence[str]) -> int:
+    """Try the folder that the first word names with the sentence on standard input."""
+    try:
+        sentence = sys.stdin.buffer.read().decode() or SENTENCE
+        told = try_here(ModelFolder.open(Path(words[0])), sentence=sentence)
+        answer: dict[str, Any] = {"family": told.family, "tested": told.tested, "found": told.found}
+    except ApplianceError as error:
+        answer = {"error": error.message, "hint": error.hint}
+    except BaseException as error:  # a panic inside the Rust library is no Exception
+        answer = {"error": f"the model cannot be used: {type(error).__name__}: {error}"[:500]}
+    sys.stdout.write(json.dumps(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""One process: composition, uvicorn, TLS, load shedding, start and stop."""

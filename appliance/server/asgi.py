@@ -1,0 +1,71 @@
+"""The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from appliance.api import pages
+from appliance.api.authentication import AccessControl, Keys
+from appliance.api.errors import HANDLERS
+from appliance.api.operations.status import Operated, OperationsApi
+from appliance.api.request_id import Envelope
+from appliance.config.settings import Settings
+from appliance.licensing.manager import LicenseKeeper
+from appliance.observability import metrics_endpoint as metrics_page
+from appliance.observability.instruments import Instruments
+from appliance.observability.middleware import MeasuredRequests
+from appliance.observability.status_collector import Parts, StandingCollector
+from appliance.services.base import Answering
+
+
+class Served(Operated, Protocol):
+    """The parts of an opened appliance that its application is made of."""
+
+    settings: Settings
+    keeper: LicenseKeeper
+    instruments: Instruments
+    answering: Answering
+
+
+def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """Return the ASGI application of an opened appliance.
+
+    Args:
+        appliance: Its parts.
+        extra: Routes of optional rooms.
+    """
+    operations = OperationsApi(appliance)
+    appliance.instruments.registry.register(StandingCollector(_parts(appliance, operations)))
+    application = Starlette(
+        routes=[
+            *appliance.answering.routes(),
+            *extra,
+            *operations.routes(),
+            *metrics_page.routes(appliance.instruments.registry),
+            *pages.routes(appliance.service.page),
+        ],
+        exception_handlers=HANDLERS,
+    )
+    # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
+    application.router.redirect_slashes = False
+    # Outside of Starlette's own last resort, so that a 500 has its request id too.
+    guarded = Envelope(AccessControl(application, Keys(appliance.settings.api_keys)))
+    return MeasuredRequests(guarded, appliance.instruments)
+
+
+def _parts(appliance: Served, operations: OperationsApi) -> Parts:
+    answering = appliance.answering
+    return Parts(
+        keeper=appliance.keeper,
+        accountant=appliance.accountant,
+        ledger=appliance.ledger,
+        clock=appliance.clock,
+        output=appliance.output_mount,
+        waiting_tokens=answering.waiting,
+        models=lambda: len(answering.deployments),
+        ready=lambda: not operations.not_ready(),
+        metering=appliance.metering,
+    )

@@ -1,0 +1,203 @@
+"""The process that serves: sockets, signals, the service manager, and an orderly start and stop.
+
+    start   settings → output → identity → licence → ledger → listen → model → READY
+    stop    STOPPING → no new connections → running requests → jobs → model → ledger's last checkpoint
+
+A socket of our own answers before the model is loaded: meanwhile `/ready` says 503, `/status` 200. Sockets
+of a service manager are left alone until then. Whoever calls during a start or restart waits in their queue
+and is answered, as a socket unit promises.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from functools import partial
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+
+from appliance.api.authentication import Keys
+from appliance.config.settings import Settings
+from appliance.errors import ApplianceError, SettingsError
+from appliance.host import systemd
+from appliance.server.app import Appliance
+from appliance.server.lazy_websocket import LazyWebSocket
+from appliance.server.load_shedding import Door, DoorProtocol
+from appliance.server.tls import server_context
+
+_log = logging.getLogger("appliance.serve")
+
+HEADER_LIMIT_BYTES: Final = 65_536
+BACKLOG: Final = 2048
+FIRST_REQUEST_SECONDS: Final = 1.0
+"""Longest wait, at a stop, for the request of a connection that was accepted just before."""
+MESSAGE_LIMIT_BYTES: Final = 1 << 20
+"""The longest WebSocket message: clients send a tenth of a second of audio in each."""
+
+
+class _Server(uvicorn.Server):
+    """A server that ends its run after a clean drain with success, instead of dying of the signal again."""
+
+    def __init__(self, config: uvicorn.Config, *, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Drain on the first signal; a second Ctrl-C does not wait."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that the service stops, then let running requests end."""
+        systemd.notify("STOPPING=1", "STATUS=draining")
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        await self._take_first_requests()
+        await self._leave()
+        await super().shutdown(sockets)
+
+    async def _take_first_requests(self) -> None:
+        """Wait for the request of each connection that was accepted and has not asked yet.
+
+        uvicorn closes those at once, also where the request has arrived and was not read: the caller would
+        see a reset, and nobody else has its request.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + FIRST_REQUEST_SECONDS
+        await asyncio.sleep(0)  # what has arrived is read
+        while loop.time() < end and not self.force_exit:
+            if not any(getattr(one, "cycle", one) is None for one in self.server_state.connections):
+                return
+            await asyncio.sleep(0.02)
+
+
+def own_socket(settings: Settings) -> socket.socket:
+    """Listen on the address of the settings.
+
+    Raises:
+        SettingsError: The address is not ours or is in use.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    own = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind((settings.host, settings.port))
+        own.listen(BACKLOG)
+    except OSError as error:
+        own.close()
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
+            hint="stop what uses that port (`ss -ltnp`), or choose another with Http:Port=5001",
+        ) from error
+    return own
+
+
+def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], None]) -> None:
+    """Serve until a signal says stop; blocks.
+
+    Args:
+        settings: Start parameters.
+        appliance: The opened service; closed when this returns.
+        ready: Called with the address once the model is loaded and requests are answered.
+
+    Raises:
+        ApplianceError: The address is in use, or the model cannot be served.
+    """
+    try:
+        context = server_context(settings)
+        inherited = systemd.listen_sockets()
+        sockets = inherited or [own_socket(settings)]
+    except ApplianceError:
+        appliance.abandon()
+        raise
+    door = Door(
+        crowded=appliance.answering.crowded,
+        admits=Keys(settings.api_keys).admit,
+        instruments=appliance.instruments,
+    )
+    config = uvicorn.Config(
+        appliance.asgi(),
+        http=partial(DoorProtocol, door=door),  # type: ignore[arg-type]  # called as the class would be
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
+        ws=LazyWebSocket,
+        ws_max_size=MESSAGE_LIMIT_BYTES,
+        ws_ping_timeout=60,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        ssl_context_factory=(lambda *_: context) if context is not None else None,
+    )
+    server = _Server(config, leave=appliance.leave)
+    # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    systemd.notify("STATUS=loading the model")
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        answer = _after_loading if inherited else _while_loading
+        runner.run(_run(appliance, settings, answer(server, sockets, appliance, ready)))
+
+
+async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.tender.hang_up)
+    background = [asyncio.create_task(appliance.tender.tend())]
+    interval = systemd.watchdog_seconds()
+    if interval is not None:
+        background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
+    try:
+        await answering
+    finally:
+        for task in background:
+            task.cancel()
+        await appliance.close(settings.drain_seconds)
+
+
+async def _while_loading(
+    server: _Server, sockets: list[socket.socket], appliance: Appliance, ready: Callable[[str], None]
+) -> None:
+    """Answer at once, and load the model meanwhile."""
+    loading = asyncio.create_task(
+        _load(appliance, server, _address(sockets[0], secure=server.config.is_ssl), ready)
+    )
+    try:
+        await server.serve(sockets=sockets)
+    finally:
+        await asyncio.wait({loading})
+    loading.result()
+
+
+async def _after_loading(
+    server: _Server, sockets: list[socket.socket], appliance: Appliance, ready: Callable[[str], None]
+) -> None:
+    """Load the model, then answer those who wait."""
+    await _load(appliance, server, _address(sockets[0], secure=server.config.is_ssl), ready)
+    if not server.should_exit:
+        await server.serve(sockets=sockets)
+
+
+async def _load(appliance: Appliance, server: _Server, address: str, ready: Callable[[str], None]) -> None:
+    try:
+        await appliance.answering.load()
+    except BaseException:
+        server.should_exit = True
+        raise
+    if not server.should_exit:
+        systemd.notify("READY=1", f"STATUS=serving on {address}")
+        ready(address)
+
+
+def _address(listening: socket.socket, *, secure: bool) -> str:
+    name = listening.getsockname()
+    if not isinstance(name, tuple):
+        return str(name)
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"{'https' if secure else 'http'}://{host}:{name[1]}"

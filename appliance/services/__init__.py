@@ -1,0 +1,1 @@
+"""What a product adds to the service: text and speech."""

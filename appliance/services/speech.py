@@ -1,0 +1,161 @@
+"""The speech service: what is said, over WebSocket as it is said, or from files by HTTP."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from starlette.routing import BaseRoute
+
+from appliance.api.openapi_route import speech_routes
+from appliance.api.operations.models import ModelsApi
+from appliance.api.speech.admission import Desk, DeskLimits
+from appliance.api.speech.routes import SpeechApi
+from appliance.config.settings import Settings
+from appliance.errors import InferenceFailed, ModelError
+from appliance.models.files import OnDisk
+from appliance.models.folder_reader import MAX_MODEL_BYTES, read_facts
+from appliance.models.packages import open_any
+from appliance.ner.decoding import Entity
+from appliance.observability.middleware import MeasuredStore
+from appliance.pipeline.deployments import Deployment, Deployments
+from appliance.pipeline.pipeline import Pipeline
+from appliance.services.context import STUCK_SECONDS, Foundation
+from appliance.speech.audio.voice_activity import Activity, load_onnx_activity
+from appliance.speech.display.loading import load_forms
+from appliance.speech.model.kind import BUNDLED, SPEECH
+from appliance.speech.recognition.engine import SpeechEngine
+
+_log = logging.getLogger("appliance.speech.service")
+
+_LEAVE_SECONDS: Final = 5.0
+_STUCK_FACTOR: Final = (
+    6  # one piece of a long phrase may take a model without bounded context this much longer
+)
+
+
+class SpeechService:
+    """Speech to text, opened and without its model yet.
+
+    Args:
+        on: The appliance's parts.
+    """
+
+    def __init__(self, on: Foundation) -> None:
+        settings = on.settings
+        self._on = on
+        self._pipeline = Pipeline(
+            gate=on.gate,
+            usage=MeasuredStore(on.ledger, on.instruments),
+            meter=settings.service.meter,
+        )
+        self.deployments = Deployments(alias=settings.model_alias)
+        self._desk = Desk(
+            pipeline=self._pipeline,
+            deployments=self.deployments,
+            limits=DeskLimits(
+                connections=settings.speech_connections,
+                turns=settings.speech_turns,
+                idle_seconds=settings.speech_idle_seconds,
+                transcribe_bytes=settings.transcribe_bytes,
+            ),
+        )
+        self._engine: SpeechEngine | None = None
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """The speech protocol, short audio, transcription, the model, and the description of them all."""
+        return [
+            *SpeechApi(self._desk).routes(),
+            *ModelsApi(self.deployments).routes(),
+            *speech_routes(),
+        ]
+
+    async def load(self) -> None:
+        """Load the model and serve it; the event loop stays free.
+
+        Raises:
+            ModelError, LicenseError: It cannot be served.
+        """
+        self._engine = engine = await asyncio.to_thread(self._load_engine)
+        settings, folder = self._on.settings, engine.folder
+        locale = folder.language or settings.speech_locale
+        self._desk.open(engine, locale=locale)
+        self.deployments.set(
+            [
+                Deployment(
+                    project=settings.project_name,
+                    name=settings.deployment_name,
+                    model=folder.name,
+                    release=folder.release,
+                    recognizer=_NoText(),
+                    language=locale,
+                    description=folder.description,
+                )
+            ]
+        )
+        _log.info("model %s %s for %s is loaded", folder.name, folder.release, locale)
+
+    def _load_engine(self) -> SpeechEngine:
+        settings = self._on.settings
+        place = model_place(settings)
+        folder = open_any(place, self._on.model_keys(), SPEECH)
+        return SpeechEngine.load(
+            folder,
+            threads=settings.sessions,
+            activity=_activity(settings, rate=folder.rate),
+            forms=load_forms(place, self._on.model_keys(), settings.display_types, rate=folder.rate),
+        )
+
+    def waiting(self) -> int:
+        """Pieces of audio that wait for the model."""
+        return 0 if self._engine is None else self._engine.waiting
+
+    def crowded(self, path: str) -> bool:  # noqa: ARG002 (a connection has a limit of its own)
+        """Recognitions are refused where they begin."""
+        return False
+
+    def stuck(self) -> bool:
+        """Whether the model no longer moves."""
+        return self._engine is not None and self._engine.heartbeat_age() > STUCK_SECONDS * _STUCK_FACTOR
+
+    async def leave(self) -> None:
+        """End connections: single recognitions may finish, the others' clients go on elsewhere."""
+        await self._desk.leave(min(_LEAVE_SECONDS, self._on.settings.drain_seconds))
+
+    async def close(self, drain_seconds: float) -> None:  # noqa: ARG002 (connections have ended already)
+        """End the model."""
+        if self._engine is not None:
+            await asyncio.to_thread(self._engine.close)
+
+    def abandon(self) -> None:
+        """Nothing was opened yet."""
+
+
+def model_place(settings: Settings) -> Path:
+    """Return the directory of the model that is to be served: the one that is named, else the bundled one."""
+    return settings.model_mount or BUNDLED
+
+
+def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None:
+    """The detector of speech that a setting names; None for the usual one."""
+    place = settings.speech_activity
+    if place is None:
+        return None
+    files = OnDisk(place)
+    names = [name for name in files.names() if name.endswith(".onnx")]
+    if len(names) != 1:
+        raise ModelError(
+            f"{place} holds {len(names)} .onnx files instead of one",
+            hint="Speech:ActivityModel names a folder with one model, such as Silero VAD's",
+        )
+    files.check(names[0], MAX_MODEL_BYTES)
+    read_facts(files, names[0])
+    return load_onnx_activity((place / names[0]).read_bytes(), rate=rate)
+
+
+class _NoText:
+    """Stands where the text service has its model: no route of this service reaches it."""
+
+    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:  # noqa: ARG002
+        raise InferenceFailed("a speech model reads no text")

@@ -1,0 +1,184 @@
+"""The text service: entities in documents, at once or as jobs."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.routing import BaseRoute
+
+from appliance.api.language.documents import Limits
+from appliance.api.language.execution import DocumentWork
+from appliance.api.language.job_responses import describe
+from appliance.api.language.legacy_routes import GENERAL, LegacyApi
+from appliance.api.language.routes import ANALYZE, Language, LanguageApi, LanguageLimits
+from appliance.api.openapi_route import text_routes
+from appliance.api.operations.models import ModelsApi
+from appliance.host.cpus import usable_cores
+from appliance.jobs.fair_turns import Turns
+from appliance.jobs.runner import Jobs
+from appliance.jobs.store import JobStore
+from appliance.ledger.read.lookup import recorded_requests
+from appliance.models.locations import find_models, load_models
+from appliance.models.packages import open_model
+from appliance.ner.calibration import Calibrations, this_machine
+from appliance.ner.engine import NerEngine, prepare
+from appliance.observability.middleware import MeasuredStore
+from appliance.pipeline.deployments import Deployments
+from appliance.pipeline.pipeline import Pipeline
+from appliance.services.context import STUCK_SECONDS, Foundation
+
+if TYPE_CHECKING:
+    from appliance.authoring.service import Studio
+
+CALIBRATION_FILE: Final = "calibration.json"
+
+
+class TextService:
+    """Custom named entity recognition, opened and without its models yet.
+
+    Args:
+        on: The appliance's parts.
+    """
+
+    def __init__(self, on: Foundation) -> None:
+        self._on = on
+        self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
+        self.deployments = Deployments(alias=on.settings.model_alias)
+        self._engines: tuple[NerEngine, ...] = ()
+        self._studio = self._open_studio() if on.settings.authoring_enabled else None
+        self._jobs = self._open_jobs()
+        cores = usable_cores()
+        self._calibrations = Calibrations(
+            on.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
+        )
+
+    def _open_studio(self) -> "Studio | None":
+        from appliance.authoring.service import open_studio  # noqa: PLC0415  (loaded where it is wanted)
+
+        return open_studio(
+            self._on.settings,
+            state=self._on.identity.directory,
+            deployments=self.deployments,
+            load=self._load_model,
+            clock=self._on.clock,
+        )
+
+    def _open_jobs(self) -> Jobs:
+        on, settings = self._on, self._on.settings
+        self._job_store = JobStore.open(
+            directory=on.identity.directory,
+            url=settings.jobs_database,
+            instance=on.identity.instance,
+            capacity=settings.jobs_kept,
+        )
+        work = DocumentWork(
+            pipeline=self._pipeline, deployments=self.deployments, turns=Turns(settings.job_turns)
+        )
+        return Jobs(
+            store=self._job_store,
+            work=work,
+            describe=describe,
+            clock=on.clock,
+            mark=lambda: (on.ledger.origin, on.ledger.size),
+            capacity=settings.jobs_kept,
+            characters=settings.job_characters_waiting,
+        )
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Language, the older paths, the models, and the description of them all."""
+        settings = self._on.settings
+        language = Language(
+            pipeline=self._pipeline,
+            deployments=self.deployments,
+            jobs=self._jobs,
+            clock=self._on.clock,
+            limits=LanguageLimits(
+                body_bytes=settings.max_body_bytes,
+                job=Limits(
+                    documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
+                ),
+                request=Limits(
+                    documents=settings.documents_per_request,
+                    characters_per_document=settings.characters_per_document,
+                ),
+            ),
+        )
+        return [
+            *LanguageApi(language).routes(),
+            *LegacyApi(language).routes(),
+            *ModelsApi(self.deployments).routes(),
+            *_authoring_routes(self._studio),
+            *text_routes(
+                project=settings.project_name,
+                deployment=settings.exported_model_name or settings.deployment_name,
+            ),
+        ]
+
+    async def load(self) -> None:
+        """Load the models and serve them, then resume interrupted jobs; the event loop stays free.
+
+        Raises:
+            ModelError, LicenseError: Not one model can be served.
+        """
+        places = await asyncio.to_thread(find_models, self._on.settings)
+        loaded = await asyncio.to_thread(load_models, places, self._load_model)
+        self._engines = loaded.engines
+        self.deployments.set(loaded.deployments, loaded.failed)
+        if self._studio is not None:
+            await self._studio.resume()
+        directory = self._on.ledger_directory
+        await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
+
+    def _load_model(self, path: Path) -> NerEngine:
+        settings, ahead = self._on.settings, self._on.ahead
+        prepared = None if ahead is None else ahead.take(path)
+        return NerEngine.start(
+            prepared or prepare(open_model(path, self._on.model_keys())),
+            sessions=settings.sessions,
+            batch_tokens=settings.batch_tokens,
+            queue_tokens=settings.queue_tokens,
+            observe=self._on.instruments.batch,
+            calibrations=self._calibrations,
+        )
+
+    def waiting(self) -> int:
+        """Tokens in the queues of all models."""
+        return sum(engine.waiting_tokens for engine in self._all_engines())
+
+    def crowded(self, path: str) -> bool:
+        """Whether all queues are full, for the paths that are answered at once; jobs wait."""
+        at_once = path == ANALYZE or path.endswith(GENERAL)
+        return at_once and bool(self._engines) and all(engine.full for engine in self._all_engines())
+
+    def stuck(self) -> bool:
+        """Whether a model no longer moves."""
+        return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
+
+    def _all_engines(self) -> list[NerEngine]:
+        return [*self._engines, *(self._studio.engines if self._studio else ())]
+
+    async def leave(self) -> None:
+        """Nothing goes on for long here."""
+
+    async def close(self, drain_seconds: float) -> None:
+        """End jobs, then models."""
+        await self._jobs.close(drain_seconds)
+        if self._studio is not None:
+            await self._studio.close()
+        for engine in self._engines:
+            await asyncio.to_thread(engine.close)
+
+    def abandon(self) -> None:
+        """Close the job store when serving never began."""
+        self._job_store.close()
+        if self._studio is not None:
+            self._studio.store.close()
+
+
+def _authoring_routes(studio: "Studio | None") -> Sequence[BaseRoute]:
+    if studio is None:
+        return ()
+    from appliance.api.authoring.routes import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)
+
+    return AuthoringApi(studio).routes()

@@ -1,0 +1,1 @@
+"""From samples to acoustic output: features and the ONNX model."""

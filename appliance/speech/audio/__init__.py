@@ -1,0 +1,1 @@
+"""Audio in: containers and codecs, WAV, resampling, voice activity."""

@@ -1,0 +1,1 @@
+"""From acoustic output to words: CTC and transducer search, alignment, segments."""

@@ -1,0 +1,1 @@
+"""From recognised words to display text: numbers, punctuation, rewriting and rescoring."""

@@ -1,0 +1,1 @@
+"""The model folder of speech: layout, vocabulary, lexicon and locales."""

@@ -1,0 +1,19 @@
+"""What a speech model is to the rest: where the bundled one lies, and how folders and packages are read."""
+
+from pathlib import Path
+from typing import Final
+
+from appliance.models.packages import Kind
+from appliance.speech.model.display_types import DISPLAY_TASKS
+from appliance.speech.model.folder import TASKS, SpeechFolder
+
+BUNDLED: Final = Path(__file__).parents[2] / "bundled" / "speech-en"
+
+SPEECH: Final[Kind[SpeechFolder]] = Kind(
+    tasks=TASKS,
+    folder=SpeechFolder.open,
+    files=lambda content, path, line, release: SpeechFolder.from_files(
+        content, path=path, line=line, release=release
+    ),
+    beside=tuple(DISPLAY_TASKS.values()),
+)

@@ -1,0 +1,1 @@
+"""Speech recognition of a stream and of a file."""

@@ -1,0 +1,218 @@
+"""The speech engine: a checked folder becomes a running model, streams of samples become events.
+
+    folder ─► model, decoder ─► await stream.feed(bytes) ─► events
+
+The event loop never computes: every call runs on one of a few threads, one call of a stream at a time and
+first come, first served, so that no stream waits for another's whole backlog.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import numpy as np
+
+from appliance.errors import ApplianceError, InferenceFailed, Stopping
+from appliance.host.cpus import usable_cores
+from appliance.speech.acoustic.model import load_ctc, load_transducer
+from appliance.speech.audio.reader import AudioStream
+from appliance.speech.audio.voice_activity import Activity, EnergyActivity
+from appliance.speech.audio.wav import Samples
+from appliance.speech.decoding.ctc import CtcDecoder
+from appliance.speech.decoding.segment import HeardWord, Segment, ctc_segment, transducer_segment
+from appliance.speech.display.pipeline import Forms
+from appliance.speech.display.text import Profanity, Shown
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.layout import Layout
+from appliance.speech.recognition.stream import Event, Listener, Manner
+
+T = TypeVar("T")
+
+MAX_THREADS: Final = 16
+PIECE_SECONDS: Final = 2.0
+"""Audio of one stream that is worked on in one go, before others get their turn."""
+
+
+class SpeechEngine:
+    """A loaded model that listens; made by `SpeechEngine.load`."""
+
+    def __init__(
+        self,
+        folder: SpeechFolder,
+        *,
+        begin: Callable[[Sequence[str]], Segment],
+        activity: Callable[[], Activity],
+        threads: int,
+        forms: Forms,
+    ) -> None:
+        self.folder = folder
+        self.forms = forms
+        self.threads = threads
+        self.rate = folder.rate
+        self._begin = begin
+        self._activity = activity
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
+        self._busy: dict[int, float] = {}
+        self._numbers = iter(range(1 << 62))
+        self._asked = 0
+        self._closing = False
+
+    @classmethod
+    def load(
+        cls,
+        folder: SpeechFolder,
+        *,
+        threads: int = 0,
+        activity: Callable[[], Activity] | None = None,
+        forms: Forms | None = None,
+    ) -> "SpeechEngine":
+        """Load a model and try it on silence. Blocks.
+
+        Args:
+            folder: The checked folder.
+            threads: Calls of the model at once, each keeping one core busy; 0 means one per usable core.
+            activity: Makes a detector of speech for each stream; by energy if not told.
+            forms: Display models; built-in forms if not told.
+
+        Raises:
+            ModelError: The model cannot be loaded, or fails on silence.
+        """
+        load = _load_transducer if folder.graphs.layout is Layout.TRANSDUCER else _load_ctc
+        return cls(
+            folder.released(),
+            begin=load(folder),
+            activity=activity or (lambda: EnergyActivity(folder.rate)),
+            threads=threads or min(usable_cores(), MAX_THREADS),
+            forms=forms or Forms(rate=folder.rate),
+        )
+
+    def listener(self, manner: Manner, phrases: Sequence[str] = ()) -> Listener:
+        """What listens to one turn; use it through `run`, or directly off the event loop."""
+        return Listener(
+            rate=self.rate,
+            activity=self._activity(),
+            begin=lambda: self.forms.rescored(self._begin(phrases)),
+            manner=manner,
+        )
+
+    def stream(self, manner: Manner, phrases: Sequence[str] = ()) -> "SpeechStream":
+        """A turn whose audio arrives as WAV in pieces."""
+        return SpeechStream(self, self.listener(manner, phrases))
+
+    async def shown(self, words: Sequence[Sequence[HeardWord]], profanity: Profanity) -> list[Shown]:
+        """Return each of some texts in its forms; a punctuation model computes off the event loop.
+
+        Raises:
+            Stopping, InferenceFailed: As `run`.
+        """
+
+        def work() -> list[Shown]:
+            return [self.forms.show(one, profanity) for one in words]
+
+        return work() if self.forms.punctuator is None else await self.run(work)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run one piece of work on a thread of the model.
+
+        Raises:
+            Stopping: The engine is being closed.
+            InferenceFailed: The work raised something unexpected; nothing of it is told.
+            ApplianceError: What the work refused.
+        """
+        if self._closing:
+            raise Stopping("The service is stopping.")
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work)
+        except ApplianceError:
+            raise
+        except Exception as error:
+            raise InferenceFailed("the speech model failed on this audio") from error
+        finally:
+            self._asked -= 1
+
+    def _timed(self, work: Callable[[], T]) -> T:
+        number = next(self._numbers)
+        self._busy[number] = time.monotonic()
+        try:
+            return work()
+        finally:
+            del self._busy[number]
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that wait for a thread."""
+        return max(0, self._asked - len(self._busy))
+
+    def heartbeat_age(self) -> float:
+        """Return for how many seconds the slowest thread has been at one piece of work; 0 when idle."""
+        now = time.monotonic()
+        return max((now - since for since in list(self._busy.values())), default=0.0)
+
+    def close(self) -> None:
+        """End what runs and take no more. Blocks, so call it off the event loop."""
+        self._closing = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class SpeechStream:
+    """One turn: WAV bytes in, events out.
+
+    Args:
+        engine: What computes.
+        listener: What listens.
+    """
+
+    def __init__(self, engine: SpeechEngine, listener: Listener) -> None:
+        self._engine = engine
+        self._listener = listener
+        self.audio = AudioStream(engine.rate)
+
+    @property
+    def ended(self) -> bool:
+        """Whether what follows is thrown away."""
+        return self._listener.ended
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio that were looked at."""
+        return self._listener.processed / self._engine.rate
+
+    async def feed(self, data: bytes) -> list[Event]:
+        """Take the next bytes.
+
+        Raises:
+            AudioError: They are no WAV stream, or of a kind that is not supported.
+            Stopping, InferenceFailed: As `SpeechEngine.run`.
+        """
+        return await self._engine.run(lambda: self._listener.feed(self.audio.feed(data)))
+
+    async def finish(self) -> list[Event]:
+        """The audio is over.
+
+        Raises:
+            Stopping, InferenceFailed: As `SpeechEngine.run`.
+        """
+        return await self._engine.run(self._finish)
+
+    def _finish(self) -> list[Event]:
+        return [*self._listener.feed(self.audio.end()), *self._listener.finish()]
+
+
+def _load_ctc(folder: SpeechFolder) -> Callable[[Sequence[str]], Segment]:
+    model = load_ctc(folder)
+    decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
+    return lambda phrases: ctc_segment(model, decoder, phrases)
+
+
+def _load_transducer(folder: SpeechFolder) -> Callable[[Sequence[str]], Segment]:
+    model = load_transducer(folder)
+    return lambda _: transducer_segment(model, folder.vocabulary)
+
+
+def pieces(samples: Samples, rate: int) -> list[Samples]:
+    """Cut a long stretch into what is worked on in one go."""
+    size = int(PIECE_SECONDS * rate)
+    return np.split(samples, range(size, len(samples), size))

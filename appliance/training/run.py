@@ -1,0 +1,74 @@
+"""What a model folder answers to labelled documents, through the engine that serves."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.datasets.document import Label, LabelledDocument
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
+from appliance.training.scoring import Scores, score
+
+AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Entities found in each document with their confidence, in order, and how long that took.
+
+    Attributes:
+        found: Labels of each document.
+        scores: Confidence of each of them, 0…1.
+        tokens: Tokens computed, padding included.
+        seconds: Wall-clock seconds of one session.
+        cpu_seconds: Processor seconds of the same, cutting and decoding included.
+    """
+
+    found: tuple[tuple[Label, ...], ...]
+    scores: tuple[tuple[float, ...], ...]
+    tokens: int
+    seconds: float
+    cpu_seconds: float = 0.0
+
+
+def answers(folder: ModelFolder, texts: Sequence[str], told: Callable[[int], None] | None = None) -> Answers:
+    """Ask a model every text; `told` hears how many are done.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+    tokens = 0
+
+    def observe(_windows: int, size: int) -> None:
+        nonlocal tokens
+        tokens += size
+
+    engine = NerEngine.load(folder, sessions=1, queue_tokens=1 << 24, observe=observe)
+    found: list[tuple[Label, ...]] = []
+    scores: list[tuple[float, ...]] = []
+    began, cpu_began = time.monotonic(), time.process_time()
+    try:
+        for start in range(0, len(texts), AT_ONCE):
+            for entities in asyncio.run(engine.recognize(texts[start : start + AT_ONCE])):
+                found.append(tuple(Label(one.start, one.end, one.category) for one in entities))
+                scores.append(tuple(one.score for one in entities))
+            if told is not None:
+                told(len(found))
+        seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
+    finally:
+        engine.close(drain=False)
+    return Answers(
+        found=tuple(found), scores=tuple(scores), tokens=tokens, seconds=seconds, cpu_seconds=cpu_seconds
+    )
+
+
+def examine(folder: ModelFolder, documents: Sequence[LabelledDocument]) -> tuple[Scores, Answers]:
+    """Ask a model labelled documents and compare.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+    given = answers(folder, [document.text for document in documents])
+    return score(zip((document.labels for document in documents), given.found, strict=True)), given

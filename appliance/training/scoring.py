@@ -1,0 +1,108 @@
+"""Entities found against entities labelled: exact spans, by category, with what was taken for what."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from appliance.datasets.document import Label
+
+NOTHING = "$none"
+"""Stands in the confusion table for "no entity", as in the evaluation of the authoring API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Counts of entities: found and right, found, and labelled; shares between 0 and 1."""
+
+    right: int
+    found: int
+    labelled: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the found that are right."""
+        return self.right / self.found if self.found else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the labelled that were found."""
+        return self.right / self.labelled if self.labelled else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        both = self.found + self.labelled
+        return 2 * self.right / both if both else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """The outcome of a test.
+
+    Attributes:
+        micro: Over all categories.
+        categories: By category, sorted.
+        confusion: (labelled category, found category) and how often; `NOTHING` stands for no entity.
+    """
+
+    micro: Counts
+    categories: dict[str, Counts] = field(hash=False)
+    confusion: dict[tuple[str, str], int] = field(hash=False)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean of the categories' F1."""
+        return _mean([one.f1 for one in self.categories.values()])
+
+    @property
+    def macro_precision(self) -> float:
+        """Mean of the categories' precision."""
+        return _mean([one.precision for one in self.categories.values()])
+
+    @property
+    def macro_recall(self) -> float:
+        """Mean of the categories' recall."""
+        return _mean([one.recall for one in self.categories.values()])
+
+
+def score(pairs: Iterable[tuple[Sequence[Label], Sequence[Label]]]) -> Scores:
+    """Compare (labelled, found) of each document; a span is right when its ends and its category are."""
+    right: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    labelled: Counter[str] = Counter()
+    confusion: Counter[tuple[str, str]] = Counter()
+    for wanted, answered in pairs:
+        found.update(label.category for label in answered)
+        labelled.update(label.category for label in wanted)
+        right.update(label.category for label in set(wanted) & set(answered))
+        confusion.update(confused(wanted, answered))
+    names = sorted(set(found) | set(labelled))
+    return Scores(
+        micro=Counts(right=right.total(), found=found.total(), labelled=labelled.total()),
+        categories={
+            name: Counts(right=right[name], found=found[name], labelled=labelled[name]) for name in names
+        },
+        confusion=dict(sorted(confusion.items())),
+    )
+
+
+def confused(wanted: Sequence[Label], answered: Sequence[Label]) -> list[tuple[str, str]]:
+    """Pair each labelled entity with the found one that shares most of it, and list what is left alone."""
+    pairs: list[tuple[str, str]] = []
+    free = list(answered)
+    for label in wanted:
+        best = max(free, key=lambda one: _shared(label, one), default=None)
+        if best is None or not _shared(label, best):
+            pairs.append((label.category, NOTHING))
+            continue
+        free.remove(best)
+        pairs.append((label.category, best.category))
+    return pairs + [(NOTHING, one.category) for one in free]
+
+
+def _shared(one: Label, other: Label) -> int:
+    return max(0, min(one.end, other.end) - max(one.start, other.start))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,161 @@
+"""From labelled documents to a served model folder with its evaluation."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.datasets.document import Labelled, categories_of
+from appliance.datasets.label_errors import DatasetError
+from appliance.datasets.split import Split
+from appliance.ner.model_folder import ModelFolder
+from appliance.registry.importer import remove_tree
+from appliance.registry.quantize import TOLERATED
+from appliance.training.encoder import bundled
+from appliance.training.full_finetuning import train_best
+from appliance.training.light_head_training import Told, train_fast
+from appliance.training.model_writer import About, write_card, write_evaluation, write_folder
+from appliance.training.report import Wrong, evaluation_object, worst
+from appliance.training.run import Answers, examine
+from appliance.training.scoring import Scores
+
+QUALITIES: Final = ("fast", "best")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        folder: The model.
+        scores: On the test documents.
+        wrong: The worst mistakes on them.
+        answers: What the model found in each of them.
+        seconds: Wall-clock seconds of the training, without the test.
+        cpu_seconds: Processor seconds of it, all threads together.
+        tokens_per_second: What one session answered in the test.
+        notes: Things a person should know.
+    """
+
+    folder: ModelFolder
+    scores: Scores
+    wrong: tuple[Wrong, ...]
+    answers: Answers
+    seconds: float
+    cpu_seconds: float
+    tokens_per_second: float
+    notes: tuple[str, ...]
+
+
+def train(
+    labelled: Labelled,
+    parts: Split,
+    out: Path,
+    *,
+    quality: str = "fast",
+    release: str = "1",
+    seed: int = 1,
+    told: Told,
+    now: Callable[[], float] = time.time,
+) -> Trained:
+    """Train a model, write its folder, and examine it as it will be served.
+
+    Args:
+        labelled: The project.
+        parts: Which documents teach and which examine.
+        out: A new folder.
+        quality: One of `QUALITIES`.
+        release: Version of the model.
+        seed: Of starting weights and order.
+        told: Hears what is being done and the share of all that is done.
+        now: Unix seconds, for the model card.
+
+    Raises:
+        DatasetError: There is nothing to learn from, or the folder cannot be written.
+        MissingExtra: `best` without torch.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
+    used = set(categories_of(parts.train))
+    categories = [name for name in labelled.categories if name in used]
+    began, cpu_began = time.monotonic(), time.process_time()
+    float32: bytes | None = None
+    if quality == "best":
+        best = train_best(parts.train, categories, seed=seed, told=told)
+        model, float32, labels, how = best.eight_bit, best.float32, best.labels, best.how
+    else:
+        model, labels, how = train_fast(parts.train, categories, seed=seed, told=told)
+    seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
+    about = About(
+        name=labelled.name,
+        release=release,
+        language=labelled.language,
+        quality=quality,
+        how=how,
+        split=parts.how,
+        documents=(len(parts.train), len(parts.test)),
+        seconds=seconds,
+    )
+    folder = write_folder(out, bundled(), model, labels, about)
+    told("examining the model", 0.99)
+    scores, given = examine(folder, parts.test)
+    notes = list(_notes(labelled, parts, used))
+    if float32 is not None:
+        folder, scores, given, note = _smaller_or_better(out, float32, labels, about, parts, (scores, given))
+        notes.append(note)
+    wrong = worst(parts.test, given)
+    write_evaluation(out, evaluation_object(scores, wrong))
+    write_card(out, about, scores, now())
+    told("done", 1.0)
+    return Trained(
+        folder=folder,
+        scores=scores,
+        wrong=tuple(wrong),
+        answers=given,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
+        tokens_per_second=given.tokens / given.seconds if given.seconds else 0.0,
+        notes=tuple(notes),
+    )
+
+
+def _smaller_or_better(
+    out: Path,
+    float32: bytes,
+    labels: Sequence[str],
+    about: About,
+    parts: Split,
+    small: tuple[Scores, Answers],
+) -> tuple[ModelFolder, Scores, Answers, str]:
+    """Keep 8-bit weights unless float32 is better by more than is tolerated."""
+    staged = out.with_name(f".{out.name}.float32")
+    remove_tree(staged)
+    try:
+        folder = write_folder(staged, bundled(), float32, labels, about)
+        scores, given = examine(folder, parts.test)
+        loss = scores.micro.f1 - small[0].micro.f1
+        told = f"8-bit weights cost {100 * loss:.2f} points of F1"
+        if loss <= TOLERATED:
+            return ModelFolder.open(out), *small, told
+        remove_tree(out)
+        staged.rename(out)
+        return ModelFolder.open(out), scores, given, f"{told}, so the model keeps float32 weights"
+    finally:
+        remove_tree(staged)
+
+
+def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:
+    notes = [
+        f"category {name} is declared, but no training document shows it: the model cannot find it"
+        for name in labelled.categories
+        if name not in used
+    ]
+    tested = set(categories_of(parts.test))
+    notes += [
+        f"category {name} is in no test document: its quality is unknown" for name in sorted(used - tested)
+    ]
+    unlabelled = sum(not document.labels for document in parts.train)
+    if unlabelled:
+        notes.append(f"{unlabelled} training documents have no label: they teach that nothing is in them")
+    return notes
