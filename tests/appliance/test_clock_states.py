@@ -55,7 +55,7 @@ class Box:
         return ClockSources(read=read, synchronised=lambda: False)
 
     def start(self) -> None:
-        """Start the service as `appliance.server.app` does: judge, open, correct the clock by a new licence."""
+        """Start as `appliance.server.app` does: judge, open, let a new licence put the clock right."""
         self.judged = time_at_start(self.license, self.floor, self.sources())
         self.clock = open_clock(self.license, self.floor, self.sources())
         if 0 < self.floor.serial < self.license.serial:
