@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.read.reports import usage_logs
 from bench.machine import describe
 from bench.vendor import licensed_machine
@@ -73,7 +73,9 @@ def fill(home: Path, entries: int, days: int) -> None:
             numbers = range(at, min(at + group, first + count))
             await ledger.commit(
                 [
-                    Use(meter=METER, quantity=3, billed=3, request_id=f"0193a1b2-0000-7000-8000-{n:012d}")
+                    UsageRecord(
+                        meter=METER, quantity=3, billed=3, request_id=f"0193a1b2-0000-7000-8000-{n:012d}"
+                    )
                     for n in numbers
                 ]
             )

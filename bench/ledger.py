@@ -30,7 +30,7 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from appliance.host.effective_clock import EffectiveClock
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.log import journal
 from appliance.ledger.log.schema import LogTable
 from bench.machine import describe
@@ -148,7 +148,7 @@ def ledger(directory: Path, waiters: int, rounds: int) -> float:
 
     async def commit(number: int) -> None:
         request_id = f"0193a1b2-0000-7000-8000-{number:012d}"
-        await opened.commit([Use(meter=METER, quantity=3, billed=3, request_id=request_id)])
+        await opened.commit([UsageRecord(meter=METER, quantity=3, billed=3, request_id=request_id)])
 
     rate = asyncio.run(rounds_of(commit, waiters, rounds))
     opened.close()
@@ -171,7 +171,7 @@ def added(directory: Path, count: int) -> tuple[float, float]:
         took = []
         for number in range(count):
             started = time.perf_counter()
-            await opened.commit([Use(meter=METER, quantity=3, billed=3, request_id=f"0193-{number}")])
+            await opened.commit([UsageRecord(meter=METER, quantity=3, billed=3, request_id=f"0193-{number}")])
             took.append(1000 * (time.perf_counter() - started))
         return took
 

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from appliance.host.cpus import usable_cores
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
 from appliance.ner.session import OnnxSession
 from appliance.ner.tokenizer import TextTokenizer
@@ -220,7 +220,7 @@ def sessions(seconds: float, say: Callable[[str], None]) -> list[Curve]:
 def _commit(ledger: Ledger, first: int, count: int) -> None:
     async def commit() -> None:
         uses = [
-            Use(meter=METER, quantity=3, billed=3, request_id=f"0193a1b2-0000-7000-8000-{n:012d}")
+            UsageRecord(meter=METER, quantity=3, billed=3, request_id=f"0193a1b2-0000-7000-8000-{n:012d}")
             for n in range(first, first + count)
         ]
         await ledger.commit(uses)
@@ -237,7 +237,7 @@ def _pace(ledger: Ledger, waiting: int, seconds: float) -> tuple[float, float]:
         async def one(number: int) -> int:
             count = 0
             while time.perf_counter() < until:
-                use = Use(
+                use = UsageRecord(
                     meter=METER, quantity=3, billed=3, request_id=f"0193a1b2-0000-7000-8001-{number:012d}"
                 )
                 await ledger.commit([use])

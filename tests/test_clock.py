@@ -5,9 +5,9 @@ import pytest
 from appliance.host.effective_clock import (
     DAY,
     ClockEvent,
+    ClockEventKind,
     ClockRules,
     ClockSources,
-    ClockWord,
     EffectiveClock,
     Mark,
     Reading,
@@ -48,38 +48,38 @@ class Machine:
         return EffectiveClock(sources=sources, floor=floor, mark=mark, rules=RULES)
 
 
-def words(clock: EffectiveClock) -> list[ClockWord]:
+def words(clock: EffectiveClock) -> list[ClockEventKind]:
     found = [event.word for event in clock.events()]
     clock.forget(len(found))
     return found
 
 
 # Each step: seconds that pass, jump of the wall clock; then what effective time has gained, and the events.
-SEQUENCES: dict[str, list[tuple[int, int, int, list[ClockWord]]]] = {
+SEQUENCES: dict[str, list[tuple[int, int, int, list[ClockEventKind]]]] = {
     "an honest clock": [(60, 0, 60, []), (3600, 0, 3660, [])],
     "small steps are no events": [(60, 300, 360, []), (60, -300, 420, []), (60, 0, 480, [])],
     "set back: time goes on by uptime, one event": [
-        (60, -7200, 60, [ClockWord.BACK]),
+        (60, -7200, 60, [ClockEventKind.BACK]),
         (60, 0, 120, []),
         (7200, 0, 7320, []),
     ],
-    "set back and put right: no time is lost": [(60, -7200, 60, [ClockWord.BACK]), (60, 7200, 120, [])],
+    "set back and put right: no time is lost": [(60, -7200, 60, [ClockEventKind.BACK]), (60, 7200, 120, [])],
     "set back twice: two events": [
-        (60, -7200, 60, [ClockWord.BACK]),
+        (60, -7200, 60, [ClockEventKind.BACK]),
         (60, 7200, 120, []),
-        (60, -7200, 180, [ClockWord.BACK]),
+        (60, -7200, 180, [ClockEventKind.BACK]),
     ],
     "a jump ahead is followed and kept": [
-        (60, 7200, 7260, [ClockWord.FORWARD]),
-        (60, -7200, 7320, [ClockWord.BACK]),
+        (60, 7200, 7260, [ClockEventKind.FORWARD]),
+        (60, -7200, 7320, [ClockEventKind.BACK]),
     ],
     "a wild jump is held, however long": [
-        (60, 400 * DAY, 60, [ClockWord.HELD]),
+        (60, 400 * DAY, 60, [ClockEventKind.HELD]),
         (1200, 0, 1260, []),
         (1200, 0, 2460, []),
     ],
     "a wild jump that goes away leaves nothing": [
-        (60, 400 * DAY, 60, [ClockWord.HELD]),
+        (60, 400 * DAY, 60, [ClockEventKind.HELD]),
         (60, -400 * DAY, 120, []),
     ],
 }
@@ -106,7 +106,7 @@ def test_a_held_jump_is_adopted_after_ten_minutes_of_synchronised_time() -> None
     assert machine.asked == 0
     machine.sleep(1)
     assert clock.now() == machine.wall
-    assert words(clock) == [ClockWord.HELD, ClockWord.ADOPTED]
+    assert words(clock) == [ClockEventKind.HELD, ClockEventKind.ADOPTED]
 
 
 def test_a_person_may_accept_a_held_jump_at_once() -> None:
@@ -116,7 +116,9 @@ def test_a_person_may_accept_a_held_jump_at_once() -> None:
     machine.sleep(1, jump=400 * DAY)
     assert clock.accept()
     assert clock.now() == machine.wall
-    assert clock.events()[-1] == ClockEvent(word=ClockWord.ADOPTED, expected=T + 1, wall=T + 1 + 400 * DAY)
+    assert clock.events()[-1] == ClockEvent(
+        word=ClockEventKind.ADOPTED, expected=T + 1, wall=T + 1 + 400 * DAY
+    )
 
 
 def test_after_a_reboot_the_wall_clock_is_followed_without_an_event() -> None:
@@ -132,7 +134,7 @@ def test_after_a_reboot_with_the_clock_set_back_only_powered_off_time_is_gained(
     mark = machine.clock().mark()
     machine.reboot(off=10 * DAY, jump=-20 * DAY)
     clock = machine.clock(mark=mark)
-    assert (clock.now(), words(clock)) == (T, [ClockWord.BACK])
+    assert (clock.now(), words(clock)) == (T, [ClockEventKind.BACK])
     machine.sleep(3600)
     assert clock.now() == T + 3600
 
@@ -149,13 +151,13 @@ def test_a_wild_clock_at_boot_is_held() -> None:
     mark = machine.clock().mark()
     machine.reboot(off=60, jump=3650 * DAY)
     clock = machine.clock(mark=mark)
-    assert (clock.now(), words(clock), clock.held) == (T, [ClockWord.HELD], True)
+    assert (clock.now(), words(clock), clock.held) == (T, [ClockEventKind.HELD], True)
 
 
 def test_the_floor_counts_as_proof_of_time() -> None:
     machine = Machine()
     clock = machine.clock(floor=T + DAY)
-    assert (clock.now(), words(clock), clock.behind) == (T + DAY, [ClockWord.BACK], True)
+    assert (clock.now(), words(clock), clock.behind) == (T + DAY, [ClockEventKind.BACK], True)
     clock.raise_floor(T + 2 * DAY)
     assert clock.now() == T + 2 * DAY
 
@@ -168,7 +170,7 @@ def test_only_a_new_licence_lowers_time_and_not_below_its_issue() -> None:
     assert not clock.lower(T + 1)
     assert clock.lower(T - DAY)
     assert clock.now() == T
-    assert words(clock) == [ClockWord.BACK, ClockWord.LOWERED]
+    assert words(clock) == [ClockEventKind.BACK, ClockEventKind.LOWERED]
 
 
 def test_a_new_installation_takes_the_wall_clock_even_long_after_its_licence_was_issued() -> None:

@@ -30,7 +30,7 @@ PRIVATE: Final = frozenset({EVALUATION, RESULTS})
 """Files of a model folder that quote the test documents; they are never exported."""
 
 
-class Studio:
+class AuthoringService:
     """The parts behind the API; made by `open_studio`.
 
     Args:
@@ -324,7 +324,7 @@ def open_studio(
     deployments: Deployments,
     load: Callable[[Path], NerEngine],
     clock: Callable[[], float],
-) -> Studio | None:
+) -> AuthoringService | None:
     """Return the studio if the settings ask for it.
 
     Raises:
@@ -340,7 +340,7 @@ def open_studio(
     store = AuthoringStore(state / "authoring")
     store.begin(clock())
     documents = settings.authoring_documents or store.directory / "documents"
-    return Studio(store, documents=documents, deployments=deployments, load=load, clock=clock)
+    return AuthoringService(store, documents=documents, deployments=deployments, load=load, clock=clock)
 
 
 def all_projects(session: Session) -> list[ProjectRow]:

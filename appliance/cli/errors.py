@@ -78,7 +78,7 @@ def exit_code(error: ApplianceError | LicenseError) -> int:
             return EXIT_CONFIGURATION
 
 
-class Family(click.Group):
+class ErrorHandlingGroup(click.Group):
     """A command group whose commands may raise the errors of both packages."""
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from appliance.cli.errors import Family, looks_like_settings
+from appliance.cli.errors import ErrorHandlingGroup, looks_like_settings
 from appliance.config.products import CUSTOM_NER
 from appliance.config.settings import Settings, describe
 
@@ -41,7 +41,7 @@ _ROOMS: Final[Mapping[str, tuple[str, str]]] = {
 """Where the commands of each room are. Loaded when asked for: a start waits for none of them."""
 
 
-class _Appliance(Family):
+class _Appliance(ErrorHandlingGroup):
     """The top-level group: a command line that begins with a setting means `serve`, as in the containers."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

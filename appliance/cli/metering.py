@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from appliance.cli.errors import Family
+from appliance.cli.errors import ErrorHandlingGroup
 
 _SETTINGS: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 
@@ -26,14 +26,14 @@ def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
     """
     from appliance.doctor.billing_endpoint import diagnose as try_way
     from appliance.doctor.report import exit_code, to_json, to_text
-    from appliance.licensing.installation import Site
+    from appliance.licensing.installation import Installation
 
-    found = try_way(Site.read(words, os.environ, roots_directory=None).settings)
+    found = try_way(Installation.read(words, os.environ, roots_directory=None).settings)
     click.echo(json.dumps(to_json(found), indent=2) if as_json else to_text(found))
     ctx.exit(exit_code(found))
 
 
-@click.group("metering", cls=Family)
+@click.group("metering", cls=ErrorHandlingGroup)
 def metering_group() -> None:
     """What a connected run reports."""
 
@@ -50,10 +50,10 @@ def preview(words: tuple[str, ...], out: Path | None) -> None:
 
     Settings are those of the service, which may be running. Titles go to standard error.
     """
-    from appliance.licensing.installation import Site
+    from appliance.licensing.installation import Installation
     from appliance.metering.preview import preview as show
 
-    site = Site.read(words, os.environ, roots_directory=None)
+    site = Installation.read(words, os.environ, roots_directory=None)
     for number, request in enumerate(show(site.settings, site.identity()), start=1):
         click.echo(click.style(f"--- {request.title}: {len(request.data):,} bytes", bold=True), err=True)
         click.echo(request.data, nl=not request.data.endswith(b"\n"))

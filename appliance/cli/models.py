@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from appliance.cli.errors import Family
+from appliance.cli.errors import ErrorHandlingGroup
 from appliance.config.products import SERVICES
 from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
-from appliance.licensing.installation import Site
+from appliance.licensing.installation import Installation
 
 if TYPE_CHECKING:
     from appliance.models.packages import ModelKeys
     from appliance.ner.model_folder import ModelFolder
     from appliance.registry.add import Added
-    from appliance.registry.registry import Library, Shelf
+    from appliance.registry.registry import ModelRegistry, RegistryEntry
     from appliance.registry.smoke_test import Outcome
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -41,14 +41,14 @@ def _roots(function: _F) -> _F:
     )(function)
 
 
-def _site(words: tuple[str, ...], roots: Path | None = None) -> Site:
+def _site(words: tuple[str, ...], roots: Path | None = None) -> Installation:
     stray = [word for word in words if "=" not in word]
     if stray:
         raise SettingsError(f"{stray[0]!r} is no setting: expected Key=Value", hint="such as Models:Path=DIR")
-    return Site.read(words, os.environ, roots_directory=roots)
+    return Installation.read(words, os.environ, roots_directory=roots)
 
 
-def _keys(site: Site) -> "ModelKeys":
+def _keys(site: Installation) -> "ModelKeys":
     from appliance.models.packages import ModelKeys
 
     licences = site.licenses()
@@ -56,7 +56,9 @@ def _keys(site: Site) -> "ModelKeys":
 
 
 @click.group(
-    "models", cls=Family, epilog=_example("appliance models list Models:Path=/var/lib/appliance/models")
+    "models",
+    cls=ErrorHandlingGroup,
+    epilog=_example("appliance models list Models:Path=/var/lib/appliance/models"),
 )
 def models_group() -> None:
     """Take in, list, try, shrink and remove models; all without network.
@@ -86,10 +88,10 @@ def add_command(
     software, a ZIP archive of either, or an encrypted package (.age).
     """
     from appliance.registry.add import add, add_package, is_package
-    from appliance.registry.registry import Library
+    from appliance.registry.registry import ModelRegistry
 
     site = _site(words, roots)
-    library = Library.of(site.settings)
+    library = ModelRegistry.of(site.settings)
     project = project or site.settings.project_name
     name = name or _name_of(source)
     if is_package(source):
@@ -106,7 +108,7 @@ def _name_of(source: Path) -> str:
     return name
 
 
-def _tell_added(added: "Added", library: "Library") -> None:
+def _tell_added(added: "Added", library: "ModelRegistry") -> None:
     shelf = added.shelf
     click.echo(f"added {shelf.project}/{shelf.name} to {library.root}")
     _tell_folder(added.folder)
@@ -148,9 +150,9 @@ def _tell_outcome(outcome: "Outcome") -> None:
 @_words
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     """List the models of the library, and what is wrong with those that cannot be served."""
-    from appliance.registry.registry import Library
+    from appliance.registry.registry import ModelRegistry
 
-    library = Library.of(_site(words).settings)
+    library = ModelRegistry.of(_site(words).settings)
     rows = [_row(shelf) for shelf in library.shelves()]
     if as_json:
         click.echo(json.dumps({"path": str(library.root), "models": rows}, ensure_ascii=False, indent=2))
@@ -162,7 +164,7 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
         click.echo(f"{row['project']}/{row['name']}  {told}")
 
 
-def _row(shelf: "Shelf") -> dict[str, Any]:
+def _row(shelf: "RegistryEntry") -> dict[str, Any]:
     from appliance.errors import ModelError
     from appliance.models.packages import find_packages
     from appliance.ner.model_folder import ModelFolder
@@ -185,15 +187,15 @@ def _row(shelf: "Shelf") -> dict[str, Any]:
     }
 
 
-def _folder(named: str, site: Site) -> tuple["ModelFolder", bool]:
+def _folder(named: str, site: Installation) -> tuple["ModelFolder", bool]:
     """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
     from appliance.models.packages import find_packages, open_model
     from appliance.ner.model_folder import ModelFolder
-    from appliance.registry.registry import Library
+    from appliance.registry.registry import ModelRegistry
 
     path = Path(named)
     if not path.is_dir():
-        path = Library.of(site.settings).find(named).path
+        path = ModelRegistry.of(site.settings).find(named).path
     if find_packages(path):
         return open_model(path, _keys(site)), False
     return ModelFolder.open(path), True
@@ -259,9 +261,9 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
 @_words
 def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     """Remove a model from the library."""
-    from appliance.registry.registry import Library
+    from appliance.registry.registry import ModelRegistry
 
-    library = Library.of(_site(words).settings)
+    library = ModelRegistry.of(_site(words).settings)
     shelf = library.find(model)
     if not yes:
         click.confirm(f"remove {model} from {library.root}?", abort=True)

@@ -22,7 +22,7 @@ from appliance.cli.progress import Bytes
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.config.settings import Settings
 from appliance.errors import ModelError, SettingsError
-from appliance.licensing.installation import Site
+from appliance.licensing.installation import Installation
 from appliance.models.packages import find_packages
 from appliance.speech.model.display_types import DISPLAY_TASKS
 from appliance.speech.model.folder import TASKS
@@ -93,7 +93,7 @@ def at_place(settings: Settings) -> Settings:
     return settings
 
 
-def before_serving(site: Site) -> bool:
+def before_serving(site: Installation) -> bool:
     """Do what the settings ask of the catalogue, and say whether the run ends with that.
 
     Raises:
@@ -121,7 +121,7 @@ def before_serving(site: Site) -> bool:
     return not only_base
 
 
-def list_to(site: Site, wanted: Wanted) -> None:
+def list_to(site: Installation, wanted: Wanted) -> None:
     """Print the models of a locale in the lines that the container prints."""
     locale = wanted.query.lower()
     offers = _offers(site)
@@ -135,7 +135,7 @@ def list_to(site: Site, wanted: Wanted) -> None:
     _line("Fatal", _CLOSING.format(locale=locale))
 
 
-def download_models(site: Site, wanted: Wanted) -> list[Path]:
+def download_models(site: Installation, wanted: Wanted) -> list[Path]:
     """Download what is wanted into the directory of models and return the packages.
 
     Raises:
@@ -224,7 +224,7 @@ def _claimed_task(path: Path) -> str:
         return TASKS[0]  # a start will say what is wrong with it
 
 
-def _fetch(site: Site, offer: Offer, place: Path) -> Path:
+def _fetch(site: Installation, offer: Offer, place: Path) -> Path:
     settings = site.settings
     click.echo(f"Downloading {offer.line} {offer.release} ({offer.id}) …", err=True)
     try:
@@ -255,7 +255,7 @@ def _place(settings: Settings) -> Path:
     return settings.model_mount
 
 
-def _offers(site: Site) -> tuple[Offer, ...]:
+def _offers(site: Installation) -> tuple[Offer, ...]:
     settings = site.settings
     missing = [
         name for name, value in (("Billing", settings.billing), ("ApiKey", settings.api_key)) if not value

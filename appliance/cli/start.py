@@ -13,7 +13,7 @@ from appliance.config.identity import Identity, load_identity
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
 from appliance.licensing.download import download_and_tell
-from appliance.licensing.installation import Site
+from appliance.licensing.installation import Installation
 from appliance.metering.lease import Connection, connect, link_of
 from appliance.observability import logging as logs
 from appliance.server.app import Appliance
@@ -22,12 +22,12 @@ from license.encoding.strict import format_time
 from license.trust.roots import TrustRoots, installed_roots, load_roots
 
 if TYPE_CHECKING:
-    from appliance.services.preload import Ahead
+    from appliance.services.preload import ModelPreloader
 
 _log = logging.getLogger("appliance")
 
 
-def run(settings: Settings, *, roots_directory: Path | None, ahead: "Ahead | None" = None) -> None:
+def run(settings: Settings, *, roots_directory: Path | None, ahead: "ModelPreloader | None" = None) -> None:
     """Do what the settings ask for: download a licence, or serve until told to stop.
 
     Args:
@@ -51,7 +51,7 @@ def run(settings: Settings, *, roots_directory: Path | None, ahead: "Ahead | Non
     if settings.inert and not settings.connected:
         _log.info("settings without meaning off line, no socket is opened: %s", ", ".join(settings.inert))
     settings = at_place(settings)
-    site = Site(
+    site = Installation(
         settings=settings, state=settings.state_directory(os.environ), roots_directory=roots_directory
     )
     if settings.download_license:

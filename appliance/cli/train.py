@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.errors import Family
+from appliance.cli.errors import ErrorHandlingGroup
 from appliance.config.setting_parsers import is_name
 from appliance.datasets.conll_jsonl import SENTENCES, read_file
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
@@ -29,7 +29,9 @@ def _show(mistakes: LabellingMistakes) -> None:
 
 
 @click.group(
-    "dataset", cls=Family, epilog=_example("appliance dataset convert --train my.conll --out project")
+    "dataset",
+    cls=ErrorHandlingGroup,
+    epilog=_example("appliance dataset convert --train my.conll --out project"),
 )
 def dataset_group() -> None:
     """Make a project out of labelled files, and check one."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.errors import Family, show
+from appliance.cli.errors import ErrorHandlingGroup, show
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
@@ -55,7 +55,7 @@ class Day(click.ParamType[int]):
             return self.fail(f"{value!r} is not a day such as 2026-11-30", param, ctx)
 
 
-@click.group(cls=Family)
+@click.group(cls=ErrorHandlingGroup)
 def usage() -> None:
     """Report what was used, and check that the report can be believed."""
 

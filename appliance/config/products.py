@@ -9,7 +9,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Product:
     """What one service is called, and how it is metered.
 
     Attributes:
@@ -27,13 +27,13 @@ class Service:
     page: str = "index.html"
 
 
-CUSTOM_NER: Final = Service(
+CUSTOM_NER: Final = Product(
     name="customner",
     product="ner",
     meter="CognitiveServices.Ner.Container.TextRecords",  # 1,000 text elements or part of it, per document
     unit="text record",
 )
-SPEECH_TO_TEXT: Final = Service(
+SPEECH_TO_TEXT: Final = Product(
     name="speechtotext",
     product="speech",
     meter="CognitiveServices.SpeechToText.Container.AudioSeconds",  # seconds of audio, each answer rounded up

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from appliance.config.products import SERVICES, Service
+from appliance.config.products import SERVICES, Product
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", ""})
@@ -90,7 +90,7 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
-def service(text: str) -> Service:
+def service(text: str) -> Product:
     """Read the name of a service."""
     return SERVICES[one_of(*SERVICES)(text)]
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from appliance.config import setting_parsers as kinds
 from appliance.config.command_line import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
-from appliance.config.products import CUSTOM_NER, Service
+from appliance.config.products import CUSTOM_NER, Product
 from appliance.config.setting_parsers import is_name
 from appliance.errors import SettingsError
 
@@ -35,7 +35,7 @@ class Settings:
     """Every start parameter, read and checked; field metadata carries its key and its help line."""
 
     eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
-    service: Service = _setting(
+    service: Product = _setting(
         "Service", CUSTOM_NER, kinds.service, "what this process is: customner or speechtotext"
     )
     billing: str = _setting(
@@ -317,7 +317,7 @@ def describe() -> list[tuple[str, str, str]]:
     for entry in dataclasses.fields(Settings):
         if entry.metadata:
             default = "" if entry.default in (None, "", ()) else str(entry.default)
-            if isinstance(entry.default, Service):
+            if isinstance(entry.default, Product):
                 default = entry.default.name
             rows.append((entry.metadata["key"], default, entry.metadata["help"]))
     rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))

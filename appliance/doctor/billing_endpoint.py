@@ -18,7 +18,7 @@ from appliance.errors import SettingsError
 from appliance.metering.lease import explained, proxy_of
 from license.client.http import Endpoint, Reply, failure, get, parse_address
 from license.client.licenses import KEY_HEADER, check_key
-from license.client.metering import Link, status_word
+from license.client.metering import MeteringClient, status_word
 from license.encoding.strict import format_time, shown
 from license.errors import DownloadError
 from license.metering_protocol import MESSAGES, STATUS_PATH
@@ -64,7 +64,7 @@ def _steps(settings: Settings, now: Callable[[], float], step_s: float) -> Itera
     first = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
     yield _name(first[0])
     yield _connection(first, step_s)
-    link = Link(billing=settings.billing, api_key=settings.api_key, proxy=proxy, timeout_s=step_s)
+    link = MeteringClient(billing=settings.billing, api_key=settings.api_key, proxy=proxy, timeout_s=step_s)
     if endpoint.tls:
         yield _tls(link.endpoint(STATUS_PATH), step_s)
     yield from _key_and_clock(link, settings.api_key, now)
@@ -126,7 +126,7 @@ def _tls(endpoint: Endpoint, step_s: float) -> Finding:
     return passed("tls", f"{version}, and this host trusts the certificate, good until {format_time(ends)}")
 
 
-def _key_and_clock(link: Link, api_key: str, now: Callable[[], float]) -> Iterator[Finding]:
+def _key_and_clock(link: MeteringClient, api_key: str, now: Callable[[], float]) -> Iterator[Finding]:
     endpoint = link.endpoint(STATUS_PATH)
     try:
         check_key(api_key)

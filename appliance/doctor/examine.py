@@ -27,7 +27,7 @@ from appliance.doctor.facts import Account, LedgerFact, UnitFact
 from appliance.doctor.finding import Finding
 from appliance.errors import ApplianceError, IdentityError
 from appliance.host.effective_clock import ClockRules, ClockSources
-from appliance.ledger.read.high_water import Floor, recorded_floor
+from appliance.ledger.read.high_water import HighWater, recorded_floor
 from appliance.licensing.effective_time import rules_of, time_at_start
 from appliance.licensing.manager import choose
 from appliance.models.locations import find_models
@@ -150,7 +150,7 @@ def examine(who: Patient, *, clock: ClockSources) -> Examination:
     identity = keys if isinstance(keys, Identity) else None
     instance = identity.instance if identity is not None else ""
     ledger_directory = _ledger_directory(settings, instance)
-    floor = recorded_floor(ledger_directory) if ledger_directory is not None else Floor()
+    floor = recorded_floor(ledger_directory) if ledger_directory is not None else HighWater()
     licensed = _license(who, roots, identity, floor, clock)
     proven, rules = _proven(licensed, floor)
     wall = clock.read().wall
@@ -225,7 +225,7 @@ def _notes(directory: Path | None) -> list[facts.PathFact]:
         return []
 
 
-def _judged_at(licensed: AuthenticLicense | LicenseError, floor: Floor, clock: ClockSources) -> int:
+def _judged_at(licensed: AuthenticLicense | LicenseError, floor: HighWater, clock: ClockSources) -> int:
     if isinstance(licensed, LicenseError):
         return clock.read().wall
     return time_at_start(licensed.license, floor, clock)
@@ -274,7 +274,7 @@ def _license(
     who: Patient,
     roots: TrustRoots | LicenseError,
     identity: Identity | None,
-    floor: Floor,
+    floor: HighWater,
     clock: ClockSources,
 ) -> AuthenticLicense | LicenseError:
     """Return the licence that a start would put in force."""
@@ -297,7 +297,7 @@ def _license(
     return choose(found, lambda license: time_at_start(license, floor, clock))  # noqa: A006
 
 
-def _proven(licensed: AuthenticLicense | LicenseError, floor: Floor) -> tuple[int, ClockRules]:
+def _proven(licensed: AuthenticLicense | LicenseError, floor: HighWater) -> tuple[int, ClockRules]:
     """Return the latest instant there is proof of, and how far the clock may stray."""
     recorded = floor.mark.effective if floor.mark is not None else 0
     if isinstance(licensed, LicenseError):

@@ -24,7 +24,7 @@ _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _ADJTIMEX_BYTES = 512  # larger than struct timex on every architecture
 
 
-class ClockWord(StrEnum):
+class ClockEventKind(StrEnum):
     """What happened to the clock; the `w` of `clock` entries."""
 
     BACK = "back"  # the wall clock fell behind effective time by more than the tolerance
@@ -38,7 +38,7 @@ class ClockWord(StrEnum):
 class ClockEvent:
     """One regression or jump: effective time (`expected`) and the wall clock, both in Unix seconds."""
 
-    word: ClockWord
+    word: ClockEventKind
     expected: int
     wall: int
 
@@ -143,14 +143,16 @@ def advance(
     if ahead > rules.max_gap_seconds:
         return _hold(replace(state, effective=expected, uptime=uptime), reading, confirmed)
     if ahead < -rules.tolerance_seconds:
-        events = () if state.behind else (_event(ClockWord.BACK, expected, reading),)
+        events = () if state.behind else (_event(ClockEventKind.BACK, expected, reading),)
         return ClockState(effective=expected, uptime=uptime, behind=True), events
     followed = ClockState(effective=max(expected, float(reading.wall)), uptime=uptime)
-    events = (_event(ClockWord.FORWARD, expected, reading),) if ahead > rules.tolerance_seconds else ()
+    events = (_event(ClockEventKind.FORWARD, expected, reading),) if ahead > rules.tolerance_seconds else ()
     return followed, events
 
 
-def adopt(state: ClockState, reading: Reading, word: ClockWord) -> tuple[ClockState, tuple[ClockEvent, ...]]:
+def adopt(
+    state: ClockState, reading: Reading, word: ClockEventKind
+) -> tuple[ClockState, tuple[ClockEvent, ...]]:
     """Take the wall clock as it is: held and now confirmed, or the lower one that a new licence allows."""
     adopted = ClockState(effective=float(reading.wall), uptime=reading.uptime)
     return adopted, (_event(word, state.effective, reading),)
@@ -161,13 +163,13 @@ def _hold(
 ) -> tuple[ClockState, tuple[ClockEvent, ...]]:
     if state.held_since is None:
         held = replace(state, held_since=reading.uptime, behind=False)
-        return held, (_event(ClockWord.HELD, state.effective, reading),)
+        return held, (_event(ClockEventKind.HELD, state.effective, reading),)
     if reading.uptime - state.held_since >= CONFIRM_SECONDS and confirmed():
-        return adopt(state, reading, ClockWord.ADOPTED)
+        return adopt(state, reading, ClockEventKind.ADOPTED)
     return state, ()
 
 
-def _event(word: ClockWord, expected: float, reading: Reading) -> ClockEvent:
+def _event(word: ClockEventKind, expected: float, reading: Reading) -> ClockEvent:
     return ClockEvent(word=word, expected=int(expected), wall=reading.wall)
 
 
@@ -266,7 +268,7 @@ class EffectiveClock:
             self._step()
             if self._state.held_since is None:
                 return False
-            self._adopt(ClockWord.ADOPTED)
+            self._adopt(ClockEventKind.ADOPTED)
             return True
 
     def lower(self, floor: int) -> bool:
@@ -278,7 +280,7 @@ class EffectiveClock:
         with self._lock:
             if self._lowest(floor) == self._step().effective:
                 return False
-            self._adopt(ClockWord.LOWERED)
+            self._adopt(ClockEventKind.LOWERED)
             return True
 
     def lowest(self, floor: int) -> int:
@@ -295,7 +297,7 @@ class EffectiveClock:
         with self._lock:
             self._rules = rules
 
-    def _adopt(self, word: ClockWord) -> None:
+    def _adopt(self, word: ClockEventKind) -> None:
         self._state, events = adopt(self._state, self._sources.read(), word)
         self._events.extend(events)
 

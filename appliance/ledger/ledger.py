@@ -24,15 +24,15 @@ from appliance.errors import OutputError
 from appliance.host.effective_clock import EffectiveClock
 from appliance.host.filesystem import LOW_SPACE_BYTES, check_output, describe, free_bytes
 from appliance.ledger.log.anchors import Anchor, close_all
-from appliance.ledger.log.commit_thread import Writer
+from appliance.ledger.log.commit_thread import CommitThread
 from appliance.ledger.log.day_keys import DayKeys
 from appliance.ledger.log.directory_lock import Lock
 from appliance.ledger.log.disk_reserve import Reserve
-from appliance.ledger.log.journal import Journal, Setting
+from appliance.ledger.log.journal import Journal, JournalContext
 from appliance.ledger.log.recovery import Place, open_journal, succeed
-from appliance.ledger.log.scrubber import Patrol
+from appliance.ledger.log.scrubber import Scrubber
 from appliance.ledger.log.sqlite_store import Damaged
-from appliance.ledger.log.usage_record import MAX_QUANTITY, Use
+from appliance.ledger.log.usage_record import MAX_QUANTITY, UsageRecord
 from appliance.ledger.read.reports import earlier_totals
 from appliance.ledger.read.totals import RunningTotals
 from license.crypto.ed25519 import SigningKey
@@ -41,7 +41,7 @@ from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
 
-__all__ = ["MAX_QUANTITY", "Ledger", "Receipt", "Use"]
+__all__ = ["MAX_QUANTITY", "Ledger", "Receipt", "UsageRecord"]
 
 LOCK_FILE = "lock"
 HEAD_FILE = "head"
@@ -80,8 +80,8 @@ class Ledger:
         self._place = place
         self._earlier = earlier
         self._lock = lock
-        self._writer = Writer(journal, reserve, succeed=self._succeed, lock=lock)
-        self.patrol = Patrol(lambda: self._writer.journal.path, self._writer.report_damage)
+        self._writer = CommitThread(journal, reserve, succeed=self._succeed, lock=lock)
+        self.patrol = Scrubber(lambda: self._writer.journal.path, self._writer.report_damage)
 
     @classmethod
     def open(
@@ -113,7 +113,7 @@ class Ledger:
             SerialTooLow, EpochTooLow: The licence is older than one that was in force here.
         """
         _make(directory)
-        setting = Setting(
+        setting = JournalContext(
             identity=identity,
             keys=DayKeys(state),
             clock=clock,
@@ -149,7 +149,7 @@ class Ledger:
             lock.release()
             raise
 
-    async def commit(self, uses: Sequence[Use]) -> Receipt:
+    async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
         """Record what one request used; returns when it is durable.
 
         Raises:

@@ -38,7 +38,7 @@ class Metering(Protocol):
         """
         ...
 
-    def lack_units(self) -> None:
+    def on_quota_exhausted(self) -> None:
         """Learn that the plan had no units left for a query."""
         ...
 
@@ -54,7 +54,9 @@ class Admission:
 
     __slots__ = ("_gate", "_records", "grace", "license", "warning")
 
-    def __init__(self, gate: "Gate", licensed: AuthenticLicense, *, records: int, warning: str) -> None:
+    def __init__(
+        self, gate: "AdmissionControl", licensed: AuthenticLicense, *, records: int, warning: str
+    ) -> None:
         self._gate = gate
         self._records = records
         self.license = licensed
@@ -75,7 +77,7 @@ class Admission:
             self._gate.settled += self._records
 
 
-class Gate:
+class AdmissionControl:
     """Decides by licence state and plan. Used from one thread only.
 
     Args:
@@ -139,7 +141,7 @@ class Gate:
             self._counted_for, self.settled = (licensed.sha256, start), 0
         if self._before + self.settled + self.reserved + records > units:
             if self.metering is not None:
-                self.metering.lack_units()
+                self.metering.on_quota_exhausted()
             raise LicenseRefusal(
                 # Short enough for the reason of a closed WebSocket, 123 bytes, with millions of units.
                 f"the plan's {units:,} units of {self._meter} until {format_date(end)} are used up",

@@ -24,7 +24,7 @@ _MAX_BYTES: Final = 1_024
 _TOLERANCE_SECONDS: Final = 300
 
 
-def leave_word(directory: Path, reading: Reading) -> Path:
+def write_confirmation(directory: Path, reading: Reading) -> Path:
     """Write down that the wall clock of this reading is right; returns the file.
 
     Raises:
@@ -37,7 +37,7 @@ def leave_word(directory: Path, reading: Reading) -> Path:
     return path
 
 
-def take_word(directory: Path, clock: EffectiveClock) -> bool:
+def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
     """Adopt a held wall clock if a person vouched for it; the word is used up whatever it says.
 
     Returns:

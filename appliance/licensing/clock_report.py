@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from appliance.errors import ApplianceError
-from appliance.licensing.clock_confirmation import leave_word
+from appliance.licensing.clock_confirmation import write_confirmation
 from appliance.licensing.effective_time import open_clock
-from appliance.licensing.installation import Site, reading
+from appliance.licensing.installation import Installation, reading
 from license.encoding.strict import MAX_TIME, format_time
 
 
@@ -32,7 +32,7 @@ class ClockStand:
     words: str
 
 
-def clock_stand(site: Site) -> ClockStand:
+def clock_stand(site: Installation) -> ClockStand:
     """Return how the clock stands, from what the ledger kept last; the service may run meanwhile.
 
     Raises:
@@ -58,7 +58,7 @@ def clock_stand(site: Site) -> ClockStand:
     return ClockStand(effective=effective, wall=wall, state=state, words=words)
 
 
-def accept_clock(site: Site) -> None:
+def accept_clock(site: Installation) -> None:
     """Leave a person's word that the machine's clock is right, for the service to take.
 
     Raises:
@@ -68,7 +68,7 @@ def accept_clock(site: Site) -> None:
     if stand.state != "held":
         raise ClockRefusal(f"there is nothing to accept: {stand.words}", hint="")
     try:
-        leave_word(site.state, reading())
+        write_confirmation(site.state, reading())
     except OSError as error:
         raise ClockRefusal(
             f"the word cannot be left in {site.state}: {error.strerror}",

@@ -12,7 +12,7 @@ from appliance.cli.progress import Bytes, waiting
 from appliance.config.identity import Identity
 from appliance.errors import SettingsError
 from appliance.licensing.install import put_in_place
-from appliance.licensing.installation import Licenses, Site
+from appliance.licensing.installation import Installation, InstalledLicenses
 from appliance.version import VERSION
 from license.client.licenses import download_license
 from license.client.packages import download_package
@@ -32,7 +32,7 @@ _MISSING: Final = {
 }
 
 
-def make_request(site: Site, identity: Identity, lines: Sequence[str] = ()) -> bytes:
+def make_request(site: Installation, identity: Identity, lines: Sequence[str] = ()) -> bytes:
     """Return the signed request note of this installation.
 
     Args:
@@ -52,7 +52,7 @@ def make_request(site: Site, identity: Identity, lines: Sequence[str] = ()) -> b
     return sign_request(request, identity.signing)
 
 
-def fetch_license(site: Site, lines: Sequence[str] = ()) -> tuple[AuthenticLicense, Path]:
+def fetch_license(site: Installation, lines: Sequence[str] = ()) -> tuple[AuthenticLicense, Path]:
     """Request a licence from `Billing`, verify it, put it in place, and return it with its path.
 
     Raises:
@@ -82,11 +82,11 @@ def fetch_license(site: Site, lines: Sequence[str] = ()) -> tuple[AuthenticLicen
             instance_vkey=identity.vkey,
             now=int(time.time()),
         )
-    licenses = Licenses(identity=identity, floor=site.floor(identity), found=(licensed,))
+    licenses = InstalledLicenses(identity=identity, floor=site.floor(identity), found=(licensed,))
     return licensed, put_in_place(site, licenses, licensed)
 
 
-def fetch_package(site: Site, line: str, directory: Path) -> Path:
+def fetch_package(site: Installation, line: str, directory: Path) -> Path:
     """Bring the newest release of a model line into a directory, and return the package.
 
     What arrived before a break is kept, and a later call goes on from there.
@@ -110,7 +110,7 @@ def fetch_package(site: Site, line: str, directory: Path) -> Path:
     return files.package
 
 
-def download_and_tell(site: Site, lines: Sequence[str] = ()) -> None:
+def download_and_tell(site: Installation, lines: Sequence[str] = ()) -> None:
     """Download a licence, then print what it says and the command to run next.
 
     Where `Mounts:Model` names a directory, the packages of the lines asked for are brought there too.

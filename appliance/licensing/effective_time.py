@@ -7,7 +7,7 @@ they meet.
 # ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
 
 from appliance.host.effective_clock import DAY, ClockRules, ClockSources, EffectiveClock
-from appliance.ledger.read.high_water import Floor
+from appliance.ledger.read.high_water import HighWater
 from license.licenses.license import License
 
 
@@ -17,12 +17,12 @@ def rules_of(license: License) -> ClockRules:
     return ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY)
 
 
-def open_clock(license: License, floor: Floor, sources: ClockSources | None = None) -> EffectiveClock:
+def open_clock(license: License, floor: HighWater, sources: ClockSources | None = None) -> EffectiveClock:
     """Return effective time at a start under a licence, going on from what the ledger proves."""
     return EffectiveClock(sources=sources, floor=license.issued, mark=floor.mark, rules=rules_of(license))
 
 
-def time_at_start(license: License, floor: Floor, sources: ClockSources | None = None) -> int:
+def time_at_start(license: License, floor: HighWater, sources: ClockSources | None = None) -> int:
     """Return the time a start under this licence would begin with.
 
     A licence that was never in force here puts a clock right that ran ahead, as the ledger will do.

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.host.ownership import give_to_owner
-from appliance.ledger.read.fork_check import Mismatch, check_heads
-from appliance.licensing.installation import Licenses, Site
+from appliance.ledger.read.fork_check import ForkFinding, check_heads
+from appliance.licensing.installation import Installation, InstalledLicenses
 from license.encoding.strict import format_time
 from license.errors import (
     LicenseError,
@@ -73,7 +73,9 @@ def split_notes(data: bytes) -> list[bytes]:
     return parts[:_MAX_FILES] or [data]
 
 
-def verify_delivery(site: Site, delivery: Sequence[tuple[str, bytes]]) -> tuple[Licenses, AuthenticLicense]:
+def verify_delivery(
+    site: Installation, delivery: Sequence[tuple[str, bytes]]
+) -> tuple[InstalledLicenses, AuthenticLicense]:
     """Return the best licence of a delivery, and what this installation already has.
 
     The issuer note may be left out where the one in place proves the new licence as well.
@@ -97,7 +99,7 @@ def verify_delivery(site: Site, delivery: Sequence[tuple[str, bytes]]) -> tuple[
         )
     # A bearer licence may arrive where nobody ever asked for one; any other names keys that must be here.
     identity = site.identity(create=all(map(_is_bearer, notes[claims.KIND])))
-    licenses = Licenses(identity=identity, floor=site.floor(identity), found=_in_place(site))
+    licenses = InstalledLicenses(identity=identity, floor=site.floor(identity), found=_in_place(site))
     issuers = notes[delegation.KIND] or _issuers_in_place(site)
     if not issuers:
         raise LicenseNotFound(
@@ -112,7 +114,9 @@ def verify_delivery(site: Site, delivery: Sequence[tuple[str, bytes]]) -> tuple[
     return licenses, opened
 
 
-def compare_logs(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> list[Mismatch]:
+def compare_logs(
+    site: Installation, licenses: InstalledLicenses, licensed: AuthenticLicense
+) -> list[ForkFinding]:
     """Compare the usage logs here with the heads that a licence carries.
 
     Returns:
@@ -128,7 +132,7 @@ def compare_logs(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> 
     return check_heads(output / site.settings.service.name / instance, licensed.license, instance=instance)
 
 
-def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> Path:
+def put_in_place(site: Installation, licenses: InstalledLicenses, licensed: AuthenticLicense) -> Path:
     """Save a verified licence in the licence directory, and return its path.
 
     The files belong to whoever owns the directory. A bound licence is no secret: it is as readable as the
@@ -154,7 +158,7 @@ def put_in_place(site: Site, licenses: Licenses, licensed: AuthenticLicense) -> 
     return paths[0]
 
 
-def _in_place(site: Site) -> tuple[AuthenticLicense, ...]:
+def _in_place(site: Installation) -> tuple[AuthenticLicense, ...]:
     """Return the licences that are already there; none if the directory is empty or holds only bad ones."""
     try:
         return tuple(
@@ -193,12 +197,12 @@ def _clear_away(directory: Path, licensed: AuthenticLicense) -> None:
             path.unlink(missing_ok=True)
 
 
-def _issuers_in_place(site: Site) -> list[bytes]:
+def _issuers_in_place(site: Installation) -> list[bytes]:
     return [one.issuer_note for one in _in_place(site)]
 
 
 def _open_best(
-    site: Site, licenses: Licenses, notes: Sequence[bytes], issuers: Sequence[bytes]
+    site: Installation, licenses: InstalledLicenses, notes: Sequence[bytes], issuers: Sequence[bytes]
 ) -> AuthenticLicense:
     roots = site.roots()
     opened: list[AuthenticLicense] = []
@@ -224,7 +228,7 @@ def _open_best(
     return max(opened, key=lambda one: (one.license.serial, one.delegation.epoch))
 
 
-def _check_newer(licenses: Licenses, opened: AuthenticLicense) -> None:
+def _check_newer(licenses: InstalledLicenses, opened: AuthenticLicense) -> None:
     """Refuse a licence that would never be in force beside the one that is in place."""
     if not licenses.found:
         return

@@ -15,7 +15,7 @@ from appliance.config.identity import Identity, load_identity
 from appliance.config.settings import Settings, describe
 from appliance.errors import SettingsError
 from appliance.host.effective_clock import Reading, system_sources
-from appliance.ledger.read.high_water import Floor, recorded_floor
+from appliance.ledger.read.high_water import HighWater, recorded_floor
 from appliance.licensing.effective_time import time_at_start
 from appliance.licensing.manager import choose
 from license.errors import LicenseError
@@ -30,7 +30,7 @@ SYSTEM_STATE: Final = Path("/var/lib/private/appliance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Installation:
     """One installation.
 
     Attributes:
@@ -53,7 +53,7 @@ class Site:
         *,
         roots_directory: Path | None,
         system: Path = SYSTEM_SETTINGS,
-    ) -> "Site":
+    ) -> "Installation":
         """Read the settings: the settings file of the host, then the environment, then the words.
 
         Raises:
@@ -95,16 +95,16 @@ class Site:
             )
         return self.settings.license_mount
 
-    def floor(self, identity: Identity) -> Floor:
+    def floor(self, identity: Identity) -> HighWater:
         """Return what the usage ledger proves; nothing where `Mounts:Output` is not given."""
         output = self.settings.output_mount
         return (
-            Floor()
+            HighWater()
             if output is None
             else recorded_floor(output / self.settings.service.name / identity.instance)
         )
 
-    def licenses(self) -> "Licenses":
+    def licenses(self) -> "InstalledLicenses":
         """Return the licences of this installation as a start would see them.
 
         Raises:
@@ -123,11 +123,11 @@ class Site:
             min_epoch=floor.epoch,
             on_refusal=lambda path, reason: refused.append((path, reason)),
         )
-        return Licenses(identity=identity, floor=floor, found=tuple(found), refused=tuple(refused))
+        return InstalledLicenses(identity=identity, floor=floor, found=tuple(found), refused=tuple(refused))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licenses:
+class InstalledLicenses:
     """What the licence directory holds for this installation.
 
     Attributes:
@@ -138,7 +138,7 @@ class Licenses:
     """
 
     identity: Identity
-    floor: Floor
+    floor: HighWater
     found: tuple[AuthenticLicense, ...]
     refused: tuple[tuple[Path, LicenseError], ...] = ()
 

@@ -8,11 +8,11 @@ from typing import Final
 from appliance.errors import UsageStoreUnavailable
 from appliance.host.effective_clock import EffectiveClock
 from appliance.ledger.ledger import Ledger
-from appliance.ledger.read.fork_check import Mismatch, check_heads
-from appliance.licensing.clock_confirmation import take_word
+from appliance.ledger.read.fork_check import ForkFinding, check_heads
+from appliance.licensing.clock_confirmation import consume_confirmation
 from appliance.licensing.effective_time import time_while_running
-from appliance.licensing.manager import LicenseKeeper
-from appliance.licensing.status import Accountant
+from appliance.licensing.manager import LicenseManager
+from appliance.licensing.status import LicenseStatus
 from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.tending")
@@ -20,7 +20,7 @@ _log = logging.getLogger("appliance.tending")
 TEND_SECONDS: Final = 30
 
 
-def compare_heads(ledger: Path, licensed: AuthenticLicense, instance: str) -> tuple[Mismatch, ...]:
+def log_fork_findings(ledger: Path, licensed: AuthenticLicense, instance: str) -> tuple[ForkFinding, ...]:
     """Compare the logs in a directory with the heads that a licence carries, and log what differs.
 
     Raises:
@@ -32,7 +32,7 @@ def compare_heads(ledger: Path, licensed: AuthenticLicense, instance: str) -> tu
     return tuple(found)
 
 
-class Tender:
+class Maintenance:
     """Looks after the licence, the clock and the notices of a running service.
 
     Args:
@@ -52,14 +52,14 @@ class Tender:
     def __init__(
         self,
         *,
-        keeper: LicenseKeeper,
+        keeper: LicenseManager,
         ledger: Ledger,
         ledger_directory: Path,
         instance: str,
         clock: EffectiveClock,
-        accountant: Accountant,
+        accountant: LicenseStatus,
         state: Path,
-        mismatches: tuple[Mismatch, ...],
+        mismatches: tuple[ForkFinding, ...],
     ) -> None:
         self._keeper = keeper
         self._ledger = ledger
@@ -84,7 +84,7 @@ class Tender:
 
         Blocks while a change is recorded, so not on the event loop.
         """
-        take_word(self._state, self._clock)
+        consume_confirmation(self._state, self._clock)
         self._keeper.reload(
             self._accept,
             time_under=lambda license: time_while_running(  # noqa: A006
@@ -95,11 +95,11 @@ class Tender:
 
     def _accept(self, licensed: AuthenticLicense) -> None:
         """Put a licence in force, unless the logs are not those it names and it says to refuse."""
-        found = compare_heads(self._ledger_directory, licensed, self._instance)
+        found = log_fork_findings(self._ledger_directory, licensed, self._instance)
         self._ledger.change_license(licensed)
         self.mismatches = found
 
-    def hang_up(self) -> None:
+    def on_sighup(self) -> None:
         """Do what SIGHUP asks for: look for a newer licence, and sign the ledger as it stands.
 
         Blocks while both are recorded, so not on the event loop.

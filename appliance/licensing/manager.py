@@ -29,7 +29,7 @@ TimeUnder = Callable[[License], int]
 _MAX_REFUSED: Final = 16
 
 
-class LicenseKeeper:
+class LicenseManager:
     """Keeps the licence in force. `current` may be read from any thread; the rest is locked.
 
     Args:
@@ -78,7 +78,7 @@ class LicenseKeeper:
         self.current = choose(found, time_under)
         self.pending = next_after(self.current, found, time_under)
 
-    def require_dates(self, now: int) -> None:
+    def require_startable(self, now: int) -> None:
         """Refuse to start under a licence that would answer nothing.
 
         A licence that was in force here before may start although it has expired: status, usage records and

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.host.effective_clock import EffectiveClock
-from appliance.licensing.manager import LicenseKeeper
+from appliance.licensing.manager import LicenseManager
 from appliance.licensing.quota import PlanUse, Used, plan_use, quota_notice
 from license.encoding.strict import MAX_TIME, format_date, format_time
 from license.licenses.validity import Notice, State, days_left, grace_days_left, state_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class StatusSnapshot:
     """The account at one instant.
 
     Attributes:
@@ -29,7 +29,7 @@ class Standing:
     notices: tuple[Notice, ...]
 
 
-class Accountant:
+class LicenseStatus:
     """Takes the account; nothing it does costs more than a few microseconds per day of the plan.
 
     Args:
@@ -38,18 +38,18 @@ class Accountant:
         used: Usage recorded so far.
     """
 
-    def __init__(self, *, keeper: LicenseKeeper, clock: EffectiveClock, used: Used) -> None:
+    def __init__(self, *, keeper: LicenseManager, clock: EffectiveClock, used: Used) -> None:
         self._keeper = keeper
         self._clock = clock
         self._used = used
 
-    def standing(self) -> Standing:
+    def standing(self) -> StatusSnapshot:
         """Return how things stand now."""
         now = self._clock.now()
         licence = self._keeper.current.license
         plan = plan_use(licence.plan, now, self._used)
         quota = [notice for one in plan if (notice := quota_notice(one)) is not None]
-        return Standing(
+        return StatusSnapshot(
             now=now,
             state=state_at(licence, now),
             plan=plan,
@@ -66,7 +66,7 @@ class Accountant:
             if reached is not None:
                 self._keeper.announce(reached, subject=f"{one.meter} {one.start}")
 
-    def report(self, standing: Standing) -> dict[str, Any]:
+    def report(self, standing: StatusSnapshot) -> dict[str, Any]:
         """Return an account for `/status`: its parts `license`, `plan`, `clock` and `notices`."""
         return {
             "license": _license(self._keeper, standing),
@@ -78,7 +78,7 @@ class Accountant:
         }
 
 
-def _license(keeper: LicenseKeeper, standing: Standing) -> dict[str, Any]:
+def _license(keeper: LicenseManager, standing: StatusSnapshot) -> dict[str, Any]:
     licensed, pending, problem = keeper.current, keeper.pending, keeper.problem
     found = licensed.license
     refused = [
@@ -115,7 +115,7 @@ def _license(keeper: LicenseKeeper, standing: Standing) -> dict[str, Any]:
     return body
 
 
-def _plan(keeper: LicenseKeeper, standing: Standing) -> dict[str, Any]:
+def _plan(keeper: LicenseManager, standing: StatusSnapshot) -> dict[str, Any]:
     plan = keeper.current.license.plan
     return {
         "tier": plan.tier,

@@ -13,14 +13,14 @@ from typing import Final
 
 from appliance.config.directories import LEASE_DIRECTORY
 from appliance.config.identity import Identity
-from appliance.config.products import Service
+from appliance.config.products import Product
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
-from appliance.ledger.read.high_water import Floor, recorded_floor
-from appliance.metering.schedule import Contact, Rhythm
+from appliance.ledger.read.high_water import HighWater, recorded_floor
+from appliance.metering.schedule import EndpointState, ReportInterval
 from appliance.version import VERSION
 from license.client.http import Proxy, parse_address, parse_proxy
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -81,14 +81,14 @@ class Connection:
         contact: How things stand with the endpoint after the start's own attempt.
     """
 
-    link: Link
+    link: MeteringClient
     identity: Identity
     roots: TrustRoots
-    service: Service
+    service: Product
     directory: Path
-    contact: Contact
+    contact: EndpointState
 
-    def renew(self, link: Link, *, serial: int, now: int) -> AuthenticLicense:
+    def renew(self, link: MeteringClient, *, serial: int, now: int) -> AuthenticLicense:
         """Ask for a lease, verify it, and put it in place; as `fetch_lease`."""
         return fetch_lease(
             link,
@@ -101,7 +101,7 @@ class Connection:
         )
 
 
-def link_of(settings: Settings) -> Link:
+def link_of(settings: Settings) -> MeteringClient:
     """Return the way to the endpoint that the settings describe.
 
     Raises:
@@ -118,7 +118,7 @@ def link_of(settings: Settings) -> Link:
                 hint=f"add {key}=…, {meaning}; to serve without network give Mounts:License instead",
             )
     endpoint = parse_address(settings.billing, "/")
-    return Link(
+    return MeteringClient(
         billing=settings.billing,
         api_key=settings.api_key,
         proxy=proxy_of(settings, endpoint.host, tls=endpoint.tls),
@@ -161,7 +161,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
     link, service = link_of(settings), settings.service
     directory = identity.directory / LEASE_DIRECTORY
     floor = recorded_floor(output / service.name / identity.instance)
-    rhythm = Rhythm(interval=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
+    rhythm = ReportInterval(interval=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
     now = _claimed_time(floor)
     try:
         lease = fetch_lease(
@@ -173,7 +173,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
             serial=floor.serial,
             now=now,
         )
-        contact = Contact(rhythm=_rhythm(rhythm, lease), next_at=now)
+        contact = EndpointState(rhythm=_rhythm(rhythm, lease), next_at=now)
         contact = contact.opened(now, word="Valid", message=MESSAGES["Valid"])
         _log.info("the key was checked at %s: %s", link.endpoint("").shown, MESSAGES["Valid"])
     except DownloadError as error:
@@ -184,7 +184,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
         if kept is None:
             raise told from error
         _log.error("no query is answered before the key was checked: %s", told.message)
-        contact = Contact(rhythm=_rhythm(rhythm, kept), next_at=now)
+        contact = EndpointState(rhythm=_rhythm(rhythm, kept), next_at=now)
         contact = contact.missed(
             now, now, word=error.status, message=told.message, retry_after=error.retry_after_s
         )
@@ -199,11 +199,11 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
 
 
 def fetch_lease(
-    link: Link,
+    link: MeteringClient,
     *,
     identity: Identity,
     roots: TrustRoots,
-    service: Service,
+    service: Product,
     directory: Path,
     serial: int,
     now: int,
@@ -230,7 +230,7 @@ def fetch_lease(
     return lease
 
 
-def lease_request(identity: Identity, service: Service, *, serial: int, now: int) -> bytes:
+def lease_request(identity: Identity, service: Product, *, serial: int, now: int) -> bytes:
     """Return the signed note that asks for a lease; all that leaves beside usage."""
     request = LicenseRequest(
         instance=identity.vkey,
@@ -255,14 +255,14 @@ def explained(error: DownloadError) -> DownloadError:
     )
 
 
-def _rhythm(rhythm: Rhythm, lease: AuthenticLicense) -> Rhythm:
+def _rhythm(rhythm: ReportInterval, lease: AuthenticLicense) -> ReportInterval:
     terms = lease.license.connected or ConnectedTerms()
     interval = min(rhythm.interval, terms.max_interval_s)
-    return Rhythm(interval=interval, attempts=terms.attempts, timeout=rhythm.timeout)
+    return ReportInterval(interval=interval, attempts=terms.attempts, timeout=rhythm.timeout)
 
 
 def _kept_lease(
-    directory: Path, *, identity: Identity, roots: TrustRoots, service: Service, floor: Floor
+    directory: Path, *, identity: Identity, roots: TrustRoots, service: Product, floor: HighWater
 ) -> AuthenticLicense | None:
     """Return the lease of an earlier run, if there is one that may be used here."""
     try:
@@ -279,7 +279,7 @@ def _kept_lease(
         return None
 
 
-def _claimed_time(floor: Floor) -> int:
+def _claimed_time(floor: HighWater) -> int:
     """The time this machine would go on with: its clock's, but never before what its ledger proves."""
     return max(int(time.time()), 0 if floor.mark is None else floor.mark.effective)
 

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from appliance.errors import LicenseRefusal, NotMetered, UsageStoreUnavailable
 from appliance.ledger.ledger import Ledger
-from appliance.licensing.manager import LicenseKeeper
+from appliance.licensing.manager import LicenseManager
 from appliance.metering.lease import RENEW_SECONDS, Connection, explained
 from appliance.metering.reports import Log, acknowledged, find_logs, next_report
-from appliance.metering.schedule import Contact
+from appliance.metering.schedule import EndpointState
 from appliance.version import VERSION
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
 from license.errors import DownloadError, LicenseError, Mismatch, OutOfQuota
 from license.metering_protocol import MESSAGES
@@ -61,7 +61,7 @@ class Reporter:
         *,
         ledger: Ledger,
         directory: Path,
-        keeper: LicenseKeeper,
+        keeper: LicenseManager,
         now: Callable[[], int],
         reload: Callable[[], None],
     ) -> None:
@@ -77,7 +77,7 @@ class Reporter:
         self._lacking_until = 0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self.contact: Contact = connection.contact
+        self.contact: EndpointState = connection.contact
 
     def start(self) -> None:
         """Report from now on, in a thread of its own."""
@@ -124,7 +124,7 @@ class Reporter:
                 hint="usage records and status stay readable; service resumes by itself",
             )
 
-    def lack_units(self) -> None:
+    def on_quota_exhausted(self) -> None:
         """Learn that the plan of the lease refused a query: for a day, look out for units bought since."""
         self._lacking_until = self._now() + RENEW_SECONDS
 
@@ -189,7 +189,7 @@ class Reporter:
 
     # -- one attempt -----------------------------------------------------------------------------------------
 
-    def _report(self, link: Link) -> str:
+    def _report(self, link: MeteringClient) -> str:
         """Report what is not counted yet, or else ask for word; return the endpoint's."""
         try:
             self._ledger.checkpoint()
@@ -202,7 +202,7 @@ class Reporter:
             word = self._report_log(link, log) or word
         return word or self._confirm(link, logs[-1])
 
-    def _confirm(self, link: Link, log: Log) -> str:
+    def _confirm(self, link: MeteringClient, log: Log) -> str:
         """With nothing to report, ask how far the log is counted; what the endpoint lacks is reported again.
 
         So a count that was forged, or lost with a book put back, is put right while nobody uses anything.
@@ -216,7 +216,7 @@ class Reporter:
             self._ledger.acknowledge(log.origin, said.next)
         return said.status
 
-    def _report_log(self, link: Link, log: Log) -> str:
+    def _report_log(self, link: MeteringClient, log: Log) -> str:
         word, back = "", 0
         while (report := next_report(log, self._positions.get(log.origin, 0), VERSION)) is not None:
             answer = link.report(report, now=self._now())
@@ -240,7 +240,7 @@ class Reporter:
         lacking = now < self._lacking_until or self.contact.word == OutOfQuota.status
         return word == "Valid" and lacking
 
-    def _renew(self, link: Link) -> None:
+    def _renew(self, link: MeteringClient) -> None:
         before = self._keeper.current.license.plan
         self._connection.renew(link, serial=self._ledger.highest_serial, now=self._now())
         self._reload()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class ReportInterval:
     """How often, and how many times.
 
     Attributes:
@@ -28,7 +28,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class EndpointState:
     """How things stand with the endpoint. Times are effective time in Unix seconds.
 
     Attributes:
@@ -41,7 +41,7 @@ class Contact:
         message: What it means, in a sentence.
     """
 
-    rhythm: Rhythm
+    rhythm: ReportInterval
     next_at: int
     failed: int = 0
     until: int | None = None
@@ -57,12 +57,12 @@ class Contact:
         """Whether a query may be answered, as far as metering goes."""
         return self.until is not None and now <= self.until
 
-    def opened(self, now: int, *, word: str, message: str) -> "Contact":
+    def opened(self, now: int, *, word: str, message: str) -> "EndpointState":
         """The key was checked at the start; the first report is due at once."""
         heard = replace(self, heard_at=now, word=word, message=message, next_at=now)
         return replace(heard, until=heard._last())
 
-    def succeeded(self, begun: int, ended: int, *, word: str, message: str) -> "Contact":
+    def succeeded(self, begun: int, ended: int, *, word: str, message: str) -> "EndpointState":
         """There was word from the endpoint, in an attempt of this time."""
         heard = replace(
             self, failed=0, heard_at=ended, word=word, message=message, next_at=self._after(begun, ended)
@@ -71,7 +71,7 @@ class Contact:
 
     def missed(
         self, begun: int, ended: int, *, word: str, message: str, retry_after: int | None = None
-    ) -> "Contact":
+    ) -> "EndpointState":
         """An attempt of this time has failed; the endpoint may have said how many seconds to wait."""
         failed = replace(
             self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.errors import UsageStoreUnavailable
-from appliance.ledger.ledger import Receipt, Use
+from appliance.ledger.ledger import Receipt, UsageRecord
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.pipeline import UsageStore
 
@@ -59,7 +59,7 @@ class MeasuredStore:
         self._store = store
         self._instruments = instruments
 
-    async def commit(self, uses: Sequence[Use]) -> Receipt:
+    async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
         """Return once every use is on disk; raises what the store raises."""
         started = time.perf_counter()
         try:

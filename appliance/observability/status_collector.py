@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 
 from appliance.host.effective_clock import EffectiveClock
 from appliance.host.filesystem import free_bytes
-from appliance.licensing.manager import LicenseKeeper
-from appliance.licensing.status import Accountant
+from appliance.licensing.manager import LicenseManager
+from appliance.licensing.status import LicenseStatus
 from appliance.version import VERSION
 from license.licenses.validity import State, days_left, grace_days_left
 
@@ -62,8 +62,8 @@ class Parts:
         metering: How a connected run stands with its endpoint; None in a disconnected one.
     """
 
-    keeper: LicenseKeeper
-    accountant: Accountant
+    keeper: LicenseManager
+    accountant: LicenseStatus
     ledger: LedgerFacts
     clock: EffectiveClock
     output: Path

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from appliance.config.products import CUSTOM_NER
-from appliance.ledger.ledger import Receipt, Use
-from appliance.licensing.admission import Admission, Gate
+from appliance.ledger.ledger import Receipt, UsageRecord
+from appliance.licensing.admission import Admission, AdmissionControl
 from appliance.ner.engine import Entity
 
 TEXT_RECORDS: Final = CUSTOM_NER.meter
@@ -28,7 +28,7 @@ class Recognizer(Protocol):
 class UsageStore(Protocol):
     """What makes usage durable: the ledger."""
 
-    async def commit(self, uses: Sequence[Use]) -> Receipt:
+    async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
         """Return once every use is on disk; raise `UsageStoreUnavailable` otherwise."""
         ...
 
@@ -65,7 +65,7 @@ class Pipeline:
         meter: What answers count on.
     """
 
-    def __init__(self, *, gate: Gate, usage: UsageStore, meter: str = TEXT_RECORDS) -> None:
+    def __init__(self, *, gate: AdmissionControl, usage: UsageStore, meter: str = TEXT_RECORDS) -> None:
         self._gate = gate
         self._usage = usage
         self._meter = meter
@@ -85,7 +85,7 @@ class Pipeline:
         """What callers are to be told of the licence now; empty if all is well."""
         return self._gate.warning()
 
-    async def repeat(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
+    async def recompute(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
         """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
 
         Raises:
@@ -104,7 +104,7 @@ class Pipeline:
         """
         admission = self._gate.admit(units)
         with admission:
-            use = Use(
+            use = UsageRecord(
                 meter=self._meter,
                 quantity=units,
                 billed=units,
@@ -136,7 +136,7 @@ class Pipeline:
             return Answer(found=[], receipt=None, admission=admission)
         with admission:
             found = await recognizer.recognize(texts)
-            use = Use(
+            use = UsageRecord(
                 meter=self._meter,
                 quantity=records,
                 billed=records,

@@ -8,8 +8,8 @@ from typing import Final
 from appliance.models.folder_reader import MANIFEST
 from appliance.models.packages import ModelKeys, find_packages, open_release
 from appliance.ner.model_folder import ModelFolder
-from appliance.registry.importer import take_in
-from appliance.registry.registry import Library, Shelf, describe, write_manifest
+from appliance.registry.importer import import_model
+from appliance.registry.registry import ModelRegistry, RegistryEntry, describe, write_manifest
 from appliance.registry.smoke_test import Outcome, try_folder, try_here
 from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 
@@ -27,7 +27,7 @@ class Added:
         left_out: Files of the source that are no part of a model folder.
     """
 
-    shelf: Shelf
+    shelf: RegistryEntry
     folder: ModelFolder
     outcome: Outcome
     left_out: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ def is_package(source: Path) -> bool:
     return source.name.endswith(_PACKAGES)
 
 
-def add(source: Path, library: Library, *, project: str, name: str, replace: bool = False) -> Added:
+def add(source: Path, library: ModelRegistry, *, project: str, name: str, replace: bool = False) -> Added:
     """Take in a folder or a ZIP archive of one.
 
     Raises:
@@ -48,7 +48,7 @@ def add(source: Path, library: Library, *, project: str, name: str, replace: boo
     """
     library.place(project, name)
     with library.stage() as staged:
-        taken = take_in(source, staged)
+        taken = import_model(source, staged)
         folder = ModelFolder.open(staged)
         outcome = try_folder(staged)
         if MANIFEST not in taken.names:
@@ -60,7 +60,7 @@ def add(source: Path, library: Library, *, project: str, name: str, replace: boo
 
 
 def add_package(
-    source: Path, library: Library, keys: ModelKeys, *, project: str, name: str, replace: bool = False
+    source: Path, library: ModelRegistry, keys: ModelKeys, *, project: str, name: str, replace: bool = False
 ) -> Added:
     """Take in an encrypted package that the licence opens; it stays encrypted on the disk.
 

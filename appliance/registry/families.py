@@ -20,7 +20,7 @@ TESTED: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class ModelFamily:
     """The family of a model: `model_type` of its configuration, and whether it is one of those tested."""
 
     kind: str
@@ -28,7 +28,7 @@ class Family:
     tested: bool
 
 
-def family_of(folder: ModelFolder) -> Family:
+def family_of(folder: ModelFolder) -> ModelFamily:
     """Name the family of a checked folder, and check that tokenizer and embeddings belong together.
 
     Raises:
@@ -50,4 +50,4 @@ def family_of(folder: ModelFolder) -> Family:
             " they are of two different models",
             hint="take both files from the same export",
         )
-    return Family(kind=kind, name=TESTED.get(kind, kind or "unknown"), tested=kind in TESTED)
+    return ModelFamily(kind=kind, name=TESTED.get(kind, kind or "unknown"), tested=kind in TESTED)

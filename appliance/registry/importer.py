@@ -53,7 +53,7 @@ class _Member:
     entry: zipfile.ZipInfo | None = None
 
 
-def take_in(source: Path, into: Path) -> Taken:
+def import_model(source: Path, into: Path) -> Taken:
     """Copy the files of a model from a folder or a ZIP archive into the empty folder `into`.
 
     Args:

@@ -23,7 +23,7 @@ _HASHED: Final = (MODEL, TOKENIZER, CONFIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class RegistryEntry:
     """One place of the library: names, and the folder there."""
 
     project: str
@@ -31,7 +31,7 @@ class Shelf:
     path: Path
 
 
-class Library:
+class ModelRegistry:
     """A folder of models.
 
     Args:
@@ -42,7 +42,7 @@ class Library:
         self.root = root
 
     @classmethod
-    def of(cls, settings: Settings) -> "Library":
+    def of(cls, settings: Settings) -> "ModelRegistry":
         """Return the library that the settings name.
 
         Raises:
@@ -57,19 +57,19 @@ class Library:
             hint="add Models:Path=/var/lib/appliance/models, and give the service the same setting",
         )
 
-    def shelves(self) -> list[Shelf]:
+    def shelves(self) -> list[RegistryEntry]:
         """Return what lies in it, by name."""
         if not self.root.is_dir():
             return []
         return [
-            Shelf(project=project.name, name=path.name, path=path)
+            RegistryEntry(project=project.name, name=path.name, path=path)
             for project in sorted(self.root.iterdir())
             if project.is_dir() and is_name(project.name) and not project.name.startswith(".")
             for path in sorted(project.iterdir())
             if path.is_dir() and is_name(path.name) and not path.name.startswith(".")
         ]
 
-    def find(self, named: str) -> Shelf:
+    def find(self, named: str) -> RegistryEntry:
         """Return the shelf called `PROJECT/NAME`.
 
         Raises:
@@ -110,7 +110,7 @@ class Library:
         finally:
             remove_tree(folder)
 
-    def put(self, staged: Path, project: str, name: str, *, replace: bool = False) -> Shelf:
+    def put(self, staged: Path, project: str, name: str, *, replace: bool = False) -> RegistryEntry:
         """Move a staged folder to its shelf; whoever looks sees the old model or the new one.
 
         Raises:
@@ -135,9 +135,9 @@ class Library:
             sync_directory(target.parent)
         except OSError as error:
             raise ModelError(f"cannot put the model into {target}: {error.strerror}") from error
-        return Shelf(project=project, name=name, path=target)
+        return RegistryEntry(project=project, name=name, path=target)
 
-    def remove(self, shelf: Shelf) -> None:
+    def remove(self, shelf: RegistryEntry) -> None:
         """Remove a model, and its project's folder with the last one."""
         aside = Path(tempfile.mkdtemp(prefix=".outgoing-", dir=self.root))
         try:

@@ -11,33 +11,33 @@ from starlette.types import ASGIApp
 
 from appliance.config.directories import required_mounts
 from appliance.config.identity import Identity
-from appliance.config.products import SPEECH_TO_TEXT, Service
+from appliance.config.products import SPEECH_TO_TEXT, Product
 from appliance.config.settings import Settings
 from appliance.ledger.ledger import Ledger
 from appliance.ledger.log.anchors import Anchor
-from appliance.ledger.read.fork_check import Mismatch
+from appliance.ledger.read.fork_check import ForkFinding
 from appliance.ledger.read.high_water import recorded_floor
-from appliance.licensing.admission import Gate
+from appliance.licensing.admission import AdmissionControl
 from appliance.licensing.effective_time import open_clock, time_at_start
-from appliance.licensing.maintenance import Tender, compare_heads
-from appliance.licensing.manager import LicenseKeeper
-from appliance.licensing.status import Accountant
+from appliance.licensing.maintenance import Maintenance, log_fork_findings
+from appliance.licensing.manager import LicenseManager
+from appliance.licensing.status import LicenseStatus
 from appliance.metering.lease import Connection
 from appliance.metering.reporter import Reporter
 from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
 from appliance.server.asgi import build_application
-from appliance.services.base import Answering
-from appliance.services.context import STUCK_SECONDS, Foundation
+from appliance.services.base import Service
+from appliance.services.context import STUCK_SECONDS, ServiceContext
 from appliance.version import VERSION
 from license.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
-    from appliance.services.preload import Ahead
+    from appliance.services.preload import ModelPreloader
 
 
-def _open(service: Service, on: Foundation) -> Answering:
+def _open(service: Product, on: ServiceContext) -> Service:
     """Open what a service adds; each brings libraries that the others do without."""
     if service is SPEECH_TO_TEXT:
         from appliance.services.speech import SpeechService  # noqa: PLC0415  (loaded where it is wanted)
@@ -73,14 +73,14 @@ class Appliance:
         identity: Identity,
         roots: TrustRoots,
         connection: Connection | None = None,
-        ahead: "Ahead | None" = None,
+        ahead: "ModelPreloader | None" = None,
     ) -> None:
         license_mount, self.output_mount = required_mounts(settings)
         self.settings = settings
         self.service = settings.service
         self.ledger_directory = self.output_mount / self.service.name / identity.instance
         floor = recorded_floor(self.ledger_directory)
-        self.keeper = LicenseKeeper(
+        self.keeper = LicenseManager(
             license_mount,
             roots=roots,
             product=self.service.product,
@@ -91,8 +91,8 @@ class Appliance:
             lease=settings.lease,
         )
         licensed = self.keeper.current
-        self.keeper.require_dates(time_at_start(licensed.license, floor))
-        mismatches = compare_heads(self.ledger_directory, licensed, identity.instance)
+        self.keeper.require_startable(time_at_start(licensed.license, floor))
+        mismatches = log_fork_findings(self.ledger_directory, licensed, identity.instance)
         self.clock = open_clock(licensed.license, floor)
         self.ledger = Ledger.open(
             self.ledger_directory,
@@ -104,11 +104,11 @@ class Appliance:
             service=self.service.name,
             anchors=[Anchor(path) for path in settings.ledger_anchors],
         )
-        self.accountant = Accountant(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
-        self.gate = Gate(
+        self.accountant = LicenseStatus(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
+        self.gate = AdmissionControl(
             keeper=self.keeper, now=self.clock.now, used=self.ledger.used, meter=self.service.meter
         )
-        self.tender = Tender(
+        self.tender = Maintenance(
             keeper=self.keeper,
             ledger=self.ledger,
             ledger_directory=self.ledger_directory,
@@ -121,7 +121,7 @@ class Appliance:
         self.metering = None if connection is None else self._open_metering(connection)
         self.instruments = Instruments()
         self.stopping = False
-        foundation = Foundation(
+        foundation = ServiceContext(
             settings=settings,
             identity=identity,
             gate=self.gate,
@@ -133,7 +133,7 @@ class Appliance:
             ahead=ahead,
         )
         try:
-            self.answering: Answering = _open(self.service, foundation)
+            self.answering: Service = _open(self.service, foundation)
         except BaseException:
             self.ledger.close()
             raise
@@ -158,7 +158,7 @@ class Appliance:
         return self.answering.deployments
 
     @property
-    def mismatches(self) -> tuple[Mismatch, ...]:
+    def mismatches(self) -> tuple[ForkFinding, ...]:
         """What differs from the heads in the licence in force."""
         return self.tender.mismatches
 

@@ -13,21 +13,21 @@ from appliance.api.errors import HANDLERS
 from appliance.api.operations.status import Operated, OperationsApi
 from appliance.api.request_id import Envelope
 from appliance.config.settings import Settings
-from appliance.licensing.manager import LicenseKeeper
+from appliance.licensing.manager import LicenseManager
 from appliance.observability import metrics_endpoint as metrics_page
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StandingCollector
-from appliance.services.base import Answering
+from appliance.services.base import Service
 
 
 class Served(Operated, Protocol):
     """The parts of an opened appliance that its application is made of."""
 
     settings: Settings
-    keeper: LicenseKeeper
+    keeper: LicenseManager
     instruments: Instruments
-    answering: Answering
+    answering: Service
 
 
 def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASGIApp:

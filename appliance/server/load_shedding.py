@@ -23,7 +23,7 @@ ENDPOINT: Final = "refused_at_the_door"
 _STATUS_LINE: Final = b"HTTP/1.1 429 Too Many Requests\r\n"
 
 
-class Door:
+class LoadShedder:
     """Who is refused at the door, and in which words.
 
     Args:
@@ -34,9 +34,13 @@ class Door:
     """
 
     def __init__(
-        self, *, crowded: Callable[[str], bool], admits: Callable[[Scope], bool], instruments: Instruments
+        self,
+        *,
+        is_overloaded: Callable[[str], bool],
+        admits: Callable[[Scope], bool],
+        instruments: Instruments,
     ) -> None:
-        self._crowded = crowded
+        self._crowded = is_overloaded
         self._admits = admits
         problem = problem_from(Busy("the model's queue is full"))
         self._body = json.dumps(problem.body()).encode()
@@ -48,7 +52,7 @@ class Door:
         self._head = _lines(headers.items())
         self._count = instruments.requests.labels(ENDPOINT, "429").inc
 
-    def shut(self, path: str, scope: Scope) -> bool:
+    def sheds(self, path: str, scope: Scope) -> bool:
         """Whether a POST to a path is to be refused now."""
         return self._crowded(path) and self._admits(scope)
 
@@ -83,7 +87,7 @@ class _Refused:
     message_event = asyncio.Event()
 
 
-class DoorProtocol(HttpToolsProtocol):
+class LoadSheddingProtocol(HttpToolsProtocol):
     """uvicorn's HTTP connection, with a door before its application.
 
     Args:
@@ -91,7 +95,7 @@ class DoorProtocol(HttpToolsProtocol):
         options: uvicorn's own.
     """
 
-    def __init__(self, *, door: Door, **options: Any) -> None:
+    def __init__(self, *, door: LoadShedder, **options: Any) -> None:
         super().__init__(**options)
         self._door = door
 
@@ -121,5 +125,5 @@ class DoorProtocol(HttpToolsProtocol):
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not parser.should_upgrade()
-            and self._door.shut(self.url.partition(b"?")[0].decode("latin-1"), cast("Scope", self.scope))
+            and self._door.sheds(self.url.partition(b"?")[0].decode("latin-1"), cast("Scope", self.scope))
         )

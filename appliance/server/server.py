@@ -25,7 +25,7 @@ from appliance.errors import ApplianceError, SettingsError
 from appliance.host import systemd
 from appliance.server.app import Appliance
 from appliance.server.lazy_websocket import LazyWebSocket
-from appliance.server.load_shedding import Door, DoorProtocol
+from appliance.server.load_shedding import LoadShedder, LoadSheddingProtocol
 from appliance.server.tls import server_context
 
 _log = logging.getLogger("appliance.serve")
@@ -115,14 +115,14 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
     except ApplianceError:
         appliance.abandon()
         raise
-    door = Door(
-        crowded=appliance.answering.crowded,
+    door = LoadShedder(
+        is_overloaded=appliance.answering.is_overloaded,
         admits=Keys(settings.api_keys).admit,
         instruments=appliance.instruments,
     )
     config = uvicorn.Config(
         appliance.asgi(),
-        http=partial(DoorProtocol, door=door),  # type: ignore[arg-type]  # called as the class would be
+        http=partial(LoadSheddingProtocol, door=door),  # type: ignore[arg-type]  # called as the class would be
         log_config=None,
         access_log=False,
         server_header=False,
@@ -148,7 +148,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
 
 async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.tender.hang_up)
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.tender.on_sighup)
     background = [asyncio.create_task(appliance.tender.tend())]
     interval = systemd.watchdog_seconds()
     if interval is not None:

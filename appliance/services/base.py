@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from appliance.pipeline.deployments import Deployments
 
 
-class Answering(Protocol):
+class Service(Protocol):
     """One service's own part, from its opening to its end.
 
     Attributes:
@@ -36,7 +36,7 @@ class Answering(Protocol):
         """Work that waits for a model, in the unit of its queue."""
         ...
 
-    def crowded(self, path: str) -> bool:
+    def is_overloaded(self, path: str) -> bool:
         """Whether a request to that path would only be refused, since too much waits."""
         ...
 

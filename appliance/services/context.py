@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final
 from appliance.config.identity import Identity
 from appliance.config.settings import Settings
 from appliance.ledger.ledger import Ledger
-from appliance.licensing.admission import Gate
+from appliance.licensing.admission import AdmissionControl
 from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 
 if TYPE_CHECKING:
-    from appliance.services.preload import Ahead
+    from appliance.services.preload import ModelPreloader
 
 STUCK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foundation:
+class ServiceContext:
     """What the appliance gives to a service.
 
     Attributes:
@@ -36,10 +36,10 @@ class Foundation:
 
     settings: Settings
     identity: Identity
-    gate: Gate
+    gate: AdmissionControl
     ledger: Ledger
     ledger_directory: Path
     clock: Callable[[], int]
     model_keys: Callable[[], ModelKeys]
     instruments: Instruments
-    ahead: "Ahead | None" = None
+    ahead: "ModelPreloader | None" = None

@@ -15,7 +15,7 @@ from appliance.ner.engine import Prepared, prepare
 from appliance.ner.model_folder import ModelFolder
 
 
-class Ahead:
+class ModelPreloader:
     """Prepares the model in one plain folder, in a thread of its own.
 
     What goes wrong there is not reported: `take` then gives nothing, and whoever loads the model meets the
@@ -50,11 +50,11 @@ class Ahead:
         self._thread.join()
 
 
-def begin(settings: Settings) -> Ahead | None:
+def begin(settings: Settings) -> ModelPreloader | None:
     """Begin with the first model that these settings ask for; None where none is to be served as it lies."""
     try:
         settings.require_eula()
         path = find_models(settings)[0].path
-        return None if find_packages(path) else Ahead(path)
+        return None if find_packages(path) else ModelPreloader(path)
     except (ApplianceError, OSError):
         return None

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from appliance.api.openapi_route import speech_routes
 from appliance.api.operations.models import ModelsApi
-from appliance.api.speech.admission import Desk, DeskLimits
+from appliance.api.speech.admission import SpeechAdmission, SpeechLimits
 from appliance.api.speech.routes import SpeechApi
 from appliance.config.settings import Settings
 from appliance.errors import InferenceFailed, ModelError
@@ -21,7 +21,7 @@ from appliance.ner.decoding import Entity
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.services.context import STUCK_SECONDS, Foundation
+from appliance.services.context import STUCK_SECONDS, ServiceContext
 from appliance.speech.audio.voice_activity import Activity, load_onnx_activity
 from appliance.speech.display.loading import load_forms
 from appliance.speech.model.kind import BUNDLED, SPEECH
@@ -42,7 +42,7 @@ class SpeechService:
         on: The appliance's parts.
     """
 
-    def __init__(self, on: Foundation) -> None:
+    def __init__(self, on: ServiceContext) -> None:
         settings = on.settings
         self._on = on
         self._pipeline = Pipeline(
@@ -51,10 +51,10 @@ class SpeechService:
             meter=settings.service.meter,
         )
         self.deployments = Deployments(alias=settings.model_alias)
-        self._desk = Desk(
+        self._desk = SpeechAdmission(
             pipeline=self._pipeline,
             deployments=self.deployments,
-            limits=DeskLimits(
+            limits=SpeechLimits(
                 connections=settings.speech_connections,
                 turns=settings.speech_turns,
                 idle_seconds=settings.speech_idle_seconds,
@@ -111,7 +111,7 @@ class SpeechService:
         """Pieces of audio that wait for the model."""
         return 0 if self._engine is None else self._engine.waiting
 
-    def crowded(self, path: str) -> bool:  # noqa: ARG002 (a connection has a limit of its own)
+    def is_overloaded(self, path: str) -> bool:  # noqa: ARG002 (a connection has a limit of its own)
         """Recognitions are refused where they begin."""
         return False
 

@@ -26,10 +26,10 @@ from appliance.ner.engine import NerEngine, prepare
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.services.context import STUCK_SECONDS, Foundation
+from appliance.services.context import STUCK_SECONDS, ServiceContext
 
 if TYPE_CHECKING:
-    from appliance.authoring.service import Studio
+    from appliance.authoring.service import AuthoringService
 
 CALIBRATION_FILE: Final = "calibration.json"
 
@@ -41,7 +41,7 @@ class TextService:
         on: The appliance's parts.
     """
 
-    def __init__(self, on: Foundation) -> None:
+    def __init__(self, on: ServiceContext) -> None:
         self._on = on
         self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
         self.deployments = Deployments(alias=on.settings.model_alias)
@@ -53,7 +53,7 @@ class TextService:
             on.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
         )
 
-    def _open_studio(self) -> "Studio | None":
+    def _open_studio(self) -> "AuthoringService | None":
         from appliance.authoring.service import open_studio  # noqa: PLC0415  (loaded where it is wanted)
 
         return open_studio(
@@ -146,7 +146,7 @@ class TextService:
         """Tokens in the queues of all models."""
         return sum(engine.waiting_tokens for engine in self._all_engines())
 
-    def crowded(self, path: str) -> bool:
+    def is_overloaded(self, path: str) -> bool:
         """Whether all queues are full, for the paths that are answered at once; jobs wait."""
         at_once = path == ANALYZE or path.endswith(GENERAL)
         return at_once and bool(self._engines) and all(engine.full for engine in self._all_engines())
@@ -176,7 +176,7 @@ class TextService:
             self._studio.store.close()
 
 
-def _authoring_routes(studio: "Studio | None") -> Sequence[BaseRoute]:
+def _authoring_routes(studio: "AuthoringService | None") -> Sequence[BaseRoute]:
     if studio is None:
         return ()
     from appliance.api.authoring.routes import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)

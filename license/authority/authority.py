@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from starlette.applications import Starlette
 
-from license.authority.book.heads import HeadBook
+from license.authority.book.heads import HeadRepository
 from license.authority.book.resource import Resource, make_plan
 from license.authority.book.store import Store
 from license.authority.issuing.issue import IssuedLicense, Terms, issue, system_clock
@@ -266,7 +266,7 @@ class Authority:
             now=self.clock(),
             terms=terms,
             identities=identities,
-            heads=[log.head for log in HeadBook(self.store.engine).logs(resource.name)],
+            heads=[log.head for log in HeadRepository(self.store.engine).logs(resource.name)],
         )
 
     def app(self) -> Starlette:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from license.authority.billing.reconcile import Account, reconcile
-from license.authority.book.heads import Days, HeadBook, SeenLog
-from license.authority.book.metering import LogUsage, MeterBook, disagreement
+from license.authority.book.heads import Days, HeadRepository, SeenLog
+from license.authority.book.metering import LogUsage, MeterRepository, disagreement
 from license.authority.book.resource import Resource
 from license.encoding.strict import format_time
 from license.errors import AuthorityError, LicenseError
@@ -75,7 +75,7 @@ def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested
         LicenseError: It is not an export, or was changed.
         OSError: It cannot be read.
     """
-    book = HeadBook(authority.store.engine)
+    book = HeadRepository(authority.store.engine)
     roots = authority.keyring.roots
     with open_bundle(path) as bundle:
         known = {hashlib.sha256(note).hexdigest(): note for note in _book_notes(authority)}
@@ -88,7 +88,7 @@ def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested
         withheld = [known[sha256] for sha256 in bundle.manifest.withheld if sha256 in known]
         notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
         report = verify_bundle(bundle, roots, heads=own, notes=notes)
-        reported = MeterBook(authority.store.engine).logs(resource.name)
+        reported = MeterRepository(authority.store.engine).logs(resource.name)
         found = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
         found += _metering_findings(report, reported)
         report = replace(report, findings=(*report.findings, *found))
@@ -136,7 +136,7 @@ def _resource(authority: "Authority", bundle: Bundle, known: dict[str, bytes]) -
     return by_subscription[max(found)[1]]
 
 
-def _check_owner(book: HeadBook, bundle: Bundle, resource: Resource) -> None:
+def _check_owner(book: HeadRepository, bundle: Bundle, resource: Resource) -> None:
     for claim in bundle.manifest.logs:
         owner = book.owner(claim.origin)
         if owner not in (None, resource.name):

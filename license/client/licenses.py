@@ -82,7 +82,7 @@ def download_license(
         DownloadError: not asked, not answered, or refused; its class says which.
         LicenseError: answered, but with a licence that is not good for this machine.
     """
-    return obtain(
+    return request_license(
         parse_address(billing, "/v1/licenses"),
         api_key=api_key,
         request_note=request_note,
@@ -94,7 +94,7 @@ def download_license(
     )
 
 
-def obtain(
+def request_license(
     endpoint: Endpoint,
     *,
     api_key: str,

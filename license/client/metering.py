@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from license.client.http import MAX_REPLY_BYTES, Endpoint, Proxy, Reply, get, parse_address, post, render
-from license.client.licenses import KEY_HEADER, check_key, note_headers, obtain, refusal
+from license.client.licenses import KEY_HEADER, check_key, note_headers, refusal, request_license
 from license.encoding.strict import MAX_INT, clean_text, parse_json
 from license.errors import BadReply, Malformed
 from license.licenses.verify import AuthenticLicense
@@ -21,7 +21,7 @@ _GOOD: Final = ("Valid", "OutOfQuota")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class MeteringClient:
     """The way to the endpoint.
 
     Attributes:
@@ -49,7 +49,7 @@ class Link:
             DownloadError: Not asked, not answered, or refused; its class says which.
             LicenseError: Answered, but with a lease that is not good for this machine.
         """
-        licensed = obtain(
+        licensed = request_license(
             self.endpoint(LEASE_PATH),
             api_key=self.api_key,
             request_note=request_note,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.host.effective_clock import DAY, ClockSources, EffectiveClock, Mark, Reading
-from appliance.ledger.read.high_water import Floor
+from appliance.ledger.read.high_water import HighWater
 from appliance.licensing.effective_time import open_clock, time_at_start
 from license.licenses.license import InstanceBinding, License, Plan
 from license.licenses.validity import State, state_at
@@ -42,10 +42,10 @@ class Box:
     wall: int = T
     uptime: float = 60.0
     boot: int = 1
-    floor: Floor = field(default_factory=Floor)
+    floor: HighWater = field(default_factory=HighWater)
     license: License = field(default_factory=licence)
     clock: EffectiveClock | None = None
-    kept: Floor = field(default_factory=Floor)
+    kept: HighWater = field(default_factory=HighWater)
     judged: int = 0
 
     def sources(self) -> ClockSources:
@@ -65,7 +65,7 @@ class Box:
     def commit(self) -> None:
         if self.clock is not None:
             serial = max(self.floor.serial, self.license.serial)
-            self.floor = Floor(mark=self.clock.mark(), serial=serial, epoch=1)
+            self.floor = HighWater(mark=self.clock.mark(), serial=serial, epoch=1)
 
     def run(self, days: float, jump: float = 0) -> None:
         self.uptime += days * DAY
@@ -236,7 +236,7 @@ def test_no_play_with_the_clock_serves_longer_than_the_licence_grants(
 
 
 def test_a_mark_of_another_boot_counts_no_uptime() -> None:
-    floor = Floor(mark=Mark(effective=T + DAY, uptime=1e6, boot="boot 0"), serial=1, epoch=1)
+    floor = HighWater(mark=Mark(effective=T + DAY, uptime=1e6, boot="boot 0"), serial=1, epoch=1)
     box = Box(floor=floor, wall=T)
     box.start()
     assert box.effective == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.host.effective_clock import DAY, ClockSources, EffectiveClock, Mark, Reading
-from appliance.licensing.clock_confirmation import FILE, leave_word, take_word
+from appliance.licensing.clock_confirmation import FILE, consume_confirmation, write_confirmation
 
 T = 1_790_000_000
 AHEAD = Reading(wall=T + 400 * DAY, uptime=1_000.0, boot="one")
@@ -22,11 +22,11 @@ def held(reading: Reading = AHEAD) -> EffectiveClock:
 def test_a_word_is_taken_once(tmp_path: Path) -> None:
     clock = held()
     assert clock.held
-    path = leave_word(tmp_path, AHEAD)
+    path = write_confirmation(tmp_path, AHEAD)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert take_word(tmp_path, clock)
+    assert consume_confirmation(tmp_path, clock)
     assert clock.now() == AHEAD.wall
-    assert not take_word(tmp_path, clock)
+    assert not consume_confirmation(tmp_path, clock)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -42,17 +42,17 @@ def test_a_word_is_taken_once(tmp_path: Path) -> None:
 def test_a_word_for_another_time_or_boot_is_used_up_and_changes_nothing(
     tmp_path: Path, reading: Reading
 ) -> None:
-    leave_word(tmp_path, AHEAD)
+    write_confirmation(tmp_path, AHEAD)
     clock = held(reading)
-    assert not take_word(tmp_path, clock)
+    assert not consume_confirmation(tmp_path, clock)
     assert clock.held
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_word_given_an_hour_ago_holds_if_the_clock_went_on(tmp_path: Path) -> None:
-    leave_word(tmp_path, AHEAD)
+    write_confirmation(tmp_path, AHEAD)
     clock = held(replace(AHEAD, wall=AHEAD.wall + 3_600, uptime=AHEAD.uptime + 3_600))
-    assert take_word(tmp_path, clock)
+    assert consume_confirmation(tmp_path, clock)
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_a_word_given_an_hour_ago_holds_if_the_clock_went_on(tmp_path: Path) -> 
 def test_nonsense_is_no_word(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     spoil(tmp_path / FILE)
     clock = held()
-    assert not take_word(tmp_path, clock)
+    assert not consume_confirmation(tmp_path, clock)
     assert clock.held

@@ -13,7 +13,7 @@ import uvicorn
 
 from appliance.api.authentication import Keys
 from appliance.observability.instruments import Instruments
-from appliance.server.load_shedding import ENDPOINT, Door, DoorProtocol
+from appliance.server.load_shedding import ENDPOINT, LoadShedder, LoadSheddingProtocol
 
 FULL = "/full"
 LET_IN = 299
@@ -26,8 +26,8 @@ class House:
         self.full = True
         self.bodies: list[bytes] = []
         self.instruments = Instruments()
-        door = Door(
-            crowded=lambda path: self.full and path == FULL,
+        door = LoadShedder(
+            is_overloaded=lambda path: self.full and path == FULL,
             admits=Keys(keys).admit,
             instruments=self.instruments,
         )
@@ -35,7 +35,7 @@ class House:
         self.address: tuple[str, int] = self._listening.getsockname()
         config = uvicorn.Config(
             self._answer,
-            http=partial(DoorProtocol, door=door),  # type: ignore[arg-type]
+            http=partial(LoadSheddingProtocol, door=door),  # type: ignore[arg-type]
             log_config=None,
             lifespan="off",
             interface="asgi3",

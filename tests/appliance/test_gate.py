@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LicenseRefusal
-from appliance.licensing.admission import Gate
+from appliance.licensing.admission import AdmissionControl
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
 from license.crypto.ed25519 import SigningKey
@@ -38,8 +38,8 @@ def issued(tmp_path: Path) -> Iterator[Callable[..., AuthenticLicense]]:
         yield make
 
 
-def gate(licensed: AuthenticLicense, *, at: int = NOW, used: int = 0) -> Gate:
-    return Gate(keeper=Kept(licensed), now=lambda: at, used=lambda *_: used, meter=METER)
+def gate(licensed: AuthenticLicense, *, at: int = NOW, used: int = 0) -> AdmissionControl:
+    return AdmissionControl(keeper=Kept(licensed), now=lambda: at, used=lambda *_: used, meter=METER)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_plan_that_records_admits_beyond_its_units(issued: Callable[..., Authe
 
 def test_a_new_licence_is_counted_from_the_ledger_anew(issued: Callable[..., AuthenticLicense]) -> None:
     kept = Kept(issued(overage="block", units=10))
-    opened = Gate(keeper=kept, now=lambda: NOW, used=lambda *_: 0, meter=METER)
+    opened = AdmissionControl(keeper=kept, now=lambda: NOW, used=lambda *_: 0, meter=METER)
     with opened.admit(10):
         pass
     kept.current = issued(overage="block", units=10)

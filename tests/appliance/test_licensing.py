@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appliance.config.identity import load_identity
-from appliance.licensing.manager import LicenseKeeper
+from appliance.licensing.manager import LicenseManager
 from license.authority.authority import Authority
 from license.errors import Expired, Forged, NotYetValid
 from license.licenses.license import License
@@ -50,8 +50,8 @@ class Clock:
         return self.now
 
 
-def keeper(site: Site, clock: Clock, **seen: Any) -> LicenseKeeper:
-    return LicenseKeeper(
+def keeper(site: Site, clock: Clock, **seen: Any) -> LicenseManager:
+    return LicenseManager(
         site.license,
         roots=load_roots(site.vendor.roots_dir),
         product="ner",
@@ -142,20 +142,20 @@ def test_a_licence_that_expired_elsewhere_does_not_start_here(site: Site) -> Non
     put(site, "old", dates(0, 10, grace=0))
     clock = Clock(NOW + 20 * DAY)
     with pytest.raises(Expired):
-        keeper(site, clock).require_dates(clock.now)
+        keeper(site, clock).require_startable(clock.now)
 
 
 def test_a_service_that_ran_under_a_licence_starts_again_after_its_end(site: Site) -> None:
     old = put(site, "old", dates(0, 10, grace=0))
     clock = Clock(NOW + 20 * DAY)
-    keeper(site, clock, min_serial=old.serial).require_dates(clock.now)
+    keeper(site, clock, min_serial=old.serial).require_startable(clock.now)
 
 
 def test_a_first_licence_before_its_first_day_does_not_start(site: Site) -> None:
     put(site, "early", dates(5, 100))
     clock = Clock()
     with pytest.raises(NotYetValid):
-        keeper(site, clock).require_dates(clock.now)
+        keeper(site, clock).require_startable(clock.now)
 
 
 def test_each_announced_day_is_logged_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:

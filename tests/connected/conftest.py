@@ -19,17 +19,17 @@ from appliance.config.directories import LEASE_DIRECTORY
 from appliance.config.identity import Identity, load_identity
 from appliance.config.products import CUSTOM_NER
 from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading, system_sources
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.read.reports import usage_by_day
-from appliance.licensing.manager import LicenseKeeper
+from appliance.licensing.manager import LicenseManager
 from appliance.metering.lease import Connection, fetch_lease
 from appliance.metering.reporter import Reporter
 from appliance.metering.reports import find_logs
-from appliance.metering.schedule import Contact, Rhythm
+from appliance.metering.schedule import EndpointState, ReportInterval
 from license.authority.authority import Authority, CreatedResource
 from license.authority.book.metering import usage_of
 from license.authority.http.app import Limits, make_app
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from license.encoding.strict import format_date
 from license.evidence.log.entry import Tally
 from license.trust.roots import load_roots
@@ -100,7 +100,7 @@ class Machine:
 
     home: Path
     roots_dir: Path
-    link: Link
+    link: MeteringClient
     time: Time
     interval: int = 600
     count: int = field(default=0)
@@ -110,7 +110,7 @@ class Machine:
         self.directory = self.home / "output" / "customner" / self.identity.instance
         self.roots = load_roots(self.roots_dir)
 
-    def open(self, link: Link | None = None) -> None:
+    def open(self, link: MeteringClient | None = None) -> None:
         """Check the key at the endpoint, then open the ledger under the lease."""
         link = link or self.link
         state = self.identity.directory
@@ -124,7 +124,7 @@ class Machine:
             now=self.time.now,
         )
         self.clock = EffectiveClock(sources=self.time.sources(), floor=lease.license.issued)
-        self.keeper = LicenseKeeper(
+        self.keeper = LicenseManager(
             state / LEASE_DIRECTORY,
             roots=self.roots,
             product="ner",
@@ -141,8 +141,8 @@ class Machine:
             software="test",
         )
         timeout = max(1, int(link.timeout_s))
-        rhythm = Rhythm(interval=self.interval, attempts=10, timeout=timeout)
-        contact = Contact(rhythm=rhythm, next_at=self.time.now)
+        rhythm = ReportInterval(interval=self.interval, attempts=10, timeout=timeout)
+        contact = EndpointState(rhythm=rhythm, next_at=self.time.now)
         connection = Connection(
             link=link,
             identity=self.identity,
@@ -169,7 +169,9 @@ class Machine:
         async def commit() -> None:
             for quantity in quantities:
                 self.count += 1
-                use = Use(meter=METER, quantity=quantity, billed=quantity, request_id=f"r{self.count}")
+                use = UsageRecord(
+                    meter=METER, quantity=quantity, billed=quantity, request_id=f"r{self.count}"
+                )
                 await self.ledger.commit([use])
 
         asyncio.run(commit())
@@ -241,7 +243,7 @@ def endpoint(meter: Vendor) -> Iterator[str]:
 
 @pytest.fixture
 def machine(tmp_path: Path, meter: Vendor, endpoint: str) -> Iterator[Machine]:
-    link = Link(billing=endpoint, api_key=meter.key, timeout_s=5)
+    link = MeteringClient(billing=endpoint, api_key=meter.key, timeout_s=5)
     made = Machine(tmp_path / "machine", meter.authority.roots_dir, link, meter.time)
     made.open()
     yield made
@@ -277,5 +279,5 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def hastily(link: Link, seconds: float) -> Link:
+def hastily(link: MeteringClient, seconds: float) -> MeteringClient:
     return replace(link, timeout_s=seconds)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LicenseRefusal
-from appliance.licensing.admission import Gate
+from appliance.licensing.admission import AdmissionControl
 from appliance.metering.reporter import Reporter
-from license.authority.book.metering import MeterBook
+from license.authority.book.metering import MeterRepository
 from license.authority.http.app import Limits, make_app
 from license.client.http import parse_proxy
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
 from license.metering_protocol import MESSAGES
 from tests.connected.conftest import METER, Machine, Vendor, free_port, serving
@@ -80,7 +80,7 @@ def through(machine: Machine, url: str, timeout_s: float = PATIENCE) -> Callable
 
     def attempt() -> None:
         reporter: Reporter = machine.reporter
-        reporter.link = Link(billing=url, api_key=machine.link.api_key, timeout_s=timeout_s)
+        reporter.link = MeteringClient(billing=url, api_key=machine.link.api_key, timeout_s=timeout_s)
         reporter.attempt()
         reporter.link = machine.link
 
@@ -219,7 +219,7 @@ def test_a_proxy_carries_reports_and_sees_its_credentials(
     machine.use(3)
     with relayed(endpoint, pass_on) as relay:
         proxy = parse_proxy(relay.url, "user:secret")
-        machine.reporter.link = Link(
+        machine.reporter.link = MeteringClient(
             billing="http://license.example.invalid:8080", api_key=meter.key, proxy=proxy, timeout_s=5
         )
         # The relay is the proxy: it alone knows where that name leads.
@@ -236,7 +236,10 @@ def test_beyond_the_free_units_queries_are_refused_until_there_are_new_ones(
     free = new_vendor(tier="F0", period=("2026-01-01", "2028-01-01"))
     with serving(make_app(free.authority, Limits())) as url:
         machine = Machine(
-            tmp_path / "free", free.authority.roots_dir, Link(billing=url, api_key=free.key), free.time
+            tmp_path / "free",
+            free.authority.roots_dir,
+            MeteringClient(billing=url, api_key=free.key),
+            free.time,
         )
         machine.open()
         machine.use(4_999)
@@ -261,10 +264,12 @@ def test_units_that_were_bought_serve_after_the_next_report(
 ) -> None:
     vendor = new_vendor(tier="DC0", meters={METER: 10}, overage="block", period=("2026-01-01", "2028-01-01"))
     with serving(make_app(vendor.authority, Limits())) as url:
-        link = Link(billing=url, api_key=vendor.key)
+        link = MeteringClient(billing=url, api_key=vendor.key)
         machine = Machine(tmp_path / "machine", vendor.authority.roots_dir, link, vendor.time)
         machine.open()
-        gate = Gate(keeper=machine.keeper, now=machine.clock.now, used=machine.ledger.used, meter=METER)
+        gate = AdmissionControl(
+            keeper=machine.keeper, now=machine.clock.now, used=machine.ledger.used, meter=METER
+        )
         gate.metering = machine.reporter
         machine.use(10 if told_so else 9)
         if told_so:
@@ -300,7 +305,7 @@ def test_the_log_says_that_queries_are_answered_for_as_long_as_they_are(
 
 
 def test_an_installation_is_known_to_the_resource_that_leased_to_it(machine: Machine, meter: Vendor) -> None:
-    (known,) = MeterBook(meter.authority.store.engine).instances("acme")
+    (known,) = MeterRepository(meter.authority.store.engine).instances("acme")
     assert known.instance == machine.identity.instance
 
 

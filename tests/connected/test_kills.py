@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from license.authority.http.app import Limits, make_app
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from tests.connected.conftest import Machine, RealTime, Sums, Vendor, serving
 from tests.connected.worker import work
 
@@ -70,7 +70,7 @@ def check_totals(place: Path, vendor: Vendor, *, size: int, kills: int) -> None:
         run_and_kill(fleet, random.Random(size), kills=kills, pause=0.3)  # noqa: S311
         recorded: Sums = {}
         for home in fleet.homes:
-            link = Link(billing=billing, api_key=vendor.key)
+            link = MeteringClient(billing=billing, api_key=vendor.key)
             machine = Machine(home, vendor.authority.roots_dir, link, RealTime())
             machine.open()
             machine.reporter.attempt()

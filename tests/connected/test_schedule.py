@@ -3,22 +3,22 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.metering.schedule import Contact, Rhythm
+from appliance.metering.schedule import EndpointState, ReportInterval
 
-RHYTHM = Rhythm(interval=600, attempts=10, timeout=30)
-
-
-def checked(now: int = 1_000) -> Contact:
-    return Contact(rhythm=RHYTHM, next_at=now).opened(now, word="Valid", message="")
+RHYTHM = ReportInterval(interval=600, attempts=10, timeout=30)
 
 
-def miss(contact: Contact, *, took: int = 0, retry_after: int | None = None) -> Contact:
+def checked(now: int = 1_000) -> EndpointState:
+    return EndpointState(rhythm=RHYTHM, next_at=now).opened(now, word="Valid", message="")
+
+
+def miss(contact: EndpointState, *, took: int = 0, retry_after: int | None = None) -> EndpointState:
     begun = contact.next_at
     return contact.missed(begun, begun + took, word="CouldNotConnect", message="", retry_after=retry_after)
 
 
 def test_before_the_first_word_nothing_is_answered() -> None:
-    contact = Contact(rhythm=RHYTHM, next_at=1_000)
+    contact = EndpointState(rhythm=RHYTHM, next_at=1_000)
     assert not contact.answers(1_000)
     assert not miss(contact).answers(1_000)
 

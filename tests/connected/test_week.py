@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import NotMetered
-from license.authority.book.metering import MeterBook
+from license.authority.book.metering import MeterRepository
 from license.authority.issuing.lease import grant_lease
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
 from license.errors import CouldNotConnect
 from license.licenses.verify import AuthenticLicense, open_license
@@ -27,7 +27,7 @@ OUTAGES = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cable(Link):
+class Cable(MeteringClient):
     """The way to an authority in the same process; it can be cut."""
 
     vendor: Vendor
@@ -48,13 +48,13 @@ class Cable(Link):
 
     def report(self, report: UsageReport, *, now: int) -> Acknowledgement:
         self._cross()
-        book = MeterBook(self.vendor.authority.store.engine)
+        book = MeterRepository(self.vendor.authority.store.engine)
         counted = book.accept("acme", parse_report(report.to_bytes()), now=now)
         return Acknowledgement(status="Valid", log=report.log, next=counted)
 
     def check(self, log: str, *, now: int) -> Acknowledgement:
         self._cross()
-        counted = MeterBook(self.vendor.authority.store.engine).position("acme", log)
+        counted = MeterRepository(self.vendor.authority.store.engine).position("acme", log)
         return Acknowledgement(status="Valid", log=log, next=counted)
 
 

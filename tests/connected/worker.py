@@ -4,13 +4,13 @@ import random
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from license.client.metering import Link
+from license.client.metering import MeteringClient
 from tests.connected.conftest import Machine, RealTime
 
 
 def work(home: Path, roots: Path, billing: str, key: str, seed: int, told: Connection) -> None:
     dice = random.Random(seed)  # noqa: S311
-    machine = Machine(home, roots, Link(billing=billing, api_key=key, timeout_s=20), RealTime())
+    machine = Machine(home, roots, MeteringClient(billing=billing, api_key=key, timeout_s=20), RealTime())
     machine.open()
     told.send("open")
     while True:

@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from appliance.config.products import CUSTOM_NER
-from appliance.ledger.ledger import Use
+from appliance.ledger.ledger import UsageRecord
 from appliance.models.locations import BUNDLED
 from license.evidence.tool.command import run_verify
 from tests.support.site import Service, Site
@@ -237,7 +237,9 @@ def test_the_page_of_a_verification_fits_a_phone_a_screen_and_paper(drive: Drive
     machine = Machine(tmp_path / "machine", vendor)
     ledger = machine.open()
     asyncio.run(
-        ledger.commit([Use(meter=CUSTOM_NER.meter, quantity=1_234_567, billed=1_234_567, request_id="r")])
+        ledger.commit(
+            [UsageRecord(meter=CUSTOM_NER.meter, quantity=1_234_567, billed=1_234_567, request_id="r")]
+        )
     )
     ledger.close()
     machine.sql("UPDATE entry SET text = replace(text, 'boot', 'boom') WHERE n = 1")

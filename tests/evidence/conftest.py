@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.transfer.export import write_bundle
 from license.crypto.ed25519 import SigningKey
 from license.evidence.bundle.archive import NOTE
@@ -36,7 +36,7 @@ def subtrees_of(leaves: Sequence[bytes]) -> Subtree:
 def record(ledger: Ledger, *numbers: int) -> None:
     async def each() -> None:
         for number in numbers:
-            await ledger.commit([Use(meter=METER, quantity=2, billed=2, request_id=f"r{number}")])
+            await ledger.commit([UsageRecord(meter=METER, quantity=2, billed=2, request_id=f"r{number}")])
 
     asyncio.run(each())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import UsageStoreUnavailable
-from appliance.ledger.ledger import Use
+from appliance.ledger.ledger import UsageRecord
 from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, LicenseError, Malformed
 from license.evidence.bundle.archive import NOTE, open_bundle
@@ -224,7 +224,7 @@ def test_what_a_damaged_log_recorded_last_is_exported_and_signed(
 ) -> None:
     """No checkpoint of its minute was due yet; its last head was signed when it was set aside."""
     ledger = machine.open()
-    asyncio.run(ledger.commit([Use(meter=METER, quantity=2, billed=2, request_id="r")] * 600))
+    asyncio.run(ledger.commit([UsageRecord(meter=METER, quantity=2, billed=2, request_id="r")] * 600))
     machine.sql("UPDATE entry SET text = replace(text, '\"q\":2', '\"q\":3') WHERE n = 7")
     ledger.patrol.round()
     with contextlib.suppress(UsageStoreUnavailable):

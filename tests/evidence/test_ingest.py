@@ -9,8 +9,8 @@ import pytest
 
 from appliance.errors import UsageStoreUnavailable
 from license.authority.authority import Authority
-from license.authority.book.heads import HeadBook
-from license.authority.book.metering import MeterBook, usage_of
+from license.authority.book.heads import HeadRepository
+from license.authority.book.metering import MeterRepository, usage_of
 from license.authority.book.resource import Resource
 from license.authority.ingest import Ingested, ingest
 from license.crypto.hpke import HpkeKey
@@ -63,7 +63,7 @@ class Customer:
         return ingest(self.authority, path or self.export())
 
     def sizes(self) -> list[int]:
-        return [log.head.size for log in HeadBook(self.authority.store.engine).logs(self.resource.name)]
+        return [log.head.size for log in HeadRepository(self.authority.store.engine).logs(self.resource.name)]
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_a_looked_at_export_is_not_cosigned(customer: Customer) -> None:
 def test_two_who_accept_at_once_do_not_both_move_the_row(customer: Customer) -> None:
     run_days(customer.machine, 1)
     customer.ingest()
-    book = HeadBook(customer.authority.store.engine)
+    book = HeadRepository(customer.authority.store.engine)
     (log,) = book.logs("acme")
     book.advance([log], {log.head.origin: log.head.size})
     with pytest.raises(AuthorityError):
@@ -298,7 +298,7 @@ def test_a_bearer_licence_with_model_keys_stays_at_home_and_the_vendor_knows_it(
 def reported(customer: Customer, *, first: int, after: int, quantity: int) -> int:
     """Report a run of the machine's log as a connected appliance would, quantity on the first day."""
     origin = str(customer.machine.sql("SELECT origin FROM tree")[0][0])
-    book = MeterBook(customer.authority.store.engine)
+    book = MeterRepository(customer.authority.store.engine)
     instance, vkey = origin.split("/")[2], customer.machine.identity.verifying.vkey
     now = customer.machine.wall
     book.meet(customer.resource.name, instance=instance, vkey=vkey, software="test", now=now)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LedgerLocked
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.read.fork_check import LedgerMismatch, check_heads, compare_heads
 from appliance.ledger.read.inclusion_proof import NoProof, prove_entry
 from appliance.ledger.transfer.receipts import OtherHistory, keep_receipt
@@ -26,7 +26,7 @@ from tests.evidence.test_ingest import Customer
 from tests.usage.conftest import DAY, Machine, Vendor
 
 
-async def commit(ledger: Ledger, uses: list[Use]) -> None:
+async def commit(ledger: Ledger, uses: list[UsageRecord]) -> None:
     await asyncio.gather(*(ledger.commit([use]) for use in uses))
 
 
@@ -35,7 +35,9 @@ def busy_days(machine: Machine, days: int, each: int, *, first: int = 0) -> None
         ledger = machine.open()
 
         names = [f"d{day}r{i}" for i in range(each)]
-        asyncio.run(commit(ledger, [Use(meter=METER, quantity=1, billed=1, request_id=n) for n in names]))
+        asyncio.run(
+            commit(ledger, [UsageRecord(meter=METER, quantity=1, billed=1, request_id=n) for n in names])
+        )
         ledger.close()
         machine.pass_time(DAY)
 

@@ -19,7 +19,7 @@ from appliance.datasets.document import Label
 from appliance.ner.decoding import trim
 from appliance.ner.model_folder import ModelFolder
 from appliance.registry.add import add
-from appliance.registry.registry import Library
+from appliance.registry.registry import ModelRegistry
 from appliance.training.run import answers
 
 pytestmark = [
@@ -221,7 +221,7 @@ def test_a_family_gives_the_labels_of_transformers_own_pipeline(kind: str, tmp_p
     source = tmp_path / "export"
     source.mkdir()
     pipeline = export(kind, source)
-    added = add(source, Library(tmp_path / "models"), project="p", name=kind)
+    added = add(source, ModelRegistry(tmp_path / "models"), project="p", name=kind)
     assert added.outcome.tested, added.outcome.family
     folder = ModelFolder.open(added.shelf.path)
     texts = sentences(spaced=FAMILIES[kind][3])

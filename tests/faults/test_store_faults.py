@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import LedgerLocked, UsageStoreUnavailable
-from appliance.ledger.ledger import Ledger, Receipt, Use
+from appliance.ledger.ledger import Ledger, Receipt, UsageRecord
 from license.evidence.log.entry import parse, parse_use
 from license.evidence.log.source import find_databases, open_database
 from license.evidence.verify.verify import verify
@@ -37,7 +37,7 @@ class Caller:
     def ask(self) -> Receipt:
         self.number += 1
         request_id = f"r{self.number}"
-        use = Use(meter=METER, quantity=1, billed=1, request_id=request_id)
+        use = UsageRecord(meter=METER, quantity=1, billed=1, request_id=request_id)
         receipt = asyncio.run(self.ledger.commit([use]))
         self.receipts[receipt.header] = request_id
         return receipt
@@ -244,7 +244,7 @@ def test_a_log_that_is_deleted_is_succeeded(machine: Machine, caller: Caller) ->
 
 
 def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> None:
-    uses = [Use(meter=METER, quantity=1, billed=1, request_id=f"u{i}") for i in range(2000)]
+    uses = [UsageRecord(meter=METER, quantity=1, billed=1, request_id=f"u{i}") for i in range(2000)]
     asyncio.run(caller.ledger.commit(uses))
     fold(machine)
     billed = caller.ledger.used(METER, 0, machine.wall + DAY)
@@ -267,7 +267,7 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
 
 
 def test_a_patrol_finds_what_a_start_would_not(machine: Machine, caller: Caller) -> None:
-    uses = [Use(meter=METER, quantity=1, billed=1, request_id=f"u{i}") for i in range(2000)]
+    uses = [UsageRecord(meter=METER, quantity=1, billed=1, request_id=f"u{i}") for i in range(2000)]
     asyncio.run(caller.ledger.commit(uses))
     assert caller.ledger.patrol.round()
     machine.sql("UPDATE entry SET text = replace(text, '\"q\":1', '\"q\":0') WHERE n = 300")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from license.authority.billing.bill import charges
 from license.authority.billing.prices import Price, PriceTable, read_prices, write_template
-from license.authority.book.metering import LogUsage, MeterBook
+from license.authority.book.metering import LogUsage, MeterRepository
 from license.authority.book.resource import make_plan
 from license.authority.cli.bars import bars
 from license.authority.cli.main import main
@@ -158,7 +158,7 @@ def sold(new_vendor: Any) -> Any:
     vendor = new_vendor(tier="S0", meters={})
     resource = vendor.authority.store.find_by_key(vendor.key)
     grant_lease(vendor.authority, resource, vendor.request())
-    book = MeterBook(vendor.authority.store.engine)
+    book = MeterRepository(vendor.authority.store.engine)
     book.accept("acme-ner", report(origin_of(vendor.machine), 0, 12, 4_500), now=vendor.clock())
     (vendor.authority.home / "prices.csv").write_text(TABLE)
     return vendor

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.authority.book.metering import LogUsage, MeterBook, disagreement, usage_of
+from license.authority.book.metering import LogUsage, MeterRepository, disagreement, usage_of
 from license.authority.issuing.lease import grant_lease
 from license.crypto.ed25519 import SigningKey
 from license.errors import AuthorityError, Malformed, NeedsNewerVersion, WrongMode
@@ -62,11 +62,11 @@ def met(vendor: Any) -> Any:
 
 
 @pytest.fixture
-def book(met: Any) -> MeterBook:
-    return MeterBook(met.authority.store.engine)
+def book(met: Any) -> MeterRepository:
+    return MeterRepository(met.authority.store.engine)
 
 
-def accept(met: Any, book: MeterBook, found: UsageReport, resource: str = "acme-ner") -> int:
+def accept(met: Any, book: MeterRepository, found: UsageReport, resource: str = "acme-ner") -> int:
     return book.accept(resource, found, now=met.clock())
 
 
@@ -135,7 +135,7 @@ def test_a_report_that_contradicts_itself_is_refused(change: Callable[[Any], Any
         parse_report(json.dumps(said).encode())
 
 
-def test_a_report_is_counted_once_however_often_it_comes(met: Any, book: MeterBook) -> None:
+def test_a_report_is_counted_once_however_often_it_comes(met: Any, book: MeterRepository) -> None:
     log = origin_of(met.machine)
     for _ in range(3):
         assert accept(met, book, report(log, 0, 10)) == 10
@@ -146,7 +146,7 @@ def test_a_report_is_counted_once_however_often_it_comes(met: Any, book: MeterBo
 
 
 def test_a_report_with_a_gap_or_an_overlap_counts_nothing_and_says_where_to_go_on(
-    met: Any, book: MeterBook
+    met: Any, book: MeterRepository
 ) -> None:
     log = origin_of(met.machine)
     accept(met, book, report(log, 0, 10))
@@ -157,7 +157,7 @@ def test_a_report_with_a_gap_or_an_overlap_counts_nothing_and_says_where_to_go_o
     assert total(met) == 20
 
 
-def test_many_senders_of_one_log_count_it_once(met: Any, book: MeterBook) -> None:
+def test_many_senders_of_one_log_count_it_once(met: Any, book: MeterRepository) -> None:
     log = origin_of(met.machine)
 
     def send(_: int) -> None:
@@ -170,7 +170,9 @@ def test_many_senders_of_one_log_count_it_once(met: Any, book: MeterBook) -> Non
     assert total(met) == 60
 
 
-def test_an_installation_without_a_lease_of_the_resource_is_not_counted(met: Any, book: MeterBook) -> None:
+def test_an_installation_without_a_lease_of_the_resource_is_not_counted(
+    met: Any, book: MeterRepository
+) -> None:
     stranger = origin_of(SigningKey.generate("offline-appliance/instance"))
     with pytest.raises(AuthorityError) as caught:
         accept(met, book, report(stranger, 0, 10))
@@ -178,7 +180,7 @@ def test_an_installation_without_a_lease_of_the_resource_is_not_counted(met: Any
     assert total(met) == 0
 
 
-def test_a_log_reports_to_one_resource(met: Any, book: MeterBook) -> None:
+def test_a_log_reports_to_one_resource(met: Any, book: MeterRepository) -> None:
     log = origin_of(met.machine)
     accept(met, book, report(log, 0, 10))
     other = met.authority.create_resource("other", customer="Acme Ltd").resource
@@ -241,7 +243,7 @@ def test_a_free_plan_that_is_used_up_grants_nothing_until_the_next_month(met: An
     machine = SigningKey.generate("offline-appliance/instance")
     request = met.request(machine=machine)
     grant_lease(met.authority, free, request)
-    book = MeterBook(met.authority.store.engine)
+    book = MeterRepository(met.authority.store.engine)
     accept(met, book, report(origin_of(machine), 0, 9, 5_000), "free")
     with pytest.raises(AuthorityError) as caught:
         grant_lease(met.authority, free, request)
@@ -301,7 +303,7 @@ def test_a_lease_in_the_licence_directory_serves_nobody(met: Any, tmp_path: Any)
         load_all(tmp_path, roots=met.roots, lease=True)
 
 
-def test_instances_are_remembered_with_their_last_lease(met: Any, book: MeterBook) -> None:
+def test_instances_are_remembered_with_their_last_lease(met: Any, book: MeterRepository) -> None:
     resource = met.authority.store.get("acme-ner")
     met.clock.now += 60
     grant_lease(met.authority, resource, met.request())

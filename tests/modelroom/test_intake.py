@@ -15,18 +15,18 @@ from onnx import load_model_from_string as load
 from appliance.errors import ModelError
 from appliance.models.folder_reader import MAX_MODEL_BYTES
 from appliance.registry.add import add
-from appliance.registry.importer import take_in
-from appliance.registry.registry import Library
+from appliance.registry.importer import import_model
+from appliance.registry.registry import ModelRegistry
 
 Export = Callable[..., Path]
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(tmp_path / "models")
+def library(tmp_path: Path) -> ModelRegistry:
+    return ModelRegistry(tmp_path / "models")
 
 
-def refused(source: Path, library: Library) -> ModelError:
+def refused(source: Path, library: ModelRegistry) -> ModelError:
     """Add a source that must be refused; nothing may lie in the library afterwards."""
     with pytest.raises(ModelError) as caught:
         add(source, library, project="p", name="m")
@@ -49,7 +49,7 @@ def zipped(path: Path, members: Mapping[str, bytes], modes: Mapping[str, int] | 
     "name", ["../evil", "/etc/cron.d/evil", "a/../../evil", "..\\evil", "C:evil", "model/../../x/model.onnx"]
 )
 def test_a_name_that_leads_out_of_the_archive_refuses_all_of_it(
-    name: str, tmp_path: Path, library: Library, exported_files: Mapping[str, bytes]
+    name: str, tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     error = refused(zipped(tmp_path / "a.zip", {**exported_files, name: b"x"}), library)
     assert "leads out of its folder" in error.message
@@ -58,7 +58,7 @@ def test_a_name_that_leads_out_of_the_archive_refuses_all_of_it(
 
 
 def test_a_link_in_an_archive_is_refused(
-    tmp_path: Path, library: Library, exported_files: Mapping[str, bytes]
+    tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     members = {**exported_files, "tokenizer.json": b"/etc/passwd"}
     source = zipped(tmp_path / "a.zip", members, {"tokenizer.json": stat.S_IFLNK | 0o777})
@@ -66,7 +66,7 @@ def test_a_link_in_an_archive_is_refused(
 
 
 def test_a_name_that_stands_twice_in_an_archive_is_refused(
-    tmp_path: Path, library: Library, exported_files: Mapping[str, bytes]
+    tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     with pytest.warns(UserWarning), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name, data in [*exported_files.items(), *exported_files.items()]:
@@ -75,7 +75,7 @@ def test_a_name_that_stands_twice_in_an_archive_is_refused(
 
 
 def test_an_archive_that_swells_is_stopped_at_the_limit(
-    tmp_path: Path, library: Library, exported_files: Mapping[str, bytes]
+    tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     source = zipped(tmp_path / "a.zip", {**exported_files, "config.json": b" " * (5 * 2**20)})
     assert "config.json" in refused(source, library).message
@@ -86,7 +86,7 @@ def test_an_archive_that_swells_is_stopped_at_the_limit(
     refused(source, library)
 
 
-def test_a_symbolic_link_in_a_folder_is_refused(export: Export, library: Library) -> None:
+def test_a_symbolic_link_in_a_folder_is_refused(export: Export, library: ModelRegistry) -> None:
     folder = export(tokenizer__json=None)
     (folder / "tokenizer.json").symlink_to("/etc/passwd")
     error = refused(folder, library)
@@ -94,21 +94,21 @@ def test_a_symbolic_link_in_a_folder_is_refused(export: Export, library: Library
     assert "cp -rL" in error.hint
 
 
-def test_a_sparse_file_of_ten_gigabytes_is_refused_unread(export: Export, library: Library) -> None:
+def test_a_sparse_file_of_ten_gigabytes_is_refused_unread(export: Export, library: ModelRegistry) -> None:
     folder = export()
     os.truncate(folder / "model.onnx", 10 * 10**9)
     error = refused(folder, library)
     assert str(MAX_MODEL_BYTES) in error.message
 
 
-def test_a_fifo_does_not_hang_the_intake(export: Export, library: Library) -> None:
+def test_a_fifo_does_not_hang_the_intake(export: Export, library: ModelRegistry) -> None:
     folder = export(config__json=None)
     os.mkfifo(folder / "config.json")
     assert "not a plain file" in refused(folder, library).message
 
 
 def test_external_data_that_points_outside_is_refused(
-    export: Export, library: Library, exported_files: Mapping[str, bytes]
+    export: Export, library: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     model = load(exported_files["model.onnx"])
     tensor = model.graph.initializer[0]
@@ -121,7 +121,7 @@ def test_external_data_that_points_outside_is_refused(
 
 
 def test_operators_of_foreign_code_are_refused(
-    export: Export, library: Library, make_graph_with_domain: bytes
+    export: Export, library: ModelRegistry, make_graph_with_domain: bytes
 ) -> None:
     assert "foreign code" in refused(export(model__onnx=make_graph_with_domain), library).message
 
@@ -139,7 +139,7 @@ class _Bomb:
 
 
 def test_no_pickle_is_ever_read(
-    export: Export, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    export: Export, library: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     bomb = pickle.dumps(_Bomb())
@@ -165,19 +165,21 @@ def test_no_pickle_is_ever_read(
         (b"[" * 200_000, "tokenizer.json cannot be read"),
     ],
 )
-def test_a_malformed_tokenizer_is_refused(export: Export, library: Library, data: bytes, reason: str) -> None:
+def test_a_malformed_tokenizer_is_refused(
+    export: Export, library: ModelRegistry, data: bytes, reason: str
+) -> None:
     assert reason in refused(export(tokenizer__json=data), library).message
 
 
 def test_a_tokenizer_of_another_model_is_refused(
-    export: Export, library: Library, exported_files: Mapping[str, bytes]
+    export: Export, library: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     config = json.loads(exported_files["config.json"])
     error = refused(export(config__json=json.dumps({**config, "vocab_size": 20}).encode()), library)
     assert "two different models" in error.message
 
 
-def test_a_model_that_fails_is_refused(export: Export, library: Library) -> None:
+def test_a_model_that_fails_is_refused(export: Export, library: ModelRegistry) -> None:
     node = helper.make_node("Gather", ["table", "input_ids"], ["logits"])
     table = helper.make_tensor("table", TensorProto.FLOAT, [2, 7], [0.0] * 14)
     graph = helper.make_graph(
@@ -203,7 +205,7 @@ def test_a_model_that_fails_is_refused(export: Export, library: Library) -> None
     ],
 )
 def test_what_is_missing_or_unsupported_is_said_plainly(
-    export: Export, library: Library, changes: dict[str, bytes | None], reason: str, hint: str
+    export: Export, library: ModelRegistry, changes: dict[str, bytes | None], reason: str, hint: str
 ) -> None:
     error = refused(export(**changes), library)
     assert reason in error.message
@@ -216,7 +218,7 @@ def test_an_archive_of_a_folder_is_taken_like_the_folder(
     members = {f"my-model/{name}": data for name, data in exported_files.items()}
     into = tmp_path / "into"
     into.mkdir()
-    taken = take_in(zipped(tmp_path / "a.zip", {**members, "my-model/extra.bin": b"x"}), into)
+    taken = import_model(zipped(tmp_path / "a.zip", {**members, "my-model/extra.bin": b"x"}), into)
     assert set(taken.names) == set(exported_files)
     assert taken.left_out == ("extra.bin",)
     assert {path.name: path.read_bytes() for path in into.iterdir()} == dict(exported_files)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from appliance.cli.main import main
-from appliance.licensing.installation import Site as Installation
+from appliance.licensing.installation import Installation
 from license.authority.issuing.issue import Terms
 from tests.support.site import Site
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from appliance.api.speech.admission import Desk, DeskLimits
-from appliance.api.speech.parameters import Asked
+from appliance.api.speech.admission import SpeechAdmission, SpeechLimits
+from appliance.api.speech.parameters import RecognitionOptions
 from appliance.api.speech.turn import Turn, closing
 from appliance.errors import ApplianceError, LicenseRefusal, UsageStoreUnavailable
 from appliance.ledger.ledger import Receipt
@@ -54,10 +54,10 @@ def run(engine: SpeechEngine, books: Books, parts: Sequence[bytes], **asked: Any
         sent.append(text)
 
     async def turn() -> BaseException | None:
-        desk = Desk(pipeline=books, deployments=Deployments(), limits=DeskLimits())  # type: ignore[arg-type]
+        desk = SpeechAdmission(pipeline=books, deployments=Deployments(), limits=SpeechLimits())  # type: ignore[arg-type]
         desk.open(engine, locale="en-US")
         ended = asyncio.Event()
-        one = Turn("ab", Asked(**asked), desk=desk, send=send)
+        one = Turn("ab", RecognitionOptions(**asked), desk=desk, send=send)
         for part in parts:
             await one.hear(part, ended=lambda _: ended.set())
         await asyncio.wait_for(ended.wait(), 20)

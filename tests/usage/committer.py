@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from appliance.host.effective_clock import EffectiveClock
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from license.crypto.ed25519 import load_signing_key
 from license.licenses.verify import open_license
 from license.trust.roots import load_roots
@@ -20,7 +20,7 @@ async def commit(ledger: Ledger, worker: int) -> None:
     number = 0
     while True:
         request_id = f"{os.getpid()}-{worker}-{number}"
-        use = Use(meter="Ner.TextRecords", quantity=1, billed=1, request_id=request_id)
+        use = UsageRecord(meter="Ner.TextRecords", quantity=1, billed=1, request_id=request_id)
         receipt = await ledger.commit([use])
         os.write(1, f"{receipt.first} {request_id}\n".encode())
         number += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.host.effective_clock import EffectiveClock
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.log.anchors import Anchor, close_all, read_all
 from license.evidence.log.source import CHECKPOINT_FILE
 from license.files import write_atomic
@@ -56,7 +56,7 @@ def open_ledger(machine: Machine, *anchors: Anchor, clock: EffectiveClock | None
 
 
 def record(ledger: Ledger, number: int) -> None:
-    asyncio.run(ledger.commit([Use(meter="M", quantity=1, billed=1, request_id=f"r{number}")]))
+    asyncio.run(ledger.commit([UsageRecord(meter="M", quantity=1, billed=1, request_id=f"r{number}")]))
     ledger.checkpoint()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from license.crypto.ed25519 import SigningKey
 from license.errors import SerialTooLow
 from license.evidence.log.entry import parse
@@ -26,7 +26,7 @@ METER = "Ner.TextRecords"
 def record(ledger: Ledger, *numbers: int) -> None:
     async def each() -> None:
         for number in numbers:
-            await ledger.commit([Use(meter=METER, quantity=2, billed=2, request_id=f"r{number}")])
+            await ledger.commit([UsageRecord(meter=METER, quantity=2, billed=2, request_id=f"r{number}")])
 
     asyncio.run(each())
 

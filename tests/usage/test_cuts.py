@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from license.evidence.log.entry import parse, parse_use
 from license.evidence.log.source import find_databases, open_database
 from license.evidence.verify.verify import verify
@@ -26,7 +26,7 @@ HEADER, FRAME_HEADER = 32, 24
 def record(ledger: Ledger, *numbers: int) -> None:
     async def each() -> None:
         for number in numbers:
-            await ledger.commit([Use(meter=METER, quantity=1, billed=1, request_id=f"r{number}")])
+            await ledger.commit([UsageRecord(meter=METER, quantity=1, billed=1, request_id=f"r{number}")])
 
     asyncio.run(each())
 

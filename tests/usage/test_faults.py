@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import UsageStoreUnavailable
-from appliance.ledger.ledger import Ledger, Receipt, Use
+from appliance.ledger.ledger import Ledger, Receipt, UsageRecord
 from license.evidence.log.entry import parse
 from license.evidence.verify.verify import verify
 from tests.usage.conftest import Machine, Vendor, wait_until
 
 
 def record(ledger: Ledger, number: int) -> Receipt:
-    use = Use(meter="Ner.TextRecords", quantity=1, billed=1, request_id=f"r{number}")
+    use = UsageRecord(meter="Ner.TextRecords", quantity=1, billed=1, request_id=f"r{number}")
     return asyncio.run(ledger.commit([use]))
 
 
@@ -26,7 +26,7 @@ def test_a_failed_commit_fails_its_batch_and_service_returns_when_the_cause_goes
     machine.sql("ALTER TABLE tree RENAME TO hidden")
 
     async def several() -> list[object]:
-        uses = [Use(meter="M", quantity=1, billed=1, request_id=f"lost-{i}") for i in range(5)]
+        uses = [UsageRecord(meter="M", quantity=1, billed=1, request_id=f"lost-{i}") for i in range(5)]
         return list(await asyncio.gather(*(ledger.commit([use]) for use in uses), return_exceptions=True))
 
     answers = asyncio.run(several())

@@ -1,10 +1,10 @@
 from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading
-from appliance.ledger.read.high_water import Floor, recorded_floor
+from appliance.ledger.read.high_water import HighWater, recorded_floor
 from tests.usage.conftest import DAY, NOON, Machine
 
 
 def test_without_a_ledger_nothing_is_known(machine: Machine) -> None:
-    assert recorded_floor(machine.directory) == Floor(mark=None, serial=0, epoch=0)
+    assert recorded_floor(machine.directory) == HighWater(mark=None, serial=0, epoch=0)
 
 
 def test_a_ledger_proves_time_and_licences(machine: Machine) -> None:

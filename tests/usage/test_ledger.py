@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from appliance.errors import LedgerLocked, UsageStoreUnavailable
 from appliance.host.filesystem import check_output
-from appliance.ledger.ledger import MAX_QUANTITY, Ledger, Receipt, Use
+from appliance.ledger.ledger import MAX_QUANTITY, Ledger, Receipt, UsageRecord
 from license.errors import EpochTooLow, SerialTooLow
 from license.evidence.log.entry import Tally, parse
 from license.evidence.verify.verify import verify
@@ -19,11 +19,11 @@ from tests.usage.conftest import DAY, NOON, Machine
 METER = "Ner.TextRecords"
 
 
-def use(number: int = 0, *, quantity: int = 1, meter: str = METER, grace: bool = False) -> Use:
-    return Use(meter=meter, quantity=quantity, billed=quantity, request_id=f"r{number}", grace=grace)
+def use(number: int = 0, *, quantity: int = 1, meter: str = METER, grace: bool = False) -> UsageRecord:
+    return UsageRecord(meter=meter, quantity=quantity, billed=quantity, request_id=f"r{number}", grace=grace)
 
 
-def record(ledger: Ledger, *uses: Use) -> Receipt:
+def record(ledger: Ledger, *uses: UsageRecord) -> Receipt:
     return asyncio.run(ledger.commit(uses))
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_a_use_that_cannot_be_said(opened: Ledger) -> None:
     for bad in ({"meter": 'a"b'}, {"request_id": ""}, {"quantity": -1}, {"billed": MAX_QUANTITY + 1}):
         values: dict[str, object] = {"meter": METER, "quantity": 1, "billed": 1, "request_id": "r", **bad}
         with pytest.raises(ValueError, match=r"letters|lies between"):
-            Use(**values)  # type: ignore[arg-type]
+            UsageRecord(**values)  # type: ignore[arg-type]
 
 
 def test_two_ledgers_on_one_directory_are_refused(machine: Machine, opened: Ledger) -> None:

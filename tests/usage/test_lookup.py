@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.read.lookup import recorded_requests
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
@@ -9,7 +9,7 @@ METER = "CognitiveServices.Ner.Container.TextRecords"
 
 def record(ledger: Ledger, *ids: str) -> None:
     for name in ids:
-        asyncio.run(ledger.commit([Use(meter=METER, quantity=1, billed=1, request_id=name)]))
+        asyncio.run(ledger.commit([UsageRecord(meter=METER, quantity=1, billed=1, request_id=name)]))
 
 
 def test_a_request_is_found_once_it_is_durable_and_only_from_where_it_is_looked_for(

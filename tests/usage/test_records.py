@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from appliance.cli.usage import usage
-from appliance.ledger.ledger import Use
+from appliance.ledger.ledger import UsageRecord
 from appliance.ledger.read.reports import usage_logs
 from tests.usage.conftest import DAY, Machine, Vendor
 
@@ -15,7 +15,9 @@ def use_some(machine: Machine, *, quantity: int, days_later: int = 0, meter: str
     """Open, record, close, at a later day."""
     machine.pass_time(days_later * DAY)
     ledger = machine.open()
-    asyncio.run(ledger.commit([Use(meter=meter, quantity=quantity, billed=2 * quantity, request_id="r")]))
+    asyncio.run(
+        ledger.commit([UsageRecord(meter=meter, quantity=quantity, billed=2 * quantity, request_id="r")])
+    )
     ledger.close()
 
 
@@ -68,7 +70,7 @@ def test_an_empty_mount_has_no_meters(tmp_path: Path) -> None:
 
 def test_a_live_ledger_is_read_while_it_is_open(machine: Machine) -> None:
     ledger = machine.open()
-    asyncio.run(ledger.commit([Use(meter="M", quantity=3, billed=3, request_id="r")]))
+    asyncio.run(ledger.commit([UsageRecord(meter="M", quantity=3, billed=3, request_id="r")]))
     assert usage_logs(machine.output)["meters"] == [{"name": "M", "quantity": 3, "billedUnit": 3}]
     ledger.close()
 

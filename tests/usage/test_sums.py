@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.log.journal import SUM_ENTRIES
 from appliance.ledger.read.reports import usage_logs
 from appliance.ledger.transfer.export import write_bundle
@@ -21,7 +21,7 @@ HALF = SUM_ENTRIES // 2
 
 
 def use(ledger: Ledger, count: int) -> None:
-    uses = [Use(meter=METERS[n % 2], quantity=2, billed=1, request_id=f"r{n}") for n in range(count)]
+    uses = [UsageRecord(meter=METERS[n % 2], quantity=2, billed=1, request_id=f"r{n}") for n in range(count)]
     asyncio.run(ledger.commit(uses))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from appliance.ledger.ledger import Ledger, Use
+from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.log.journal import IDLE_SECONDS, Journal
 from license.encoding.strict import format_date
 from license.evidence.log.entry import Tally, parse
@@ -32,7 +32,7 @@ events = st.lists(
 
 
 def use(ledger: Ledger, count: int) -> None:
-    uses = [Use(meter=METER, quantity=2, billed=2, request_id="r") for _ in range(count)]
+    uses = [UsageRecord(meter=METER, quantity=2, billed=2, request_id="r") for _ in range(count)]
     asyncio.run(ledger.commit(uses))
 
 

@@ -17,7 +17,7 @@ from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_request, not_found
 from appliance.api.parameters import check_api_version, job_id, number, own_url
 from appliance.authoring.jobs import ENDED, MAX_WAITING
-from appliance.authoring.service import PRIVATE, VERSIONS, Studio, all_projects
+from appliance.authoring.service import PRIVATE, VERSIONS, AuthoringService, all_projects
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow
 from appliance.authoring.training_process import RESULTS
 from appliance.config.setting_parsers import is_name
@@ -42,7 +42,7 @@ class AuthoringApi:
         studio: What they do.
     """
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: AuthoringService) -> None:
         self._studio = studio
 
     def routes(self) -> Sequence[Route]:

@@ -26,7 +26,7 @@ _INLINE_CHARACTERS: Final = 20_000
 _UNLIMITED: Final = Limits(documents=2**31)
 
 
-async def apart(size: int, function: Callable[..., _Result], *arguments: Any) -> _Result:
+async def run_off_loop(size: int, function: Callable[..., _Result], *arguments: Any) -> _Result:
     """Call a function that takes time in proportion to `size` characters or bytes; large ones on a thread."""
     if size <= _INLINE_CHARACTERS:
         return function(*arguments)
@@ -48,7 +48,7 @@ async def answer_now(
         request_id=request_id,
     )
     order = [document.id for document in inputs]
-    return answer, await apart(_size(inputs), result_items, order, checked, answer.found)
+    return answer, await run_off_loop(_size(inputs), result_items, order, checked, answer.found)
 
 
 class DocumentWork:
@@ -74,18 +74,18 @@ class DocumentWork:
         else:
             deployment = self._deployments.default(task.version)
         size = _size(documents)
-        checked = await apart(size, check_documents, documents, parse_unit(task.unit), _UNLIMITED)
+        checked = await run_off_loop(size, check_documents, documents, parse_unit(task.unit), _UNLIMITED)
         texts = [document.text for document in checked.documents]
         paced = _Paced(deployment, self._turns, interrupt)
         if recorded:
-            found = await self._pipeline.repeat(paced, texts)
+            found = await self._pipeline.recompute(paced, texts)
         else:
             records = sum(document.records for document in checked.documents)
             answer = await self._pipeline.answer(paced, texts, records=records, request_id=task.id)
             found = answer.found
         order = [document.id for document in documents]
         return Outcome(
-            items=await apart(size, result_items, order, checked, found), release=deployment.release
+            items=await run_off_loop(size, result_items, order, checked, found), release=deployment.release
         )
 
 

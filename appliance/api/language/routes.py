@@ -16,7 +16,7 @@ from starlette.routing import Route
 from appliance.api.body import read_body
 from appliance.api.errors import Problem
 from appliance.api.language.documents import Checked, Limits, check_documents, parse_unit
-from appliance.api.language.execution import answer_now, apart
+from appliance.api.language.execution import answer_now, run_off_loop
 from appliance.api.language.job_responses import Page, job_state, wait_headers
 from appliance.api.language.requests import (
     AnalyzeTextInput,
@@ -82,7 +82,7 @@ class Language:
             Problem: 413 or 400.
         """
         body = (await read_body(request, self._limits.body_bytes)).removeprefix(BOM_UTF8)
-        return await apart(len(body), parse_body, model, body)
+        return await run_off_loop(len(body), parse_body, model, body)
 
     async def answer(
         self, request: Request, deployment: Deployment, inputs: Sequence[InputDocument], unit_name: str
@@ -94,7 +94,9 @@ class Language:
             ApplianceError: As `Pipeline.answer`.
         """
         unit = parse_unit(unit_name)
-        checked: Checked = await apart(_size(inputs), check_documents, inputs, unit, self._limits.request)
+        checked: Checked = await run_off_loop(
+            _size(inputs), check_documents, inputs, unit, self._limits.request
+        )
         return await answer_now(self._pipeline, deployment, inputs, checked, request.state.request_id)
 
     async def submit(
@@ -112,7 +114,7 @@ class Language:
                 self.deployments.find(task.project, task.deployment)
             else:
                 self.deployments.default(task.version)
-        await apart(_size(inputs), check_documents, inputs, unit, self._limits.job)
+        await run_off_loop(_size(inputs), check_documents, inputs, unit, self._limits.job)
         self._pipeline.check()
         documents = [Source(id=document.id, text=document.text) for document in inputs]
         return await self._jobs.submit(display_name=display_name, documents=documents, tasks=tasks)

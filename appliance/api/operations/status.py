@@ -16,15 +16,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from appliance.api.errors import invalid_request, not_found
-from appliance.config.products import Service
+from appliance.config.products import Product
 from appliance.errors import ApplianceError, UsageStoreUnavailable
 from appliance.host.effective_clock import EffectiveClock
 from appliance.ledger.ledger import Ledger
-from appliance.ledger.read.fork_check import Mismatch
+from appliance.ledger.read.fork_check import ForkFinding
 from appliance.ledger.read.inclusion_proof import NoProof, prove_entry
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_logs
-from appliance.licensing.admission import Gate
-from appliance.licensing.status import Accountant
+from appliance.licensing.admission import AdmissionControl
+from appliance.licensing.status import LicenseStatus
 from appliance.pipeline.deployments import Deployments
 from appliance.version import VERSION
 from license.encoding.strict import format_date
@@ -59,10 +59,10 @@ class Metered(Protocol):
 class Operated(Protocol):
     """The parts of a running service that these endpoints ask."""
 
-    service: Service
+    service: Product
     clock: EffectiveClock
-    gate: Gate
-    accountant: Accountant
+    gate: AdmissionControl
+    accountant: LicenseStatus
     ledger: Ledger
     output_mount: Path
     stopping: bool
@@ -78,7 +78,7 @@ class Operated(Protocol):
         ...
 
     @property
-    def mismatches(self) -> tuple[Mismatch, ...]:
+    def mismatches(self) -> tuple[ForkFinding, ...]:
         """What differs from the heads in the licence in force."""
         ...
 
@@ -226,7 +226,7 @@ class OperationsApi:
         return self._appliance.output_mount
 
 
-def _daily(output: Path, month: str, service: Service) -> list[dict[str, Any]]:
+def _daily(output: Path, month: str, service: Product) -> list[dict[str, Any]]:
     """Units of each day of a month that had any, over every ledger of a service."""
     days: Counter[str] = Counter()
     for used in usage_by_day(output):

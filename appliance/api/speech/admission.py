@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from appliance.api.errors import Problem
-from appliance.api.speech.parameters import Asked
+from appliance.api.speech.parameters import RecognitionOptions
 from appliance.errors import Busy, Stopping
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
@@ -27,7 +27,7 @@ class Leaving(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeskLimits:
+class SpeechLimits:
     """Bounds of what one service takes.
 
     Attributes:
@@ -43,7 +43,7 @@ class DeskLimits:
     transcribe_bytes: int = 64 * 1024 * 1024
 
 
-class Desk:
+class SpeechAdmission:
     """Admits callers of the speech service; used from one event loop.
 
     Args:
@@ -58,7 +58,7 @@ class Desk:
         *,
         pipeline: Pipeline,
         deployments: Deployments,
-        limits: DeskLimits,
+        limits: SpeechLimits,
         model_ids: frozenset[str] = frozenset(),
     ) -> None:
         self.pipeline = pipeline
@@ -94,7 +94,7 @@ class Desk:
         """Silence of a client after which it is cut off."""
         return self.limits.idle_seconds
 
-    def check(self, asked: Asked, *, model: str = "") -> None:
+    def check(self, asked: RecognitionOptions, *, model: str = "") -> None:
         """Refuse what would be refused anyway, before any audio is sent.
 
         Args:
@@ -112,7 +112,7 @@ class Desk:
             self._check_model(model)
         self.check_language(asked)
 
-    def check_language(self, asked: Asked) -> None:
+    def check_language(self, asked: RecognitionOptions) -> None:
         """Refuse a language that the model does not speak.
 
         Raises:

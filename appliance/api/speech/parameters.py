@@ -22,7 +22,7 @@ _DETAILED_TEXTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RecognitionOptions:
     """What is asked of one turn.
 
     Attributes:
@@ -68,10 +68,10 @@ class Asked:
         )
 
 
-def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> Asked:
+def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> RecognitionOptions:
     """Read the query of a connection or request."""
     query = {name.lower(): value for name, value in pairs}
-    asked = Asked(
+    asked = RecognitionOptions(
         mode=mode,
         language=query.get("language", ""),
         languages=tuple(query.get("lidenabled", "").split(",")) if "lidenabled" in query else (),
@@ -86,7 +86,7 @@ def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> Asked:
     return with_context(asked, context) if context else asked
 
 
-def with_context(asked: Asked, context: Mapping[str, Any]) -> Asked:
+def with_context(asked: RecognitionOptions, context: Mapping[str, Any]) -> RecognitionOptions:
     """Read the body of `speech.context` over what is already known."""
     detection = _table(context, "phraseDetection")
     output = _table(context, "phraseOutput")

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from appliance.api.errors import not_found
-from appliance.api.speech.admission import Desk
+from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.short_audio import ShortAudio
 from appliance.api.speech.transcription import PATH, Transcription
 from appliance.api.speech.websocket import Connection
@@ -25,7 +25,7 @@ class SpeechApi:
         desk: Who is served, and by what.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SpeechAdmission) -> None:
         self._desk = desk
         self._short = ShortAudio(desk)
         self._transcription = Transcription(desk)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from appliance.api.body import read_body
 from appliance.api.errors import Problem
 from appliance.api.language.results import warning_header
-from appliance.api.speech.admission import Desk
+from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.parameters import from_query
 from appliance.api.speech.results import phrase_object
@@ -34,7 +34,7 @@ class ShortAudio:
         desk: Who is served, and by what.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SpeechAdmission) -> None:
         self._desk = desk
 
     async def recognize(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_body
 from appliance.api.language.results import warning_header
-from appliance.api.speech.admission import Desk
+from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
 from appliance.pipeline.audio_meter import whole_seconds
@@ -69,7 +69,7 @@ class Transcription:
         desk: Who is served, and by what.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SpeechAdmission) -> None:
         self._desk = desk
 
     async def transcribe(self, request: Request) -> Response:

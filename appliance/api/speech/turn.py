@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from appliance.api.speech.admission import Desk
-from appliance.api.speech.parameters import Asked
+from appliance.api.speech.admission import SpeechAdmission
+from appliance.api.speech.parameters import RecognitionOptions
 from appliance.api.speech.protocol import ProtocolError, write
 from appliance.api.speech.results import TICKS, phrase_object, ticks
 from appliance.errors import (
@@ -46,7 +46,9 @@ class Turn:
         send: Sends a message to the client.
     """
 
-    def __init__(self, request_id: str, asked: Asked, *, desk: Desk, send: Send) -> None:
+    def __init__(
+        self, request_id: str, asked: RecognitionOptions, *, desk: SpeechAdmission, send: Send
+    ) -> None:
         self.request_id = request_id
         self.asked = asked
         self.record_id = uuid7()

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from appliance.api.errors import Problem, problem_from
-from appliance.api.speech.admission import Desk
-from appliance.api.speech.parameters import Asked, from_query, with_context
+from appliance.api.speech.admission import SpeechAdmission
+from appliance.api.speech.parameters import RecognitionOptions, from_query, with_context
 from appliance.api.speech.protocol import Message, ProtocolError, read_binary, read_text
 from appliance.api.speech.turn import Turn, closing
 from appliance.errors import ApplianceError
@@ -36,7 +36,7 @@ class Connection:
         mode: Mode of the path; empty on the universal paths, where the context names it.
     """
 
-    def __init__(self, websocket: WebSocket, desk: Desk, mode: str) -> None:
+    def __init__(self, websocket: WebSocket, desk: SpeechAdmission, mode: str) -> None:
         self._websocket = websocket
         self._desk = desk
         self._asked = from_query(mode or "conversation", websocket.query_params.multi_items())
@@ -120,7 +120,7 @@ class Connection:
                 self._take(turn)
             await turn.hear(audio, ended=self._on_end)
 
-    async def _begin(self, request_id: str, asked: Asked) -> Turn | None:
+    async def _begin(self, request_id: str, asked: RecognitionOptions) -> Turn | None:
         """Start a turn; one that is still under way is broken off, since there is one at a time."""
         if self._turn is not None and self._turn.request_id == request_id and not self._turn.over:
             return self._turn

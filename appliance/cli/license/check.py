@@ -9,7 +9,7 @@ from appliance.cli.license.text import term_words
 from appliance.cli.progress import waiting
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.errors import ModelError
-from appliance.licensing.installation import Licenses, Site
+from appliance.licensing.installation import Installation, InstalledLicenses
 from appliance.models.packages import NER, ModelKeys, find_packages, unpack
 from appliance.ner.model_folder import ModelFolder
 from appliance.speech.display.loading import display_kind
@@ -41,7 +41,7 @@ class Fit:
     how: str
 
 
-def show_rows(site: Site, licenses: Licenses) -> list[Row]:
+def show_rows(site: Installation, licenses: InstalledLicenses) -> list[Row]:
     """Return the licence in force, what will follow it, and what was refused."""
     current = licenses.current
     found = current.license
@@ -57,7 +57,7 @@ def show_rows(site: Site, licenses: Licenses) -> list[Row]:
     return rows
 
 
-def show_json(licenses: Licenses) -> dict[str, Any]:
+def show_json(licenses: InstalledLicenses) -> dict[str, Any]:
     """Return the same for programs."""
     current = licenses.current
     now = licenses.now(current.license)
@@ -76,13 +76,13 @@ def show_json(licenses: Licenses) -> dict[str, Any]:
     }
 
 
-def require_serving(licenses: Licenses) -> None:
+def require_serving(licenses: InstalledLicenses) -> None:
     """Return if the licence in force answers requests now; raises `NotYetValid` or `Expired`."""
     found = licenses.current.license
     check_dates(found, licenses.now(found))
 
 
-def check_model(site: Site, licenses: Licenses, what: str) -> list[Fit]:
+def check_model(site: Installation, licenses: InstalledLicenses, what: str) -> list[Fit]:
     """Open every model that is asked about, in memory, and say how.
 
     Args:

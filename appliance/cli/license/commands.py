@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from appliance.cli.errors import Family
+from appliance.cli.errors import ErrorHandlingGroup
 from appliance.errors import SettingsError
-from appliance.licensing.installation import Site, is_setting
+from appliance.licensing.installation import Installation, is_setting
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PICKED_UP: Final = "a running service takes it over within a minute; at once: systemctl reload appliance"
@@ -44,21 +44,21 @@ def _models(help_text: str) -> Callable[[_F], _F]:
     return click.option("--model", "models", multiple=True, metavar="LINE", help=help_text)
 
 
-def _site(words: tuple[str, ...], roots: Path | None) -> Site:
+def _site(words: tuple[str, ...], roots: Path | None) -> Installation:
     stray = [word for word in words if "=" not in word]
     if stray:
         raise SettingsError(
             f"{stray[0]!r} is no setting: expected Key=Value",
             hint="such as Mounts:License=/etc/appliance/license",
         )
-    return Site.read(words, os.environ, roots_directory=roots)
+    return Installation.read(words, os.environ, roots_directory=roots)
 
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-@click.group("license", cls=Family, epilog=_example("appliance license show"))
+@click.group("license", cls=ErrorHandlingGroup, epilog=_example("appliance license show"))
 def license_group() -> None:
     """Get, carry, install and inspect this installation's licence.
 
@@ -212,7 +212,7 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
         click.echo(f"{fit.what}: opens{f' ({name})' if name and name != fit.what else ''}; {fit.how}")
 
 
-@click.group("clock", cls=Family, epilog=_example("appliance clock show"))
+@click.group("clock", cls=ErrorHandlingGroup, epilog=_example("appliance clock show"))
 def clock_group() -> None:
     """The time that the licence is judged by: it never runs backwards."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.config.products import CUSTOM_NER
-from appliance.licensing.installation import Site, program
+from appliance.licensing.installation import Installation, program
 from license.encoding.strict import format_date, format_time
 from license.licenses.terms import Plan
 from license.licenses.validity import days_left, days_text
@@ -51,7 +51,7 @@ def term_words(plan: Plan) -> str:
     return "each month" if plan.monthly else f"until {format_date(plan.period[1])}"
 
 
-def run_commands(site: Site) -> list[str]:
+def run_commands(site: Installation) -> list[str]:
     """Return the commands that serve from now on, each correct when it is pasted into a shell."""
     settings = site.settings
     output = (settings.output_mount or site.state / "output").absolute()
@@ -69,7 +69,7 @@ def run_commands(site: Site) -> list[str]:
     return [*make, shlex.join(words)]
 
 
-def run_template(site: Site) -> str:
+def run_template(site: Installation) -> str:
     """Return the closing words of a download or an installation."""
     commands = "\n".join(f"  {command}" for command in run_commands(site))
     return f"\nFrom now on no network is needed. Run:\n\n{commands}"

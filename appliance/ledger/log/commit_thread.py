@@ -25,7 +25,7 @@ from appliance.ledger.log.directory_lock import Lock
 from appliance.ledger.log.disk_reserve import Reserve
 from appliance.ledger.log.journal import Journal
 from appliance.ledger.log.sqlite_store import Damaged, is_corruption
-from appliance.ledger.log.usage_record import Use
+from appliance.ledger.log.usage_record import UsageRecord
 from license.errors import LicenseError
 
 _log = logging.getLogger("appliance.usage")
@@ -45,7 +45,7 @@ class _Waiting(NamedTuple):
 
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Written]
-    uses: Sequence[Use]
+    uses: Sequence[UsageRecord]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +57,7 @@ class _Call:
     last: bool = False
 
 
-class Writer:
+class CommitThread:
     """The writer thread of one log; started at once, ended by `close`.
 
     Args:
@@ -104,7 +104,7 @@ class Writer:
         """Seconds since the thread last came round."""
         return time.monotonic() - self._beat
 
-    def submit(self, uses: Sequence[Use]) -> asyncio.Future[Written]:
+    def submit(self, uses: Sequence[UsageRecord]) -> asyncio.Future[Written]:
         """Queue uses of the running event loop's caller; the future says where the first is, once durable.
 
         It fails with `UsageStoreUnavailable` if they are not durable and will not be.

@@ -24,13 +24,13 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from appliance.host.effective_clock import ClockRules, ClockWord, EffectiveClock, Mark
+from appliance.host.effective_clock import ClockEventKind, ClockRules, EffectiveClock, Mark
 from appliance.ledger.log.anchors import Anchor
 from appliance.ledger.log.day_keys import DayKeys
 from appliance.ledger.log.sqlite_store import Batch, Signed, Store
 from appliance.ledger.log.state import LogState, check_head, load_state
-from appliance.ledger.log.usage_record import Use, sums_of
-from appliance.ledger.read.high_water import Floor
+from appliance.ledger.log.usage_record import UsageRecord, sums_of
+from appliance.ledger.read.high_water import HighWater
 from appliance.ledger.read.totals import DAY
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import encode_base64, format_date, format_time
@@ -52,7 +52,7 @@ _Draft = tuple[str, int, Mapping[str, Value]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class JournalContext:
     """What a journal needs to know of the installation.
 
     Attributes:
@@ -100,7 +100,12 @@ class Journal:
     """
 
     def __init__(
-        self, store: Store, setting: Setting, state: LogState, *, license: AuthenticLicense | None = None
+        self,
+        store: Store,
+        setting: JournalContext,
+        state: LogState,
+        *,
+        license: AuthenticLicense | None = None,
     ) -> None:
         self._store = store
         self._setting = setting
@@ -111,11 +116,11 @@ class Journal:
     def begin(
         cls,
         store: Store,
-        setting: Setting,
+        setting: JournalContext,
         *,
         origin: str,
         license: AuthenticLicense,
-        floor: Floor,
+        floor: HighWater,
         predecessor: Predecessor | None = None,
     ) -> "Journal":
         """Begin a log with its `open` entry, or with `recover` if it takes over from another.
@@ -273,7 +278,7 @@ class Journal:
         newer = 0 < self._state.highest_serial < license.license.serial
         if newer and clock.lower(license.license.issued):
             # Still told at the time before: the last words of a day that never was.
-            before = next(event for event in clock.events() if event.word is ClockWord.LOWERED).expected
+            before = next(event for event in clock.events() if event.word is ClockEventKind.LOWERED).expected
             self._turn(before)
             self._write(self._clock_drafts(before), at=before)
         at = clock.now()
@@ -281,7 +286,7 @@ class Journal:
         drafts = [_license_draft(license, at), *self._clock_drafts(at)]
         self._write(drafts, at=at, why="license", license=license)
 
-    def commit(self, groups: Sequence[Sequence[Use]]) -> list[int]:
+    def commit(self, groups: Sequence[Sequence[UsageRecord]]) -> list[int]:
         """Write the uses of several requests, a group for each, in one transaction.
 
         Returns:
@@ -385,7 +390,7 @@ class Journal:
         drafts: Sequence[_Draft],
         *,
         at: int,
-        groups: Sequence[Sequence[Use]] = (),
+        groups: Sequence[Sequence[UsageRecord]] = (),
         why: str = "",
         license: AuthenticLicense | None = None,
         mark: Mark | None = None,

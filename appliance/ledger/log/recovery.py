@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.ledger.log.anchors import read_all
-from appliance.ledger.log.journal import Journal, Predecessor, Setting
+from appliance.ledger.log.journal import Journal, JournalContext, Predecessor
 from appliance.ledger.log.sqlite_store import Damaged, Store
 from appliance.ledger.log.state import check_head, load_state
 from appliance.ledger.read.high_water import recorded_floor
@@ -47,7 +47,7 @@ class Place:
     """
 
     directory: Path
-    setting: Setting
+    setting: JournalContext
     prefix: str
 
 
@@ -118,7 +118,7 @@ def _set_aside(
     return _begin(place, number + 1, license, before=before)
 
 
-def _load(path: Path, setting: Setting, *, origin: str, heads: list[Checkpoint]) -> Journal:
+def _load(path: Path, setting: JournalContext, *, origin: str, heads: list[Checkpoint]) -> Journal:
     store = Store(path)
     try:
         store.check()

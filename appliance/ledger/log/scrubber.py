@@ -35,7 +35,7 @@ _LEAVES = (
 _TILES = "SELECT root FROM tile WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
 
 
-class Patrol:
+class Scrubber:
     """The thread that reads; ended by `close`.
 
     Args:

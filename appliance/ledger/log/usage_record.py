@@ -22,7 +22,7 @@ class _Fields(NamedTuple):
     grace: bool
 
 
-class Use(_Fields):
+class UsageRecord(_Fields):
     """What one request used of one meter; becomes one `use` entry.
 
     Attributes:
@@ -40,7 +40,7 @@ class Use(_Fields):
 
     def __new__(
         cls, *, meter: str, quantity: int, billed: int, request_id: str, grace: bool = False
-    ) -> "Use":
+    ) -> "UsageRecord":
         """Check the values, and keep them."""
         if not _is_meter(meter) or not is_token(request_id):
             raise ValueError("a meter and a request id are 1 to 200 letters, digits and ._:/+=@-")
@@ -49,7 +49,7 @@ class Use(_Fields):
         return tuple.__new__(cls, (meter, quantity, billed, request_id, grace))
 
 
-def sums_of(groups: Iterable[Sequence[Use]]) -> dict[str, Tally]:
+def sums_of(groups: Iterable[Sequence[UsageRecord]]) -> dict[str, Tally]:
     """Add up uses by meter."""
     total: dict[str, list[int]] = {}
     for group in groups:

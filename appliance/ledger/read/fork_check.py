@@ -17,7 +17,7 @@ from license.licenses.terms import LogHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch:
+class ForkFinding:
     """A log that is not as it was accepted.
 
     Attributes:
@@ -41,7 +41,7 @@ class LedgerMismatch(LicenseError):
     )
 
 
-def compare_heads(directory: Path, license: License, *, instance: str) -> list[Mismatch]:
+def compare_heads(directory: Path, license: License, *, instance: str) -> list[ForkFinding]:
     """Return the logs of this installation that are not those the licence's cosigned heads describe.
 
     Read-only, and quick: a few hashes for each head. Heads of other installations are passed over.
@@ -62,11 +62,11 @@ def compare_heads(directory: Path, license: License, *, instance: str) -> list[M
     for head in heads:
         message = _compare(head, paths.get(head.origin))
         if message:
-            found.append(Mismatch(origin=head.origin, size=head.size, message=message))
+            found.append(ForkFinding(origin=head.origin, size=head.size, message=message))
     return found
 
 
-def check_heads(directory: Path, license: License, *, instance: str) -> list[Mismatch]:
+def check_heads(directory: Path, license: License, *, instance: str) -> list[ForkFinding]:
     """Do the same, and refuse where the licence's `on_fork` says so.
 
     Raises:

@@ -18,7 +18,7 @@ _LICENSES = "SELECT text FROM entry WHERE kind = 'lic' AND kind <> 'use'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Floor:
+class HighWater:
     """The least that is known.
 
     Attributes:
@@ -32,29 +32,29 @@ class Floor:
     epoch: int = 0
 
 
-def recorded_floor(directory: Path) -> Floor:
+def recorded_floor(directory: Path) -> HighWater:
     """Return what the logs in a ledger directory prove; a log that cannot be read proves nothing here."""
-    floor = Floor()
+    floor = HighWater()
     for path in find_databases(directory):
         with contextlib.suppress(sqlite3.Error, OSError, LicenseError):
             floor = _later(floor, _read(path))
     return floor
 
 
-def _read(path: Path) -> Floor:
+def _read(path: Path) -> HighWater:
     with contextlib.closing(open_database(path)) as connection:
         row = connection.execute("SELECT effective, uptime, boot FROM tree WHERE size > 0").fetchone()
         licenses = [parse(text) for (text,) in connection.execute(_LICENSES)]
-    return Floor(
+    return HighWater(
         mark=None if row is None else Mark(effective=int(row[0]), uptime=float(row[1]), boot=str(row[2])),
         serial=max((entry.number("s") for entry in licenses), default=0),
         epoch=max((entry.number("e") for entry in licenses), default=0),
     )
 
 
-def _later(one: Floor, other: Floor) -> Floor:
+def _later(one: HighWater, other: HighWater) -> HighWater:
     marks = [mark for mark in (one.mark, other.mark) if mark is not None]
-    return Floor(
+    return HighWater(
         mark=max(marks, key=lambda mark: mark.effective, default=None),
         serial=max(one.serial, other.serial),
         epoch=max(one.epoch, other.epoch),

@@ -66,7 +66,7 @@ class SeenLog:
     days: Days
 
 
-class HeadBook:
+class HeadRepository:
     """The rows of logs in the vendor's book.
 
     Args:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, delete, select, update
 
-from license.authority.book.heads import Days, HeadBook, SeenLog
+from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.tables import Table
 from license.errors import AuthorityError
 from license.evidence.log.entry import NOTHING, Tally
@@ -96,7 +96,7 @@ class LogUsage:
     days: Days
 
 
-class MeterBook:
+class MeterRepository:
     """The rows of connected usage in the vendor's book; safe to use from several threads and processes.
 
     Args:
@@ -105,7 +105,7 @@ class MeterBook:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._heads = HeadBook(engine)  # makes every table, these too
+        self._heads = HeadRepository(engine)  # makes every table, these too
 
     def meet(self, resource: str, *, instance: str, vkey: str, software: str, now: int) -> None:
         """Enter that an installation proved its key to a resource."""
@@ -212,8 +212,8 @@ class MeterBook:
 
 def usage_of(engine: Engine, resource: str) -> list[LogUsage]:
     """Return the usage of every log of a resource, connected or exported, each counted once, by name."""
-    found = MeterBook(engine).logs(resource)
-    for seen in HeadBook(engine).logs(resource):
+    found = MeterRepository(engine).logs(resource)
+    for seen in HeadRepository(engine).logs(resource):
         reported = found.get(seen.head.origin)
         if reported is None or seen.head.size >= reported.size:
             found[seen.head.origin] = LogUsage(

@@ -40,7 +40,7 @@ class Refusal(click.ClickException):
             click.echo(f"{click.style('hint:', fg='yellow')} {self.hint}", err=True, file=file)
 
 
-class Family(click.Group):
+class ErrorHandlingGroup(click.Group):
     """A group whose commands may raise refusals."""
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -39,13 +39,13 @@ def ingest(
     An export older than one that was accepted is refused. Exit status: 0 clean, 1 findings to be explained,
     or the export is refused, 2 broken.
     """
-    from license.authority.ingest import ingest as take_in
+    from license.authority.ingest import ingest as import_model
     from license.evidence.render.html import render_page
 
     if out is None and not dry_run:
         raise click.UsageError("name a directory for the receipt with --out DIR, or look with --dry-run")
     with open_authority(home) as authority:
-        done = take_in(authority, bundle, keep=not dry_run)
+        done = import_model(authority, bundle, keep=not dry_run)
         if out is not None and done.receipt:
             _save(out, done, authority.keyring.issuer_note, authority.keyring.witness_note)
         if html is not None:

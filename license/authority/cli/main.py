@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from license.authority.cli.common import Family, example
+from license.authority.cli.common import ErrorHandlingGroup, example
 from license.authority.cli.ingest import ingest
 from license.authority.cli.inspect import inspect, verify
 from license.authority.cli.issue import issue, request
@@ -15,7 +15,9 @@ from license.authority.cli.serve import serve
 from license.authority.cli.usage import prices, usage
 
 
-@click.group(cls=Family, context_settings={"max_content_width": 100}, epilog=example("license init --help"))
+@click.group(
+    cls=ErrorHandlingGroup, context_settings={"max_content_width": 100}, epilog=example("license init --help")
+)
 def main() -> None:
     """Sell, issue, inspect and verify licences of the offline appliance."""
 

@@ -41,14 +41,14 @@ def usage(resource: str, month: str | None, as_csv: bool, home: Path, as_json: b
     """
     from license.authority.billing.bill import charges
     from license.authority.billing.prices import read_prices
-    from license.authority.book.metering import MeterBook, usage_of
+    from license.authority.book.metering import MeterRepository, usage_of
 
     if as_csv and as_json:
         raise click.UsageError("give --csv or --json, not both")
     with open_authority(home) as authority:
         found = authority.store.get(resource)
         logs = usage_of(authority.store.engine, resource)
-        instances = MeterBook(authority.store.engine).instances(resource)
+        instances = MeterRepository(authority.store.engine).instances(resource)
     prices = read_prices(home)
     made = [
         charge

@@ -28,7 +28,7 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from license.authority.authority import Authority
-from license.authority.book.metering import MeterBook
+from license.authority.book.metering import MeterRepository
 from license.authority.book.resource import Resource, check_gives_models
 from license.authority.http.errors import on_crash, on_http, on_refusal
 from license.authority.http.metering_routes import MeteringEndpoints, check_length, read_body
@@ -122,7 +122,7 @@ class _Service:
         )
 
     def _counted(self, resource: Resource, log: str) -> int:
-        return MeterBook(self._authority.store.engine).position(resource.name, log[:200])
+        return MeterRepository(self._authority.store.engine).position(resource.name, log[:200])
 
     async def models(self, request: Request) -> JSONResponse:
         """List the packages of the lines the resource has, oldest first within a line."""

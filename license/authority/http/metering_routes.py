@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from license.authority.authority import Authority
-from license.authority.book.metering import MeterBook
+from license.authority.book.metering import MeterRepository
 from license.authority.book.resource import Resource
 from license.authority.issuing.lease import grant_lease, is_used_up
 from license.errors import Malformed
@@ -51,7 +51,7 @@ class MeteringEndpoints:
     def __init__(self, authority: Authority, authenticate: Authenticate) -> None:
         self._authority = authority
         self._authenticate = authenticate
-        self._book = MeterBook(authority.store.engine)
+        self._book = MeterRepository(authority.store.engine)
 
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""

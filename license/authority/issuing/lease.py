@@ -14,8 +14,8 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from license.authority.billing.reconcile import reconcile
-from license.authority.book.heads import HeadBook
-from license.authority.book.metering import MeterBook, usage_of
+from license.authority.book.heads import HeadRepository
+from license.authority.book.metering import MeterRepository, usage_of
 from license.authority.book.resource import Resource
 from license.authority.issuing.issue import Dates, IssuedLicense, check_request, licence_maker
 from license.authority.keys.model_lines import load_line
@@ -48,7 +48,7 @@ def grant_lease(
     check_request(keyring, resource, request, now)
     engine = authority.store.engine
     instance = hashlib.sha256(request.key.public).hexdigest()[:12]
-    book = MeterBook(engine)
+    book = MeterRepository(engine)
     book.check_owner(resource.name, instance)
     check_quota(authority, resource)
     not_before = max(now, resource.plan.period[0])
@@ -62,7 +62,9 @@ def grant_lease(
         dates=Dates(not_before=not_before, expires=expires, terminates=expires, report_by=expires),
         identities={line: load_line(authority.home, line) for line in resource.models},
         rest={
-            "ledger": LedgerPolicy(logs=tuple(log.head for log in HeadBook(engine).logs(resource.name))),
+            "ledger": LedgerPolicy(
+                logs=tuple(log.head for log in HeadRepository(engine).logs(resource.name))
+            ),
             "connected": terms or ConnectedTerms(),
         },
         max_logs=_MAX_LOGS,
