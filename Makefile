@@ -68,7 +68,7 @@ test: install-dev
 
 test-boot: install-dev
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
-	$(VENV)/bin/python -m pytest -n 2 -m "boot and not slow" --timeout=900 tests/boot $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 -m "boot and not slow" --timeout=900 tests/system/boot $(ARGS)
 
 nightly: install-dev
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock

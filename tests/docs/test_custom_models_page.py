@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.site import Service, Site, clean_environ
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "custom-models.md").read_text()
 TUTORIAL = PAGE.partition("## From labelled files to curl")[2].partition("\n## ")[0]
 

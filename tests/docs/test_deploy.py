@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+from tests.support.paths import ROOT
+
+DEPLOY = ROOT / "docs" / "deploy"
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 MANIFESTS = (DEPLOY / "kubernetes.yaml").read_text()
 

@@ -11,8 +11,8 @@ import pytest
 import appliance.cli.main
 import license.authority.cli.main
 from appliance.config.settings import describe
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "systemd" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS: dict[str, click.Command] = {
     "appliance": appliance.cli.main.main,

@@ -12,9 +12,10 @@ import pytest
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
+from tests.support.paths import ROOT
 from tests.support.site import Site, clean_environ
 
-PAGE = Path(__file__).parents[2] / "docs" / "licence.md"
+PAGE = ROOT / "docs" / "licence.md"
 FIXED = {
     "/etc/appliance/license": "{site.license}",
     "https://license.example.com": "{billing}",
@@ -41,7 +42,7 @@ def run(vendor: Authority, billing: str, tmp_path: Path) -> Callable[[str], tupl
     site = Site(tmp_path / "site", vendor)
     stick = tmp_path / "stick"
     stick.mkdir()
-    (stick / "ner-en").symlink_to(Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en")
+    (stick / "ner-en").symlink_to(ROOT / "appliance" / "bundled" / "ner-en")
     key = vendor.create_resource(customer="C", meters={TEXT_RECORDS: 1_000}).key1
     environ = {
         **clean_environ(),

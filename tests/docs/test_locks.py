@@ -10,8 +10,8 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from tests.support.locks import environment_of, read_pins, unmet
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
 from schemathesis.core.result import Ok
 
+from tests.support.paths import ROOT
 from tests.support.site import SENTENCE, VERSION, Service
 
-PUBLISHED = Path(os.environ.get("APPLIANCE_OPENAPI", Path(__file__).parents[3] / "shared/reference/openapi"))
+PUBLISHED = Path(os.environ.get("APPLIANCE_OPENAPI", ROOT.parent / "shared/reference/openapi"))
 QUICK, THOROUGH = 500, 5_000
 CHECKS = [
     checks.not_a_server_error,

@@ -22,11 +22,12 @@ from license.authority.issuing.issue import Terms
 from license.encoding.strict import parse_time
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
+from tests.support.paths import ROOT
 from tests.support.site import SENTENCE, VERSION, Service, Site, clean_environ
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
 JOBS = "/language/analyze-text/jobs"
-BUNDLED = Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en"
+BUNDLED = ROOT / "appliance" / "bundled" / "ner-en"
 
 
 def ask(client: httpx2.Client, text: str = SENTENCE) -> httpx2.Response:

@@ -14,9 +14,10 @@ from license.crypto import age
 from license.licenses.terms import ModelKey
 from license.models.keys import bind_identity
 from license.models.package import PackageFiles, pack
+from tests.support.paths import ROOT
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
-MODEL = Path(__file__).parents[2] / "appliance" / "bundled" / "ner-en"
+MODEL = ROOT / "appliance" / "bundled" / "ner-en"
 LINE = "ner-en/3"
 
 

@@ -5,8 +5,8 @@ import pytest
 from license.crypto.ed25519 import VerifyingKey
 from license.evidence.log.entry import parse
 from license.evidence.log.proof import InclusionProof
+from tests.support.ledger import wait_until
 from tests.support.site import SENTENCE, VERSION, Site
-from tests.usage.conftest import wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -1,0 +1,268 @@
+"""The pages in a real browser, driven over its debugging protocol, against a real service.
+
+What the browser asked for is taken from its own log: nothing but this server. The pictures of each page lie
+in the test's temporary folder.
+"""
+
+import asyncio
+import base64
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from appliance.config.products import CUSTOM_NER
+from appliance.ledger.ledger import UsageRecord
+from appliance.models.locations import BUNDLED
+from license.evidence.tool.command import run_verify
+from tests.support.ledger import Machine, Vendor
+from tests.support.site import Service, Site
+
+chromium = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(
+        chromium is None, reason="chromium is not installed (Debian: apt-get install chromium)"
+    ),
+]
+KEY = "browser-key-0123456789"
+
+
+class Page:
+    """One page of the browser: commands out, events in."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._last = 0
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+
+    async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        self._last += 1
+        await self._socket.send_str(json.dumps({"id": self._last, "method": method, "params": params}))
+        while True:
+            message = json.loads((await self._socket.receive(timeout=30)).data)
+            if message.get("id") == self._last:
+                assert "error" not in message, message
+                return dict(message["result"])
+            self._note(message)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        params = message.get("params", {})
+        if message.get("method") == "Network.requestWillBeSent":
+            self.asked.append(params["request"]["url"])
+        elif message.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
+            self.complaints.append(params["entry"]["text"])
+        elif message.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(params)[:500])
+
+    async def run(self, expression: str) -> Any:
+        found = await self.send(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    async def until(self, expression: str) -> None:
+        for _ in range(300):
+            if await self.run(expression):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"never true: {expression}: {await self.run('document.body.innerText')}")
+
+    async def open(self, url: str) -> None:
+        await self.send("Page.navigate", url=url)
+        await self.until("document.readyState === 'complete'")
+
+    async def picture(self, path: Path) -> bytes:
+        found = await self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        data = base64.b64decode(found["data"])
+        path.write_bytes(data)
+        return data
+
+
+Drive = Callable[[Callable[[Page], Any]], None]
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[Drive]:
+    profile = tmp_path / "profile"
+    quiet = ("gpu", "background-networking", "component-update", "sync", "default-apps", "quic")
+    command = [
+        *(str(chromium), "--headless", "--no-sandbox", "--no-first-run", "--window-size=1280,1600"),
+        *(f"--disable-{feature}" for feature in quiet),
+        *(f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        port = _port(profile / "DevToolsActivePort")
+
+        async def scenario(steps: Callable[[Page], Any]) -> None:
+            async with _page(port) as page:
+                await steps(page)
+
+        yield lambda steps: asyncio.run(scenario(steps))
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _port(file: Path) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if file.exists() and (text := file.read_text()).strip():
+            return int(text.splitlines()[0])
+        time.sleep(0.05)
+    raise AssertionError("the browser did not start")
+
+
+@asynccontextmanager
+async def _page(port: int) -> AsyncIterator[Page]:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/json") as reply:
+            (target, *_) = [one for one in await reply.json() if one["type"] == "page"]
+        async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+            page = Page(socket)
+            for domain in ("Network", "Page", "Log", "Runtime"):
+                await page.send(f"{domain}.enable")
+            yield page
+
+
+def only(service: Service, page: Page) -> None:
+    elsewhere = [url for url in page.asked if not url.startswith(("data:", f"{service.url}/"))]
+    assert elsewhere == [], "nothing is fetched from outside"
+    assert len(page.asked) > 5
+
+
+def test_the_home_page_tries_a_text_on_any_model_and_asks_nobody_else(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    mount = tmp_path / "models" / "acme"
+    mount.mkdir(parents=True)
+    for name in ("one", "two"):
+        (mount / name).symlink_to(BUNDLED)
+    site.issue()
+    service = site.start(f"Models:Path={tmp_path / 'models'}")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/")
+        await page.until("document.querySelectorAll('#models li').length === 2")
+        await page.until("document.getElementById('licence-figure').innerText.includes('days left')")
+        before = await page.picture(tmp_path / "home.png")
+        await page.run("document.getElementById('form').requestSubmit()")
+        await page.until("document.querySelectorAll('#marked mark').length >= 5")
+        assert "Rotterdam" in await page.run("document.getElementById('marked').innerText")
+        assert "%" in await page.run("document.getElementById('entities').innerText")
+        assert "/language/:analyze-text" in await page.run("document.getElementById('snippet').innerText")
+        await page.until("document.getAnimations().every((a) => a.playState === 'finished')")
+        after = await page.picture(tmp_path / "tried.png")
+        assert len(after) > 20_000
+        assert after != before
+        await page.run(
+            "const s = document.getElementById('model'); s.value = 'acme/two';"
+            "s.dispatchEvent(new Event('change'));"
+            "document.getElementById('form').requestSubmit()"
+        )
+        await page.until("performance.getEntriesByType('resource').some((r) => r.name.includes('/jobs/'))")
+        await page.until("document.getElementById('outcome').innerText.includes('entities in')")
+        assert "acme" in await page.run("document.getElementById('snippet').innerText")
+        assert "two" in await page.run("document.getElementById('snippet').innerText")
+        assert page.complaints == []
+        only(service, page)
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_the_home_page_asks_for_a_key_only_where_one_is_wanted(site: Site, drive: Drive) -> None:
+    site.issue()
+    service = site.start(f"ApiKeys:one={KEY}")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/")
+        await page.until("!document.getElementById('access').hidden")
+        await page.run(
+            f"const k = document.getElementById('key'); k.value = '{KEY}';"
+            "k.dispatchEvent(new Event('change'))"
+        )
+        await page.until("document.querySelectorAll('#models li b').length === 1")
+        await page.run("document.getElementById('form').requestSubmit()")
+        await page.until("document.querySelectorAll('#marked mark').length >= 5")
+        assert KEY not in await page.run("document.body.innerText")
+        only(service, page)
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_swagger_shows_every_operation_and_try_it_out_answers(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    site.issue()
+    service = site.start()
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/swagger")
+        await page.until("document.querySelectorAll('.opblock').length >= 20")
+        assert "Unable to render" not in await page.run("document.body.innerText")
+        await page.run("document.querySelector('.opblock-post .opblock-summary-control').click()")
+        await page.until("document.querySelector('button.execute') !== null")
+        await page.run("document.querySelector('button.execute').click()")
+        await page.until("document.querySelector('.live-responses-table .response-col_status') !== null")
+        shown = await page.run("document.querySelector('.live-responses-table').innerText")
+        assert "200" in shown
+        assert "Ada Lovelace" in shown
+        assert len(await page.picture(tmp_path / "swagger.png")) > 20_000
+        assert [text for text in page.complaints if "Content Security Policy" in text] == []
+        only(service, page)
+        assert {urlsplit(url).path for url in page.asked} >= {
+            "/swagger/swagger-ui-bundle.js",
+            "/openapi.json",
+        }
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_the_page_of_a_verification_fits_a_phone_a_screen_and_paper(drive: Drive, tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path / "roots")
+    machine = Machine(tmp_path / "machine", vendor)
+    ledger = machine.open()
+    asyncio.run(
+        ledger.commit(
+            [UsageRecord(meter=CUSTOM_NER.meter, quantity=1_234_567, billed=1_234_567, request_id="r")]
+        )
+    )
+    ledger.close()
+    machine.sql("UPDATE entry SET text = replace(text, 'boot', 'boom') WHERE n = 1")
+    report = tmp_path / "report.html"
+    run_verify(machine.output, vendor.roots, html=report)
+
+    async def steps(page: Page) -> None:
+        await page.open(report.as_uri())
+        for width, media in ((390, "screen"), (1280, "screen"), (680, "print")):
+            await page.send("Emulation.setEmulatedMedia", media=media)
+            await page.send(
+                "Emulation.setDeviceMetricsOverride",
+                width=width,
+                height=844,
+                deviceScaleFactor=1,
+                mobile=False,
+            )
+            assert await page.run("innerWidth") == width
+            assert await page.run("document.documentElement.scrollWidth") <= width
+            await page.picture(tmp_path / f"{media}-{width}.png")
+        hidden = (
+            "[...document.querySelectorAll('.wide')].filter(one => one.scrollWidth > one.clientWidth).length"
+        )
+        assert await page.run(hidden) == 0, "on paper nobody can scroll"
+
+    drive(steps)

@@ -1,0 +1,233 @@
+"""The authoring API over a real socket: label file in, served model out."""
+
+import copy
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from appliance.authoring.service import AuthoringService, open_studio
+from appliance.config.settings import Settings
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
+from appliance.pipeline.deployments import Deployments
+from license.authority.authority import Authority
+from tests.e2e.authoring.conftest import BASE, VERSION, Author, Start
+from tests.support.site import Service, Site
+
+Box = tuple[Service, Author, dict[str, Any]]
+SENTENCE = "Litware sold the vessel Calypso in port 7."
+
+pytestmark = pytest.mark.e2e
+
+
+def entities(client: httpx2.Client, project: str, deployment: str) -> list[tuple[str, str]]:
+    parameters = {"projectName": project, "deploymentName": deployment}
+    body = {
+        "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]},
+        "tasks": [{"kind": "CustomEntityRecognition", "parameters": parameters}],
+    }
+    reply = client.post("/language/analyze-text/jobs", params={"api-version": "2023-04-01"}, json=body)
+    if reply.status_code != 202:
+        return [(str(reply.status_code), reply.json()["error"]["code"])]
+    for _ in range(100):
+        state = client.get(reply.headers["operation-location"]).json()
+        if state["status"] == "succeeded":
+            break
+        time.sleep(0.05)
+    found = state["tasks"]["items"][0]["results"]["documents"][0]["entities"]
+    return [(one["text"], one["category"]) for one in found]
+
+
+FOUND = [("Litware", "Seller"), ("Calypso", "Ship")]
+
+
+def test_authoring_is_off_by_default_and_never_without_access_control(
+    vendor: Authority, tmp_path: Path
+) -> None:
+    def opened(*words: str) -> AuthoringService | None:
+        return open_studio(
+            Settings.read(words, {}),
+            state=tmp_path / "state",
+            deployments=Deployments(),
+            load=lambda path: NerEngine.load(ModelFolder.open(path)),
+            clock=time.time,
+        )
+
+    assert opened() is None
+    assert opened("ApiKeys:a=key") is None
+    assert not (tmp_path / "state").exists()
+    site = Site(tmp_path / "site", vendor)
+    site.issue()
+    refused = site.run("Authoring:Enabled=true")
+    assert refused.returncode == 78
+    assert "access control" in refused.stderr + refused.stdout
+
+
+def test_a_trained_model_is_deployed_and_answers(box: Box) -> None:
+    _, author, _ = box
+    assert entities(author.client, "ships", "prod") == FOUND
+    listed = author.client.get("/models").json()["models"]
+    assert ("ships", "prod") in [(one["projectName"], one["deploymentName"]) for one in listed]
+    shown = author.call("GET", f"{BASE}/ships/deployments/prod").json()
+    model = author.call("GET", f"{BASE}/ships/models/m1").json()
+    assert shown["modelId"] == model["modelId"]
+    assert model["lastTrainingDurationInSeconds"] >= 0
+    assert author.call("GET", f"{BASE}/ships/deployments").json()["value"] == [shown]
+    project = author.call("GET", f"{BASE}/ships").json()
+    assert project.keys() >= {"lastTrainedDateTime", "lastDeployedDateTime", "storageInputContainerName"}
+    assert [one["projectName"] for one in author.call("GET", BASE).json()["value"]] == ["ships"]
+
+
+def test_without_the_key_nothing_is_shown_or_changed(box: Box) -> None:
+    service, _, file = box
+    with service.client() as stranger:
+        for method, path in (("GET", BASE), ("DELETE", f"{BASE}/ships"), ("POST", f"{BASE}/x/:import")):
+            assert stranger.request(method, path, params=VERSION, json=file).status_code == 401
+
+
+def test_the_evaluation_is_by_category_and_by_document(box: Box) -> None:
+    _, author, file = box
+    summary = author.call("GET", f"{BASE}/ships/models/m1/evaluation/summary-result").json()
+    assert summary["evaluationOptions"] == {"kind": "manual"}
+    scores = summary["customEntityRecognitionEvaluation"]
+    assert scores["entities"].keys() == {"Seller", "Ship"}
+    assert scores["microF1"] > 0.7
+    assert scores["confusionMatrix"]["Ship"]["Ship"]["rawValue"] >= 3
+    results = author.call(
+        "GET", f"{BASE}/ships/models/m1/evaluation/result", stringIndexType="Utf16CodeUnit"
+    ).json()["value"]
+    tests = {one["location"] for one in file["assets"]["documents"] if one["dataset"] == "Test"}
+    assert {one["location"] for one in results} == tests
+    first = results[0]["customEntityRecognitionResult"]["entities"][0]
+    assert {one["category"] for one in first["expectedEntities"]} == {"Seller", "Ship"}
+    paged = author.call("GET", f"{BASE}/ships/models/m1/evaluation/result", maxpagesize="3").json()
+    assert len(paged["value"]) == 3
+    assert len(author.client.get(paged["nextLink"]).json()["value"]) == len(tests) - 3
+
+
+def test_mistakes_of_the_label_file_are_all_told_by_the_training_job(box: Box, documents: Path) -> None:
+    _, author, file = box
+    wrong = copy.deepcopy(file)
+    label = {"category": "Nobody", "offset": 0, "length": 500}
+    wrong["assets"]["documents"][0]["entities"] = [{"labels": [label]}]
+    wrong["assets"]["documents"][1]["location"] = "missing.txt"
+    author.done("POST", f"{BASE}/wrong/:import", wrong)
+    reply = author.call("POST", f"{BASE}/wrong/:train", {"modelLabel": "m"})
+    job = author.follow(reply)
+    assert job["status"] == "failed"
+    told = " ".join(one["message"] for one in job["errors"])
+    assert all(words in told for words in ("Nobody", "lies outside the text", "missing.txt"))
+    assert author.call("GET", f"{BASE}/wrong/models").json()["value"] == []
+    gone = author.follow(author.call("DELETE", f"{BASE}/wrong"))
+    assert gone["status"] == "succeeded"
+    assert author.call("GET", f"{BASE}/wrong").status_code == 404
+
+
+def test_a_training_is_cancelled(box: Box) -> None:
+    _, author, _ = box
+    reply = author.call("POST", f"{BASE}/ships/:train", {"modelLabel": "late"})
+    job = reply.headers["operation-location"].partition("?")[0].rpartition("/")[2]
+    path = f"{BASE}/ships/train/jobs/{job}"
+    assert author.call("POST", f"{path}/:cancel").status_code == 202
+    assert author.follow(reply, 20)["status"] == "cancelled"
+    assert author.call("POST", f"{path}/:cancel").status_code == 400
+    assert author.call("GET", f"{BASE}/ships/models/late").status_code == 404
+    assert len(author.call("GET", f"{BASE}/ships/train/jobs").json()["value"]) >= 2
+
+
+def test_deployments_are_swapped_and_deleted(box: Box) -> None:
+    _, author, _ = box
+    author.done("PUT", f"{BASE}/ships/deployments/blue", {"trainedModelLabel": "m1"})
+    names = {"firstDeploymentName": "blue", "secondDeploymentName": "prod"}
+    author.done("POST", f"{BASE}/ships/deployments/:swap", names)
+    assert entities(author.client, "ships", "blue") == FOUND
+    reply = author.call("DELETE", f"{BASE}/ships/deployments/blue")
+    assert author.follow(reply)["status"] == "succeeded"
+    assert entities(author.client, "ships", "blue") == [("404", "ProjectNotFound")]
+
+
+def test_an_exported_model_is_served_by_the_containers_start_on_another_box(
+    start: Start, box: Box, tmp_path: Path, documents: Path
+) -> None:
+    _, author, _ = box
+    listed = author.call("GET", f"{BASE}/ships/exported-models").json()["value"]
+    assert [one["exportedModelName"] for one in listed] == ["v1"]
+    files = author.call("GET", f"{BASE}/ships/exported-models/v1/manifest").json()["modelFiles"]
+    names = {one["name"] for one in files}
+    assert names >= {"model.onnx", "tokenizer.json", "config.json", "model.json", "MODEL_CARD.md"}
+    assert not names & {"evaluation.json", "results.json"}  # they quote the customer's documents
+    mount = tmp_path / "modelPath" / "ships" / "v1"
+    mount.mkdir(parents=True)
+    for one in files:
+        (mount / one["name"]).write_bytes(author.client.get(one["contentUri"]).read())
+    escape = f"{BASE}/ships/exported-models/v1/files/..%2F..%2Fauthoring.db"
+    assert author.call("GET", escape).status_code == 404
+    # The second box serves the exported model, and takes a copy of the project.
+    _, other = start(
+        f"Models:Path={tmp_path / 'modelPath'}",
+        "projectName=ships",
+        "exportedModelName=v1",
+        f"Authoring:Documents={documents}",
+    )
+    assert entities(other.client, "ships", "v1") == FOUND
+    job = author.done("POST", f"{BASE}/ships/:export", stringIndexType="Utf16CodeUnit")
+    file = author.client.get(job["resultUrl"]).json()
+    other.done("POST", f"{BASE}/ships/:import", file)
+    again = other.client.get(other.done("POST", f"{BASE}/ships/:export")["resultUrl"]).json()
+    assert again == file
+    here, there = (one.call("GET", f"{BASE}/ships").json()["lastModifiedDateTime"] for one in (author, other))
+    assert there >= here
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/ships/:train", {}, 400),
+        ("POST", "/ships/:train", {"modelLabel": "../x"}, 400),
+        ("POST", "/ships/:train", {"modelLabel": "m", "trainingConfigVersion": "1999"}, 400),
+        ("POST", "/none/:train", {"modelLabel": "m"}, 404),
+        ("POST", "/ships/:import", {"metadata": {"projectKind": "CustomSingleLabelClassification"}}, 400),
+        ("POST", "/ships/:import", [1], 400),
+        ("PATCH", "/..%2Fx", {}, 404),
+        ("PATCH", "/x y", {}, 400),
+        ("PATCH", "/x", {"storageInputContainerName": "../etc"}, 400),
+        ("PUT", "/ships/deployments/prod", {"trainedModelLabel": "none"}, 404),
+        ("PUT", "/ships/deployments/global", {"trainedModelLabel": "m1"}, 400),
+        ("GET", "/ships/train/jobs/7", None, 404),
+        ("GET", "/ships/models/none/evaluation/summary-result", None, 404),
+        ("POST", "/ships/:export?stringIndexType=TextElements_v8", None, 400),
+        ("POST", "/ships/deployments/:swap", {"firstDeploymentName": "a", "secondDeploymentName": "b"}, 404),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_the_apis_own_words(
+    box: Box, method: str, path: str, body: Any, status: int
+) -> None:
+    _, author, _ = box
+    path, _, query = path.partition("?")
+    extra = dict([query.split("=")]) if query else {}
+    reply = author.call(method, BASE + path, body, **extra)
+    assert reply.status_code == status, reply.text
+    assert reply.json()["error"]["code"]
+    assert author.client.get(BASE).json()["error"]["code"] == "MissingApiVersionParameter"
+
+
+def test_a_project_is_made_and_changed_by_patch(box: Box) -> None:
+    _, author, _ = box
+    body = {"projectKind": "CustomEntityRecognition", "storageInputContainerName": "c", "language": "en"}
+    made = author.call("PATCH", f"{BASE}/made", body)
+    assert made.status_code == 201
+    changed = author.call("PATCH", f"{BASE}/made", {"description": "changed"})
+    assert changed.status_code == 200
+    assert changed.json()["description"] == "changed"
+    assert changed.json()["storageInputContainerName"] == "c"
+    assert author.follow(author.call("DELETE", f"{BASE}/made"))["status"] == "succeeded"
+
+
+def test_a_restart_serves_again_what_was_deployed(start: Start, site: Site, box: Box) -> None:
+    service, _, _ = box
+    assert service.stop() == 0
+    _, again = start(site=site)
+    assert entities(again.client, "ships", "prod") == FOUND

@@ -1,0 +1,5 @@
+"""One running speech service for all tests of this folder; its model reads tones."""
+
+from tests.support.speech_site import client, new_site, service, site, tones, vendor
+
+__all__ = ["client", "new_site", "service", "site", "tones", "vendor"]

@@ -1,0 +1,152 @@
+"""The way of an export by the commands that people type: out, verified, taken in, and the receipt back."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from appliance.cli.usage import usage
+from appliance.config.identity import load_identity
+from appliance.ledger.transfer.export import JOURNAL_FILE
+from license.authority.authority import Authority
+from license.authority.cli.main import main as license_main
+from license.evidence.bundle.focus import COLUMNS
+from tests.integration.evidence.test_ingest import Customer
+from tests.support.evidence import METER, run_days
+from tests.support.ledger import DAY, Machine, Vendor
+
+
+@pytest.fixture
+def customer(tmp_path: Path, vendor: Vendor) -> Iterator[Customer]:
+    """A machine whose keys lie where the commands look for them, licensed by an authority."""
+    identity = load_identity(tmp_path / "machine" / "state")
+    machine = Machine(tmp_path / "machine", vendor, identity=identity.signing)
+    machine.directory = machine.output / "customner" / identity.instance
+    authority = Authority.create(tmp_path / "authority", clock=lambda: machine.wall)
+    resource = authority.create_resource(
+        "acme", customer="Acme Ltd", meters={METER: 1000}, period=("2026-01-01", "2028-01-01")
+    ).resource
+    made = Customer(authority, resource, machine, tmp_path)
+    machine.licensed = made.license()
+    run_days(machine, 2)
+    with authority:
+        yield made
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(usage, [str(word) for word in words])
+
+
+def export(customer: Customer, *words: str) -> Path:
+    out = customer.place / "usage.zip"
+    done = run("export", customer.machine.output, "--state", customer.machine.state, "-o", out, *words)
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.mark.parametrize("form", ["--summary", "--full"])
+def test_an_export_goes_out_is_verified_taken_in_and_receipted(customer: Customer, form: str) -> None:
+    out = export(customer, form, "-m", "change 4711")
+    roots = customer.authority.roots_dir
+    page = customer.place / "report.html"
+    verified = run("verify", out, "--roots", roots, "--html", page)
+    assert (verified.exit_code, verified.output.split(":")[0]) == (0, "clean"), verified.output
+    assert "Acme Ltd" in page.read_text()
+    taken = CliRunner().invoke(
+        license_main,
+        [
+            "ingest",
+            str(out),
+            "--out",
+            str(customer.place / "receipt"),
+            "--home",
+            str(customer.authority.home),
+        ],
+    )
+    assert taken.exit_code == 0, taken.output
+    assert "40 of 1,000 units (4 %)" in taken.output
+    names = {path.suffix for path in (customer.place / "receipt").iterdir()}
+    assert names == {".note", ".checkpoint"}
+    kept = run("receipt", customer.machine.output, customer.place / "receipt", "--roots", roots)
+    assert kept.exit_code == 0, kept.output
+    pruned = run("prune", customer.machine.output, "--roots", roots, "--dry-run")
+    assert "no month that is closed lies under a receipt" in pruned.output
+
+
+def test_the_operators_note_stays_at_home(customer: Customer) -> None:
+    out = export(customer, "-m", "change 4711, by Jane")
+    journal = json.loads((customer.machine.directory / JOURNAL_FILE).read_text())
+    assert journal["note"] == "change 4711, by Jane"
+    assert b"Jane" not in out.read_bytes()
+    shown = run("export", customer.machine.output, "--state", customer.machine.state, "--dry-run")
+    assert "Jane" not in shown.output
+
+
+def test_a_dry_run_prints_all_that_would_leave_and_writes_nothing(customer: Customer) -> None:
+    shown = run("export", customer.machine.output, "--state", customer.machine.state, "--dry-run", "--full")
+    assert shown.exit_code == 0
+    for word in ("==> bundle.note", "==> focus.csv", "entries.jsonl.gz", '"k":"use"', "Acme Ltd"):
+        assert word in shown.output
+    assert not (customer.machine.directory / JOURNAL_FILE).exists()
+    assert not list(customer.place.rglob("*.zip"))
+
+
+def test_an_export_without_a_place_is_wrong_usage(customer: Customer) -> None:
+    assert run("export", customer.machine.output, "--state", customer.machine.state).exit_code == 2
+
+
+def test_a_failed_export_leaves_no_file(customer: Customer, tmp_path: Path) -> None:
+    out = tmp_path / "empty" / "usage.zip"
+    out.parent.mkdir()
+    (tmp_path / "nothing").mkdir()
+    done = run("export", tmp_path / "nothing", "--state", customer.machine.state, "-o", out)
+    assert done.exit_code != 0
+    assert list(out.parent.iterdir()) == []
+
+
+def test_an_old_export_is_refused_by_the_command(customer: Customer) -> None:
+    old = export(customer).rename(customer.place / "old.zip")
+    customer.machine.pass_time(DAY)
+    run_days(customer.machine, 1, first=5)
+    home = str(customer.authority.home)
+    for file, code in ((export(customer), 0), (old, 1)):
+        words = ["ingest", str(file), "--out", str(customer.place / "receipt"), "--home", home, "--json"]
+        done = CliRunner().invoke(license_main, words)
+        assert done.exit_code == code, done.output
+
+
+def test_what_is_no_export_is_broken(customer: Customer, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(b"x")
+    done = run("verify", tmp_path / "x.zip", "--roots", customer.authority.roots_dir)
+    assert done.exit_code == 2
+
+
+def test_a_report_for_a_range_has_the_columns_of_focus(customer: Customer) -> None:
+    done = run("report", customer.machine.output, "--from", "2026-09-22", "--to", "2026-09-22", "--csv")
+    (row,) = csv.DictReader(io.StringIO(done.output))
+    assert tuple(row) == COLUMNS
+    assert (row["ConsumedQuantity"], row["PricingQuantity"], row["x_Requests"]) == ("20", "20", "10")
+    assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == (
+        "2026-09-22T00:00:00Z",
+        "2026-09-23T00:00:00Z",
+    )
+    assert (row["BillingPeriodStart"], row["BillingPeriodEnd"]) == (
+        "2026-09-01T00:00:00Z",
+        "2026-10-01T00:00:00Z",
+    )
+    whole = run("report", customer.machine.output, "--month", "2026-09", "--json")
+    assert json.loads(whole.output)["meters"][0]["quantity"] == 40
+    nothing = run("report", customer.machine.output, "--to", "2026-09-01", "--csv")
+    assert list(csv.DictReader(io.StringIO(nothing.output))) == []
+    assert run("report", customer.machine.output, "--month", "2026-09", "--from", "2026-09-01").exit_code == 2
+    assert run("report", customer.machine.output, "--from", "yesterday").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["report", "export", "verify", "receipt", "prune"])
+def test_every_help_ends_with_an_example(command: str) -> None:
+    shown = run(command, "--help")
+    assert shown.output.strip().splitlines()[-1].strip().startswith(f"Example:  appliance usage {command}")

@@ -1,0 +1,5 @@
+"""Usage logs of several days, and exports of them."""
+
+from tests.support.evidence import closed, machine, packed, three_days, vendor
+
+__all__ = ["closed", "machine", "packed", "three_days", "vendor"]

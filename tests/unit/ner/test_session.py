@@ -1,0 +1,110 @@
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from appliance.errors import ModelError
+from appliance.ner.session import OnnxSession
+from tests.support.paths import ROOT
+
+MakeGraph = Callable[..., bytes]
+
+
+def test_a_session_returns_one_score_per_label(make_graph: MakeGraph) -> None:
+    ids = np.array([[2, 4, 3]], dtype=np.int64)
+    session = OnnxSession(make_graph(quantised=False), labels=7)
+    logits = session.run(ids, np.ones_like(ids), None)
+    assert logits.shape == (1, 3, 7)
+    assert logits.dtype == np.float32
+    assert (logits == session.run(ids, np.ones_like(ids), np.zeros_like(ids))).all()
+
+
+def test_only_the_logits_are_computed(make_graph: MakeGraph) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load_from_string(make_graph(quantised=False))
+    model.graph.node.append(helper.make_node("Identity", ["hidden"], ["hidden_2"]))
+    model.graph.output.append(helper.make_tensor_value_info("hidden_2", TensorProto.FLOAT, None))
+    ids = np.array([[2, 4, 3]], dtype=np.int64)
+    assert OnnxSession(model.SerializeToString(), labels=7).run(ids, np.ones_like(ids), None).shape[2] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "labels", "words"),
+    [
+        ({"output": "last_hidden_state"}, 7, "logits"),
+        ({}, 9, "9 labels"),
+    ],
+)
+def test_a_graph_of_another_kind_is_refused(
+    make_graph: MakeGraph, options: dict[str, str], labels: int, words: str
+) -> None:
+    with pytest.raises(ModelError, match=words):
+        OnnxSession(make_graph(quantised=False, **options), labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"token_type_ids", b"visual_feature"), (b"input_ids", b"input_idz")]
+)
+def test_inputs_of_another_kind_are_refused(make_graph: MakeGraph, old: bytes, new: bytes) -> None:
+    with pytest.raises(ModelError, match="inputs"):
+        OnnxSession(make_graph(quantised=False).replace(old, new), labels=7)
+
+
+def test_bytes_that_are_no_model_are_refused() -> None:
+    with pytest.raises(ModelError, match="refused by onnxruntime"):
+        OnnxSession(b"\x08\x07", labels=7)
+
+
+def test_a_provider_that_is_not_there_is_refused(make_graph: MakeGraph) -> None:
+    with pytest.raises(ModelError, match="NoSuchProvider"):
+        OnnxSession(make_graph(quantised=False), labels=7, providers=["NoSuchProvider"])
+
+
+def test_onnxruntime_is_imported_by_loading_and_not_by_importing() -> None:
+    code = "import sys, appliance.ner.engine; sys.exit('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_start_waits_for_no_library_that_only_other_commands_or_services_need() -> None:
+    code = (
+        "import sys, appliance.cli.main, appliance.server.server, appliance.services.text;"
+        "print({'onnx', 'soundfile', 'soxr', 'websockets', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+@pytest.mark.parametrize(("library", "door"), [("onnxruntime", "session.py"), ("tokenizers", "tokenizer.py")])
+def test_each_heavy_library_has_one_door(library: str, door: str) -> None:
+    package = ROOT / "appliance"
+    users = {
+        path.name
+        for path in package.rglob("*.py")
+        if "training" not in path.parts
+        for node in _run(ast.parse(path.read_text("utf-8")))
+        if library in _imported(node)
+    }
+    assert users == {door}
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk what is run: an import for the sake of a type alone loads nothing."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _run(child)
+
+
+def _imported(node: ast.AST) -> set[str]:
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module]
+    return {name.partition(".")[0] for name in names}
