@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
-from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.license import License
+from license.licenses.terms import InstanceBinding, Plan
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import Delegation
 from license.trust.roots import load_roots

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from license.encoding.strict import format_date, format_time
 from license.licenses.validity import State, days_left, days_text, grace_days_left, state_at, warnings
 from license.licenses.verify import AuthenticLicense
 from license.trust.roots import TrustRoots
-
-if TYPE_CHECKING:  # what verifies a licence need not load the vendor's database
-    from license.authority.authority import CreatedResource
-    from license.authority.book.resource import Change, Resource
 
 Row = tuple[str, str]
 
@@ -87,52 +83,3 @@ def state_words(opened: AuthenticLicense, now: int) -> str:
     if state is State.GRACE:
         return f"{state}, stops in {days_text(grace_days_left(licence, now))}"
     return str(state)
-
-
-def resource_rows(created: CreatedResource, home: str) -> list[Row]:
-    """Return a new resource with its keys, and what to type next."""
-    rows = resource_details(created.resource)
-    if not created.resource.approved:
-        rows.append(("next", f"license resource approve {created.resource.name} --home {home}"))
-    return [*rows, ("key 1", created.key1), ("key 2", created.key2)]
-
-
-def resource_details(resource: Resource) -> list[Row]:
-    """Return what a resource is."""
-    plan = resource.plan
-    per = " a month" if plan.monthly else ""
-    period = " to ".join(format_date(day) for day in plan.period)
-    return [
-        ("resource", resource.name),
-        ("subscription", resource.subscription),
-        ("customer", resource.customer),
-        ("product", resource.product),
-        ("plan", f"{plan.tier}, {period}, overage {plan.overage}"),
-        *(("included", f"{count:,} {meter}{per}") for meter, count in plan.meters),
-        ("models", ", ".join(resource.models) or "none"),
-        ("binding", resource.binding),
-        ("approved", "yes" if resource.approved else "no"),
-    ]
-
-
-def history_rows(history: Iterable[Change]) -> list[Row]:
-    """Return what happened to a resource."""
-    return [(format_time(one.at), one.what) for one in history]
-
-
-def resource_json(resource: Resource) -> dict[str, Any]:
-    """Return a resource for programs; its keys are not known any more."""
-    return {
-        "name": resource.name,
-        "subscription": resource.subscription,
-        "customer": resource.customer,
-        "product": resource.product,
-        "tier": resource.plan.tier,
-        "period": [format_date(day) for day in resource.plan.period],
-        "meters": dict(resource.plan.meters),
-        "overage": resource.plan.overage,
-        "models": list(resource.models),
-        "binding": resource.binding,
-        "approved": resource.approved,
-        "created": format_time(resource.created),
-    }

@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 from license.authority.authority import Authority
+from license.authority.http.app import make_app
 from tests.support.postgres import private_server
 from tests.support.site import Service, Site
 
@@ -29,7 +30,7 @@ def postgres() -> Iterator[str]:
 @pytest.fixture
 def billing(vendor: Authority) -> Iterator[str]:
     """Address of the vendor's service, as `Billing` names it."""
-    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(make_app(vendor), host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -28,6 +28,7 @@ from appliance.config.products import CUSTOM_NER
 from appliance.errors import ApplianceError
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
+from license.authority.http.app import make_app
 from license.evidence.verify.result import Report
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
@@ -167,7 +168,7 @@ def _authority(home: Path) -> tuple[Authority, str]:
 def _listening(authority: Authority) -> Iterator[str]:
     """The authority on a free loopback port, in a thread of this process."""
     config = uvicorn.Config(
-        authority.app(), host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off"
+        make_app(authority), host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="authority", daemon=True)

@@ -30,7 +30,7 @@ from appliance.speech.model.locales import same_language
 from license.client.packages import Offer, download_package, list_models
 from license.errors import LicenseError, ModelDownloadTimedOut, Unwritable
 from license.files import read_limited
-from license.models.manifest import KIND as MANIFEST_KIND
+from license.models.manifest import MANIFEST_KIND
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import parse_statement
 

@@ -20,7 +20,7 @@ from license.errors import LicenseError, Unwritable
 from license.files import read_limited
 from license.licenses.request import LicenseRequest, sign_request
 from license.licenses.verify import AuthenticLicense
-from license.models.manifest import KIND as MANIFEST_KIND
+from license.models.manifest import MANIFEST_KIND
 from license.models.package import MANIFEST_SUFFIX
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import parse_statement

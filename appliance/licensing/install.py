@@ -26,18 +26,18 @@ from license.errors import (
     WrongType,
 )
 from license.files import read_limited, write_atomic
-from license.licenses import license as claims
 from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
+from license.licenses.license import LICENSE_KIND
 from license.licenses.validity import State, check_dates, state_at
 from license.licenses.verify import AuthenticLicense, open_license
-from license.trust import delegation
+from license.trust.delegation import DELEGATION_KIND
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import kind_of, parse_statement
 
 _MAX_FILES: Final = 64
 _KINDS: Final = {
-    claims.KIND: "a licence",
-    delegation.KIND: "an issuer note",
+    LICENSE_KIND: "a licence",
+    DELEGATION_KIND: "an issuer note",
     "request": "a licence request, which goes to the vendor",
     "model": "the manifest of a model package, which goes beside the package",
 }
@@ -84,7 +84,7 @@ def verify_delivery(
         ApplianceError: The installation has no keys or names no directory.
         LicenseError: No licence in it may be used here; the reason of the last one.
     """
-    notes: dict[str, list[bytes]] = {claims.KIND: [], delegation.KIND: []}
+    notes: dict[str, list[bytes]] = {LICENSE_KIND: [], DELEGATION_KIND: []}
     for where, data in delivery:
         kind = _kind(where, data)
         if kind not in notes:
@@ -93,20 +93,20 @@ def verify_delivery(
                 hint=f"install {LICENSE_FILE} and {ISSUER_FILE}, as the vendor sent them",
             )
         notes[kind].append(data)
-    if not notes[claims.KIND]:
+    if not notes[LICENSE_KIND]:
         raise LicenseNotFound(
             "there is no licence among the files given", hint=f"{LICENSE_FILE} is missing: give both files"
         )
     # A bearer licence may arrive where nobody ever asked for one; any other names keys that must be here.
-    identity = site.identity(create=all(map(_is_bearer, notes[claims.KIND])))
+    identity = site.identity(create=all(map(_is_bearer, notes[LICENSE_KIND])))
     licenses = InstalledLicenses(identity=identity, floor=site.floor(identity), found=_in_place(site))
-    issuers = notes[delegation.KIND] or _issuers_in_place(site)
+    issuers = notes[DELEGATION_KIND] or _issuers_in_place(site)
     if not issuers:
         raise LicenseNotFound(
             "the licence came without the issuer note that proves it",
             hint=f"give both files: {LICENSE_FILE} and {ISSUER_FILE} were delivered together",
         )
-    opened = _open_best(site, licenses, notes[claims.KIND], issuers)
+    opened = _open_best(site, licenses, notes[LICENSE_KIND], issuers)
     _check_newer(licenses, opened)
     now = licenses.now(opened.license)
     if state_at(opened.license, now) is State.EXPIRED:
@@ -243,7 +243,7 @@ def _check_newer(licenses: InstalledLicenses, opened: AuthenticLicense) -> None:
 def _is_bearer(note: bytes) -> bool:
     """Return what an unverified licence says of itself; only whether keys are made depends on it."""
     try:
-        binding = parse_statement(read_unverified(note), claims.KIND)["instance"]["binding"]
+        binding = parse_statement(read_unverified(note), LICENSE_KIND)["instance"]["binding"]
     except (LicenseError, KeyError, TypeError):
         return False
     return bool(binding == "any")

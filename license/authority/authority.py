@@ -5,15 +5,15 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
-
-from starlette.applications import Starlette
 
 from license.authority.book.heads import HeadRepository
 from license.authority.book.resource import Resource, make_plan
 from license.authority.book.store import Store
 from license.authority.issuing.issue import IssuedLicense, Terms, issue, system_clock
+from license.authority.issuing.lease import grant_lease
 from license.authority.keys.keyring import Keyring, create_keyring, load_keyring
 from license.authority.keys.model_lines import create_line, load_line
 from license.authority.keys.root_keys import RootPlace
@@ -25,6 +25,7 @@ from license.encoding.strict import clean_text, parse_date
 from license.errors import Unwritable
 from license.files import read_limited, write_atomic
 from license.licenses.request import open_request
+from license.licenses.terms import ConnectedTerms
 from license.licenses.validity import DAY
 from license.models.manifest import Manifest
 from license.models.package import PackageFiles, pack
@@ -269,11 +270,19 @@ class Authority:
             heads=[log.head for log in HeadRepository(self.store.engine).logs(resource.name)],
         )
 
-    def app(self) -> Starlette:
-        """Return the web service (`license.authority.http.app`)."""
-        from license.authority.http.app import make_app  # noqa: PLC0415 (the service imports this class)
-
-        return make_app(self)
+    def grant_lease(
+        self, resource: Resource, request_note: bytes, *, terms: ConnectedTerms | None = None
+    ) -> IssuedLicense:
+        """Return the lease for a request note after verifying it; raises `LicenseError` with the reason."""
+        return grant_lease(
+            self.store,
+            self.keyring,
+            resource,
+            request_note,
+            now=self.clock(),
+            load_identity=partial(load_line, self.home),
+            terms=terms,
+        )
 
     def close(self) -> None:
         """Close the book."""

@@ -15,8 +15,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from license.authority.authority import Authority
 from license.authority.billing.reconcile import Account, reconcile
 from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement
@@ -33,9 +34,6 @@ from license.evidence.verify.verify import verify_bundle
 from license.licenses.terms import LogHead
 from license.licenses.validity import DAY
 from license.licenses.verify import open_license
-
-if TYPE_CHECKING:
-    from license.authority.authority import Authority
 
 SILENT_DAYS: Final = 100  # a report is due each quarter
 
@@ -61,7 +59,7 @@ class Ingested:
     accounts: list[Account]
 
 
-def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested:
+def ingest(authority: Authority, path: Path, *, keep: bool = True) -> Ingested:
     """Take in an export.
 
     Args:
@@ -106,12 +104,12 @@ def ingest(authority: "Authority", path: Path, *, keep: bool = True) -> Ingested
     )
 
 
-def _book_notes(authority: "Authority") -> Iterator[bytes]:
+def _book_notes(authority: Authority) -> Iterator[bytes]:
     for resource in authority.store.resources():
         yield from authority.store.notes(resource.name)
 
 
-def _resource(authority: "Authority", bundle: Bundle, known: dict[str, bytes]) -> Resource:
+def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> Resource:
     """The resource of the newest licence in the export that this authority issued."""
     by_subscription = {resource.subscription: resource for resource in authority.store.resources()}
     kept = bundle.notes()
@@ -217,7 +215,7 @@ def _finding(severity: Severity, code: str, message: str, log: str) -> Finding:
 
 
 def _accept(
-    authority: "Authority", bundle: Bundle, report: Report, resource: Resource, sha256: str
+    authority: Authority, bundle: Bundle, report: Report, resource: Resource, sha256: str
 ) -> list[SeenLog]:
     """The logs that stand, with a cosignature on the last head of each."""
     broken = {finding.log for finding in report.findings if finding.severity is Severity.BROKEN}
@@ -248,9 +246,7 @@ def _accept(
     return accepted
 
 
-def _receipt(
-    authority: "Authority", resource: Resource, report: Report, accepted: Sequence[SeenLog]
-) -> bytes:
+def _receipt(authority: Authority, resource: Resource, report: Report, accepted: Sequence[SeenLog]) -> bytes:
     totals: dict[tuple[str, str], Tally] = {}
     for log in accepted:
         for (date, meter), tally in log.days.items():

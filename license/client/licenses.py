@@ -3,7 +3,7 @@
 `POST {Billing}/v1/licenses`, body: the request note; header `Ocp-Apim-Subscription-Key`: the key. No more
 leaves. The reply is a JSON object with two notes, which must pass every step of `license.licenses.verify`
 before they are returned; a redirect is not followed, since it would carry the key elsewhere. Writing the
-files is `license.licenses.directory.save_license`, re-exported here. Standard library only.
+files is `license.licenses.directory.save_license`. Standard library only.
 """
 
 from __future__ import annotations
@@ -26,11 +26,8 @@ from license.errors import (
     OutOfQuota,
     UnknownStatus,
 )
-from license.licenses.directory import save_license
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.roots import TrustRoots
-
-__all__ = ["download_license", "save_license"]
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 _MAX_RETRY_AFTER_S: Final = 86_400

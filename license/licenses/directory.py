@@ -34,9 +34,9 @@ from license.errors import (
     WrongType,
 )
 from license.files import read_limited, write_atomic
-from license.licenses import license as claims
+from license.licenses.license import LICENSE_KIND
 from license.licenses.verify import AuthenticLicense, open_license
-from license.trust import delegation
+from license.trust.delegation import DELEGATION_KIND
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import kind_of
@@ -114,8 +114,8 @@ def load_all(
         LicenseError: every candidate was refused: the error of the one that came furthest.
     """
     files, refused = _read(path)
-    licenses = [file for file in files if file.kind == claims.KIND]
-    issuers = [file for file in files if file.kind == delegation.KIND]
+    licenses = [file for file in files if file.kind == LICENSE_KIND]
+    issuers = [file for file in files if file.kind == DELEGATION_KIND]
     if not licenses:
         raise _furthest(refused.values()) if refused else LicenseNotFound(hint=_misnamed(path))
     if not issuers:
@@ -240,7 +240,7 @@ def _misnamed(path: Path) -> str | None:
     """Return the command that helps if a licence lies in the directory under another name."""
     for file in sorted(path.iterdir())[:MAX_FILES]:
         with contextlib.suppress(LicenseError):
-            if kind_of(read_unverified(read_limited(file, MAX_NOTE_BYTES))) == claims.KIND:
+            if kind_of(read_unverified(read_limited(file, MAX_NOTE_BYTES))) == LICENSE_KIND:
                 return f"this file is a licence under another name: mv {file} {path / LICENSE_FILE}"
     return None
 

@@ -19,23 +19,11 @@ from license.licenses.terms import (
     ConnectedTerms,
     InstanceBinding,
     LedgerPolicy,
-    LogHead,
     ModelKey,
     Plan,
 )
 
-__all__ = [
-    "ClockPolicy",
-    "ConnectedTerms",
-    "InstanceBinding",
-    "LedgerPolicy",
-    "License",
-    "LogHead",
-    "ModelKey",
-    "Plan",
-]
-
-KIND: Final = "license"
+LICENSE_KIND: Final = "license"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,5 +157,5 @@ def _critical(name: str, value: dict[str, Any]) -> dict[str, Any]:
     return {name: value, "crit": [name]}
 
 
-UNDERSTOOD: Final = frozenset(item.name for item in fields(License))
+LICENSE_FIELDS: Final = frozenset(item.name for item in fields(License))
 """Names that `crit` may list: every field of `License` is acted upon."""

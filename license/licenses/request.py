@@ -17,7 +17,7 @@ from license.errors import Malformed
 from license.trust.signed_note import open_note, read_unverified, sign_note
 from license.trust.statement import parse_statement, render_statement
 
-KIND: Final = "request"
+REQUEST_KIND: Final = "request"
 MAX_REQUEST_BYTES: Final = 16_384
 
 
@@ -94,7 +94,7 @@ def sign_request(request: LicenseRequest, key: SigningKey) -> bytes:
     """
     if key.verifying.vkey != request.instance:
         raise Malformed("a request is signed by the key it names")
-    return sign_note(render_statement(KIND, request.to_claims()), key)
+    return sign_note(render_statement(REQUEST_KIND, request.to_claims()), key)
 
 
 def open_request(data: bytes) -> LicenseRequest:
@@ -107,7 +107,7 @@ def open_request(data: bytes) -> LicenseRequest:
         LicenseError: not a request, or not signed by the key it names.
     """
     claimed = LicenseRequest.from_claims(
-        parse_statement(read_unverified(data, max_bytes=MAX_REQUEST_BYTES), KIND)
+        parse_statement(read_unverified(data, max_bytes=MAX_REQUEST_BYTES), REQUEST_KIND)
     )
     note = open_note(data, [claimed.key], max_bytes=MAX_REQUEST_BYTES)
-    return LicenseRequest.from_claims(parse_statement(note.text, KIND))
+    return LicenseRequest.from_claims(parse_statement(note.text, REQUEST_KIND))

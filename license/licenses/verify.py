@@ -29,19 +29,15 @@ from license.crypto.ed25519 import VerifyingKey
 from license.encoding.strict import clean_text, format_time
 from license.errors import (
     DelegationExpired,
-    EpochTooLow,
     LicenseError,
     SerialTooLow,
     UnknownIssuer,
     UnknownSigner,
     WrongMachine,
     WrongProduct,
-    WrongType,
 )
-from license.licenses import license as claims
-from license.licenses.license import License
-from license.trust import delegation
-from license.trust.delegation import Delegation
+from license.licenses.license import LICENSE_FIELDS, LICENSE_KIND, License
+from license.trust.delegation import Delegation, open_delegation
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES, open_note
 from license.trust.statement import parse_statement
@@ -123,30 +119,6 @@ def open_license(
     )
 
 
-def open_delegation(
-    note: bytes, *, roots: TrustRoots, role: str, min_epoch: int = 0
-) -> tuple[Delegation, VerifyingKey]:
-    """Return what a root delegates in `note`, and which root (steps 2 to 4).
-
-    Raises:
-        LicenseError: of the class that names the step that failed.
-    """
-    try:
-        opened = open_note(note, roots)
-    except UnknownSigner as error:
-        raise UnknownSigner(f"no root of this installation vouches for it; {error.message}") from error
-    found = Delegation.from_claims(
-        parse_statement(opened.text, delegation.KIND, understood=delegation.UNDERSTOOD)
-    )
-    if found.role != role:
-        raise WrongType(f"the delegation is for the role {found.role}, not {role}")
-    if found.epoch < min_epoch:
-        raise EpochTooLow(
-            f"the issuer of epoch {found.epoch} was replaced: epoch {min_epoch} was already seen here"
-        )
-    return found, opened.signers[0]
-
-
 def _open_licence_note(note: bytes, delegated: Delegation) -> License:
     try:
         opened = open_note(note, [delegated.key])
@@ -154,7 +126,7 @@ def _open_licence_note(note: bytes, delegated: Delegation) -> License:
         raise UnknownIssuer(
             f"not signed by {delegated.key.name}, whom the issuer note names; {error.message}"
         ) from error
-    return License.from_claims(parse_statement(opened.text, claims.KIND, understood=claims.UNDERSTOOD))
+    return License.from_claims(parse_statement(opened.text, LICENSE_KIND, understood=LICENSE_FIELDS))
 
 
 @contextmanager

@@ -26,12 +26,12 @@ from license.encoding.fields import (
 )
 from license.encoding.strict import MAX_TIME, format_time
 from license.errors import DelegationExpired, Malformed, UnknownIssuer, UnknownSigner
-from license.licenses.verify import open_delegation
+from license.trust.delegation import open_delegation
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import open_note, sign_note
 from license.trust.statement import parse_statement, render_statement
 
-KIND: Final = "model"
+MANIFEST_KIND: Final = "model"
 MAX_FILES: Final = 64
 MAX_FILE_BYTES: Final = 8 * 2**30 - 1
 """The most a tar header can say in octal."""
@@ -160,13 +160,13 @@ def package_id(sha256: str) -> str:
     return str(uuid.UUID(int=number))
 
 
-UNDERSTOOD: Final = frozenset(item.name for item in fields(Manifest))
+MANIFEST_FIELDS: Final = frozenset(item.name for item in fields(Manifest))
 """Names that `crit` may list."""
 
 
 def sign_manifest(manifest: Manifest, issuer: SigningKey) -> bytes:
     """Return the manifest note; raises `Malformed` if it would not fit into one."""
-    return sign_note(render_statement(KIND, manifest.to_claims()), issuer)
+    return sign_note(render_statement(MANIFEST_KIND, manifest.to_claims()), issuer)
 
 
 def open_manifest(note: bytes, issuer_note: bytes, roots: TrustRoots, *, min_epoch: int = 0) -> Manifest:
@@ -192,7 +192,7 @@ def open_manifest(note: bytes, issuer_note: bytes, roots: TrustRoots, *, min_epo
             f"{error.message}",
             hint="carry the .age, .model.note and .issuer.note of a package together",
         ) from error
-    manifest = Manifest.from_claims(parse_statement(opened.text, KIND, understood=UNDERSTOOD))
+    manifest = Manifest.from_claims(parse_statement(opened.text, MANIFEST_KIND, understood=MANIFEST_FIELDS))
     if not delegated.not_before <= manifest.issued <= delegated.not_after:
         raise DelegationExpired(
             f"the model manifest was signed at {format_time(manifest.issued)}, when its issuer was not "

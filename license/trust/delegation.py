@@ -14,8 +14,12 @@ from typing import Any, Final
 from license.crypto.ed25519 import VerifyingKey
 from license.encoding.fields import Fields, check_choice, check_range
 from license.encoding.strict import MAX_INT, MAX_TIME, format_time
+from license.errors import EpochTooLow, UnknownSigner, WrongType
+from license.trust.roots import TrustRoots
+from license.trust.signed_note import open_note
+from license.trust.statement import parse_statement
 
-KIND: Final = "delegation"
+DELEGATION_KIND: Final = "delegation"
 ROLES: Final = ("issuer", "witness")
 
 
@@ -72,5 +76,29 @@ class Delegation:
         }
 
 
-UNDERSTOOD: Final = frozenset(field.name for field in fields(Delegation))
+DELEGATION_FIELDS: Final = frozenset(field.name for field in fields(Delegation))
 """Names that `crit` may list."""
+
+
+def open_delegation(
+    note: bytes, *, roots: TrustRoots, role: str, min_epoch: int = 0
+) -> tuple[Delegation, VerifyingKey]:
+    """Return what a root delegates in `note`, and which root (steps 2 to 4).
+
+    Raises:
+        LicenseError: of the class that names the step that failed.
+    """
+    try:
+        opened = open_note(note, roots)
+    except UnknownSigner as error:
+        raise UnknownSigner(f"no root of this installation vouches for it; {error.message}") from error
+    delegation = Delegation.from_claims(
+        parse_statement(opened.text, DELEGATION_KIND, understood=DELEGATION_FIELDS)
+    )
+    if delegation.role != role:
+        raise WrongType(f"the delegation is for the role {delegation.role}, not {role}")
+    if delegation.epoch < min_epoch:
+        raise EpochTooLow(
+            f"the issuer of epoch {delegation.epoch} was replaced: epoch {min_epoch} was already seen here"
+        )
+    return delegation, opened.signers[0]

@@ -21,11 +21,11 @@ import pytest
 from license.crypto.hpke import HpkeKey
 from license.errors import LicenseError
 from license.licenses.request import open_request
-from license.licenses.verify import open_delegation, open_license
+from license.licenses.verify import open_license
 from license.models.keys import identity_for
 from license.models.manifest import Manifest, open_manifest
 from license.models.package import open_package
-from license.trust.delegation import Delegation
+from license.trust.delegation import Delegation, open_delegation
 from license.trust.roots import load_roots
 from tests.support.paths import VECTORS
 

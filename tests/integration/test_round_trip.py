@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from license.authority.authority import Authority
 from license.authority.cli.main import main
+from license.authority.http.app import make_app
 from license.client.licenses import download_license
 from license.client.packages import download_package, list_models
 from license.crypto.ed25519 import SigningKey, load_signing_key
@@ -108,7 +109,7 @@ def test_a_round_trip_over_http(tmp_path: Path, serve: Callable[..., Any]) -> No
             )
             return manifest.stem
 
-        with serve(vendor.app()) as billing:
+        with serve(make_app(vendor)) as billing:
             fetch_license(billing)
             assert [offer.release for offer in list_models(billing=billing, api_key=sold.key1, now=0)] == [
                 "1.0.0"

@@ -11,7 +11,8 @@ import pytest
 from appliance.host.effective_clock import ClockSources, EffectiveClock, Reading
 from appliance.ledger.ledger import Ledger
 from license.crypto.ed25519 import SigningKey
-from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.license import License
+from license.licenses.terms import InstanceBinding, Plan
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import Delegation
 from license.trust.roots import TrustRoots

@@ -15,8 +15,9 @@ from typing import Any
 
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import encode_base64, parse_date, parse_time
-from license.licenses.license import InstanceBinding, License, Plan
+from license.licenses.license import License
 from license.licenses.request import LicenseRequest, sign_request
+from license.licenses.terms import InstanceBinding, Plan
 from license.trust.delegation import Delegation
 from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement

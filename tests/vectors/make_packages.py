@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from license.encoding.strict import encode_base64, parse_time
-from license.licenses.license import InstanceBinding, License
-from license.licenses.terms import ModelKey
+from license.licenses.license import License
+from license.licenses.terms import InstanceBinding, ModelKey
 from license.models.archive import header
 from license.models.manifest import Manifest, PackedFile, sign_manifest
 from license.trust.signed_note import sign_note

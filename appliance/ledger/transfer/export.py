@@ -23,9 +23,8 @@ from license.errors import LicenseError
 from license.evidence.bundle.archive import FOCUS, NOTE
 from license.evidence.bundle.focus import MeteredDay, focus_csv
 from license.evidence.bundle.lines import render_gap, render_head_lines, render_leaf
-from license.evidence.bundle.manifest import KIND, LogClaim, Manifest, Member
-from license.evidence.bundle.receipt import KIND as RECEIPT
-from license.evidence.bundle.receipt import Receipt
+from license.evidence.bundle.manifest import BUNDLE_KIND, LogClaim, Manifest, Member
+from license.evidence.bundle.receipt import RECEIPT_KIND, Receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import Entry, Tally, parse
 from license.evidence.log.merkle import consistency_path, leaf_hash
@@ -33,7 +32,7 @@ from license.evidence.log.proof import ConsistencyProof
 from license.evidence.log.source import DatabaseLog, find_databases, log_number, open_log, split_gap
 from license.evidence.log.tiles import stored_subtree
 from license.files import read_limited
-from license.licenses import license as claims
+from license.licenses.license import LICENSE_FIELDS, LICENSE_KIND, License
 from license.licenses.terms import LogHead
 from license.trust.signed_note import read_unverified, sign_note
 from license.trust.statement import kind_of, parse_statement, render_statement
@@ -102,7 +101,7 @@ def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full:
                 unreadable=tuple(unreadable),
                 withheld=withheld,
             )
-            note = sign_note(render_statement(KIND, manifest.to_claims()), identity)
+            note = sign_note(render_statement(BUNDLE_KIND, manifest.to_claims()), identity)
             _add(archive, NOTE, lambda file: _write(file, note))
     return manifest
 
@@ -261,8 +260,8 @@ def _account(log: _Log, notes: dict[str, bytes]) -> tuple[str, str]:
     note = notes.get(entry.text("h")) if entry is not None else None
     if note is None or _is_bearer_key(note):
         return "", ""
-    body = parse_statement(read_unverified(note), claims.KIND, understood=claims.UNDERSTOOD)
-    found = claims.License.from_claims(body)
+    body = parse_statement(read_unverified(note), LICENSE_KIND, understood=LICENSE_FIELDS)
+    found = License.from_claims(body)
     return found.subscription, found.customer
 
 
@@ -287,9 +286,9 @@ def _is_bearer_key(note: bytes) -> bool:
     """Whether a note is a licence that opens models for whoever holds it: it must not travel with reports."""
     try:
         text = read_unverified(note)
-        if kind_of(text) != claims.KIND:
+        if kind_of(text) != LICENSE_KIND:
             return False
-        found = claims.License.from_claims(parse_statement(text, claims.KIND, understood=claims.UNDERSTOOD))
+        found = License.from_claims(parse_statement(text, LICENSE_KIND, understood=LICENSE_FIELDS))
     except LicenseError:
         return True  # what cannot be read does not leave
     return any(model.enc == "plain" for model in found.models)
@@ -301,11 +300,13 @@ def _cosigned(notes: Iterable[bytes], origin: str, size: int) -> Iterator[LogHea
         logs: tuple[LogHead, ...] = ()
         with contextlib.suppress(LicenseError):
             text = read_unverified(note)
-            if kind_of(text) == claims.KIND:
-                body = parse_statement(text, claims.KIND, understood=claims.UNDERSTOOD)
-                logs = claims.License.from_claims(body).ledger.logs
-            elif kind_of(text) == RECEIPT:
-                logs = Receipt.from_claims(parse_statement(text, RECEIPT, understood=Receipt.__slots__)).logs
+            if kind_of(text) == LICENSE_KIND:
+                body = parse_statement(text, LICENSE_KIND, understood=LICENSE_FIELDS)
+                logs = License.from_claims(body).ledger.logs
+            elif kind_of(text) == RECEIPT_KIND:
+                logs = Receipt.from_claims(
+                    parse_statement(text, RECEIPT_KIND, understood=Receipt.__slots__)
+                ).logs
         yield from (head for head in logs if head.origin == origin and head.size <= size)
 
 

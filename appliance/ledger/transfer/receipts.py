@@ -6,13 +6,12 @@ from pathlib import Path
 
 from appliance.ledger.read.inclusion_proof import log_origin
 from license.errors import LicenseError, Malformed
-from license.evidence.bundle import receipt as receipts
-from license.evidence.bundle.receipt import Receipt, open_receipt
+from license.evidence.bundle.receipt import RECEIPT_KIND, Receipt, open_receipt
 from license.evidence.log.merkle import root_at
 from license.evidence.log.source import RECEIPTS, find_databases, find_ledgers, open_database
 from license.evidence.log.tiles import stored_subtree
 from license.files import read_limited, write_atomic
-from license.trust import delegation
+from license.trust.delegation import DELEGATION_KIND
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import kind_of
@@ -42,8 +41,8 @@ def keep_receipt(output: Path, delivery: Path, roots: TrustRoots) -> tuple[Recei
     """
     notes = [read_limited(path, MAX_NOTE_BYTES) for path in sorted(delivery.glob("*.note"))]
     kinds = {note: kind_of(read_unverified(note)) for note in notes}
-    issuers = [note for note, kind in kinds.items() if kind == delegation.KIND]
-    found = [note for note, kind in kinds.items() if kind == receipts.KIND]
+    issuers = [note for note, kind in kinds.items() if kind == DELEGATION_KIND]
+    found = [note for note, kind in kinds.items() if kind == RECEIPT_KIND]
     if len(found) != 1:
         raise Malformed(f"there must be one receipt in {delivery}, not {len(found)}")
     receipt = open_receipt(found[0], issuers, roots=roots)

@@ -11,7 +11,7 @@ from license.authority.billing.prices import PriceTable
 from license.authority.book.metering import LogUsage
 from license.encoding.strict import format_date
 from license.evidence.log.entry import Tally
-from license.licenses.license import Plan
+from license.licenses.terms import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

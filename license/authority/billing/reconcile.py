@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from license.authority.book.heads import Days
 from license.encoding.strict import format_date
 from license.evidence.log.entry import NOTHING, Tally
-from license.licenses.license import Plan
+from license.licenses.terms import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

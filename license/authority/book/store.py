@@ -24,7 +24,8 @@ from license.authority.book.database import open_book
 from license.authority.book.resource import Change, Resource
 from license.authority.book.tables import ChangeRow, LicenseRow, ResourceRow
 from license.errors import AuthorityError, Malformed
-from license.licenses.license import License, Plan
+from license.licenses.license import License
+from license.licenses.terms import Plan
 
 __all__ = ["Change", "Resource", "Store", "new_key"]
 

@@ -58,7 +58,8 @@ def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     F0 is free: 5,000 text records a month, or of speech the units named with --meter, and then no more. S0 is
     paid by use. DC0 is paid in advance: the units named with --meter.
     """
-    from license.text import resource_json, resource_rows, table
+    from license.authority.cli.text import resource_json, resource_rows
+    from license.text import table
 
     with open_authority(home) as authority:
         created = authority.create_resource(name, **choices)
@@ -74,16 +75,23 @@ def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
 @json_option
 def list_(home: Path, as_json: bool) -> None:
     """List all resources."""
-    from license.text import columns, resource_json
+    from license.authority.cli.text import resource_json
+    from license.text import columns
 
     with open_authority(home) as authority:
         resources = authority.store.resources()
     if as_json:
-        print_json([resource_json(one) for one in resources])
+        print_json([resource_json(resource) for resource in resources])
         return
     rows = [
-        (one.name, one.customer, one.product, one.plan.tier, "yes" if one.approved else "no")
-        for one in resources
+        (
+            resource.name,
+            resource.customer,
+            resource.product,
+            resource.plan.tier,
+            "yes" if resource.approved else "no",
+        )
+        for resource in resources
     ]
     click.echo(columns(("NAME", "CUSTOMER", "PRODUCT", "TIER", "APPROVED"), rows))
 
@@ -94,16 +102,17 @@ def list_(home: Path, as_json: bool) -> None:
 @json_option
 def show(name: str, home: Path, as_json: bool) -> None:
     """Show a resource and its history."""
-    from license.text import history_rows, resource_details, resource_json, table
+    from license.authority.cli.text import history_rows, resource_details, resource_json
+    from license.text import table
 
     with open_authority(home) as authority:
-        found, history = authority.store.get(name), authority.store.history(name)
+        resource, history = authority.store.get(name), authority.store.history(name)
         issued = len(authority.store.notes(name))
     if as_json:
-        lines = [{"at": format_time(one.at), "what": one.what} for one in history]
-        print_json({**resource_json(found), "licences": issued, "history": lines})
+        changes = [{"at": format_time(change.at), "what": change.what} for change in history]
+        print_json({**resource_json(resource), "licences": issued, "history": changes})
         return
-    click.echo(table([*resource_details(found), ("licences", str(issued)), *history_rows(history)]))
+    click.echo(table([*resource_details(resource), ("licences", str(issued)), *history_rows(history)]))
 
 
 @resource.command(
@@ -121,8 +130,8 @@ def add_units(name: str, meters: dict[str, int], home: Path) -> None:
     """
     with open_authority(home) as authority:
         for meter, units in meters.items():
-            after = authority.add_units(name, meter, units)
-            click.echo(f"{after.plan.units(meter)} {meter}")
+            resource = authority.add_units(name, meter, units)
+            click.echo(f"{resource.plan.units(meter)} {meter}")
     click.echo(
         "issue a licence now: the customer's present one names the units before; a connected run needs none",
         err=True,

@@ -106,7 +106,9 @@ class _Service:
         resource = await self._authenticate(request, self._reads)
         log = request.query_params.get("log", "")
         counted = {"next": await run_in_threadpool(self._counted, resource, log)} if log else {}
-        used_up = await run_in_threadpool(is_used_up, self._authority, resource)
+        used_up = await run_in_threadpool(
+            is_used_up, self._authority.store, resource, self._authority.clock()
+        )
         status = "OutOfQuota" if used_up else "Valid"
         return JSONResponse(
             {

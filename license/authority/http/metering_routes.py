@@ -21,7 +21,7 @@ from starlette.routing import Route
 from license.authority.authority import Authority
 from license.authority.book.metering import MeterRepository
 from license.authority.book.resource import Resource
-from license.authority.issuing.lease import grant_lease, is_used_up
+from license.authority.issuing.lease import is_used_up
 from license.errors import Malformed
 from license.licenses.request import MAX_REQUEST_BYTES
 from license.metering_protocol import (
@@ -51,7 +51,7 @@ class MeteringEndpoints:
     def __init__(self, authority: Authority, authenticate: Authenticate) -> None:
         self._authority = authority
         self._authenticate = authenticate
-        self._book = MeterRepository(authority.store.engine)
+        self._meters = MeterRepository(authority.store.engine)
 
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""
@@ -65,7 +65,7 @@ class MeteringEndpoints:
         check_length(request, MAX_REQUEST_BYTES)
         resource = await self._authenticate(request)
         body = await read_body(request, MAX_REQUEST_BYTES)
-        granted = await run_in_threadpool(grant_lease, self._authority, resource, body)
+        granted = await run_in_threadpool(self._authority.grant_lease, resource, body)
         _log.info("lease %s granted to %s", granted.license.id, resource.name)
         return JSONResponse({"license": granted.note.decode(), "issuer": granted.issuer_note.decode()})
 
@@ -80,8 +80,9 @@ class MeteringEndpoints:
         return JSONResponse(answer.to_claims())
 
     def _count(self, resource: Resource, report: UsageReport) -> Acknowledgement:
-        counted = self._book.accept(resource.name, report, now=self._authority.clock())
-        status = "OutOfQuota" if is_used_up(self._authority, resource) else "Valid"
+        now = self._authority.clock()
+        counted = self._meters.accept(resource.name, report, now=now)
+        status = "OutOfQuota" if is_used_up(self._authority.store, resource, now) else "Valid"
         return Acknowledgement(status=status, log=report.log, next=counted)
 
 

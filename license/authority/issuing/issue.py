@@ -13,10 +13,9 @@ from license.authority.book.store import Store
 from license.authority.keys.keyring import Keyring
 from license.encoding.strict import format_date, format_time
 from license.errors import AuthorityError
-from license.licenses import license as claims
-from license.licenses.license import InstanceBinding, License
+from license.licenses.license import LICENSE_KIND, License
 from license.licenses.request import LicenseRequest
-from license.licenses.terms import LedgerPolicy, LogHead
+from license.licenses.terms import InstanceBinding, LedgerPolicy, LogHead
 from license.licenses.validity import DAY
 from license.models.keys import bind_identity
 from license.trust.signed_note import sign_note
@@ -181,7 +180,7 @@ def licence_maker(  # noqa: PLR0913 (what a licence is made from)
             instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=max_logs),
             **rest,
         )
-        return licence, sign_note(render_statement(claims.KIND, licence.to_claims()), keyring.issuer)
+        return licence, sign_note(render_statement(LICENSE_KIND, licence.to_claims()), keyring.issuer)
 
     return make
 

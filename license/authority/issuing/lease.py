@@ -11,22 +11,21 @@ only a licence of a higher one lets it set its time back.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from license.authority.billing.reconcile import reconcile
 from license.authority.book.heads import HeadRepository
 from license.authority.book.metering import MeterRepository, usage_of
 from license.authority.book.resource import Resource
+from license.authority.book.store import Store
 from license.authority.issuing.issue import Dates, IssuedLicense, check_request, licence_maker
-from license.authority.keys.model_lines import load_line
+from license.authority.keys.keyring import Keyring
 from license.encoding.strict import format_date
 from license.errors import AuthorityError
 from license.licenses.request import LicenseRequest, open_request
 from license.licenses.terms import ConnectedTerms, LedgerPolicy
 from license.licenses.validity import DAY
-
-if TYPE_CHECKING:
-    from license.authority.authority import Authority
 
 LEASE_SECONDS: Final = 7 * DAY
 AHEAD_SECONDS: Final = 300
@@ -34,9 +33,25 @@ _MAX_LOGS: Final = 4
 
 
 def grant_lease(
-    authority: Authority, resource: Resource, request_note: bytes, *, terms: ConnectedTerms | None = None
+    store: Store,
+    keyring: Keyring,
+    resource: Resource,
+    request_note: bytes,
+    *,
+    now: int,
+    load_identity: Callable[[str], str],
+    terms: ConnectedTerms | None = None,
 ) -> IssuedLicense:
     """Return the lease for a request note after verifying it, and remember the machine.
+
+    Args:
+        store: The book.
+        keyring: The keys.
+        resource: What pays.
+        request_note: The note of a licence request.
+        now: Unix second.
+        load_identity: Returns the age identity of a model line.
+        terms: How often to report, and how many attempts may fail.
 
     Raises:
         AuthorityError: As `license.authority.issuing.issue.issue`; `Mismatch` also where the machine
@@ -44,13 +59,11 @@ def grant_lease(
         LicenseError: It is no request, or not signed by the key it names.
     """
     request = open_request(request_note)
-    keyring, now = authority.keyring, authority.clock()
     check_request(keyring, resource, request, now)
-    engine = authority.store.engine
     instance = hashlib.sha256(request.key.public).hexdigest()[:12]
-    book = MeterRepository(engine)
-    book.check_owner(resource.name, instance)
-    check_quota(authority, resource)
+    meters = MeterRepository(store.engine)
+    meters.check_owner(resource.name, instance)
+    check_quota(store, resource, now)
     not_before = max(now, resource.plan.period[0])
     expires = min(not_before + LEASE_SECONDS, resource.plan.period[1])
     make = licence_maker(
@@ -60,30 +73,30 @@ def grant_lease(
         now=now,
         binding="instance",
         dates=Dates(not_before=not_before, expires=expires, terminates=expires, report_by=expires),
-        identities={line: load_line(authority.home, line) for line in resource.models},
+        identities={line: load_identity(line) for line in resource.models},
         rest={
             "ledger": LedgerPolicy(
-                logs=tuple(log.head for log in HeadRepository(engine).logs(resource.name))
+                logs=tuple(log.head for log in HeadRepository(store.engine).logs(resource.name))
             ),
             "connected": terms or ConnectedTerms(),
         },
         max_logs=_MAX_LOGS,
     )
     if request.created > now + AHEAD_SECONDS:
-        licence, note = authority.store.record(resource.name, request.instance, make)
+        licence, note = store.record(resource.name, request.instance, make)
     else:
-        licence, note = make(_serial(authority, request), None)
-    book.meet(resource.name, instance=instance, vkey=request.instance, software=request.software, now=now)
+        licence, note = make(_serial(store, request), None)
+    meters.meet(resource.name, instance=instance, vkey=request.instance, software=request.software, now=now)
     return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
 
 
-def check_quota(authority: Authority, resource: Resource) -> None:
+def check_quota(store: Store, resource: Resource, now: int) -> None:
     """Refuse a resource whose plan blocks and has no unit left at this instant.
 
     Raises:
         AuthorityError: `OutOfQuota`.
     """
-    if is_used_up(authority, resource):
+    if is_used_up(store, resource, now):
         raise AuthorityError(
             f"the units that the plan of {resource.name} includes are used up",
             status="OutOfQuota",
@@ -93,13 +106,13 @@ def check_quota(authority: Authority, resource: Resource) -> None:
         )
 
 
-def is_used_up(authority: Authority, resource: Resource) -> bool:
+def is_used_up(store: Store, resource: Resource, now: int) -> bool:
     """Tell whether a plan blocks and some meter of it has no unit left at this instant."""
     plan = resource.plan
     if plan.overage != "block":
         return False
-    today = format_date(authority.clock())
-    usage = (log.days for log in usage_of(authority.store.engine, resource.name))
+    today = format_date(now)
+    usage = (log.days for log in usage_of(store.engine, resource.name))
     return any(
         account.included is not None and account.used.billed >= account.included
         for account in reconcile(plan, usage)
@@ -107,6 +120,6 @@ def is_used_up(authority: Authority, resource: Resource) -> bool:
     )
 
 
-def _serial(authority: Authority, request: LicenseRequest) -> int:
+def _serial(store: Store, request: LicenseRequest) -> int:
     """The serial that was in force on the machine; never one that the book has not given out yet."""
-    return max(1, min(request.serial, authority.store.highest_serial()))
+    return max(1, min(request.serial, store.highest_serial()))

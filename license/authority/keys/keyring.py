@@ -26,9 +26,7 @@ from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_ke
 from license.errors import AuthorityError, Unreadable, Unwritable
 from license.files import read_limited, write_atomic
 from license.licenses.validity import DAY
-from license.licenses.verify import open_delegation
-from license.trust import delegation
-from license.trust.delegation import ROLES, Delegation
+from license.trust.delegation import DELEGATION_KIND, ROLES, Delegation, open_delegation
 from license.trust.roots import TrustRoots, load_roots
 from license.trust.signed_note import MAX_NOTE_BYTES, sign_note
 from license.trust.statement import render_statement
@@ -124,7 +122,7 @@ def install(home: Path, root: SigningKey, role: str, key: SigningKey, *, now: in
         epoch=epoch,
     )
     save_signing_key(key_path(home, role, epoch), key)
-    note = sign_note(render_statement(delegation.KIND, found.to_claims()), root)
+    note = sign_note(render_statement(DELEGATION_KIND, found.to_claims()), root)
     write_atomic(home / f"{role}.note", note, mode=0o644)
     return found
 

@@ -13,7 +13,7 @@ from license.evidence.log.entry import Sums, Tally
 from license.trust.signed_note import open_note, read_unverified
 from license.trust.statement import parse_statement
 
-KIND: Final = "bundle"
+BUNDLE_KIND: Final = "bundle"
 FORMS: Final = ("summary", "full")
 MAX_MEMBERS: Final = 400
 MAX_MEMBER_BYTES: Final = 1 << 40
@@ -142,7 +142,7 @@ class Manifest:
         }
 
 
-UNDERSTOOD: Final = frozenset(Manifest.__slots__)
+BUNDLE_FIELDS: Final = frozenset(Manifest.__slots__)
 """Names that `crit` may list."""
 
 
@@ -153,9 +153,11 @@ def open_manifest(note: bytes) -> Manifest:
         LicenseError: Of the class that names what is wrong.
     """
     # The key stands in the text itself, as in a request: whose it is, the log and the licence say.
-    claimed = Manifest.from_claims(parse_statement(read_unverified(note), KIND, understood=UNDERSTOOD))
+    claimed = Manifest.from_claims(
+        parse_statement(read_unverified(note), BUNDLE_KIND, understood=BUNDLE_FIELDS)
+    )
     opened = open_note(note, [VerifyingKey.from_vkey(claimed.instance)])
-    return Manifest.from_claims(parse_statement(opened.text, KIND, understood=UNDERSTOOD))
+    return Manifest.from_claims(parse_statement(opened.text, BUNDLE_KIND, understood=BUNDLE_FIELDS))
 
 
 def _read_log(item: Fields) -> LogClaim:

@@ -20,12 +20,12 @@ from license.errors import DelegationExpired, LicenseError, UnknownIssuer
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.entry import Tally
 from license.licenses.terms import LogHead
-from license.licenses.verify import open_delegation
+from license.trust.delegation import open_delegation
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import open_note, sign_note
 from license.trust.statement import parse_statement, render_statement
 
-KIND: Final = "receipt"
+RECEIPT_KIND: Final = "receipt"
 VERDICTS: Final = ("clean", "findings")
 
 
@@ -95,13 +95,13 @@ class Receipt:
         }
 
 
-UNDERSTOOD: Final = frozenset(Receipt.__slots__)
+RECEIPT_FIELDS: Final = frozenset(Receipt.__slots__)
 """Names that `crit` may list."""
 
 
 def sign_receipt(receipt: Receipt, issuer: SigningKey) -> bytes:
     """Return the note of a receipt."""
-    return sign_note(render_statement(KIND, receipt.to_claims()), issuer)
+    return sign_note(render_statement(RECEIPT_KIND, receipt.to_claims()), issuer)
 
 
 def open_receipt(note: bytes, issuer_notes: Iterable[bytes], *, roots: TrustRoots) -> Receipt:
@@ -123,7 +123,7 @@ def open_receipt(note: bytes, issuer_notes: Iterable[bytes], *, roots: TrustRoot
         except LicenseError as error:
             refused = error
             continue
-        receipt = Receipt.from_claims(parse_statement(opened.text, KIND, understood=UNDERSTOOD))
+        receipt = Receipt.from_claims(parse_statement(opened.text, RECEIPT_KIND, understood=RECEIPT_FIELDS))
         if not delegated.not_before <= receipt.issued <= delegated.not_after:
             raise DelegationExpired("the receipt was issued when its issuer was not entitled")
         return receipt

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from license.crypto.ed25519 import VerifyingKey
 from license.errors import LicenseError, UnknownSigner
-from license.evidence.bundle import receipt as receipts
+from license.evidence.bundle.receipt import RECEIPT_KIND, open_receipt
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.cosignature import check_cosignature
-from license.licenses import license as claims
+from license.licenses.license import LICENSE_KIND
 from license.licenses.terms import LogHead
-from license.licenses.verify import open_delegation, open_license
-from license.trust import delegation
+from license.licenses.verify import open_license
+from license.trust.delegation import DELEGATION_KIND, open_delegation
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import read_unverified
 from license.trust.statement import kind_of
@@ -39,16 +39,16 @@ def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed
     by_kind: dict[str | None, list[bytes]] = {}
     for note in notes:
         by_kind.setdefault(_kind(note), []).append(note)
-    delegations = by_kind.get(delegation.KIND, [])
+    delegations = by_kind.get(DELEGATION_KIND, [])
     witnesses = _witnesses(delegations, roots)
     found: list[Witnessed] = []
-    for note in by_kind.get(receipts.KIND, []):
+    for note in by_kind.get(RECEIPT_KIND, []):
         try:
-            receipt = receipts.open_receipt(note, delegations, roots=roots)
+            receipt = open_receipt(note, delegations, roots=roots)
         except LicenseError:
             continue
         found += [_witnessed("a receipt", log, witnesses, receipt=True) for log in receipt.logs]
-    for note in by_kind.get(claims.KIND, []):
+    for note in by_kind.get(LICENSE_KIND, []):
         logs, name = _licensed_heads(note, delegations, roots)
         found += [_witnessed(name, log, witnesses, receipt=False) for log in logs]
     return found

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from appliance.cli.main import main
 from appliance.config.products import SPEECH_TO_TEXT
 from license.authority.authority import Authority
+from license.authority.http.app import make_app
 from license.authority.models.describe import describe
 from license.models.manifest import Manifest
 from tests.e2e.speech.test_rest import ASKED, wav
@@ -76,7 +77,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterato
         ).key1
         for tier in ("S0", "DC0")
     }
-    server = uvicorn.Server(uvicorn.Config(vendor.app(), host="127.0.0.1", port=0, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(make_app(vendor), host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

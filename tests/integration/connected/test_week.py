@@ -7,7 +7,6 @@ from typing import Any
 
 from appliance.errors import NotMetered
 from license.authority.book.metering import MeterRepository
-from license.authority.issuing.lease import grant_lease
 from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
 from license.errors import CouldNotConnect
@@ -42,7 +41,7 @@ class Cable(MeteringClient):
 
     def lease(self, request_note: bytes, **expected: Any) -> AuthenticLicense:
         self._cross()
-        granted = grant_lease(self.vendor.authority, self.vendor.created.resource, request_note)
+        granted = self.vendor.authority.grant_lease(self.vendor.created.resource, request_note)
         expected.pop("now")
         return open_license(granted.note, granted.issuer_note, **expected)
 

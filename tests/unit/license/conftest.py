@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 
 from license.authority.authority import Authority
+from license.authority.http.app import make_app
 from license.authority.issuing.issue import IssuedLicense, Terms
 from license.crypto.ed25519 import SigningKey
 from license.crypto.hpke import HpkeKey
@@ -143,7 +144,7 @@ def issued(shared: Vendor) -> tuple[IssuedLicense, Vendor]:
 @pytest.fixture(scope="session")
 def url(shared: Vendor) -> Iterator[str]:
     """The address of the shared vendor."""
-    with serving(shared.authority.app()) as url:
+    with serving(make_app(shared.authority)) as url:
         yield url
 
 

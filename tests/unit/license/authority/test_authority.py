@@ -13,7 +13,8 @@ from license.crypto.ed25519 import SigningKey, save_signing_key
 from license.encoding.strict import parse_time
 from license.errors import AuthorityError, LicenseError, Malformed, Unwritable
 from license.licenses.validity import DAY, State, state_at
-from license.licenses.verify import open_delegation, open_license
+from license.licenses.verify import open_license
+from license.trust.delegation import open_delegation
 from license.trust.roots import load_roots
 
 

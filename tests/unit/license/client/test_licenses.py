@@ -12,7 +12,7 @@ import pytest
 
 from license.authority.http.app import Limits, make_app
 from license.client.http import MAX_REPLY_BYTES
-from license.client.licenses import download_license, save_license
+from license.client.licenses import download_license
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import parse_time
 from license.errors import (
@@ -34,7 +34,7 @@ from license.errors import (
     WrongMachine,
     WrongProduct,
 )
-from license.licenses.directory import load_directory
+from license.licenses.directory import load_directory, save_license
 from license.licenses.verify import AuthenticLicense
 
 NOW = parse_time("2026-06-01T12:00:00Z")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from license.authority.http.app import make_app
 from license.client.packages import Offer, download_package, list_models
 from license.errors import (
     BadReply,
@@ -64,7 +65,7 @@ def test_the_newest_release_is_fetched_and_opens_with_the_licence(
     offering: Any, fetch: Callable[..., Any], serve: Callable[..., Any], tmp_path: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         offers = list_models(billing=url, api_key=offering.key, now=0)
         manifest, files = fetch(url, progress=lambda here, whole: seen.append((here, whole)))
     assert [offer.release for offer in offers] == ["1.0.0", "1.0.1"]
@@ -89,7 +90,7 @@ def test_the_newest_release_is_fetched_and_opens_with_the_licence(
 def test_what_is_there_is_not_fetched_again(
     offering: Any, fetch: Callable[..., Any], serve: Callable[..., Any]
 ) -> None:
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         fetch(url, release="1.0.0")
         seen: list[int] = []
         fetch(url, release="1.0.0", progress=lambda here, _: seen.append(here))
@@ -221,7 +222,7 @@ def test_a_package_that_takes_too_long_times_out_and_is_kept(
 def test_refusals_keep_their_status_words(
     offering: Any, fetch: Callable[..., Any], serve: Callable[..., Any]
 ) -> None:
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         with pytest.raises(KeyInvalid):
             fetch(url, api_key="0" * 32)
         with pytest.raises(KeyInvalid):

@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import MAX_INT, parse_date
 from license.errors import LicenseError, Malformed
-from license.licenses.license import (
-    ClockPolicy,
-    InstanceBinding,
-    LedgerPolicy,
-    License,
-    LogHead,
-    ModelKey,
-    Plan,
-)
+from license.licenses.license import License
+from license.licenses.terms import ClockPolicy, InstanceBinding, LedgerPolicy, LogHead, ModelKey, Plan
 from license.trust.statement import parse_statement, render_statement
 
 VKEY = SigningKey.generate("machine").verifying.vkey

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from license.encoding.strict import MAX_TIME, parse_time
 from license.errors import Expired, NotYetValid
-from license.licenses.license import ClockPolicy, InstanceBinding, License, Plan
+from license.licenses.license import License
+from license.licenses.terms import ClockPolicy, InstanceBinding, Plan
 from license.licenses.validity import (
     DAY,
     MARKS,

@@ -6,8 +6,8 @@ import pytest
 from license.crypto import age
 from license.crypto.hpke import HpkeKey
 from license.errors import Malformed, NoModelKey, WrongMachine
-from license.licenses.license import InstanceBinding, License
-from license.licenses.terms import ModelKey
+from license.licenses.license import License
+from license.licenses.terms import InstanceBinding, ModelKey
 from license.models.keys import bind_identity, identity_for
 
 LINE = age.new_identity()

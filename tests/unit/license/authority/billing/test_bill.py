@@ -19,7 +19,6 @@ from license.authority.book.metering import LogUsage, MeterRepository
 from license.authority.book.resource import make_plan
 from license.authority.cli.bars import bars
 from license.authority.cli.main import main
-from license.authority.issuing.lease import grant_lease
 from license.encoding.strict import parse_date
 from license.errors import Malformed, Unwritable
 from license.evidence.log.entry import Tally
@@ -157,7 +156,7 @@ def sold(new_vendor: Any) -> Any:
     """A vendor whose one resource was used while connected."""
     vendor = new_vendor(tier="S0", meters={})
     resource = vendor.authority.store.find_by_key(vendor.key)
-    grant_lease(vendor.authority, resource, vendor.request())
+    vendor.authority.grant_lease(resource, vendor.request())
     book = MeterRepository(vendor.authority.store.engine)
     book.accept("acme-ner", report(origin_of(vendor.machine), 0, 12, 4_500), now=vendor.clock())
     (vendor.authority.home / "prices.csv").write_text(TABLE)
@@ -209,5 +208,5 @@ def test_an_installation_that_never_reported_is_named(sold: Any) -> None:
 
     resource = sold.authority.store.get("acme-ner")
     silent = SigningKey.generate("offline-appliance/instance")
-    grant_lease(sold.authority, resource, sold.request(machine=silent))
+    sold.authority.grant_lease(resource, sold.request(machine=silent))
     assert origin_of(silent).split("/")[2] in run(sold, "usage", "acme-ner").stdout

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement, usage_of
-from license.authority.issuing.lease import grant_lease
+from license.authority.http.app import make_app
 from license.crypto.ed25519 import SigningKey
 from license.errors import AuthorityError, Malformed, NeedsNewerVersion, WrongMode
 from license.evidence.log.entry import Tally
@@ -57,7 +57,7 @@ def total(vendor: Any, resource: str = "acme-ner") -> int:
 def met(vendor: Any) -> Any:
     """A vendor that has granted its machine a lease."""
     resource = vendor.authority.store.find_by_key(vendor.key)
-    grant_lease(vendor.authority, resource, vendor.request())
+    vendor.authority.grant_lease(resource, vendor.request())
     return vendor
 
 
@@ -185,7 +185,7 @@ def test_a_log_reports_to_one_resource(met: Any, book: MeterRepository) -> None:
     accept(met, book, report(log, 0, 10))
     other = met.authority.create_resource("other", customer="Acme Ltd").resource
     with pytest.raises(AuthorityError) as caught:
-        grant_lease(met.authority, other, met.request())
+        met.authority.grant_lease(other, met.request())
     assert (caught.value.status, caught.value.code) == ("Mismatch", "OtherResource")
     with pytest.raises(AuthorityError):
         accept(met, book, report(log, 10, 20), "other")
@@ -207,7 +207,7 @@ def test_who_reaches_further_is_right_only_if_it_has_at_least_as_much() -> None:
 
 def test_a_lease_is_a_licence_of_a_week_that_older_readers_refuse(met: Any) -> None:
     resource = met.authority.store.get("acme-ner")
-    granted = grant_lease(met.authority, resource, met.request())
+    granted = met.authority.grant_lease(resource, met.request())
     opened = open_license(granted.note, granted.issuer_note, roots=met.roots, instance_vkey=met.vkey)
     lease = opened.license
     assert (lease.issued, lease.expires, lease.terminates) == (NOW, NOW + 7 * DAY, NOW + 7 * DAY)
@@ -221,12 +221,12 @@ def test_a_lease_is_a_licence_of_a_week_that_older_readers_refuse(met: Any) -> N
 
 def test_a_lease_takes_no_serial_so_that_a_licence_fetched_meanwhile_is_never_older(met: Any) -> None:
     resource = met.authority.store.get("acme-ner")
-    first = grant_lease(met.authority, resource, met.request()).license
+    first = met.authority.grant_lease(resource, met.request()).license
     fetched = met.issue().license
     met.authority.issue(met.authority.create_resource("x", customer="X").resource, met.request())
-    later = grant_lease(met.authority, resource, met.request(serial=first.serial)).license
+    later = met.authority.grant_lease(resource, met.request(serial=first.serial)).license
     assert first.serial <= later.serial <= fetched.serial
-    in_force = grant_lease(met.authority, resource, met.request(serial=fetched.serial)).license
+    in_force = met.authority.grant_lease(resource, met.request(serial=fetched.serial)).license
     assert in_force.serial == fetched.serial
     assert met.authority.store.highest_serial() == 2
 
@@ -234,7 +234,7 @@ def test_a_lease_takes_no_serial_so_that_a_licence_fetched_meanwhile_is_never_ol
 def test_a_machine_whose_time_runs_ahead_gets_a_new_serial(met: Any) -> None:
     resource = met.authority.store.get("acme-ner")
     fetched = met.issue().license
-    lease = grant_lease(met.authority, resource, met.request(created=NOW + 9 * DAY, serial=fetched.serial))
+    lease = met.authority.grant_lease(resource, met.request(created=NOW + 9 * DAY, serial=fetched.serial))
     assert lease.license.serial > fetched.serial
 
 
@@ -242,19 +242,19 @@ def test_a_free_plan_that_is_used_up_grants_nothing_until_the_next_month(met: An
     free = met.authority.create_resource("free", customer="F", tier="F0").resource
     machine = SigningKey.generate("offline-appliance/instance")
     request = met.request(machine=machine)
-    grant_lease(met.authority, free, request)
+    met.authority.grant_lease(free, request)
     book = MeterRepository(met.authority.store.engine)
     accept(met, book, report(origin_of(machine), 0, 9, 5_000), "free")
     with pytest.raises(AuthorityError) as caught:
-        grant_lease(met.authority, free, request)
+        met.authority.grant_lease(free, request)
     assert caught.value.status == "OutOfQuota"
     met.clock.now += 31 * DAY
-    assert grant_lease(met.authority, free, met.request(machine=machine))
+    assert met.authority.grant_lease(free, met.request(machine=machine))
 
 
 def test_the_endpoint_counts_and_answers_over_http(met: Any, serve: Callable[..., Any]) -> None:
     found = report(origin_of(met.machine), 0, 10)
-    with serve(met.authority.app()) as url:
+    with serve(make_app(met.authority)) as url:
         headers = key(met.key) | {"Idempotency-Key": found.idempotency_key}
         for _ in range(2):
             status, reply, _ = ask(url, "POST", "/v1/usage", headers, found.to_bytes())
@@ -275,7 +275,7 @@ def test_beyond_the_free_units_a_report_is_counted_and_answered_out_of_quota(
     free = met.authority.create_resource("free", customer="F", tier="F0")
     machine = SigningKey.generate("offline-appliance/instance")
     log = origin_of(machine)
-    with serve(met.authority.app()) as url:
+    with serve(make_app(met.authority)) as url:
         assert ask(url, "POST", "/v1/connected", key(free.key1), met.request(machine=machine))[0] == 200
         words = []
         for first, quantity in ((0, 4_999), (10, 1), (20, 7)):
@@ -292,7 +292,7 @@ def test_a_lease_in_the_licence_directory_serves_nobody(met: Any, tmp_path: Any)
     from license.licenses.directory import load_all, save_license
 
     resource = met.authority.store.get("acme-ner")
-    granted = grant_lease(met.authority, resource, met.request())
+    granted = met.authority.grant_lease(resource, met.request())
     opened = open_license(granted.note, granted.issuer_note, roots=met.roots)
     save_license(tmp_path, opened)
     with pytest.raises(WrongMode):
@@ -306,7 +306,7 @@ def test_a_lease_in_the_licence_directory_serves_nobody(met: Any, tmp_path: Any)
 def test_instances_are_remembered_with_their_last_lease(met: Any, book: MeterRepository) -> None:
     resource = met.authority.store.get("acme-ner")
     met.clock.now += 60
-    grant_lease(met.authority, resource, met.request())
+    met.authority.grant_lease(resource, met.request())
     (found,) = book.instances("acme-ner")
     assert (found.vkey, found.since, found.at) == (met.vkey, NOW, NOW + 60)
 

@@ -141,7 +141,7 @@ def test_a_crash_shows_nothing_of_the_inside(
     vendor: Any, serve: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, logger="uvicorn.error")
-    with serve(vendor.authority.app()) as url:
+    with serve(make_app(vendor.authority)) as url:
         with vendor.authority.store.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE change")
             connection.exec_driver_sql("DROP TABLE resource")
@@ -195,7 +195,7 @@ def offering(vendor: Any, tmp_path: Path) -> Any:
 
 
 def test_the_catalogue_lists_the_lines_of_the_resource(offering: Any, serve: Callable[..., Any]) -> None:
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         status, reply, _ = ask(url, "GET", "/v1/models", key(offering.key))
         found = [(model["line"], model["release"]) for model in reply["models"]]
         assert (status, found) == (200, [("ner-en/3", "1.0.0"), ("ner-en/3", "1.0.1")])
@@ -209,7 +209,7 @@ def test_the_catalogue_lists_the_lines_of_the_resource(offering: Any, serve: Cal
 def test_a_request_that_cannot_be_given_model_keys_is_a_bad_request(
     offering: Any, serve: Callable[..., Any]
 ) -> None:
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         status, reply, headers = ask(
             url, "POST", "/v1/licenses", key(offering.key), offering.request(hpke=None)
         )
@@ -221,7 +221,7 @@ def test_a_request_that_cannot_be_given_model_keys_is_a_bad_request(
 
 
 def test_a_package_of_another_line_is_not_there(offering: Any, serve: Callable[..., Any]) -> None:
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         for path in (
             "ner-de/1/1.0.0",
             "ner-de/1/1.0.0/package",
@@ -248,7 +248,7 @@ def test_a_package_is_handed_out_whole_or_from_where_it_stopped(
         connection.close()
         return response.status, data, response.headers
 
-    with serve(offering.authority.app()) as url:
+    with serve(make_app(offering.authority)) as url:
         status, data, headers = fetch(url)
         tag = headers["ETag"]
         assert (status, data, headers["Accept-Ranges"]) == (200, whole, "bytes")
@@ -265,7 +265,7 @@ def test_every_address_is_in_the_openapi_document_and_answers_as_it_says(
 ) -> None:
     from tests.unit.license.authority.book.test_metering import origin_of, report
 
-    app = offering.authority.app()
+    app: Any = make_app(offering.authority)
     with serve(app) as url:
         status, said, _ = ask(url, "GET", "/openapi.json", {})
         assert (status, said["openapi"]) == (200, "3.1.0")

@@ -18,8 +18,9 @@ from license.errors import (
     WrongPassphrase,
 )
 from license.licenses.request import open_request
-from license.licenses.verify import open_delegation, open_license
+from license.licenses.verify import open_license
 from license.models.package import read_manifest
+from license.trust.delegation import open_delegation
 from license.trust.roots import load_roots
 
 PHRASE = "correct horse battery"

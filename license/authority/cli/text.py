@@ -1,0 +1,60 @@
+"""Resources in words and tables, for the vendor's terminal. Pure: values in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from license.authority.authority import CreatedResource
+from license.authority.book.resource import Change, Resource
+from license.encoding.strict import format_date, format_time
+from license.text import Row
+
+
+def resource_rows(created: CreatedResource, home: str) -> list[Row]:
+    """Return a new resource with its keys, and what to type next."""
+    rows = resource_details(created.resource)
+    if not created.resource.approved:
+        rows.append(("next", f"license resource approve {created.resource.name} --home {home}"))
+    return [*rows, ("key 1", created.key1), ("key 2", created.key2)]
+
+
+def resource_details(resource: Resource) -> list[Row]:
+    """Return what a resource is."""
+    plan = resource.plan
+    per = " a month" if plan.monthly else ""
+    period = " to ".join(format_date(day) for day in plan.period)
+    return [
+        ("resource", resource.name),
+        ("subscription", resource.subscription),
+        ("customer", resource.customer),
+        ("product", resource.product),
+        ("plan", f"{plan.tier}, {period}, overage {plan.overage}"),
+        *(("included", f"{count:,} {meter}{per}") for meter, count in plan.meters),
+        ("models", ", ".join(resource.models) or "none"),
+        ("binding", resource.binding),
+        ("approved", "yes" if resource.approved else "no"),
+    ]
+
+
+def history_rows(history: Iterable[Change]) -> list[Row]:
+    """Return what happened to a resource."""
+    return [(format_time(change.at), change.what) for change in history]
+
+
+def resource_json(resource: Resource) -> dict[str, Any]:
+    """Return a resource for programs; its keys are not known any more."""
+    return {
+        "name": resource.name,
+        "subscription": resource.subscription,
+        "customer": resource.customer,
+        "product": resource.product,
+        "tier": resource.plan.tier,
+        "period": [format_date(day) for day in resource.plan.period],
+        "meters": dict(resource.plan.meters),
+        "overage": resource.plan.overage,
+        "models": list(resource.models),
+        "binding": resource.binding,
+        "approved": resource.approved,
+        "created": format_time(resource.created),
+    }
