@@ -5,13 +5,14 @@ Knows nothing of licences. Errors of writing are left as `OSError`: each caller 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from license.errors import Malformed, Unreadable
 
@@ -76,6 +77,35 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         raise Unreadable(f"cannot read {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
+
+
+class HashingWriter:
+    """Writes through to a file, and counts and hashes what passes.
+
+    Attributes:
+        size: Bytes written so far.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of `data` and return its length."""
+        self._file.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Hand on what the file holds back."""
+        self._file.flush()
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of what was written so far."""
+        return self._digest.hexdigest()
 
 
 def read_limited(path: Path, max_bytes: int) -> bytes:

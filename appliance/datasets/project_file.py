@@ -4,12 +4,12 @@ Source: `concepts/data-formats.md` of the custom NER documentation and `analyzet
 (2022-05-01, 2023-04-01). Keys are read in any letter case, as clients of the authoring API write them.
 """
 
-import json
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, Mistake
+from license.encoding.strict import load_json
 
 KIND = "CustomEntityRecognition"
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -122,7 +122,7 @@ def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
         LabellingMistakes: Fields are missing or of the wrong type: all of them.
     """
     try:
-        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
+        value = load_json(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{name} is no JSON: {error}", hint="export the project again") from None
     try:
@@ -139,14 +139,3 @@ def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
                 for one in error.errors(include_url=False, include_input=False)
             ]
         ) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key appears twice")
-    return table
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")

@@ -19,13 +19,12 @@ from appliance.metering.lease import explained, proxy_of
 from license.client.http import Endpoint, Reply, failure, get, parse_address
 from license.client.licenses import KEY_HEADER, check_key
 from license.client.metering import MeteringClient, status_word
-from license.encoding.strict import format_time, shown
+from license.encoding.strict import DAY, format_time, shown
 from license.errors import DownloadError
 from license.metering_protocol import MESSAGES, STATUS_PATH
 
 STEP_SECONDS: Final = 10
 SKEW_SECONDS: Final = 300
-_DAY: Final = 86_400
 
 
 def diagnose(
@@ -118,7 +117,7 @@ def _tls(endpoint: Endpoint, step_s: float) -> Finding:
         return failed("tls", told.message, told.hint)
     finally:
         connection.close()
-    days = (ends - int(time.time())) // _DAY
+    days = (ends - int(time.time())) // DAY
     if days < 7:
         return warned(
             "tls", f"{version}; the endpoint's certificate ends {format_time(ends)}", "tell the vendor"

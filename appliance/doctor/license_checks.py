@@ -6,8 +6,8 @@ from appliance.config.settings import Settings
 from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import SettingsError
-from appliance.host.effective_clock import DAY, ClockRules, Mark
-from license.encoding.strict import MAX_TIME, format_time
+from appliance.host.effective_clock import ClockRules, Mark
+from license.encoding.strict import DAY, MAX_TIME, format_time
 from license.errors import LicenseError, LicenseNotFound
 from license.licenses.validity import State, days_left, grace_days_left, state_at, warnings
 from license.licenses.verify import AuthenticLicense

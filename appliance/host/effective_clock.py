@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-DAY = 86_400
+from license.encoding.strict import DAY
+
 CONFIRM_SECONDS = 600
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _ADJTIMEX_BYTES = 512  # larger than struct timex on every architecture

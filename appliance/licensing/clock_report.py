@@ -6,7 +6,7 @@ from appliance.errors import ApplianceError
 from appliance.licensing.clock_confirmation import write_confirmation
 from appliance.licensing.effective_time import open_clock
 from appliance.licensing.installation import Installation, reading
-from license.encoding.strict import MAX_TIME, format_time
+from license.encoding.strict import DAY, MAX_TIME, format_time
 
 
 class ClockRefusal(ApplianceError):
@@ -82,5 +82,5 @@ def shown(second: int) -> str:
 
 
 def _span(seconds: int) -> str:
-    days, rest = divmod(seconds, 86_400)
+    days, rest = divmod(seconds, DAY)
     return f"{days} days" if days > 1 else f"{rest // 3600 + days * 24} h {rest % 3600 // 60} min"

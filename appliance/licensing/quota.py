@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from license.encoding.strict import MAX_TIME, format_date
+from license.encoding.strict import DAY, MAX_TIME, format_date
 from license.licenses.terms import Plan
-from license.licenses.validity import DAY, Notice
+from license.licenses.validity import Notice
 
 Used = Callable[[str, int, int], int]
 """`used(meter, start, end)`: billed units of `meter` recorded from `start` up to `end`, Unix seconds."""

@@ -21,6 +21,7 @@ from appliance.metering.schedule import EndpointState, ReportInterval
 from appliance.version import VERSION
 from license.client.http import Proxy, parse_address, parse_proxy
 from license.client.metering import MeteringClient
+from license.encoding.strict import DAY
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -38,7 +39,6 @@ from license.errors import (
 from license.licenses.directory import load_all, save_license
 from license.licenses.request import LicenseRequest, sign_request
 from license.licenses.terms import ConnectedTerms
-from license.licenses.validity import DAY
 from license.licenses.verify import AuthenticLicense
 from license.metering_protocol import MESSAGES
 from license.trust.roots import TrustRoots

@@ -1,13 +1,13 @@
 """Reading the files of a model folder with care, whatever the task: JSON, sums, and what a graph asks for."""
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from appliance.errors import ModelError
 from appliance.models.files import LOOK, Files
 from appliance.onnx_tools.inspect import GraphFacts, MalformedGraphError, read_graph
+from license.encoding.strict import load_json
 
 MAX_MODEL_BYTES: Final = 2**31 - 1  # the most one protobuf message can be
 MAX_CONFIG_BYTES: Final = 4 * 2**20
@@ -73,23 +73,12 @@ def read_json(files: Files, name: str, limit: int = MAX_CONFIG_BYTES) -> dict[st
     """
     files.check(name, limit)
     try:
-        value = json.loads(files.text(name), object_pairs_hook=_unique, parse_constant=_refuse)
+        value = load_json(files.text(name))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{name} in {files.path} is not readable JSON: {error}") from error
     if not isinstance(value, dict):
         raise ModelError(f"{name} in {files.path} is no JSON object")
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key appears twice")
-    return table
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 class Fields:

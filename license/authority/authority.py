@@ -21,12 +21,11 @@ from license.authority.keys.rotate import rotate
 from license.authority.models.catalogue import read_catalogue, save_manifest
 from license.crypto import age
 from license.crypto.ed25519 import SigningKey
-from license.encoding.strict import clean_text, parse_date
+from license.encoding.strict import DAY, clean_text, parse_date
 from license.errors import Unwritable
 from license.files import read_limited, write_atomic
 from license.licenses.request import open_request
 from license.licenses.terms import ConnectedTerms
-from license.licenses.validity import DAY
 from license.models.manifest import Manifest
 from license.models.package import PackageFiles, pack
 from license.trust.delegation import ROLES, Delegation

@@ -22,7 +22,7 @@ from license.authority.billing.reconcile import Account, reconcile
 from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement
 from license.authority.book.resource import Resource
-from license.encoding.strict import format_time
+from license.encoding.strict import DAY, format_time
 from license.errors import AuthorityError, LicenseError
 from license.evidence.bundle.archive import Bundle, open_bundle
 from license.evidence.bundle.receipt import Receipt, sign_receipt
@@ -32,7 +32,6 @@ from license.evidence.log.entry import NOTHING, Tally
 from license.evidence.verify.result import Finding, LogReport, Report, Severity
 from license.evidence.verify.verify import verify_bundle
 from license.licenses.terms import LogHead
-from license.licenses.validity import DAY
 from license.licenses.verify import open_license
 
 SILENT_DAYS: Final = 100  # a report is due each quarter

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from license.client.http import MAX_REPLY_BYTES, Endpoint, Reply, parse_address, post
-from license.encoding.strict import clean_text, parse_json, shown
+from license.encoding.strict import DAY, clean_text, parse_json, shown
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -30,7 +30,7 @@ from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.roots import TrustRoots
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
-_MAX_RETRY_AFTER_S: Final = 86_400
+_MAX_RETRY_AFTER_S: Final = DAY
 
 _BY_WORD: Final[dict[str, type[DownloadError]]] = {
     error.status: error

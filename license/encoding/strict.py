@@ -4,7 +4,7 @@ Everything signed passes through here, on both sides of the gap, so that two rea
 things in one file. What lenient parsers let pass is refused: duplicate keys (SQLite takes the first, Python
 the last), floats and NaN, integers beyond 64 bits, lone surrogates, NUL, base64 with two spellings.
 
-What a signature covers is not decided here; see `license.note`. Formats: `docs/formats.md`.
+What a signature covers is not decided here; see `license.trust.signed_note`. Formats: `docs/formats.md`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ MAX_TEXT_BYTES: Final = 65_536
 MAX_DEPTH: Final = 32
 MAX_INT: Final = 2**63 - 1
 MIN_INT: Final = -(2**63)
+DAY: Final = 86_400  # seconds of a UTC day: Unix time knows no leap seconds
 MAX_TIME: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second the text form can say
 
 _BOM = "\ufeff"
@@ -73,11 +74,13 @@ def parse_json(text: str, *, max_bytes: int = MAX_TEXT_BYTES, whole_floats: bool
     try:
         value = json.loads(
             text,
-            object_pairs_hook=_unique,
+            object_pairs_hook=_unique_keys,
             parse_int=_parse_int,
             parse_float=_whole if whole_floats else _refuse_float,
             parse_constant=_refuse_float,
         )
+    except _DuplicateKeyError as error:
+        raise Malformed("the JSON text names a field twice") from error
     except ValueError as error:
         raise Malformed(f"the text is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -85,6 +88,16 @@ def parse_json(text: str, *, max_bytes: int = MAX_TEXT_BYTES, whole_floats: bool
     if "\\u" in text:  # only an escape can smuggle these in: the text itself is clean
         _check_escaped(value)
     return value
+
+
+def load_json(text: str) -> Any:
+    """Return the JSON value in `text`, floats included: for files that are not signed.
+
+    Raises:
+        ValueError: it is no JSON, names a key twice, or holds NaN or an infinity.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
 
 
 def encode_base64(data: bytes) -> str:
@@ -172,11 +185,19 @@ def _check_depth(text: str) -> None:
             raise Malformed(f"the JSON text is nested deeper than {MAX_DEPTH} levels")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise Malformed("the JSON text names a field twice")
-    return value
+class _DuplicateKeyError(ValueError):
+    """A JSON object has a key twice."""
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise _DuplicateKeyError("a key appears twice")
+    return table
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _parse_int(digits: str) -> int:

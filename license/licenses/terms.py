@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from license.crypto.ed25519 import VerifyingKey
 from license.encoding.fields import LINE, METER, Fields, check_choice, check_range, check_text
-from license.encoding.strict import MAX_INT, MAX_TIME, encode_base64, format_date
+from license.encoding.strict import DAY, MAX_INT, MAX_TIME, encode_base64, format_date
 from license.errors import Malformed
 
 TIERS: Final = ("F0", "S0", "DC0")
@@ -235,7 +235,7 @@ class ConnectedTerms:
 
     def __post_init__(self) -> None:
         check_range("connected.attempts", self.attempts, 1, 1_000)
-        check_range("connected.max_interval_s", self.max_interval_s, 1, 86_400)
+        check_range("connected.max_interval_s", self.max_interval_s, 1, DAY)
 
     @classmethod
     def from_fields(cls, item: Fields) -> ConnectedTerms:
@@ -260,7 +260,7 @@ class ClockPolicy:
     max_gap_d: int = 45
 
     def __post_init__(self) -> None:
-        check_range("clock.tolerance_s", self.tolerance_s, 0, 86_400)
+        check_range("clock.tolerance_s", self.tolerance_s, 0, DAY)
         check_range("clock.max_gap_d", self.max_gap_d, 1, 3_660)
 
     @classmethod

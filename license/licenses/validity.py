@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from license.encoding.strict import MAX_TIME, format_time
+from license.encoding.strict import DAY, MAX_TIME, format_time
 from license.errors import Expired, NotYetValid
 from license.licenses.license import License
 
-DAY: Final = 86_400
 MARKS: Final = (90, 60, 30, 14, 7, 6, 5, 4, 3, 2, 1)
 """Days before a date at which it is announced."""
 REPORT_MARKS: Final = tuple(mark for mark in MARKS if mark <= 30)

@@ -30,7 +30,7 @@ from license.errors import (
     Unreadable,
     Unwritable,
 )
-from license.files import open_regular, read_limited, sync_directory, write_atomic
+from license.files import HashingWriter, open_regular, read_limited, sync_directory, write_atomic
 from license.models.archive import Archive, Unpacker, regular_files
 from license.models.manifest import MAX_FILES, Manifest, PackedFile, open_manifest, sign_manifest
 from license.trust.roots import TrustRoots
@@ -134,9 +134,9 @@ def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)
     archive = Archive(paths)
     try:
         with _new_file(files.package) as file:
-            sink = _Hashing(file)
+            sink = HashingWriter(file)
             age.encrypt(archive, sink, to=recipient)
-        manifest = replace(draft, sha256=sink.hexdigest(), bytes=sink.count, files=tuple(archive.files))
+        manifest = replace(draft, sha256=sink.sha256, bytes=sink.size, files=tuple(archive.files))
         write_atomic(files.issuer, issuer_note, mode=0o644)
         write_atomic(files.manifest, sign_manifest(manifest, signer), mode=0o644)
     except OSError as error:
@@ -221,27 +221,6 @@ def open_package(path: Path, manifest: Manifest, identity: str) -> Mapping[str, 
                 raise
             raise PackageDamaged(f"{path}: {error.message}") from error
     return unpacker.close()
-
-
-class _Hashing:
-    """Writes through to a file, and counts and hashes what passes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
-        self.count = 0
-
-    def write(self, data: bytes, /) -> int:
-        self._file.write(data)
-        self._digest.update(data)
-        self.count += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
 
 
 @contextmanager

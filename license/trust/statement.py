@@ -1,8 +1,8 @@
 """What a signed text says: one line that names its kind, then one JSON object, indented for human readers.
 
 The kind is inside the signed text, so that a licence can never pass for a usage export although one file
-(`license.note`) signs and opens both. Unknown fields are ignored, except those the statement itself lists in
-`crit`: they change its meaning, and who does not know them must not act on it.
+(`license.trust.signed_note`) signs and opens both. Unknown fields are ignored, except those the statement
+itself lists in `crit`: they change its meaning, and who does not know them must not act on it.
 """
 
 from __future__ import annotations

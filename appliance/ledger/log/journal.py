@@ -31,9 +31,8 @@ from appliance.ledger.log.sqlite_store import Batch, Signed, Store
 from appliance.ledger.log.state import LogState, check_head, load_state
 from appliance.ledger.log.usage_record import UsageRecord, sums_of
 from appliance.ledger.read.high_water import HighWater
-from appliance.ledger.read.totals import DAY
 from license.crypto.ed25519 import SigningKey
-from license.encoding.strict import encode_base64, format_date, format_time
+from license.encoding.strict import DAY, encode_base64, format_date, format_time
 from license.errors import EpochTooLow, SerialTooLow
 from license.evidence.log.checkpoint import Checkpoint, sign_checkpoint
 from license.evidence.log.entry import Entry, Sums, Value, render, render_use

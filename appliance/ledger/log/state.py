@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from appliance.ledger.log.day_keys import DayKeys
 from appliance.ledger.log.sqlite_store import Damaged, Store, corruption_is_damage
-from appliance.ledger.read.totals import DAY, RunningTotals, merge
+from appliance.ledger.read.totals import RunningTotals, merge
 from license.crypto.ed25519 import SigningKey, VerifyingKey
-from license.encoding.strict import format_date, parse_date
+from license.encoding.strict import DAY, format_date, parse_date
 from license.errors import LicenseError
 from license.evidence.log.checkpoint import Checkpoint, open_checkpoint
 from license.evidence.log.entry import Entry

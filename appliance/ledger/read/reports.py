@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.ledger.read.open_day import open_day
-from appliance.ledger.read.totals import DAY, RunningTotals, merge
-from license.encoding.strict import format_date, parse_date
+from appliance.ledger.read.totals import RunningTotals, merge
+from license.encoding.strict import DAY, format_date, parse_date
 from license.errors import LicenseError
 from license.evidence.log.entry import Sums, parse
 from license.evidence.log.source import find_databases, find_ledgers, open_database

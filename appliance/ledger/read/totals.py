@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 from license.evidence.log.entry import NOTHING, Sums, Tally
 
-DAY = 86_400
-
 
 class RunningTotals:
     """Sums by meter of the day in progress, of the month in progress, and of every day so far.

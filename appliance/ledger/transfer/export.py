@@ -31,7 +31,7 @@ from license.evidence.log.merkle import consistency_path, leaf_hash
 from license.evidence.log.proof import ConsistencyProof
 from license.evidence.log.source import DatabaseLog, find_databases, log_number, open_log, split_gap
 from license.evidence.log.tiles import stored_subtree
-from license.files import read_limited
+from license.files import HashingWriter, read_limited
 from license.licenses.license import LICENSE_FIELDS, LICENSE_KIND, License
 from license.licenses.terms import LogHead
 from license.trust.signed_note import read_unverified, sign_note
@@ -315,26 +315,9 @@ def _add(archive: zipfile.ZipFile, name: str, write: Write) -> Member:
     info.create_system, info.external_attr = 3, _MODE
     info.compress_type = zipfile.ZIP_STORED if name.endswith(".gz") else zipfile.ZIP_DEFLATED
     with archive.open(info, "w", force_zip64=name.endswith((".gz", ".jsonl"))) as file:
-        hashing = _Hashing(file)
+        hashing = HashingWriter(file)
         write(hashing)  # type: ignore[arg-type]
-    return Member(name=name, size=hashing.size, sha256=hashing.digest.hexdigest())
-
-
-class _Hashing:
-    """Passes on what is written, and hashes it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        self.size += len(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
+    return Member(name=name, size=hashing.size, sha256=hashing.sha256)
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

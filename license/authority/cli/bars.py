@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from license.encoding.strict import format_date, parse_date
+from license.encoding.strict import DAY, format_date, parse_date
 
 WIDTH: Final = 40
 MAX_DAYS: Final = 31
-_DAY: Final = 86_400
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -24,8 +23,8 @@ def bars(days: Mapping[str, int], *, width: int = WIDTH, last: int = MAX_DAYS) -
     if not days:
         return []
     newest = parse_date(max(days))
-    oldest = max(parse_date(min(days)), newest - (last - 1) * _DAY)
-    dates = [format_date(at) for at in range(oldest, newest + 1, _DAY)]
+    oldest = max(parse_date(min(days)), newest - (last - 1) * DAY)
+    dates = [format_date(at) for at in range(oldest, newest + 1, DAY)]
     most = max(days.get(date, 0) for date in dates)
     numbers = max(len(f"{days.get(date, 0):,}") for date in dates)
     return [

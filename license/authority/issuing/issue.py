@@ -11,12 +11,11 @@ from typing import Any, Final
 from license.authority.book.resource import Resource, check_gives_licences
 from license.authority.book.store import Store
 from license.authority.keys.keyring import Keyring
-from license.encoding.strict import format_date, format_time
+from license.encoding.strict import DAY, format_date, format_time
 from license.errors import AuthorityError
 from license.licenses.license import LICENSE_KIND, License
 from license.licenses.request import LicenseRequest
 from license.licenses.terms import InstanceBinding, LedgerPolicy, LogHead
-from license.licenses.validity import DAY
 from license.models.keys import bind_identity
 from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement

@@ -21,11 +21,10 @@ from license.authority.book.resource import Resource
 from license.authority.book.store import Store
 from license.authority.issuing.issue import Dates, IssuedLicense, check_request, licence_maker
 from license.authority.keys.keyring import Keyring
-from license.encoding.strict import format_date
+from license.encoding.strict import DAY, format_date
 from license.errors import AuthorityError
 from license.licenses.request import LicenseRequest, open_request
 from license.licenses.terms import ConnectedTerms, LedgerPolicy
-from license.licenses.validity import DAY
 
 LEASE_SECONDS: Final = 7 * DAY
 AHEAD_SECONDS: Final = 300

@@ -23,9 +23,9 @@ from typing import Final
 
 from license.authority.keys.root_keys import RootPlace, save_root
 from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
+from license.encoding.strict import DAY
 from license.errors import AuthorityError, Unreadable, Unwritable
 from license.files import read_limited, write_atomic
-from license.licenses.validity import DAY
 from license.trust.delegation import DELEGATION_KIND, ROLES, Delegation, open_delegation
 from license.trust.roots import TrustRoots, load_roots
 from license.trust.signed_note import MAX_NOTE_BYTES, sign_note

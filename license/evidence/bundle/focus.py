@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from license.encoding.strict import format_date, format_time, parse_date
+from license.encoding.strict import DAY, format_date, format_time, parse_date
 from license.evidence.log.entry import Tally
 
-_DAY: Final = 86_400
 _UNITS: Final = {"TextRecords": "Text Records", "AudioSeconds": "Seconds"}
 SERVICE_NAME: Final = "Offline Appliance"
 # Who sells it, makes it, bills it and runs what it runs on: of the last nothing is known here.
@@ -104,7 +103,7 @@ def focus_csv(days: Iterable[MeteredDay]) -> str:
 def _row(used: MeteredDay) -> dict[str, str | int]:
     day = parse_date(used.date)
     month = parse_date(f"{used.date[:7]}-01")
-    last = parse_date(format_date(month + 31 * _DAY)[:7] + "-01")
+    last = parse_date(format_date(month + 31 * DAY)[:7] + "-01")
     unit = _UNITS.get(used.meter.rpartition(".")[2], used.meter.rpartition(".")[2])
     service = used.origin.split("/")[1] if used.origin.count("/") > 1 else used.origin
     return {
@@ -119,7 +118,7 @@ def _row(used: MeteredDay) -> dict[str, str | int]:
         "ChargeDescription": used.meter,
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodStart": format_time(day),
-        "ChargePeriodEnd": format_time(day + _DAY),
+        "ChargePeriodEnd": format_time(day + DAY),
         "ConsumedQuantity": used.tally.quantity,
         "ConsumedUnit": unit,
         "PricingQuantity": used.tally.billed,

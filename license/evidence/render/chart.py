@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-from license.encoding.strict import format_date, parse_date
+from license.encoding.strict import DAY, format_date, parse_date
 
-_DAY: Final = 86_400
 _WIDTH: Final = 960
 _HEIGHT: Final = 220
 _LEFT: Final = 76
@@ -26,7 +25,7 @@ def charts(days: Mapping[str, int], title: str) -> list[str]:
     if not days:
         return []
     first, last = min(days), max(days)
-    if parse_date(last) - parse_date(first) <= _MAX_DAYS * _DAY:
+    if parse_date(last) - parse_date(first) <= _MAX_DAYS * DAY:
         return [_chart(_every_day(first, last), days, title)]
     years = sorted({day[:4] for day in days})
     return [
@@ -36,7 +35,7 @@ def charts(days: Mapping[str, int], title: str) -> list[str]:
 
 
 def _every_day(first: str, last: str) -> list[str]:
-    return [format_date(at) for at in range(parse_date(first), parse_date(last) + 1, _DAY)]
+    return [format_date(at) for at in range(parse_date(first), parse_date(last) + 1, DAY)]
 
 
 def _chart(dates: Sequence[str], days: Mapping[str, int], title: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from license.encoding.strict import DAY
 from license.errors import LicenseError
 from license.evidence.log.entry import Entry
 from license.evidence.log.source import LogSource
@@ -99,7 +100,7 @@ class Terms:
         """Say what is wrong with hidden usage of a whole UTC day; None if nothing must be."""
         if day >= self._terminates + IN_FLIGHT_SECONDS:
             return "expired", "usage of this day was recorded after the licence and its grace had ended"
-        if day + 86_400 <= self._from:
+        if day + DAY <= self._from:
             return "too-early", "usage of this day was recorded before the licence was valid"
         return None
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 
 from license.crypto.ed25519 import VerifyingKey
-from license.encoding.strict import format_date, format_time, parse_date
+from license.encoding.strict import DAY, format_date, format_time, parse_date
 from license.errors import LicenseError
 from license.evidence.log.entry import Entry, UsedFields, parse, parse_second, parse_use
 from license.evidence.log.merkle import cut, leaf_hash
@@ -20,8 +20,6 @@ from license.evidence.verify.tallies import Tallies
 from license.evidence.verify.timeline import Timeline
 from license.evidence.verify.tree import SignedTree
 from license.trust.roots import TrustRoots
-
-DAY = 86_400
 
 
 class Audit:

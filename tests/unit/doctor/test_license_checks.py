@@ -14,7 +14,8 @@ from appliance.doctor.license_checks import (
     check_settings,
     check_time_source,
 )
-from appliance.host.effective_clock import DAY, ClockRules, Mark
+from appliance.host.effective_clock import ClockRules, Mark
+from license.encoding.strict import DAY
 from license.errors import LicenseError, WrongMachine
 from license.licenses.verify import AuthenticLicense
 

@@ -3,7 +3,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from appliance.host.effective_clock import (
-    DAY,
     ClockEvent,
     ClockEventKind,
     ClockRules,
@@ -13,6 +12,7 @@ from appliance.host.effective_clock import (
     Reading,
     system_sources,
 )
+from license.encoding.strict import DAY
 
 T = 1_790_000_000
 RULES = ClockRules(tolerance_seconds=300, max_gap_seconds=45 * DAY)

@@ -9,8 +9,9 @@ from appliance.licensing.admission import AdmissionControl
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
 from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import DAY
 from license.licenses.request import LicenseRequest, sign_request
-from license.licenses.validity import DAY, State
+from license.licenses.validity import State
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.roots import load_roots
 

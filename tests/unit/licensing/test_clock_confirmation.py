@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.host.effective_clock import DAY, ClockSources, EffectiveClock, Mark, Reading
+from appliance.host.effective_clock import ClockSources, EffectiveClock, Mark, Reading
 from appliance.licensing.clock_confirmation import FILE, consume_confirmation, write_confirmation
+from license.encoding.strict import DAY
 
 T = 1_790_000_000
 AHEAD = Reading(wall=T + 400 * DAY, uptime=1_000.0, boot="one")

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.host.effective_clock import DAY, ClockSources, EffectiveClock, Mark, Reading
+from appliance.host.effective_clock import ClockSources, EffectiveClock, Mark, Reading
 from appliance.ledger.read.high_water import HighWater
 from appliance.licensing.effective_time import open_clock, time_at_start
+from license.encoding.strict import DAY
 from license.licenses.license import License
 from license.licenses.terms import InstanceBinding, Plan
 from license.licenses.validity import State, state_at

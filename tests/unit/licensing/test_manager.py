@@ -11,9 +11,9 @@ import pytest
 from appliance.config.identity import load_identity
 from appliance.licensing.manager import LicenseManager
 from license.authority.authority import Authority
+from license.encoding.strict import DAY
 from license.errors import Expired, Forged, NotYetValid
 from license.licenses.license import License
-from license.licenses.validity import DAY
 from license.trust.roots import load_roots
 from tests.support.site import Site
 

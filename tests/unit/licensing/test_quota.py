@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.licensing.quota import PlanUse, plan_use, quota_notice, window
-from license.encoding.strict import MAX_TIME, parse_date
+from license.encoding.strict import DAY, MAX_TIME, parse_date
 from license.licenses.terms import Plan
-from license.licenses.validity import DAY
 
 METER = "CognitiveServices.Ner.Container.TextRecords"
 YEAR = (parse_date("2026-03-10"), parse_date("2027-03-10"))

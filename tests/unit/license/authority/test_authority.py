@@ -10,9 +10,9 @@ import pytest
 from license.authority.authority import Authority
 from license.authority.issuing.issue import new_ulid
 from license.crypto.ed25519 import SigningKey, save_signing_key
-from license.encoding.strict import parse_time
+from license.encoding.strict import DAY, parse_time
 from license.errors import AuthorityError, LicenseError, Malformed, Unwritable
-from license.licenses.validity import DAY, State, state_at
+from license.licenses.validity import State, state_at
 from license.licenses.verify import open_license
 from license.trust.delegation import open_delegation
 from license.trust.roots import load_roots

@@ -2,12 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from license.encoding.strict import MAX_TIME, parse_time
+from license.encoding.strict import DAY, MAX_TIME, parse_time
 from license.errors import Expired, NotYetValid
 from license.licenses.license import License
 from license.licenses.terms import ClockPolicy, InstanceBinding, Plan
 from license.licenses.validity import (
-    DAY,
     MARKS,
     State,
     check_dates,

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement, usage_of
 from license.authority.http.app import make_app
 from license.crypto.ed25519 import SigningKey
+from license.encoding.strict import DAY
 from license.errors import AuthorityError, Malformed, NeedsNewerVersion, WrongMode
 from license.evidence.log.entry import Tally
-from license.licenses.validity import DAY, State, state_at
+from license.licenses.validity import State, state_at
 from license.licenses.verify import open_license
 from license.metering_protocol import UsageRecord, UsageReport, parse_report
 from license.trust.signed_note import open_note
