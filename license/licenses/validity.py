@@ -30,15 +30,13 @@ STAYS: Final = "usage records, status, export, verify and installing a licence g
 
 
 class State(StrEnum):
-    """What a licence is worth; the last two are for licences that were refused before any date mattered."""
+    """What a licence is worth."""
 
     NOT_YET_VALID = "NotYetValid"
     VALID = "Valid"
     EXPIRING = "Expiring"
     GRACE = "Grace"
     EXPIRED = "Expired"
-    MISMATCH = "Mismatch"
-    INVALID = "Invalid"
 
     @property
     def serves(self) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,8 +151,7 @@ def read_manifest(path: Path, *, roots: TrustRoots, issuer_note: bytes | None = 
         path: Any of the package's files, or their common beginning.
         roots: Keys that may delegate.
         issuer_note: Content of another issuer note, such as the licence directory's, tried when the one
-            beside
-            the package is missing or does not prove the manifest.
+            beside the package is missing or does not prove the manifest.
 
     Raises:
         LicenseError: no manifest, or neither note proves it: the reason of the last one tried.
@@ -170,22 +169,6 @@ def read_manifest(path: Path, *, roots: TrustRoots, issuer_note: bytes | None = 
         if issuer_note is None:
             raise
     return open_manifest(note, issuer_note, roots)
-
-
-def check_package(path: Path, manifest: Manifest, *, progress: Callable[[int], None] | None = None) -> None:
-    """Return if the file at `path` is the package the manifest names; its key is not needed.
-
-    Args:
-        path: The package.
-        manifest: What `open_manifest` returned.
-        progress: Told the number of bytes read so far.
-
-    Raises:
-        Unreadable: it cannot be read.
-        PackageDamaged: it is another, or not whole.
-    """
-    with open_regular(path) as file:
-        _check_sum(file, path, manifest, progress)
 
 
 def open_package(path: Path, manifest: Manifest, identity: str) -> Mapping[str, bytes]:
@@ -207,7 +190,7 @@ def open_package(path: Path, manifest: Manifest, identity: str) -> Mapping[str, 
     """
     unpacker = Unpacker(manifest.files)
     with open_regular(path) as file:
-        _check_sum(file, path, manifest, None)
+        _check_sum(file, path, manifest)
         file.seek(0)
         try:
             age.decrypt(file, unpacker, identity=identity)
@@ -238,17 +221,12 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     sync_directory(path.parent)
 
 
-def _check_sum(
-    file: BinaryIO, path: Path, manifest: Manifest, progress: Callable[[int], None] | None
-) -> None:
+def _check_sum(file: BinaryIO, path: Path, manifest: Manifest) -> None:
     size = os.fstat(file.fileno()).st_size
     if size != manifest.bytes:
         raise PackageDamaged(f"{path} has {size} bytes, and its manifest names {manifest.bytes}")
-    digest, seen = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk)
-        seen += len(chunk)
-        if progress is not None:
-            progress(seen)
     if digest.hexdigest() != manifest.sha256:
         raise PackageDamaged(f"{path} has another SHA-256 than its manifest names")

@@ -32,7 +32,7 @@ from license.errors import (
 )
 from license.models.archive import Archive, Unpacker, header
 from license.models.manifest import MAX_FILES, Manifest, PackedFile, open_manifest, sign_manifest
-from license.models.package import PackageFiles, check_package, open_package, pack, read_manifest
+from license.models.package import PackageFiles, open_package, pack, read_manifest
 
 NOW = 1_780_000_000
 LINE = age.new_identity()
@@ -213,12 +213,8 @@ def test_a_changed_package_is_refused_before_it_is_opened(
 ) -> None:
     manifest, files = packed()
     files.package.write_bytes(change(files.package.read_bytes()))
-    for act in (
-        lambda: open_package(files.package, manifest, LINE),
-        lambda: check_package(files.package, manifest),
-    ):
-        with pytest.raises(PackageDamaged, match=words):
-            act()
+    with pytest.raises(PackageDamaged, match=words):
+        open_package(files.package, manifest, LINE)
 
 
 def test_a_package_that_is_no_file_is_a_refusal(packed: Pack, tmp_path: Path) -> None:
@@ -229,13 +225,6 @@ def test_a_package_that_is_no_file_is_a_refusal(packed: Pack, tmp_path: Path) ->
     os.mkfifo(tmp_path / "fifo.age")
     with pytest.raises(Unreadable, match="not a regular file"):
         open_package(tmp_path / "fifo.age", manifest, LINE)
-
-
-def test_checking_needs_no_key_and_tells_how_far_it_is(packed: Pack) -> None:
-    manifest, files = packed()
-    seen: list[int] = []
-    check_package(files.package, manifest, progress=seen.append)
-    assert seen[-1] == manifest.bytes
 
 
 def repack(manifest: Manifest, path: Path, archive: bytes) -> Manifest:

@@ -19,7 +19,7 @@ BESIDE_BYTES = 48 * 2**20
 PACK = """
 import json, sys
 from pathlib import Path
-from license import age
+from license.crypto import age
 from license.crypto.ed25519 import SigningKey
 from license.models.package import pack
 
