@@ -294,7 +294,7 @@ def _license(
         )
     except LicenseError as error:
         return error
-    return choose(found, lambda license: time_at_start(license, floor, clock))  # noqa: A006
+    return choose(found, lambda license: time_at_start(license, floor, clock))
 
 
 def _proven(licensed: AuthenticLicense | LicenseError, floor: HighWater) -> tuple[int, ClockRules]:

@@ -9,8 +9,6 @@
 the entries: `docs/formats.md`, part Evidence.
 """
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 import hashlib
 import logging
 import sqlite3

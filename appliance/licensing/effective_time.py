@@ -4,8 +4,6 @@
 they meet.
 """
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 from appliance.host.effective_clock import ClockRules, ClockSources, EffectiveClock
 from appliance.ledger.read.high_water import HighWater
 from license.encoding.strict import DAY

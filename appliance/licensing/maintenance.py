@@ -87,7 +87,7 @@ class Maintenance:
         consume_confirmation(self._state, self._clock)
         self._keeper.reload(
             self._accept,
-            time_under=lambda license: time_while_running(  # noqa: A006
+            time_under=lambda license: time_while_running(
                 license, self._clock, serial=self._keeper.current.license.serial
             ),
         )

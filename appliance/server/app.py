@@ -85,7 +85,7 @@ class Appliance:
             roots=roots,
             product=self.service.product,
             instance_vkey=identity.vkey,
-            time_under=lambda license: time_at_start(license, floor),  # noqa: A006
+            time_under=lambda license: time_at_start(license, floor),
             min_serial=floor.serial,
             min_epoch=floor.epoch,
             lease=settings.lease,

@@ -84,12 +84,12 @@ class Authority:
         """
         if database is not None:
             Store(database).close()  # before any key is made
-        keyring, kept = create_keyring(home, name=name, now=clock(), places=places)
+        keyring, root_keys = create_keyring(home, name=name, now=clock(), places=places)
         if database is not None:  # it may hold a password
             write_atomic(home / DATABASE_ADDRESS, f"{database}\n".encode())
-        made = cls(home, keyring, cls._open_store(home), clock)
-        made.root_keys = kept
-        return made
+        authority = cls(home, keyring, cls._open_store(home), clock)
+        authority.root_keys = root_keys
+        return authority
 
     @classmethod
     def open(cls, home: Path, *, clock: Callable[[], int] = system_clock) -> Authority:
@@ -138,12 +138,12 @@ class Authority:
         Raises:
             LicenseError: `root` is not a root of this authority, or the directory cannot be written.
         """
-        found = rotate(self.home, role, root, now=self.clock())
+        delegation = rotate(self.home, role, root, now=self.clock())
         if role == "issuer":
             keyring = self.keyring
             for manifest in read_catalogue(self.packages_dir, roots=keyring.roots):
                 save_manifest(self.packages_dir, manifest, keyring.issuer, keyring.issuer_note, self.clock())
-        return found
+        return delegation
 
     def create_line(self, line: str) -> str:
         """Begin a model line and return the recipient of its packages; raises `LicenseError`."""

@@ -58,7 +58,7 @@ class Ingested:
     accounts: list[Account]
 
 
-def ingest(authority: Authority, path: Path, *, keep: bool = True) -> Ingested:
+def ingest_bundle(authority: Authority, path: Path, *, keep: bool = True) -> Ingested:
     """Take in an export.
 
     Args:
@@ -72,13 +72,13 @@ def ingest(authority: Authority, path: Path, *, keep: bool = True) -> Ingested:
         LicenseError: It is not an export, or was changed.
         OSError: It cannot be read.
     """
-    book = HeadRepository(authority.store.engine)
+    repository = HeadRepository(authority.store.engine)
     roots = authority.keyring.roots
     with open_bundle(path) as bundle:
         known = {hashlib.sha256(note).hexdigest(): note for note in _book_notes(authority)}
         resource = _resource(authority, bundle, known)
-        seen = {log.head.origin: log for log in book.logs(resource.name)}
-        _check_owner(book, bundle, resource)
+        seen = {log.head.origin: log for log in repository.logs(resource.name)}
+        _check_owner(repository, bundle, resource)
         _check_age(bundle, seen)
         heads = [(f"the head cosigned {format_time(log.at)}", log.note) for log in seen.values()]
         own = [head for head, log in zip(heads, seen.values(), strict=True) if _is_in(bundle, log)]
@@ -86,12 +86,12 @@ def ingest(authority: Authority, path: Path, *, keep: bool = True) -> Ingested:
         notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
         report = verify_bundle(bundle, roots, heads=own, notes=notes)
         reported = MeterRepository(authority.store.engine).logs(resource.name)
-        found = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
-        found += _metering_findings(report, reported)
-        report = replace(report, findings=(*report.findings, *found))
+        findings = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
+        findings += _metering_findings(report, reported)
+        report = replace(report, findings=(*report.findings, *findings))
         accepted = _accept(authority, bundle, report, resource, _sha256(path))
     if accepted and keep:
-        book.advance(accepted, {origin: log.head.size for origin, log in seen.items()})
+        repository.advance(accepted, {origin: log.head.size for origin, log in seen.items()})
     current = seen | {log.head.origin: log for log in accepted}
     return Ingested(
         resource=resource,
@@ -111,10 +111,10 @@ def _book_notes(authority: Authority) -> Iterator[bytes]:
 def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> Resource:
     """The resource of the newest licence in the export that this authority issued."""
     by_subscription = {resource.subscription: resource for resource in authority.store.resources()}
-    kept = bundle.notes()
-    candidates = [*kept.values(), *(known[sha] for sha in bundle.manifest.withheld if sha in known)]
-    issuers = [*kept.values(), authority.keyring.issuer_note]
-    found = []
+    notes = bundle.notes()
+    candidates = [*notes.values(), *(known[sha] for sha in bundle.manifest.withheld if sha in known)]
+    issuers = [*notes.values(), authority.keyring.issuer_note]
+    subscriptions = []
     for note in candidates:
         for issuer in issuers:
             try:
@@ -122,20 +122,20 @@ def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> 
             except LicenseError:
                 continue
             if licensed.subscription in by_subscription:
-                found.append((licensed.serial, licensed.subscription))
+                subscriptions.append((licensed.serial, licensed.subscription))
             break
-    if not found:
+    if not subscriptions:
         raise AuthorityError(
             "no licence in the export was issued by this authority",
             code="UnknownCustomer",
             hint="check --home, and that the export comes from your customer",
         )
-    return by_subscription[max(found)[1]]
+    return by_subscription[max(subscriptions)[1]]
 
 
-def _check_owner(book: HeadRepository, bundle: Bundle, resource: Resource) -> None:
+def _check_owner(repository: HeadRepository, bundle: Bundle, resource: Resource) -> None:
     for claim in bundle.manifest.logs:
-        owner = book.owner(claim.origin)
+        owner = repository.owner(claim.origin)
         if owner not in (None, resource.name):
             raise AuthorityError(
                 f"the log {claim.origin} was accepted for the resource {owner} before",

@@ -270,25 +270,25 @@ def _abandon(connection: http.client.HTTPConnection) -> None:
 def failure(endpoint: Endpoint, error: Exception, timeout_s: float) -> DownloadError:
     """Return the refusal that says what went wrong on the way; the order is from special to general."""
     where = endpoint.shown
-    found: DownloadError
+    refusal: DownloadError
     match error:
         case TimeoutError():
-            found = _timed_out(endpoint, timeout_s)
+            refusal = _timed_out(endpoint, timeout_s)
         case ssl.SSLCertVerificationError():
-            found = TLSFailed(f"the certificate of {where} is not trusted: {error.verify_message}")
+            refusal = TLSFailed(f"the certificate of {where} is not trusted: {error.verify_message}")
         case ssl.SSLError():
-            found = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
+            refusal = TLSFailed(f"no TLS connection to {where}: {error.reason or 'not a TLS server'}")
         case ConnectionRefusedError():
             # With a proxy on the way, it is the proxy that is called.
             called = where if endpoint.proxy is None else f"the proxy {endpoint.proxy.shown}"
-            found = CouldNotConnect(f"nobody listens at {called} (connection refused)")
+            refusal = CouldNotConnect(f"nobody listens at {called} (connection refused)")
         case ConnectionError():
-            found = CouldNotConnect(f"{where}{_through(endpoint)} broke off without an answer")
+            refusal = CouldNotConnect(f"{where}{_through(endpoint)} broke off without an answer")
         case OSError():
-            found = CouldNotConnect(f"cannot reach {where}{_through(endpoint)}: {error.strerror or error}")
+            refusal = CouldNotConnect(f"cannot reach {where}{_through(endpoint)}: {error.strerror or error}")
         case _:
-            found = BadReply(f"{where} does not answer in HTTP")
-    return found
+            refusal = BadReply(f"{where} does not answer in HTTP")
+    return refusal
 
 
 def _through(endpoint: Endpoint) -> str:

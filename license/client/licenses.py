@@ -141,34 +141,34 @@ def refusal(endpoint: Endpoint, reply: Reply, now: int) -> DownloadError:
             f"{endpoint.shown} redirects elsewhere, where the key will not be sent",
             hint=f"if you trust it, set Billing to {_text(reply.headers.get('Location', 'that address'))}",
         )
-    said = _said(reply)
-    error = _BY_WORD.get(said.status) or _BY_HTTP.get(reply.code)
+    body = _parse_refusal(reply)
+    error = _BY_WORD.get(body.status) or _BY_HTTP.get(reply.code)
     if error is None:
         error = UnknownStatus if reply.code >= 500 else BadReply
     retry_after_s = _retry_after(reply.headers.get("Retry-After"), now)
-    message = said.message or f"{endpoint.shown} answers with HTTP status {reply.code} and no reason"
-    hint = said.hint or error.default_hint
+    message = body.message or f"{endpoint.shown} answers with HTTP status {reply.code} and no reason"
+    hint = body.hint or error.default_hint
     if retry_after_s is not None:
         hint = f"{hint} (the authority asks to wait {retry_after_s} s)"
     return error(message, hint=hint, retry_after_s=retry_after_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _RefusalBody:
     status: str = ""
     message: str = ""
     hint: str = ""
 
 
-def _said(reply: Reply) -> _Said:
+def _parse_refusal(reply: Reply) -> _RefusalBody:
     try:
         claims = parse_json(clean_text(reply.body[:65_536]))
     except Malformed:
-        return _Said()  # a proxy's page, perhaps; the HTTP status speaks for itself
+        return _RefusalBody()  # a proxy's page, perhaps; the HTTP status speaks for itself
     error = claims.get("error")
     if not isinstance(error, dict):
         error = {}
-    return _Said(
+    return _RefusalBody(
         status=_text(claims.get("status")),
         message=_text(error.get("message")),
         hint=_text(error.get("hint")),

@@ -72,11 +72,11 @@ class MeteringClient:
         endpoint = self.endpoint(USAGE_PATH)
         check_key(self.api_key)
         reply = post(endpoint, report.to_bytes(), self._headers(report), self.timeout_s)
-        said = _said(endpoint, reply, now)
-        position = said.get("next")
-        if said.get("log") != report.log or not isinstance(position, int) or not 0 <= position <= MAX_INT:
+        answer = _parse_reply(endpoint, reply, now)
+        position = answer.get("next")
+        if answer.get("log") != report.log or not isinstance(position, int) or not 0 <= position <= MAX_INT:
             raise BadReply("the answer is no acknowledgement of this report")
-        return Acknowledgement(status=_word(said), log=report.log, next=position)
+        return Acknowledgement(status=_status_of(answer), log=report.log, next=position)
 
     def check(self, log: str, *, now: int) -> Acknowledgement:
         """Ask whether the key is good, and how far a log is counted.
@@ -86,11 +86,11 @@ class MeteringClient:
         """
         endpoint = self.endpoint(f"{STATUS_PATH}?log={log}")
         check_key(self.api_key)
-        said = _said(endpoint, get(endpoint, self._plain_headers(), self.timeout_s), now)
-        position = said.get("next")
+        answer = _parse_reply(endpoint, get(endpoint, self._plain_headers(), self.timeout_s), now)
+        position = answer.get("next")
         if not isinstance(position, int) or not 0 <= position <= MAX_INT:
             raise BadReply("the answer does not say how far the log is counted")
-        return Acknowledgement(status=_word(said), log=log, next=position)
+        return Acknowledgement(status=_status_of(answer), log=log, next=position)
 
     def shown_check(self, log: str) -> bytes:
         """Return the bytes that asking so puts on the wire."""
@@ -118,10 +118,10 @@ class MeteringClient:
 
 def status_word(endpoint: Endpoint, reply: Reply, now: int) -> str:
     """Return the word of a good reply, `Valid` or `OutOfQuota`; raises `DownloadError` for any other."""
-    return _word(_said(endpoint, reply, now))
+    return _status_of(_parse_reply(endpoint, reply, now))
 
 
-def _said(endpoint: Endpoint, reply: Reply, now: int) -> dict[str, Any]:
+def _parse_reply(endpoint: Endpoint, reply: Reply, now: int) -> dict[str, Any]:
     if reply.code != 200:
         raise refusal(endpoint, reply, now)
     try:
@@ -130,8 +130,8 @@ def _said(endpoint: Endpoint, reply: Reply, now: int) -> dict[str, Any]:
         raise BadReply(f"the answer is not the endpoint's: {error.message}") from error
 
 
-def _word(said: dict[str, Any]) -> str:
-    word = said.get("status")
-    if word not in _GOOD:
+def _status_of(answer: dict[str, Any]) -> str:
+    status = answer.get("status")
+    if status not in _GOOD:
         raise BadReply("the answer has no status word that goes with success")
-    return str(word)
+    return str(status)

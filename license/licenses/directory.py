@@ -131,20 +131,20 @@ def load_all(
         min_serial=min_serial,
         min_epoch=min_epoch,
     )
-    found: list[AuthenticLicense] = []
+    opened: list[AuthenticLicense] = []
     for file in licenses:
         try:
             best = _best(file, issuers, verify)
             _check_mode(best, lease=lease)
-            found.append(best)
+            opened.append(best)
         except LicenseError as error:
             refused[file.path] = error
-    if not found:
+    if not opened:
         raise _furthest(refused.values())
     if on_refusal is not None:
         for refused_path, reason in refused.items():
             on_refusal(refused_path, reason)
-    return sorted(found, key=lambda one: one.license.serial, reverse=True)
+    return sorted(opened, key=lambda one: one.license.serial, reverse=True)
 
 
 def _check_mode(licensed: AuthenticLicense, *, lease: bool) -> None:
@@ -220,16 +220,16 @@ def _best(
     file: _File, issuers: Sequence[_File], verify: Callable[[bytes, bytes], AuthenticLicense]
 ) -> AuthenticLicense:
     """Return the licence in `file` as the issuer note of the highest epoch proves it, or raise."""
-    found: list[AuthenticLicense] = []
+    opened: list[AuthenticLicense] = []
     errors: list[LicenseError] = []
     for issuer in issuers:
         try:
-            found.append(verify(file.data, issuer.data))
+            opened.append(verify(file.data, issuer.data))
         except LicenseError as error:
             errors.append(error)
-    if not found:
+    if not opened:
         raise _furthest(errors)
-    return max(found, key=lambda one: one.delegation.epoch)
+    return max(opened, key=lambda one: one.delegation.epoch)
 
 
 def _furthest(errors: Collection[LicenseError]) -> LicenseError:

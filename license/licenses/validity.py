@@ -10,8 +10,6 @@ the authority's clock may run ahead; the other dates are exact. A service asks a
 licence ends while the service runs. Records, status, export, verify and installing a new one never end.
 """
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -93,25 +93,25 @@ def open_license(
     with _naming("issuer note"):
         issuer_note = _clean(issuer_note)
     with _naming("issuer note"):  # steps 2 to 4
-        delegated, root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
+        delegation, root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
     with _naming("licence"):  # steps 5 and 6
-        found = _open_licence_note(note, delegated)
-    if not delegated.not_before <= found.issued <= delegated.not_after:  # step 7
+        licensed = _open_license_note(note, delegation)
+    if not delegation.not_before <= licensed.issued <= delegation.not_after:  # step 7
         raise DelegationExpired(
-            f"the licence was issued at {format_time(found.issued)}, when its issuer was not entitled "
-            f"({format_time(delegated.not_before)} to {format_time(delegated.not_after)})"
+            f"the licence was issued at {format_time(licensed.issued)}, when its issuer was not entitled "
+            f"({format_time(delegation.not_before)} to {format_time(delegation.not_after)})"
         )
-    if found.serial < min_serial:  # step 8
+    if licensed.serial < min_serial:  # step 8
         raise SerialTooLow(
-            f"the licence has serial {found.serial}, but serial {min_serial} was already in force here"
+            f"the licence has serial {licensed.serial}, but serial {min_serial} was already in force here"
         )
-    if product is not None and found.product != product:  # step 9
-        raise WrongProduct(f"the licence is for {found.product}, not for {product}")
-    if instance_vkey is not None and not found.instance.allows(instance_vkey):  # step 10
-        raise WrongMachine(f"the licence of {found.customer} is bound to another machine")
+    if product is not None and licensed.product != product:  # step 9
+        raise WrongProduct(f"the licence is for {licensed.product}, not for {product}")
+    if instance_vkey is not None and not licensed.instance.allows(instance_vkey):  # step 10
+        raise WrongMachine(f"the licence of {licensed.customer} is bound to another machine")
     return AuthenticLicense(
-        license=found,
-        delegation=delegated,
+        license=licensed,
+        delegation=delegation,
         root=root,
         note=note,
         issuer_note=issuer_note,
@@ -119,12 +119,12 @@ def open_license(
     )
 
 
-def _open_licence_note(note: bytes, delegated: Delegation) -> License:
+def _open_license_note(note: bytes, delegation: Delegation) -> License:
     try:
-        opened = open_note(note, [delegated.key])
+        opened = open_note(note, [delegation.key])
     except UnknownSigner as error:
         raise UnknownIssuer(
-            f"not signed by {delegated.key.name}, whom the issuer note names; {error.message}"
+            f"not signed by {delegation.key.name}, whom the issuer note names; {error.message}"
         ) from error
     return License.from_claims(parse_statement(opened.text, LICENSE_KIND, understood=LICENSE_FIELDS))
 

@@ -4,8 +4,6 @@ A vendor has one identity per model line, and every release of the line is encry
 it, wrapped for the machine it is bound to (`enc` is `hpke`) or, in a bearer licence, in clear (`plain`).
 """
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 from __future__ import annotations
 
 from license.crypto import age

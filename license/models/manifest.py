@@ -183,20 +183,20 @@ def open_manifest(note: bytes, issuer_note: bytes, roots: TrustRoots, *, min_epo
     Raises:
         LicenseError: of the class that names what is wrong; nothing else.
     """
-    delegated, _root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
+    delegation, _root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
     try:
-        opened = open_note(note, [delegated.key])
+        opened = open_note(note, [delegation.key])
     except UnknownSigner as error:
         raise UnknownIssuer(
-            f"the model manifest is not signed by {delegated.key.name}, whom the issuer note names; "
+            f"the model manifest is not signed by {delegation.key.name}, whom the issuer note names; "
             f"{error.message}",
             hint="carry the .age, .model.note and .issuer.note of a package together",
         ) from error
     manifest = Manifest.from_claims(parse_statement(opened.text, MANIFEST_KIND, understood=MANIFEST_FIELDS))
-    if not delegated.not_before <= manifest.issued <= delegated.not_after:
+    if not delegation.not_before <= manifest.issued <= delegation.not_after:
         raise DelegationExpired(
             f"the model manifest was signed at {format_time(manifest.issued)}, when its issuer was not "
-            f"entitled ({format_time(delegated.not_before)} to {format_time(delegated.not_after)})",
+            f"entitled ({format_time(delegation.not_before)} to {format_time(delegation.not_after)})",
             hint="ask the vendor for the package with a manifest signed by the present issuer",
         )
     return manifest

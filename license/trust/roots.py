@@ -61,12 +61,12 @@ def load_roots(directory: Path) -> TrustRoots:
     Raises:
         UntrustedRoots: no directory, no `.vkey` file in it, or one that holds no key.
     """
-    found = _read(directory)
-    if not found:
+    keys = _read(directory)
+    if not keys:
         raise UntrustedRoots(
             f"there is no root key (*{_SUFFIX}) in {directory}", hint="check the path of --roots"
         )
-    return _roots(found)
+    return _roots(keys)
 
 
 def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROOTS) -> TrustRoots:
@@ -79,7 +79,7 @@ def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROO
     Raises:
         UntrustedRoots: there are none, one of them could be changed by this process, or one holds no key.
     """
-    found = []
+    keys = []
     code_is_open = _weak_spot(packaged.parent) is not None
     for directory, excused in ((packaged, code_is_open), (system, False)):
         for path, key in _read(directory):
@@ -89,10 +89,10 @@ def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROO
                     f"the trust root {path} does not count: this process could change {weak}",
                     hint=f"chown root:root {weak} && chmod go-w {weak}",
                 )
-            found.append((path, key))
-    if not found:
+            keys.append((path, key))
+    if not keys:
         raise UntrustedRoots(f"no trust root is installed, neither in {packaged} nor in {system}")
-    return _roots(found)
+    return _roots(keys)
 
 
 def _read(directory: Path) -> list[tuple[Path, VerifyingKey]]:
@@ -108,9 +108,9 @@ def _read(directory: Path) -> list[tuple[Path, VerifyingKey]]:
         raise UntrustedRoots(f"a trust root is unusable: {error.message}", hint=error.hint) from error
 
 
-def _roots(found: list[tuple[Path, VerifyingKey]]) -> TrustRoots:
+def _roots(keys: list[tuple[Path, VerifyingKey]]) -> TrustRoots:
     unique: dict[VerifyingKey, Path] = {}
-    for path, key in found:
+    for path, key in keys:
         unique.setdefault(key, path)
     return TrustRoots(keys=tuple(unique), sources=tuple(unique.values()))
 

@@ -214,7 +214,7 @@ def cases() -> dict[str, dict[str, Any]]:
         manifest: bytes | str = note,
         issuer: bytes = issuer,
         data: bytes = GOOD,
-        license: License | None = None,  # noqa: A002 (the word of this domain)
+        license: License | None = None,
         machine: bytes | None = MACHINE,
     ) -> dict[str, Any]:
         return {

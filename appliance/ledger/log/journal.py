@@ -15,8 +15,6 @@ what is on disk.
     ack    ack                the endpoint of a connected run has counted so many entries
 """
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ k+1 begins with a `recover` entry that names the last head that was signed, and 
 in `damaged-<k>.checkpoint`, so that whoever has the directory can see whether anything below it is gone.
 """
 
-# ruff: noqa: A001, A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 import contextlib
 import logging
 import sqlite3

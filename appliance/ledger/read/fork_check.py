@@ -1,7 +1,5 @@
 """Is this machine's log the one that the vendor accepted? A licence that carries cosigned heads can tell."""
 
-# ruff: noqa: A002 (`license` is this domain's word; the site builtin of that name is never meant)
-
 import contextlib
 import sqlite3
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ def charges(plan: Plan, prices: PriceTable, usage: Iterable[LogUsage]) -> list[C
     )
     taken: defaultdict[tuple[str, str], int] = defaultdict(int)
     charged: defaultdict[tuple[str, str], int] = defaultdict(int)
-    found = []
+    result = []
     for date, origin, meter, tally in days:
         units = plan.units(meter) if start <= date < end else None
         window = (date[:7] if plan.monthly else "", meter)
@@ -58,7 +58,7 @@ def charges(plan: Plan, prices: PriceTable, usage: Iterable[LogUsage]) -> list[C
         before = prices.cost(plan.tier, meter, charged[month])
         charged[month] += tally.billed - free
         after = prices.cost(plan.tier, meter, charged[month])
-        found.append(
+        result.append(
             Charge(
                 origin=origin,
                 date=date,
@@ -68,4 +68,4 @@ def charges(plan: Plan, prices: PriceTable, usage: Iterable[LogUsage]) -> list[C
                 cost=None if before is None or after is None else after - before,
             )
         )
-    return found
+    return result

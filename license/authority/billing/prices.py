@@ -76,10 +76,11 @@ class PriceTable:
     def __post_init__(self) -> None:
         if len({row.currency for row in self.rows}) > 1:
             raise Malformed("the prices are in more than one currency")
-        if len({(row.tier, row.meter, row.first) for row in self.rows}) != len(self.rows):
+        firsts = {(row.tier, row.meter, row.first) for row in self.rows}
+        if len(firsts) != len(self.rows):
             raise Malformed("two prices are good from the same unit on")
         for row in self.rows:
-            if not any((one.tier, one.meter, one.first) == (row.tier, row.meter, 0) for one in self.rows):
+            if (row.tier, row.meter, 0) not in firsts:
                 raise Malformed(f"{row.tier} {row.meter} has no price from unit 0 on")
 
     @property

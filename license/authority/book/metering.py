@@ -212,14 +212,14 @@ class MeterRepository:
 
 def usage_of(engine: Engine, resource: str) -> list[LogUsage]:
     """Return the usage of every log of a resource, connected or exported, each counted once, by name."""
-    found = MeterRepository(engine).logs(resource)
+    by_origin = MeterRepository(engine).logs(resource)
     for seen in HeadRepository(engine).logs(resource):
-        reported = found.get(seen.head.origin)
+        reported = by_origin.get(seen.head.origin)
         if reported is None or seen.head.size >= reported.size:
-            found[seen.head.origin] = LogUsage(
+            by_origin[seen.head.origin] = LogUsage(
                 origin=seen.head.origin, source="export", size=seen.head.size, at=seen.at, days=seen.days
             )
-    return [found[origin] for origin in sorted(found)]
+    return [by_origin[origin] for origin in sorted(by_origin)]
 
 
 def disagreement(reported: LogUsage, exported: Days, size: int) -> str:
@@ -231,9 +231,9 @@ def disagreement(reported: LogUsage, exported: Days, size: int) -> str:
     for key in sorted(less.keys() | more.keys()):
         low, high = less.get(key, NOTHING), more.get(key, NOTHING)
         if any(a > b for a, b in zip(low, high, strict=True)) or (size == reported.size and low != high):
-            said, shown = reported.days.get(key, NOTHING), exported.get(key, NOTHING)
+            counted, shown = reported.days.get(key, NOTHING), exported.get(key, NOTHING)
             return (
-                f"on {key[0]} {said.quantity:,} units of {key[1]} were reported while connected "
+                f"on {key[0]} {counted.quantity:,} units of {key[1]} were reported while connected "
                 f"({reported.size:,} entries), and the export shows {shown.quantity:,} ({size:,} entries)"
             )
     return ""
@@ -275,9 +275,9 @@ def _check_resource(seen: SeenLog, resource: str) -> None:
         raise _belongs(seen.head.origin, seen.resource)
 
 
-def _belongs(what: str, resource: str) -> AuthorityError:
+def _belongs(subject: str, resource: str) -> AuthorityError:
     return AuthorityError(
-        f"{what} reports to the resource {resource}",
+        f"{subject} reports to the resource {resource}",
         status="Mismatch",
         code="OtherResource",
         hint="use a key of that resource; another one needs an installation with a new Mounts:State",

@@ -54,7 +54,7 @@ class Resource:
             raise Malformed("a model line is granted twice")
 
 
-def check_gives_licences(resource: Resource) -> None:
+def check_issues_licenses(resource: Resource) -> None:
     """Refuse a resource that is for models; raises `AuthorityError` with the status word `Mismatch`."""
     if resource.product in APART and resource.plan.tier != "DC0":
         raise AuthorityError(
@@ -66,7 +66,7 @@ def check_gives_licences(resource: Resource) -> None:
         )
 
 
-def check_gives_models(resource: Resource) -> None:
+def check_offers_models(resource: Resource) -> None:
     """Refuse a resource that is for licences, or not for anything yet.
 
     Raises:

@@ -179,7 +179,7 @@ class Store:
         if not key.isascii() or "\0" in key:
             return None
         lookup, given = key[:_LOOKUP_CHARS], _hash(key)
-        found = None
+        resource = None
         with Session(self._engine) as session:
             query = select(ResourceRow).where(
                 or_(col(ResourceRow.key1_lookup) == lookup, col(ResourceRow.key2_lookup) == lookup)
@@ -188,9 +188,9 @@ class Store:
                 first = hmac.compare_digest(row.key1_sha256, given)
                 second = hmac.compare_digest(row.key2_sha256, given)
                 if first | second:
-                    found = _resource(row)
+                    resource = _resource(row)
         hmac.compare_digest(_hash(""), given)
-        return found
+        return resource
 
     def record(
         self, resource: str, instance: str, make: Callable[[int, str | None], tuple[License, bytes]]
@@ -218,12 +218,17 @@ class Store:
                 .where(col(LicenseRow.serial) < serial)
                 .order_by(col(LicenseRow.serial).desc())
             ).first()
-            made, note = make(serial, before)
-            row.id, row.replaces, row.issued, row.expires = made.id, made.replaces, made.issued, made.expires
+            license, note = make(serial, before)
+            row.id, row.replaces, row.issued, row.expires = (
+                license.id,
+                license.replaces,
+                license.issued,
+                license.expires,
+            )
             row.note = note
             session.add(row)
             session.commit()
-        return made, note
+        return license, note
 
     def highest_serial(self) -> int:
         """Return the highest serial that was ever given; 0 without one."""

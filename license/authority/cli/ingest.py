@@ -39,49 +39,51 @@ def ingest(
     An export older than one that was accepted is refused. Exit status: 0 clean, 1 findings to be explained,
     or the export is refused, 2 broken.
     """
-    from license.authority.ingest import ingest as import_model
+    from license.authority.ingest import ingest_bundle
     from license.evidence.render.html import render_page
 
     if out is None and not dry_run:
         raise click.UsageError("name a directory for the receipt with --out DIR, or look with --dry-run")
     with open_authority(home) as authority:
-        done = import_model(authority, bundle, keep=not dry_run)
-        if out is not None and done.receipt:
-            _save(out, done, authority.keyring.issuer_note, authority.keyring.witness_note)
+        ingested = ingest_bundle(authority, bundle, keep=not dry_run)
+        if out is not None and ingested.receipt:
+            _save(out, ingested, authority.keyring.issuer_note, authority.keyring.witness_note)
         if html is not None:
             roots = authority.keyring.roots
             page = render_page(
-                done.report, subject=bundle.name, sha256="", roots=roots, checked_at=int(time.time())
+                ingested.report, subject=bundle.name, sha256="", roots=roots, checked_at=int(time.time())
             )
             html.write_text(page, encoding="utf-8")
     if as_json:
-        print_json(_as_json(done))
+        print_json(_as_json(ingested))
     else:
-        _print(done)
-    ctx.exit(done.report.exit_code)
+        _print(ingested)
+    ctx.exit(ingested.report.exit_code)
 
 
-def _save(out: Path, done: Ingested, issuer_note: bytes, witness_note: bytes) -> None:
+def _save(out: Path, ingested: Ingested, issuer_note: bytes, witness_note: bytes) -> None:
     from license.files import write_atomic
 
     out.mkdir(parents=True, exist_ok=True)
-    files = {"receipt.note": done.receipt, "issuer.note": issuer_note, "witness.note": witness_note}
-    for origin, note in done.checkpoints.items():
+    files = {"receipt.note": ingested.receipt, "issuer.note": issuer_note, "witness.note": witness_note}
+    for origin, note in ingested.checkpoints.items():
         files["-".join(origin.split("/")[2:]) + ".checkpoint"] = note
     for name, data in files.items():
         write_atomic(out / name, data, mode=0o644)
         click.echo(f"wrote {out / name}", err=True)
 
 
-def _print(done: Ingested) -> None:
+def _print(ingested: Ingested) -> None:
     from license.evidence.render.text import audit_lines
 
-    for line in audit_lines(done.report):
+    for line in audit_lines(ingested.report):
         click.echo(line)
-    click.echo(f"\nplan      {done.resource.name} ({done.resource.customer}), {done.resource.plan.tier}")
-    for account in done.accounts:
+    click.echo(
+        f"\nplan      {ingested.resource.name} ({ingested.resource.customer}), {ingested.resource.plan.tier}"
+    )
+    for account in ingested.accounts:
         click.echo(f"          {_line(account)}")
-    click.echo(f"\n{len(done.accepted)} log(s) cosigned")
+    click.echo(f"\n{len(ingested.accepted)} log(s) cosigned")
 
 
 def _line(account: Account) -> str:
@@ -93,13 +95,13 @@ def _line(account: Account) -> str:
     return f"{account.period}  {account.meter}  {billed} of {account.included:,} units{share}{over}"
 
 
-def _as_json(done: Ingested) -> dict[str, Any]:
+def _as_json(ingested: Ingested) -> dict[str, Any]:
     from license.evidence.render.text import audit_json
 
     return {
-        **audit_json(done.report),
-        "resource": done.resource.name,
-        "cosigned": [head.to_claims() for head in done.accepted],
+        **audit_json(ingested.report),
+        "resource": ingested.resource.name,
+        "cosigned": [head.to_claims() for head in ingested.accepted],
         "plan": [
             {
                 "period": account.period,
@@ -108,6 +110,6 @@ def _as_json(done: Ingested) -> dict[str, Any]:
                 "included": account.included,
                 "over": account.over,
             }
-            for account in done.accounts
+            for account in ingested.accounts
         ],
     }

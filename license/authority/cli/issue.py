@@ -45,14 +45,14 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
     wrapping = key.with_name(f"{key.name}.hpke")
     if not wrapping.exists():
         write_atomic(wrapping, HpkeKey.generate().to_bytes())
-    asked = LicenseRequest(
+    license_request = LicenseRequest(
         instance=machine.verifying.vkey,
         product=product,
         software=software,
         created=int(time.time()),
         hpke=HpkeKey.from_bytes(read_limited(wrapping, 64)).public,
     )
-    write_atomic(out, sign_request(asked, machine), mode=0o644)
+    write_atomic(out, sign_request(license_request, machine), mode=0o644)
     click.echo(f"wrote {out}; next: license issue {out} --resource NAME", err=True)
 
 

@@ -62,8 +62,8 @@ def init(
     with Authority.create(directory, name=name, places=places, database=database) as authority:
         for path in sorted(authority.roots_dir.iterdir()):
             click.echo(f"{path}  {path.read_text().strip()}")
-        kept = authority.root_keys
-    for path in kept:
+        root_keys = authority.root_keys
+    for path in root_keys:
         click.echo(f"{path} is a root key: keep it off line, apart from the other one", err=True)
     click.echo(f"install {authority.roots_dir}/*.vkey with the appliance", err=True)
 
@@ -88,11 +88,10 @@ def rotate(role: str, root: Path | None, passphrase_file: Path | None, home: Pat
             return read_passphrase(passphrase_file) if passphrase_file else _ask(f"Passphrase of {path}")
 
         key = load_root(path, phrase)
-        found = authority.rotate(role, key)
-    click.echo(
-        f"{found.key.name} of epoch {found.epoch} is in force until {format_time(found.not_after)}", err=True
-    )
-    click.echo(found.vkey)
+        delegation = authority.rotate(role, key)
+    until = format_time(delegation.not_after)
+    click.echo(f"{delegation.key.name} of epoch {delegation.epoch} is in force until {until}", err=True)
+    click.echo(delegation.vkey)
     if role == "issuer":
         click.echo("licences issued from now on carry it; send each customer a renewed one in time", err=True)
 

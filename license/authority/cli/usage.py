@@ -28,12 +28,12 @@ def _month(_ctx: click.Context, _option: click.Parameter, value: str | None) -> 
 
 
 @click.command(epilog=example("license usage acme-ner --month 2026-11"))
-@click.argument("resource")
+@click.argument("name", metavar="RESOURCE")
 @click.option("--month", callback=_month, help="Only this UTC month, such as 2026-11.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a row per day, log and meter, in FOCUS columns.")
 @home_option
 @json_option
-def usage(resource: str, month: str | None, as_csv: bool, home: Path, as_json: bool) -> None:
+def usage(name: str, month: str | None, as_csv: bool, home: Path, as_json: bool) -> None:
     """Show what RESOURCE used, and what it costs.
 
     By month, by day and by log. Usage that arrived while connected and by export of the same log is counted
@@ -46,21 +46,21 @@ def usage(resource: str, month: str | None, as_csv: bool, home: Path, as_json: b
     if as_csv and as_json:
         raise click.UsageError("give --csv or --json, not both")
     with open_authority(home) as authority:
-        found = authority.store.get(resource)
-        logs = usage_of(authority.store.engine, resource)
-        instances = MeterRepository(authority.store.engine).instances(resource)
+        resource = authority.store.get(name)
+        logs = usage_of(authority.store.engine, name)
+        instances = MeterRepository(authority.store.engine).instances(name)
     prices = read_prices(home)
-    made = [
+    charged = [
         charge
-        for charge in charges(found.plan, prices, logs)
+        for charge in charges(resource.plan, prices, logs)
         if month is None or charge.date.startswith(month)
     ]
     if as_csv:
-        click.echo(_focus(found, made, prices.currency), nl=False)
+        click.echo(_focus(resource, charged, prices.currency), nl=False)
     elif as_json:
-        print_json(_as_json(found, made, logs, prices.currency))
+        print_json(_as_json(resource, charged, logs, prices.currency))
     else:
-        _print(found, made, logs, instances, prices.currency)
+        _print(resource, charged, logs, instances, prices.currency)
 
 
 @click.command(epilog=example("license prices --init"))
@@ -92,7 +92,7 @@ def prices(init: bool, home: Path) -> None:
     )
 
 
-def _focus(resource: Resource, made: list[Charge], currency: str) -> str:
+def _focus(resource: Resource, charges: list[Charge], currency: str) -> str:
     from license.evidence.bundle.focus import MeteredDay, focus_csv
 
     return focus_csv(
@@ -106,13 +106,13 @@ def _focus(resource: Resource, made: list[Charge], currency: str) -> str:
             cost=charge.cost,
             currency=currency,
         )
-        for charge in made
+        for charge in charges
     )
 
 
 def _print(
     resource: Resource,
-    made: list[Charge],
+    charges: list[Charge],
     logs: list[LogUsage],
     instances: list[Instance],
     currency: str,
@@ -123,7 +123,7 @@ def _print(
     plan = resource.plan
     period = " to ".join(format_date(day) for day in plan.period)
     click.echo(f"{resource.name} ({resource.customer}), {plan.tier}, {period}\n")
-    if not made:
+    if not charges:
         click.echo("no usage")
     else:
         click.echo(
@@ -131,13 +131,13 @@ def _print(
                 ("MONTH", "METER", "REQUESTS", "QUANTITY", "BILLED", "INCLUDED", "COST"),
                 [
                     (month, meter, *(f"{number:,}" for number in tally), f"{free:,}", _money(cost, currency))
-                    for (month, meter), (tally, free, cost) in _by_month(made).items()
+                    for (month, meter), (tally, free, cost) in _by_month(charges).items()
                 ],
             )
         )
-    for meter in sorted({charge.meter for charge in made}):
+    for meter in sorted({charge.meter for charge in charges}):
         days: defaultdict[str, int] = defaultdict(int)
-        for charge in made:
+        for charge in charges:
             if charge.meter == meter:
                 days[charge.date] += charge.tally.quantity
         click.echo(f"\n{meter} by day")
@@ -150,16 +150,18 @@ def _print(
                 [(log.origin, f"{log.size:,}", log.source, format_time(log.at)) for log in logs],
             )
         )
-    silent = [one for one in instances if not any(one.instance in log.origin for log in logs)]
-    for one in silent:
-        click.echo(f"\n{one.instance} has had a lease since {format_time(one.since)}, and reported nothing")
+    silent = [instance for instance in instances if not any(instance.instance in log.origin for log in logs)]
+    for instance in silent:
+        click.echo(
+            f"\n{instance.instance} has had a lease since {format_time(instance.since)}, and reported nothing"
+        )
 
 
-def _by_month(made: list[Charge]) -> dict[tuple[str, str], tuple[Any, int, Decimal | None]]:
+def _by_month(charges: list[Charge]) -> dict[tuple[str, str], tuple[Any, int, Decimal | None]]:
     from license.evidence.log.entry import NOTHING
 
     sums: dict[tuple[str, str], tuple[Any, int, Decimal | None]] = {}
-    for charge in made:
+    for charge in charges:
         key = (charge.date[:7], charge.meter)
         tally, free, cost = sums.get(key, (NOTHING, 0, None))
         total = cost if charge.cost is None else charge.cost + (cost or 0)
@@ -171,7 +173,9 @@ def _money(cost: Decimal | None, currency: str) -> str:
     return "no price" if cost is None else f"{cost:,.2f} {currency}"
 
 
-def _as_json(resource: Resource, made: list[Charge], logs: list[LogUsage], currency: str) -> dict[str, Any]:
+def _as_json(
+    resource: Resource, charges: list[Charge], logs: list[LogUsage], currency: str
+) -> dict[str, Any]:
     return {
         "resource": resource.name,
         "tier": resource.plan.tier,
@@ -184,7 +188,7 @@ def _as_json(resource: Resource, made: list[Charge], logs: list[LogUsage], curre
                 "included": free,
                 "cost": None if cost is None else str(cost),
             }
-            for (month, meter), (tally, free, cost) in _by_month(made).items()
+            for (month, meter), (tally, free, cost) in _by_month(charges).items()
         ],
         "logs": [
             {"log": log.origin, "entries": log.size, "by": log.source, "at": format_time(log.at)}

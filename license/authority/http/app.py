@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from license.authority.authority import Authority
 from license.authority.book.metering import MeterRepository
-from license.authority.book.resource import Resource, check_gives_models
+from license.authority.book.resource import Resource, check_offers_models
 from license.authority.http.errors import on_crash, on_http, on_refusal
 from license.authority.http.metering_routes import MeteringEndpoints, check_length, read_body
 from license.authority.http.openapi import KEY_HEADER, document
@@ -95,9 +95,9 @@ class _Service:
             issued = await run_in_threadpool(self._authority.issue, resource, body)
         finally:
             self._permits += 1
-        licence = issued.license
+        license = issued.license
         _log.info(
-            "issued serial %d to %s until %s", licence.serial, resource.name, format_time(licence.expires)
+            "issued serial %d to %s until %s", license.serial, resource.name, format_time(license.expires)
         )
         return JSONResponse({"license": issued.note.decode(), "issuer": issued.issuer_note.decode()})
 
@@ -151,21 +151,21 @@ class _Service:
 
     async def manifest(self, request: Request) -> JSONResponse:
         """Hand out a package's manifest and the issuer note that proves it."""
-        found = await self._find(request)
-        files = package_files(self._authority.packages_dir, found)
+        manifest = await self._find(request)
+        files = package_files(self._authority.packages_dir, manifest)
         note = await run_in_threadpool(read_limited, files.manifest, MAX_NOTE_BYTES)
         issuer_note = await run_in_threadpool(read_limited, files.issuer, MAX_NOTE_BYTES)
         return JSONResponse({"manifest": note.decode(), "issuer": issuer_note.decode()})
 
     async def package(self, request: Request) -> FileResponse:
         """Hand out a package, or the part of it that `Range` names."""
-        found = await self._find(request)
-        path = package_files(self._authority.packages_dir, found).package
+        manifest = await self._find(request)
+        path = package_files(self._authority.packages_dir, manifest).package
         # The sum as entity tag: `If-Range` then joins no two packages, wherever their parts came from.
         return FileResponse(
             path,
             media_type="application/octet-stream",
-            headers={"ETag": f'"{found.sha256}"', "Cache-Control": "private, no-transform"},
+            headers={"ETag": f'"{manifest.sha256}"', "Cache-Control": "private, no-transform"},
             filename=path.name,
         )
 
@@ -174,7 +174,7 @@ class _Service:
         return JSONResponse(self._document)
 
     def _offered(self, resource: Resource) -> list[Manifest]:
-        check_gives_models(resource)
+        check_offers_models(resource)
         catalogue = read_catalogue(self._authority.packages_dir, roots=self._authority.keyring.roots)
         return [manifest for manifest in catalogue if manifest.line in resource.models]
 
@@ -193,14 +193,14 @@ class _Service:
 
     async def _authenticate(self, request: Request, limit: RateLimit) -> Resource:
         key = request.headers.get(KEY_HEADER, "")
-        found = None
+        resource = None
         if 0 < len(key) <= MAX_KEY_CHARS:
-            found = await run_in_threadpool(self._authority.store.find_by_key, key)
-        if found is not None:
-            wait_s = limit.take(found.name)
+            resource = await run_in_threadpool(self._authority.store.find_by_key, key)
+        if resource is not None:
+            wait_s = limit.take(resource.name)
             if wait_s:
-                raise _busy(f"the resource {found.name} asks too often", wait_s)
-            return found
+                raise _busy(f"the resource {resource.name} asks too often", wait_s)
+            return resource
         # Whoever holds a good key is not held up by others who fail from the same address.
         wait_s = self._failures.take(request.client.host if request.client else "")
         if wait_s:
@@ -216,15 +216,15 @@ class _Service:
 def make_app(authority: Authority, limits: Limits | None = None) -> Starlette:
     """Return the web service of an open authority."""
     service = _Service(authority, limits or Limits())
-    one = "/v1/models/{name}/{number}/{release}"
+    release = "/v1/models/{name}/{number}/{release}"
     return Starlette(
         routes=[
             Route("/v1/licenses", service.licenses, methods=["POST"]),
             *service.metering.routes(),
             Route("/v1/status", service.status, methods=["GET"]),
             Route("/v1/models", service.models, methods=["GET"]),
-            Route(one, service.manifest, methods=["GET"]),
-            Route(f"{one}/package", service.package, methods=["GET"]),
+            Route(release, service.manifest, methods=["GET"]),
+            Route(f"{release}/package", service.package, methods=["GET"]),
             Route("/openapi.json", service.openapi, methods=["GET"]),
         ],
         exception_handlers={LicenseError: on_refusal, HTTPException: on_http, Exception: on_crash},

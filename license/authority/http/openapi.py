@@ -28,7 +28,7 @@ _REFUSALS: Final = {
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    place = [_path("name", "ner-en"), _path("number", "3"), _path("release", "1.0.2")]
+    package = [_path("name", "ner-en"), _path("number", "3"), _path("release", "1.0.2")]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -82,7 +82,7 @@ def document() -> dict[str, Any]:
                 }
             },
             "/v1/models/{name}/{number}/{release}": {
-                "parameters": place,
+                "parameters": package,
                 "get": {
                     "operationId": "getManifest",
                     "summary": "Get a package's manifest and the issuer note that proves it",
@@ -90,7 +90,11 @@ def document() -> dict[str, Any]:
                 },
             },
             "/v1/models/{name}/{number}/{release}/package": {
-                "parameters": [*place, _header("Range", "bytes=1048576-"), _header("If-Range", '"<sha256>"')],
+                "parameters": [
+                    *package,
+                    _header("Range", "bytes=1048576-"),
+                    _header("If-Range", '"<sha256>"'),
+                ],
                 "get": {
                     "operationId": "getPackage",
                     "summary": "Get a package, or go on where it stopped; its ETag is its SHA-256",
@@ -149,14 +153,14 @@ def _json(schema: str) -> dict[str, Any]:
 
 def _responses(good: dict[str, Any], *refusals: int) -> dict[str, Any]:
     wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-    made: dict[str, Any] = {"200": good}
+    responses: dict[str, Any] = {"200": good}
     for code in map(str, refusals):
-        made[code] = {**_json("Refusal"), "description": _REFUSALS[code]}
+        responses[code] = {**_json("Refusal"), "description": _REFUSALS[code]}
         if code in ("429", "503"):
-            made[code]["headers"] = wait
-    if "416" in made:
-        made["416"] = {"description": _REFUSALS["416"]}
-    return made
+            responses[code]["headers"] = wait
+    if "416" in responses:
+        responses["416"] = {"description": _REFUSALS["416"]}
+    return responses
 
 
 def _object(**properties: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from license.authority.book.resource import Resource, check_gives_licences
+from license.authority.book.resource import Resource, check_issues_licenses
 from license.authority.book.store import Store
 from license.authority.keys.keyring import Keyring
 from license.encoding.strict import DAY, format_date, format_time
@@ -90,7 +90,7 @@ def issue(
             `Unknown` (the issuer's own time is over, or the request cannot be given model keys).
     """
     terms = terms or Terms()
-    check_gives_licences(resource)
+    check_issues_licenses(resource)
     check_request(keyring, resource, request, now)
     binding = terms.binding or resource.binding
     not_before = max(now, resource.plan.period[0])
@@ -102,7 +102,7 @@ def issue(
         terminates=terminates,
         report_by=min(not_before + terms.report_days * DAY, terminates),
     )
-    make = licence_maker(
+    make = license_maker(
         keyring,
         resource,
         request,
@@ -116,8 +116,8 @@ def issue(
         },
         max_logs=terms.max_logs,
     )
-    licence, note = store.record(resource.name, request.instance if binding == "instance" else "", make)
-    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+    license, note = store.record(resource.name, request.instance if binding == "instance" else "", make)
+    return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class Dates:
     report_by: int
 
 
-def licence_maker(  # noqa: PLR0913 (what a licence is made from)
+def license_maker(  # noqa: PLR0913 (what a licence is made from)
     keyring: Keyring,
     resource: Resource,
     request: LicenseRequest,
@@ -162,7 +162,7 @@ def licence_maker(  # noqa: PLR0913 (what a licence is made from)
             bind_identity(identity, train=line, license_id=license_id, to=wrap_for)
             for line, identity in identities.items()
         )
-        licence = License(
+        license = License(
             id=license_id,
             serial=serial,
             replaces=replaces,
@@ -179,7 +179,7 @@ def licence_maker(  # noqa: PLR0913 (what a licence is made from)
             instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=max_logs),
             **rest,
         )
-        return licence, sign_note(render_statement(LICENSE_KIND, licence.to_claims()), keyring.issuer)
+        return license, sign_note(render_statement(LICENSE_KIND, license.to_claims()), keyring.issuer)
 
     return make
 

@@ -19,7 +19,7 @@ from license.authority.book.heads import HeadRepository
 from license.authority.book.metering import MeterRepository, usage_of
 from license.authority.book.resource import Resource
 from license.authority.book.store import Store
-from license.authority.issuing.issue import Dates, IssuedLicense, check_request, licence_maker
+from license.authority.issuing.issue import Dates, IssuedLicense, check_request, license_maker
 from license.authority.keys.keyring import Keyring
 from license.encoding.strict import DAY, format_date
 from license.errors import AuthorityError
@@ -65,7 +65,7 @@ def grant_lease(
     check_quota(store, resource, now)
     not_before = max(now, resource.plan.period[0])
     expires = min(not_before + LEASE_SECONDS, resource.plan.period[1])
-    make = licence_maker(
+    make = license_maker(
         keyring,
         resource,
         request,
@@ -82,11 +82,11 @@ def grant_lease(
         max_logs=_MAX_LOGS,
     )
     if request.created > now + AHEAD_SECONDS:
-        licence, note = store.record(resource.name, request.instance, make)
+        license, note = store.record(resource.name, request.instance, make)
     else:
-        licence, note = make(_serial(store, request), None)
+        license, note = make(_serial(store, request), None)
     meters.meet(resource.name, instance=instance, vkey=request.instance, software=request.software, now=now)
-    return IssuedLicense(license=licence, note=note, issuer_note=keyring.issuer_note)
+    return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
 
 
 def check_quota(store: Store, resource: Resource, now: int) -> None:

@@ -82,7 +82,7 @@ def create_keyring(
     try:
         for directory, mode in ((home, 0o777), (home / "roots", 0o777), (home / "keys", 0o700)):
             directory.mkdir(mode=mode, parents=directory == home, exist_ok=directory != home / "keys")
-        kept = tuple(
+        root_paths = tuple(
             save_root(home / "keys" / f"{root}.key", keys[root], (places or {}).get(root, RootPlace()))
             for root in ROOT_NAMES
         )
@@ -95,7 +95,7 @@ def create_keyring(
         raise Unwritable(
             f"cannot make the authority in {home}: {error.filename or ''}: {error.strerror}"
         ) from error
-    return load_keyring(home), kept
+    return load_keyring(home), root_paths
 
 
 def check_vacant(home: Path) -> None:
@@ -114,7 +114,7 @@ def install(home: Path, root: SigningKey, role: str, key: SigningKey, *, now: in
     Raises:
         OSError: a file cannot be written; what was in force stays so.
     """
-    found = Delegation(
+    delegation = Delegation(
         role=role,
         vkey=key.verifying.vkey,
         not_before=now,
@@ -122,9 +122,9 @@ def install(home: Path, root: SigningKey, role: str, key: SigningKey, *, now: in
         epoch=epoch,
     )
     save_signing_key(key_path(home, role, epoch), key)
-    note = sign_note(render_statement(DELEGATION_KIND, found.to_claims()), root)
+    note = sign_note(render_statement(DELEGATION_KIND, delegation.to_claims()), root)
     write_atomic(home / f"{role}.note", note, mode=0o644)
-    return found
+    return delegation
 
 
 def key_path(home: Path, role: str, epoch: int) -> Path:
@@ -159,20 +159,20 @@ def load_keyring(home: Path) -> Keyring:
 
 
 def _load_role(home: Path, role: str, roots: TrustRoots) -> tuple[SigningKey, bytes, Delegation]:
-    note, found = read_delegation(home, role, roots)
+    note, delegation = read_delegation(home, role, roots)
     try:
-        key = load_signing_key(key_path(home, role, found.epoch))
+        key = load_signing_key(key_path(home, role, delegation.epoch))
     except Unreadable:
         # Between our two reads the role may have been handed on, and its former key erased.
-        note, found = read_delegation(home, role, roots)
-        key = load_signing_key(key_path(home, role, found.epoch))
-    if found.key != key.verifying:
+        note, delegation = read_delegation(home, role, roots)
+        key = load_signing_key(key_path(home, role, delegation.epoch))
+    if delegation.key != key.verifying:
         raise AuthorityError(
-            f"{home / role}.note does not delegate to the key {key_path(home, role, found.epoch)}",
+            f"{home / role}.note does not delegate to the key {key_path(home, role, delegation.epoch)}",
             code="KeyMismatch",
             hint="one of the two is from another authority or backup: restore both from the same one",
         )
-    return key, note, found
+    return key, note, delegation
 
 
 def read_delegation(home: Path, role: str, roots: TrustRoots) -> tuple[bytes, Delegation]:

@@ -42,8 +42,8 @@ def rotate(home: Path, role: str, root: SigningKey, *, now: int) -> Delegation:
     try:
         (home / "former").mkdir(exist_ok=True)
         write_atomic(home / "former" / f"{role}-{before.epoch}.note", note, mode=0o644)
-        found = install(home, root, role, key, now=now, epoch=before.epoch + 1)
+        delegation = install(home, root, role, key, now=now, epoch=before.epoch + 1)
         key_path(home, role, before.epoch).unlink(missing_ok=True)
     except OSError as error:
         raise Unwritable(f"cannot write to {home}: {error.strerror}") from error
-    return found
+    return delegation

@@ -26,7 +26,7 @@ def read_catalogue(directory: Path, *, roots: TrustRoots) -> list[Manifest]:
         directory: Where packages lie.
         roots: The vendor's own roots.
     """
-    found = []
+    manifests = []
     for path in directory.glob(f"*{MANIFEST_SUFFIX}"):
         try:
             manifest = read_manifest(path, roots=roots)
@@ -34,10 +34,10 @@ def read_catalogue(directory: Path, *, roots: TrustRoots) -> list[Manifest]:
             _log.warning("%s is not offered: %s", path, error.message)
             continue
         if package_files(directory, manifest).package.exists():
-            found.append(manifest)
+            manifests.append(manifest)
         else:
             _log.warning("%s is not offered: its package is missing", path)
-    return sorted(found, key=lambda manifest: (manifest.line, manifest.issued, manifest.release))
+    return sorted(manifests, key=lambda manifest: (manifest.line, manifest.issued, manifest.release))
 
 
 def package_files(directory: Path, manifest: Manifest) -> PackageFiles:

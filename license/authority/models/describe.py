@@ -40,29 +40,29 @@ def describe(model_dir: Path, *, line: str, release: str | None, task: str | Non
         Unreadable: there is no such folder.
         Malformed: something is said nowhere; or `model.json` cannot be read, or says another line or release.
     """
-    said = _read(model_dir)
-    if said.get("line") not in (None, line):
+    model = _read(model_dir)
+    if model.get("line") not in (None, line):
         raise Malformed(
-            f"{model_dir / MODEL_FILE} says that the model belongs to line {said['line']}, not {line}",
+            f"{model_dir / MODEL_FILE} says that the model belongs to line {model['line']}, not {line}",
             hint="an appliance would show the one and ask for the other: correct the file or --line",
         )
-    if release is not None and said.get("release") not in (None, release):
+    if release is not None and model.get("release") not in (None, release):
         raise Malformed(
-            f"{model_dir / MODEL_FILE} says release {said['release']}, not {release}",
+            f"{model_dir / MODEL_FILE} says release {model['release']}, not {release}",
             hint="correct the file, or leave --release out",
         )
-    release = release or said.get("release")
-    task = task or said.get("task")
+    release = release or model.get("release")
+    task = task or model.get("task")
     if not release or not task:
         raise Malformed(
             f"neither {MODEL_FILE} nor an option says the {'task' if release else 'release'}",
             hint="add --release and --task, such as --release 1.0.0 --task ner",
         )
-    language = said.get("language", "")
+    language = model.get("language", "")
     return About(
         release=release,
         task=task,
-        name=name or said.get("name") or line.partition("/")[0],
+        name=name or model.get("name") or line.partition("/")[0],
         language=language if LANGUAGE.fullmatch(language) else "",
     )
 
@@ -74,12 +74,12 @@ def _read(model_dir: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        said: Any = json.loads(read_limited(path, _MAX_BYTES))
+        model: Any = json.loads(read_limited(path, _MAX_BYTES))
     except (ValueError, RecursionError) as error:
         raise Malformed(
             f"{path} is not JSON: {error}", hint="see docs/models.md for what it holds"
         ) from error
-    if not isinstance(said, dict):
+    if not isinstance(model, dict):
         raise Malformed(f"{path} is no JSON object", hint=_FORMAT)
     known = ("line", "release", "task", "name", "language")
-    return {key: said[key] for key in known if isinstance(said.get(key), str)}
+    return {key: model[key] for key in known if isinstance(model.get(key), str)}

@@ -73,13 +73,13 @@ class Bundle:
 
     def notes(self) -> dict[str, bytes]:
         """Return the notes by the SHA-256 that names them."""
-        found = {}
+        notes = {}
         for member in self.manifest.members:
             if member.name.startswith("notes/"):
                 with contextlib.suppress(LicenseError):
                     note = self.read(member.name)
-                    found[hashlib.sha256(note).hexdigest()] = note
-        return found
+                    notes[hashlib.sha256(note).hexdigest()] = note
+        return notes
 
     def logs(
         self, heads: Sequence[tuple[str, bytes]] = (), extra: Iterable[bytes] = ()
@@ -208,11 +208,11 @@ class BundledLog:
 
     def gaps(self, first: int, stop: int, sizes: Iterable[int]) -> list[Gap]:  # noqa: ARG002
         """The gaps that were passed on the way; the exporter has cut them already."""
-        found = []
+        gaps = []
         while first < stop and (gap := self._gaps.get(first)) is not None and gap.stop <= stop:
-            found.append(gap)
+            gaps.append(gap)
             first = gap.stop
-        return found
+        return gaps
 
     def checkpoints(self) -> list[bytes]:
         """The signed heads, oldest first."""

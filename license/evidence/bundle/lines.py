@@ -50,12 +50,12 @@ def render_head_lines(notes: Iterable[bytes]) -> bytes:
 
 def parse_head_lines(data: bytes) -> list[bytes]:
     """Read such lines; whatever stands before `offline-appliance/` in a line, as in a journal, is dropped."""
-    found = []
+    notes = []
     for line in clean_text(data, max_bytes=MAX_LINES_BYTES).split("\n"):
         start = line.find("offline-appliance/")
         if start >= 0 and " |  | " in line:
-            found.append(line[start:].rstrip().replace(" | ", "\n").encode("utf-8") + b"\n")
-    return found
+            notes.append(line[start:].rstrip().replace(" | ", "\n").encode("utf-8") + b"\n")
+    return notes
 
 
 def read_heads(path: Path) -> list[tuple[str, bytes]]:
@@ -67,18 +67,18 @@ def read_heads(path: Path) -> list[tuple[str, bytes]]:
     """
     with path.open("rb") as file:
         data = file.read(MAX_LINES_BYTES)
-    found = parse_head_lines(data)
-    if not found:
+    notes = parse_head_lines(data)
+    if not notes:
         text = clean_text(data, max_bytes=MAX_LINES_BYTES)
         if text.startswith(("c2sp.org/tlog-proof@v1\n", "old ")):
             text = text.partition("\n\n")[2]
         read_unverified(text.encode("utf-8"))
-        found = [text.encode("utf-8")]
-    return [(path.name, note) for note in found]
+        notes = [text.encode("utf-8")]
+    return [(path.name, note) for note in notes]
 
 
 def index_of(text: str, expected: int) -> int:
     """The index that an entry's text says, for the place it is taken at; the expected one if it says none."""
     match = re.match(r'\{"k":"[a-z]+","n":(0|[1-9][0-9]{0,17}),', text)
-    said = int(match[1]) if match else expected
-    return max(said, expected)
+    index = int(match[1]) if match else expected
+    return max(index, expected)

@@ -199,9 +199,9 @@ def parse(text: str) -> Entry:
     match = pattern.fullmatch(text)
     if match is None:
         raise Malformed(f"not a well-formed {kind} entry")
-    n, time, *found = match.groups()
+    n, time, *texts = match.groups()
     values: dict[str, Value] = {}
-    for (declared, form), value in zip(_FIELDS[kind], found, strict=True):
+    for (declared, form), value in zip(_FIELDS[kind], texts, strict=True):
         if value is not None:
             values[declared.rstrip("?")] = _parse_value(form, value)
     return Entry(kind=kind, n=int(n), at=parse_second(time), values=MappingProxyType(values))
@@ -257,8 +257,8 @@ def _parse_value(form: str, value: str) -> Value:
 
 
 def _parse_sums(text: str) -> Sums:
-    found = _SUM.findall(text)
-    meters = [meter for meter, *_ in found]
+    sums = _SUM.findall(text)
+    meters = [meter for meter, *_ in sums]
     if meters != sorted(set(meters)):
         raise Malformed("the meters of an entry are not in order")
-    return MappingProxyType({meter: Tally(int(c), int(q), int(b)) for meter, c, q, b in found})
+    return MappingProxyType({meter: Tally(int(c), int(q), int(b)) for meter, c, q, b in sums})

@@ -199,22 +199,22 @@ def check_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], r
     """
     if not 0 <= index < size:
         raise ProofError(f"no leaf {index} in a tree of {size}")
-    at, last, found = index, size - 1, leaf
+    at, last, node = index, size - 1, leaf
     for sibling in path:
         if not last:
             raise ProofError("the inclusion proof is too long")
         if at & 1 or at == last:
-            found = node_hash(sibling, found)
+            node = node_hash(sibling, node)
             while not at & 1 and at:
                 at >>= 1
                 last >>= 1
         else:
-            found = node_hash(found, sibling)
+            node = node_hash(node, sibling)
         at >>= 1
         last >>= 1
     if last:
         raise ProofError("the inclusion proof is too short")
-    if found != root:
+    if node != root:
         raise ProofError("the inclusion proof leads to another root")
 
 

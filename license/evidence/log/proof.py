@@ -137,10 +137,10 @@ def _split(data: bytes) -> tuple[list[str], bytes]:
     return head.split("\n"), checkpoint.encode("utf-8")
 
 
-def _number(line: str, word: str) -> int:
+def _number(line: str, label: str) -> int:
     start, _, number = line.partition(" ")
-    if start != word or _NUMBER.fullmatch(number) is None:
-        raise Malformed(f"a proof has a line '{word} N' with a plain number")
+    if start != label or _NUMBER.fullmatch(number) is None:
+        raise Malformed(f"a proof has a line '{label} N' with a plain number")
     return int(number)
 
 

@@ -109,8 +109,8 @@ class LogSource(Protocol):
 
 def find_databases(directory: Path) -> list[Path]:
     """Return the logs directly in a ledger directory, oldest first; those set aside as damaged too."""
-    found = [(match, path) for path in directory.glob("*.db") if (match := _DATABASE.fullmatch(path.name))]
-    return [path for match, path in sorted(found, key=lambda item: (int(item[0][1]), item[1].name))]
+    matches = [(match, path) for path in directory.glob("*.db") if (match := _DATABASE.fullmatch(path.name))]
+    return [path for match, path in sorted(matches, key=lambda item: (int(item[0][1]), item[1].name))]
 
 
 def find_ledgers(directory: Path) -> list[Path]:
@@ -195,15 +195,15 @@ class DatabaseLog:
 
     def notes(self) -> list[bytes]:
         """The notes of the database and of those beside it: a successor's licence may vouch for this log."""
-        found = _notes(self.connection)
+        notes = _notes(self.connection)
         for path in find_databases(self.path.parent):
             if path != self.path:
                 with (
                     contextlib.suppress(sqlite3.Error),
                     contextlib.closing(open_database(path)) as connection,
                 ):
-                    found += _notes(connection)
-        return [*dict.fromkeys(found), *kept_receipts(self.path.parent)]
+                    notes += _notes(connection)
+        return [*dict.fromkeys(notes), *kept_receipts(self.path.parent)]
 
     def withheld(self, sha256: str) -> bool:  # noqa: ARG002 (the protocol's)
         """No note is left out of a database."""
@@ -247,11 +247,11 @@ def _notes(connection: sqlite3.Connection) -> list[bytes]:
 
 def kept_receipts(ledger: Path) -> list[bytes]:
     """Return the vendor's receipts kept beside the logs, with the notes that prove them."""
-    found = []
+    notes = []
     for path in sorted((ledger / RECEIPTS).glob("*.note"))[:_MAX_RECEIPTS]:
         with contextlib.suppress(LicenseError):
-            found.append(read_limited(path, MAX_NOTE_BYTES))
-    return found
+            notes.append(read_limited(path, MAX_NOTE_BYTES))
+    return notes
 
 
 def split_gap(first: int, stop: int, sizes: Iterable[int], subtree: Subtree) -> list[Gap]:
@@ -270,11 +270,11 @@ def last_words_file(number: int) -> str:
 
 def published_heads(directory: Path) -> list[tuple[str, bytes]]:
     """Return the signed heads in files of a ledger directory: the last one, and those of logs set aside."""
-    found = []
+    heads = []
     for path in (directory / CHECKPOINT_FILE, *sorted(directory.glob("damaged-*.checkpoint"))):
         with contextlib.suppress(OSError), path.open("rb") as file:
-            found.append((path.name, file.read(_MAX_CHECKPOINT_FILE)))
-    return found
+            heads.append((path.name, file.read(_MAX_CHECKPOINT_FILE)))
+    return heads
 
 
 @contextlib.contextmanager
@@ -286,6 +286,6 @@ def open_log(path: Path, heads: Sequence[tuple[str, bytes]] = ()) -> Iterator[Da
         heads: Signed heads that others kept, with a word for where: compared where they are of this log.
     """
     # The file first: the database may be ahead of it, never behind.
-    found = [*published_heads(path.parent), *heads]
+    published = [*published_heads(path.parent), *heads]
     with contextlib.closing(open_database(path)) as connection:
-        yield DatabaseLog(path=path, connection=connection, heads=tuple(found))
+        yield DatabaseLog(path=path, connection=connection, heads=tuple(published))

@@ -87,9 +87,9 @@ def audit_json(report: Report) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> str:
-    place = "" if finding.index is None else f" entry {finding.index}"
+    index = "" if finding.index is None else f" entry {finding.index}"
     time = "" if finding.at is None else f" at {format_time(finding.at)}"
-    return f"{_MARKS[finding.severity]}  {finding.code}: {finding.message} [{finding.log}{place}{time}]"
+    return f"{_MARKS[finding.severity]}  {finding.code}: {finding.message} [{finding.log}{index}{time}]"
 
 
 def _coverage(coverage: Coverage) -> str:

@@ -72,18 +72,18 @@ def run_verify(
     return report
 
 
-def roots_of(place: str | None) -> TrustRoots:
+def roots_of(source: str | None) -> TrustRoots:
     """Return the roots in a directory, or the one given as a key's text; the installed ones without a place.
 
     Raises:
         UntrustedRoots: There is none.
         Malformed: The text is no key.
     """
-    if place is None:
+    if source is None:
         return installed_roots()
-    if "+" in place and not Path(place).exists():
-        return TrustRoots(keys=(VerifyingKey.from_vkey(place),), sources=(Path("the command line"),))
-    return load_roots(Path(place))
+    if "+" in source and not Path(source).exists():
+        return TrustRoots(keys=(VerifyingKey.from_vkey(source),), sources=(Path("the command line"),))
+    return load_roots(Path(source))
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:

@@ -27,31 +27,31 @@ def modules(root: Path, entry: str = _ENTRY) -> dict[str, Path]:
         root: Directory in which the package lies.
         entry: The module that is run.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     waiting = [entry]
     while waiting:
         name = waiting.pop()
         path = _path(root, name)
-        if path is None or name in found:
+        if path is None or name in paths:
             continue
-        found[name] = path
+        paths[name] = path
         waiting.extend(_imports(path))
         waiting.append(name.rpartition(".")[0])
-    return dict(sorted(found.items()))
+    return dict(sorted(paths.items()))
 
 
 def build(target: Path, root: Path) -> Sequence[str]:
     """Write the file and return the names of the modules in it; raises `OSError`."""
-    found = modules(root)
+    paths = modules(root)
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         file.write(_SHEBANG)
         with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
             _add(archive, "__main__.py", _MAIN.encode())
-            for path in found.values():
+            for path in paths.values():
                 _add(archive, path.relative_to(root).as_posix(), path.read_bytes())
     target.chmod(0o755)
-    return list(found)
+    return list(paths)
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -63,8 +63,8 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 def _path(root: Path, name: str) -> Path | None:
     if name.split(".", maxsplit=1)[0] != "license":
         return None
-    place = root.joinpath(*name.split("."))
-    for path in (place.with_suffix(".py"), place / "__init__.py"):
+    base = root.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
             return path
     return None

@@ -114,11 +114,11 @@ def outcomes(report: Report) -> Sequence[Outcome]:
     result = []
     for check in CHECKS:
         rest = check is CHECKS[-1]
-        found = tuple(
+        findings = tuple(
             finding
             for finding in report.findings
             if finding.code in check.codes or (rest and finding.code not in known)
         )
-        worst = max((finding.severity for finding in found), default=Severity.CLEAN)
-        result.append(Outcome(check=check, severity=worst, findings=found))
+        severity = max((finding.severity for finding in findings), default=Severity.CLEAN)
+        result.append(Outcome(check=check, severity=severity, findings=findings))
     return result

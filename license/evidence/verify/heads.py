@@ -45,8 +45,8 @@ class Heads:
         """Read the heads kept with a log, and those found elsewhere."""
         by_size: dict[int, list[Head]] = {}
         unreadable = []
-        found = [("", note) for note in source.checkpoints()] + list(source.published())
-        for where, note in found:
+        notes = [("", note) for note in source.checkpoints()] + list(source.published())
+        for where, note in notes:
             try:
                 claim = read_checkpoint(note)
             except LicenseError as error:

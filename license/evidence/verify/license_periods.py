@@ -111,15 +111,15 @@ class Terms:
         return open_license(note, issuer_note, roots=self._roots, instance_vkey=self.instance_vkey or None)
 
     def _compare(self, entry: Entry, licensed: AuthenticLicense) -> list[Wrong]:
-        said = (entry.text("h"), entry.text("i"), entry.text("l"), entry.number("s"), entry.number("e"))
-        found = (
+        declared = (entry.text("h"), entry.text("i"), entry.text("l"), entry.number("s"), entry.number("e"))
+        actual = (
             licensed.sha256,
             hashlib.sha256(licensed.issuer_note).hexdigest(),
             licensed.license.id,
             licensed.license.serial,
             licensed.delegation.epoch,
         )
-        if said != found:
+        if declared != actual:
             sentence = f"the note of licence {self.id} is not the one that the entry names"
             return [(Severity.BROKEN, "license", sentence)]
         return []

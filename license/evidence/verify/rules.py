@@ -299,19 +299,19 @@ class Audit:
         self._day, self._turned = day, True
 
     def _on_close(self, entry: Entry) -> None:
-        said = (entry.text("mo"), entry.number("lo"), entry.number("hi"))
+        declared = (entry.text("mo"), entry.number("lo"), entry.number("hi"))
         sums = self._tallies.end_month()
-        if said != (self._month, self._month_first, entry.n - 1) or sums != entry.sums():
+        if declared != (self._month, self._month_first, entry.n - 1) or sums != entry.sums():
             sentence = f"the sums or the range of {entry.text('mo')} are not right"
             self._find(Severity.BROKEN, "month-sums", sentence, entry.n)
         self._month, self._month_first = format_date(self._day)[:7], entry.n
 
     def _on_clock(self, entry: Entry) -> None:
-        word = entry.text("w")
-        sentence = f"clock {word}: {entry.text('from')} expected, {entry.text('to')} found"
-        severity = Severity.CLEAN if word in ("forward", "lowered") else Severity.FINDING
-        self._find(severity, f"clock-{word}", sentence, entry.n)
-        if word == "lowered":
+        change = entry.text("w")
+        sentence = f"clock {change}: {entry.text('from')} expected, {entry.text('to')} found"
+        severity = Severity.CLEAN if change in ("forward", "lowered") else Severity.FINDING
+        self._find(severity, f"clock-{change}", sentence, entry.n)
+        if change == "lowered":
             self._lowered, self._last = True, parse_second(entry.text("to"))
 
     def _on_disk(self, entry: Entry) -> None:
@@ -336,9 +336,9 @@ class Audit:
         if all(root.vkey != vkey for root in self._roots):
             self._find(Severity.BROKEN, "root", f"the service trusted another root: {vkey}", n)
 
-    def _check_place(self, n: int, said: int, at: int, *, any_day: bool = False) -> None:
-        if said != n:
-            self._find(Severity.BROKEN, "index", f"it says that it is entry {said}", n)
+    def _check_place(self, n: int, declared: int, at: int, *, any_day: bool = False) -> None:
+        if declared != n:
+            self._find(Severity.BROKEN, "index", f"it says that it is entry {declared}", n)
         if at < self._last:
             self._find(
                 Severity.BROKEN, "time-back", f"time ran back from {format_time(self._last)}", n, at=at

@@ -87,9 +87,9 @@ class Tallies:
 
 def _fits(shown: Sums, declared: Sums, hidden: int) -> bool:
     if any(
-        have > said
+        counted > signed
         for meter, tally in shown.items()
-        for have, said in zip(tally, declared.get(meter, NOTHING), strict=True)
+        for counted, signed in zip(tally, declared.get(meter, NOTHING), strict=True)
     ):
         return False
     entries = sum(tally.entries for tally in shown.values())

@@ -53,7 +53,7 @@ class SignedTree:
 
     def sizes(self) -> list[int]:
         """Sizes at which a head is to be compared."""
-        return sorted({*self._heads.sizes(), *(one.head.size for one in self._witnessed)})
+        return sorted({*self._heads.sizes(), *(witnessed.head.size for witnessed in self._witnessed)})
 
     # -- growth ----------------------------------------------------------------------------------------------
 
@@ -113,14 +113,14 @@ class SignedTree:
     def _is_own(self, size: int) -> bool:
         """Whether there is a head of this log over so many entries."""
         heads = [head.claim for head in self._heads.by_size.get(size, [])]
-        heads += [one.head for one in self._witnessed if one.head.size == size]
+        heads += [witnessed.head for witnessed in self._witnessed if witnessed.head.size == size]
         return any(head.origin == self._origin for head in heads)
 
     def may_be_pruned(self, gap: Gap) -> bool:
         """Whether a receipt of the vendor covers hidden entries."""
         return any(
-            one.receipt and one.head.origin == self._origin and one.head.size >= gap.stop
-            for one in self._witnessed
+            witnessed.receipt and witnessed.head.origin == self._origin and witnessed.head.size >= gap.stop
+            for witnessed in self._witnessed
         )
 
     def check_end(self, size: int, last: int) -> None:
@@ -133,9 +133,11 @@ class SignedTree:
         for head in self._heads.beyond(size, self._origin)[:1]:
             sentence = f"{head.claim.size} entries were signed, but only {size} are there"
             self._find(Severity.BROKEN, "rollback", sentence, size)
-        for one in self._witnessed:
-            if one.head.origin == self._origin and one.head.size > size:
-                sentence = f"{one.where} has a head over {one.head.size} entries; only {size} are there"
+        for witnessed in self._witnessed:
+            if witnessed.head.origin == self._origin and witnessed.head.size > size:
+                sentence = (
+                    f"{witnessed.where} has a head over {witnessed.head.size} entries; only {size} are there"
+                )
                 self._find(Severity.BROKEN, "rollback", sentence, size)
         since = self._unsigned_since
         if not self.signed:
@@ -147,16 +149,16 @@ class SignedTree:
     def _compare(self, size: int) -> None:
         """Compare the tree so far with every head of this size."""
         self._check_heads(self._heads.by_size.get(size, []))
-        for one in self._witnessed:
-            if (one.head.origin, one.head.size) != (self._origin, size):
+        for witnessed in self._witnessed:
+            if (witnessed.head.origin, witnessed.head.size) != (self._origin, size):
                 continue
-            if one.fault:
-                sentence = f"the cosignature in {one.where} does not hold: {one.fault}"
+            if witnessed.fault:
+                sentence = f"the cosignature in {witnessed.where} does not hold: {witnessed.fault}"
                 self._find(Severity.BROKEN, "cosignature", sentence, size - 1)
-            elif one.head.root == self._frontier.root():
+            elif witnessed.head.root == self._frontier.root():
                 self.agreed += 1
             else:
-                sentence = f"{one.where} has another history of the first {size} entries"
+                sentence = f"{witnessed.where} has another history of the first {size} entries"
                 self._find(Severity.BROKEN, "fork", sentence, size - 1)
 
     def _check_heads(self, heads: list[Head]) -> bool:

@@ -140,9 +140,9 @@ def _check_consistency(proof: ConsistencyProof, source: BundledLog, roots: Trust
         raise LicenseError("it is not about the last head of the log")
     if proof.checkpoint not in source.checkpoints():
         raise LicenseError("its head is not among those of the log")
-    for one in witnessed_heads(source.notes(), roots):
-        if (one.head.origin, one.head.size) == (head.origin, proof.old):
-            proof.check(one.head.root, head)
+    for witnessed in witnessed_heads(source.notes(), roots):
+        if (witnessed.head.origin, witnessed.head.size) == (head.origin, proof.old):
+            proof.check(witnessed.head.root, head)
 
 
 def _read_or_nothing(bundle: Bundle, name: str) -> bytes:
@@ -172,20 +172,20 @@ def verify_log(source: LogSource, roots: TrustRoots) -> LogReport:
 
 def summarize(reports: Sequence[LogReport], findings: Sequence[Finding]) -> Report:
     """Add up the reports of several logs, and look for logs that are named but missing."""
-    found = [*findings]
+    all_findings = [*findings]
     totals: dict[tuple[str, str], Tally] = {}
     up = down = unexplained = 0
     for report in reports:
-        found.extend(report.findings)
+        all_findings.extend(report.findings)
         for key, tally in report.totals.items():
             totals[key] = totals.get(key, NOTHING).plus(tally)
         up += report.coverage.up
         down += report.coverage.down
         unexplained += report.coverage.unexplained
-    found.extend(_missing(reports))
+    all_findings.extend(_missing(reports))
     return Report(
         logs=tuple(reports),
-        findings=tuple(found),
+        findings=tuple(all_findings),
         totals=dict(sorted(totals.items())),
         coverage=Coverage(up=up, down=down, unexplained=unexplained),
     )

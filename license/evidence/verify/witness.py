@@ -41,17 +41,17 @@ def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed
         by_kind.setdefault(_kind(note), []).append(note)
     delegations = by_kind.get(DELEGATION_KIND, [])
     witnesses = _witnesses(delegations, roots)
-    found: list[Witnessed] = []
+    heads: list[Witnessed] = []
     for note in by_kind.get(RECEIPT_KIND, []):
         try:
             receipt = open_receipt(note, delegations, roots=roots)
         except LicenseError:
             continue
-        found += [_witnessed("a receipt", log, witnesses, receipt=True) for log in receipt.logs]
+        heads += [_witnessed("a receipt", log, witnesses, receipt=True) for log in receipt.logs]
     for note in by_kind.get(LICENSE_KIND, []):
         logs, name = _licensed_heads(note, delegations, roots)
-        found += [_witnessed(name, log, witnesses, receipt=False) for log in logs]
-    return found
+        heads += [_witnessed(name, log, witnesses, receipt=False) for log in logs]
+    return heads
 
 
 def _witnessed(where: str, log: LogHead, witnesses: Sequence[VerifyingKey], *, receipt: bool) -> Witnessed:
@@ -69,13 +69,13 @@ def _witnessed(where: str, log: LogHead, witnesses: Sequence[VerifyingKey], *, r
 
 
 def _witnesses(delegations: Iterable[bytes], roots: TrustRoots) -> list[VerifyingKey]:
-    found = []
+    keys = []
     for note in delegations:
         try:
-            found.append(open_delegation(note, roots=roots, role="witness")[0].key)
+            keys.append(open_delegation(note, roots=roots, role="witness")[0].key)
         except LicenseError:
             continue
-    return found
+    return keys
 
 
 def _licensed_heads(

@@ -11,7 +11,7 @@ import pytest
 
 from appliance.ledger.read.reports import usage_by_day
 from license.authority.book.metering import usage_of
-from license.authority.ingest import ingest
+from license.authority.ingest import ingest_bundle
 from license.encoding.strict import parse_time
 from tests.integration.connected.conftest import ConnectedSite
 from tests.integration.connected.network import Relay, pass_on, reset_at_once
@@ -72,7 +72,7 @@ def test_connected_then_disconnected_then_connected_on_one_ledger(
     export = tmp_path / "usage.zip"
     words = ("usage", "export", str(connected.output), "--state", str(connected.state), "-o", str(export))
     subprocess.run([sys.executable, "-m", "appliance", *words], check=True, env=clean_environ())
-    taken = ingest(connected.vendor, export)
+    taken = ingest_bundle(connected.vendor, export)
     assert not {finding.code for finding in taken.report.findings if finding.severity}
     assert counted(connected) == recorded(connected)
 

@@ -12,7 +12,7 @@ from license.authority.authority import Authority
 from license.authority.book.heads import HeadRepository
 from license.authority.book.metering import MeterRepository, usage_of
 from license.authority.book.resource import Resource
-from license.authority.ingest import Ingested, ingest
+from license.authority.ingest import Ingested, ingest_bundle
 from license.crypto.hpke import HpkeKey
 from license.errors import AuthorityError
 from license.evidence.bundle.receipt import open_receipt
@@ -60,7 +60,7 @@ class Customer:
         return export(machine or self.machine, self.place / f"{self.count}.zip", full=full)
 
     def ingest(self, path: Path | None = None) -> Ingested:
-        return ingest(self.authority, path or self.export())
+        return ingest_bundle(self.authority, path or self.export())
 
     def sizes(self) -> list[int]:
         return [log.head.size for log in HeadRepository(self.authority.store.engine).logs(self.resource.name)]
@@ -236,7 +236,7 @@ def test_an_export_of_a_stranger_is_refused(customer: Customer, tmp_path: Path, 
 
 def test_a_looked_at_export_is_not_cosigned(customer: Customer) -> None:
     run_days(customer.machine, 1)
-    done = ingest(customer.authority, customer.export(), keep=False)
+    done = ingest_bundle(customer.authority, customer.export(), keep=False)
     assert (done.accepted, done.receipt, done.checkpoints, customer.sizes()) == ((), b"", {}, [])
 
 

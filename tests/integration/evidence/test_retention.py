@@ -15,7 +15,7 @@ from appliance.ledger.read.inclusion_proof import NoProof, prove_entry
 from appliance.ledger.transfer.receipts import OtherHistory, keep_receipt
 from appliance.ledger.transfer.retention import plan_pruning, prune
 from license.authority.authority import Authority
-from license.authority.ingest import ingest
+from license.authority.ingest import ingest_bundle
 from license.crypto.ed25519 import VerifyingKey
 from license.errors import LicenseError
 from license.evidence.log.proof import InclusionProof
@@ -116,7 +116,7 @@ def test_after_pruning_everything_else_verifies_as_before(
     for full in (False, True):
         report = verify(customer.export(full=full), roots)
         assert report.exit_code == 0, report.findings
-    assert ingest(customer.authority, customer.export(), keep=False).report.exit_code == 0
+    assert ingest_bundle(customer.authority, customer.export(), keep=False).report.exit_code == 0
 
 
 def test_proofs_of_what_is_left_hold_after_pruning(
