@@ -23,7 +23,7 @@ from license.errors import LicenseError
 from license.evidence.bundle.archive import FOCUS, NOTE
 from license.evidence.bundle.focus import MeteredDay, focus_csv
 from license.evidence.bundle.lines import render_gap, render_head_lines, render_leaf
-from license.evidence.bundle.manifest import BUNDLE_KIND, LogClaim, Manifest, Member
+from license.evidence.bundle.manifest import BUNDLE_KIND, BundleManifest, LogClaim, Member
 from license.evidence.bundle.receipt import RECEIPT_KIND, Receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import Entry, Tally, parse
@@ -63,7 +63,7 @@ class _Log:
     exported: tuple[int, ...]
 
 
-def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full: bool) -> Manifest:
+def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full: bool) -> BundleManifest:
     """Write the export of one ledger directory to a file that can be sought in.
 
     Args:
@@ -90,7 +90,7 @@ def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full:
             for name, write in _members(logs, notes, withheld, full=full):
                 members.append(_add(archive, name, write))
             current = _license_in_force(logs[-1])
-            manifest = Manifest(
+            manifest = BundleManifest(
                 instance=identity.verifying.vkey,
                 license=current[0],
                 serial=current[1],

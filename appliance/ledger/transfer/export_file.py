@@ -17,7 +17,7 @@ from appliance.config.products import CUSTOM_NER, SERVICES
 from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
 from license.encoding.strict import format_time
 from license.errors import Unwritable
-from license.evidence.bundle.manifest import Manifest
+from license.evidence.bundle.manifest import BundleManifest
 from license.files import sync_directory
 
 _log = logging.getLogger("appliance.usage")
@@ -89,7 +89,7 @@ def _unpacked(file: object) -> Iterator[bytes]:
         yield from unpacked
 
 
-def _remember(ledger: Path, made: Made, manifest: Manifest, note: str | None) -> None:
+def _remember(ledger: Path, made: Made, manifest: BundleManifest, note: str | None) -> None:
     """Write down what left, when and why; a journal that cannot be written stops no export."""
     line = {
         "time": format_time(int(time.time())),

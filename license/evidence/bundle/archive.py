@@ -26,7 +26,7 @@ from typing import IO, Any, Final
 
 from license.errors import LicenseError, Malformed
 from license.evidence.bundle.lines import index_of, parse_gap, parse_head_lines, parse_leaf
-from license.evidence.bundle.manifest import LogClaim, Manifest, Member, open_manifest
+from license.evidence.bundle.manifest import BundleManifest, LogClaim, Member, open_manifest
 from license.evidence.log.entry import MAX_ENTRY_BYTES, Sums
 from license.evidence.log.source import Gap, Row
 from license.trust.signed_note import MAX_NOTE_BYTES
@@ -45,7 +45,7 @@ class Bundle:
         faults: What is wrong with it as a file, in sentences.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
+    def __init__(self, archive: zipfile.ZipFile, manifest: BundleManifest) -> None:
         self._archive = archive
         self._damaged: set[str] = set()
         self.manifest = manifest

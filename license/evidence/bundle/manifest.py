@@ -57,7 +57,7 @@ class LogClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class BundleManifest:
     """What `bundle.note` says.
 
     Attributes:
@@ -94,7 +94,7 @@ class Manifest:
             raise Malformed("logs names a log twice")
 
     @classmethod
-    def from_claims(cls, claims: Mapping[str, Any]) -> "Manifest":
+    def from_claims(cls, claims: Mapping[str, Any]) -> "BundleManifest":
         """Read the claims of a bundle; raises `Malformed` naming the first field that is wrong."""
         top = Fields(claims)
         members = top.object("members")
@@ -142,22 +142,22 @@ class Manifest:
         }
 
 
-BUNDLE_FIELDS: Final = frozenset(Manifest.__slots__)
+BUNDLE_FIELDS: Final = frozenset(BundleManifest.__slots__)
 """Names that `crit` may list."""
 
 
-def open_manifest(note: bytes) -> Manifest:
+def open_manifest(note: bytes) -> BundleManifest:
     """Return what a bundle's note says, once it is signed by the installation that it names.
 
     Raises:
         LicenseError: Of the class that names what is wrong.
     """
     # The key stands in the text itself, as in a request: whose it is, the log and the licence say.
-    claimed = Manifest.from_claims(
+    claimed = BundleManifest.from_claims(
         parse_statement(read_unverified(note), BUNDLE_KIND, understood=BUNDLE_FIELDS)
     )
     opened = open_note(note, [VerifyingKey.from_vkey(claimed.instance)])
-    return Manifest.from_claims(parse_statement(opened.text, BUNDLE_KIND, understood=BUNDLE_FIELDS))
+    return BundleManifest.from_claims(parse_statement(opened.text, BUNDLE_KIND, understood=BUNDLE_FIELDS))
 
 
 def _read_log(item: Fields) -> LogClaim:

@@ -18,7 +18,7 @@ _NEVER = 1 << 62
 Wrong = tuple[Severity, str, str]
 
 
-class Terms:
+class LicensePeriods:
     """The licence in force while a log is read.
 
     Args:

@@ -14,7 +14,7 @@ from license.evidence.log.entry import Entry, UsedFields, parse, parse_second, p
 from license.evidence.log.merkle import cut, leaf_hash
 from license.evidence.log.source import Gap, LogSource
 from license.evidence.verify.findings import Findings
-from license.evidence.verify.license_periods import Terms
+from license.evidence.verify.license_periods import LicensePeriods
 from license.evidence.verify.result import LogReport, Severity
 from license.evidence.verify.tallies import Tallies
 from license.evidence.verify.timeline import Timeline
@@ -33,7 +33,7 @@ class Audit:
     def __init__(self, source: LogSource, roots: TrustRoots) -> None:
         self._source = source
         self._roots = roots
-        self._terms = Terms(source, roots)
+        self._licenses = LicensePeriods(source, roots)
         self._findings = Findings(source.name, lambda: self._last if self._began else None)
         self._find = self._findings.add
         self._tree = SignedTree(source, roots, self._findings)
@@ -161,7 +161,7 @@ class Audit:
             last=self._last,
             totals=dict(sorted(self._tallies.totals.items())),
             coverage=self._timeline.coverage,
-            licenses=tuple(self._terms.periods),
+            licenses=tuple(self._licenses.periods),
             findings=self._findings.close(),
             days=dict(sorted(self._tallies.days.items())),
             hidden=self._hidden,
@@ -204,14 +204,14 @@ class Audit:
         if remark is not None:
             self._find(*remark, n)
         self._last = at
-        if used.grace or not self._terms.plain(used.license_id, at):
-            wrong = self._terms.judge(used.license_id, at, grace=used.grace)
+        if used.grace or not self._licenses.plain(used.license_id, at):
+            wrong = self._licenses.judge(used.license_id, at, grace=used.grace)
             if wrong is not None:
                 self._find(Severity.FINDING, wrong[0], wrong[1], n)
         if self._turned:
             self._check_after_turn(n)
         self._tallies.add(used)
-        if self._last == at and not used.grace and self._terms.plain(used.license_id, at):
+        if self._last == at and not used.grace and self._licenses.plain(used.license_id, at):
             self._last_text, self._last_license = used.time, used.license_id
 
     def _on_other(self, n: int, entry: Entry) -> None:
@@ -242,7 +242,7 @@ class Audit:
         self._tree.begin(self._origin, instance=self._instance, key=key, day=self._day)
         self._month = entry.text("d")[:7]
         self._first = self._last = entry.at
-        self._terms.instance_vkey, self._root = entry.text("i"), entry.text("r")
+        self._licenses.instance_vkey, self._root = entry.text("i"), entry.text("r")
         self._check_place(0, 0, entry.at)
         expected = hashlib.sha256(self._instance.public).hexdigest()[:12]
         if self._origin.split("/")[2:3] != [expected]:
@@ -267,7 +267,7 @@ class Audit:
         self._check_root(entry.n, entry.text("r"))
 
     def _on_license(self, entry: Entry) -> None:
-        for severity, code, sentence in self._terms.start(entry):
+        for severity, code, sentence in self._licenses.start(entry):
             self._find(severity, code, sentence, entry.n)
         self._lowered = False
 
@@ -284,7 +284,7 @@ class Audit:
         hidden, self._sum_told = self._tallies.any_hidden, False
         if self._tallies.end_day(format_date(self._day), entry.sums()) != entry.sums():
             self._find(Severity.BROKEN, "day-sums", f"the sums of {entry.text('of')} are not right", entry.n)
-        wrong = self._terms.judge_day(self._day) if hidden else None
+        wrong = self._licenses.judge_day(self._day) if hidden else None
         if wrong is not None:
             self._find(Severity.FINDING, wrong[0], wrong[1], entry.n)
         if key in self._tree.keys:
