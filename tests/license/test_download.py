@@ -36,6 +36,7 @@ from license.exchange import MAX_REPLY_BYTES
 from license.keys import SigningKey
 from license.verify import AuthenticLicense
 from license.wire import parse_time
+from tests.support.certificates import certificate
 
 NOW = parse_time("2026-06-01T12:00:00Z")
 
@@ -373,28 +374,7 @@ def test_a_certificate_nobody_vouches_for_is_a_tls_failure(shared: Any, tmp_path
 
 
 def self_signed(directory: Path) -> Path:
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    own = certificate("localhost")
     path = directory / "server.pem"
-    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(own.key_pem + own.pem)
     return path
