@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -75,6 +76,9 @@ def serve(command: str, home: Path, environ: dict[str, str], site: Site) -> Serv
 
 
 @pytest.mark.e2e
+@pytest.mark.skipif(
+    shutil.which("curl") is None, reason="curl is not installed (Debian: apt-get install curl)"
+)
 def test_every_command_of_the_tutorial_does_what_the_page_says(
     shell: dict[str, str], tmp_path: Path, site: Site
 ) -> None:

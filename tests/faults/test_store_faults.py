@@ -183,13 +183,9 @@ def test_a_limit_on_the_size_of_files(machine: Machine, caller: Caller) -> None:
 
 
 def test_files_that_may_no_longer_be_written(machine: Machine, caller: Caller) -> None:
-    paths = [str(machine.directory / name) for name in ("ledger-1.db", "ledger-1.db-wal")]
-    if os.geteuid() or subprocess.run(["chattr", "+i", *paths], check=False, capture_output=True).returncode:
-        pytest.skip("only root may make files immutable, and not on every file system")
-    try:
+    paths = [machine.directory / name for name in ("ledger-1.db", "ledger-1.db-wal")]
+    with disks.immutable(*paths):
         caller.ask_until_refused(at_most=10)
-    finally:
-        subprocess.run(["chattr", "-i", *paths], check=True)
     settle(machine, caller)
 
 
