@@ -1,5 +1,6 @@
 """Jobs outlive a stop and a kill -9: every accepted job ends, and is counted exactly once."""
 
+import contextlib
 import random
 import sqlite3
 import time
@@ -55,7 +56,7 @@ def finished(client: httpx2.Client, job: str) -> dict[str, Any]:
 def counted(site: Site) -> dict[str, int]:
     """Usage entries by request id, straight from the ledger's bytes."""
     (database,) = site.output.rglob("ledger-*.db")
-    with sqlite3.connect(database) as connection:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
             "SELECT json_extract(text,'$.id'), count(*) FROM entry WHERE kind='use' GROUP BY 1"
         )

@@ -1,6 +1,7 @@
 """However a disk fails the ledger: nothing is answered that is not recorded, and it comes back by itself."""
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import resource
@@ -323,11 +324,10 @@ def test_a_second_process_is_refused_and_disturbs_nobody(machine: Machine, calle
 
 
 def test_a_reader_that_never_ends_does_not_hold_the_writer_up(machine: Machine, caller: Caller) -> None:
-    connection = open_database(machine.database)
-    connection.execute("SELECT count(*) FROM entry").fetchone()
-    for _ in range(50):
-        caller.ask()
-    connection.close()
+    with contextlib.closing(open_database(machine.database)) as connection:
+        connection.execute("SELECT count(*) FROM entry").fetchone()
+        for _ in range(50):
+            caller.ask()
     assert settle(machine, caller) == set()
 
 
