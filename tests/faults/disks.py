@@ -82,7 +82,7 @@ def mount_again(home: Path, point: Path) -> None:
 
     The service lets go of its files once it has noticed, within a second or so.
     """
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while subprocess.run(["umount", str(point)], check=False, capture_output=True).returncode:
         if time.monotonic() > deadline:
             raise AssertionError("somebody keeps files open on the failed disk")

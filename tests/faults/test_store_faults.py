@@ -24,7 +24,7 @@ from tests.faults import disks
 from tests.usage.conftest import DAY, Machine, Vendor
 
 METER = "Ner.TextRecords"
-RETURN_SECONDS = 10.0
+RETURN_SECONDS = 60.0
 
 
 class Caller:

