@@ -6,7 +6,7 @@
 #   make test     every test that is quick enough to run each time
 #   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
 #   make test-boot    units, bundles and upgrades on a booted system, and a cut network (needs root)
-#   make nightly  the long ones: soak, fuzz, crash
+#   make nightly  the long ones: soak, fuzz, crash, fresh Debians, a busy machine
 #   make bundle   what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
 #   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 #   make clean    remove .venv and everything else that was built

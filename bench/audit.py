@@ -8,6 +8,7 @@ less.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -90,11 +91,11 @@ def fill(home: Path, entries: int, days: int) -> None:
 
 
 def bare(home: Path) -> object:
-    connection = sqlite3.connect(next(home.rglob("ledger-1.db")))
-    count = 0
-    for (text,) in connection.execute("SELECT text FROM entry ORDER BY n"):
-        sha256(b"\x00" + text.encode()).digest()
-        count += 1
+    with contextlib.closing(sqlite3.connect(next(home.rglob("ledger-1.db")))) as connection:
+        count = 0
+        for (text,) in connection.execute("SELECT text FROM entry ORDER BY n"):
+            sha256(b"\x00" + text.encode()).digest()
+            count += 1
     return count
 
 

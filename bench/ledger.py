@@ -47,7 +47,9 @@ LEAF = bytes(32)
 
 def bare_connection(directory: Path) -> sqlite3.Connection:
     path = directory / "bare.db"
-    LogTable.metadata.create_all(create_engine(f"sqlite:///{path}"))
+    engine = create_engine(f"sqlite:///{path}")
+    LogTable.metadata.create_all(engine)
+    engine.dispose()
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -62,11 +64,11 @@ def write_bare(connection: sqlite3.Connection, first: int, count: int) -> None:
 
 
 def bare(directory: Path, waiters: int, rounds: int) -> float:
-    connection = bare_connection(directory)
-    started = time.perf_counter()
-    for at in range(rounds):
-        write_bare(connection, at * waiters, waiters)
-    return waiters * rounds / (time.perf_counter() - started)
+    with contextlib.closing(bare_connection(directory)) as connection:
+        started = time.perf_counter()
+        for at in range(rounds):
+            write_bare(connection, at * waiters, waiters)
+        return waiters * rounds / (time.perf_counter() - started)
 
 
 async def rounds_of(commit: Callable[[int], object], waiters: int, rounds: int) -> float:
@@ -110,6 +112,7 @@ def hop(directory: Path, waiters: int, rounds: int) -> float:
     rate = asyncio.run(rounds_of(commit, waiters, rounds))
     waiting.put(None)
     thread.join()
+    connection.close()
     return rate
 
 

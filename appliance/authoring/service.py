@@ -338,7 +338,11 @@ def open_studio(
             hint="add ApiKeys:NAME=$(openssl rand -hex 16), or Tls:ClientAuthority",
         )
     store = AuthoringStore(state / "authoring")
-    store.begin(clock())
+    try:
+        store.begin(clock())
+    except BaseException:
+        store.close()
+        raise
     documents = settings.authoring_documents or store.directory / "documents"
     return AuthoringService(store, documents=documents, deployments=deployments, load=load, clock=clock)
 

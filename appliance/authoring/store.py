@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import create_engine, delete, event
+from sqlalchemy import Engine, create_engine, delete, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
@@ -43,11 +43,7 @@ class AuthoringStore:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = directory / "authoring.db"
             path.touch(mode=0o600)
-            self._engine = create_engine(
-                f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10}
-            )
-            event.listen(self._engine, "connect", _careful)
-            AuthoringTable.metadata.create_all(self._engine)
+            self._engine = _opened(path)
         except (OSError, SQLAlchemyError) as error:
             raise SettingsError(
                 f"the authoring store in {directory} cannot be opened: {error}",
@@ -143,6 +139,17 @@ _INTERRUPTED: Final = {
     "code": "InternalServerError",
     "message": "The service was stopped before the job had ended; start it again.",
 }
+
+
+def _opened(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10})
+    event.listen(engine, "connect", _careful)
+    try:
+        AuthoringTable.metadata.create_all(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 def _careful(connection: Any, _record: Any) -> None:

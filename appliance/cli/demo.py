@@ -105,7 +105,8 @@ def _tour(stack: contextlib.ExitStack, tour: _Tour, home: Path, port: int) -> di
         directory.mkdir(mode=0o700, exist_ok=True)
 
     tour.begin("A vendor: throw-away root keys, and an authority that sells licences")
-    authority, key = _authority(home / "vendor")
+    authority = stack.enter_context(_authority(home / "vendor"))
+    key = _sell(authority)
     billing = stack.enter_context(_listening(authority))
     tour.say(f"   listening on {billing}, everything lies under {home}")
 
@@ -154,14 +155,16 @@ def _tour(stack: contextlib.ExitStack, tour: _Tour, home: Path, port: int) -> di
     }
 
 
-def _authority(home: Path) -> tuple[Authority, str]:
-    """The vendor and a key of its one resource; made anew unless the home directory has them already."""
-    known = (home / "roots").is_dir()
-    authority = Authority.open(home) if known else Authority.create(home)
-    created = authority.create_resource(
+def _authority(home: Path) -> Authority:
+    """The vendor; made anew unless the home directory has one already."""
+    return Authority.open(home) if (home / "roots").is_dir() else Authority.create(home)
+
+
+def _sell(authority: Authority) -> str:
+    """A key of what the customer bought."""
+    return authority.create_resource(
         customer="Demo customer", product=CUSTOM_NER.product, tier="DC0", meters={TEXT_RECORDS: 1_000_000}
-    )
-    return authority, created.key1
+    ).key1
 
 
 @contextlib.contextmanager

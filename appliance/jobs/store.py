@@ -62,9 +62,13 @@ class JobStore:
         self._closed = False
         self._dirty = False
         self.healthy = True
-        with Session(engine) as session:
-            statement = select(func.count()).select_from(JobRow).where(col(JobRow.instance) == instance)
-            self._kept = int(session.exec(statement).one())
+        try:
+            with Session(engine) as session:
+                statement = select(func.count()).select_from(JobRow).where(col(JobRow.instance) == instance)
+                self._kept = int(session.exec(statement).one())
+        except BaseException:
+            engine.dispose()
+            raise
         self._thread = threading.Thread(target=self._run, name="job-store", daemon=True)
         self._thread.start()
 

@@ -116,7 +116,7 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
 
 
 def _port(file: Path) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if file.exists() and (text := file.read_text()).strip():
             return int(text.splitlines()[0])

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -75,6 +76,9 @@ def serve(command: str, home: Path, environ: dict[str, str], site: Site) -> Serv
 
 
 @pytest.mark.e2e
+@pytest.mark.skipif(
+    shutil.which("curl") is None, reason="curl is not installed (Debian: apt-get install curl)"
+)
 def test_every_command_of_the_tutorial_does_what_the_page_says(
     shell: dict[str, str], tmp_path: Path, site: Site
 ) -> None:
@@ -92,7 +96,7 @@ def test_every_command_of_the_tutorial_does_what_the_page_says(
     reply = typed(ask.replace("http://localhost:5000", service.url), tmp_path, shell)
     place = re.search(r"^operation-location: (\S+)", reply, re.MULTILINE | re.IGNORECASE)
     assert place, reply
-    for _ in range(200):
+    for _ in range(1_000):
         job = json.loads(typed(f"curl -s {place[1]}", tmp_path, shell))
         if job["status"] not in ("running", "notStarted"):
             break

@@ -1,6 +1,5 @@
 """Access keys, TLS and client certificates over real sockets."""
 
-import datetime
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,9 @@ import pytest
 from azure.ai.textanalytics import TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from appliance.api.language.responses import ErrorResponse
+from tests.support import certificates
 from tests.support.site import SENTENCE, VERSION, Site
 
 KEYS = ("first-key-0123456789", "second-key-0123456789")
@@ -79,36 +75,11 @@ Issue = Callable[..., tuple[Path, Path]]
 
 @pytest.fixture
 def issue(tmp_path: Path) -> Issue:
-    """A certificate authority: `issue(name)` gives a certificate and its key, `issue.ca` is their root."""
-    keys = {"ca": ec.generate_private_key(ec.SECP256R1())}
-    root = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test root")])
-    now = datetime.datetime.now(datetime.UTC)
+    """A certificate authority: `issue(name)` gives a certificate and its key, with `ca=True` its own."""
+    root = certificates.authority("test root")
 
     def make(name: str, *, ca: bool = False) -> tuple[Path, Path]:
-        key = keys["ca"] if ca else ec.generate_private_key(ec.SECP256R1())
-        subject = root if ca else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(root)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        )
-        certificate = builder.sign(keys["ca"], hashes.SHA256())
-        paths = tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
-        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        paths[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return paths
+        return (root if ca else certificates.certificate(name, root)).write(tmp_path, name)
 
     return make
 

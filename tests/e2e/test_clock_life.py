@@ -55,7 +55,7 @@ def status(service: Service) -> dict[str, Any]:
 
 
 def until(claim: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not claim():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -1,5 +1,6 @@
 """Kill -9 under load: what was answered is in the ledger, and the service starts again by itself."""
 
+import contextlib
 import random
 import threading
 import time
@@ -75,9 +76,8 @@ def recorded(site: Site) -> set[str]:
     """Return what the receipts of all recorded usage say."""
     found = set()
     for path in site.output.rglob("ledger-*.db"):
-        connection = open_database(path)
-        texts = [str(text) for (text,) in connection.execute("SELECT text FROM entry ORDER BY n")]
-        connection.close()
+        with contextlib.closing(open_database(path)) as connection:
+            texts = [str(text) for (text,) in connection.execute("SELECT text FROM entry ORDER BY n")]
         origin = parse(texts[0]).text("o")
         found |= {f"{origin}/{used.n}" for text in texts if (used := parse_use(text))}
     return found

@@ -33,7 +33,7 @@ def ask(client: httpx2.Client) -> httpx2.Response:
     return client.post("/language/:analyze-text", params=VERSION, json=BODY)
 
 
-def ask_until(client: httpx2.Client, status: int, receipts: list[str], *, seconds: float = 30) -> Any:
+def ask_until(client: httpx2.Client, status: int, receipts: list[str], *, seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         reply = ask(client)

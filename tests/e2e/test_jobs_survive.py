@@ -1,5 +1,6 @@
 """Jobs outlive a stop and a kill -9: every accepted job ends, and is counted exactly once."""
 
+import contextlib
 import random
 import sqlite3
 import time
@@ -43,7 +44,7 @@ def state(client: httpx2.Client, job: str) -> dict[str, Any]:
 
 
 def finished(client: httpx2.Client, job: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
         found = state(client, job)
         if found["status"] not in ("notStarted", "running"):
@@ -55,7 +56,7 @@ def finished(client: httpx2.Client, job: str) -> dict[str, Any]:
 def counted(site: Site) -> dict[str, int]:
     """Usage entries by request id, straight from the ledger's bytes."""
     (database,) = site.output.rglob("ledger-*.db")
-    with sqlite3.connect(database) as connection:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
             "SELECT json_extract(text,'$.id'), count(*) FROM entry WHERE kind='use' GROUP BY 1"
         )
@@ -102,13 +103,12 @@ def test_a_stop_does_not_wait_for_a_long_job_which_goes_on_after_it(site: Site) 
     site.issue()
     service = site.start()
     with service.client() as client:
-        job = submit(client, 12, tasks=2)
+        job = submit(client, 25, tasks=4)
         assert state(client, job)["status"] in ("notStarted", "running")
-    began = time.monotonic()
     assert service.stop() == 0
-    assert time.monotonic() - began < 5
+    assert on_disk(site.state, b"Angela Merkel met"), "the stop left texts that have no result yet"
     last = site.start()
     with last.client() as client:
         assert finished(client, job)["status"] == "succeeded"
     assert last.stop() == 0
-    assert sorted(counted(site).values()) == [1, 1]
+    assert sorted(counted(site).values()) == [1, 1, 1, 1]

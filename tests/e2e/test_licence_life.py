@@ -19,7 +19,6 @@ import pytest
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
-from license.encoding.strict import parse_time
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
 from tests.support.paths import ROOT
@@ -43,7 +42,7 @@ def status(service: Service) -> dict[str, Any]:
         return found
 
 
-def until(claim: Callable[[], bool], seconds: float = 20) -> None:
+def until(claim: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < deadline
@@ -161,7 +160,7 @@ def test_a_licence_replaced_while_running_is_taken_over_without_a_restart(site: 
 def test_a_renewal_that_waits_takes_over_on_its_first_second(site: Site, tmp_path: Path) -> None:
     present = site.issue()
     service = site.start()
-    begins = int(time.time()) + 4
+    begins = int(time.time()) + 12
     tolerant = present.clock.__class__(tolerance_s=0, max_gap_d=45)
     renewed = site.issue(into=tmp_path / "stick", changes={"not_before": begins, "clock": tolerant})
     assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
@@ -186,11 +185,11 @@ def test_a_thousand_requests_across_the_end_are_served_and_recorded_or_403(site:
                 answers.append((reply.status_code, reply.headers.get("Usage-Record", ""), time.time()))
                 time.sleep(0.01)
 
-    end = json.loads(site.operate("license", "show", "--json").stdout)["license"]["terminates"]
     with ThreadPoolExecutor(8) as callers:
         list(callers.map(call, [125] * 8))
         while not any(code == 403 for code, _, _ in answers):  # a machine too fast: the end is still ahead
             list(callers.map(call, [125] * 8))
+    end = json.loads(site.operate("license", "show", "--json").stdout)["license"]["terminates"]
     codes = Counter(code for code, _, _ in answers)
     assert set(codes) == {200, 403}, codes
     assert sum(codes.values()) >= 1_000
@@ -213,23 +212,27 @@ def test_a_thousand_requests_across_the_end_are_served_and_recorded_or_403(site:
 
 
 def site_that_ends(site: Site, *, seconds: int, grace: int = 0) -> Service:
-    """Start a service whose licence ends that many seconds after it is ready."""
+    """Start a service whose licence ends soon; at least half of those seconds are left."""
     site.issue()
     service = (
         site.start()
     )  # the first start makes ledger and caches; the short licence then counts from ready
-    end = int(time.time()) + seconds
-    short = site.issue(changes={"expires": end, "terminates": end + grace, "report_by": end})
-    service.reload()
-    until(lambda: bool(status(service)["license"]["id"] == short.id))
-    return service
+    while True:
+        end = int(time.time()) + seconds
+        short = site.issue(changes={"expires": end, "terminates": end + grace, "report_by": end})
+        service.reload()
+        while status(service)["license"]["id"] != short.id and time.time() < end:
+            time.sleep(0.05)
+        if end - time.time() > seconds / 2:
+            return service
+        seconds *= 2  # a busy machine: most of the time was spent on putting it in force
 
 
 @pytest.mark.e2e
 def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed(
     site: Site, tmp_path: Path
 ) -> None:
-    service = site_that_ends(site, seconds=6, grace=8)
+    service = site_that_ends(site, seconds=6, grace=12)
     with service.client() as client:
         assert "Warning" not in ask(client).headers
         until(lambda: bool(status(service)["license"]["state"] == "Grace"))
@@ -309,20 +312,14 @@ def test_a_service_whose_licence_ended_starts_again_with_its_records_open(site: 
 @pytest.mark.e2e
 def test_an_admitted_task_is_finished_past_the_end_and_a_later_one_is_refused(site: Site) -> None:
     service = site_that_ends(site, seconds=5)
-    end = parse_time(status(service)["license"]["terminates"])
     documents = [{"id": str(n), "language": "en", "text": SENTENCE * 40} for n in range(10)]
     tasks = [{"kind": "EntityRecognition", "taskName": f"task {n}"} for n in range(6)]
-
-    def submit(_: int) -> httpx2.Response:
-        with service.client() as client:
-            body = {"analysisInput": {"documents": documents}, "tasks": tasks}
-            return client.post(JOBS, params=VERSION, json=body)
-
-    time.sleep(max(0.0, end - 1 - time.time()))
-    with ThreadPoolExecutor(3) as callers:
-        replies = list(callers.map(submit, range(3)))
-    time.sleep(max(0.0, end - time.time()))
-    replies.append(submit(3))
+    replies: list[httpx2.Response] = []
+    with service.client() as client:
+        body = {"analysisInput": {"documents": documents}, "tasks": tasks}
+        while not replies or replies[-1].status_code == 202:  # across the end, with some waiting
+            replies.append(client.post(JOBS, params=VERSION, json=body))
+            time.sleep(0.5)
     refused = [reply.json()["error"]["innererror"]["code"] for reply in replies if reply.status_code != 202]
     succeeded = 0
     with service.client() as client:

@@ -1,9 +1,11 @@
 """File systems of a test's own that can be made to fail as real ones do. Root only; everything is undone."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,11 @@ from pathlib import Path
 import pytest
 
 _IMAGE_BYTES = 48 * 1024 * 1024
+_GET_FLAGS, _SET_FLAGS, _IMMUTABLE = (
+    0x80086601,
+    0x40086602,
+    0x10,
+)  # FS_IOC_GETFLAGS and so on, of <linux/fs.h>
 
 
 def sh(*words: object) -> None:
@@ -42,7 +49,7 @@ def ext4(home: Path, point: Path) -> Iterator[Path]:
     try:
         sh("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,nodiscard", image)
     except (FileNotFoundError, subprocess.CalledProcessError):
-        pytest.skip("mkfs.ext4 is not here")
+        pytest.skip("mkfs.ext4 is not installed (Debian: apt-get install e2fsprogs)")
     point.mkdir(exist_ok=True)
     mount("-o", "loop,errors=remount-ro", image, point)
     try:
@@ -75,7 +82,7 @@ def mount_again(home: Path, point: Path) -> None:
 
     The service lets go of its files once it has noticed, within a second or so.
     """
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while subprocess.run(["umount", str(point)], check=False, capture_output=True).returncode:
         if time.monotonic() > deadline:
             raise AssertionError("somebody keeps files open on the failed disk")
@@ -86,6 +93,31 @@ def mount_again(home: Path, point: Path) -> None:
     checked = home.with_name("checked-image")
     shutil.copyfile(home / "image", checked)
     sh("mount", "-o", "loop,errors=remount-ro", checked, point)
+
+
+@contextlib.contextmanager
+def immutable(*paths: Path) -> Iterator[None]:
+    """Nobody may write to these files meanwhile, not even root: what `chattr +i` does."""
+    try:
+        for path in paths:
+            _set_immutable(path, on=True)
+    except OSError as error:
+        for path in paths:
+            with contextlib.suppress(OSError):
+                _set_immutable(path, on=False)
+        pytest.skip(f"only root may make files immutable, and not on every file system: {error}")
+    try:
+        yield
+    finally:
+        for path in paths:
+            _set_immutable(path, on=False)
+
+
+def _set_immutable(path: Path, *, on: bool) -> None:
+    with path.open("rb") as file:
+        flags = int.from_bytes(fcntl.ioctl(file, _GET_FLAGS, bytes(4)), sys.byteorder)
+        flags = flags | _IMMUTABLE if on else flags & ~_IMMUTABLE
+        fcntl.ioctl(file, _SET_FLAGS, flags.to_bytes(4, sys.byteorder))
 
 
 def fill(path: Path) -> None:

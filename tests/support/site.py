@@ -51,7 +51,7 @@ class Service:
         return self.log.read_text(errors="replace")
 
     def client(self, **options: Any) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+        return httpx2.Client(base_url=self.url, timeout=60, trust_env=False, **options)
 
     def reload(self) -> None:
         self.process.send_signal(signal.SIGHUP)
@@ -62,7 +62,7 @@ class Service:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 class Site:

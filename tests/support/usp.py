@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 CHUNK = 3_200
 PATH = "/speech/recognition/{mode}/cognitiveservices/v1"
-SECONDS = 20
+SECONDS = 60
 
 
 def header(rate: int = 16_000, channels: int = 1, bits: int = 16, tag: int = 1, size: int = 0) -> bytes:

@@ -124,11 +124,11 @@ def _load(path: Path, setting: JournalContext, *, origin: str, heads: list[Check
         state = load_state(store, origin=origin, identity=identity, keys=setting.keys)
         for head in heads:
             check_head(store, state, head)
+        setting.clock.raise_floor(state.effective)
+        return Journal(store, setting, state)
     except BaseException:
         store.close()
         raise
-    setting.clock.raise_floor(state.effective)
-    return Journal(store, setting, state)
 
 
 def _begin(

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from license.authority.cli.common import example, home_option
+from license.authority.cli.common import example, home_option, open_authority
 
 MAX_LISTENING: Final = 128
 
@@ -35,11 +35,14 @@ def serve(host: str, port: int, per_minute: int, home: Path) -> None:
     """
     import uvicorn
 
-    from license.authority.http.app import Limits, build_app
+    from license.authority.http.app import Limits, make_app
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    app = build_app(home, Limits(licenses=per_minute))
-    with socket.create_server((host, port), backlog=MAX_LISTENING) as listener:
+    with (
+        open_authority(home) as authority,
+        socket.create_server((host, port), backlog=MAX_LISTENING) as listener,
+    ):
+        app = make_app(authority, Limits(licenses=per_minute))
         shown = f"[{host}]" if ":" in host else host
         click.echo(f"listening on http://{shown}:{listener.getsockname()[1]}", err=True)
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)

@@ -14,10 +14,7 @@ Limits come before work: size, key, rate, then signature. TLS is left to a proxy
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
@@ -44,7 +41,7 @@ from license.metering_protocol import MESSAGES
 from license.models.manifest import Manifest
 from license.trust.signed_note import MAX_NOTE_BYTES
 
-__all__ = ["KEY_HEADER", "Limits", "build_app", "make_app"]
+__all__ = ["KEY_HEADER", "Limits", "make_app"]
 
 _log = logging.getLogger("license.authority.service")
 
@@ -229,20 +226,6 @@ def make_app(authority: Authority, limits: Limits | None = None) -> Starlette:
         ],
         exception_handlers={LicenseError: on_refusal, HTTPException: on_http, Exception: on_crash},
     )
-
-
-def build_app(home: Path, limits: Limits | None = None) -> Starlette:
-    """Return the web service of the authority in `home`, which is closed when the service stops."""
-    authority = Authority.open(home)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
-        authority.close()
-
-    app = make_app(authority, limits)
-    app.router.lifespan_context = lifespan
-    return app
 
 
 def _busy(message: str, wait_s: int) -> AuthorityError:

@@ -17,7 +17,7 @@ from tests.support.tones import RATE, silence, speak, wave
 
 sdk = pytest.importorskip("azure.cognitiveservices.speech", reason="the Speech SDK is not installed")
 
-SECONDS = 20
+SECONDS = 60
 PHRASES = ("open the valve on pump three", "close the main gate", "one two three")
 
 
@@ -83,11 +83,9 @@ def three_phrases() -> NDArray[np.float32]:
 def test_recognize_once_returns_the_text(service: Service, tmp_path: Path) -> None:
     audio = file(tmp_path / "a.wav", np.concatenate((silence(0.4), speak(PHRASES[0]), silence(0.5))))
     recognizer = sdk.SpeechRecognizer(speech_config=config(service), audio_config=audio)
-    started = time.monotonic()
     result = recognizer.recognize_once()
     assert result.reason == sdk.ResultReason.RecognizedSpeech, result.json
     assert result.text == "Open the valve on pump 3."
-    assert time.monotonic() - started < 8
     assert abs(result.offset - 4_000_000) <= 400_000
     assert json.loads(result.json)["UsageRecord"].startswith("offline-appliance/speechtotext/")
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +36,8 @@ from tests.integration.connected.network import (
 )
 
 REFUSED = b'{"error": {"code": "x", "message": "told so", "hint": "wait"}, "status": "%s"}'
-PATIENCE = 0.6
+PATIENCE = 30.0
+SHORT = 0.6  # for ways on which no answer comes
 
 # What the way does, the status word it is known by, and whether the report was delivered all the same.
 FAULTS: list[tuple[str, Answer, str, bool]] = [
@@ -94,7 +94,7 @@ def test_totals_are_exact_after_every_fault(
     machine.use(3, 1)
     with relayed(endpoint, answer) as relay:
         for failed in (1, 2):
-            through(machine, relay.url)()
+            through(machine, relay.url, SHORT if answer in (hang, drip) else PATIENCE)()
             contact = machine.reporter.contact
             assert contact.failed == failed
             assert contact.word == word or not word
@@ -312,12 +312,11 @@ def test_an_installation_is_known_to_the_resource_that_leased_to_it(machine: Mac
 def test_the_relay_of_these_tests_hangs_up_in_the_middle(endpoint: str) -> None:
     with relayed(endpoint, reset_in_reply) as relay:
         address = relay.url.removeprefix("http://").split(":")
-        with socket.create_connection((address[0], int(address[1])), timeout=5) as client:
+        with socket.create_connection((address[0], int(address[1])), timeout=60) as client:
             client.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
-            started = time.monotonic()
             with pytest.raises(ConnectionError):
                 while client.recv(65_536):
-                    assert time.monotonic() - started < 5
+                    pass
 
 
 def forged(relay: Relay, connection: socket.socket, request: bytes) -> None:

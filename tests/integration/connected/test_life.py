@@ -35,11 +35,16 @@ def status(service: Service) -> dict[str, Any]:
         return found
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def wait_for_word(service: Service) -> None:
+    """A busy machine may miss an attempt; a stop reports the rest only after one that was answered."""
+    until(lambda: bool(status(service)["metering"]["failedAttempts"] == 0))
 
 
 def counted(site: ConnectedSite) -> int:
@@ -56,6 +61,7 @@ def test_connected_then_disconnected_then_connected_on_one_ledger(
     connected: ConnectedSite, billing: str, tmp_path: Path
 ) -> None:
     """The cable is cut on purpose, by accident, and for a while: one ledger, every unit counted once."""
+    connected.issue(into=tmp_path / "another")  # the vendor's serials do not begin with this machine
     relay = Relay(billing, pass_on)
     connected.online = (f"Billing={relay.url}", connected.online[1], "Metering:IntervalSeconds=1")
     serve_connected(connected)
@@ -84,12 +90,14 @@ def serve_connected(site: ConnectedSite) -> None:
     assert "Disconnected" not in service.text()
     assert ask(service).status_code == 200
     until(lambda: counted(site) == 3)
+    wait_for_word(service)
     said = status(service)
     assert (said["apiStatus"], said["apiStatusMessage"]) == ("Valid", "Api Key is valid, no action needed.")
     metering = said["metering"]
-    assert (metering["status"], metering["failedAttempts"]) == ("Valid", 0)
+    assert metering["status"] == "Valid"
     assert metering["answersUntil"] > metering["nextAttempt"] >= metering["lastContact"]
     assert ask(service).status_code == 200
+    wait_for_word(service)
     assert service.stop() == 0
     assert counted(site) == 6
 
@@ -112,6 +120,7 @@ def serve_disconnected(site: ConnectedSite, relay: Relay) -> None:
 
 def serve_after_a_dead_start(site: ConnectedSite, relay: Relay) -> Service:
     """Start connected on a dead cable: records are read, and nothing is answered before there is word."""
+    assert site.start().stop() == 0  # the lease is now as new as the licence that was fetched
     relay.answer = reset_at_once
     service = site.start()
     refused = ask(service)
@@ -126,6 +135,7 @@ def serve_after_a_dead_start(site: ConnectedSite, relay: Relay) -> Service:
     relay.answer = pass_on
     until(lambda: ask(service).status_code == 200)
     until(lambda: counted(site) >= 12)
+    wait_for_word(service)
     return service
 
 
@@ -143,7 +153,7 @@ def test_when_the_cable_fails_it_answers_until_the_second_it_shows_and_resumes_b
     while int(time.time()) < shown:
         assert ask(service).status_code == 200
         time.sleep(0.2)
-    until(lambda: ask(service).status_code == 503, 5)
+    until(lambda: ask(service).status_code == 503)
     assert int(time.time()) >= shown
     assert "could not be reported since" in ask(service).json()["error"]["innererror"]["message"]
     relay.answer = pass_on

@@ -96,7 +96,7 @@ def kept(container: Container) -> str:
 def under_load(container: Container, script: str) -> None:
     """Run a script while callers never pause; each of them must be answered, before, meanwhile and after."""
     container.run("rm -f /srv/enough")
-    load = container.start("exec python3 /srv/tree/tests/boot/caller.py 3")
+    load = container.start("exec python3 /srv/tree/tests/system/boot/caller.py 3")
     container.run(f"sleep 1; {script}")
     container.run("sleep 1; touch /srv/enough")
     said, _ = load.communicate(timeout=90)

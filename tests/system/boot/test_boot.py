@@ -189,7 +189,7 @@ def carry(container: Container, home: Path, *, request: str) -> None:
 
 
 def a_restart_under_load_drops_no_request(container: Container, *, restarts: int) -> None:
-    load = container.start("exec python3 /srv/tree/tests/boot/caller.py 6")
+    load = container.start("exec python3 /srv/tree/tests/system/boot/caller.py 6")
     time.sleep(1)
     for _ in range(restarts):
         # Not the unit's own limit on failures: these are asked for.
@@ -214,7 +214,7 @@ def a_hung_service_is_restarted(container: Container, *, times: int) -> None:
 def the_sandbox_holds(container: Container) -> None:
     container.run("systemctl stop appliance.socket appliance.service")
     container.run(
-        "cp -r /srv/tree/tests/boot /opt/probe && "
+        "cp -r /srv/tree/tests/system/boot /opt/probe && "
         f"sed -e 's#^ExecStart=.*#ExecStart={VENV}/bin/python /opt/probe/probe.py#' "
         "-e 's/^Type=.*/Type=oneshot/' -e '/^Restart/d' -e '/^Watchdog/d' -e '/^Requires/d' -e '/^After/d' "
         "/etc/systemd/system/appliance.service > /etc/systemd/system/probe.service && "

@@ -73,6 +73,6 @@ def test_no_turn_is_lost_or_given_twice_whoever_leaves(callers: list[tuple[int, 
         assert turns.waiting == 0
         for _ in range(lanes):
             turns_left = turns.turn(0)
-            await asyncio.wait_for(turns_left.__aenter__(), 1)
+            await asyncio.wait_for(turns_left.__aenter__(), 60)
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def test_background_windows_come_after_all_others_and_one_at_a_time(loop: asynci
 def test_while_others_ask_one_owner_is_kept_for_them(loop: asyncio.AbstractEventLoop) -> None:
     queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
     put_text(queue, call(loop, "job", background=True), 5)
+    asked = time.monotonic()
     put_text(queue, call(loop, "short", background=False), 1)
     assert order(queue, 1) == ["short"]
     _, first = queue.take()  # this thread is now at the background
@@ -74,8 +76,10 @@ def test_while_others_ask_one_owner_is_kept_for_them(loop: asyncio.AbstractEvent
     other = threading.Thread(target=other_owner)
     other.start()
     other.join(0.2)
-    assert taken == [], "the second owner waits for a request, not for the job"
-    other.join(5)
+    kept = not taken
+    if time.monotonic() - asked < 1.0:  # an owner is kept free for that long
+        assert kept, "the second owner waits for a request, not for the job"
+    other.join(60)
     assert taken == ["job"], "nobody asked for a while, so it may"
     queue.done([])
 

@@ -13,7 +13,7 @@ from appliance.ner.worker import Worker
 pytestmark = pytest.mark.anyio
 
 Make = Callable[..., Worker]
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

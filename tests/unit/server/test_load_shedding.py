@@ -62,11 +62,11 @@ class House:
 
     def client(self, **options: Any) -> httpx2.Client:
         host, port = self.address
-        return httpx2.Client(base_url=f"http://{host}:{port}", timeout=10, **options)
+        return httpx2.Client(base_url=f"http://{host}:{port}", timeout=60, **options)
 
     def talk(self, data: bytes, replies: int) -> bytes:
         """Send bytes as they are and return what comes back until so many replies have come."""
-        with socket.create_connection(self.address, timeout=10) as connection:
+        with socket.create_connection(self.address, timeout=60) as connection:
             connection.sendall(data)
             heard = b""
             while heard.count(b"HTTP/1.1 ") < replies or not heard.endswith((FULL.encode(), b"}", b"/")):
@@ -81,7 +81,7 @@ class House:
 
     def close(self) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         assert not self._thread.is_alive()
 
 
@@ -155,7 +155,7 @@ def test_a_connection_that_ends_after_this_request_takes_the_usual_way(house: Ho
 
 
 def test_a_refused_connection_that_falls_silent_is_closed(house: House) -> None:
-    with socket.create_connection(house.address, timeout=10) as connection:
+    with socket.create_connection(house.address, timeout=60) as connection:
         connection.sendall(f"POST {FULL} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n".encode())
         heard = b""
         while not heard.endswith(b"}"):

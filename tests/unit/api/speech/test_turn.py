@@ -60,7 +60,7 @@ def run(engine: SpeechEngine, books: Books, parts: Sequence[bytes], **asked: Any
         one = Turn("ab", RecognitionOptions(**asked), desk=desk, send=send)
         for part in parts:
             await one.hear(part, ended=lambda _: ended.set())
-        await asyncio.wait_for(ended.wait(), 20)
+        await asyncio.wait_for(ended.wait(), 60)
         try:
             one.result()
         except ApplianceError as error:

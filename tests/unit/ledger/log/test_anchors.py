@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def test_a_hung_anchor_delays_neither_requests_nor_heads_nor_other_anchors(
 ) -> None:
     hung, sound = tmp_path / "hung.checkpoint", tmp_path / "sound.checkpoint"
     ledger = open_ledger(machine, Anchor(hung, write=mount.write), Anchor(sound))
-    assert mount.asked.acquire(timeout=5), "the first head is on its way"
+    assert mount.asked.acquire(timeout=60), "the first head is on its way"
     for number in range(5):
         record(ledger, number)
     newest = (machine.directory / CHECKPOINT_FILE).read_bytes()
@@ -119,14 +118,13 @@ def test_a_log_behind_its_anchor_is_set_aside(machine: Machine, tmp_path: Path) 
 def test_nothing_is_written_after_the_stop_but_what_hung(tmp_path: Path, mount: Mount) -> None:
     anchor = Anchor(tmp_path / "anchor", write=mount.write)
     anchor.offer(b"first")
-    assert mount.asked.acquire(timeout=5)
+    assert mount.asked.acquire(timeout=60)
     anchor.offer(b"second")
-    begun = time.monotonic()
     close_all([anchor], seconds=0.05)
     anchor.offer(b"third")
-    assert time.monotonic() - begun < 5
+    assert not mount.answers.is_set(), "the stop did not wait for the mount"
     mount.answers.set()
-    anchor.close(5)
+    anchor.close(60)
     assert mount.notes == [b"first"]
 
 

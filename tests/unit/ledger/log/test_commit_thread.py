@@ -32,7 +32,7 @@ def test_a_failed_commit_fails_its_batch_and_service_returns_when_the_cause_goes
     answers = asyncio.run(several())
     assert all(isinstance(answer, UsageStoreUnavailable) for answer in answers)
     assert not ledger.healthy
-    assert ledger.heartbeat_age() < 5
+    wait_until(lambda: ledger.heartbeat_age() < 5)
     with pytest.raises(UsageStoreUnavailable, match="SQLITE_ERROR"):
         record(ledger, 2)
     machine.sql("ALTER TABLE hidden RENAME TO tree")

@@ -5,6 +5,7 @@ must never pass for the log that was written.
 """
 
 import asyncio
+import contextlib
 import shutil
 import struct
 from collections.abc import Iterator
@@ -85,9 +86,8 @@ def restart(album: Album, home: Path, number: int = 99) -> tuple[str, list[str]]
     ledger = machine.open()
     record(ledger, number)
     ledger.close()
-    connection = open_database(find_databases(machine.directory)[-1])
-    texts = [str(text) for (text,) in connection.execute("SELECT text FROM entry ORDER BY n")]
-    connection.close()
+    with contextlib.closing(open_database(find_databases(machine.directory)[-1])) as connection:
+        texts = [str(text) for (text,) in connection.execute("SELECT text FROM entry ORDER BY n")]
     report = verify(machine.output, machine.vendor.roots)
     begun = parse(texts[0]).kind
     if begun == "open":

@@ -36,6 +36,7 @@ from license.errors import (
 )
 from license.licenses.directory import load_directory, save_license
 from license.licenses.verify import AuthenticLicense
+from tests.support.certificates import certificate
 
 NOW = parse_time("2026-06-01T12:00:00Z")
 
@@ -260,21 +261,17 @@ def test_nobody_there_is_told_from_somebody_silent(shared: Any) -> None:
     ids=["silent", "half"],
 )
 def test_silence_ends_in_time(shared: Any, answer: Callable[[socket.socket], None]) -> None:
-    began = time.monotonic()
     assert type(refuse(answer, shared, timeout_s=0.2)) is TimedOut
-    assert time.monotonic() - began < 2
 
 
 def test_a_reply_that_drips_ends_in_time_too(shared: Any) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        for _ in range(100):
+        for _ in range(100_000):  # half an hour, unless the client hangs up
             connection.sendall(b" ")
             time.sleep(0.02)
 
-    began = time.monotonic()
     assert type(refuse(drip, shared, timeout_s=0.2)) is TimedOut
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -373,28 +370,7 @@ def test_a_certificate_nobody_vouches_for_is_a_tls_failure(shared: Any, tmp_path
 
 
 def self_signed(directory: Path) -> Path:
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    own = certificate("localhost")
     path = directory / "server.pem"
-    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(own.key_pem + own.pem)
     return path

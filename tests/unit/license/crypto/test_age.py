@@ -90,7 +90,7 @@ def test_a_passphrase_locks_and_unlocks() -> None:
         age.unlock(b"PRIVATE+KEY+x", "correct horse")
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age program is not installed")
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed (Debian: apt-get install age)")
 def test_the_age_program_reads_what_we_write_and_we_what_it_writes(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{ALICE}\n")
     (tmp_path / "ours.age").write_bytes(encrypted(b"to and fro"))

@@ -110,7 +110,7 @@ def test_tar_and_age_open_it_too(packed: Pack, tmp_path: Path) -> None:
         assert {(one.mode, one.uid, one.mtime, one.type) for one in archive} == {(0o644, 0, 0, b"0")}
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age program is not installed")
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed (Debian: apt-get install age)")
 def test_the_age_program_opens_a_package_with_the_identity_of_its_line(packed: Pack, tmp_path: Path) -> None:
     _, files = packed()
     (tmp_path / "identity").write_text(LINE + "\n")

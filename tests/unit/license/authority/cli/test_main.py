@@ -122,7 +122,7 @@ def test_serve_hands_out_licences_until_told_to_stop(home: Path) -> None:
         url = line.rpartition(" ")[2].strip()
         assert line.startswith("listening on http://127.0.0.1:")
         with pytest.raises(urllib.request.HTTPError, match="401") as caught:
-            urllib.request.urlopen(f"{url}/v1/status", timeout=10)  # noqa: S310
+            urllib.request.urlopen(f"{url}/v1/status", timeout=60)  # noqa: S310
         caught.value.close()
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0

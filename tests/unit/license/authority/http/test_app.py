@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from license.authority.http.app import KEY_HEADER, Limits, build_app, make_app
+from license.authority.authority import Authority
+from license.authority.http.app import KEY_HEADER, Limits, make_app
 from license.licenses.request import MAX_REQUEST_BYTES
 from license.licenses.verify import open_license
 
@@ -18,7 +19,7 @@ from license.licenses.verify import open_license
 def ask(
     url: str, method: str, path: str, headers: dict[str, str], body: bytes = b""
 ) -> tuple[int, dict[str, Any], Any]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
@@ -73,7 +74,7 @@ def test_a_large_body_is_refused_by_its_announcement_and_by_its_size(url: str, s
     large = b"x" * (MAX_REQUEST_BYTES + 1)
     status, reply, _ = ask(url, "POST", "/v1/licenses", key(shared.key), large)
     assert (status, check_error(reply, "Unknown")) == (413, "TooLarge")
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     connection.request(
         "POST", "/v1/licenses", iter([large, large]), {KEY_HEADER: shared.key}, encode_chunked=True
     )
@@ -153,7 +154,7 @@ def test_a_crash_shows_nothing_of_the_inside(
 def test_an_authority_is_served_from_its_directory(vendor: Any, serve: Callable[..., Any]) -> None:
     home: Path = vendor.authority.home
     vendor.authority.close()
-    with serve(build_app(home)) as url:
+    with Authority.open(home) as again, serve(make_app(again)) as url:
         assert ask(url, "GET", "/v1/status", key(vendor.key))[0] == 200
 
 
@@ -240,7 +241,7 @@ def test_a_package_is_handed_out_whole_or_from_where_it_stopped(
     where = "/v1/models/ner-en/3/1.0.1/package"
 
     def fetch(url: str, **headers: str) -> tuple[int, bytes, Any]:
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("GET", where, headers=key(offering.key) | names)
         response = connection.getresponse()

@@ -129,7 +129,7 @@ def test_the_catalogue_offers_what_verifies_and_is_whole(
     assert caplog.text.count("is not offered") == 2
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age program is not installed")
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed (Debian: apt-get install age)")
 def test_the_age_program_opens_a_package_with_the_identity_out_of_a_licence(
     vendor: Any, folder: Path, tmp_path: Path
 ) -> None:

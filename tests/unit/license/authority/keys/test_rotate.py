@@ -149,7 +149,7 @@ def test_root_keys_go_where_they_are_told_and_under_a_passphrase(apart: Path) ->
         assert authority.keyring.delegation.epoch == 2
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age program is not installed")
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed (Debian: apt-get install age)")
 def test_the_age_program_knows_a_locked_root_for_an_age_file(apart: Path) -> None:
     # It takes passphrases from a terminal only; without one it gets as far as asking.
     done = subprocess.run(
