@@ -44,18 +44,19 @@ def doctor(
     Settings are those of the service; without any, /etc/appliance/appliance.env is read. With Billing=…
     the vendor's endpoint is asked too. Exit status: 0 if nothing failed, 1 otherwise.
     """
-    from appliance.doctor.examine import examine, patient, system_time
+    from appliance.doctor.examine import examine, read_installation, system_time
     from appliance.doctor.report import exit_code, to_json, to_text
     from appliance.doctor.support_bundle import write_bundle
     from appliance.host.effective_clock import system_sources
 
-    who = patient(words, os.environ, roots_directory=roots, verify=verify)
-    found = examine(who, clock=system_sources())
-    click.echo(json.dumps(to_json(found.findings), indent=2) if as_json else to_text(found.findings))
+    installation = read_installation(words, os.environ, roots_directory=roots)
+    examination = examine(installation, clock=system_sources(), verify=verify)
+    findings = examination.findings
+    click.echo(json.dumps(to_json(findings), indent=2) if as_json else to_text(findings))
     if bundle is not None:
         try:
-            write_bundle(bundle, who, found, now=system_time())
+            write_bundle(bundle, installation.settings, examination, now=system_time())
         except OSError as error:
             raise OutputError(f"cannot write {bundle}: {error.strerror}", hint="name a new file") from error
         click.echo(f"wrote {bundle}; read it before you send it", err=True)
-    ctx.exit(exit_code(found.findings))
+    ctx.exit(exit_code(findings))

@@ -7,12 +7,12 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.license.download import download_and_tell
 from appliance.cli.speech_catalogue import at_place, before_serving
-from appliance.config.directories import connected_mounts
+from appliance.config.directories import connected_mounts, ledger_directory
 from appliance.config.identity import Identity, load_identity
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
-from appliance.licensing.download import download_and_tell
 from appliance.licensing.installation import Installation
 from appliance.metering.lease import Connection, connect, link_of
 from appliance.observability import logging as logs
@@ -69,7 +69,7 @@ def run(settings: Settings, *, roots_directory: Path | None, ahead: "ModelPreloa
     if settings.connected:
         settings, connection = _connect(settings, identity, roots)
     if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
-        directory = settings.output_mount / settings.service.name / identity.instance
+        directory = ledger_directory(settings.output_mount, settings.service, identity.instance)
         logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
     appliance = Appliance(settings, identity=identity, roots=roots, connection=connection, ahead=ahead)
     _banner(settings, appliance)

@@ -1,9 +1,10 @@
-"""The two directories without which nothing is answered."""
+"""Where an installation keeps what it owns: licence, usage records, the lease of a connected run."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from appliance.config.products import Product
 from appliance.config.settings import Settings
 from appliance.errors import OutputError, SettingsError
 
@@ -21,6 +22,17 @@ def connected_mounts(settings: Settings, state: Path) -> Settings:
         license_mount=state / LEASE_DIRECTORY,
         output_mount=settings.output_mount or state / OUTPUT_DIRECTORY,
     )
+
+
+def ledger_directory(output: Path, product: Product, instance: str) -> Path:
+    """Return the directory of an installation's usage logs, `{Mounts:Output}/{service}/{instance}`.
+
+    Args:
+        output: The output mount.
+        product: What the installation serves.
+        instance: `Identity.instance`.
+    """
+    return output / product.name / instance
 
 
 def required_mounts(settings: Settings) -> tuple[Path, Path]:

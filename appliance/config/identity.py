@@ -5,14 +5,13 @@ licence carries. Licences are bound to both, so losing them means asking for a n
 cloning the machine. `docs/operator.md` says how to keep them.
 """
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from appliance.errors import IdentityError
-from appliance.host.ownership import give_to_owner
+from appliance.host.filesystem import give_to_owner
 from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
 from license.crypto.hpke import HpkeKey
 from license.encoding.strict import decode_base64, encode_base64
@@ -47,7 +46,7 @@ class Identity:
     @property
     def instance(self) -> str:
         """Twelve hex digits that name this installation in paths and origins."""
-        return hashlib.sha256(self.signing.verifying.public).hexdigest()[:12]
+        return self.signing.verifying.fingerprint
 
 
 def load_identity(directory: Path, *, create: bool = True) -> Identity:

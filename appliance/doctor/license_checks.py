@@ -7,7 +7,8 @@ from appliance.doctor.facts import Account, PathFact, TimeFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import SettingsError
 from appliance.host.effective_clock import ClockRules, Mark
-from license.encoding.strict import DAY, MAX_TIME, format_time
+from appliance.licensing.effective_time import time_text
+from license.encoding.strict import DAY, format_time
 from license.errors import LicenseError, LicenseNotFound
 from license.licenses.validity import State, days_left, grace_days_left, state_at, warnings
 from license.licenses.verify import AuthenticLicense
@@ -138,7 +139,7 @@ def check_clock(wall: int, *, proven: int, mark: Mark | None, rules: ClockRules)
         mark: What the ledger kept last; None without a ledger.
         rules: How far the clock may stray.
     """
-    says = format_time(min(max(wall, 0), MAX_TIME))
+    says = time_text(wall)
     set_it = 'sudo timedatectl set-time "YYYY-MM-DD hh:mm:ss"    # UTC; see docs/runbooks/clock.md'
     if wall < proven - rules.tolerance_seconds:
         return failed(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.config.settings import Settings
-from appliance.doctor.examine import Examination, Patient
+from appliance.doctor.examine import Examination
 from appliance.doctor.report import to_json, to_text
 from appliance.observability.logging import DISK_DIRECTORY, DISK_FILE
 from license.encoding.strict import format_time
@@ -35,27 +35,27 @@ _LOG_FILES: Final = f"{DISK_FILE}*"
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def write_bundle(path: Path, who: Patient, found: Examination, *, now: int) -> None:
+def write_bundle(path: Path, settings: Settings, examination: Examination, *, now: int) -> None:
     """Write the archive, a gzipped tar with mode 0600.
 
     Args:
         path: The file to write; it must not exist.
-        who: What was examined.
-        found: What was found.
+        settings: Those of the service that was examined.
+        examination: What was found.
         now: Unix second.
 
     Raises:
         OSError: It exists, or cannot be written.
     """
-    text = _ANSI.sub("", to_text(found.findings))
+    text = _ANSI.sub("", to_text(examination.findings))
     parts: dict[str, Any] = {
-        "doctor.json": to_json(found.findings),
-        "settings.json": shown_settings(who.settings),
-        "license.json": _license(found),
-        "ledger.json": dataclasses.asdict(found.ledger),
-        "unit.json": dict(found.unit.properties),
+        "doctor.json": to_json(examination.findings),
+        "settings.json": shown_settings(settings),
+        "license.json": _license(examination),
+        "ledger.json": dataclasses.asdict(examination.ledger),
+        "unit.json": dict(examination.unit.properties),
         "versions.json": _versions(),
-        "log.json": _log(who.settings),
+        "log.json": _log(settings),
         "about.json": {"made": format_time(now), "by": "appliance doctor"},
     }
     files = {"doctor.txt": text + "\n"}
@@ -81,21 +81,21 @@ def shown_settings(settings: Settings) -> dict[str, str]:
     return shown
 
 
-def _license(found: Examination) -> dict[str, Any]:
-    licensed = found.licensed
+def _license(examination: Examination) -> dict[str, Any]:
+    licensed = examination.licensed
     if isinstance(licensed, LicenseError):
         return {"code": licensed.code, "message": licensed.message}
-    terms = licensed.license
+    license = licensed.license
     return {
-        "id": terms.id,
-        "serial": terms.serial,
-        "product": terms.product,
-        "tier": terms.plan.tier,
-        "issued": format_time(terms.issued),
-        "notBefore": format_time(terms.not_before),
-        "expires": format_time(terms.expires),
-        "terminates": format_time(terms.terminates),
-        "models": [model.train for model in terms.models],
+        "id": license.id,
+        "serial": license.serial,
+        "product": license.product,
+        "tier": license.plan.tier,
+        "issued": format_time(license.issued),
+        "notBefore": format_time(license.not_before),
+        "expires": format_time(license.expires),
+        "terminates": format_time(license.terminates),
+        "models": [model.train for model in license.models],
         "sha256": licensed.sha256,
         "root": licensed.root.vkey,
     }
@@ -141,10 +141,10 @@ def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
         with file.open(encoding="utf-8", errors="replace") as opened:
             for line in opened:
                 try:
-                    found = json.loads(line)
+                    event = json.loads(line)
                 except ValueError:
                     continue
-                if isinstance(found, dict):
-                    yield found
+                if isinstance(event, dict):
+                    yield event
     except OSError:
         return

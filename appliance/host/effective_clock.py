@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from license.encoding.strict import DAY
+from license.licenses.terms import ClockPolicy
 
 CONFIRM_SECONDS = 600
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
@@ -55,6 +56,11 @@ class ClockRules:
 
     tolerance_seconds: int = 300
     max_gap_seconds: int = 45 * DAY
+
+
+def clock_rules(policy: ClockPolicy) -> ClockRules:
+    """Return how far the wall clock may stray under a licence that has this policy."""
+    return ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""May a ledger live in this directory? Asked once at start, answered with path, owner and mode."""
+"""Files and file systems: may a ledger live in a directory, how much room is left, who owns a file."""
 
 import contextlib
 import grp
 import os
 import pwd
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -105,6 +106,24 @@ def free_bytes(directory: Path) -> int:
     """Return the space this user may still fill."""
     status = os.statvfs(directory)
     return status.f_bavail * status.f_frsize
+
+
+def give_to_owner(path: Path) -> None:
+    """Give a file, written by root, to whoever owns its directory; nothing where we are not root.
+
+    What root puts into a directory of the service's user would otherwise be unreadable for the service.
+
+    Raises:
+        OSError: The file is gone, or the file system knows no owners.
+    """
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder this software made; what is missing already is no error."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _mountinfo() -> str:

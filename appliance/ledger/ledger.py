@@ -9,7 +9,6 @@
 the entries: `docs/formats.md`, part Evidence.
 """
 
-import hashlib
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from appliance.host.filesystem import LOW_SPACE_BYTES, check_output, describe, f
 from appliance.ledger.log.anchors import Anchor, close_all
 from appliance.ledger.log.commit_thread import CommitThread
 from appliance.ledger.log.day_keys import DayKeys
-from appliance.ledger.log.directory_lock import Lock
+from appliance.ledger.log.directory_lock import LOCK_FILE, Lock
 from appliance.ledger.log.disk_reserve import Reserve
 from appliance.ledger.log.journal import Journal, JournalContext
 from appliance.ledger.log.recovery import Place, open_journal, succeed
@@ -41,7 +40,6 @@ _log = logging.getLogger("appliance.usage")
 
 __all__ = ["MAX_QUANTITY", "Ledger", "Receipt", "UsageRecord"]
 
-LOCK_FILE = "lock"
 HEAD_FILE = "head"
 
 
@@ -120,10 +118,9 @@ class Ledger:
             copies=(directory / CHECKPOINT_FILE, state / HEAD_FILE),
             anchors=tuple(anchors),
         )
-        instance = hashlib.sha256(identity.verifying.public).hexdigest()[:12]
         lock = Lock(directory / LOCK_FILE)
         try:
-            prefix = f"offline-appliance/{service}/{instance}"
+            prefix = f"offline-appliance/{service}/{identity.verifying.fingerprint}"
             place = Place(directory=directory, setting=setting, prefix=prefix)
             journal = open_journal(place, license)
             try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.host.effective_clock import EffectiveClock, Reading
-from appliance.host.ownership import give_to_owner
+from appliance.host.filesystem import give_to_owner
 from license.errors import LicenseError
 from license.files import read_limited, write_atomic
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from appliance.errors import ApplianceError
 from appliance.licensing.clock_confirmation import write_confirmation
-from appliance.licensing.effective_time import open_clock
+from appliance.licensing.effective_time import clock_state, open_clock
 from appliance.licensing.installation import Installation, reading
-from license.encoding.strict import DAY, MAX_TIME, format_time
+from license.encoding.strict import DAY
 
 
 class ClockRefusal(ApplianceError):
@@ -16,7 +16,7 @@ class ClockRefusal(ApplianceError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStand:
+class ClockStatus:
     """How the clock stands.
 
     Attributes:
@@ -32,53 +32,47 @@ class ClockStand:
     words: str
 
 
-def clock_stand(site: Installation) -> ClockStand:
+def clock_status(installation: Installation) -> ClockStatus:
     """Return how the clock stands, from what the ledger kept last; the service may run meanwhile.
 
     Raises:
         ApplianceError, LicenseError: The installation has no keys or no licence.
     """
-    licenses = site.licenses()
-    clock = open_clock(licenses.current.license, licenses.floor)
+    licenses = installation.licenses()
+    clock = open_clock(licenses.current.license, licenses.high_water)
     effective, wall = clock.now(), clock.reading().wall
-    held, behind = clock.held, clock.behind
-    if held:
+    state = clock_state(clock)
+    if state == "held":
         words = (
             f"the machine's clock is {_span(wall - effective)} ahead of what is proven and is not believed;"
             " if it is wrong, set it; if it is right, run `appliance clock accept`"
         )
-    elif behind:
+    elif state == "behind":
         words = (
             f"the machine's clock is {_span(effective - wall)} behind what is proven; set it."
             " If it ran ahead before, only a new licence sets the time back"
         )
     else:
         words = "the machine's clock is believed"
-    state = "held" if held else "behind" if behind else "ok"
-    return ClockStand(effective=effective, wall=wall, state=state, words=words)
+    return ClockStatus(effective=effective, wall=wall, state=state, words=words)
 
 
-def accept_clock(site: Installation) -> None:
+def accept_clock(installation: Installation) -> None:
     """Leave a person's word that the machine's clock is right, for the service to take.
 
     Raises:
         ClockRefusal: The clock is not held, so there is nothing to accept, or the word cannot be written.
     """
-    stand = clock_stand(site)
-    if stand.state != "held":
-        raise ClockRefusal(f"there is nothing to accept: {stand.words}", hint="")
+    status = clock_status(installation)
+    if status.state != "held":
+        raise ClockRefusal(f"there is nothing to accept: {status.words}", hint="")
     try:
-        write_confirmation(site.state, reading())
+        write_confirmation(installation.state, reading())
     except OSError as error:
         raise ClockRefusal(
-            f"the word cannot be left in {site.state}: {error.strerror}",
+            f"the word cannot be left in {installation.state}: {error.strerror}",
             hint="run this as root or as the service's user",
         ) from error
-
-
-def shown(second: int) -> str:
-    """Return a Unix second in words, even one no licence could name."""
-    return format_time(min(max(second, 0), MAX_TIME))
 
 
 def _span(seconds: int) -> str:

@@ -4,30 +4,43 @@
 they meet.
 """
 
-from appliance.host.effective_clock import ClockRules, ClockSources, EffectiveClock
+from appliance.host.effective_clock import ClockSources, EffectiveClock, clock_rules
 from appliance.ledger.read.high_water import HighWater
-from license.encoding.strict import DAY
+from license.encoding.strict import MAX_TIME, format_time
 from license.licenses.license import License
 
 
-def rules_of(license: License) -> ClockRules:
-    """Return how far the wall clock may stray under a licence."""
-    policy = license.clock
-    return ClockRules(tolerance_seconds=policy.tolerance_s, max_gap_seconds=policy.max_gap_d * DAY)
+def clamp_time(second: int) -> int:
+    """Return the Unix second that a licence can name next to any second a clock may show."""
+    return min(max(second, 0), MAX_TIME)
 
 
-def open_clock(license: License, floor: HighWater, sources: ClockSources | None = None) -> EffectiveClock:
+def time_text(second: int) -> str:
+    """Return a Unix second in words, even one no licence could name."""
+    return format_time(clamp_time(second))
+
+
+def clock_state(clock: EffectiveClock) -> str:
+    """Return how the wall clock stands: `held` (too far ahead to be believed), `behind`, or `ok`."""
+    return "held" if clock.held else "behind" if clock.behind else "ok"
+
+
+def open_clock(
+    license: License, high_water: HighWater, sources: ClockSources | None = None
+) -> EffectiveClock:
     """Return effective time at a start under a licence, going on from what the ledger proves."""
-    return EffectiveClock(sources=sources, floor=license.issued, mark=floor.mark, rules=rules_of(license))
+    return EffectiveClock(
+        sources=sources, floor=license.issued, mark=high_water.mark, rules=clock_rules(license.clock)
+    )
 
 
-def time_at_start(license: License, floor: HighWater, sources: ClockSources | None = None) -> int:
+def time_at_start(license: License, high_water: HighWater, sources: ClockSources | None = None) -> int:
     """Return the time a start under this licence would begin with.
 
     A licence that was never in force here puts a clock right that ran ahead, as the ledger will do.
     """
-    clock = open_clock(license, floor, sources)
-    if floor.serial and license.serial > floor.serial:
+    clock = open_clock(license, high_water, sources)
+    if high_water.serial and license.serial > high_water.serial:
         return clock.lowest(license.issued)
     return clock.now()
 

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from appliance.host.ownership import give_to_owner
+from appliance.host.filesystem import give_to_owner
 from appliance.ledger.read.fork_check import ForkFinding, check_heads
-from appliance.licensing.installation import Installation, InstalledLicenses
+from appliance.ledger.read.high_water import HighWater
+from appliance.licensing.installation import Installation
+from appliance.licensing.manager import TimeUnder, choose
 from license.encoding.strict import format_time
 from license.errors import (
     LicenseError,
@@ -26,11 +28,12 @@ from license.errors import (
     WrongType,
 )
 from license.files import read_limited, write_atomic
-from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, load_all, save_license
+from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, save_license
 from license.licenses.license import LICENSE_KIND
 from license.licenses.validity import State, check_dates, state_at
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import DELEGATION_KIND
+from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import kind_of, parse_statement
 
@@ -50,10 +53,10 @@ def read_delivery(names: Sequence[str]) -> list[tuple[str, bytes]]:
     Raises:
         Unreadable, Malformed: A file cannot be read, or is too large.
     """
-    found: list[tuple[str, bytes]] = []
+    notes: list[tuple[str, bytes]] = []
     for name in names:
         if name == "-":
-            found += [("standard input", note) for note in split_notes(_standard_input())]
+            notes += [("standard input", note) for note in split_notes(_standard_input())]
             continue
         path = Path(name)
         paths = sorted(path.glob("*.note")) if path.is_dir() else [path]
@@ -61,10 +64,10 @@ def read_delivery(names: Sequence[str]) -> list[tuple[str, bytes]]:
             raise LicenseNotFound(
                 f"there is no .note file in {path}", hint=f"copy {LICENSE_FILE} and {ISSUER_FILE} there"
             )
-        for one in paths[:_MAX_FILES]:
-            data = read_limited(one, _MAX_FILES * MAX_NOTE_BYTES)
-            found += [(str(one), note) for note in split_notes(data)]
-    return found
+        for file in paths[:_MAX_FILES]:
+            data = read_limited(file, _MAX_FILES * MAX_NOTE_BYTES)
+            notes += [(str(file), note) for note in split_notes(data)]
+    return notes
 
 
 def split_notes(data: bytes) -> list[bytes]:
@@ -73,12 +76,14 @@ def split_notes(data: bytes) -> list[bytes]:
     return parts[:_MAX_FILES] or [data]
 
 
-def verify_delivery(
-    site: Installation, delivery: Sequence[tuple[str, bytes]]
-) -> tuple[InstalledLicenses, AuthenticLicense]:
-    """Return the best licence of a delivery, and what this installation already has.
+def verify_delivery(installation: Installation, delivery: Sequence[tuple[str, bytes]]) -> AuthenticLicense:
+    """Return the best licence of a delivery; nothing is saved.
 
     The issuer note may be left out where the one in place proves the new licence as well.
+
+    Args:
+        installation: Where it is to be used.
+        delivery: Notes, each with where it was found, as `read_delivery` returns them.
 
     Raises:
         ApplianceError: The installation has no keys or names no directory.
@@ -98,25 +103,32 @@ def verify_delivery(
             "there is no licence among the files given", hint=f"{LICENSE_FILE} is missing: give both files"
         )
     # A bearer licence may arrive where nobody ever asked for one; any other names keys that must be here.
-    identity = site.identity(create=all(map(_is_bearer, notes[LICENSE_KIND])))
-    licenses = InstalledLicenses(identity=identity, floor=site.floor(identity), found=_in_place(site))
-    issuers = notes[DELEGATION_KIND] or _issuers_in_place(site)
+    identity = installation.identity(create=all(map(_is_bearer, notes[LICENSE_KIND])))
+    high_water = installation.high_water()
+    present = installation.in_place()
+    issuers = notes[DELEGATION_KIND] or [licensed.issuer_note for licensed in present]
     if not issuers:
         raise LicenseNotFound(
             "the licence came without the issuer note that proves it",
             hint=f"give both files: {LICENSE_FILE} and {ISSUER_FILE} were delivered together",
         )
-    opened = _open_best(site, licenses, notes[LICENSE_KIND], issuers)
-    _check_newer(licenses, opened)
-    now = licenses.now(opened.license)
-    if state_at(opened.license, now) is State.EXPIRED:
-        check_dates(opened.license, now)
-    return licenses, opened
+    licensed = _open_best(
+        notes[LICENSE_KIND],
+        issuers,
+        roots=installation.roots(),
+        product=installation.settings.service.product,
+        instance_vkey=identity.vkey,
+        high_water=high_water,
+    )
+    if present:
+        _check_newer(licensed, choose(present, installation.time_under), installation.time_under)
+    now = installation.time_under(licensed.license)
+    if state_at(licensed.license, now) is State.EXPIRED:
+        check_dates(licensed.license, now)
+    return licensed
 
 
-def compare_logs(
-    site: Installation, licenses: InstalledLicenses, licensed: AuthenticLicense
-) -> list[ForkFinding]:
+def compare_logs(installation: Installation, licensed: AuthenticLicense) -> list[ForkFinding]:
     """Compare the usage logs here with the heads that a licence carries.
 
     Returns:
@@ -125,26 +137,30 @@ def compare_logs(
     Raises:
         LedgerMismatch: One differs, and the licence says to refuse.
     """
-    output = site.settings.output_mount
-    if output is None:
-        return []
-    instance = licenses.identity.instance
-    return check_heads(output / site.settings.service.name / instance, licensed.license, instance=instance)
+    instance = installation.identity().instance
+    directory = installation.ledger_directory(instance)
+    return [] if directory is None else check_heads(directory, licensed.license, instance=instance)
 
 
-def put_in_place(site: Installation, licenses: InstalledLicenses, licensed: AuthenticLicense) -> Path:
+def install_license(
+    directory: Path, licensed: AuthenticLicense, *, begun: bool, present: Sequence[AuthenticLicense]
+) -> Path:
     """Save a verified licence in the licence directory, and return its path.
 
     The files belong to whoever owns the directory. A bound licence is no secret: it is as readable as the
     directory, so that a service with a user of its own can read what root put there. A bearer licence is a
-    key: mode 0600. While the new licence has not begun, the one before it stays beside it under another name.
+    key: mode 0600.
+
+    Args:
+        directory: What `Mounts:License` names.
+        licensed: The licence.
+        begun: Whether its first day has come. If not, those before it stay beside it under other names.
+        present: The licences that are in the directory now.
 
     Raises:
         Unwritable: The directory does not allow it.
     """
-    directory = site.license_directory()
-    begun = state_at(licensed.license, licenses.now(licensed.license)) is not State.NOT_YET_VALID
-    kept = [] if begun else _keep_present(directory, _in_place(site), licensed)
+    kept = [] if begun else _keep_present(directory, present, licensed)
     paths = [*save_license(directory, licensed), *kept]
     try:
         if begun:
@@ -158,31 +174,17 @@ def put_in_place(site: Installation, licenses: InstalledLicenses, licensed: Auth
     return paths[0]
 
 
-def _in_place(site: Installation) -> tuple[AuthenticLicense, ...]:
-    """Return the licences that are already there; none if the directory is empty or holds only bad ones."""
-    try:
-        return tuple(
-            load_all(
-                site.license_directory(),
-                roots=site.roots(),
-                product=site.settings.service.product,
-                instance_vkey=site.identity().vkey,
-            )
-        )
-    except LicenseError:
-        return ()
-
-
 def _keep_present(directory: Path, present: Sequence[AuthenticLicense], new: AuthenticLicense) -> list[Path]:
     """Copy the licences before the new one to names of their own, so that saving does not take them away."""
     kept = []
     try:
-        for one in present:
-            if one.license.serial < new.license.serial:
-                issuer = directory / f"issuer-{one.license.serial}.note"
-                note = directory / f"license-{one.license.serial}.note"
-                write_atomic(issuer, one.issuer_note)
-                write_atomic(note, one.note)
+        for licensed in present:
+            serial = licensed.license.serial
+            if serial < new.license.serial:
+                issuer = directory / f"issuer-{serial}.note"
+                note = directory / f"license-{serial}.note"
+                write_atomic(issuer, licensed.issuer_note)
+                write_atomic(note, licensed.note)
                 kept += [note, issuer]
     except OSError as error:
         raise Unwritable(f"cannot write to {directory}: {error.strerror}") from error
@@ -197,14 +199,15 @@ def _clear_away(directory: Path, licensed: AuthenticLicense) -> None:
             path.unlink(missing_ok=True)
 
 
-def _issuers_in_place(site: Installation) -> list[bytes]:
-    return [one.issuer_note for one in _in_place(site)]
-
-
 def _open_best(
-    site: Installation, licenses: InstalledLicenses, notes: Sequence[bytes], issuers: Sequence[bytes]
+    notes: Sequence[bytes],
+    issuers: Sequence[bytes],
+    *,
+    roots: TrustRoots,
+    product: str,
+    instance_vkey: str,
+    high_water: HighWater,
 ) -> AuthenticLicense:
-    roots = site.roots()
     opened: list[AuthenticLicense] = []
     refused: LicenseError | None = None
     for note in notes:
@@ -215,28 +218,26 @@ def _open_best(
                         note,
                         issuer,
                         roots=roots,
-                        product=site.settings.service.product,
-                        instance_vkey=licenses.identity.vkey,
-                        min_serial=licenses.floor.serial,
-                        min_epoch=licenses.floor.epoch,
+                        product=product,
+                        instance_vkey=instance_vkey,
+                        min_serial=high_water.serial,
+                        min_epoch=high_water.epoch,
                     )
                 )
             except LicenseError as error:
                 refused = error
     if not opened:
         raise refused or Malformed("there is no licence")
-    return max(opened, key=lambda one: (one.license.serial, one.delegation.epoch))
+    return max(opened, key=lambda licensed: (licensed.license.serial, licensed.delegation.epoch))
 
 
-def _check_newer(licenses: InstalledLicenses, opened: AuthenticLicense) -> None:
+def _check_newer(new: AuthenticLicense, present: AuthenticLicense, time_under: TimeUnder) -> None:
     """Refuse a licence that would never be in force beside the one that is in place."""
-    if not licenses.found:
-        return
-    present = licenses.current.license
-    if opened.license.serial < present.serial and state_at(present, licenses.now(present)).serves:
+    before = present.license
+    if new.license.serial < before.serial and state_at(before, time_under(before)).serves:
         raise SerialTooLow(
-            f"the licence has serial {opened.license.serial}, but serial {present.serial} is in place"
-            f" and serves until {format_time(present.terminates)}"
+            f"the licence has serial {new.license.serial}, but serial {before.serial} is in place"
+            f" and serves until {format_time(before.terminates)}"
         )
 
 

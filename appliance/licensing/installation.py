@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.config.directories import ledger_directory
+from appliance.config.env_file import ENVIRONMENT_FILE, read_env_file
 from appliance.config.identity import Identity, load_identity
 from appliance.config.settings import Settings, describe
 from appliance.errors import SettingsError
 from appliance.host.effective_clock import Reading, system_sources
-from appliance.ledger.read.high_water import HighWater, recorded_floor
+from appliance.ledger.read.high_water import HighWater, recorded_high_water
 from appliance.licensing.effective_time import time_at_start
 from appliance.licensing.manager import choose
 from license.errors import LicenseError
 from license.licenses.directory import load_all
 from license.licenses.license import License
+from license.licenses.validity import State, state_at
 from license.licenses.verify import AuthenticLicense
 from license.trust.roots import TrustRoots, installed_roots, load_roots
 
-SYSTEM_SETTINGS: Final = Path("/etc/appliance/appliance.env")
 SYSTEM_STATE: Final = Path("/var/lib/private/appliance")
 """Where systemd keeps the state directory of `appliance.service`, whose user is dynamic."""
 
@@ -52,14 +54,14 @@ class Installation:
         environ: Mapping[str, str],
         *,
         roots_directory: Path | None,
-        system: Path = SYSTEM_SETTINGS,
+        system: Path = ENVIRONMENT_FILE,
     ) -> "Installation":
         """Read the settings: the settings file of the host, then the environment, then the words.
 
         Raises:
             SettingsError: A word or a value cannot be read.
         """
-        host = _read_file(system)
+        host = read_env_file(system)
         settings = Settings.read(words, {**host, **environ})
         if settings.unknown:
             raise SettingsError(
@@ -95,14 +97,46 @@ class Installation:
             )
         return self.settings.license_mount
 
-    def floor(self, identity: Identity) -> HighWater:
-        """Return what the usage ledger proves; nothing where `Mounts:Output` is not given."""
+    def ledger_directory(self, instance: str) -> Path | None:
+        """Return where the usage logs of an instance lie; None where `Mounts:Output` is not given."""
         output = self.settings.output_mount
-        return (
-            HighWater()
-            if output is None
-            else recorded_floor(output / self.settings.service.name / identity.instance)
-        )
+        return None if output is None else ledger_directory(output, self.settings.service, instance)
+
+    def high_water(self) -> HighWater:
+        """Return what the usage ledger proves; nothing where `Mounts:Output` is not given.
+
+        Raises:
+            IdentityError: The installation has no keys.
+        """
+        directory = self.ledger_directory(self.identity().instance)
+        return HighWater() if directory is None else recorded_high_water(directory)
+
+    def time_under(self, license: License) -> int:
+        """Return the effective time that a licence is judged by at a start; as `high_water` raises."""
+        return time_at_start(license, self.high_water())
+
+    def has_begun(self, licensed: AuthenticLicense) -> bool:
+        """Whether the first day of a licence has come; as `high_water` raises."""
+        state = state_at(licensed.license, self.time_under(licensed.license))
+        return state is not State.NOT_YET_VALID
+
+    def in_place(self) -> tuple[AuthenticLicense, ...]:
+        """Return the licences that are there; none if the directory is empty or holds only bad ones.
+
+        Raises:
+            ApplianceError: The installation has no keys or names no directory.
+        """
+        try:
+            return tuple(
+                load_all(
+                    self.license_directory(),
+                    roots=self.roots(),
+                    product=self.settings.service.product,
+                    instance_vkey=self.identity().vkey,
+                )
+            )
+        except LicenseError:
+            return ()
 
     def licenses(self) -> "InstalledLicenses":
         """Return the licences of this installation as a start would see them.
@@ -112,18 +146,20 @@ class Installation:
         """
         directory = self.license_directory()
         identity = self.identity()
-        floor = self.floor(identity)
+        high_water = self.high_water()
         refused: list[tuple[Path, LicenseError]] = []
-        found = load_all(
+        usable = load_all(
             directory,
             roots=self.roots(),
             product=self.settings.service.product,
             instance_vkey=identity.vkey,
-            min_serial=floor.serial,
-            min_epoch=floor.epoch,
+            min_serial=high_water.serial,
+            min_epoch=high_water.epoch,
             on_refusal=lambda path, reason: refused.append((path, reason)),
         )
-        return InstalledLicenses(identity=identity, floor=floor, found=tuple(found), refused=tuple(refused))
+        return InstalledLicenses(
+            identity=identity, high_water=high_water, usable=tuple(usable), refused=tuple(refused)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,24 +168,24 @@ class InstalledLicenses:
 
     Attributes:
         identity: Its keys.
-        floor: What its ledger proves.
-        found: Every licence that may be used here, the highest serial first.
+        high_water: What its ledger proves.
+        usable: Every licence that may be used here, the highest serial first.
         refused: The files that may not, and why.
     """
 
     identity: Identity
-    floor: HighWater
-    found: tuple[AuthenticLicense, ...]
+    high_water: HighWater
+    usable: tuple[AuthenticLicense, ...]
     refused: tuple[tuple[Path, LicenseError], ...] = ()
 
-    def now(self, licence: License) -> int:
+    def time_under(self, license: License) -> int:
         """Return the effective time that a licence is judged by at a start."""
-        return time_at_start(licence, self.floor)
+        return time_at_start(license, self.high_water)
 
     @property
     def current(self) -> AuthenticLicense:
         """The licence that a start would put in force."""
-        return choose(self.found, self.now)
+        return choose(self.usable, self.time_under)
 
 
 def is_setting(word: str) -> bool:
@@ -170,17 +206,3 @@ def program() -> list[str]:
         return [sys.executable, "-m", "appliance"]
     on_path = any(Path(part) == installed.parent for part in os.environ.get("PATH", "").split(os.pathsep))
     return ["appliance" if on_path else str(installed)]
-
-
-def _read_file(path: Path) -> dict[str, str]:
-    """Read an environment file of systemd's: `KEY=value` lines, quotes optional; unreadable is empty."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return {}
-    values = {}
-    for line in lines:
-        key, equals, value = line.strip().partition("=")
-        if equals and not key.startswith(("#", ";")):
-            values[key.strip()] = value.strip().strip("\"'")
-    return values

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from appliance.licensing.effective_time import clamp_time
 from license.encoding.strict import DAY, MAX_TIME, format_date
 from license.licenses.terms import Plan
 from license.licenses.validity import Notice
@@ -51,7 +52,7 @@ def window(plan: Plan, now: int) -> tuple[int, int]:
     """Return the first second whose usage counts against the plan at `now`, and the end of its term."""
     if not plan.monthly:
         return plan.period
-    today = datetime.fromtimestamp(min(max(now, 0), MAX_TIME), UTC)
+    today = datetime.fromtimestamp(clamp_time(now), UTC)
     first = today.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     return int(first.timestamp()), int(following.timestamp())

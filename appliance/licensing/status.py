@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.host.effective_clock import EffectiveClock
+from appliance.licensing.effective_time import clock_state, time_text
 from appliance.licensing.manager import LicenseManager
 from appliance.licensing.quota import PlanUse, Used, plan_use, quota_notice
-from license.encoding.strict import MAX_TIME, format_date, format_time
+from license.encoding.strict import format_date, format_time
 from license.licenses.validity import Notice, State, days_left, grace_days_left, state_at
 
 
@@ -137,13 +138,13 @@ def _plan(keeper: LicenseManager, standing: StatusSnapshot) -> dict[str, Any]:
 def _clock(clock: EffectiveClock) -> dict[str, Any]:
     return {
         "effective": format_time(clock.now()),
-        "wall": _time(clock.reading().wall),
-        "state": "held" if clock.held else "behind" if clock.behind else "ok",
+        "wall": time_text(clock.reading().wall),
+        "state": clock_state(clock),
     }
 
 
 def _clock_notices(clock: EffectiveClock) -> tuple[Notice, ...]:
-    effective, wall = format_time(clock.now()), _time(clock.reading().wall)
+    effective, wall = format_time(clock.now()), time_text(clock.reading().wall)
     if clock.held:
         return (
             Notice(
@@ -164,7 +165,3 @@ def _clock_notices(clock: EffectiveClock) -> tuple[Notice, ...]:
             ),
         )
     return ()
-
-
-def _time(second: int) -> str:
-    return format_time(min(max(second, 0), MAX_TIME))

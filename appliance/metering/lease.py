@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.config.directories import LEASE_DIRECTORY
+from appliance.config.directories import LEASE_DIRECTORY, ledger_directory
 from appliance.config.identity import Identity
 from appliance.config.products import Product
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
-from appliance.ledger.read.high_water import HighWater, recorded_floor
+from appliance.ledger.read.high_water import HighWater, recorded_high_water
+from appliance.licensing.request import request_note
 from appliance.metering.schedule import EndpointState, ReportInterval
-from appliance.version import VERSION
 from license.client.http import Proxy, parse_address, parse_proxy
 from license.client.metering import MeteringClient
 from license.encoding.strict import DAY
@@ -37,7 +37,6 @@ from license.errors import (
     UnknownStatus,
 )
 from license.licenses.directory import load_all, save_license
-from license.licenses.request import LicenseRequest, sign_request
 from license.licenses.terms import ConnectedTerms
 from license.licenses.verify import AuthenticLicense
 from license.metering_protocol import MESSAGES
@@ -160,7 +159,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
     """
     link, service = link_of(settings), settings.service
     directory = identity.directory / LEASE_DIRECTORY
-    floor = recorded_floor(output / service.name / identity.instance)
+    floor = recorded_high_water(ledger_directory(output, service, identity.instance))
     rhythm = ReportInterval(interval=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
     now = _claimed_time(floor)
     try:
@@ -223,24 +222,11 @@ def fetch_lease(
         DownloadError: It was not granted.
         LicenseError: It is not good for this machine, or cannot be saved.
     """
-    note = lease_request(identity, service, serial=serial, now=now)
+    note = request_note(identity, service, created=now, serial=serial)
     lease = link.lease(note, roots=roots, product=service.product, instance_vkey=identity.vkey, now=now)
     directory.mkdir(mode=0o700, exist_ok=True)
     save_license(directory, lease)
     return lease
-
-
-def lease_request(identity: Identity, service: Product, *, serial: int, now: int) -> bytes:
-    """Return the signed note that asks for a lease; all that leaves beside usage."""
-    request = LicenseRequest(
-        instance=identity.vkey,
-        hpke=None if identity.hpke is None else identity.hpke.public,
-        product=service.product,
-        software=f"offline-appliance {VERSION}",
-        created=now,
-        serial=serial,
-    )
-    return sign_request(request, identity.signing)
 
 
 def explained(error: DownloadError) -> DownloadError:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from appliance.config.directories import connected_mounts
+from appliance.config.directories import connected_mounts, ledger_directory
 from appliance.config.identity import Identity
 from appliance.config.settings import Settings
-from appliance.ledger.read.high_water import recorded_floor
-from appliance.metering.lease import lease_request, link_of
+from appliance.ledger.read.high_water import recorded_high_water
+from appliance.licensing.request import request_note
+from appliance.metering.lease import link_of
 from appliance.metering.reports import acknowledged, find_logs, next_report
 from appliance.version import VERSION
 
@@ -45,10 +46,13 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
     link = link_of(replace(settings, api_key=KEY_SHOWN))
     mounted = connected_mounts(settings, identity.directory)
     output = mounted.output_mount or identity.directory
-    directory = output / settings.service.name / identity.instance
-    floor = recorded_floor(directory)
-    note = lease_request(
-        identity, settings.service, serial=floor.serial, now=int(time.time()) if now is None else now
+    directory = ledger_directory(output, settings.service, identity.instance)
+    high_water = recorded_high_water(directory)
+    note = request_note(
+        identity,
+        settings.service,
+        created=int(time.time()) if now is None else now,
+        serial=high_water.serial,
     )
     yield Request(title="before the first answer, and once a day", data=link.shown_lease(note))
     logs = find_logs(directory)

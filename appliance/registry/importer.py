@@ -4,7 +4,6 @@ Nothing of the source decides where a file is written: names are compared with t
 has, and everything else stays where it is. No Python object is ever loaded from a file.
 """
 
-import shutil
 import stat
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -221,8 +220,3 @@ def _require(chosen: dict[str, _Member], members: Sequence[_Member], source: str
         raise ModelError(f"{source} holds no {TOKENIZER}", hint="compare with docs/models.md")
     if CONFIG not in chosen:
         raise ModelError(f"{source} holds no {CONFIG}, so its labels have no names", hint=EXPORT_HINT)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder this software made; what is missing already is no error."""
-    shutil.rmtree(path, ignore_errors=True)

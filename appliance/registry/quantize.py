@@ -8,9 +8,9 @@ from typing import Final
 
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import ModelError
+from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
 from appliance.onnx_tools.quantization import eight_bit
-from appliance.registry.importer import remove_tree
 from appliance.registry.registry import describe, write_manifest
 from appliance.training.run import Answers, examine
 from appliance.training.scoring import Scores

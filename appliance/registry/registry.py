@@ -13,10 +13,10 @@ from typing import Any, Final
 from appliance.config.setting_parsers import is_name
 from appliance.config.settings import Settings
 from appliance.errors import ModelError, SettingsError
+from appliance.host.filesystem import remove_tree
 from appliance.models.folder_reader import MANIFEST
 from appliance.models.locations import CONTAINER_MOUNT
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from appliance.registry.importer import remove_tree
 from license.files import sync_directory, write_atomic
 
 _HASHED: Final = (MODEL, TOKENIZER, CONFIG)

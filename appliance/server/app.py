@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
-from appliance.config.directories import required_mounts
+from appliance.config.directories import ledger_directory, required_mounts
 from appliance.config.identity import Identity
 from appliance.config.products import SPEECH_TO_TEXT, Product
 from appliance.config.settings import Settings
 from appliance.ledger.ledger import Ledger
 from appliance.ledger.log.anchors import Anchor
 from appliance.ledger.read.fork_check import ForkFinding
-from appliance.ledger.read.high_water import recorded_floor
+from appliance.ledger.read.high_water import recorded_high_water
 from appliance.licensing.admission import AdmissionControl
 from appliance.licensing.effective_time import open_clock, time_at_start
 from appliance.licensing.maintenance import Maintenance, log_fork_findings
@@ -78,8 +78,8 @@ class Appliance:
         license_mount, self.output_mount = required_mounts(settings)
         self.settings = settings
         self.service = settings.service
-        self.ledger_directory = self.output_mount / self.service.name / identity.instance
-        floor = recorded_floor(self.ledger_directory)
+        self.ledger_directory = ledger_directory(self.output_mount, self.service, identity.instance)
+        floor = recorded_high_water(self.ledger_directory)
         self.keeper = LicenseManager(
             license_mount,
             roots=roots,

@@ -9,8 +9,8 @@ from typing import Final
 from appliance.datasets.document import Labelled, categories_of
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
+from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import ModelFolder
-from appliance.registry.importer import remove_tree
 from appliance.registry.quantize import TOLERATED
 from appliance.training.encoder import bundled
 from appliance.training.full_finetuning import train_best

@@ -87,6 +87,11 @@ class VerifyingKey:
         """The text form, for `.vkey` files and claims."""
         return f"{self.name}+{self.key_id.hex()}+{encode_base64(_ALGORITHM + self.public)}"
 
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits of the key's SHA-256: an installation's name in paths and origins."""
+        return hashlib.sha256(self.public).hexdigest()[:12]
+
     @classmethod
     def from_vkey(cls, text: str) -> VerifyingKey:
         """Read the text form; exactly one spelling is accepted.

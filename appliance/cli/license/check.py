@@ -45,11 +45,11 @@ def show_rows(site: Installation, licenses: InstalledLicenses) -> list[Row]:
     """Return the licence in force, what will follow it, and what was refused."""
     current = licenses.current
     found = current.license
-    now = licenses.now(found)
+    now = licenses.time_under(found)
     rows = license_rows(current, site.roots(), now)
     rows += [("what stops", what_stops(found)), ("judged at", f"{format_time(now)} (effective time)")]
     rows += [("units count", term_words(found.plan))] if found.plan.meters else []
-    for other in licenses.found:
+    for other in licenses.usable:
         if other.license.serial > found.serial:
             begins = format_time(other.license.not_before)
             rows.append(("next", f"{other.license.id} (serial {other.license.serial}) from {begins}"))
@@ -60,13 +60,13 @@ def show_rows(site: Installation, licenses: InstalledLicenses) -> list[Row]:
 def show_json(licenses: InstalledLicenses) -> dict[str, Any]:
     """Return the same for programs."""
     current = licenses.current
-    now = licenses.now(current.license)
+    now = licenses.time_under(current.license)
     return {
         **license_json(current, now),
         "effective_time": format_time(now),
         "next": [
             other.license.to_claims()
-            for other in licenses.found
+            for other in licenses.usable
             if other.license.serial > current.license.serial
         ],
         "refused": [
@@ -79,7 +79,7 @@ def show_json(licenses: InstalledLicenses) -> dict[str, Any]:
 def require_serving(licenses: InstalledLicenses) -> None:
     """Return if the licence in force answers requests now; raises `NotYetValid` or `Expired`."""
     found = licenses.current.license
-    check_dates(found, licenses.now(found))
+    check_dates(found, licenses.time_under(found))
 
 
 def check_model(site: Installation, licenses: InstalledLicenses, what: str) -> list[Fit]:

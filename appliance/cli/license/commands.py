@@ -84,7 +84,7 @@ def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]
 
     The same as starting with DownloadLicense=True. The key of this installation is made if there is none.
     """
-    from appliance.licensing.download import download_and_tell
+    from appliance.cli.license.download import download_and_tell
 
     site = _site(words, roots)
     site.settings.require_eula()
@@ -107,12 +107,12 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
 
     The key of this installation is made if there is none.
     """
-    from appliance.licensing.download import make_request
+    from appliance.licensing.request import license_request
     from license.errors import Unwritable
     from license.files import write_atomic
 
     site = _site(words, roots)
-    note = make_request(site, site.identity(create=True), models)
+    note = license_request(site.settings, site.identity(create=True), models)
     if str(out) == "-":
         click.echo(note, nl=False)
         return
@@ -142,20 +142,22 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
     FILE is license.note and issuer.note in any order, a directory that holds them, or - for standard input.
     """
     from appliance.cli.license.text import result_table, run_template
-    from appliance.licensing.install import compare_logs, put_in_place, read_delivery, verify_delivery
+    from appliance.licensing.install import compare_logs, install_license, read_delivery, verify_delivery
 
     site = _site(tuple(filter(is_setting, files)), roots)
     names = [name for name in files if not is_setting(name)]
     if not names:
         raise click.UsageError("name the files to install, such as license.note issuer.note")
-    licenses, licensed = verify_delivery(site, read_delivery(names))
-    now = licenses.now(licensed.license)
-    for mismatch in compare_logs(site, licenses, licensed):
-        click.echo(f"LedgerMismatch: {mismatch.origin}: {mismatch.message}", err=True)
+    licensed = verify_delivery(site, read_delivery(names))
+    now = site.time_under(licensed.license)
+    for finding in compare_logs(site, licensed):
+        click.echo(f"LedgerMismatch: {finding.origin}: {finding.message}", err=True)
     if dry_run:
         click.echo(result_table(licensed, Path("nothing: --dry-run"), now=now))
         return
-    path = put_in_place(site, licenses, licensed)
+    path = install_license(
+        site.license_directory(), licensed, begun=site.has_begun(licensed), present=site.in_place()
+    )
     click.echo(result_table(licensed, path, now=now))
     click.echo(run_template(site))
     click.echo(_PICKED_UP, err=True)
@@ -206,7 +208,7 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
         _print_json({**show_json(licenses), "models_opened": opened})
         return
     current = licenses.current
-    click.echo(f"licence {current.license.id}: {state_words(current, licenses.now(current.license))}")
+    click.echo(f"licence {current.license.id}: {state_words(current, licenses.time_under(current.license))}")
     for fit in fits:
         name = " ".join(filter(None, (fit.line, fit.release)))
         click.echo(f"{fit.what}: opens{f' ({name})' if name and name != fit.what else ''}; {fit.how}")
@@ -223,15 +225,16 @@ def clock_group() -> None:
 @_words
 def clock_show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     """Show effective time, the machine's clock, and whether it is believed."""
-    from appliance.licensing.clock_report import clock_stand, shown
+    from appliance.licensing.clock_report import clock_status
+    from appliance.licensing.effective_time import time_text
     from license.text import table
 
-    stand = clock_stand(_site(words, roots))
-    rows = {"effective": shown(stand.effective), "wall": shown(stand.wall), "state": stand.state}
+    status = clock_status(_site(words, roots))
+    rows = {"effective": time_text(status.effective), "wall": time_text(status.wall), "state": status.state}
     if as_json:
-        _print_json({**rows, "words": stand.words})
+        _print_json({**rows, "words": status.words})
     else:
-        click.echo(table([*rows.items(), ("", stand.words)]))
+        click.echo(table([*rows.items(), ("", status.words)]))
 
 
 @clock_group.command(epilog=_example("appliance clock accept"))
@@ -243,12 +246,15 @@ def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
 
     Nothing but a new licence takes that back, so a wrong clock would use the licence up.
     """
-    from appliance.licensing.clock_report import accept_clock, clock_stand, shown
+    from appliance.licensing.clock_report import accept_clock, clock_status
+    from appliance.licensing.effective_time import time_text
 
     site = _site(words, roots)
-    stand = clock_stand(site)
-    if stand.state == "held" and not yes:
-        click.confirm(f"This machine's clock says {shown(stand.wall)}. Is it that now?", abort=True, err=True)
+    status = clock_status(site)
+    if status.state == "held" and not yes:
+        click.confirm(
+            f"This machine's clock says {time_text(status.wall)}. Is it that now?", abort=True, err=True
+        )
     accept_clock(site)
     click.echo(
         "the clock is vouched for; a running service believes it within a minute, at once with"

@@ -8,6 +8,8 @@ from pathlib import Path
 from appliance.errors import LedgerLocked, OutputError
 from appliance.host.filesystem import describe
 
+LOCK_FILE = "lock"
+
 
 class Lock:
     """The lock of one ledger directory, held from here on.

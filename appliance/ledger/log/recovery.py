@@ -16,7 +16,7 @@ from appliance.ledger.log.anchors import read_all
 from appliance.ledger.log.journal import Journal, JournalContext, Predecessor
 from appliance.ledger.log.sqlite_store import Damaged, Store
 from appliance.ledger.log.state import check_head, load_state
-from appliance.ledger.read.high_water import recorded_floor
+from appliance.ledger.read.high_water import recorded_high_water
 from license.errors import LicenseError
 from license.evidence.log.checkpoint import Checkpoint, read_checkpoint
 from license.evidence.log.merkle import EMPTY_ROOT
@@ -134,7 +134,7 @@ def _load(path: Path, setting: JournalContext, *, origin: str, heads: list[Check
 def _begin(
     place: Place, number: int, license: AuthenticLicense, *, before: Predecessor | None = None
 ) -> Journal:
-    floor = recorded_floor(place.directory)
+    floor = recorded_high_water(place.directory)
     store = Store(place.directory / _name(number), new=True)
     try:
         return Journal.begin(

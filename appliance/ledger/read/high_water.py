@@ -32,7 +32,7 @@ class HighWater:
     epoch: int = 0
 
 
-def recorded_floor(directory: Path) -> HighWater:
+def recorded_high_water(directory: Path) -> HighWater:
     """Return what the logs in a ledger directory prove; a log that cannot be read proves nothing here."""
     floor = HighWater()
     for path in find_databases(directory):

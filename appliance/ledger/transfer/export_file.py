@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from appliance.config.directories import ledger_directory
 from appliance.config.identity import load_identity
-from appliance.config.products import CUSTOM_NER, SERVICES
+from appliance.config.products import SERVICES
 from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
 from license.encoding.strict import format_time
 from license.errors import Unwritable
@@ -50,8 +51,8 @@ def export_usage(
         LicenseError: There is nothing to export, or the file cannot be written.
     """
     identity = load_identity(state, create=False)
-    places = [output / name / identity.instance for name in SERVICES]
-    ledger = next((place for place in places if place.is_dir()), output / CUSTOM_NER.name / identity.instance)
+    directories = [ledger_directory(output, product, identity.instance) for product in SERVICES.values()]
+    ledger = next((directory for directory in directories if directory.is_dir()), directories[0])
     with tempfile.TemporaryDirectory(dir=None if out is None else out.parent, prefix=".export-") as work:
         path = Path(work) / "export.zip"
         try:

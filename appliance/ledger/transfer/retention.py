@@ -6,8 +6,6 @@ checked against what was signed. Nothing is pruned of a log in which anything is
 """
 
 import contextlib
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import LedgerLocked
-from appliance.ledger.ledger import LOCK_FILE
+from appliance.ledger.log.directory_lock import LOCK_FILE, Lock
 from license.errors import LicenseError
 from license.evidence.log.entry import parse
 from license.evidence.log.merkle import TILE_WIDTH
@@ -118,6 +116,7 @@ def prune(pruning: Pruning) -> None:
 
     Raises:
         LedgerLocked: The service runs.
+        OutputError: The lock file cannot be opened.
         sqlite3.Error: The disk does not allow it; what was done stays done.
     """
     with _locked(pruning.path.parent):
@@ -141,14 +140,13 @@ def prune(pruning: Pruning) -> None:
 
 @contextlib.contextmanager
 def _locked(ledger: Path) -> Iterator[None]:
-    descriptor = os.open(ledger / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise LedgerLocked(
-                f"the service writes the ledger in {ledger}", hint="stop it first, prune, then start it again"
-            ) from error
+        lock = Lock(ledger / LOCK_FILE)
+    except LedgerLocked as error:
+        raise LedgerLocked(
+            f"the service writes the ledger in {ledger}", hint="stop it first, prune, then start it again"
+        ) from error
+    try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

@@ -10,7 +10,6 @@ only a licence of a higher one lets it set its time back.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Final
 
@@ -59,7 +58,7 @@ def grant_lease(
     """
     request = open_request(request_note)
     check_request(keyring, resource, request, now)
-    instance = hashlib.sha256(request.key.public).hexdigest()[:12]
+    instance = request.key.fingerprint
     meters = MeterRepository(store.engine)
     meters.check_owner(resource.name, instance)
     check_quota(store, resource, now)

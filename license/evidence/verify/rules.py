@@ -4,7 +4,6 @@
 Every rule stands in `docs/formats.md`, part Evidence; the code of a finding is the name of its rule there.
 """
 
-import hashlib
 from collections.abc import Callable
 
 from license.crypto.ed25519 import VerifyingKey
@@ -244,7 +243,7 @@ class Audit:
         self._first = self._last = entry.at
         self._licenses.instance_vkey, self._root = entry.text("i"), entry.text("r")
         self._check_place(0, 0, entry.at)
-        expected = hashlib.sha256(self._instance.public).hexdigest()[:12]
+        expected = self._instance.fingerprint
         if self._origin.split("/")[2:3] != [expected]:
             self._find(Severity.BROKEN, "origin", "the log's name is not that of the key that opened it", 0)
         self._check_root(0, entry.text("r"))

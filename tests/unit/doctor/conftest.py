@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.doctor.examine import Examination, Patient, examine, patient
+from appliance.doctor.examine import Examination, examine, read_installation
 from appliance.doctor.finding import Finding
 from appliance.host.effective_clock import ClockSources, Reading, system_sources
+from appliance.licensing.installation import Installation
 from license.authority.authority import Authority
 from tests.support.site import Site
 
@@ -24,11 +25,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def who(site: Site, tmp_path: Path) -> Callable[..., Patient]:
+def who(site: Site, tmp_path: Path) -> Callable[..., Installation]:
     """The site as the doctor sees it; further settings may be given."""
 
-    def who(*words: str, verify: bool = False) -> Patient:
-        return patient(
+    def who(*words: str) -> Installation:
+        return read_installation(
             [
                 *SETTINGS,
                 f"Mounts:License={site.license}",
@@ -39,7 +40,6 @@ def who(site: Site, tmp_path: Path) -> Callable[..., Patient]:
             {},
             roots_directory=site.vendor.roots_dir,
             environment_file=tmp_path / "none",
-            verify=verify,
         )
 
     return who
@@ -50,7 +50,7 @@ def synchronised(reading: Callable[[], Reading] | None = None) -> ClockSources:
 
 
 @pytest.fixture
-def look(who: Callable[..., Patient]) -> Callable[..., Examination]:
+def look(who: Callable[..., Installation]) -> Callable[..., Examination]:
     return lambda *words: examine(who(*words), clock=synchronised())
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.doctor.examine import Examination, Patient, examine, patient, read_environment_file
+from appliance.config.env_file import read_env_file
+from appliance.doctor.examine import Examination, examine, read_installation
 from appliance.doctor.finding import Finding, Level
 from appliance.doctor.report import exit_code, to_json, to_text
+from appliance.licensing.installation import Installation
 from tests.support.site import Site
 from tests.unit.doctor.conftest import synchronised
 
@@ -84,8 +86,8 @@ def test_the_endpoint_is_asked_only_where_one_is_named(look: Look, find: Find) -
     assert "refused" in find(found, "endpoint").message
 
 
-def test_every_finding_that_is_no_pass_names_what_to_do(who: Callable[..., Patient]) -> None:
-    broken = patient([], {}, environment_file=Path("/nonexistent"))
+def test_every_finding_that_is_no_pass_names_what_to_do(who: Callable[..., Installation]) -> None:
+    broken = read_installation([], {}, environment_file=Path("/nonexistent"))
     found = examine(broken, clock=synchronised())
     for finding in found.findings:
         assert bool(finding.command) == (finding.level is not Level.PASS), finding
@@ -97,20 +99,20 @@ def test_every_finding_that_is_no_pass_names_what_to_do(who: Callable[..., Patie
 def test_the_units_settings_are_read_where_no_others_are_given(tmp_path: Path) -> None:
     file = tmp_path / "appliance.env"
     file.write_text('# settings\nEula=accept\nMounts__Output="/srv/usage"\n\n;x=1\nHttp__Port = 5001\n')
-    assert read_environment_file(file) == {
+    assert read_env_file(file) == {
         "Eula": "accept",
         "Mounts__Output": "/srv/usage",
         "Http__Port": "5001",
     }
-    who = patient(["Http:Port=5002"], {}, environment_file=file)
-    assert who.managed
+    who = read_installation(["Http:Port=5002"], {}, environment_file=file)
+    assert who.hosted
     assert (who.settings.output_mount, who.settings.port) == (Path("/srv/usage"), 5002)
     assert who.state == Path("/var/lib/appliance")
 
 
 @pytest.mark.e2e
 def test_beside_a_running_service_all_is_well_and_the_service_stays_so(
-    site: Site, who: Callable[..., Patient], find: Find
+    site: Site, who: Callable[..., Installation], find: Find
 ) -> None:
     service = site.start()
     port = service.url.rpartition(":")[2]
@@ -120,21 +122,23 @@ def test_beside_a_running_service_all_is_well_and_the_service_stays_so(
     with service.client() as client:
         assert client.get("/ready").status_code == 200
     assert not any(finding.check == "usage records" for finding in found.findings)
-    verified = examine(who(f"Http:Port={port}", verify=True), clock=synchronised())
+    verified = examine(who(f"Http:Port={port}"), clock=synchronised(), verify=True)
     assert find(verified, "usage records").level is Level.PASS
     assert "in 1 logs verify" in find(verified, "usage records").message
     service.stop()
     database = next(site.output.glob("customner/*/*.db"))
     with contextlib.closing(sqlite3.connect(database)) as ledger, ledger:
         ledger.execute("DELETE FROM entry WHERE n = 1")
-    spoilt = examine(who(f"Http:Port={port}", verify=True), clock=synchronised())
+    spoilt = examine(who(f"Http:Port={port}"), clock=synchronised(), verify=True)
     assert find(spoilt, "usage records").level is Level.FAIL
     assert "appliance usage verify" in find(spoilt, "usage records").command
 
 
 def test_a_connected_site_is_asked_for_a_lease_and_no_licence(site: Site, tmp_path: Path) -> None:
     words = ["Eula=accept", "Billing=http://127.0.0.1:9", "ApiKey=k", f"Mounts:State={site.state}"]
-    who = patient(words, {}, roots_directory=site.vendor.roots_dir, environment_file=tmp_path / "none")
+    who = read_installation(
+        words, {}, roots_directory=site.vendor.roots_dir, environment_file=tmp_path / "none"
+    )
     found = {one.check: one for one in examine(who, clock=synchronised()).findings}
     assert "licence" not in found
     assert found["lease"].level is Level.PASS

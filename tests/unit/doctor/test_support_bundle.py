@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from appliance.config.settings import Settings, describe
-from appliance.doctor.examine import Examination, Patient
+from appliance.doctor.examine import Examination
 from appliance.doctor.support_bundle import SECRET_SETTINGS, shown_settings, write_bundle
+from appliance.licensing.installation import Installation
 from license.encoding.strict import parse_time
 from tests.support.site import SENTENCE, VERSION, Site
 
@@ -27,7 +28,7 @@ def contents(path: Path) -> dict[str, str]:
 
 
 def test_planted_secrets_are_not_in_the_archive(
-    site: Site, who: Callable[..., Patient], look: Callable[..., Examination], tmp_path: Path
+    site: Site, who: Callable[..., Installation], look: Callable[..., Examination], tmp_path: Path
 ) -> None:
     words = (f"ApiKey={SECRETS[0]}", f"Jobs:Database=postgresql://u:{SECRETS[1]}@db/jobs")
     logs = site.output / "customner" / "0f3a9c2b7d11" / "logs"
@@ -48,7 +49,7 @@ def test_planted_secrets_are_not_in_the_archive(
         with (site.state / name).open("a") as file:
             file.write(f"\n{SECRETS[0]}")
     target = tmp_path / "support.tar.gz"
-    write_bundle(target, who(*words), look(*words), now=NOW)
+    write_bundle(target, who(*words).settings, look(*words), now=NOW)
     found = contents(target)
     assert target.stat().st_mode & 0o777 == 0o600
     for text in (*SECRETS, "PRIVATE+KEY", "AGE-SECRET-KEY", "Test customer"):
@@ -72,18 +73,18 @@ def test_settings_are_shown_and_secret_ones_only_as_set() -> None:
 
 
 def test_an_archive_never_replaces_a_file(
-    who: Callable[..., Patient], look: Callable[..., Examination], tmp_path: Path
+    who: Callable[..., Installation], look: Callable[..., Examination], tmp_path: Path
 ) -> None:
     target = tmp_path / "here"
     target.write_text("mine")
     with pytest.raises(FileExistsError):
-        write_bundle(target, who(), look(), now=NOW)
+        write_bundle(target, who().settings, look(), now=NOW)
     assert target.read_text() == "mine"
 
 
 @pytest.mark.e2e
 def test_no_text_of_a_request_is_in_the_archive(
-    site: Site, who: Callable[..., Patient], look: Callable[..., Examination], tmp_path: Path
+    site: Site, who: Callable[..., Installation], look: Callable[..., Examination], tmp_path: Path
 ) -> None:
     service = site.start()
     bodies = [
@@ -94,7 +95,7 @@ def test_no_text_of_a_request_is_in_the_archive(
         answers = [client.post("/language/:analyze-text", params=VERSION, json=body) for body in bodies]
     assert [answer.status_code for answer in answers] == [200, 400]
     target = tmp_path / "support.tar.gz"
-    write_bundle(target, who(), look(), now=NOW)
+    write_bundle(target, who().settings, look(), now=NOW)
     for content in contents(target).values():
         assert "Reuters" not in content
         assert "Merkel" not in content

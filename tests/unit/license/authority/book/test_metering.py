@@ -26,9 +26,8 @@ from tests.unit.license.conftest import METER, NOW
 
 
 def origin_of(machine: SigningKey) -> str:
-    import hashlib
 
-    return f"offline-appliance/customner/{hashlib.sha256(machine.verifying.public).hexdigest()[:12]}/1"
+    return f"offline-appliance/customner/{machine.verifying.fingerprint}/1"
 
 
 def report(log: str, first: int, after: int, quantity: int = 0, **changes: Any) -> UsageReport:

@@ -1,0 +1,45 @@
+"""`appliance license download`, and the start with `DownloadLicense=True`: download, install, tell."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from appliance.cli.license.text import result_table, run_template
+from appliance.cli.progress import Bytes, waiting
+from appliance.licensing.download import fetch_license, fetch_package
+from appliance.licensing.install import install_license
+from appliance.licensing.installation import Installation
+
+
+def download_and_tell(installation: Installation, lines: Sequence[str] = ()) -> None:
+    """Download a licence, put it in place, then print what it says and the command to run next.
+
+    Where `Mounts:Model` names a directory, the packages of the lines asked for are brought there too.
+
+    Raises:
+        ApplianceError: A setting is missing, or the keys cannot be used.
+        LicenseError: The licence or a package was not given, does not hold, or cannot be saved.
+    """
+    settings = installation.settings
+    click.echo(
+        f"Requesting a licence for {settings.service.product} from {settings.billing or 'the vendor'} …",
+        err=True,
+    )
+    with waiting(f"waiting for {settings.billing}"):
+        licensed = fetch_license(installation, lines)
+    note = install_license(
+        installation.license_directory(),
+        licensed,
+        begun=installation.has_begun(licensed),
+        present=installation.in_place(),
+    )
+    packages: list[Path] = []
+    directory = settings.model_mount
+    if directory is not None:
+        for line in lines:
+            click.echo(f"Downloading the model package of {line} …", err=True)
+            packages.append(fetch_package(installation, line, directory, Bytes(f"downloading {line}")))
+    click.echo(result_table(licensed, note, now=int(time.time()), packages=packages))
+    click.echo(run_template(installation))
