@@ -21,11 +21,12 @@ from appliance.errors import OutputError
 from appliance.host.effective_clock import EffectiveClock
 from appliance.host.filesystem import LOW_SPACE_BYTES, check_output, describe, free_bytes
 from appliance.ledger.log.anchors import Anchor, close_all
+from appliance.ledger.log.appender import JournalContext
 from appliance.ledger.log.commit_thread import CommitThread
 from appliance.ledger.log.day_keys import DayKeys
 from appliance.ledger.log.directory_lock import LOCK_FILE, Lock
 from appliance.ledger.log.disk_reserve import Reserve
-from appliance.ledger.log.journal import Journal, JournalContext
+from appliance.ledger.log.journal import Journal
 from appliance.ledger.log.recovery import Place, open_journal, succeed
 from appliance.ledger.log.scrubber import Scrubber
 from appliance.ledger.log.sqlite_store import Damaged
@@ -109,7 +110,7 @@ class Ledger:
             SerialTooLow, EpochTooLow: The licence is older than one that was in force here.
         """
         _make(directory)
-        setting = JournalContext(
+        context = JournalContext(
             identity=identity,
             keys=DayKeys(state),
             clock=clock,
@@ -121,7 +122,7 @@ class Ledger:
         lock = Lock(directory / LOCK_FILE)
         try:
             prefix = f"offline-appliance/{service}/{identity.verifying.fingerprint}"
-            place = Place(directory=directory, setting=setting, prefix=prefix)
+            place = Place(directory=directory, context=context, prefix=prefix)
             journal = open_journal(place, license)
             try:
                 journal.boot(license)
@@ -193,7 +194,7 @@ class Ledger:
         self.patrol.close()
         self._writer.close()
         self._writer.journal.close()
-        close_all(self._place.setting.anchors)
+        close_all(self._place.context.anchors)
         self._lock.release()
 
     def used(self, meter: str, start: int, end: int) -> int:

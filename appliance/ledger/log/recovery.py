@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.ledger.log.anchors import read_all
-from appliance.ledger.log.journal import Journal, JournalContext, Predecessor
+from appliance.ledger.log.appender import JournalContext
+from appliance.ledger.log.journal import Journal, Predecessor
 from appliance.ledger.log.sqlite_store import Damaged, Store
 from appliance.ledger.log.state import check_head, load_state
 from appliance.ledger.read.high_water import recorded_high_water
@@ -39,13 +40,13 @@ class Place:
 
     Attributes:
         directory: The ledger directory, locked by whoever opens a log in it.
-        setting: The installation; its copies of the last checkpoint say what must be there, and so do the
+        context: The installation; its copies of the last checkpoint say what must be there, and so do the
             heads that the licence carries.
         prefix: Origin of its logs without the number.
     """
 
     directory: Path
-    setting: JournalContext
+    context: JournalContext
     prefix: str
 
 
@@ -55,10 +56,10 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
     Raises:
         OSError, sqlite3.Error: The disk does not allow it.
     """
-    directory, setting, prefix = place.directory, place.setting, place.prefix
-    found = [_head(path) for path in setting.copies]
-    found += read_all(setting.anchors, lambda anchor: _head(anchor.path, anchor.read))
-    kept = [head for head in found if head is not None]
+    directory, context, prefix = place.directory, place.context, place.prefix
+    copies = [_head(path) for path in context.copies]
+    copies += read_all(context.anchors, lambda anchor: _head(anchor.path, anchor.read))
+    kept = [head for head in copies if head is not None]
     # What the vendor accepted must be there as well: a disk put back to an older state is not gone on with.
     accepted = license.license.ledger.logs
     kept += [(Checkpoint(origin=head.origin, size=head.size, root=head.root), b"") for head in accepted]
@@ -68,15 +69,16 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
         return _begin(place, 1, license)
     number = max(numbers)
     origin = f"{prefix}/{number}"
-    signed = [one for one in kept if one[0].origin == origin]
+    signed = [(head, note) for head, note in kept if head.origin == origin]
     try:
-        return _load(directory / _name(number), setting, origin=origin, heads=[head for head, _ in signed])
+        return _load(directory / _name(number), context, origin=origin, heads=[head for head, _ in signed])
     except Damaged as damage:
         if damage.reason == "empty" and not signed:
             # Cut off while it was made: nothing in it was ever signed, so it is made again.
             _move(directory, number, to=None)
-            last = [one for one in kept if one[0].origin == f"{prefix}/{number - 1}"]
-            before = _predecessor(last, f"{prefix}/{number - 1}", "interrupted") if number > 1 else None
+            earlier = f"{prefix}/{number - 1}"
+            last = [(head, note) for head, note in kept if head.origin == earlier]
+            before = _predecessor(last, earlier, "interrupted") if number > 1 else None
             return _begin(place, number, license, before=before)
         return _set_aside(place, number, license, damage, before=_predecessor(signed, origin, damage.reason))
 
@@ -116,16 +118,16 @@ def _set_aside(
     return _begin(place, number + 1, license, before=before)
 
 
-def _load(path: Path, setting: JournalContext, *, origin: str, heads: list[Checkpoint]) -> Journal:
+def _load(path: Path, context: JournalContext, *, origin: str, heads: list[Checkpoint]) -> Journal:
     store = Store(path)
     try:
         store.check()
-        identity = setting.identity.verifying
-        state = load_state(store, origin=origin, identity=identity, keys=setting.keys)
+        identity = context.identity.verifying
+        state = load_state(store, origin=origin, identity=identity, keys=context.keys)
         for head in heads:
             check_head(store, state, head)
-        setting.clock.raise_floor(state.effective)
-        return Journal(store, setting, state)
+        context.clock.raise_floor(state.effective)
+        return Journal(store, context, state)
     except BaseException:
         store.close()
         raise
@@ -134,15 +136,15 @@ def _load(path: Path, setting: JournalContext, *, origin: str, heads: list[Check
 def _begin(
     place: Place, number: int, license: AuthenticLicense, *, before: Predecessor | None = None
 ) -> Journal:
-    floor = recorded_high_water(place.directory)
+    high_water = recorded_high_water(place.directory)
     store = Store(place.directory / _name(number), new=True)
     try:
         return Journal.begin(
             store,
-            place.setting,
+            place.context,
             origin=f"{place.prefix}/{number}",
             license=license,
-            floor=floor,
+            high_water=high_water,
             predecessor=before,
         )
     except BaseException:
@@ -152,7 +154,7 @@ def _begin(
 
 def _predecessor(kept: list[_Kept], origin: str, reason: str) -> Predecessor:
     nothing = (Checkpoint(origin=origin, size=0, root=EMPTY_ROOT), b"")
-    head, note = max(kept, key=lambda found: (found[0].size, found[1]), default=nothing)
+    head, note = max(kept, key=lambda kept_head: (kept_head[0].size, kept_head[1]), default=nothing)
     return Predecessor(reason=reason, head=head, note=note)
 
 

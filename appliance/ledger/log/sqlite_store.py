@@ -21,7 +21,8 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel import Session, col, func, select
 
 from appliance.ledger.log.schema import CheckpointRow, EntryRow, LogTable, TileRow, TreeRow
-from license.evidence.log.entry import Entry, Tally, parse
+from appliance.ledger.read.day_sums import DaySums, read_day_sums
+from license.evidence.log.entry import Entry, parse
 from license.evidence.log.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier, fold, leaf_hash
 
 _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
@@ -320,18 +321,12 @@ class Store:
 
     def acknowledged(self) -> dict[str, int]:
         """Return how many entries of each log were metered, as the newest `ack` entries say."""
-        found = self._connection.execute(ACKNOWLEDGED).fetchall()
-        return {str(origin): int(position) for origin, position in found}
+        rows = self._connection.execute(ACKNOWLEDGED).fetchall()
+        return {str(origin): int(position) for origin, position in rows}
 
-    def totals(self, start: int) -> dict[str, Tally]:
-        """Sum the usage by meter from entry `start` on, as SQLite generated it from the texts."""
-        with Session(self._engine) as session:
-            rows = session.exec(
-                select(EntryRow.meter, func.count(), func.sum(EntryRow.quantity), func.sum(EntryRow.billed))
-                .where(col(EntryRow.n) >= start, EntryRow.kind == "use")
-                .group_by(col(EntryRow.meter))
-            ).all()
-        return {str(meter): Tally(n, int(q or 0), int(b or 0)) for meter, n, q, b in rows}
+    def day_sums(self, first: Entry) -> DaySums:
+        """Return the usage by day; `first` is the first entry."""
+        return read_day_sums(self._connection, first)
 
     def subtree(self, height: int, index: int) -> bytes:
         """Return the root of the complete subtree over leaves `[index << height, (index + 1) << height)`.

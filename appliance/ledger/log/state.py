@@ -6,7 +6,7 @@ from appliance.ledger.log.day_keys import DayKeys
 from appliance.ledger.log.sqlite_store import Damaged, Store, corruption_is_damage
 from appliance.ledger.read.totals import RunningTotals, merge
 from license.crypto.ed25519 import SigningKey, VerifyingKey
-from license.encoding.strict import DAY, format_date, parse_date
+from license.encoding.strict import DAY, format_date
 from license.errors import LicenseError
 from license.evidence.log.checkpoint import Checkpoint, open_checkpoint
 from license.evidence.log.entry import Entry
@@ -125,32 +125,25 @@ def _read(store: Store, frontier: Frontier, *, origin: str, keys: DayKeys) -> Lo
     first = store.entry(0)
     if first.kind not in ("open", "recover") or first.text("o") != origin:
         raise Damaged("entries", "the log does not begin with its own name")
-    turns = store.events("key")
-    reign = turns[-1] if turns else first
+    days = store.day_sums(first)
     closed = store.last_event("close")
     month_first = 0 if closed is None else closed.number("hi") + 1
     state = LogState(
         origin=origin,
         frontier=frontier,
-        day=parse_date(reign.text("d")),
-        day_key=_day_key(reign, keys),
-        day_month=reign.text("d")[:7],
+        day=days.day,
+        day_key=_day_key(days.begun, keys),
+        day_month=days.begun.text("d")[:7],
         month=format_date(store.entry(month_first).at)[:7],
         month_first=month_first,
         written_at=store.entry(frontier.size - 1).at,
+        unsummed=days.unsummed,
         metered=store.acknowledged(),
     )
-    # Only what follows the last `sum` is added up: every other day stands in the entry that ended it.
-    for turn in turns:
-        state.totals.add_past(parse_date(turn.text("of")), turn.sums())
-    summed = store.last_event("sum")
-    before = summed if summed is not None and summed.n > reign.n else None
-    after = store.totals(reign.n if before is None else before.n)
-    state.unsummed = sum(tally.entries for tally in after.values())
-    today = after if before is None else merge([before.sums(), after])
-    state.totals.add(state.day, today)
-    ended = [turn.sums() for turn in turns if turn.n > month_first]
-    state.totals.month = merge([*ended, today])
+    for ended in days.ended:
+        state.totals.add_past(ended.day, ended.sums)
+    state.totals.add(days.day, days.sums)
+    state.totals.month = merge([*(ended.sums for ended in days.ended if ended.n > month_first), days.sums])
     for entry in store.events("lic"):
         state.highest_serial = max(state.highest_serial, entry.number("s"))
         state.highest_epoch = max(state.highest_epoch, entry.number("e"))
@@ -158,10 +151,10 @@ def _read(store: Store, frontier: Frontier, *, origin: str, keys: DayKeys) -> Lo
     return state
 
 
-def _day_key(reign: Entry, keys: DayKeys) -> SigningKey:
-    key = keys.find(VerifyingKey.from_vkey(reign.text("vk")))
+def _day_key(begun: Entry, keys: DayKeys) -> SigningKey:
+    key = keys.find(VerifyingKey.from_vkey(begun.text("vk")))
     if key is None:
-        raise Damaged("daykey", f"the key of {reign.text('d')} is missing or unreadable")
+        raise Damaged("daykey", f"the key of {begun.text('d')} is missing or unreadable")
     return key
 
 
@@ -170,8 +163,8 @@ def _check_last_checkpoint(store: Store, state: LogState, identity: VerifyingKey
     if row is None:
         raise Damaged("checkpoint", "the log has no checkpoint")
     # The last checkpoint is by the key of today, or by the one that certified it.
-    reigns = [store.entry(0), *store.events("key")][-2:]
-    known = [identity, *(VerifyingKey.from_vkey(reign.text("vk")) for reign in reigns)]
+    begun = [store.entry(0), *store.events("key")][-2:]
+    known = [identity, *(VerifyingKey.from_vkey(entry.text("vk")) for entry in begun)]
     try:
         head = open_checkpoint(row.note.encode("utf-8"), known).checkpoint
     except LicenseError as error:

@@ -1,9 +1,7 @@
 """Usage reports as the containers give them: every ledger under the output mount, summed, read-only.
 
-A log keeps the sums of each day in the `key` entry that ends it, and those of the day in progress in `sum`
-entries, so a month is at most 32 small entries and what followed the last of them. That comes from the
-columns that SQLite generates from the very texts that are hashed and signed; whether all those sums are true
-is for `license.evidence.verify.verify.verify` to say.
+A log keeps the sums of each day, so a month is at most 32 small entries and what followed the last of them;
+see `appliance.ledger.read.day_sums`.
 """
 
 import contextlib
@@ -14,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.ledger.read.open_day import open_day
+from appliance.ledger.read.day_sums import read_day_sums
 from appliance.ledger.read.totals import RunningTotals, merge
-from license.encoding.strict import DAY, format_date, parse_date
+from license.encoding.strict import format_date
 from license.errors import LicenseError
 from license.evidence.log.entry import Sums, parse
 from license.evidence.log.source import find_databases, find_ledgers, open_database
 
 _log = logging.getLogger("appliance.usage")
 
-# The second condition lets SQLite use the index that leaves usage out.
-_TURNS = "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' ORDER BY n"
 _FIRST = "SELECT text FROM entry WHERE n = 0"
 
 
@@ -82,13 +78,13 @@ def usage_logs(
         ValueError: There is no such month.
     """
     wanted = None if month is None or year is None else month_text(month, year)
-    found = (used for used in usage_by_day(output) if used.service == service)
-    return usage_response((used for used in found if wanted in (None, used.month)), service)
+    days = (usage for usage in usage_by_day(output) if wanted in (None, usage.month))
+    return usage_response(days, service)
 
 
 def usage_response(days: Iterable[DayUsage], service: str) -> dict[str, Any]:
     """Return the containers' JSON for one service's usage by day; that of other services is left out."""
-    sums = merge(used.sums for used in days if used.service == service)
+    sums = merge(usage.sums for usage in days if usage.service == service)
     return {
         "type": "CommerceUsageResponse",
         "apiType": service,
@@ -105,9 +101,9 @@ def earlier_totals(directory: Path, origin: str) -> RunningTotals:
     totals = RunningTotals()
     for path in find_databases(directory):
         with contextlib.suppress(sqlite3.Error, LicenseError):
-            for used in _read(path):
-                if used.origin != origin:
-                    totals.add_past(used.day, used.sums)
+            for usage in _read(path):
+                if usage.origin != origin:
+                    totals.add_past(usage.day, usage.sums)
     return totals
 
 
@@ -117,10 +113,6 @@ def _read(path: Path) -> list[DayUsage]:
         if row is None:
             return []
         first = parse(row[0])
-        turns = [parse(text) for (text,) in connection.execute(_TURNS)]
-        reign = turns[-1] if turns else first
-        today = open_day(connection, reign.n)
-    days = [(parse_date(turn.text("of")), turn.sums()) for turn in turns]
-    days.append((parse_date(reign.text("d")), today))
+        days = read_day_sums(connection, first)
     service, origin = first.text("s"), first.text("o")
-    return [DayUsage(service=service, origin=origin, day=day - day % DAY, sums=sums) for day, sums in days]
+    return [DayUsage(service=service, origin=origin, day=day, sums=sums) for day, sums in days.all()]

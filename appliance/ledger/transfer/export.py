@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from appliance.ledger.read.open_day import open_day
+from appliance.ledger.read.day_sums import DaySums, read_day_sums
 from license.crypto.ed25519 import SigningKey
-from license.encoding.strict import format_date, parse_date
+from license.encoding.strict import format_date
 from license.errors import LicenseError
 from license.evidence.bundle.archive import FOCUS, NOTE
 from license.evidence.bundle.focus import MeteredDay, focus_csv
@@ -57,8 +57,7 @@ class _Log:
     claim: LogClaim
     heads: tuple[bytes, ...]
     cosigned: tuple[LogHead, ...]
-    first: Entry
-    turns: tuple[Entry, ...]
+    days: DaySums
     last: int
     exported: tuple[int, ...]
 
@@ -144,29 +143,27 @@ def _open_logs(ledger: Path, stack: contextlib.ExitStack) -> tuple[list[_Log], l
 def _read(source: DatabaseLog, number: int) -> _Log:
     connection = source.connection
     heads = [*source.checkpoints(), *(note for _, note in source.published())]
-    there = source.size
-    if not there:
+    durable = source.size
+    if not durable:
         raise LicenseError("the log has no entries")
-    found = []
+    read = []
     for note in heads:
         with contextlib.suppress(LicenseError):
-            found.append((read_checkpoint(note), note))
+            read.append((read_checkpoint(note), note))
     first = parse(_text(connection, 0))
     origin = first.text("o")
-    own = [(head, note) for head, note in found if head.origin == origin]
+    own = [(head, note) for head, note in read if head.origin == origin]
     signed = max((head.size for head, _ in own), default=0)
-    size = min(signed, there) or there
-    turns = _turns(connection, size)
-    reign = turns[-1] if turns else first
+    size = min(signed, durable) or durable
+    days = read_day_sums(connection, first, size)
     last = parse(_text(connection, size - 1))
     return _Log(
         exported=tuple(_exported(source.path.parent, origin)),
         source=source,
-        claim=LogClaim(origin=origin, number=number, size=size, open=open_day(connection, reign.n, size)),
+        claim=LogClaim(origin=origin, number=number, size=size, open=days.sums),
         heads=tuple(dict.fromkeys(note for _, note in sorted(own, key=lambda item: item[0].size))),
         cosigned=tuple(_cosigned(source.notes(), origin, size)),
-        first=first,
-        turns=turns,
+        days=days,
         last=last.at,
     )
 
@@ -186,13 +183,6 @@ def _text(connection: sqlite3.Connection, n: int) -> str:
     if row is None:
         raise LookupError(f"the entry {n} is missing")
     return str(row[0])
-
-
-def _turns(connection: sqlite3.Connection, size: int) -> tuple[Entry, ...]:
-    rows = connection.execute(
-        "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' AND n < ? ORDER BY n", (size,)
-    )
-    return tuple(parse(str(text)) for (text,) in rows)
 
 
 def _consistency(log: _Log) -> bytes:
@@ -235,13 +225,10 @@ def _gap_lines(
 
 def _metered(log: _Log, notes: dict[str, bytes]) -> Iterator[MeteredDay]:
     subscription, customer = _account(log, notes)
-    days = [(turn.text("of"), turn.sums()) for turn in log.turns]
-    reign = log.turns[-1] if log.turns else log.first
-    days.append((reign.text("d"), log.claim.open))
     sums: dict[tuple[str, str], Tally] = {}
-    for date, meters in days:
+    for day, meters in log.days.all():
         for meter, tally in meters.items():
-            key = (format_date(parse_date(date)), meter)
+            key = (format_date(day), meter)
             sums[key] = sums[key].plus(tally) if key in sums else tally
     for (date, meter), tally in sums.items():
         yield MeteredDay(
@@ -260,9 +247,12 @@ def _account(log: _Log, notes: dict[str, bytes]) -> tuple[str, str]:
     note = notes.get(entry.text("h")) if entry is not None else None
     if note is None or _is_bearer_key(note):
         return "", ""
-    body = parse_statement(read_unverified(note), LICENSE_KIND, understood=LICENSE_FIELDS)
-    found = License.from_claims(body)
-    return found.subscription, found.customer
+    license = _parse_license(read_unverified(note))
+    return license.subscription, license.customer
+
+
+def _parse_license(text: str) -> License:
+    return License.from_claims(parse_statement(text, LICENSE_KIND, understood=LICENSE_FIELDS))
 
 
 def _license_in_force(log: _Log) -> tuple[str, int]:
@@ -288,10 +278,10 @@ def _is_bearer_key(note: bytes) -> bool:
         text = read_unverified(note)
         if kind_of(text) != LICENSE_KIND:
             return False
-        found = License.from_claims(parse_statement(text, LICENSE_KIND, understood=LICENSE_FIELDS))
+        models = _parse_license(text).models
     except LicenseError:
         return True  # what cannot be read does not leave
-    return any(model.enc == "plain" for model in found.models)
+    return any(model.enc == "plain" for model in models)
 
 
 def _cosigned(notes: Iterable[bytes], origin: str, size: int) -> Iterator[LogHead]:
@@ -301,8 +291,7 @@ def _cosigned(notes: Iterable[bytes], origin: str, size: int) -> Iterator[LogHea
         with contextlib.suppress(LicenseError):
             text = read_unverified(note)
             if kind_of(text) == LICENSE_KIND:
-                body = parse_statement(text, LICENSE_KIND, understood=LICENSE_FIELDS)
-                logs = License.from_claims(body).ledger.logs
+                logs = _parse_license(text).ledger.logs
             elif kind_of(text) == RECEIPT_KIND:
                 logs = Receipt.from_claims(
                     parse_statement(text, RECEIPT_KIND, understood=Receipt.__slots__)

@@ -42,21 +42,21 @@ def keep_receipt(output: Path, delivery: Path, roots: TrustRoots) -> tuple[Recei
     notes = [read_limited(path, MAX_NOTE_BYTES) for path in sorted(delivery.glob("*.note"))]
     kinds = {note: kind_of(read_unverified(note)) for note in notes}
     issuers = [note for note, kind in kinds.items() if kind == DELEGATION_KIND]
-    found = [note for note, kind in kinds.items() if kind == RECEIPT_KIND]
-    if len(found) != 1:
-        raise Malformed(f"there must be one receipt in {delivery}, not {len(found)}")
-    receipt = open_receipt(found[0], issuers, roots=roots)
-    places = [ledger for ledger in find_ledgers(output) if _is_about(receipt, ledger)]
-    if not places:
+    received = [note for note, kind in kinds.items() if kind == RECEIPT_KIND]
+    if len(received) != 1:
+        raise Malformed(f"there must be one receipt in {delivery}, not {len(received)}")
+    receipt = open_receipt(received[0], issuers, roots=roots)
+    ledgers = [ledger for ledger in find_ledgers(output) if _is_about(receipt, ledger)]
+    if not ledgers:
         raise LicenseError(
             f"the receipt is about no log under {output}", hint="name the output mount that was exported"
         )
-    for ledger in places:
+    for ledger in ledgers:
         directory = ledger / RECEIPTS
         directory.mkdir(mode=0o700, exist_ok=True)
-        for note in (*issuers, found[0]):
+        for note in (*issuers, received[0]):
             write_atomic(directory / f"{hashlib.sha256(note).hexdigest()[:32]}.note", note)
-    return receipt, places
+    return receipt, ledgers
 
 
 def _is_about(receipt: Receipt, ledger: Path) -> bool:

@@ -1,0 +1,93 @@
+"""Usage of one log by day, as the log itself keeps it: the one reader of `key` and `sum` entries.
+
+The `key` entry that ends a day holds its sums. Of the day in progress there is a `sum` entry every few
+thousand uses, so only those after the last one are added up, however busy the day. Whether all those sums are
+true is for `license.evidence.verify.verify.verify` to say.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.ledger.read.totals import merge
+from license.encoding.strict import parse_date
+from license.evidence.log.entry import Entry, Sums, Tally, parse
+
+# In these the second condition lets SQLite use the index that leaves usage out.
+_TURNS: Final = "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' AND n < ? ORDER BY n"
+_SUMMED: Final = (
+    "SELECT text FROM entry WHERE kind = 'sum' AND kind <> 'use' AND n >= ? AND n < ? ORDER BY n DESC LIMIT 1"
+)
+_AFTER: Final = (
+    "SELECT meter, count(*), sum(quantity), sum(billed) FROM entry "
+    "WHERE n >= ? AND n < ? AND kind = 'use' GROUP BY meter"
+)
+_END: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedDay:
+    """A UTC day that is over.
+
+    Attributes:
+        day: Its first Unix second.
+        sums: Usage by meter.
+        n: Index of the `key` entry that ended it.
+    """
+
+    day: int
+    sums: Sums
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySums:
+    """The days of one log.
+
+    Attributes:
+        ended: The days that are over, in order.
+        begun: The entry that began the day in progress: the last `key`, or the first of the log.
+        day: First Unix second of the day in progress.
+        sums: Its usage by meter.
+        unsummed: Number of its `use` entries after its last `sum` entry.
+    """
+
+    ended: tuple[EndedDay, ...]
+    begun: Entry
+    day: int
+    sums: Sums
+    unsummed: int
+
+    def all(self) -> Iterator[tuple[int, Sums]]:
+        """Return every day's first Unix second and its sums, the day in progress last."""
+        for ended in self.ended:
+            yield ended.day, ended.sums
+        yield self.day, self.sums
+
+
+def read_day_sums(connection: sqlite3.Connection, first: Entry, stop: int = _END) -> DaySums:
+    """Return the usage of a log by day.
+
+    Args:
+        connection: Open on the log.
+        first: Its first entry.
+        stop: Leave out the entries from this index on.
+
+    Raises:
+        sqlite3.Error: The log cannot be read.
+        LicenseError: An entry cannot be read.
+    """
+    turns = [parse(str(text)) for (text,) in connection.execute(_TURNS, (stop,))]
+    begun = turns[-1] if turns else first
+    row = connection.execute(_SUMMED, (begun.n, stop)).fetchone()
+    summed = None if row is None else parse(str(row[0]))
+    rows = connection.execute(_AFTER, (begun.n if summed is None else summed.n, stop))
+    after = {str(meter): Tally(int(n), int(q or 0), int(b or 0)) for meter, n, q, b in rows}
+    return DaySums(
+        ended=tuple(EndedDay(day=parse_date(turn.text("of")), sums=turn.sums(), n=turn.n) for turn in turns),
+        begun=begun,
+        day=parse_date(begun.text("d")),
+        sums=after if summed is None else merge([summed.sums(), after]),
+        unsummed=sum(tally.entries for tally in after.values()),
+    )
