@@ -14,7 +14,7 @@ from appliance.config.identity import Identity, load_identity
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
 from appliance.licensing.installation import Installation
-from appliance.metering.lease import Connection, connect, link_of
+from appliance.metering.lease import Connection, connect, metering_client
 from appliance.observability import logging as logs
 from appliance.server.app import Appliance
 from appliance.server.server import serve
@@ -60,7 +60,7 @@ def run(settings: Settings, *, roots_directory: Path | None, ahead: "ModelPreloa
     if before_serving(site):
         return
     if settings.connected:
-        link_of(settings)  # before anything is made: what is missing is said first
+        metering_client(settings)  # before anything is made: what is missing is said first
     # A reload may be asked for while the start is still under way: it must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     roots = load_roots(roots_directory) if roots_directory is not None else installed_roots()

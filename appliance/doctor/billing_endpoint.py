@@ -63,10 +63,10 @@ def _steps(settings: Settings, now: Callable[[], float], step_s: float) -> Itera
     first = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
     yield _name(first[0])
     yield _connection(first, step_s)
-    link = MeteringClient(billing=settings.billing, api_key=settings.api_key, proxy=proxy, timeout_s=step_s)
+    client = MeteringClient(billing=settings.billing, api_key=settings.api_key, proxy=proxy, timeout_s=step_s)
     if endpoint.tls:
-        yield _tls(link.endpoint(STATUS_PATH), step_s)
-    yield from _key_and_clock(link, settings.api_key, now)
+        yield _tls(client.endpoint(STATUS_PATH), step_s)
+    yield from _key_and_clock(client, settings.api_key, now)
 
 
 def _name(host: str) -> Finding:
@@ -125,11 +125,11 @@ def _tls(endpoint: Endpoint, step_s: float) -> Finding:
     return passed("tls", f"{version}, and this host trusts the certificate, good until {format_time(ends)}")
 
 
-def _key_and_clock(link: MeteringClient, api_key: str, now: Callable[[], float]) -> Iterator[Finding]:
-    endpoint = link.endpoint(STATUS_PATH)
+def _key_and_clock(client: MeteringClient, api_key: str, now: Callable[[], float]) -> Iterator[Finding]:
+    endpoint = client.endpoint(STATUS_PATH)
     try:
         check_key(api_key)
-        reply = get(endpoint, {KEY_HEADER: api_key, "Accept": "application/json"}, link.timeout_s)
+        reply = get(endpoint, {KEY_HEADER: api_key, "Accept": "application/json"}, client.timeout_s)
     except DownloadError as error:
         told = explained(error)
         yield failed("key", told.message, told.hint)

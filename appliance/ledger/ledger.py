@@ -78,7 +78,7 @@ class Ledger:
         self._earlier = earlier
         self._lock = lock
         self._writer = CommitThread(journal, reserve, succeed=self._succeed, lock=lock)
-        self.patrol = Scrubber(lambda: self._writer.journal.path, self._writer.report_damage)
+        self.scrubber = Scrubber(lambda: self._writer.journal.path, self._writer.report_damage)
 
     @classmethod
     def open(
@@ -191,7 +191,7 @@ class Ledger:
 
     def close(self) -> None:
         """Commit what waits, sign the last checkpoint, and let go of the directory."""
-        self.patrol.close()
+        self.scrubber.close()
         self._writer.close()
         self._writer.journal.close()
         close_all(self._place.context.anchors)

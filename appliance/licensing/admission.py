@@ -1,7 +1,7 @@
 """May this request be answered now? Licence state and plan, decided anew for every request.
 
 An integer comparison per request, no file and no socket: the licence and the count so far are in memory. What
-the gate reserves while an answer is computed is settled when its usage record is durable, or given back.
+admission reserves while an answer is computed is settled when its usage record is durable, or given back.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, Protocol
 
 from appliance.errors import LicenseRefusal
+from appliance.licensing.metering import Metering
 from appliance.licensing.quota import Used, counted, window
 from license.encoding.strict import format_date
 from license.errors import LicenseError
@@ -18,28 +19,12 @@ from license.licenses.verify import AuthenticLicense
 _HEADER_SAFE: Final = str.maketrans({'"': "'", "\\": "/", "\n": " "})
 
 
-class Keeper(Protocol):
+class LicenseSource(Protocol):
     """Where the licence in force is found."""
 
     @property
     def current(self) -> AuthenticLicense:
         """The licence in force."""
-        ...
-
-
-class Metering(Protocol):
-    """A connected run's side of the gate: no metering, no answers."""
-
-    def check(self, now: int) -> None:
-        """Return if a query may be answered now, as far as metering goes.
-
-        Raises:
-            NotMetered, LicenseRefusal: It may not.
-        """
-        ...
-
-    def on_quota_exhausted(self) -> None:
-        """Learn that the plan had no units left for a query."""
         ...
 
 
@@ -52,19 +37,19 @@ class Admission:
         warning: What to tell the caller, empty if all is well; plain ASCII without quotes.
     """
 
-    __slots__ = ("_gate", "_records", "grace", "license", "warning")
+    __slots__ = ("_admission", "_records", "grace", "license", "warning")
 
     def __init__(
-        self, gate: "AdmissionControl", licensed: AuthenticLicense, *, records: int, warning: str
+        self, admission: "AdmissionControl", licensed: AuthenticLicense, *, records: int, warning: str
     ) -> None:
-        self._gate = gate
+        self._admission = admission
         self._records = records
         self.license = licensed
         self.grace = bool(warning)
         self.warning = warning
 
     def __enter__(self) -> None:
-        self._gate.reserved += self._records
+        self._admission.reserved += self._records
 
     def __exit__(
         self,
@@ -72,16 +57,16 @@ class Admission:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._gate.reserved -= self._records
+        self._admission.reserved -= self._records
         if error is None:
-            self._gate.settled += self._records
+            self._admission.settled += self._records
 
 
 class AdmissionControl:
     """Decides by licence state and plan. Used from one thread only.
 
     Args:
-        keeper: Knows the licence in force.
+        manager: Knows the licence in force.
         now: Effective time, Unix seconds.
         used: Usage recorded so far, asked once per licence and term.
         meter: The meter that requests count on.
@@ -90,20 +75,20 @@ class AdmissionControl:
         metering: Asked too, in a connected run.
     """
 
-    def __init__(self, *, keeper: Keeper, now: Callable[[], int], used: Used, meter: str) -> None:
+    def __init__(self, *, manager: LicenseSource, now: Callable[[], int], used: Used, meter: str) -> None:
         self.metering: Metering | None = None
-        self._keeper = keeper
+        self._manager = manager
         self._now = now
         self._used = used
         self._meter = meter
-        self._counted_for = ("", 0)
-        self._before = 0
+        self._counted_term = ("", 0)
+        self._used_before = 0
         self.reserved = 0
         self.settled = 0
 
     def state(self) -> State:
         """State of the licence in force at this instant."""
-        return state_at(self._keeper.current.license, self._now())
+        return state_at(self._manager.current.license, self._now())
 
     def admit(self, records: int = 0) -> Admission:
         """Admit a request of that many units, or refuse it.
@@ -112,7 +97,7 @@ class AdmissionControl:
             LicenseRefusal: `NotYetValid`, `Expired`, or `OutOfQuota` where the plan blocks.
             NotMetered: A connected run had no word from its endpoint for too long.
         """
-        licensed = self._keeper.current
+        licensed = self._manager.current
         now = self._now()
         if self.metering is not None:
             self.metering.check(now)
@@ -128,7 +113,7 @@ class AdmissionControl:
 
     def warning(self) -> str:
         """What callers are to be told of the licence now, as in `Admission.warning`."""
-        return _warning(self._keeper.current, self._now())
+        return _warning(self._manager.current, self._now())
 
     def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
         plan = licensed.license.plan
@@ -136,10 +121,10 @@ class AdmissionControl:
         if units is None:
             return
         start, end = window(plan, now)
-        if self._counted_for != (licensed.sha256, start):
-            self._before = counted(plan, self._meter, self._used, start)
-            self._counted_for, self.settled = (licensed.sha256, start), 0
-        if self._before + self.settled + self.reserved + records > units:
+        if self._counted_term != (licensed.sha256, start):
+            self._used_before = counted(plan, self._meter, self._used, start)
+            self._counted_term, self.settled = (licensed.sha256, start), 0
+        if self._used_before + self.settled + self.reserved + records > units:
             if self.metering is not None:
                 self.metering.on_quota_exhausted()
             raise LicenseRefusal(

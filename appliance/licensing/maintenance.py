@@ -17,7 +17,7 @@ from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.tending")
 
-TEND_SECONDS: Final = 30
+RELOAD_SECONDS: Final = 30
 
 
 def log_fork_findings(ledger: Path, licensed: AuthenticLicense, instance: str) -> tuple[ForkFinding, ...]:
@@ -26,58 +26,58 @@ def log_fork_findings(ledger: Path, licensed: AuthenticLicense, instance: str) -
     Raises:
         LedgerMismatch: One differs, and the licence says to refuse.
     """
-    found = check_heads(ledger, licensed.license, instance=instance)
-    for mismatch in found:
-        _log.error("LedgerMismatch: %s: %s", mismatch.origin, mismatch.message)
-    return tuple(found)
+    findings = check_heads(ledger, licensed.license, instance=instance)
+    for finding in findings:
+        _log.error("LedgerMismatch: %s: %s", finding.origin, finding.message)
+    return tuple(findings)
 
 
 class Maintenance:
     """Looks after the licence, the clock and the notices of a running service.
 
     Args:
-        keeper: The licence in force.
+        manager: The licence in force.
         ledger: Records what changes.
         ledger_directory: Where its logs lie.
         instance: Identifier of this installation.
         clock: Effective time.
-        accountant: Says what is due.
+        status: Says what is due.
         state: State directory, where operators leave a word on the clock.
-        mismatches: What differed from the heads in the licence at start.
+        fork_findings: What differed from the heads in the licence at start.
 
     Attributes:
-        mismatches: What differs from the heads in the licence in force.
+        fork_findings: What differs from the heads in the licence in force.
     """
 
     def __init__(
         self,
         *,
-        keeper: LicenseManager,
+        manager: LicenseManager,
         ledger: Ledger,
         ledger_directory: Path,
         instance: str,
         clock: EffectiveClock,
-        accountant: LicenseStatus,
+        status: LicenseStatus,
         state: Path,
-        mismatches: tuple[ForkFinding, ...],
+        fork_findings: tuple[ForkFinding, ...],
     ) -> None:
-        self._keeper = keeper
+        self._manager = manager
         self._ledger = ledger
         self._ledger_directory = ledger_directory
         self._instance = instance
         self._clock = clock
-        self._accountant = accountant
+        self._status = status
         self._state = state
-        self.mismatches = mismatches
+        self.fork_findings = fork_findings
 
-    async def tend(self) -> None:
+    async def run(self) -> None:
         """Reload every half minute. Runs until cancelled."""
         while True:
             try:
                 await asyncio.to_thread(self.reload)
             except Exception:  # whatever it is, the next look is half a minute away and must come
                 _log.exception("licence and clock could not be looked after")
-            await asyncio.sleep(TEND_SECONDS)
+            await asyncio.sleep(RELOAD_SECONDS)
 
     def reload(self) -> None:
         """Look now for a newer licence and a word on the clock, and announce what is due.
@@ -85,19 +85,19 @@ class Maintenance:
         Blocks while a change is recorded, so not on the event loop.
         """
         consume_confirmation(self._state, self._clock)
-        self._keeper.reload(
+        self._manager.reload(
             self._accept,
             time_under=lambda license: time_while_running(
-                license, self._clock, serial=self._keeper.current.license.serial
+                license, self._clock, serial=self._manager.current.license.serial
             ),
         )
-        self._accountant.announce()
+        self._status.announce()
 
     def _accept(self, licensed: AuthenticLicense) -> None:
         """Put a licence in force, unless the logs are not those it names and it says to refuse."""
-        found = log_fork_findings(self._ledger_directory, licensed, self._instance)
+        findings = log_fork_findings(self._ledger_directory, licensed, self._instance)
         self._ledger.change_license(licensed)
-        self.mismatches = found
+        self.fork_findings = findings
 
     def on_sighup(self) -> None:
         """Do what SIGHUP asks for: look for a newer licence, and sign the ledger as it stands.

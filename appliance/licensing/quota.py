@@ -80,31 +80,31 @@ def plan_use(plan: Plan, now: int, used: Used) -> tuple[PlanUse, ...]:
     )
 
 
-def quota_notice(one: PlanUse) -> Notice | None:
+def quota_notice(use: PlanUse) -> Notice | None:
     """Return what to say once 80, 90 or 100 percent of a meter are used; log it once per mark and term."""
-    if one.percent < MARKS[0]:
+    if use.percent < MARKS[0]:
         return None
     return Notice(
         code="Quota",
-        mark=max(mark for mark in MARKS if mark <= one.percent),
-        message=f"{one.used:,} of the {one.included:,} units of {one.meter} that the plan includes until"
-        f" {format_date(one.end)} are used ({one.percent} %); {_what_follows(one)}",
-        hint=_hint(one),
+        mark=max(mark for mark in MARKS if mark <= use.percent),
+        message=f"{use.used:,} of the {use.included:,} units of {use.meter} that the plan includes until"
+        f" {format_date(use.end)} are used ({use.percent} %); {_what_follows(use)}",
+        hint=_hint(use),
     )
 
 
-def _what_follows(one: PlanUse) -> str:
-    if not one.blocks:
+def _what_follows(use: PlanUse) -> str:
+    if not use.blocks:
         return "service goes on and counts, what is beyond is settled later"
-    if one.used >= one.included:
+    if use.used >= use.included:
         return "requests are refused with 403 OutOfQuota"
     return "beyond them requests are refused with 403 OutOfQuota"
 
 
-def _hint(one: PlanUse) -> str:
+def _hint(use: PlanUse) -> str:
     more = "buy more units: install the licence that names them; a connected run hears of them by itself"
-    return f"{more}, or wait until {format_date(one.end)}" if _is_monthly(one) else more
+    return f"{more}, or wait until {format_date(use.end)}" if _is_monthly(use) else more
 
 
-def _is_monthly(one: PlanUse) -> bool:
-    return one.end - one.start <= 31 * DAY
+def _is_monthly(use: PlanUse) -> bool:
+    return use.end - use.start <= 31 * DAY

@@ -34,74 +34,75 @@ class LicenseStatus:
     """Takes the account; nothing it does costs more than a few microseconds per day of the plan.
 
     Args:
-        keeper: The licence in force.
+        manager: The licence in force.
         clock: Effective time.
         used: Usage recorded so far.
     """
 
-    def __init__(self, *, keeper: LicenseManager, clock: EffectiveClock, used: Used) -> None:
-        self._keeper = keeper
+    def __init__(self, *, manager: LicenseManager, clock: EffectiveClock, used: Used) -> None:
+        self._manager = manager
         self._clock = clock
         self._used = used
 
-    def standing(self) -> StatusSnapshot:
+    def snapshot(self) -> StatusSnapshot:
         """Return how things stand now."""
         now = self._clock.now()
-        licence = self._keeper.current.license
-        plan = plan_use(licence.plan, now, self._used)
-        quota = [notice for one in plan if (notice := quota_notice(one)) is not None]
+        license = self._manager.current.license
+        plan = plan_use(license.plan, now, self._used)
+        quota = [notice for use in plan if (notice := quota_notice(use)) is not None]
         return StatusSnapshot(
             now=now,
-            state=state_at(licence, now),
+            state=state_at(license, now),
             plan=plan,
-            notices=(*self._keeper.notices(now), *quota, *_clock_notices(self._clock)),
+            notices=(*self._manager.notices(now), *quota, *_clock_notices(self._clock)),
         )
 
     def announce(self) -> None:
         """Log each notice once."""
         now = self._clock.now()
-        for notice in (*self._keeper.notices(now), *_clock_notices(self._clock)):
-            self._keeper.announce(notice)
-        for one in plan_use(self._keeper.current.license.plan, now, self._used):
-            reached = quota_notice(one)
+        for notice in (*self._manager.notices(now), *_clock_notices(self._clock)):
+            self._manager.announce(notice)
+        for use in plan_use(self._manager.current.license.plan, now, self._used):
+            reached = quota_notice(use)
             if reached is not None:
-                self._keeper.announce(reached, subject=f"{one.meter} {one.start}")
+                self._manager.announce(reached, subject=f"{use.meter} {use.start}")
 
-    def report(self, standing: StatusSnapshot) -> dict[str, Any]:
+    def report(self, snapshot: StatusSnapshot) -> dict[str, Any]:
         """Return an account for `/status`: its parts `license`, `plan`, `clock` and `notices`."""
         return {
-            "license": _license(self._keeper, standing),
-            "plan": _plan(self._keeper, standing),
+            "license": _license(self._manager, snapshot),
+            "plan": _plan(self._manager, snapshot),
             "clock": _clock(self._clock),
             "notices": [
-                {"code": one.code, "message": one.message, "hint": one.hint} for one in standing.notices
+                {"code": notice.code, "message": notice.message, "hint": notice.hint}
+                for notice in snapshot.notices
             ],
         }
 
 
-def _license(keeper: LicenseManager, standing: StatusSnapshot) -> dict[str, Any]:
-    licensed, pending, problem = keeper.current, keeper.pending, keeper.problem
-    found = licensed.license
+def _license(manager: LicenseManager, snapshot: StatusSnapshot) -> dict[str, Any]:
+    licensed, pending, problem = manager.current, manager.pending, manager.problem
+    license = licensed.license
     refused = [
         {"file": str(path), "code": reason.code, "message": reason.message, "hint": reason.hint}
-        for path, reason in keeper.refused
+        for path, reason in manager.refused
     ]
     if problem is not None:
         refused.append({"file": "", "code": problem.code, "message": problem.message, "hint": problem.hint})
     body: dict[str, Any] = {
-        "id": found.id,
-        "serial": found.serial,
-        "customer": found.customer,
-        "product": found.product,
-        "state": standing.state,
-        "notBefore": format_time(found.not_before),
-        "expires": format_time(found.expires),
-        "terminates": format_time(found.terminates),
-        "reportBy": format_time(found.report_by),
-        "daysLeft": days_left(found, standing.now),
-        "graceDaysLeft": grace_days_left(found, standing.now),
-        "tier": found.plan.tier,
-        "models": [model.train for model in found.models],
+        "id": license.id,
+        "serial": license.serial,
+        "customer": license.customer,
+        "product": license.product,
+        "state": snapshot.state,
+        "notBefore": format_time(license.not_before),
+        "expires": format_time(license.expires),
+        "terminates": format_time(license.terminates),
+        "reportBy": format_time(license.report_by),
+        "daysLeft": days_left(license, snapshot.now),
+        "graceDaysLeft": grace_days_left(license, snapshot.now),
+        "tier": license.plan.tier,
+        "models": [model.train for model in license.models],
         "issuer": licensed.delegation.key.name,
         "root": licensed.root.vkey,
         "refused": refused,
@@ -116,21 +117,21 @@ def _license(keeper: LicenseManager, standing: StatusSnapshot) -> dict[str, Any]
     return body
 
 
-def _plan(keeper: LicenseManager, standing: StatusSnapshot) -> dict[str, Any]:
-    plan = keeper.current.license.plan
+def _plan(manager: LicenseManager, snapshot: StatusSnapshot) -> dict[str, Any]:
+    plan = manager.current.license.plan
     return {
         "tier": plan.tier,
         "overage": plan.overage,
         "meters": [
             {
-                "name": one.meter,
-                "included": one.included,
-                "used": one.used,
-                "percent": one.percent,
-                "from": format_date(one.start),
-                "until": format_date(one.end),
+                "name": use.meter,
+                "included": use.included,
+                "used": use.used,
+                "percent": use.percent,
+                "from": format_date(use.start),
+                "until": format_date(use.end),
             }
-            for one in standing.plan
+            for use in snapshot.plan
         ],
     }
 

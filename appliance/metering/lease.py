@@ -1,8 +1,9 @@
 """The lease of a connected run: asked for before the first answer, kept in the state directory, renewed.
 
-It is a licence note like any other (`docs/formats.md`, part Connected), so gate, ledger and audit are those
-of a disconnected run. The key has been checked when it was granted in this run. A lease of an earlier run
-lets the service start while the endpoint is out of reach, so that records can be read, but answers nothing.
+It is a licence note like any other (`docs/formats.md`, part Connected), so admission, ledger and audit are
+those of a disconnected run. The key has been checked when it was granted in this run. A lease of an earlier
+run lets the service start while the endpoint is out of reach, so that records can be read, but answers
+nothing.
 """
 
 import logging
@@ -72,25 +73,25 @@ class Connection:
     """A connected run before its ledger is open.
 
     Attributes:
-        link: The way to the endpoint.
+        client: The way to the endpoint.
         identity: Keys of this installation.
         roots: Keys that may vouch for a lease.
         service: What this process is.
         directory: Where the lease is kept.
-        contact: How things stand with the endpoint after the start's own attempt.
+        endpoint_state: How things stand with the endpoint after the start's own attempt.
     """
 
-    link: MeteringClient
+    client: MeteringClient
     identity: Identity
     roots: TrustRoots
     service: Product
     directory: Path
-    contact: EndpointState
+    endpoint_state: EndpointState
 
-    def renew(self, link: MeteringClient, *, serial: int, now: int) -> AuthenticLicense:
+    def renew(self, client: MeteringClient, *, serial: int, now: int) -> AuthenticLicense:
         """Ask for a lease, verify it, and put it in place; as `fetch_lease`."""
         return fetch_lease(
-            link,
+            client,
             identity=self.identity,
             roots=self.roots,
             service=self.service,
@@ -100,7 +101,7 @@ class Connection:
         )
 
 
-def link_of(settings: Settings) -> MeteringClient:
+def metering_client(settings: Settings) -> MeteringClient:
     """Return the way to the endpoint that the settings describe.
 
     Raises:
@@ -157,48 +158,50 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
             setting at fault and holds the sentence of the status word.
         LicenseError: What it granted is not good for this machine.
     """
-    link, service = link_of(settings), settings.service
+    client, service = metering_client(settings), settings.service
     directory = identity.directory / LEASE_DIRECTORY
-    floor = recorded_high_water(ledger_directory(output, service, identity.instance))
-    rhythm = ReportInterval(interval=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
-    now = _claimed_time(floor)
+    high_water = recorded_high_water(ledger_directory(output, service, identity.instance))
+    interval = ReportInterval(seconds=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
+    now = _claimed_time(high_water)
     try:
         lease = fetch_lease(
-            link,
+            client,
             identity=identity,
             roots=roots,
             service=service,
             directory=directory,
-            serial=floor.serial,
+            serial=high_water.serial,
             now=now,
         )
-        contact = EndpointState(rhythm=_rhythm(rhythm, lease), next_at=now)
-        contact = contact.opened(now, word="Valid", message=MESSAGES["Valid"])
-        _log.info("the key was checked at %s: %s", link.endpoint("").shown, MESSAGES["Valid"])
+        endpoint_state = EndpointState(interval=_leased_interval(interval, lease), next_at=now)
+        endpoint_state = endpoint_state.opened(now, status="Valid", message=MESSAGES["Valid"])
+        _log.info("the key was checked at %s: %s", client.endpoint("").shown, MESSAGES["Valid"])
     except DownloadError as error:
-        told = explained(error)
+        refusal = explained(error)
         if not isinstance(error, _PASSING):
-            raise told from error
-        kept = _kept_lease(directory, identity=identity, roots=roots, service=service, floor=floor)
-        if kept is None:
-            raise told from error
-        _log.error("no query is answered before the key was checked: %s", told.message)
-        contact = EndpointState(rhythm=_rhythm(rhythm, kept), next_at=now)
-        contact = contact.missed(
-            now, now, word=error.status, message=told.message, retry_after=error.retry_after_s
+            raise refusal from error
+        kept_lease = _kept_lease(
+            directory, identity=identity, roots=roots, service=service, high_water=high_water
+        )
+        if kept_lease is None:
+            raise refusal from error
+        _log.error("no query is answered before the key was checked: %s", refusal.message)
+        endpoint_state = EndpointState(interval=_leased_interval(interval, kept_lease), next_at=now)
+        endpoint_state = endpoint_state.missed(
+            now, now, status=error.status, message=refusal.message, retry_after=error.retry_after_s
         )
     return Connection(
-        link=link,
+        client=client,
         identity=identity,
         roots=roots,
         service=service,
         directory=directory,
-        contact=contact,
+        endpoint_state=endpoint_state,
     )
 
 
 def fetch_lease(
-    link: MeteringClient,
+    client: MeteringClient,
     *,
     identity: Identity,
     roots: TrustRoots,
@@ -210,7 +213,7 @@ def fetch_lease(
     """Ask for a lease, verify it, and put it in place.
 
     Args:
-        link: The way to the endpoint.
+        client: The way to the endpoint.
         identity: Keys of this installation.
         roots: Keys that may vouch for a lease.
         service: What this process is.
@@ -223,7 +226,7 @@ def fetch_lease(
         LicenseError: It is not good for this machine, or cannot be saved.
     """
     note = request_note(identity, service, created=now, serial=serial)
-    lease = link.lease(note, roots=roots, product=service.product, instance_vkey=identity.vkey, now=now)
+    lease = client.lease(note, roots=roots, product=service.product, instance_vkey=identity.vkey, now=now)
     directory.mkdir(mode=0o700, exist_ok=True)
     save_license(directory, lease)
     return lease
@@ -241,14 +244,14 @@ def explained(error: DownloadError) -> DownloadError:
     )
 
 
-def _rhythm(rhythm: ReportInterval, lease: AuthenticLicense) -> ReportInterval:
+def _leased_interval(interval: ReportInterval, lease: AuthenticLicense) -> ReportInterval:
     terms = lease.license.connected or ConnectedTerms()
-    interval = min(rhythm.interval, terms.max_interval_s)
-    return ReportInterval(interval=interval, attempts=terms.attempts, timeout=rhythm.timeout)
+    seconds = min(interval.seconds, terms.max_interval_s)
+    return ReportInterval(seconds=seconds, attempts=terms.attempts, timeout=interval.timeout)
 
 
 def _kept_lease(
-    directory: Path, *, identity: Identity, roots: TrustRoots, service: Product, floor: HighWater
+    directory: Path, *, identity: Identity, roots: TrustRoots, service: Product, high_water: HighWater
 ) -> AuthenticLicense | None:
     """Return the lease of an earlier run, if there is one that may be used here."""
     try:
@@ -257,17 +260,17 @@ def _kept_lease(
             roots=roots,
             product=service.product,
             instance_vkey=identity.vkey,
-            min_serial=floor.serial,
-            min_epoch=floor.epoch,
+            min_serial=high_water.serial,
+            min_epoch=high_water.epoch,
             lease=True,
         )[0]
     except LicenseError:
         return None
 
 
-def _claimed_time(floor: HighWater) -> int:
+def _claimed_time(high_water: HighWater) -> int:
     """The time this machine would go on with: its clock's, but never before what its ledger proves."""
-    return max(int(time.time()), 0 if floor.mark is None else floor.mark.effective)
+    return max(int(time.time()), 0 if high_water.mark is None else high_water.mark.effective)
 
 
 def _timeout(settings: Settings) -> int:
@@ -276,7 +279,6 @@ def _timeout(settings: Settings) -> int:
 
 
 def _is_direct(host: str, exceptions: str) -> bool:
-    for word in (part.strip().lstrip(".").lower() for part in exceptions.split(",")):
-        if word and (word == "*" or host.lower() == word or host.lower().endswith(f".{word}")):
-            return True
-    return False
+    domains = (part.strip().lstrip(".").lower() for part in exceptions.split(","))
+    name = host.lower()
+    return any(domain and (domain in ("*", name) or name.endswith(f".{domain}")) for domain in domains)

@@ -13,7 +13,7 @@ from appliance.config.identity import Identity
 from appliance.config.settings import Settings
 from appliance.ledger.read.high_water import recorded_high_water
 from appliance.licensing.request import request_note
-from appliance.metering.lease import link_of
+from appliance.metering.lease import metering_client
 from appliance.metering.reports import acknowledged, find_logs, next_report
 from appliance.version import VERSION
 
@@ -43,7 +43,7 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
         SettingsError: `Billing` is missing.
         BillingInvalid: It is no address.
     """
-    link = link_of(replace(settings, api_key=KEY_SHOWN))
+    client = metering_client(replace(settings, api_key=KEY_SHOWN))
     mounted = connected_mounts(settings, identity.directory)
     output = mounted.output_mount or identity.directory
     directory = ledger_directory(output, settings.service, identity.instance)
@@ -54,7 +54,7 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
         created=int(time.time()) if now is None else now,
         serial=high_water.serial,
     )
-    yield Request(title="before the first answer, and once a day", data=link.shown_lease(note))
+    yield Request(title="before the first answer, and once a day", data=client.shown_lease(note))
     logs = find_logs(directory)
     positions = acknowledged(logs)
     every = f"every {settings.metering_seconds} s, and at the stop"
@@ -64,6 +64,6 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
         report = next_report(replace(log, signed=log.size), positions.get(log.origin, 0), VERSION)
         if report is not None:
             idle = []
-            yield Request(title=f"{every}: the next report of {log.origin}", data=link.shown_report(report))
+            yield Request(title=f"{every}: the next report of {log.origin}", data=client.shown_report(report))
     for log in idle:
-        yield Request(title=f"{every}: with nothing to report", data=link.shown_check(log.origin))
+        yield Request(title=f"{every}: with nothing to report", data=client.shown_check(log.origin))

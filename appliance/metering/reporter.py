@@ -46,13 +46,13 @@ class Reporter:
         connection: The way to the endpoint, and how things stood at the start.
         ledger: What is reported.
         directory: Where its logs lie.
-        keeper: The lease in force.
+        manager: The lease in force.
         now: Effective time, Unix seconds.
         reload: Puts a new lease in force.
 
     Attributes:
-        link: The way to the endpoint.
-        contact: How things stand with it.
+        client: The way to the endpoint.
+        endpoint_state: How things stand with it.
     """
 
     def __init__(
@@ -61,23 +61,23 @@ class Reporter:
         *,
         ledger: Ledger,
         directory: Path,
-        keeper: LicenseManager,
+        manager: LicenseManager,
         now: Callable[[], int],
         reload: Callable[[], None],
     ) -> None:
         self._connection = connection
-        self.link = connection.link
+        self.client = connection.client
         self._ledger = ledger
         self._directory = directory
-        self._keeper = keeper
+        self._manager = manager
         self._now = now
         self._reload = reload
         self._positions = acknowledged(find_logs(directory))
-        self._said = ""
-        self._lacking_until = 0
+        self._last_message = ""
+        self._awaits_units_until = 0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self.contact: EndpointState = connection.contact
+        self.endpoint_state: EndpointState = connection.endpoint_state
 
     def start(self) -> None:
         """Report from now on, in a thread of its own."""
@@ -89,7 +89,7 @@ class Reporter:
         if self._ended.is_set():
             return
         self.abandon()
-        if self.contact.failed == 0:
+        if self.endpoint_state.failed == 0:
             self.attempt(timeout_s=FINAL_SECONDS)
 
     def abandon(self) -> None:
@@ -105,19 +105,19 @@ class Reporter:
             NotMetered: The key was not checked yet, or too many attempts to report have failed.
             LicenseRefusal: The endpoint says that the quota is used up.
         """
-        contact = self.contact
-        if not contact.answers(now):
-            if contact.until is None:
+        endpoint_state = self.endpoint_state
+        if not endpoint_state.answers(now):
+            if endpoint_state.until is None:
                 reason = "the key was not checked yet against the billing endpoint"
             else:
-                reason = f"usage could not be reported since {format_time(contact.heard_at or 0)}"
+                reason = f"usage could not be reported since {format_time(endpoint_state.heard_at or 0)}"
             raise NotMetered(
-                f"No query is answered: {reason}. {contact.message}",
-                code=contact.word,
+                f"No query is answered: {reason}. {endpoint_state.message}",
+                code=endpoint_state.status,
                 hint="service resumes by itself; `appliance diagnose` says what is wrong on the way",
-                retry_after_s=max(1, contact.next_at - now),
+                retry_after_s=max(1, endpoint_state.next_at - now),
             )
-        if contact.word == OutOfQuota.status:
+        if endpoint_state.status == OutOfQuota.status:
             raise LicenseRefusal(
                 MESSAGES[OutOfQuota.status],
                 code=OutOfQuota.status,
@@ -126,25 +126,25 @@ class Reporter:
 
     def on_quota_exhausted(self) -> None:
         """Learn that the plan of the lease refused a query: for a day, look out for units bought since."""
-        self._lacking_until = self._now() + RENEW_SECONDS
+        self._awaits_units_until = self._now() + RENEW_SECONDS
 
     def attempt(self, *, timeout_s: float | None = None) -> None:
         """Make one attempt now, and remember how it went; never raises."""
         begun = self._now()
-        link = self.link if timeout_s is None else replace(self.link, timeout_s=timeout_s)
+        client = self.client if timeout_s is None else replace(self.client, timeout_s=timeout_s)
         try:
-            if self.contact.word == Mismatch.status:  # a book put back may have forgotten this installation
-                self._renew(link)
-            word = self._report(link)
-            if begun >= self._keeper.current.license.issued + RENEW_SECONDS or self._may_have_units(
-                begun, word
-            ):
-                self._renew(link)
+            # A book put back may have forgotten this installation.
+            if self.endpoint_state.status == Mismatch.status:
+                self._renew(client)
+            status = self._report(client)
+            renew_at = self._manager.current.license.issued + RENEW_SECONDS
+            if begun >= renew_at or self._may_have_units(begun, status):
+                self._renew(client)
         except OutOfQuota:
-            word = OutOfQuota.status
+            status = OutOfQuota.status
         except DownloadError as error:
-            told = explained(error)
-            self._missed(begun, error.status, told.message, retry_after=error.retry_after_s)
+            refusal = explained(error)
+            self._missed(begun, error.status, refusal.message, retry_after=error.retry_after_s)
             return
         except (LicenseError, UsageStoreUnavailable) as error:
             self._missed(begun, "Unknown", f"{MESSAGES['Unknown']} ({error.message})")
@@ -152,25 +152,25 @@ class Reporter:
         except (sqlite3.Error, OSError) as error:
             self._missed(begun, "Unknown", f"{MESSAGES['Unknown']} (the ledger cannot be read: {error})")
             return
-        before = self.contact
-        self.contact = before.succeeded(begun, self._now(), word=word, message=MESSAGES[word])
-        if before.failed or before.word != word:
-            _log.warning("metering is %s: %s", word, MESSAGES[word])
-        self._said = ""
+        before = self.endpoint_state
+        self.endpoint_state = before.succeeded(begun, self._now(), status=status, message=MESSAGES[status])
+        if before.failed or before.status != status:
+            _log.warning("metering is %s: %s", status, MESSAGES[status])
+        self._last_message = ""
 
     def report(self) -> dict[str, Any]:
         """Return how metering stands, for `/status`."""
-        contact, origin = self.contact, self._ledger.origin
+        endpoint_state, origin = self.endpoint_state, self._ledger.origin
         return {
             "mode": "connected",
-            "endpoint": self.link.endpoint("").shown,
-            "status": contact.word,
-            "message": contact.message,
-            "intervalSeconds": contact.rhythm.interval,
-            "attemptsAllowed": contact.rhythm.attempts,
-            "failedAttempts": contact.failed,
-            "lastContact": _time(contact.heard_at),
-            "nextAttempt": _time(contact.next_at),
+            "endpoint": self.client.endpoint("").shown,
+            "status": endpoint_state.status,
+            "message": endpoint_state.message,
+            "intervalSeconds": endpoint_state.interval.seconds,
+            "attemptsAllowed": endpoint_state.interval.attempts,
+            "failedAttempts": endpoint_state.failed,
+            "lastContact": _time(endpoint_state.heard_at),
+            "nextAttempt": _time(endpoint_state.next_at),
             "answersUntil": _time(self.answers_until()),
             "log": origin,
             "entries": self._ledger.size,
@@ -180,93 +180,102 @@ class Reporter:
     @property
     def failed_attempts(self) -> int:
         """Attempts to report that failed since there was word from the endpoint."""
-        return self.contact.failed
+        return self.endpoint_state.failed
 
     def answers_until(self) -> int | None:
         """Return the last second in which a query is answered without further word; None for none."""
-        until = self.contact.until
-        return None if until is None else min(until, self._keeper.current.license.terminates - 1)
+        until = self.endpoint_state.until
+        return None if until is None else min(until, self._manager.current.license.terminates - 1)
 
     # -- one attempt -----------------------------------------------------------------------------------------
 
-    def _report(self, link: MeteringClient) -> str:
+    def _report(self, client: MeteringClient) -> str:
         """Report what is not counted yet, or else ask for word; return the endpoint's."""
         try:
             self._ledger.checkpoint()
         except UsageStoreUnavailable as error:
             _log.warning("only what is signed is reported: %s", error.message)
-        word, logs = "", find_logs(self._directory)
+        status, logs = "", find_logs(self._directory)
         if not logs:
             raise OutOfStep("no usage log can be read here")
         for log in logs:
-            word = self._report_log(link, log) or word
-        return word or self._confirm(link, logs[-1])
+            status = self._report_log(client, log) or status
+        return status or self._confirm(client, logs[-1])
 
-    def _confirm(self, link: MeteringClient, log: Log) -> str:
+    def _confirm(self, client: MeteringClient, log: Log) -> str:
         """With nothing to report, ask how far the log is counted; what the endpoint lacks is reported again.
 
         So a count that was forged, or lost with a book put back, is put right while nobody uses anything.
         """
-        said = link.check(log.origin, now=self._now())
-        if said.next < self._positions.get(log.origin, 0):
-            self._positions[log.origin] = said.next
-            return self._report_log(link, log) or said.status
-        if said.next <= log.signed:  # an acknowledgement that was lost
-            self._positions[log.origin] = said.next
-            self._ledger.acknowledge(log.origin, said.next)
-        return said.status
+        reply = client.check(log.origin, now=self._now())
+        if reply.next < self._positions.get(log.origin, 0):
+            self._positions[log.origin] = reply.next
+            return self._report_log(client, log) or reply.status
+        if reply.next <= log.signed:  # an acknowledgement that was lost
+            self._positions[log.origin] = reply.next
+            self._ledger.acknowledge(log.origin, reply.next)
+        return reply.status
 
-    def _report_log(self, link: MeteringClient, log: Log) -> str:
-        word, back = "", 0
+    def _report_log(self, client: MeteringClient, log: Log) -> str:
+        status, refusals = "", 0
         while (report := next_report(log, self._positions.get(log.origin, 0), VERSION)) is not None:
-            answer = link.report(report, now=self._now())
-            word = answer.status
-            if answer.next > max(log.signed, report.next):
+            reply = client.report(report, now=self._now())
+            status = reply.status
+            if reply.next > max(log.signed, report.next):
                 raise OutOfStep(
-                    f"the endpoint has counted {answer.next:,} entries of {log.origin}, and {log.signed:,}"
+                    f"the endpoint has counted {reply.next:,} entries of {log.origin}, and {log.signed:,}"
                     " are here: the ledger was put back to an older state",
                     hint="restore the newest backup of output and state directory, or ask the vendor",
                 )
-            if answer.next <= report.first:
-                back += 1
-                if back > _STEPS_BACK:
+            if reply.next <= report.first:
+                refusals += 1
+                if refusals > _STEPS_BACK:
                     raise OutOfStep(f"the endpoint does not count on from {report.first:,} of {log.origin}")
-            self._positions[log.origin] = answer.next
-            self._ledger.acknowledge(log.origin, answer.next)
-        return word
+            self._positions[log.origin] = reply.next
+            self._ledger.acknowledge(log.origin, reply.next)
+        return status
 
-    def _may_have_units(self, now: int, word: str) -> bool:
+    def _may_have_units(self, now: int, status: str) -> bool:
         """Whether the endpoint allows what it, or the plan of the present lease, refused before."""
-        lacking = now < self._lacking_until or self.contact.word == OutOfQuota.status
-        return word == "Valid" and lacking
+        awaits_units = now < self._awaits_units_until or self.endpoint_state.status == OutOfQuota.status
+        return status == "Valid" and awaits_units
 
-    def _renew(self, link: MeteringClient) -> None:
-        before = self._keeper.current.license.plan
-        self._connection.renew(link, serial=self._ledger.highest_serial, now=self._now())
+    def _renew(self, client: MeteringClient) -> None:
+        before = self._manager.current.license.plan
+        self._connection.renew(client, serial=self._ledger.highest_serial, now=self._now())
         self._reload()
-        if self._keeper.current.license.plan != before:
-            self._lacking_until = 0
+        if self._manager.current.license.plan != before:
+            self._awaits_units_until = 0
 
-    def _missed(self, begun: int, word: str, message: str, *, retry_after: int | None = None) -> None:
+    def _missed(self, begun: int, status: str, message: str, *, retry_after: int | None = None) -> None:
         now = self._now()
-        contact = self.contact.missed(begun, now, word=word, message=message, retry_after=retry_after)
-        self.contact = contact
-        failed, attempts = contact.failed, contact.rhythm.attempts
+        endpoint_state = self.endpoint_state.missed(
+            begun, now, status=status, message=message, retry_after=retry_after
+        )
+        self.endpoint_state = endpoint_state
+        failed, attempts = endpoint_state.failed, endpoint_state.interval.attempts
         times = f"{failed} of {attempts}" if failed <= attempts else f"{failed} in a row"
-        if not contact.answers(now):
+        if not endpoint_state.answers(now):
             level, follows = logging.ERROR, "no query is answered"
         elif failed >= attempts:
             level, follows = logging.ERROR, f"no query is answered after {_time(self.answers_until())}"
         else:
             level, follows = logging.WARNING, f"queries are answered until {_time(self.answers_until())}"
-        said = "" if level == logging.WARNING and message == self._said else f" {message}"
-        _log.log(level, "Metering attempt failed with status '%s' (%s); %s.%s", word, times, follows, said)
-        self._said = message
+        repeated = level == logging.WARNING and message == self._last_message
+        _log.log(
+            level,
+            "Metering attempt failed with status '%s' (%s); %s.%s",
+            status,
+            times,
+            follows,
+            "" if repeated else f" {message}",
+        )
+        self._last_message = message
 
     def _run(self) -> None:
         while not self._ended.wait(PULSE_SECONDS):
             try:
-                if self.contact.is_due(self._now()):
+                if self.endpoint_state.is_due(self._now()):
                     self.attempt()
             except Exception:  # whatever it is, the thread must outlive it: without it nothing is answered
                 _log.exception("metering failed on an attempt")

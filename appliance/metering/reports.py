@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.ledger.log.sqlite_store import ACKNOWLEDGED
+from appliance.ledger.read.entries import first_entry, read_acknowledged
 from license.errors import LicenseError
-from license.evidence.log.entry import parse, parse_second
+from license.evidence.log.entry import parse_second
 from license.evidence.log.source import find_databases, open_database
 from license.metering_protocol import MAX_RECORDS, UsageRecord, UsageReport
 
@@ -49,26 +49,22 @@ def find_logs(directory: Path) -> list[Log]:
 
     Its usage is settled by an export: the file is kept, and says what can be said.
     """
-    found = []
+    logs = []
     for path in find_databases(directory):
         with contextlib.suppress(sqlite3.Error, LicenseError), _opened(path) as connection:
-            first = connection.execute("SELECT text FROM entry WHERE n = 0").fetchone()
+            origin = first_entry(connection).text("o")
             signed = connection.execute("SELECT max(size) FROM checkpoint").fetchone()[0] or 0
             size = connection.execute("SELECT max(n) + 1 FROM entry").fetchone()[0] or 0
-            if first is not None:
-                found.append(
-                    Log(
-                        path=path,
-                        origin=parse(first[0]).text("o"),
-                        size=int(size),
-                        signed=int(signed),
-                        acknowledged={
-                            str(origin): int(position)
-                            for origin, position in connection.execute(ACKNOWLEDGED)
-                        },
-                    )
+            logs.append(
+                Log(
+                    path=path,
+                    origin=origin,
+                    size=int(size),
+                    signed=int(signed),
+                    acknowledged=read_acknowledged(connection),
                 )
-    return found
+            )
+    return logs
 
 
 def acknowledged(logs: list[Log]) -> dict[str, int]:

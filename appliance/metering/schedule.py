@@ -17,12 +17,12 @@ class ReportInterval:
     """How often, and how many times.
 
     Attributes:
-        interval: Seconds from one attempt to the next.
+        seconds: From one attempt to the next.
         attempts: Failed attempts in a row after which no query is answered.
         timeout: Seconds one attempt may take.
     """
 
-    interval: int
+    seconds: int
     attempts: int
     timeout: int
 
@@ -32,21 +32,21 @@ class EndpointState:
     """How things stand with the endpoint. Times are effective time in Unix seconds.
 
     Attributes:
-        rhythm: How often, and how many times.
+        interval: How often, and how many times.
         next_at: When the next attempt is due.
         failed: Attempts that failed since there was word from the endpoint.
         until: The last second in which a query is answered; None before the first word.
         heard_at: When there was word last; None before.
-        word: Status word of the last attempt.
+        status: Status word of the last attempt.
         message: What it means, in a sentence.
     """
 
-    rhythm: ReportInterval
+    interval: ReportInterval
     next_at: int
     failed: int = 0
     until: int | None = None
     heard_at: int | None = None
-    word: str = "Unknown"
+    status: str = "Unknown"
     message: str = ""
 
     def is_due(self, now: int) -> bool:
@@ -57,39 +57,39 @@ class EndpointState:
         """Whether a query may be answered, as far as metering goes."""
         return self.until is not None and now <= self.until
 
-    def opened(self, now: int, *, word: str, message: str) -> "EndpointState":
+    def opened(self, now: int, *, status: str, message: str) -> "EndpointState":
         """The key was checked at the start; the first report is due at once."""
-        heard = replace(self, heard_at=now, word=word, message=message, next_at=now)
+        heard = replace(self, heard_at=now, status=status, message=message, next_at=now)
         return replace(heard, until=heard._last())
 
-    def succeeded(self, begun: int, ended: int, *, word: str, message: str) -> "EndpointState":
+    def succeeded(self, begun: int, ended: int, *, status: str, message: str) -> "EndpointState":
         """There was word from the endpoint, in an attempt of this time."""
         heard = replace(
-            self, failed=0, heard_at=ended, word=word, message=message, next_at=self._after(begun, ended)
+            self, failed=0, heard_at=ended, status=status, message=message, next_at=self._after(begun, ended)
         )
         return replace(heard, until=heard._last())
 
     def missed(
-        self, begun: int, ended: int, *, word: str, message: str, retry_after: int | None = None
+        self, begun: int, ended: int, *, status: str, message: str, retry_after: int | None = None
     ) -> "EndpointState":
         """An attempt of this time has failed; the endpoint may have said how many seconds to wait."""
         failed = replace(
             self,
             failed=self.failed + 1,
-            word=word,
+            status=status,
             message=message,
             next_at=max(self._after(begun, ended), ended + (retry_after or 0)),
         )
-        if self.until is None or failed.failed >= self.rhythm.attempts:
+        if self.until is None or failed.failed >= self.interval.attempts:
             return failed
         return replace(failed, until=max(self.until, failed._last()))
 
     def _after(self, begun: int, ended: int) -> int:
         """The attempt after one: an interval after it was due, or after it was made if that was elsewhen."""
         late = begun - self.next_at
-        due = self.next_at if 0 <= late <= self.rhythm.timeout else begun
-        return max(due + self.rhythm.interval, ended)
+        due = self.next_at if 0 <= late <= self.interval.timeout else begun
+        return max(due + self.interval.seconds, ended)
 
     def _last(self) -> int:
-        left = self.rhythm.attempts - self.failed - 1
-        return self.next_at + left * self.rhythm.interval + self.rhythm.timeout
+        left = self.interval.attempts - self.failed - 1
+        return self.next_at + left * self.interval.seconds + self.interval.timeout

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from appliance.host.effective_clock import EffectiveClock
 from appliance.host.filesystem import free_bytes
 from appliance.licensing.manager import LicenseManager
+from appliance.licensing.metering import Metering
 from appliance.licensing.status import LicenseStatus
 from appliance.version import VERSION
 from license.licenses.validity import State, days_left, grace_days_left
@@ -33,37 +34,24 @@ class LedgerFacts(Protocol):
         ...
 
 
-class Metering(Protocol):
-    """How a connected run stands with its endpoint."""
-
-    @property
-    def failed_attempts(self) -> int:
-        """Attempts to report that failed since there was word."""
-        ...
-
-    def answers_until(self) -> int | None:
-        """The last second in which a query is answered without further word; None for none."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts that are asked.
 
     Attributes:
-        keeper: The licence in force.
-        accountant: Plan and usage.
+        manager: The licence in force.
+        status: Plan and usage.
         ledger: The ledger.
         clock: Effective time.
         output: The output mount.
         waiting_tokens: Tokens in the queues of all models.
         models: Number of models that are served.
         ready: Whether a request would be answered.
-        metering: How a connected run stands with its endpoint; None in a disconnected one.
+        metering: How a connected run stands with its endpoint; None in a disconnected use.
     """
 
-    keeper: LicenseManager
-    accountant: LicenseStatus
+    manager: LicenseManager
+    status: LicenseStatus
     ledger: LedgerFacts
     clock: EffectiveClock
     output: Path
@@ -73,7 +61,7 @@ class Parts:
     metering: Metering | None = None
 
 
-class StandingCollector(Collector):
+class StatusCollector(Collector):
     """Asks the parts at each scrape.
 
     Args:
@@ -106,27 +94,27 @@ class StandingCollector(Collector):
     def _license(self) -> Iterable[Metric]:
         parts = self._parts
         now = parts.clock.now()
-        found = parts.keeper.current.license
-        state = parts.accountant.standing().state
+        license = parts.manager.current.license
+        state = parts.status.snapshot().state
         states = GaugeMetricFamily(
             "appliance_license_state", "State of the licence: 1 for the one it is in", labels=["state"]
         )
-        for one in _STATES:
-            states.add_metric([str(one)], float(one is state))
+        for known in _STATES:
+            states.add_metric([str(known)], float(known is state))
         yield states
         if parts.metering is None:  # a lease lasts days and is renewed by itself
             yield _gauge(
-                "appliance_license_days_left", "Days until the licence expires", days_left(found, now)
+                "appliance_license_days_left", "Days until the licence expires", days_left(license, now)
             )
             yield _gauge(
                 "appliance_license_grace_days_left",
                 "Days until nothing is answered any more",
-                grace_days_left(found, now),
+                grace_days_left(license, now),
             )
         else:
             yield from _metering(parts.metering, now)
-        yield _gauge("appliance_license_serial", "Serial of the licence", found.serial)
-        yield _gauge("appliance_license_refused_files", "Files that were refused", len(parts.keeper.refused))
+        yield _gauge("appliance_license_serial", "Serial of the licence", license.serial)
+        yield _gauge("appliance_license_refused_files", "Files that were refused", len(parts.manager.refused))
 
     def _plan(self) -> Iterable[Metric]:
         included = GaugeMetricFamily(
@@ -135,9 +123,9 @@ class StandingCollector(Collector):
         used = GaugeMetricFamily(
             "appliance_plan_used_units", "Units used of them in this period", labels=["meter"]
         )
-        for one in self._parts.accountant.standing().plan:
-            included.add_metric([one.meter], float(one.included))
-            used.add_metric([one.meter], float(one.used))
+        for use in self._parts.status.snapshot().plan:
+            included.add_metric([use.meter], float(use.included))
+            used.add_metric([use.meter], float(use.used))
         yield included
         yield used
 

@@ -92,7 +92,7 @@ class Appliance:
         )
         licensed = self.keeper.current
         self.keeper.require_startable(time_at_start(licensed.license, floor))
-        mismatches = log_fork_findings(self.ledger_directory, licensed, identity.instance)
+        fork_findings = log_fork_findings(self.ledger_directory, licensed, identity.instance)
         self.clock = open_clock(licensed.license, floor)
         self.ledger = Ledger.open(
             self.ledger_directory,
@@ -104,19 +104,19 @@ class Appliance:
             service=self.service.name,
             anchors=[Anchor(path) for path in settings.ledger_anchors],
         )
-        self.accountant = LicenseStatus(keeper=self.keeper, clock=self.clock, used=self.ledger.used)
+        self.accountant = LicenseStatus(manager=self.keeper, clock=self.clock, used=self.ledger.used)
         self.gate = AdmissionControl(
-            keeper=self.keeper, now=self.clock.now, used=self.ledger.used, meter=self.service.meter
+            manager=self.keeper, now=self.clock.now, used=self.ledger.used, meter=self.service.meter
         )
         self.tender = Maintenance(
-            keeper=self.keeper,
+            manager=self.keeper,
             ledger=self.ledger,
             ledger_directory=self.ledger_directory,
             instance=identity.instance,
             clock=self.clock,
-            accountant=self.accountant,
+            status=self.accountant,
             state=identity.directory,
-            mismatches=mismatches,
+            fork_findings=fork_findings,
         )
         self.metering = None if connection is None else self._open_metering(connection)
         self.instruments = Instruments()
@@ -145,7 +145,7 @@ class Appliance:
             connection,
             ledger=self.ledger,
             directory=self.ledger_directory,
-            keeper=self.keeper,
+            manager=self.keeper,
             now=self.clock.now,
             reload=self.tender.reload,
         )
@@ -160,7 +160,7 @@ class Appliance:
     @property
     def mismatches(self) -> tuple[ForkFinding, ...]:
         """What differs from the heads in the licence in force."""
-        return self.tender.mismatches
+        return self.tender.fork_findings
 
     def asgi(self) -> ASGIApp:
         """The ASGI application."""

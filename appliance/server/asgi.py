@@ -17,7 +17,7 @@ from appliance.licensing.manager import LicenseManager
 from appliance.observability import metrics_endpoint as metrics_page
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
-from appliance.observability.status_collector import Parts, StandingCollector
+from appliance.observability.status_collector import Parts, StatusCollector
 from appliance.services.base import Service
 
 
@@ -38,7 +38,7 @@ def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASG
         extra: Routes of optional rooms.
     """
     operations = OperationsApi(appliance)
-    appliance.instruments.registry.register(StandingCollector(_parts(appliance, operations)))
+    appliance.instruments.registry.register(StatusCollector(_parts(appliance, operations)))
     application = Starlette(
         routes=[
             *appliance.answering.routes(),
@@ -59,8 +59,8 @@ def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASG
 def _parts(appliance: Served, operations: OperationsApi) -> Parts:
     answering = appliance.answering
     return Parts(
-        keeper=appliance.keeper,
-        accountant=appliance.accountant,
+        manager=appliance.keeper,
+        status=appliance.accountant,
         ledger=appliance.ledger,
         clock=appliance.clock,
         output=appliance.output_mount,

@@ -149,7 +149,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
 async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.tender.on_sighup)
-    background = [asyncio.create_task(appliance.tender.tend())]
+    background = [asyncio.create_task(appliance.tender.run())]
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))

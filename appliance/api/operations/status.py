@@ -24,6 +24,7 @@ from appliance.ledger.read.fork_check import ForkFinding
 from appliance.ledger.read.inclusion_proof import NoProof, prove_entry
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_logs
 from appliance.licensing.admission import AdmissionControl
+from appliance.licensing.metering import Metering
 from appliance.licensing.status import LicenseStatus
 from appliance.pipeline.deployments import Deployments
 from appliance.version import VERSION
@@ -33,27 +34,6 @@ from license.licenses.validity import State
 _NUMBER: Final = re.compile(r"\d{1,4}")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _SERVING: Final = "License is valid, no action needed."
-
-
-class Metered(Protocol):
-    """How metering stands in a connected run."""
-
-    def check(self, now: int) -> None:
-        """Return if a query may be answered; raises an `ApplianceError` saying why not."""
-        ...
-
-    def report(self) -> dict[str, Any]:
-        """Return how metering stands, with a `status` word and its `message`."""
-        ...
-
-    @property
-    def failed_attempts(self) -> int:
-        """Attempts to report that failed since there was word."""
-        ...
-
-    def answers_until(self) -> int | None:
-        """Return the last second in which a query is answered without further word; None for none."""
-        ...
 
 
 class Operated(Protocol):
@@ -68,7 +48,7 @@ class Operated(Protocol):
     stopping: bool
 
     @property
-    def metering(self) -> Metered | None:
+    def metering(self) -> Metering | None:
         """What reports to an endpoint, in a connected run."""
         ...
 
@@ -119,7 +99,7 @@ class OperationsApi:
     async def status(self, _: Request) -> Response:
         """`GET /status`: licence, plan, clock, models and ledger."""
         appliance = self._appliance
-        standing = appliance.accountant.standing()
+        standing = appliance.accountant.snapshot()
         body: dict[str, Any] = {
             "service": self._appliance.service.name,
             # Probes compare with `Valid`: a licence that only draws near its end is still valid.

@@ -22,6 +22,7 @@ from sqlmodel import Session, col, func, select
 
 from appliance.ledger.log.schema import CheckpointRow, EntryRow, LogTable, TileRow, TreeRow
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
+from appliance.ledger.read.entries import read_acknowledged
 from license.evidence.log.entry import Entry, parse
 from license.evidence.log.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier, fold, leaf_hash
 
@@ -29,11 +30,6 @@ _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"
 _UPDATE_TREE = "UPDATE tree SET size = ?, frontier = ?, effective = ?, uptime = ?, boot = ? WHERE id = 1"
 _BUSY_SECONDS = 5
-# The second condition lets SQLite use the index that leaves usage out.
-ACKNOWLEDGED = (
-    "SELECT json_extract(text,'$.o'), max(json_extract(text,'$.x')) FROM entry "
-    "WHERE kind = 'ack' AND kind <> 'use' GROUP BY 1"
-)
 # SQLite looks through the whole file; beyond this size that is left to `appliance.ledger.log.scrubber`.
 CHECKED_BYTES = 64 * 1024 * 1024
 _File = tuple[int, int]
@@ -321,8 +317,7 @@ class Store:
 
     def acknowledged(self) -> dict[str, int]:
         """Return how many entries of each log were metered, as the newest `ack` entries say."""
-        rows = self._connection.execute(ACKNOWLEDGED).fetchall()
-        return {str(origin): int(position) for origin, position in rows}
+        return read_acknowledged(self._connection)
 
     def day_sums(self, first: Entry) -> DaySums:
         """Return the usage by day; `first` is the first entry."""

@@ -10,20 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from appliance.ledger.read.entries import END, last_event, read_events
 from appliance.ledger.read.totals import merge
 from license.encoding.strict import parse_date
-from license.evidence.log.entry import Entry, Sums, Tally, parse
+from license.evidence.log.entry import Entry, Sums, Tally
 
-# In these the second condition lets SQLite use the index that leaves usage out.
-_TURNS: Final = "SELECT text FROM entry WHERE kind = 'key' AND kind <> 'use' AND n < ? ORDER BY n"
-_SUMMED: Final = (
-    "SELECT text FROM entry WHERE kind = 'sum' AND kind <> 'use' AND n >= ? AND n < ? ORDER BY n DESC LIMIT 1"
-)
 _AFTER: Final = (
     "SELECT meter, count(*), sum(quantity), sum(billed) FROM entry "
     "WHERE n >= ? AND n < ? AND kind = 'use' GROUP BY meter"
 )
-_END: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +61,7 @@ class DaySums:
         yield self.day, self.sums
 
 
-def read_day_sums(connection: sqlite3.Connection, first: Entry, stop: int = _END) -> DaySums:
+def read_day_sums(connection: sqlite3.Connection, first: Entry, stop: int = END) -> DaySums:
     """Return the usage of a log by day.
 
     Args:
@@ -78,10 +73,9 @@ def read_day_sums(connection: sqlite3.Connection, first: Entry, stop: int = _END
         sqlite3.Error: The log cannot be read.
         LicenseError: An entry cannot be read.
     """
-    turns = [parse(str(text)) for (text,) in connection.execute(_TURNS, (stop,))]
+    turns = read_events(connection, "key", stop)
     begun = turns[-1] if turns else first
-    row = connection.execute(_SUMMED, (begun.n, stop)).fetchone()
-    summed = None if row is None else parse(str(row[0]))
+    summed = last_event(connection, "sum", begun.n, stop)
     rows = connection.execute(_AFTER, (begun.n if summed is None else summed.n, stop))
     after = {str(meter): Tally(int(n), int(q or 0), int(b or 0)) for meter, n, q, b in rows}
     return DaySums(

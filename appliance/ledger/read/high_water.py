@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.host.effective_clock import Mark
+from appliance.ledger.read.entries import read_events
 from license.errors import LicenseError
-from license.evidence.log.entry import parse
 from license.evidence.log.source import find_databases, open_database
-
-_LICENSES = "SELECT text FROM entry WHERE kind = 'lic' AND kind <> 'use'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +32,17 @@ class HighWater:
 
 def recorded_high_water(directory: Path) -> HighWater:
     """Return what the logs in a ledger directory prove; a log that cannot be read proves nothing here."""
-    floor = HighWater()
+    high_water = HighWater()
     for path in find_databases(directory):
         with contextlib.suppress(sqlite3.Error, OSError, LicenseError):
-            floor = _later(floor, _read(path))
-    return floor
+            high_water = _later(high_water, _read(path))
+    return high_water
 
 
 def _read(path: Path) -> HighWater:
     with contextlib.closing(open_database(path)) as connection:
         row = connection.execute("SELECT effective, uptime, boot FROM tree WHERE size > 0").fetchone()
-        licenses = [parse(text) for (text,) in connection.execute(_LICENSES)]
+        licenses = read_events(connection, "lic")
     return HighWater(
         mark=None if row is None else Mark(effective=int(row[0]), uptime=float(row[1]), boot=str(row[2])),
         serial=max((entry.number("s") for entry in licenses), default=0),
@@ -52,10 +50,10 @@ def _read(path: Path) -> HighWater:
     )
 
 
-def _later(one: HighWater, other: HighWater) -> HighWater:
-    marks = [mark for mark in (one.mark, other.mark) if mark is not None]
+def _later(first: HighWater, second: HighWater) -> HighWater:
+    marks = [mark for mark in (first.mark, second.mark) if mark is not None]
     return HighWater(
         mark=max(marks, key=lambda mark: mark.effective, default=None),
-        serial=max(one.serial, other.serial),
-        epoch=max(one.epoch, other.epoch),
+        serial=max(first.serial, second.serial),
+        epoch=max(first.epoch, second.epoch),
     )

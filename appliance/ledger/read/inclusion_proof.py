@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from appliance.ledger.read.entries import entry_text
 from license.errors import LicenseError
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import parse
@@ -13,7 +14,6 @@ from license.evidence.log.proof import InclusionProof
 from license.evidence.log.source import find_databases, find_ledgers, log_number, open_database
 from license.evidence.log.tiles import stored_subtree
 
-_TEXT: Final = "SELECT text FROM entry WHERE n = ?"
 _HEAD: Final = "SELECT size, note FROM checkpoint ORDER BY id DESC LIMIT 1"
 
 
@@ -44,16 +44,16 @@ def prove_entry(output: Path, origin: str, n: int) -> bytes:
 
 def _prove(connection: sqlite3.Connection, n: int) -> bytes:
     head = connection.execute(_HEAD).fetchone()
-    row = connection.execute(_TEXT, (n,)).fetchone()
-    if row is None:
+    text = entry_text(connection, n)
+    if text is None:
         raise NoProof(f"there is no entry {n}: it was never written, or its month was closed and pruned")
     if head is None or head[0] <= n:
         raise NoProof(f"no signed head covers entry {n} yet: ask again in a minute")
     note = str(head[1]).encode("utf-8")
     size = read_checkpoint(note).size
     path = inclusion_path(n, size, stored_subtree(connection))
-    text = str(row[0]).encode("utf-8")
-    return InclusionProof(index=n, path=tuple(path), checkpoint=note, extra=text).to_bytes()
+    extra = text.encode("utf-8")
+    return InclusionProof(index=n, path=tuple(path), checkpoint=note, extra=extra).to_bytes()
 
 
 def _find(output: Path, origin: str) -> Path:
@@ -68,7 +68,7 @@ def _find(output: Path, origin: str) -> Path:
 def log_origin(path: Path) -> str:
     """Return the name of the log in a database; raises `LicenseError` or `sqlite3.Error` if it has none."""
     with contextlib.closing(open_database(path)) as connection:
-        row = connection.execute(_TEXT, (0,)).fetchone()
-    if row is None:
+        text = entry_text(connection, 0)
+    if text is None:
         raise LicenseError(f"{path.name} has no entries")
-    return parse(str(row[0])).text("o")
+    return parse(text).text("o")

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from appliance.ledger.read.day_sums import read_day_sums
+from appliance.ledger.read.entries import entry_text, first_entry
 from appliance.ledger.read.totals import RunningTotals, merge
 from license.encoding.strict import format_date
 from license.errors import LicenseError
-from license.evidence.log.entry import Sums, parse
+from license.evidence.log.entry import Sums
 from license.evidence.log.source import find_databases, find_ledgers, open_database
 
 _log = logging.getLogger("appliance.usage")
-
-_FIRST = "SELECT text FROM entry WHERE n = 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +108,9 @@ def earlier_totals(directory: Path, origin: str) -> RunningTotals:
 
 def _read(path: Path) -> list[DayUsage]:
     with contextlib.closing(open_database(path)) as connection:
-        row = connection.execute(_FIRST).fetchone()
-        if row is None:
+        if entry_text(connection, 0) is None:
             return []
-        first = parse(row[0])
+        first = first_entry(connection)
         days = read_day_sums(connection, first)
     service, origin = first.text("s"), first.text("o")
     return [DayUsage(service=service, origin=origin, day=day, sums=sums) for day, sums in days.all()]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
+from appliance.ledger.read.entries import entry_text, last_event
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import format_date
 from license.errors import LicenseError
@@ -150,13 +151,13 @@ def _read(source: DatabaseLog, number: int) -> _Log:
     for note in heads:
         with contextlib.suppress(LicenseError):
             read.append((read_checkpoint(note), note))
-    first = parse(_text(connection, 0))
+    first = _entry(connection, 0)
     origin = first.text("o")
     own = [(head, note) for head, note in read if head.origin == origin]
     signed = max((head.size for head, _ in own), default=0)
     size = min(signed, durable) or durable
     days = read_day_sums(connection, first, size)
-    last = parse(_text(connection, size - 1))
+    last = _entry(connection, size - 1)
     return _Log(
         exported=tuple(_exported(source.path.parent, origin)),
         source=source,
@@ -178,11 +179,11 @@ def _exported(ledger: Path, origin: str) -> Iterator[int]:
                     yield size
 
 
-def _text(connection: sqlite3.Connection, n: int) -> str:
-    row = connection.execute("SELECT text FROM entry WHERE n = ?", (n,)).fetchone()
-    if row is None:
+def _entry(connection: sqlite3.Connection, n: int) -> Entry:
+    text = entry_text(connection, n)
+    if text is None:
         raise LookupError(f"the entry {n} is missing")
-    return str(row[0])
+    return parse(text)
 
 
 def _consistency(log: _Log) -> bytes:
@@ -261,11 +262,7 @@ def _license_in_force(log: _Log) -> tuple[str, int]:
 
 
 def _last_license(log: _Log) -> Entry | None:
-    row = log.source.connection.execute(
-        "SELECT text FROM entry WHERE kind = 'lic' AND kind <> 'use' AND n < ? ORDER BY n DESC LIMIT 1",
-        (log.claim.size,),
-    ).fetchone()
-    return None if row is None else parse(str(row[0]))
+    return last_event(log.source.connection, "lic", 0, log.claim.size)
 
 
 def _notes(logs: Iterable[_Log]) -> dict[str, bytes]:

@@ -14,8 +14,8 @@ from typing import Final
 
 from appliance.errors import LedgerLocked
 from appliance.ledger.log.directory_lock import LOCK_FILE, Lock
+from appliance.ledger.read.entries import read_events
 from license.errors import LicenseError
-from license.evidence.log.entry import parse
 from license.evidence.log.merkle import TILE_WIDTH
 from license.evidence.log.source import find_databases, find_ledgers, open_log
 from license.evidence.verify.result import LogReport, Severity
@@ -25,7 +25,6 @@ from license.trust.roots import TrustRoots
 
 _BATCH: Final = 100_000
 _BUSY_SECONDS: Final = 5
-_CLOSES: Final = "SELECT text FROM entry WHERE kind = 'close' AND kind <> 'use' ORDER BY n"
 _COUNT: Final = "SELECT count(*) FROM entry WHERE kind = 'use' AND n < ?"
 _KEEP_HASHES: Final = (
     "INSERT INTO tile (level, idx, root) SELECT 0, n, leaf FROM entry WHERE kind = 'use' AND n >= ? AND n < ?"
@@ -71,21 +70,21 @@ def _plan(path: Path, roots: TrustRoots, before: str | None) -> Pruning:
             report = verify_log(source, roots)
             covered = max(
                 (
-                    one.head.size
-                    for one in witnessed_heads(source.notes(), roots)
-                    if one.receipt and not one.fault and one.head.origin == report.log
+                    witnessed.head.size
+                    for witnessed in witnessed_heads(source.notes(), roots)
+                    if witnessed.receipt and not witnessed.fault and witnessed.head.origin == report.log
                 ),
                 default=0,
             )
-            closes = [parse(str(text)) for (text,) in source.connection.execute(_CLOSES)]
-            done = [
+            closes = read_events(source.connection, "close")
+            closed = [
                 (entry.number("hi") + 1, entry.text("mo"))
                 for entry in closes
                 if entry.n < covered and (before is None or entry.text("mo") < before)
             ]
             # A start hashes the last complete tile and what follows it anew: they stay as they are.
             limit = max(0, (source.size // TILE_WIDTH - 1) * TILE_WIDTH)
-            stop, through = max(done, default=(0, ""))
+            stop, through = max(closed, default=(0, ""))
             stop = min(stop, limit)
             entries = int(source.connection.execute(_COUNT, (stop,)).fetchone()[0])
     except (sqlite3.Error, LicenseError) as error:

@@ -100,7 +100,7 @@ class Machine:
 
     home: Path
     roots_dir: Path
-    link: MeteringClient
+    client: MeteringClient
     time: Time
     interval: int = 600
     count: int = field(default=0)
@@ -110,12 +110,12 @@ class Machine:
         self.directory = self.home / "output" / "customner" / self.identity.instance
         self.roots = load_roots(self.roots_dir)
 
-    def open(self, link: MeteringClient | None = None) -> None:
+    def open(self, client: MeteringClient | None = None) -> None:
         """Check the key at the endpoint, then open the ledger under the lease."""
-        link = link or self.link
+        client = client or self.client
         state = self.identity.directory
         lease = fetch_lease(
-            link,
+            client,
             identity=self.identity,
             roots=self.roots,
             service=CUSTOM_NER,
@@ -124,7 +124,7 @@ class Machine:
             now=self.time.now,
         )
         self.clock = EffectiveClock(sources=self.time.sources(), floor=lease.license.issued)
-        self.keeper = LicenseManager(
+        self.manager = LicenseManager(
             state / LEASE_DIRECTORY,
             roots=self.roots,
             product="ner",
@@ -137,31 +137,31 @@ class Machine:
             identity=self.identity.signing,
             state=state,
             clock=self.clock,
-            license=self.keeper.current,
+            license=self.manager.current,
             software="test",
         )
-        timeout = max(1, int(link.timeout_s))
-        rhythm = ReportInterval(interval=self.interval, attempts=10, timeout=timeout)
-        contact = EndpointState(rhythm=rhythm, next_at=self.time.now)
+        timeout = max(1, int(client.timeout_s))
+        interval = ReportInterval(seconds=self.interval, attempts=10, timeout=timeout)
+        endpoint_state = EndpointState(interval=interval, next_at=self.time.now)
         connection = Connection(
-            link=link,
+            client=client,
             identity=self.identity,
             roots=self.roots,
             service=CUSTOM_NER,
             directory=state / LEASE_DIRECTORY,
-            contact=contact.opened(self.time.now, word="Valid", message=""),
+            endpoint_state=endpoint_state.opened(self.time.now, status="Valid", message=""),
         )
         self.reporter = Reporter(
             connection,
             ledger=self.ledger,
             directory=self.directory,
-            keeper=self.keeper,
+            manager=self.manager,
             now=self.clock.now,
             reload=self.reload,
         )
 
     def reload(self) -> None:
-        self.keeper.reload(self.ledger.change_license, time_under=lambda _: self.clock.now())
+        self.manager.reload(self.ledger.change_license, time_under=lambda _: self.clock.now())
 
     def use(self, *quantities: int) -> None:
         """Record some requests."""
@@ -243,8 +243,8 @@ def endpoint(meter: Vendor) -> Iterator[str]:
 
 @pytest.fixture
 def machine(tmp_path: Path, meter: Vendor, endpoint: str) -> Iterator[Machine]:
-    link = MeteringClient(billing=endpoint, api_key=meter.key, timeout_s=5)
-    made = Machine(tmp_path / "machine", meter.authority.roots_dir, link, meter.time)
+    client = MeteringClient(billing=endpoint, api_key=meter.key, timeout_s=5)
+    made = Machine(tmp_path / "machine", meter.authority.roots_dir, client, meter.time)
     made.open()
     yield made
     made.close()
@@ -279,5 +279,5 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def hastily(link: MeteringClient, seconds: float) -> MeteringClient:
-    return replace(link, timeout_s=seconds)
+def hastily(client: MeteringClient, seconds: float) -> MeteringClient:
+    return replace(client, timeout_s=seconds)

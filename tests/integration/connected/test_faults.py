@@ -80,9 +80,9 @@ def through(machine: Machine, url: str, timeout_s: float = PATIENCE) -> Callable
 
     def attempt() -> None:
         reporter: Reporter = machine.reporter
-        reporter.link = MeteringClient(billing=url, api_key=machine.link.api_key, timeout_s=timeout_s)
+        reporter.client = MeteringClient(billing=url, api_key=machine.client.api_key, timeout_s=timeout_s)
         reporter.attempt()
-        reporter.link = machine.link
+        reporter.client = machine.client
 
     return attempt
 
@@ -95,15 +95,15 @@ def test_totals_are_exact_after_every_fault(
     with relayed(endpoint, answer) as relay:
         for failed in (1, 2):
             through(machine, relay.url, SHORT if answer in (hang, drip) else PATIENCE)()
-            contact = machine.reporter.contact
-            assert contact.failed == failed
-            assert contact.word == word or not word
-            assert contact.message
+            endpoint_state = machine.reporter.endpoint_state
+            assert endpoint_state.failed == failed
+            assert endpoint_state.status == word or not word
+            assert endpoint_state.message
             machine.use(2)
     assert (relay.delivered > 0) == delivered
     assert machine.position() == 0
     machine.reporter.attempt()
-    assert machine.reporter.contact.failed == 0
+    assert machine.reporter.endpoint_state.failed == 0
     assert meter.metered() == machine.recorded()
     assert sum(tally.quantity for tally in meter.metered().values()) == 8
     machine.reporter.attempt()
@@ -114,16 +114,16 @@ def test_a_report_that_arrives_twice_is_counted_once(machine: Machine, meter: Ve
     machine.use(3, 1)
     with relayed(endpoint, twice) as relay:
         through(machine, relay.url)()
-    assert machine.reporter.contact.failed == 0
+    assert machine.reporter.endpoint_state.failed == 0
     assert meter.metered() == machine.recorded()
 
 
 def test_nobody_listens(machine: Machine, meter: Vendor) -> None:
     machine.use(3)
     through(machine, f"http://127.0.0.1:{free_port()}")()
-    contact = machine.reporter.contact
-    assert (contact.failed, contact.word) == (1, "CouldNotConnect")
-    assert MESSAGES["CouldNotConnect"] in contact.message
+    endpoint_state = machine.reporter.endpoint_state
+    assert (endpoint_state.failed, endpoint_state.status) == (1, "CouldNotConnect")
+    assert MESSAGES["CouldNotConnect"] in endpoint_state.message
     machine.reporter.attempt()
     assert meter.metered() == machine.recorded()
 
@@ -133,9 +133,9 @@ def test_a_certificate_that_nobody_vouches_for(machine: Machine, meter: Vendor, 
     endpoint = TlsEndpoint(tmp_path)
     through(machine, endpoint.url, 5)()
     endpoint.close()
-    contact = machine.reporter.contact
-    assert (contact.failed, contact.word) == (1, "CouldNotConnect")
-    assert "certificate" in contact.message
+    endpoint_state = machine.reporter.endpoint_state
+    assert (endpoint_state.failed, endpoint_state.status) == (1, "CouldNotConnect")
+    assert "certificate" in endpoint_state.message
     machine.reporter.attempt()
     assert meter.metered() == machine.recorded()
 
@@ -144,7 +144,7 @@ def test_retry_after_is_waited_for(machine: Machine, endpoint: str) -> None:
     busy = told(429, REFUSED % b"BillingEndpointBusy", b"Retry-After: 1234\r\n")
     with relayed(endpoint, busy) as relay:
         through(machine, relay.url)()
-    assert machine.reporter.contact.next_at == machine.clock.now() + 1_234
+    assert machine.reporter.endpoint_state.next_at == machine.clock.now() + 1_234
 
 
 def test_the_authority_that_forgot_is_told_again(machine: Machine, meter: Vendor) -> None:
@@ -168,9 +168,9 @@ def test_an_older_ledger_is_not_reported_over_a_newer_count(machine: Machine, me
         connection.exec_driver_sql("UPDATE metered_log SET next = 5000")
     machine.use(1)
     machine.reporter.attempt()
-    contact = machine.reporter.contact
-    assert contact.failed == 1
-    assert "put back to an older state" in contact.message
+    endpoint_state = machine.reporter.endpoint_state
+    assert endpoint_state.failed == 1
+    assert "put back to an older state" in endpoint_state.message
 
 
 def test_what_was_used_over_many_days_goes_out_in_records_of_days(machine: Machine, meter: Vendor) -> None:
@@ -219,12 +219,12 @@ def test_a_proxy_carries_reports_and_sees_its_credentials(
     machine.use(3)
     with relayed(endpoint, pass_on) as relay:
         proxy = parse_proxy(relay.url, "user:secret")
-        machine.reporter.link = MeteringClient(
+        machine.reporter.client = MeteringClient(
             billing="http://license.example.invalid:8080", api_key=meter.key, proxy=proxy, timeout_s=5
         )
         # The relay is the proxy: it alone knows where that name leads.
         machine.reporter.attempt()
-        machine.reporter.link = machine.link
+        machine.reporter.client = machine.client
         (sent, *_) = relay.requests
     assert sent.startswith(b"POST http://license.example.invalid:8080/v1/usage HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\n" in sent
@@ -250,7 +250,7 @@ def test_beyond_the_free_units_queries_are_refused_until_there_are_new_ones(
         with pytest.raises(LicenseRefusal) as caught:
             machine.reporter.check(machine.clock.now())
         assert caught.value.code == "OutOfQuota"
-        assert machine.reporter.contact.failed == 0
+        assert machine.reporter.endpoint_state.failed == 0
         assert free.metered() == machine.recorded()
         machine.time.pass_time(15 * 86_400)  # the next month
         machine.reporter.attempt()
@@ -264,11 +264,11 @@ def test_units_that_were_bought_serve_after_the_next_report(
 ) -> None:
     vendor = new_vendor(tier="DC0", meters={METER: 10}, overage="block", period=("2026-01-01", "2028-01-01"))
     with serving(make_app(vendor.authority, Limits())) as url:
-        link = MeteringClient(billing=url, api_key=vendor.key)
-        machine = Machine(tmp_path / "machine", vendor.authority.roots_dir, link, vendor.time)
+        client = MeteringClient(billing=url, api_key=vendor.key)
+        machine = Machine(tmp_path / "machine", vendor.authority.roots_dir, client, vendor.time)
         machine.open()
         gate = AdmissionControl(
-            keeper=machine.keeper, now=machine.clock.now, used=machine.ledger.used, meter=METER
+            manager=machine.manager, now=machine.clock.now, used=machine.ledger.used, meter=METER
         )
         gate.metering = machine.reporter
         machine.use(10 if told_so else 9)
@@ -280,9 +280,9 @@ def test_units_that_were_bought_serve_after_the_next_report(
         vendor.authority.add_units("acme", METER, 10)
         machine.reporter.attempt()
         gate.admit(3)
-        lease = machine.keeper.current.license.id
+        lease = machine.manager.current.license.id
         machine.reporter.attempt()
-        assert machine.keeper.current.license.id == lease
+        assert machine.manager.current.license.id == lease
         machine.close()
 
 
@@ -293,7 +293,7 @@ def test_the_log_says_that_queries_are_answered_for_as_long_as_they_are(
     last = machine.reporter.answers_until()
     assert last is not None
     for _ in range(10):
-        machine.time.pass_time(max(0, machine.reporter.contact.next_at - machine.clock.now()))
+        machine.time.pass_time(max(0, machine.reporter.endpoint_state.next_at - machine.clock.now()))
         attempt()
     machine.reporter.check(machine.clock.now())
     tenth = caplog.records[-1]
@@ -368,7 +368,7 @@ def test_an_authority_that_forgot_the_installation_knows_it_again(machine: Machi
         for table in ("metered_sum", "metered_log", "connected_instance"):
             connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
     machine.reporter.attempt()
-    assert (machine.reporter.contact.word, machine.reporter.contact.failed) == ("Mismatch", 1)
+    assert (machine.reporter.endpoint_state.status, machine.reporter.endpoint_state.failed) == ("Mismatch", 1)
     machine.reporter.attempt()
-    assert machine.reporter.contact.failed == 0
+    assert machine.reporter.endpoint_state.failed == 0
     assert meter.metered() == machine.recorded()

@@ -70,11 +70,11 @@ def check_totals(place: Path, vendor: Vendor, *, size: int, kills: int) -> None:
         run_and_kill(fleet, random.Random(size), kills=kills, pause=0.3)  # noqa: S311
         recorded: Sums = {}
         for home in fleet.homes:
-            link = MeteringClient(billing=billing, api_key=vendor.key)
-            machine = Machine(home, vendor.authority.roots_dir, link, RealTime())
+            client = MeteringClient(billing=billing, api_key=vendor.key)
+            machine = Machine(home, vendor.authority.roots_dir, client, RealTime())
             machine.open()
             machine.reporter.attempt()
-            assert machine.reporter.contact.failed == 0, machine.reporter.contact
+            assert machine.reporter.endpoint_state.failed == 0, machine.reporter.endpoint_state
             recorded |= machine.recorded()
             machine.close()
     assert sum(tally.entries for tally in recorded.values()) > size

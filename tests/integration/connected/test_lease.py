@@ -16,7 +16,7 @@ from appliance.config.directories import connected_mounts
 from appliance.config.identity import Identity, load_identity
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
-from appliance.metering.lease import connect, link_of, proxy_of
+from appliance.metering.lease import connect, metering_client, proxy_of
 from license.errors import DownloadError, LicenseError
 from license.metering_protocol import MESSAGES
 from license.trust.roots import load_roots
@@ -67,11 +67,15 @@ def test_a_good_key_opens_with_a_first_report_due_at_once(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "appliance.metering")
-    contact = start().contact
+    endpoint_state = start().endpoint_state
     assert MESSAGES["Valid"] in caplog.messages[-1]
-    assert (contact.word, contact.message, contact.failed) == ("Valid", MESSAGES["Valid"], 0)
-    assert contact.answers(contact.next_at)
-    assert contact.until == contact.next_at + 9 * 600 + 30
+    assert (endpoint_state.status, endpoint_state.message, endpoint_state.failed) == (
+        "Valid",
+        MESSAGES["Valid"],
+        0,
+    )
+    assert endpoint_state.answers(endpoint_state.next_at)
+    assert endpoint_state.until == endpoint_state.next_at + 9 * 600 + 30
 
 
 @pytest.mark.parametrize(
@@ -128,13 +132,13 @@ def test_with_a_lease_of_an_earlier_run_it_starts_and_answers_nothing_until_ther
 ) -> None:
     start()
     way.answer = answer
-    contact = start(billing=way.url).contact
-    assert contact.word == word
-    assert contact.until is None
-    assert not contact.answers(contact.next_at)
-    assert MESSAGES[word] in contact.message
+    endpoint_state = start(billing=way.url).endpoint_state
+    assert endpoint_state.status == word
+    assert endpoint_state.until is None
+    assert not endpoint_state.answers(endpoint_state.next_at)
+    assert MESSAGES[word] in endpoint_state.message
     if word == "BillingEndpointBusy":
-        assert contact.next_at >= 77
+        assert endpoint_state.next_at >= 77
 
 
 def test_without_a_lease_or_with_anothers_it_does_not_start(start: Start, tmp_path: Path) -> None:
@@ -171,7 +175,7 @@ def test_a_missing_one_of_the_three_is_named(words: list[str], missing: str) -> 
     settings = Settings.read(words, {})
     assert settings.connected
     with pytest.raises(SettingsError, match=f"^{missing} is missing") as caught:
-        link_of(settings)
+        metering_client(settings)
     assert exit_code(caught.value) == 78
 
 

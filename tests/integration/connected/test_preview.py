@@ -28,7 +28,7 @@ def way(endpoint: str) -> Iterator[Relay]:
 
 def settings_of(machine: Machine, billing: str) -> Settings:
     return replace(
-        Settings.read([f"Billing={billing}", f"ApiKey={machine.link.api_key}"], {}),
+        Settings.read([f"Billing={billing}", f"ApiKey={machine.client.api_key}"], {}),
         output_mount=machine.home / "output",
     )
 
@@ -37,10 +37,10 @@ def test_what_is_sent_is_what_was_shown(machine: Machine, way: Relay) -> None:
     machine.use(3, 1)
     machine.ledger.checkpoint()
     shown = list(preview(settings_of(machine, way.url), machine.identity, now=machine.time.now))
-    machine.reporter.link = replace(machine.link, billing=way.url)
+    machine.reporter.client = replace(machine.client, billing=way.url)
     machine.reporter.attempt()
     fetch_lease(
-        machine.reporter.link,
+        machine.reporter.client,
         identity=machine.identity,
         roots=machine.roots,
         service=CUSTOM_NER,
@@ -48,7 +48,7 @@ def test_what_is_sent_is_what_was_shown(machine: Machine, way: Relay) -> None:
         serial=1,
         now=machine.time.now,
     )
-    key = machine.link.api_key.encode()
+    key = machine.client.api_key.encode()
     assert len(shown) == len(way.requests) == 2
     assert [sent.replace(key, KEY_SHOWN.encode()) for sent in reversed(way.requests)] == [
         request.data for request in shown
@@ -90,13 +90,13 @@ def test_the_command_prints_the_bytes_and_masks_the_key(machine: Machine, way: R
     machine.ledger.checkpoint()
     words = [
         f"Billing={way.url}",
-        f"ApiKey={machine.link.api_key}",
+        f"ApiKey={machine.client.api_key}",
         f"Mounts:State={machine.identity.directory}",
         f"Mounts:Output={machine.home / 'output'}",
     ]
     done = CliRunner().invoke(main, ["metering", "preview", *words, "-o", str(tmp_path / "shown")])
     assert done.exit_code == 0, done.output
-    assert machine.link.api_key not in done.output
+    assert machine.client.api_key not in done.output
     assert "POST /v1/connected HTTP/1.1" in done.stdout
     assert "POST /v1/usage HTTP/1.1" in done.stdout
     assert (tmp_path / "shown" / "request-2").read_bytes().startswith(b"POST /v1/usage")
@@ -107,7 +107,7 @@ def test_usage_that_is_not_signed_yet_is_shown_too(machine: Machine, way: Relay)
     machine.ledger.checkpoint()
     machine.use(3)
     shown = list(preview(settings_of(machine, way.url), machine.identity, now=machine.time.now))
-    machine.reporter.link = replace(machine.link, billing=way.url)
+    machine.reporter.client = replace(machine.client, billing=way.url)
     machine.reporter.attempt()
-    sent = way.requests[0].replace(machine.link.api_key.encode(), KEY_SHOWN.encode())
+    sent = way.requests[0].replace(machine.client.api_key.encode(), KEY_SHOWN.encode())
     assert shown[1].data == sent

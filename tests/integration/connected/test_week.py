@@ -88,7 +88,7 @@ class Week:
     def step(self) -> None:
         """Go to the next instant at which something can change, and let it."""
         reporter = self.machine.reporter
-        due, last = reporter.contact.next_at, reporter.answers_until()
+        due, last = reporter.endpoint_state.next_at, reporter.answers_until()
         assert last is not None
         # What /status shows is kept: every change to silence is one second after it.
         self.shown = last
@@ -111,12 +111,12 @@ def test_a_week_of_outages_stops_and_resumes_at_the_right_seconds(
     machine = Machine(tmp_path / "machine", vendor.authority.roots_dir, cable, vendor.time, interval=INTERVAL)
     machine.open()
     week = Week(machine)
-    leases = {machine.keeper.current.license.id}
+    leases = {machine.manager.current.license.id}
     while week.now < NOON + 7 * DAY:
         week.step()
         if week.answering and len(week.attempts) % 16 == 0:
             machine.use(1, 2)
-        leases.add(machine.keeper.current.license.id)
+        leases.add(machine.manager.current.license.id)
     machine.reporter.attempt()
     assert vendor.metered() == machine.recorded()
     assert sum(tally.entries for tally in vendor.metered().values()) > 50

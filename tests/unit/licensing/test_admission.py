@@ -40,7 +40,7 @@ def issued(tmp_path: Path) -> Iterator[Callable[..., AuthenticLicense]]:
 
 
 def gate(licensed: AuthenticLicense, *, at: int = NOW, used: int = 0) -> AdmissionControl:
-    return AdmissionControl(keeper=Kept(licensed), now=lambda: at, used=lambda *_: used, meter=METER)
+    return AdmissionControl(manager=Kept(licensed), now=lambda: at, used=lambda *_: used, meter=METER)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_plan_that_records_admits_beyond_its_units(issued: Callable[..., Authe
 
 def test_a_new_licence_is_counted_from_the_ledger_anew(issued: Callable[..., AuthenticLicense]) -> None:
     kept = Kept(issued(overage="block", units=10))
-    opened = AdmissionControl(keeper=kept, now=lambda: NOW, used=lambda *_: 0, meter=METER)
+    opened = AdmissionControl(manager=kept, now=lambda: NOW, used=lambda *_: 0, meter=METER)
     with opened.admit(10):
         pass
     kept.current = issued(overage="block", units=10)

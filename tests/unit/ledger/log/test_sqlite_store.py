@@ -248,7 +248,7 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
     overwrite_page(machine.database, b'"id":"u700"')
     caller.ask()
     assert caller.ledger.healthy, "nobody has looked there yet"
-    assert not caller.ledger.patrol.round()
+    assert not caller.ledger.scrubber.round()
     deadline = time.monotonic() + RETURN_SECONDS
     while caller.ledger.origin.endswith("/1") and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -257,7 +257,7 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
     assert caller.ledger.used(METER, 0, machine.wall + DAY) >= billed + 1, "the plan goes on"
     kinds = [parse(text).kind for text in texts(machine.directory / "ledger-2.db")]
     assert kinds[:4] == ["recover", "boot", "lic", "disk"]
-    assert caller.ledger.patrol.round()
+    assert caller.ledger.scrubber.round()
     caller.ledger.close()
     report = verify(machine.output, machine.vendor.roots)
     assert report.exit_code == 2, "the damaged log tells of its damage"
@@ -266,9 +266,9 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
 def test_a_patrol_finds_what_a_start_would_not(machine: Machine, caller: Caller) -> None:
     uses = [UsageRecord(meter=METER, quantity=1, billed=1, request_id=f"u{i}") for i in range(2000)]
     asyncio.run(caller.ledger.commit(uses))
-    assert caller.ledger.patrol.round()
+    assert caller.ledger.scrubber.round()
     machine.sql("UPDATE entry SET text = replace(text, '\"q\":1', '\"q\":0') WHERE n = 300")
-    caller.ledger.patrol.round()
+    caller.ledger.scrubber.round()
     caller.ask_until_answered()
     first = parse(texts(machine.directory / "ledger-2.db")[0])
     assert first.text("w") == "tree"

@@ -226,7 +226,7 @@ def test_what_a_damaged_log_recorded_last_is_exported_and_signed(
     ledger = machine.open()
     asyncio.run(ledger.commit([UsageRecord(meter=METER, quantity=2, billed=2, request_id="r")] * 600))
     machine.sql("UPDATE entry SET text = replace(text, '\"q\":2', '\"q\":3') WHERE n = 7")
-    ledger.patrol.round()
+    ledger.scrubber.round()
     with contextlib.suppress(UsageStoreUnavailable):
         record(ledger, 1)
     ledger.close()

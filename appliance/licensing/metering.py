@@ -1,0 +1,35 @@
+"""What the rest of a service asks of the reporter of a connected run, which stands above it.
+
+`appliance.metering.reporter` is the one that does it; a disconnected run has none.
+"""
+
+from typing import Any, Protocol
+
+
+class Metering(Protocol):
+    """A connected run's side of admission and status: no metering, no answers."""
+
+    def check(self, now: int) -> None:
+        """Return if a query may be answered at an effective time, as far as metering goes.
+
+        Raises:
+            NotMetered, LicenseRefusal: It may not.
+        """
+        ...
+
+    def on_quota_exhausted(self) -> None:
+        """Learn that the plan had no units left for a query."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """Return how metering stands, with a `status` word and its `message`."""
+        ...
+
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts to report that failed since there was word from the endpoint."""
+        ...
+
+    def answers_until(self) -> int | None:
+        """Return the last second in which a query is answered without further word; None for none."""
+        ...
