@@ -45,10 +45,10 @@ def is_display_word(word: str) -> bool:
 
 def display_types(args: Sequence[str]) -> tuple[str, ...]:
     """Return the types of display models that bare words of a command line choose; `FullDisplay` is all."""
-    said = {word.lower() for word in args}
-    if FULL_DISPLAY.lower() in said:
+    names = {word.lower() for word in args}
+    if FULL_DISPLAY.lower() in names:
         return DISPLAY_TYPES
-    return tuple(name for name in DISPLAY_TYPES if name.lower() in said)
+    return tuple(name for name in DISPLAY_TYPES if name.lower() in names)
 
 
 def access_keys(named: Mapping[str, str]) -> tuple[str, ...]:

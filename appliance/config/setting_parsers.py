@@ -1,4 +1,4 @@
-"""The kinds of values that settings have: each reads a text, or raises `ValueError` with what it expected."""
+"""Parsers of setting values: each reads a text, or raises `ValueError` with what it expected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ _FALSE: Final = frozenset({"false", "0", "no", "off", ""})
 _LEVELS: Final = ("trace", "debug", "information", "warning", "error", "critical", "none")
 
 
-def boolean(text: str) -> bool:
+def parse_boolean(text: str) -> bool:
     """Read `True` or `False`, or what else people write for them."""
     if text.strip().lower() in _TRUE:
         return True
@@ -20,14 +20,14 @@ def boolean(text: str) -> bool:
     raise ValueError("expected True or False")
 
 
-def path(text: str) -> Path:
+def parse_directory(text: str) -> Path:
     """Read the path of a directory."""
     if not text.strip() or "\0" in text:
         raise ValueError("expected a directory")
     return Path(text)
 
 
-def number(low: int, high: int) -> Callable[[str], int]:
+def number_within(low: int, high: int) -> Callable[[str], int]:
     """Return a reader of whole numbers within bounds, both included."""
 
     def parse(text: str) -> int:
@@ -43,43 +43,43 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= 50 and all(c.isascii() and (c.isalnum() or c in "_.-") for c in text)
 
 
-def name(text: str) -> str:
+def parse_name(text: str) -> str:
     """Read the name of a project, a deployment or a model."""
     if not is_name(text):
         raise ValueError("expected 1 to 50 letters, digits, '_', '.' or '-'")
     return text
 
 
-def level(text: str) -> str:
+def parse_log_level(text: str) -> str:
     """Read a log level as .NET names them; lower case."""
     if text.strip().lower() not in _LEVELS:
         raise ValueError("expected one of Trace, Debug, Information, Warning, Error, Critical, None")
     return text.strip().lower()
 
 
-def file(text: str) -> Path:
+def parse_file(text: str) -> Path:
     """Read the path of a file."""
     if not text.strip() or "\0" in text:
         raise ValueError("expected a file")
     return Path(text)
 
 
-def files(text: str) -> tuple[Path, ...]:
+def parse_files(text: str) -> tuple[Path, ...]:
     """Read several absolute paths with commas between."""
-    found = tuple(file(part.strip()) for part in text.split(","))
-    if not all(path.is_absolute() for path in found):
+    paths = tuple(parse_file(part.strip()) for part in text.split(","))
+    if not all(path.is_absolute() for path in paths):
         raise ValueError("expected files with their whole paths, and commas between")
-    return found
+    return paths
 
 
-def locale(text: str) -> str:
+def parse_locale(text: str) -> str:
     """Read a locale such as `en-US`."""
     if not text.isascii() or not all(part.isalnum() for part in text.split("-")) or len(text) > 35:
         raise ValueError("expected a locale such as en-US")
     return text
 
 
-def one_of(*words: str) -> Callable[[str], str]:
+def choice_of(*words: str) -> Callable[[str], str]:
     """Return a reader of one of some words; lower case."""
 
     def parse(text: str) -> str:
@@ -90,11 +90,11 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
-def service(text: str) -> Product:
+def parse_product(text: str) -> Product:
     """Read the name of a service."""
-    return SERVICES[one_of(*SERVICES)(text)]
+    return SERVICES[choice_of(*SERVICES)(text)]
 
 
-def size(text: str) -> int:
+def parse_mib(text: str) -> int:
     """Read a number of MiB, or -1 for no limit."""
-    return -1 if text.strip() == "-1" else number(1, 1 << 20)(text)
+    return -1 if text.strip() == "-1" else number_within(1, 1 << 20)(text)

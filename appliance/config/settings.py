@@ -14,13 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.config import setting_parsers as kinds
 from appliance.config.command_line import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
 from appliance.config.products import CUSTOM_NER, Product
-from appliance.config.setting_parsers import is_name
+from appliance.config.setting_parsers import (
+    choice_of,
+    number_within,
+    parse_boolean,
+    parse_directory,
+    parse_file,
+    parse_files,
+    parse_locale,
+    parse_log_level,
+    parse_mib,
+    parse_name,
+    parse_product,
+)
 from appliance.errors import SettingsError
-
-__all__ = ["Settings", "command_line_pairs", "describe", "is_name"]
 
 # Accepted because published commands carry them; off line they mean nothing and open no socket.
 INERT_KEYS: Final = ("fluentd", "http_proxy", "https_proxy", "http_proxy_creds", "applicationinsights")
@@ -36,182 +45,188 @@ class Settings:
 
     eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
     service: Product = _setting(
-        "Service", CUSTOM_NER, kinds.service, "what this process is: customner or speechtotext"
+        "Service", CUSTOM_NER, parse_product, "what this process is: customner or speechtotext"
     )
     billing: str = _setting(
         "Billing", "", str, "endpoint of the resource that pays; for a connected run and the licence download"
     )
     api_key: str = _setting("ApiKey", "", str, "a key of that resource; likewise")
     download_license: bool = _setting(
-        "DownloadLicense", False, kinds.boolean, "True: fetch a licence into Mounts:License and exit"
+        "DownloadLicense", False, parse_boolean, "True: fetch a licence into Mounts:License and exit"
     )
     license_mount: Path | None = _setting(
-        "Mounts:License", None, kinds.path, "directory that holds the licence (a directory, not a file)"
+        "Mounts:License", None, parse_directory, "directory that holds the licence (a directory, not a file)"
     )
     output_mount: Path | None = _setting(
-        "Mounts:Output", None, kinds.path, "directory for usage records; needed to serve without network"
+        "Mounts:Output", None, parse_directory, "directory for usage records; needed to serve without network"
     )
     state_mount: Path | None = _setting(
         "Mounts:State",
         None,
-        kinds.path,
+        parse_directory,
         "directory for this machine's keys (default: systemd's StateDirectory)",
     )
     model_mount: Path | None = _setting(
-        "Mounts:Model", None, kinds.path, "model folder to serve (default: the bundled English model)"
+        "Mounts:Model", None, parse_directory, "model folder to serve (default: the bundled English model)"
     )
     model_id: str = _setting(
         "ModelId", "", str, "speech model to download where none is yet: its id, or LINE or LINE/RELEASE"
     )
     base_model_locale: str = _setting(
-        "BaseModelLocale", "", kinds.locale, "list the base speech models of a locale and exit"
+        "BaseModelLocale", "", parse_locale, "list the base speech models of a locale and exit"
     )
     display_locale: str = _setting(
-        "DisplayLocale", "", kinds.locale, "download the newest display models of a locale and exit"
+        "DisplayLocale", "", parse_locale, "download the newest display models of a locale and exit"
     )
     punct_id: str = _setting("PunctId", "", str, "punctuation model to download")
     rescore_id: str = _setting("RescoreId", "", str, "rescoring model to download")
     resegment_id: str = _setting("ResegmentId", "", str, "model of sentence ends to download")
     wfstitn_id: str = _setting("WfstitnId", "", str, "model of written forms to download")
     download_seconds: int = _setting(
-        "Models:DownloadSeconds", 3600, kinds.number(1, 86_400), "longest time that a model download may take"
+        "Models:DownloadSeconds",
+        3600,
+        number_within(1, 86_400),
+        "longest time that a model download may take",
     )
     models_path: Path | None = _setting(
         "Models:Path",
         None,
-        kinds.path,
+        parse_directory,
         "directory of several models, PROJECT/DEPLOYMENT below it (default: /modelPath where it exists)",
     )
     exported_model_name: str = _setting(
-        "ExportedModelName", "", kinds.name, "serve only this model of Models:Path, as the container does"
+        "ExportedModelName", "", parse_name, "serve only this model of Models:Path, as the container does"
     )
     model_alias: str = _setting(
         "Models:Alias", "", str, "modelId of v3.1-preview.ct.1 clients that means the default model"
     )
-    project_name: str = _setting("ProjectName", "demo", kinds.name, "project the model is served as")
+    project_name: str = _setting("ProjectName", "demo", parse_name, "project the model is served as")
     deployment_name: str = _setting(
-        "DeploymentName", "production", kinds.name, "deployment the model is served as"
+        "DeploymentName", "production", parse_name, "deployment the model is served as"
     )
     authoring_enabled: bool = _setting(
-        "Authoring:Enabled", False, kinds.boolean, "True: serve the authoring API; needs access control"
+        "Authoring:Enabled", False, parse_boolean, "True: serve the authoring API; needs access control"
     )
     authoring_documents: Path | None = _setting(
         "Authoring:Documents",
         None,
-        kinds.path,
+        parse_directory,
         "directory with a folder for each storage container (default: in the state directory)",
     )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
-    port: int = _setting("Http:Port", 5000, kinds.number(0, 65535), "port to listen on")
+    port: int = _setting("Http:Port", 5000, number_within(0, 65535), "port to listen on")
     tls_certificate: Path | None = _setting(
-        "Tls:Certificate", None, kinds.file, "PEM file with the server's certificate chain: serve HTTPS"
+        "Tls:Certificate", None, parse_file, "PEM file with the server's certificate chain: serve HTTPS"
     )
     tls_key: Path | None = _setting(
-        "Tls:Key", None, kinds.file, "PEM file with its private key (default: in the certificate's file)"
+        "Tls:Key", None, parse_file, "PEM file with its private key (default: in the certificate's file)"
     )
     tls_client_authority: Path | None = _setting(
         "Tls:ClientAuthority",
         None,
-        kinds.file,
+        parse_file,
         "PEM file: only clients with a certificate from these are served",
     )
     drain_seconds: int = _setting(
-        "Http:DrainSeconds", 20, kinds.number(0, 3600), "longest wait for running requests at stop"
+        "Http:DrainSeconds", 20, number_within(0, 3600), "longest wait for running requests at stop"
     )
     max_body_bytes: int = _setting(
-        "Limits:BodyBytes", 4 * 1024 * 1024, kinds.number(1024, 1 << 30), "largest request body"
+        "Limits:BodyBytes", 4 * 1024 * 1024, number_within(1024, 1 << 30), "largest request body"
     )
     documents_per_job: int = _setting(
-        "Limits:DocumentsPerJob", 25, kinds.number(1, 10_000), "documents in one job"
+        "Limits:DocumentsPerJob", 25, number_within(1, 10_000), "documents in one job"
     )
     characters_per_job: int = _setting(
         "Limits:CharactersPerJob",
         125_000,
-        kinds.number(1, 1 << 30),
+        number_within(1, 1 << 30),
         "text elements in one job, all documents",
     )
     documents_per_request: int = _setting(
-        "Limits:DocumentsPerRequest", 5, kinds.number(1, 10_000), "documents in one synchronous request"
+        "Limits:DocumentsPerRequest", 5, number_within(1, 10_000), "documents in one synchronous request"
     )
     characters_per_document: int = _setting(
         "Limits:CharactersPerDocument",
         5_120,
-        kinds.number(1, 1 << 30),
+        number_within(1, 1 << 30),
         "text elements in one synchronous document",
     )
     jobs_kept: int = _setting(
-        "Limits:JobsKept", 10_000, kinds.number(1, 1 << 24), "jobs kept for 24 hours at most"
+        "Limits:JobsKept", 10_000, number_within(1, 1 << 24), "jobs kept for 24 hours at most"
     )
     job_characters_waiting: int = _setting(
         "Limits:JobCharactersWaiting",
         10_000_000,
-        kinds.number(1, 1 << 40),
+        number_within(1, 1 << 40),
         "characters in all jobs that wait or run; beyond them new jobs are refused (429)",
     )
     jobs_database: str = _setting(
         "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
     )
     job_turns: int = _setting(
-        "Jobs:Turns", 4, kinds.number(1, 1_000), "pieces of jobs that ask the models at once"
+        "Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that ask the models at once"
     )
     ledger_anchors: tuple[Path, ...] = _setting(
         "Ledger:Anchors",
         (),
-        kinds.files,
+        parse_files,
         "files that receive each signed head of the usage log, commas between",
     )
     sessions: int = _setting(
         "Engine:Sessions",
         0,
-        kinds.number(0, 256),
+        number_within(0, 256),
         "model sessions, one thread each (0: chosen for this machine)",
     )
     batch_tokens: int = _setting(
         "Engine:BatchTokens",
         0,
-        kinds.number(0, 1 << 20),
+        number_within(0, 1 << 20),
         "padded tokens in one batch (0: chosen for this machine)",
     )
     queue_tokens: int = _setting(
         "Engine:QueueTokens",
         32_768,
-        kinds.number(16, 1 << 30),
+        number_within(16, 1 << 30),
         "tokens that may wait before new work is refused (429)",
     )
     speech_locale: str = _setting(
-        "Speech:Locale", "en-US", kinds.locale, "locale of a speech model that does not name its own"
+        "Speech:Locale", "en-US", parse_locale, "locale of a speech model that does not name its own"
     )
     speech_activity: Path | None = _setting(
         "Speech:ActivityModel",
         None,
-        kinds.path,
+        parse_directory,
         "folder of a small ONNX model that tells speech from silence (default: by energy)",
     )
     speech_connections: int = _setting(
-        "Speech:Connections", 1_000, kinds.number(1, 100_000), "open speech connections"
+        "Speech:Connections", 1_000, number_within(1, 100_000), "open speech connections"
     )
     speech_turns: int = _setting(
-        "Speech:Turns", 64, kinds.number(1, 10_000), "speech recognitions under way at once"
+        "Speech:Turns", 64, number_within(1, 10_000), "speech recognitions under way at once"
     )
     speech_idle_seconds: int = _setting(
         "Speech:IdleSeconds",
         300,
-        kinds.number(1, 86_400),
+        number_within(1, 86_400),
         "silence of a speech client after which it is cut off",
     )
     transcribe_bytes: int = _setting(
-        "Speech:TranscribeBytes", 64 * 1024 * 1024, kinds.number(1024, 1 << 30), "largest file to transcribe"
+        "Speech:TranscribeBytes", 64 * 1024 * 1024, number_within(1024, 1 << 30), "largest file to transcribe"
     )
     log_level: str = _setting(
-        "Logging:LogLevel:Default", "information", kinds.level, "least level that is logged"
+        "Logging:LogLevel:Default", "information", parse_log_level, "least level that is logged"
     )
     console_level: str = _setting(
-        "Logging:Console:LogLevel:Default", "", kinds.level, "least level on the console (default: as above)"
+        "Logging:Console:LogLevel:Default",
+        "",
+        parse_log_level,
+        "least level on the console (default: as above)",
     )
     metering_seconds: int = _setting(
         "Metering:IntervalSeconds",
         600,
-        kinds.number(1, 900),
+        number_within(1, 900),
         "seconds between two usage reports; connected only",
     )
     http_proxy: str = _setting("HTTP_PROXY", "", str, "proxy to the endpoint; connected only")
@@ -223,16 +238,16 @@ class Settings:
     console_format: str = _setting(
         "Logging:Console:FormatterName",
         "simple",
-        kinds.one_of("simple", "json"),
+        choice_of("simple", "json"),
         "simple, or json: one object a line",
     )
     disk_format: str = _setting(
-        "Logging:Disk:Format", "", kinds.one_of("json"), "json: also log to files below Mounts:Output"
+        "Logging:Disk:Format", "", choice_of("json"), "json: also log to files below Mounts:Output"
     )
     disk_max_mib: int = _setting(
         "Logging:Disk:MaxFileSize",
         1,
-        kinds.size,
+        parse_mib,
         "MiB at which a new log file is begun, ten are kept (-1: no limit)",
     )
     unknown: tuple[str, ...] = ()

@@ -37,12 +37,12 @@ def diagnose(
         now: The wall clock, Unix seconds.
         step_s: Seconds each step may take.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for finding in _steps(settings, now, step_s):
-        found.append(finding)
+        findings.append(finding)
         if finding.level is Level.FAIL and finding.check not in ("key", "clock"):
             break
-    return found
+    return findings
 
 
 def _steps(settings: Settings, now: Callable[[], float], step_s: float) -> Iterator[Finding]:
@@ -71,13 +71,13 @@ def _steps(settings: Settings, now: Callable[[], float], step_s: float) -> Itera
 
 def _name(host: str) -> Finding:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return failed(
             "dns", f"the name {shown(host)} is not known here: {reason}", f"getent hosts {shown(host)}"
         )
-    addresses = sorted({str(address[0]) for *_, address in found})
+    addresses = sorted({str(address[0]) for *_, address in resolved})
     return passed("dns", f"{host} is {', '.join(addresses[:4])}")
 
 
@@ -113,8 +113,8 @@ def _tls(endpoint: Endpoint, step_s: float) -> Finding:
         ends = int(ssl.cert_time_to_seconds(str((made.getpeercert() or {}).get("notAfter"))))
         version = made.version()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        told = failure(endpoint, error, step_s)
-        return failed("tls", told.message, told.hint)
+        refusal = failure(endpoint, error, step_s)
+        return failed("tls", refusal.message, refusal.hint)
     finally:
         connection.close()
     days = (ends - int(time.time())) // DAY
@@ -131,8 +131,8 @@ def _key_and_clock(client: MeteringClient, api_key: str, now: Callable[[], float
         check_key(api_key)
         reply = get(endpoint, {KEY_HEADER: api_key, "Accept": "application/json"}, client.timeout_s)
     except DownloadError as error:
-        told = explained(error)
-        yield failed("key", told.message, told.hint)
+        refusal = explained(error)
+        yield failed("key", refusal.message, refusal.hint)
         return
     yield _key(endpoint, reply, now)
     yield _clock(reply, now)
@@ -142,8 +142,8 @@ def _key(endpoint: Endpoint, reply: Reply, now: Callable[[], float]) -> Finding:
     try:
         word = status_word(endpoint, reply, int(now()))
     except DownloadError as error:
-        told = explained(error)
-        return failed("key", told.message, told.hint)
+        refusal = explained(error)
+        return failed("key", refusal.message, refusal.hint)
     if word != "Valid":
         return failed("key", MESSAGES[word], "upgrade the tier or buy more units, or wait")
     return passed("key", MESSAGES[word])

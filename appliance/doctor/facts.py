@@ -296,12 +296,12 @@ def unit(name: str = UNIT) -> UnitFact:
         return UnitFact(present=False, properties={})
     words = [systemctl, "show", name, *(f"--property={key}" for key in _UNIT_PROPERTIES)]
     try:
-        said = subprocess.run(  # noqa: S603 (a fixed command)
+        output = subprocess.run(  # noqa: S603 (a fixed command)
             words, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return UnitFact(present=False, properties={})
-    pairs = (line.partition("=") for line in said.splitlines())
+    pairs = (line.partition("=") for line in output.splitlines())
     return UnitFact(present=True, properties={key: value for key, _, value in pairs if key})
 
 
@@ -320,9 +320,9 @@ def _log(path: Path) -> LogFact:
 def _object(data: bytes) -> dict[str, str]:
 
     with contextlib.suppress(ValueError):
-        found = json.loads(data)
-        if isinstance(found, dict):
-            return {str(key): str(value)[:200] for key, value in found.items()}
+        body = json.loads(data)
+        if isinstance(body, dict):
+            return {str(key): str(value)[:200] for key, value in body.items()}
     return {}
 
 

@@ -46,22 +46,22 @@ def check_memory(fact: MemoryFact, model_bytes: int) -> Finding:
     return passed("memory", about)
 
 
-def check_model(name: str, found: ModelFolder | SpeechFolder | ApplianceError | LicenseError) -> Finding:
+def check_model(name: str, model: ModelFolder | SpeechFolder | ApplianceError | LicenseError) -> Finding:
     """A model is whole, of a kind that is served, and opened by the licence if it is encrypted.
 
     Args:
         name: Project and deployment it is served as; empty if none was found.
-        found: The model, or why it cannot be served.
+        model: The model, or why it cannot be served.
     """
-    if not isinstance(found, ModelFolder | SpeechFolder):
-        hint = found.hint or "name a model folder with Mounts:Model"
-        return failed("model", f"{name}: {found.message}" if name else found.message, hint)
-    about = f"{found.name} {found.release} as {name}"
-    if isinstance(found, SpeechFolder):
+    if not isinstance(model, ModelFolder | SpeechFolder):
+        hint = model.hint or "name a model folder with Mounts:Model"
+        return failed("model", f"{name}: {model.message}" if name else model.message, hint)
+    about = f"{model.name} {model.release} as {name}"
+    if isinstance(model, SpeechFolder):
         return passed(
-            "model", f"{about}, {found.graphs.layout} for {found.language or 'a language of yours'}"
+            "model", f"{about}, {model.graphs.layout} for {model.language or 'a language of yours'}"
         )
-    return passed("model", f"{about}, finds {', '.join(found.categories)}")
+    return passed("model", f"{about}, finds {', '.join(model.categories)}")
 
 
 def check_port(fact: PortFact, service: str) -> Finding:
@@ -90,28 +90,30 @@ def check_port(fact: PortFact, service: str) -> Finding:
 
 def check_unit(fact: UnitFact) -> Finding:
     """Under systemd, the unit is installed, enabled and has not failed."""
-    said = fact.properties
+    properties = fact.properties
     if not fact.present:
         return passed("unit", "no systemd here")
-    if said.get("LoadState") != "loaded":
+    if properties.get("LoadState") != "loaded":
         return warned(
             "unit",
-            f"appliance.service is {said.get('LoadState', 'unknown')} to systemd",
+            f"appliance.service is {properties.get('LoadState', 'unknown')} to systemd",
             "sudo systemctl daemon-reload && sudo systemctl enable --now appliance.socket appliance.service",
         )
-    if said.get("ActiveState") == "failed":
+    if properties.get("ActiveState") == "failed":
         return failed(
-            "unit", f"appliance.service failed ({said.get('Result')})", "journalctl -u appliance -n 20 -o cat"
+            "unit",
+            f"appliance.service failed ({properties.get('Result')})",
+            "journalctl -u appliance -n 20 -o cat",
         )
-    restarts = int(said["NRestarts"]) if said.get("NRestarts", "").isdecimal() else 0
-    state = f"{said.get('ActiveState')}, {said.get('UnitFileState')}"
+    restarts = int(properties["NRestarts"]) if properties.get("NRestarts", "").isdecimal() else 0
+    state = f"{properties.get('ActiveState')}, {properties.get('UnitFileState')}"
     if restarts:
         return warned(
             "unit",
             f"{state}; systemd had to restart it {restarts} times",
             "journalctl -u appliance -p warning",
         )
-    if said.get("UnitFileState") not in ("enabled", "enabled-runtime"):
+    if properties.get("UnitFileState") not in ("enabled", "enabled-runtime"):
         return warned(
             "unit",
             f"{state}: it does not come back after a restart of the machine",

@@ -79,49 +79,51 @@ def check_identity(key: PathFact, instance: str, error: str, service: Account) -
     return passed("identity", f"instance {instance}, key {key.path}, owner {key.owner}, mode {key.mode:04o}")
 
 
-def check_license(found: AuthenticLicense | LicenseError, now: int) -> Finding:
+def check_license(licensed: AuthenticLicense | LicenseError, now: int) -> Finding:
     """A licence for this machine is there and serves at `now`, Unix seconds of effective time."""
-    if isinstance(found, LicenseError):
-        return failed("licence", f"{found.code}: {found.message}", found.hint)
-    licence = found.license
-    state = state_at(licence, now)
-    name = f"{licence.id}, serial {licence.serial}, tier {licence.plan.tier}"
-    notices = warnings(licence, now)
+    if isinstance(licensed, LicenseError):
+        return failed("licence", f"{licensed.code}: {licensed.message}", licensed.hint)
+    license = licensed.license
+    state = state_at(license, now)
+    name = f"{license.id}, serial {license.serial}, tier {license.plan.tier}"
+    notices = warnings(license, now)
     hint = notices[0].hint if notices else "install a renewed licence: docs/runbooks/renewal.md"
     if state is State.VALID:
         return passed(
-            "licence", f"{name}: expires {format_time(licence.expires)}, in {days_left(licence, now)} days"
+            "licence", f"{name}: expires {format_time(license.expires)}, in {days_left(license, now)} days"
         )
     if state is State.EXPIRING:
         return warned(
             "licence",
-            f"{name}: expires {format_time(licence.expires)}, in {days_left(licence, now)} days",
+            f"{name}: expires {format_time(license.expires)}, in {days_left(license, now)} days",
             hint,
         )
     if state is State.GRACE:
-        left = grace_days_left(licence, now)
+        left = grace_days_left(license, now)
         return warned("licence", f"{name}: expired, and serves only {left} days more by its grace", hint)
     if state is State.NOT_YET_VALID:
         return failed(
             "licence",
-            f"{name}: valid only from {format_time(licence.not_before)}",
+            f"{name}: valid only from {format_time(license.not_before)}",
             "wait for that day, and check the clock: timedatectl",
         )
-    return failed("licence", f"{name}: ended {format_time(licence.terminates)}, so nothing is answered", hint)
+    return failed("licence", f"{name}: ended {format_time(license.terminates)}, so nothing is answered", hint)
 
 
-def check_lease(found: AuthenticLicense | LicenseError, now: int) -> Finding:
+def check_lease(licensed: AuthenticLicense | LicenseError, now: int) -> Finding:
     """The last lease of a connected run; each start asks for a new one, so its lack stops nothing by itself.
 
     Args:
-        found: The lease, or why there is none.
+        licensed: The lease, or why there is none.
         now: Unix seconds of effective time.
     """
-    if isinstance(found, LicenseNotFound):
+    if isinstance(licensed, LicenseNotFound):
         return passed("lease", "there is none yet: the first start asks the endpoint for it")
-    if isinstance(found, LicenseError):
-        return warned("lease", f"{found.code}: {found.message}", "appliance diagnose    # a start asks anew")
-    lease = found.license
+    if isinstance(licensed, LicenseError):
+        return warned(
+            "lease", f"{licensed.code}: {licensed.message}", "appliance diagnose    # a start asks anew"
+        )
+    lease = licensed.license
     name = f"{lease.id}, tier {lease.plan.tier}"
     if state_at(lease, now).serves:
         return passed("lease", f"{name}: good until {format_time(lease.terminates)}, renewed each day")

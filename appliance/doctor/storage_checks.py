@@ -33,15 +33,17 @@ def check_mount(key: str, fact: PathFact | None, service: Account, *, written: b
         )
     if not fact.exists:
         return _missing(key, fact, service, written=written, made=made)
-    stands = f"{fact.path}: owner {fact.owner}, mode {fact.mode:04o}"
+    about = f"{fact.path}: owner {fact.owner}, mode {fact.mode:04o}"
     if not fact.directory:
         parent = fact.path.parent
         return failed(key, f"{fact.path} is not a directory", f"name the one that holds it: {key}={parent}")
     if not fact.allows(service, _WRITE if written else _READ):
         verb = "write" if written else "read"
-        mend = f"sudo chown -R {service.name}: {fact.path}" if written else f"sudo chmod -R a+rX {fact.path}"
-        return failed(key, f"{stands}; the service runs as {service.name}, which cannot {verb} there", mend)
-    return passed(key, stands)
+        command = (
+            f"sudo chown -R {service.name}: {fact.path}" if written else f"sudo chmod -R a+rX {fact.path}"
+        )
+        return failed(key, f"{about}; the service runs as {service.name}, which cannot {verb} there", command)
+    return passed(key, about)
 
 
 def _missing(key: str, fact: PathFact, service: Account, *, written: bool, made: bool) -> Finding:
@@ -94,11 +96,11 @@ def check_file_system(fact: PathFact) -> Finding:
 def check_space(fact: PathFact) -> Finding:
     """There is room for usage records."""
     free = f"{fact.free // _MIB} MiB are free at {fact.path}"
-    mend = f"df -h {fact.path}    # then make room: docs/runbooks/disk-full.md"
+    command = f"df -h {fact.path}    # then make room: docs/runbooks/disk-full.md"
     if fact.free < _FEW_BYTES:
-        return failed("free space", f"only {free}: requests are answered with 503 when none is left", mend)
+        return failed("free space", f"only {free}: requests are answered with 503 when none is left", command)
     if fact.free < LOW_SPACE_BYTES:
-        return warned("free space", f"only {free}", mend)
+        return warned("free space", f"only {free}", command)
     return passed("free space", free)
 
 
@@ -143,12 +145,12 @@ def check_evidence(report: Report | LicenseError | None, output: Path | None = N
             "they cannot be verified",
             "mend Mounts:Output and the trust roots first",
         )
-    mend = f"appliance usage verify {output}"
+    command = f"appliance usage verify {output}"
     if isinstance(report, LicenseError):
-        return failed("usage records", report.message, mend)
+        return failed("usage records", report.message, command)
     entries = sum(log.size for log in report.logs)
     troubles = [finding for finding in report.findings if finding.severity]
     if not troubles:
         return passed("usage records", f"all {entries} in {len(report.logs)} logs verify")
     first = f"{len(troubles)} findings in {entries} entries, the first: {troubles[0].message}"
-    return (failed if report.exit_code > 1 else warned)("usage records", first, mend)
+    return (failed if report.exit_code > 1 else warned)("usage records", first, command)

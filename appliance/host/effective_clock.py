@@ -40,7 +40,7 @@ class ClockEventKind(StrEnum):
 class ClockEvent:
     """One regression or jump: effective time (`expected`) and the wall clock, both in Unix seconds."""
 
-    word: ClockEventKind
+    kind: ClockEventKind
     expected: int
     wall: int
 
@@ -158,11 +158,11 @@ def advance(
 
 
 def adopt(
-    state: ClockState, reading: Reading, word: ClockEventKind
+    state: ClockState, reading: Reading, kind: ClockEventKind
 ) -> tuple[ClockState, tuple[ClockEvent, ...]]:
     """Take the wall clock as it is: held and now confirmed, or the lower one that a new licence allows."""
     adopted = ClockState(effective=float(reading.wall), uptime=reading.uptime)
-    return adopted, (_event(word, state.effective, reading),)
+    return adopted, (_event(kind, state.effective, reading),)
 
 
 def _hold(
@@ -176,8 +176,8 @@ def _hold(
     return state, ()
 
 
-def _event(word: ClockEventKind, expected: float, reading: Reading) -> ClockEvent:
-    return ClockEvent(word=word, expected=int(expected), wall=reading.wall)
+def _event(kind: ClockEventKind, expected: float, reading: Reading) -> ClockEvent:
+    return ClockEvent(kind=kind, expected=int(expected), wall=reading.wall)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,8 +304,8 @@ class EffectiveClock:
         with self._lock:
             self._rules = rules
 
-    def _adopt(self, word: ClockEventKind) -> None:
-        self._state, events = adopt(self._state, self._sources.read(), word)
+    def _adopt(self, kind: ClockEventKind) -> None:
+        self._state, events = adopt(self._state, self._sources.read(), kind)
         self._events.extend(events)
 
     def _step(self) -> Mark:

@@ -92,14 +92,14 @@ def describe(path: Path) -> str:
 def file_system(directory: Path, mounts: str) -> str:
     """Return the type of the file system a directory lies on, from the text of `mountinfo` (proc(5))."""
     path = directory.resolve()
-    found, depth = "", -1
+    kind, depth = "", -1
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         point = Path(fields.split(" ")[4].encode("ascii", "backslashreplace").decode("unicode_escape"))
         # A later line of equal depth lies over an earlier one.
         if len(point.parts) >= depth and (path == point or point in path.parents):
-            found, depth = rest.split(" ")[0], len(point.parts)
-    return found
+            kind, depth = rest.split(" ")[0], len(point.parts)
+    return kind
 
 
 def free_bytes(directory: Path) -> int:

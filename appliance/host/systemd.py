@@ -164,14 +164,14 @@ def credential_settings(*, environ: Mapping[str, str] = os.environ) -> dict[str,
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if not directory or not Path(directory).is_dir():
         return {}
-    found = {}
+    settings = {}
     for path in sorted(Path(directory).glob(f"{SETTING_CREDENTIAL}*")):
         name = path.name.removeprefix(SETTING_CREDENTIAL)
         try:
-            found[name] = (credential(path.name, environ=environ) or b"").decode("utf-8").strip()
+            settings[name] = (credential(path.name, environ=environ) or b"").decode("utf-8").strip()
         except UnicodeDecodeError as error:
             raise SettingsError(f"credential {path.name!r} is no text") from error
-    return found
+    return settings
 
 
 def is_journal(stream: TextIO, *, environ: Mapping[str, str] = os.environ) -> bool:

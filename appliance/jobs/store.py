@@ -223,8 +223,8 @@ class JobStore:
         return len(ids)
 
     def _delete(self, session: Session, statement: Any) -> None:
-        found = cast("CursorResult[Any]", session.execute(statement))
-        self._dirty = self._dirty or found.rowcount > 0
+        result = cast("CursorResult[Any]", session.execute(statement))
+        self._dirty = self._dirty or result.rowcount > 0
 
     # What follows is the thread itself.
 
@@ -345,9 +345,9 @@ def _prepared(engine: Engine) -> Engine:
         JobTable.metadata.create_all(engine)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-                if found != "ok":
-                    raise DatabaseError("PRAGMA quick_check", None, Exception(str(found)))
+                verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                if verdict != "ok":
+                    raise DatabaseError("PRAGMA quick_check", None, Exception(str(verdict)))
     except BaseException:
         engine.dispose()
         raise

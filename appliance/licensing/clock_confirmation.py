@@ -31,8 +31,8 @@ def write_confirmation(directory: Path, reading: Reading) -> Path:
         OSError: The state directory cannot be written.
     """
     path = directory / FILE
-    word = {"wall": reading.wall, "uptime": int(reading.uptime), "boot": reading.boot}
-    write_atomic(path, json.dumps(word).encode("ascii"))
+    confirmation = {"wall": reading.wall, "uptime": int(reading.uptime), "boot": reading.boot}
+    write_atomic(path, json.dumps(confirmation).encode("ascii"))
     give_to_owner(path)
     return path
 
@@ -48,13 +48,13 @@ def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
         return False
     try:
         try:
-            word = _read(path)
+            confirmation = _read(path)
         finally:
             path.unlink()
     except (LicenseError, OSError, ValueError) as error:
         _log.warning("the word on the clock in %s cannot be used: %s", path, error)
         return False
-    if not vouches(word, clock.reading()):
+    if not vouches(confirmation, clock.reading()):
         _log.warning("the word on the clock was given for another time or boot; it changes nothing")
         return False
     if not clock.accept():
@@ -64,16 +64,16 @@ def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
     return True
 
 
-def vouches(word: Mapping[str, Any], reading: Reading) -> bool:
+def vouches(confirmation: Mapping[str, Any], reading: Reading) -> bool:
     """Tell whether a word is about this boot, and about the time the clock now shows."""
-    wall, uptime = word.get("wall"), word.get("uptime")
-    if not isinstance(wall, int) or not isinstance(uptime, int) or word.get("boot") != reading.boot:
+    wall, uptime = confirmation.get("wall"), confirmation.get("uptime")
+    if not isinstance(wall, int) or not isinstance(uptime, int) or confirmation.get("boot") != reading.boot:
         return False
     return abs(reading.wall - (wall + reading.uptime - uptime)) <= _TOLERANCE_SECONDS
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    word = json.loads(read_limited(path, _MAX_BYTES))
-    if not isinstance(word, dict):
+    confirmation = json.loads(read_limited(path, _MAX_BYTES))
+    if not isinstance(confirmation, dict):
         raise ValueError("it is no JSON object")
-    return word
+    return confirmation

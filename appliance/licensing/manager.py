@@ -70,13 +70,13 @@ class LicenseManager:
         self._product = product
         self._instance_vkey = instance_vkey
         self._seen_serial = min_serial
-        self._said: set[tuple[str, str, str, int]] = set()
+        self._announced: set[tuple[str, str, str, int]] = set()
         self._lock = threading.Lock()
         self.refused: tuple[tuple[Path, LicenseError], ...] = ()
         self.problem: LicenseError | UsageStoreUnavailable | None = None
-        found = self._load(min_serial=min_serial, min_epoch=min_epoch)
-        self.current = choose(found, time_under)
-        self.pending = next_after(self.current, found, time_under)
+        usable = self._load(min_serial=min_serial, min_epoch=min_epoch)
+        self.current = choose(usable, time_under)
+        self.pending = next_after(self.current, usable, time_under)
 
     def require_startable(self, now: int) -> None:
         """Refuse to start under a licence that would answer nothing.
@@ -111,8 +111,8 @@ class LicenseManager:
         with self._lock:
             known = self.current
             try:
-                found = self._load(min_serial=known.license.serial, min_epoch=known.delegation.epoch)
-                best = choose([*found, known], time_under)
+                usable = self._load(min_serial=known.license.serial, min_epoch=known.delegation.epoch)
+                best = choose([*usable, known], time_under)
                 if best.sha256 != known.sha256:
                     accept(best)
                     self.current = best
@@ -122,7 +122,7 @@ class LicenseManager:
                         best.license.serial,
                         format_time(best.license.expires),
                     )
-                self._announce_pending(next_after(self.current, found, time_under))
+                self._announce_pending(next_after(self.current, usable, time_under))
                 self.problem = None
             except (LicenseError, UsageStoreUnavailable) as error:
                 if self.problem is None or self.problem.message != error.message:
@@ -141,24 +141,24 @@ class LicenseManager:
             subject: What it is about, where there are several, such as a meter and its month.
         """
         key = (self.current.sha256, notice.code, subject, notice.mark)
-        if key not in self._said:
-            self._said.add(key)
+        if key not in self._announced:
+            self._announced.add(key)
             _log.warning("%s: %s", notice.message, notice.hint)
 
     def notices(self, now: int) -> tuple[Notice, ...]:
         """What its dates make worth saying at `now`, most urgent first."""
-        found = warnings(self.current.license, now)
+        notices = warnings(self.current.license, now)
         try:
             check_dates(self.current.license, now)
         except LicenseError as error:
             return (Notice(code=error.code, mark=0, message=error.message, hint=error.hint),)
         if self.pending is None:
-            return found
+            return notices
         renewed = self.pending.license
         if renewed.not_before > self.current.license.terminates:
-            return found
+            return notices
         # The end that is announced will not come: the renewal is here and takes over before it.
-        return tuple(notice for notice in found if notice.code not in ("Expiring", "Grace"))
+        return tuple(notice for notice in notices if notice.code not in ("Expiring", "Grace"))
 
     def _announce_pending(self, pending: AuthenticLicense | None) -> None:
         known = self.pending
@@ -179,7 +179,7 @@ class LicenseManager:
             if not isinstance(reason, Superseded):
                 refused.append((path, reason))
 
-        found = load_all(
+        usable = load_all(
             self._directory,
             roots=self._roots,
             product=self._product,
@@ -189,35 +189,35 @@ class LicenseManager:
             lease=self._lease,
             on_refusal=on_refusal,
         )
-        said = {(path, reason.message) for path, reason in self.refused}
+        announced = {(path, reason.message) for path, reason in self.refused}
         self.refused = tuple(refused[:_MAX_REFUSED])
         for path, reason in self.refused:
-            if (path, reason.message) not in said:
+            if (path, reason.message) not in announced:
                 _log.warning("%s is refused and changes nothing: %s; %s", path, reason.message, reason.hint)
-        return found
+        return usable
 
 
-def choose(found: Sequence[AuthenticLicense], time_under: TimeUnder) -> AuthenticLicense:
+def choose(usable: Sequence[AuthenticLicense], time_under: TimeUnder) -> AuthenticLicense:
     """Return the licence to be in force: one that serves before one that does not, then the highest serial.
 
     Of licences that do not serve, an expired one comes before one whose first day lies ahead.
     """
 
-    def rank(one: AuthenticLicense) -> tuple[bool, bool, int]:
-        state = state_at(one.license, time_under(one.license))
-        return state.serves, state is not State.NOT_YET_VALID, one.license.serial
+    def rank(licensed: AuthenticLicense) -> tuple[bool, bool, int]:
+        state = state_at(licensed.license, time_under(licensed.license))
+        return state.serves, state is not State.NOT_YET_VALID, licensed.license.serial
 
-    return max(found, key=rank)
+    return max(usable, key=rank)
 
 
 def next_after(
-    current: AuthenticLicense, found: Sequence[AuthenticLicense], time_under: TimeUnder
+    current: AuthenticLicense, usable: Sequence[AuthenticLicense], time_under: TimeUnder
 ) -> AuthenticLicense | None:
     """Return the licence that will replace the present one on its first day, if one is there."""
     later = [
-        one
-        for one in found
-        if one.license.serial > current.license.serial
-        and state_at(one.license, time_under(one.license)) is State.NOT_YET_VALID
+        licensed
+        for licensed in usable
+        if licensed.license.serial > current.license.serial
+        and state_at(licensed.license, time_under(licensed.license)) is State.NOT_YET_VALID
     ]
-    return min(later, key=lambda one: one.license.not_before, default=None)
+    return min(later, key=lambda licensed: licensed.license.not_before, default=None)

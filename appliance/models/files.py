@@ -53,8 +53,8 @@ class OnDisk:
 
     def names(self) -> list[str]:
         """See `Files.names`."""
-        found = [*self.path.glob("*"), *self.path.glob("*/*")]
-        return sorted(one.relative_to(self.path).as_posix() for one in found if one.is_file())
+        paths = [*self.path.glob("*"), *self.path.glob("*/*")]
+        return sorted(path.relative_to(self.path).as_posix() for path in paths if path.is_file())
 
     def check(self, name: str, limit: int) -> None:
         """See `Files.check`."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.config.settings import Settings, is_name
+from appliance.config.setting_parsers import is_name
+from appliance.config.settings import Settings
 from appliance.errors import ModelError
 from appliance.ner.engine import NerEngine
 from appliance.pipeline.deployments import Deployment, FailedDeployment

@@ -80,8 +80,8 @@ class JsonFormatter(_NoMessages):
             "message": record.getMessage(),
             "event": str(record.msg),
         }
-        if asked := request_id.get():
-            line["requestId"] = asked
+        if identifier := request_id.get():
+            line["requestId"] = identifier
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -91,7 +91,7 @@ class _DiskHandler(RotatingFileHandler):
     """Private files; a disk that is full or gone is said once on standard error, not for each line."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
-        self._said = False
+        self._reported = False
         super().__init__(path, maxBytes=max_bytes, backupCount=FILES_KEPT - 1, encoding="utf-8")
 
     def _open(self) -> TextIOWrapper:
@@ -100,8 +100,8 @@ class _DiskHandler(RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 (logging's name)
         """Say once that the log on disk has gaps; the service goes on."""
-        if not self._said:
-            self._said = True
+        if not self._reported:
+            self._reported = True
             error = sys.exc_info()[1]
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__
             sys.stderr.write(f"the log on disk cannot be written: {reason}\n")
@@ -146,13 +146,13 @@ def add_disk(directory: Path, *, max_file_mib: int) -> None:
     Raises:
         OutputError: The directory cannot be made or written.
     """
-    place = directory / DISK_DIRECTORY
+    logs = directory / DISK_DIRECTORY
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = _DiskHandler(place / DISK_FILE, max(max_file_mib, 0) * _MIB)
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = _DiskHandler(logs / DISK_FILE, max(max_file_mib, 0) * _MIB)
     except OSError as error:
         raise OutputError(
-            f"the log on disk cannot be written in {place}: {error.strerror}",
+            f"the log on disk cannot be written in {logs}: {error.strerror}",
             hint="make the directory writable for the service, or leave Logging:Disk:Format out",
         ) from error
     handler.setFormatter(JsonFormatter())

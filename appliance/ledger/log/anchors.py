@@ -49,7 +49,7 @@ class Anchor:
         self._changed = threading.Condition()
         self._next: bytes | None = None
         self._since: float | None = None
-        self._told = False
+        self._is_told_slow = False
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -88,15 +88,19 @@ class Anchor:
     def _take(self) -> bytes | None:
         """Return the newest head as soon as there is one; None at the end."""
         with self._changed:
-            self._since, self._told = None, False
+            self._since, self._is_told_slow = None, False
             self._changed.wait_for(lambda: self._next is not None or self._closed)
             note, self._next = self._next, None
             self._since = time.monotonic()
             return note
 
     def _tell_slow(self) -> None:
-        if self._since is not None and not self._told and time.monotonic() - self._since > SLOW_SECONDS:
-            self._told = True
+        if (
+            self._since is not None
+            and not self._is_told_slow
+            and time.monotonic() - self._since > SLOW_SECONDS
+        ):
+            self._is_told_slow = True
             _log.warning(
                 "the anchor %s does not answer; it receives the newest checkpoint if it comes back", self.path
             )
@@ -119,12 +123,12 @@ def read_all(
         read: Reads one of them, on a thread of its own; raises nothing.
         seconds: Longest wait for all of them.
     """
-    asked = [(anchor, _start(anchor, read)) for anchor in anchors]
-    wait([future for _, future in asked], timeout=seconds)
-    for anchor, future in asked:
+    reading = [(anchor, _start(anchor, read)) for anchor in anchors]
+    wait([future for _, future in reading], timeout=seconds)
+    for anchor, future in reading:
         if not future.done():
             _log.warning("the anchor %s does not answer; what it holds is not compared", anchor.path)
-    return [future.result() for _, future in asked if future.done()]
+    return [future.result() for _, future in reading if future.done()]
 
 
 def _start(anchor: Anchor, read: Callable[[Anchor], T]) -> "Future[T]":

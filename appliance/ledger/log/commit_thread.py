@@ -90,7 +90,7 @@ class CommitThread:
         self._failed_at = 0
         self._fault = ""
         self._lost = 0
-        self._said = ""
+        self._last_message = ""
         self.healthy = True
         self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
         self._thread.start()
@@ -245,7 +245,7 @@ class CommitThread:
         return None
 
     def _fail(self, error: Exception) -> None:
-        self._fault = _word(error)
+        self._fault = _fault_name(error)
         if isinstance(error, Damaged):
             self._damage = error
         elif is_corruption(error):
@@ -274,14 +274,14 @@ class CommitThread:
             journal.note_fault("back" if self._full else self._fault, since=self._failed_at, lost=self._lost)
         except Exception as error:
             # Broad for the same reason as above; the next attempt is a second away.
-            if str(error) != self._said:
-                self._said = str(error)
+            if str(error) != self._last_message:
+                self._last_message = str(error)
                 _log.error("usage can still not be recorded: %s", error)
             self._let_go()
             return
         self._journal = journal
         self._damage = None
-        self._lost, self._full, self._said, self.healthy = 0, False, "", True
+        self._lost, self._full, self._last_message, self.healthy = 0, False, "", True
         _log.warning("usage can be recorded again")
 
     def _let_go(self) -> None:
@@ -328,7 +328,7 @@ def _answer(answers: Sequence[_Answer], error: Exception | None) -> None:
             future.set_exception(_unavailable(str(error.args[0])))
 
 
-def _word(error: Exception) -> str:
+def _fault_name(error: Exception) -> str:
     """Name an error in a word: SQLite's own, the system's, a damage's reason, or its class."""
     if isinstance(error, Damaged):
         return error.reason

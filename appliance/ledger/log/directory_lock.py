@@ -37,12 +37,12 @@ class Lock:
         if self._descriptor >= 0:
             held = os.fstat(self._descriptor)
             with contextlib.suppress(FileNotFoundError):
-                there = self._path.stat()
-                if (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
+                current = self._path.stat()
+                if (held.st_dev, held.st_ino) == (current.st_dev, current.st_ino):
                     return
-        taken = _take(self._path)
+        descriptor = _take(self._path)
         self.release()
-        self._descriptor = taken
+        self._descriptor = descriptor
 
     def check(self) -> None:
         """Check that the file system takes writes at all, by touching the file; raises `OSError` if not.

@@ -51,7 +51,7 @@ def clock_drafts(clock: EffectiveClock, at: int) -> list[Draft]:
     drafts: list[Draft] = []
     for event in clock.events():
         times = {"from": format_time(event.expected), "to": format_time(max(0, event.wall))}
-        drafts.append(("clock", at, {"w": str(event.word), **times}))
+        drafts.append(("clock", at, {"w": str(event.kind), **times}))
     return drafts
 
 
@@ -82,11 +82,11 @@ def sum_draft(state: LogState, at: int) -> Draft:
     return ("sum", at, {"s": dict(state.totals.day)})
 
 
-def disk_draft(word: str, *, since: int, lost: int, at: int) -> Draft:
+def disk_draft(fault: str, *, since: int, lost: int, at: int) -> Draft:
     """Return the entry on a store that failed or is back: the error, since when, the requests it cost."""
-    return ("disk", at, {"w": word, "since": format_time(min(since, at)), "lost": lost})
+    return ("disk", at, {"w": fault, "since": format_time(min(since, at)), "lost": lost})
 
 
-def tick_draft(word: str, at: int) -> Draft:
+def tick_draft(occasion: str, at: int) -> Draft:
     """Return a sign of life: `idle` or `stop`."""
-    return ("tick", at, {"w": word})
+    return ("tick", at, {"w": occasion})

@@ -252,7 +252,7 @@ class Journal:
         newer = 0 < self._state.highest_serial < license.license.serial
         if newer and clock.lower(license.license.issued):
             # Still told at the time before: the last words of a day that never was.
-            before = next(event for event in clock.events() if event.word is ClockEventKind.LOWERED).expected
+            before = next(event for event in clock.events() if event.kind is ClockEventKind.LOWERED).expected
             self._turn(before)
             self._appender.append(clock_drafts(clock, before), at=before)
         at = clock.now()
@@ -316,11 +316,11 @@ class Journal:
         self._appender.append([*clock_drafts(self._context.clock, at), draft], at=at)
         self._state.metered[origin] = position
 
-    def note_fault(self, word: str, *, since: int, lost: int) -> None:
+    def note_fault(self, fault: str, *, since: int, lost: int) -> None:
         """Record that the store failed, or is back: the error, since when, and the requests it cost."""
         at = self._context.clock.now()
         self._turn(at)
-        self._appender.append([disk_draft(word, since=since, lost=lost, at=at)], at=at, why="disk")
+        self._appender.append([disk_draft(fault, since=since, lost=lost, at=at)], at=at, why="disk")
 
     def _turn(self, at: int) -> None:
         """End the day in progress if `at` lies on another one, and the month likewise."""

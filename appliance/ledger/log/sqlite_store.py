@@ -219,15 +219,15 @@ class Store:
             Damaged: There is some.
         """
         with corruption_is_damage():
-            found = "ok"
+            result = "ok"
             if self.path.stat().st_size <= CHECKED_BYTES:
-                found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                result = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             schema = dict(self._connection.execute("SELECT name, sql FROM sqlite_schema WHERE type='table'"))
             others = self._connection.execute(
                 "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')"
             ).fetchone()[0]
-        if found != "ok":
-            raise Damaged("corrupt", f"SQLite finds it damaged: {found}")
+        if result != "ok":
+            raise Damaged("corrupt", f"SQLite finds it damaged: {result}")
         expected = {
             table.name: str(CreateTable(table).compile(dialect=dialect.dialect())).split()
             for table in LogTable.metadata.sorted_tables
@@ -336,12 +336,12 @@ class Store:
         first, last = index << rest, (index + 1) << rest
         with Session(self._engine) as session:
             if level:
-                found = session.exec(
+                roots = session.exec(
                     select(TileRow.root)
                     .where(TileRow.level == level, col(TileRow.idx) >= first, col(TileRow.idx) < last)
                     .order_by(col(TileRow.idx))
                 ).all()
-                hashes = list(found)
+                hashes = list(roots)
             else:
                 rows = session.exec(
                     select(EntryRow.n, EntryRow.text).where(col(EntryRow.n) >= first, col(EntryRow.n) < last)

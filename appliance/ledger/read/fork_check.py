@@ -56,12 +56,12 @@ def compare_heads(directory: Path, license: License, *, instance: str) -> list[F
     for path in find_databases(directory):
         with contextlib.suppress(sqlite3.Error, LicenseError):
             paths[log_origin(path)] = path
-    found = []
+    findings = []
     for head in heads:
         message = _compare(head, paths.get(head.origin))
         if message:
-            found.append(ForkFinding(origin=head.origin, size=head.size, message=message))
-    return found
+            findings.append(ForkFinding(origin=head.origin, size=head.size, message=message))
+    return findings
 
 
 def check_heads(directory: Path, license: License, *, instance: str) -> list[ForkFinding]:
@@ -70,10 +70,10 @@ def check_heads(directory: Path, license: License, *, instance: str) -> list[For
     Raises:
         LedgerMismatch: A log differs and the policy is `refuse`.
     """
-    found = compare_heads(directory, license, instance=instance)
-    if found and license.ledger.on_fork == "refuse":
-        raise LedgerMismatch(f"{found[0].origin}: {found[0].message}")
-    return found
+    findings = compare_heads(directory, license, instance=instance)
+    if findings and license.ledger.on_fork == "refuse":
+        raise LedgerMismatch(f"{findings[0].origin}: {findings[0].message}")
+    return findings
 
 
 def _compare(head: LogHead, path: Path | None) -> str:

@@ -29,7 +29,7 @@ def recorded_requests(directory: Path, ids: Collection[str], *, since: tuple[str
             out. An empty origin looks through everything.
     """
     first = int(since[0].rpartition("/")[2]) if since[0] else 0
-    found: set[str] = set()
+    recorded: set[str] = set()
     wanted = sorted(set(ids))
     for path in find_databases(directory):
         number = log_number(path)
@@ -38,10 +38,10 @@ def recorded_requests(directory: Path, ids: Collection[str], *, since: tuple[str
         start = since[1] if number == first else 0
         try:
             with contextlib.closing(open_database(path)) as connection:
-                for begin in range(0, len(wanted), _AT_ONCE):
-                    some = wanted[begin : begin + _AT_ONCE]
-                    statement = _FIND.format(",".join("?" * len(some)))
-                    found.update(str(row[0]) for row in connection.execute(statement, (start, *some)))
+                for offset in range(0, len(wanted), _AT_ONCE):
+                    batch = wanted[offset : offset + _AT_ONCE]
+                    statement = _FIND.format(",".join("?" * len(batch)))
+                    recorded.update(str(row[0]) for row in connection.execute(statement, (start, *batch)))
         except sqlite3.Error as error:
             _log.error("the usage log %s cannot be looked through: %s", path, error)
-    return found
+    return recorded

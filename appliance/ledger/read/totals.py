@@ -47,11 +47,11 @@ def merge(parts: Iterable[Sums]) -> dict[str, Tally]:
     total: dict[str, list[int]] = {}
     for part in parts:
         for meter, (entries, quantity, billed) in part.items():
-            found = total.get(meter)
-            if found is None:
+            sums = total.get(meter)
+            if sums is None:
                 total[meter] = [entries, quantity, billed]
             else:
-                found[0] += entries
-                found[1] += quantity
-                found[2] += billed
+                sums[0] += entries
+                sums[1] += quantity
+                sums[2] += billed
     return {meter: Tally(*sums) for meter, sums in total.items()}

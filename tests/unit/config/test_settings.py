@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config.settings import Settings, command_line_pairs, describe
+from appliance.config.command_line import command_line_pairs
+from appliance.config.settings import Settings, describe
 from appliance.errors import SettingsError
 
 

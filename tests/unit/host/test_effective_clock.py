@@ -49,7 +49,7 @@ class Machine:
 
 
 def words(clock: EffectiveClock) -> list[ClockEventKind]:
-    found = [event.word for event in clock.events()]
+    found = [event.kind for event in clock.events()]
     clock.forget(len(found))
     return found
 
@@ -117,7 +117,7 @@ def test_a_person_may_accept_a_held_jump_at_once() -> None:
     assert clock.accept()
     assert clock.now() == machine.wall
     assert clock.events()[-1] == ClockEvent(
-        word=ClockEventKind.ADOPTED, expected=T + 1, wall=T + 1 + 400 * DAY
+        kind=ClockEventKind.ADOPTED, expected=T + 1, wall=T + 1 + 400 * DAY
     )
 
 
