@@ -1,8 +1,8 @@
-"""A person's word that this machine's clock is right, on its way to the running service.
+"""A person's confirmation that this machine's clock is right, on its way to the running service.
 
 `appliance clock accept` leaves a small file in the state directory, which only the service's user and root
 may write. The service takes it away at its next look (within a minute, or at once on SIGHUP) and then
-believes the clock, once: the word names the boot and the time that the person saw, so it can neither be kept
+believes the clock, once: the file names the boot and the time that the person saw, so it can neither be kept
 for later nor vouch for another time.
 """
 
@@ -38,7 +38,7 @@ def write_confirmation(directory: Path, reading: Reading) -> Path:
 
 
 def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
-    """Adopt a held wall clock if a person vouched for it; the word is used up whatever it says.
+    """Adopt a held wall clock if a person vouched for it; the file is removed whatever it says.
 
     Returns:
         Whether the clock was adopted.
@@ -65,7 +65,7 @@ def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
 
 
 def vouches(confirmation: Mapping[str, Any], reading: Reading) -> bool:
-    """Tell whether a word is about this boot, and about the time the clock now shows."""
+    """Tell whether a confirmation is about this boot, and about the time the clock now shows."""
     wall, uptime = confirmation.get("wall"), confirmation.get("uptime")
     if not isinstance(wall, int) or not isinstance(uptime, int) or confirmation.get("boot") != reading.boot:
         return False

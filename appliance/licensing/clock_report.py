@@ -1,4 +1,4 @@
-"""The clock a licence is judged by, for people: how it stands, and their word that it is right."""
+"""The clock a licence is judged by, for people: its status, and their confirmation that it is right."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from license.encoding.strict import DAY
 
 
 class ClockRefusal(ApplianceError):
-    """The word on the clock is not needed, or cannot be left."""
+    """The confirmation of the clock is not needed, or cannot be written."""
 
     code = "ClockRefusal"
 
@@ -58,10 +58,10 @@ def clock_status(installation: Installation) -> ClockStatus:
 
 
 def accept_clock(installation: Installation) -> None:
-    """Leave a person's word that the machine's clock is right, for the service to take.
+    """Leave a person's confirmation that the machine's clock is right, for the service to take.
 
     Raises:
-        ClockRefusal: The clock is not held, so there is nothing to accept, or the word cannot be written.
+        ClockRefusal: The clock is not held, so there is nothing to accept, or no file can be written.
     """
     status = clock_status(installation)
     if status.state != "held":

@@ -1,4 +1,4 @@
-"""What changes while a service runs: a new licence, a word on the clock, notices that become due."""
+"""What changes while a service runs: a new licence, a confirmed clock, notices that become due."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ class Maintenance:
         instance: Identifier of this installation.
         clock: Effective time.
         status: Says what is due.
-        state: State directory, where operators leave a word on the clock.
+        state: State directory, where operators leave a confirmation of the clock.
         fork_findings: What differed from the heads in the licence at start.
 
     Attributes:
@@ -80,7 +80,7 @@ class Maintenance:
             await asyncio.sleep(RELOAD_SECONDS)
 
     def reload(self) -> None:
-        """Look now for a newer licence and a word on the clock, and announce what is due.
+        """Look now for a newer licence and a confirmation of the clock, and announce what is due.
 
         Blocks while a change is recorded, so not on the event loop.
         """

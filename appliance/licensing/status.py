@@ -1,6 +1,4 @@
-"""How the service stands with its licence, its plan and its clock: the one account that the log, `/status`
-and the home page share.
-"""
+"""Status of licence, plan and clock: one account, shared by the log, `/status` and the home page."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -33,7 +33,7 @@ _log = logging.getLogger("appliance.usage")
 GROUP_REQUESTS = 1024
 PULSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
-TEND_SECONDS = 0.25
+DUE_SECONDS = 0.25
 
 
 # Origin of a log and the index of an entry in it.
@@ -83,7 +83,7 @@ class CommitThread:
         self._queue: queue.SimpleQueue[_Waiting | _Call] = queue.SimpleQueue()
         self._gathered: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         self._beat = time.monotonic()
-        self._tend_at = 0.0
+        self._due_at = 0.0
         self._closed = False
         self._ended = False
         self._full = False
@@ -181,13 +181,13 @@ class CommitThread:
                         self._refuse_rest()
                         return
             # Between two commits that follow at once, nothing can be due that was not a moment before.
-            if self.healthy and (len(items) > len(waiting) or not items or self._beat >= self._tend_at):
-                self._tend_at = self._beat + TEND_SECONDS
-                self._guard(self._tend)
+            if self.healthy and (len(items) > len(waiting) or not items or self._beat >= self._due_at):
+                self._due_at = self._beat + DUE_SECONDS
+                self._guard(self._do_what_is_due)
 
-    def _tend(self) -> None:
+    def _do_what_is_due(self) -> None:
         self._lock.check()
-        self._journal.tend()
+        self._journal.do_what_is_due()
 
     def _take(self) -> list[_Waiting | _Call]:
         """Return what waits, up to and including the first call; nothing if nothing came for a while."""

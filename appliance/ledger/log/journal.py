@@ -181,7 +181,7 @@ class Journal:
         """The licence in force; None before `boot`."""
         return self._license
 
-    def last_words(self) -> bytes:
+    def sign_last_head(self) -> bytes:
         """Sign all that was durable, from memory, and publish it; for a log that can no longer be written.
 
         Whatever becomes of the file: this head says what was in it.
@@ -275,7 +275,7 @@ class Journal:
             drafts.append(sum_draft(self._state, at))
         return self._appender.append(drafts, at=at, groups=groups, mark=mark)
 
-    def tend(self) -> None:
+    def do_what_is_due(self) -> None:
         """Do what time asks for: the turn of the day, the minute's checkpoint, a sign of life when idle."""
         state, at = self._state, self._context.clock.now()
         turned = not state.day <= at < state.day + DAY
@@ -290,7 +290,7 @@ class Journal:
 
     def checkpoint(self) -> None:
         """Sign now whatever is not signed yet."""
-        self.tend()
+        self.do_what_is_due()
         if self._state.signed_size < self._state.frontier.size:
             self._appender.append([], at=self._context.clock.now(), why="minute")
 

@@ -95,7 +95,7 @@ def succeed(place: Place, journal: Journal, damage: Damaged) -> Journal:
     if license is None:
         raise RuntimeError("a log is written under a licence")
     origin = journal.state.origin
-    note = journal.last_words()
+    note = journal.sign_last_head()
     with contextlib.suppress(sqlite3.Error):
         journal.close()
     number = _number(origin, place.prefix)

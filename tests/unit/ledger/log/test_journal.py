@@ -40,7 +40,7 @@ def wait(machine: Machine, ledger: Ledger, seconds: int) -> None:
     """Let time pass in steps, as the writer's own pulse would see it."""
     for passed in range(0, seconds, STEP):
         machine.pass_time(min(STEP, seconds - passed))
-        ledger._writer.call(Journal.tend)
+        ledger._writer.call(Journal.do_what_is_due)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
