@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlmodel import Session, select
 
-from appliance.api.authoring.responses import file_object
 from appliance.authoring.jobs import AuthoringJobs, JobFailed
+from appliance.authoring.project_object import file_object
 from appliance.authoring.store import AuthoringStore
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.authoring.training_process import RESULTS, run_training

@@ -33,24 +33,6 @@ def project_object(row: ProjectRow) -> dict[str, Any]:
     return shown
 
 
-def file_object(row: ProjectRow) -> dict[str, Any]:
-    """Return the project file."""
-    return {
-        "projectFileVersion": "2022-05-01",
-        "stringIndexType": "Utf16CodeUnit",
-        "metadata": {
-            "projectKind": KIND,
-            "storageInputContainerName": row.container,
-            "projectName": row.name,
-            "multilingual": row.multilingual,
-            "description": row.description,
-            "language": row.language,
-            "settings": row.settings,
-        },
-        "assets": row.assets or {"projectKind": KIND, "entities": [], "documents": []},
-    }
-
-
 def job_object(row: JobRow, **more: Any) -> dict[str, Any]:
     """Return a job's state."""
     return {

@@ -17,6 +17,7 @@ from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_request, not_found
 from appliance.api.parameters import check_api_version, job_id, number, own_url
 from appliance.authoring.jobs import ENDED, MAX_WAITING
+from appliance.authoring.project_object import file_object
 from appliance.authoring.service import PRIVATE, VERSIONS, AuthoringService, all_projects
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow
 from appliance.authoring.training_process import RESULTS
@@ -165,7 +166,7 @@ class AuthoringApi:
         """`GET …/export/jobs/{job}/result`: the project file."""
         check_api_version(request)
         await self._job(request, "export")
-        return JSONResponse(views.file_object(await self._studio.project(_name(request, "project"))))
+        return JSONResponse(file_object(await self._studio.project(_name(request, "project"))))
 
     async def train(self, request: Request) -> Response:
         """`POST /projects/{project}/:train`."""
