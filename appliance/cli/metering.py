@@ -3,21 +3,19 @@
 import json
 import os
 from pathlib import Path
-from typing import Final
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-
-_SETTINGS: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
 
 
 @click.command(
     epilog="Example:  appliance diagnose Eula=accept Billing=https://license.example.com ApiKey=KEY",
-    context_settings=_SETTINGS,
+    context_settings=WITH_SETTINGS,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@json_option
+@settings_argument
 @click.pass_context
 def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
     """Try the way to the billing endpoint, step by step: address, proxy, name, connection, TLS, key, clock.
@@ -41,9 +39,9 @@ def metering_group() -> None:
 @metering_group.command(
     "preview",
     epilog="Example:  appliance metering preview Billing=https://license.example.com Mounts:State=/srv/state",
-    context_settings=_SETTINGS,
+    context_settings=WITH_SETTINGS,
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@settings_argument
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Also write them here.")
 def preview(words: tuple[str, ...], out: Path | None) -> None:
     """Print every byte that a connected run would send now, without sending it; only the key is masked.

@@ -1,15 +1,14 @@
 """`appliance models …`: options in, one call, text out."""
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
+from appliance.cli.options import example, json_option, read_installation, roots_option, settings_argument
 from appliance.config.products import SERVICES
 from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
@@ -22,30 +21,9 @@ if TYPE_CHECKING:
     from appliance.registry.registry import ModelRegistry, RegistryEntry
     from appliance.registry.smoke_test import Outcome
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 
-
-def _example(*lines: str) -> str:
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def _words(function: _F) -> _F:
-    return click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")(function)
-
-
-def _roots(function: _F) -> _F:
-    return click.option(
-        "--roots",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Trust the root keys in this directory, not the installed ones.",
-    )(function)
-
-
-def _site(words: tuple[str, ...], roots: Path | None = None) -> Installation:
-    stray = [word for word in words if "=" not in word]
-    if stray:
-        raise SettingsError(f"{stray[0]!r} is no setting: expected Key=Value", hint="such as Models:Path=DIR")
-    return Installation.read(words, os.environ, roots_directory=roots)
+def _read(words: tuple[str, ...], roots: Path | None = None) -> Installation:
+    return read_installation(words, roots, hint="such as Models:Path=DIR")
 
 
 def _keys(site: Installation) -> "ModelKeys":
@@ -58,7 +36,7 @@ def _keys(site: Installation) -> "ModelKeys":
 @click.group(
     "models",
     cls=ErrorHandlingGroup,
-    epilog=_example("appliance models list Models:Path=/var/lib/appliance/models"),
+    epilog=example("appliance models list Models:Path=/var/lib/appliance/models"),
 )
 def models_group() -> None:
     """Take in, list, try, shrink and remove models; all without network.
@@ -69,7 +47,7 @@ def models_group() -> None:
 
 @models_group.command(
     "add",
-    epilog=_example(
+    epilog=example(
         "appliance models add exported/ --project loans --name v1 Models:Path=/var/lib/appliance/models"
     ),
 )
@@ -77,8 +55,8 @@ def models_group() -> None:
 @click.option("--project", default="", help="projectName of callers (default: the setting ProjectName).")
 @click.option("--name", default="", help="deploymentName of callers (default: the source's own name).")
 @click.option("--replace", is_flag=True, help="Put it in the place of the model of that name.")
-@_roots
-@_words
+@roots_option
+@settings_argument
 def add_command(
     source: Path, project: str, name: str, replace: bool, roots: Path | None, words: tuple[str, ...]
 ) -> None:
@@ -90,7 +68,7 @@ def add_command(
     from appliance.registry.add import add, add_package, is_package
     from appliance.registry.registry import ModelRegistry
 
-    site = _site(words, roots)
+    site = _read(words, roots)
     library = ModelRegistry.of(site.settings)
     project = project or site.settings.project_name
     name = name or _name_of(source)
@@ -144,15 +122,15 @@ def _tell_outcome(outcome: "Outcome") -> None:
 
 
 @models_group.command(
-    "list", epilog=_example("appliance models list Models:Path=/var/lib/appliance/models --json")
+    "list", epilog=example("appliance models list Models:Path=/var/lib/appliance/models --json")
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_words
+@json_option
+@settings_argument
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     """List the models of the library, and what is wrong with those that cannot be served."""
     from appliance.registry.registry import ModelRegistry
 
-    library = ModelRegistry.of(_site(words).settings)
+    library = ModelRegistry.of(_read(words).settings)
     rows = [_row(shelf) for shelf in library.shelves()]
     if as_json:
         click.echo(json.dumps({"path": str(library.root), "models": rows}, ensure_ascii=False, indent=2))
@@ -202,14 +180,14 @@ def _folder(named: str, site: Installation) -> tuple["ModelFolder", bool]:
 
 
 @models_group.command(
-    "show", epilog=_example("appliance models show loans/v1 Models:Path=/var/lib/appliance/models")
+    "show", epilog=example("appliance models show loans/v1 Models:Path=/var/lib/appliance/models")
 )
 @click.argument("model")
-@_roots
-@_words
+@roots_option
+@settings_argument
 def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None:
     """Show what a model says about itself, with the digests of its files."""
-    folder, _ = _folder(model, _site(words, roots))
+    folder, _ = _folder(model, _read(words, roots))
     click.echo(model)
     _tell_folder(folder)
     if folder.description:
@@ -221,13 +199,13 @@ def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None
 
 @models_group.command(
     "download",
-    epilog=_example(
+    epilog=example(
         "appliance models download ModelId=speech-en/1 Billing=https://license.example.com ApiKey=KEY \\",
         "    Eula=accept Mounts:Model=/var/lib/appliance/models",
     ),
 )
-@_roots
-@_words
+@roots_option
+@settings_argument
 def download_command(words: tuple[str, ...], roots: Path | None) -> None:
     """Bring model packages from the vendor's catalogue into the directory that Mounts:Model names.
 
@@ -239,7 +217,7 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
     from appliance.config.command_line import display_types, is_display_word
 
     chosen = tuple(word for word in words if is_display_word(word))
-    site = _site(tuple(word for word in words if not is_display_word(word)), roots)
+    site = _read(tuple(word for word in words if not is_display_word(word)), roots)
     settings = replace(site.settings, display_types=display_types(chosen), service=SERVICES["speechtotext"])
     site = replace(site, settings=at_place(settings))
     settings.require_eula()
@@ -255,15 +233,15 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
         click.echo(package)
 
 
-@models_group.command("remove", epilog=_example("appliance models remove loans/v1 --yes"))
+@models_group.command("remove", epilog=example("appliance models remove loans/v1 --yes"))
 @click.argument("model")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_words
+@settings_argument
 def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     """Remove a model from the library."""
     from appliance.registry.registry import ModelRegistry
 
-    library = ModelRegistry.of(_site(words).settings)
+    library = ModelRegistry.of(_read(words).settings)
     shelf = library.find(model)
     if not yes:
         click.confirm(f"remove {model} from {library.root}?", abort=True)
@@ -271,7 +249,7 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     click.echo(f"removed {model}; a running service goes on with it until its next start")
 
 
-@models_group.command("test", epilog=_example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
+@models_group.command("test", epilog=example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
 @click.argument("model")
 @click.option("--text", default="", help="Sentence to ask.")
 @click.option(
@@ -279,15 +257,15 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Score it on this CoNLL or JSONL file.",
 )
-@_roots
-@_words
+@roots_option
+@settings_argument
 def test_command(
     model: str, text: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]
 ) -> None:
     """Ask a model one sentence, or score it on a labelled file."""
     from appliance.registry.smoke_test import SENTENCE, try_folder, try_here
 
-    folder, plain = _folder(model, _site(words, roots))
+    folder, plain = _folder(model, _read(words, roots))
     text = text or SENTENCE
     if labelled is None:
         _tell_outcome(try_folder(folder.path, sentence=text) if plain else try_here(folder, sentence=text))
@@ -302,7 +280,7 @@ def test_command(
 
 
 @models_group.command(
-    "quantize", epilog=_example("appliance models quantize exported/ --out small/ --labelled test.conll")
+    "quantize", epilog=example("appliance models quantize exported/ --out small/ --labelled test.conll")
 )
 @click.argument("source", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the 8-bit model.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup, show
+from appliance.cli.options import json_option
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
@@ -129,7 +130,7 @@ def export(
 @click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
 @click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 @click.pass_context
 def verify(
     ctx: click.Context,
