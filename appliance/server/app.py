@@ -28,8 +28,7 @@ from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
 from appliance.server.asgi import build_application
-from appliance.services.base import Service
-from appliance.services.context import STUCK_SECONDS, ServiceContext
+from appliance.services.base import STUCK_SECONDS, Service, ServiceContext
 from appliance.version import VERSION
 from license.trust.roots import TrustRoots
 

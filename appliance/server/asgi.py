@@ -1,16 +1,15 @@
 """The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from appliance.api import pages
 from appliance.api.authentication import AccessControl, Keys
 from appliance.api.errors import HANDLERS
 from appliance.api.operations.status import Operated, OperationsApi
+from appliance.api.operations.usage import UsageApi
 from appliance.api.request_id import Envelope
 from appliance.config.settings import Settings
 from appliance.licensing.manager import LicenseManager
@@ -30,20 +29,15 @@ class Served(Operated, Protocol):
     answering: Service
 
 
-def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """Return the ASGI application of an opened appliance.
-
-    Args:
-        appliance: Its parts.
-        extra: Routes of optional rooms.
-    """
+def build_application(appliance: Served) -> ASGIApp:
+    """Return the ASGI application of an opened appliance."""
     operations = OperationsApi(appliance)
     appliance.instruments.registry.register(StandingCollector(_parts(appliance, operations)))
     application = Starlette(
         routes=[
             *appliance.answering.routes(),
-            *extra,
             *operations.routes(),
+            *UsageApi(appliance).routes(),
             *metrics_page.routes(appliance.instruments.registry),
             *pages.routes(appliance.service.page),
         ],

@@ -8,20 +8,19 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
-from appliance.api.openapi_route import speech_routes
+from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.api.speech.admission import SpeechAdmission, SpeechLimits
 from appliance.api.speech.routes import SpeechApi
 from appliance.config.settings import Settings
-from appliance.errors import InferenceFailed, ModelError
+from appliance.errors import ModelError
 from appliance.models.files import OnDisk
 from appliance.models.folder_reader import MAX_MODEL_BYTES, read_facts
 from appliance.models.packages import open_any
-from appliance.ner.decoding import Entity
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.services.context import STUCK_SECONDS, ServiceContext
+from appliance.services.base import STUCK_SECONDS, ServiceContext
 from appliance.speech.audio.voice_activity import Activity, load_onnx_activity
 from appliance.speech.display.loading import load_forms
 from appliance.speech.model.kind import BUNDLED, SPEECH
@@ -68,7 +67,7 @@ class SpeechService:
         return [
             *SpeechApi(self._desk).routes(),
             *ModelsApi(self.deployments).routes(),
-            *speech_routes(),
+            document_route(_openapi_document),
         ]
 
     async def load(self) -> None:
@@ -88,7 +87,6 @@ class SpeechService:
                     name=settings.deployment_name,
                     model=folder.name,
                     release=folder.release,
-                    recognizer=_NoText(),
                     language=locale,
                     description=folder.description,
                 )
@@ -132,6 +130,13 @@ class SpeechService:
         """Nothing was opened yet."""
 
 
+def _openapi_document() -> Document:
+    # Loaded when it is asked for: it needs the schemas of every reply.
+    from appliance.api.speech.openapi import document  # noqa: PLC0415
+
+    return document()
+
+
 def model_place(settings: Settings) -> Path:
     """Return the directory of the model that is to be served: the one that is named, else the bundled one."""
     return settings.model_mount or BUNDLED
@@ -152,10 +157,3 @@ def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None
     files.check(names[0], MAX_MODEL_BYTES)
     read_facts(files, names[0])
     return load_onnx_activity((place / names[0]).read_bytes(), rate=rate)
-
-
-class _NoText:
-    """Stands where the text service has its model: no route of this service reaches it."""
-
-    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:  # noqa: ARG002
-        raise InferenceFailed("a speech model reads no text")

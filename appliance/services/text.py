@@ -12,7 +12,7 @@ from appliance.api.language.execution import DocumentWork
 from appliance.api.language.job_responses import describe
 from appliance.api.language.legacy_routes import GENERAL, LegacyApi
 from appliance.api.language.routes import ANALYZE, Language, LanguageApi, LanguageLimits
-from appliance.api.openapi_route import text_routes
+from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.host.cpus import usable_cores
 from appliance.jobs.fair_turns import Turns
@@ -26,7 +26,7 @@ from appliance.ner.engine import NerEngine, prepare
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.services.context import STUCK_SECONDS, ServiceContext
+from appliance.services.base import STUCK_SECONDS, ServiceContext
 
 if TYPE_CHECKING:
     from appliance.authoring.service import AuthoringService
@@ -109,11 +109,18 @@ class TextService:
             *LegacyApi(language).routes(),
             *ModelsApi(self.deployments).routes(),
             *_authoring_routes(self._studio),
-            *text_routes(
-                project=settings.project_name,
-                deployment=settings.exported_model_name or settings.deployment_name,
-            ),
+            document_route(self._openapi_document),
         ]
+
+    def _openapi_document(self) -> Document:
+        # Loaded when it is asked for: it needs the schemas of every reply.
+        from appliance.api.language.openapi import document  # noqa: PLC0415
+
+        settings = self._on.settings
+        return document(
+            project=settings.project_name,
+            deployment=settings.exported_model_name or settings.deployment_name,
+        )
 
     async def load(self) -> None:
         """Load the models and serve them, then resume interrupted jobs; the event loop stays free.

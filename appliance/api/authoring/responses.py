@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from appliance.api.parameters import time_text
+from appliance.api.times import time_text
 from appliance.authoring.store import JOB_SECONDS
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.datasets.project_file import KIND

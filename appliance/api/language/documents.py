@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.api.errors import Problem, error_object, invalid_request
-from appliance.api.language.offsets import StringIndexType, TextIndex, text_records
+from appliance.api.language.offsets import StringIndexType, TextIndex
+from appliance.pipeline.units import text_records
 
 
 class Sent(Protocol):

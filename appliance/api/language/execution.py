@@ -1,19 +1,18 @@
-"""What is done with documents: all at once for a synchronous request, piece by piece for a task of a job."""
+"""The work of a job: its documents, a few at a time, in turn with other jobs."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from appliance.api.language.documents import Checked, Limits, check_documents, parse_unit
-from appliance.api.language.requests import InputDocument
+from appliance.api.language.documents import Limits, check_documents, parse_unit
 from appliance.api.language.results import result_items
 from appliance.errors import Busy
 from appliance.jobs.fair_turns import Turns
-from appliance.jobs.job import Item, Source, Task
+from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt, Outcome
 from appliance.ner.engine import Entity
 from appliance.pipeline.deployments import Deployment, Deployments
-from appliance.pipeline.pipeline import Answer, Pipeline
+from appliance.pipeline.pipeline import Pipeline
 
 _Result = TypeVar("_Result")
 
@@ -31,24 +30,6 @@ async def run_off_loop(size: int, function: Callable[..., _Result], *arguments: 
     if size <= _INLINE_CHARACTERS:
         return function(*arguments)
     return await asyncio.to_thread(function, *arguments)
-
-
-async def answer_now(
-    pipeline: Pipeline,
-    deployment: Deployment,
-    inputs: Sequence[InputDocument],
-    checked: Checked,
-    request_id: str,
-) -> tuple[Answer, tuple[Item, ...]]:
-    """Answer a synchronous request; see `Pipeline.answer` for what it raises."""
-    answer = await pipeline.answer(
-        deployment.recognizer,
-        [document.text for document in checked.documents],
-        records=sum(document.records for document in checked.documents),
-        request_id=request_id,
-    )
-    order = [document.id for document in inputs]
-    return answer, await run_off_loop(_size(inputs), result_items, order, checked, answer.found)
 
 
 class DocumentWork:
@@ -96,7 +77,7 @@ class _Paced:
     """
 
     def __init__(self, deployment: Deployment, turns: Turns, interrupt: Interrupt) -> None:
-        self._recognizer = deployment.recognizer
+        self._recognizer = deployment.require_recognizer()
         self._turns = turns
         self._interrupt = interrupt
 
@@ -130,5 +111,5 @@ def pieces(texts: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _size(documents: Sequence[InputDocument] | Sequence[Source]) -> int:
+def _size(documents: Sequence[Source]) -> int:
     return sum(len(document.text) for document in documents)

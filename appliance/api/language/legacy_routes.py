@@ -20,9 +20,10 @@ from appliance.api.language.legacy_requests import (
     LegacyEntityTask,
     LegacyTasks,
 )
-from appliance.api.language.results import evidence_headers, results_object
+from appliance.api.language.results import results_object
 from appliance.api.language.routes import Language
 from appliance.api.parameters import flag, own_url
+from appliance.api.usage_headers import evidence_headers
 from appliance.jobs.job import Task
 from appliance.pipeline.deployments import Deployment
 from appliance.request_ids import uuid7

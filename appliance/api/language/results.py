@@ -8,7 +8,6 @@ import regex
 from appliance.api.language.documents import Checked, Document
 from appliance.jobs.job import Item
 from appliance.ner.engine import Entity
-from appliance.pipeline.pipeline import Answer
 
 _LONG: Final = 64
 # A word in a script that puts spaces between words; longer ones are seldom what a sender means to send.
@@ -62,19 +61,6 @@ def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]
             "transactionsCount": sum(item["statistics"]["transactionsCount"] for item in good),
         }
     return results
-
-
-def evidence_headers(answer: Answer) -> dict[str, str]:
-    """Where the usage of this answer is recorded, and the warning of a licence in grace."""
-    headers = {}
-    if answer.receipt is not None:
-        headers["Usage-Record"] = answer.receipt.header
-    return headers | warning_header(answer.admission.warning)
-
-
-def warning_header(warning: str) -> dict[str, str]:
-    """The `Warning` header (RFC 7234 section 5.5.7, miscellaneous persistent warning), or none."""
-    return {"Warning": f'299 - "{warning}"'} if warning else {}
 
 
 def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str, Any]:

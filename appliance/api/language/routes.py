@@ -16,7 +16,7 @@ from starlette.routing import Route
 from appliance.api.body import read_body
 from appliance.api.errors import Problem
 from appliance.api.language.documents import Checked, Limits, check_documents, parse_unit
-from appliance.api.language.execution import answer_now, run_off_loop
+from appliance.api.language.execution import run_off_loop
 from appliance.api.language.job_responses import Page, job_state, wait_headers
 from appliance.api.language.requests import (
     AnalyzeTextInput,
@@ -26,8 +26,9 @@ from appliance.api.language.requests import (
     InputDocument,
     parse_body,
 )
-from appliance.api.language.results import evidence_headers, results_object, warning_header
+from appliance.api.language.results import result_items, results_object
 from appliance.api.parameters import check_api_version, flag, job_id, job_not_found, own_url
+from appliance.api.usage_headers import evidence_headers, warning_header
 from appliance.jobs.job import Item, Job, Source, Task
 from appliance.jobs.runner import Jobs
 from appliance.pipeline.deployments import Deployment, Deployments
@@ -93,11 +94,16 @@ class Language:
             Problem: 400 for a batch that is refused whole.
             ApplianceError: As `Pipeline.answer`.
         """
-        unit = parse_unit(unit_name)
-        checked: Checked = await run_off_loop(
-            _size(inputs), check_documents, inputs, unit, self._limits.request
+        unit, size = parse_unit(unit_name), _size(inputs)
+        checked: Checked = await run_off_loop(size, check_documents, inputs, unit, self._limits.request)
+        answer = await self._pipeline.answer(
+            deployment.require_recognizer(),
+            [document.text for document in checked.documents],
+            records=sum(document.records for document in checked.documents),
+            request_id=request.state.request_id,
         )
-        return await answer_now(self._pipeline, deployment, inputs, checked, request.state.request_id)
+        order = [document.id for document in inputs]
+        return answer, await run_off_loop(size, result_items, order, checked, answer.found)
 
     async def submit(
         self, display_name: str | None, inputs: Sequence[InputDocument], tasks: list[Task]

@@ -50,7 +50,6 @@ class SpeechAdmission:
         pipeline: Admits by licence, and records.
         deployments: Names of the model that is served.
         limits: Bounds.
-        model_ids: Endpoint and model ids that mean the model, besides its own names.
     """
 
     def __init__(
@@ -59,13 +58,11 @@ class SpeechAdmission:
         pipeline: Pipeline,
         deployments: Deployments,
         limits: SpeechLimits,
-        model_ids: frozenset[str] = frozenset(),
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
         self.locale = ""
         self._deployments = deployments
-        self._model_ids = model_ids
         self._engine: SpeechEngine | None = None
         self._connections: set[Leaving] = set()
         self._turns: set[object] = set()
@@ -126,9 +123,8 @@ class SpeechAdmission:
             )
 
     def _check_model(self, model: str) -> None:
-        known = {name for one in self._deployments for name in (one.model, one.name, one.project)}
-        ids = {one.lower() for one in self._model_ids}
-        if model in known or model.lower() in ids or (not ids and _GUID.fullmatch(model)):
+        known = {name for item in self._deployments for name in (item.model, item.name, item.project)}
+        if model in known or _GUID.fullmatch(model):
             return
         raise Problem(
             400,

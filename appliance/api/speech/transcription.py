@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_body
-from appliance.api.language.results import warning_header
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
-from appliance.pipeline.audio_meter import whole_seconds
+from appliance.api.usage_headers import warning_header
+from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.segment import HeardWord

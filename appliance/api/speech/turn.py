@@ -7,21 +7,12 @@ from typing import Any, Final
 
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.parameters import RecognitionOptions
-from appliance.api.speech.protocol import ProtocolError, write
+from appliance.api.speech.protocol import write
 from appliance.api.speech.results import TICKS, phrase_object, ticks
-from appliance.errors import (
-    ApplianceError,
-    Busy,
-    InferenceFailed,
-    LicenseRefusal,
-    NotMetered,
-    Stopping,
-    UsageStoreUnavailable,
-)
+from appliance.errors import ApplianceError
 from appliance.pipeline.audio_meter import TurnMeter
 from appliance.request_ids import uuid7
 from appliance.speech.audio.backlog import Backlog
-from appliance.speech.audio.errors import AudioError
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Event, Guess, Phrase, Started
 
@@ -171,32 +162,3 @@ class Turn:
 
     async def _say(self, path: str, body: Mapping[str, Any]) -> None:
         await self._send(write(path, self.request_id, body))
-
-
-def closing(error: BaseException) -> tuple[int, str]:
-    """Close code and reason for what ended a turn.
-
-    1007 and 4429 make clients give up at once, 1011 and 1013 let them try again a few times, 1008 brings them
-    back to a request to upgrade that is then refused with its own status.
-    """
-    if isinstance(error, ProtocolError):
-        return error.code, error.reason
-    if isinstance(error, UsageStoreUnavailable):
-        return 1013, "the usage record could not be written, so the answer is withheld"
-    if isinstance(error, NotMetered):
-        return 1013, "usage could not be reported to the billing endpoint, so nothing is answered"
-    if isinstance(error, LicenseRefusal) and error.code == "OutOfQuota":
-        return 4429, error.message
-    for kind, code in _CODES.items():
-        if isinstance(error, kind):
-            return code, error.message
-    return 1011, "the service failed on this turn"
-
-
-_CODES: Final[dict[type[ApplianceError], int]] = {
-    AudioError: 1007,
-    LicenseRefusal: 1008,
-    Stopping: 1001,
-    Busy: 4429,
-    InferenceFailed: 1011,
-}

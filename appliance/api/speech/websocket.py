@@ -15,9 +15,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from appliance.api.errors import Problem, problem_from
 from appliance.api.speech.admission import SpeechAdmission
+from appliance.api.speech.errors import close_frame
 from appliance.api.speech.parameters import RecognitionOptions, from_query, with_context
 from appliance.api.speech.protocol import Message, ProtocolError, read_binary, read_text
-from appliance.api.speech.turn import Turn, closing
+from appliance.api.speech.turn import Turn
 from appliance.errors import ApplianceError
 
 _log = logging.getLogger("appliance.api.speech.socket")
@@ -131,14 +132,14 @@ class Connection:
         except Problem as problem:
             raise ProtocolError(1007, problem.message) from None
         except ApplianceError as error:
-            raise ProtocolError(*closing(error)) from None
+            raise ProtocolError(*close_frame(error)) from None
         return self._turn
 
     def _take(self, turn: Turn) -> None:
         try:
             self._desk.take_turn(turn)
         except ApplianceError as error:
-            raise ProtocolError(*closing(error)) from None
+            raise ProtocolError(*close_frame(error)) from None
 
     def _on_end(self, turn: Turn) -> None:
         """A turn is over; a failure closes the connection."""
@@ -151,7 +152,7 @@ class Connection:
         except _GONE:
             pass
         except Exception as error:
-            code, reason = closing(error)
+            code, reason = close_frame(error)
             if code == 1011:
                 _log.exception("a speech turn failed", exc_info=error)
             self._desk.spawn(self._close(code, reason))
