@@ -38,12 +38,12 @@ class Answer:
     """An answer that may leave the machine.
 
     Attributes:
-        found: Entities of each text, positions in code points.
+        entities: Entities of each text, positions in code points.
         receipt: Where its usage record stands in the ledger; None if nothing was analysed.
         admission: The licence decision it was served under.
     """
 
-    found: list[list[Entity]]
+    entities: list[list[Entity]]
     receipt: Receipt | None
     admission: Admission
 
@@ -133,9 +133,9 @@ class Pipeline:
         """
         admission = self._gate.admit(records)
         if not texts:
-            return Answer(found=[], receipt=None, admission=admission)
+            return Answer(entities=[], receipt=None, admission=admission)
         with admission:
-            found = await recognizer.recognize(texts)
+            entities = await recognizer.recognize(texts)
             use = UsageRecord(
                 meter=self._meter,
                 quantity=records,
@@ -144,4 +144,4 @@ class Pipeline:
                 grace=admission.grace,
             )
             receipt = await self._usage.commit([use])
-        return Answer(found=found, receipt=receipt, admission=admission)
+        return Answer(entities=entities, receipt=receipt, admission=admission)

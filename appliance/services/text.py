@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute
 from appliance.api.language.documents import Limits
 from appliance.api.language.execution import DocumentWork
 from appliance.api.language.job_responses import describe
+from appliance.api.language.jobs import LanguageJobs
 from appliance.api.language.legacy_routes import GENERAL, LegacyApi
-from appliance.api.language.routes import ANALYZE, Language, LanguageApi, LanguageLimits
+from appliance.api.language.routes import ANALYZE, LanguageApi, LanguageLimits
 from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.host.cpus import usable_cores
@@ -88,25 +89,28 @@ class TextService:
     def routes(self) -> Sequence[BaseRoute]:
         """Language, the older paths, the models, and the description of them all."""
         settings = self._on.settings
-        language = Language(
-            pipeline=self._pipeline,
-            deployments=self.deployments,
+        pipeline, deployments = self._pipeline, self.deployments
+        jobs = LanguageJobs(
+            pipeline=pipeline,
+            deployments=deployments,
             jobs=self._jobs,
+            limits=Limits(
+                documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
+            ),
             clock=self._on.clock,
-            limits=LanguageLimits(
-                body_bytes=settings.max_body_bytes,
-                job=Limits(
-                    documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
-                ),
-                request=Limits(
-                    documents=settings.documents_per_request,
-                    characters_per_document=settings.characters_per_document,
-                ),
+        )
+        limits = LanguageLimits(
+            body_bytes=settings.max_body_bytes,
+            request=Limits(
+                documents=settings.documents_per_request,
+                characters_per_document=settings.characters_per_document,
             ),
         )
+        current = LanguageApi(pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits)
+        legacy = LegacyApi(pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits)
         return [
-            *LanguageApi(language).routes(),
-            *LegacyApi(language).routes(),
+            *current.routes(),
+            *legacy.routes(),
             *ModelsApi(self.deployments).routes(),
             *_authoring_routes(self._studio),
             document_route(self._openapi_document),

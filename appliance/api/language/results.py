@@ -1,13 +1,15 @@
 """From entities in code points to the result objects of the Language API."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import regex
 
 from appliance.api.language.documents import Checked, Document
+from appliance.api.off_loop import run_off_loop
 from appliance.jobs.job import Item
 from appliance.ner.engine import Entity
+from appliance.pipeline.pipeline import Answer
 
 _LONG: Final = 64
 # A word in a script that puts spaces between words; longer ones are seldom what a sender means to send.
@@ -23,25 +25,37 @@ _LONG_WORD_WARNING: Final = {
 }
 
 
-def result_items(
-    order: Iterable[str], checked: Checked, found: Sequence[Sequence[Entity]]
-) -> tuple[Item, ...]:
+async def render_results(
+    checked: Checked, answer: Answer, *, version: str, show_stats: bool
+) -> dict[str, Any]:
+    """The results of a synchronous answer, rendered off the event loop.
+
+    Args:
+        checked: The documents of the request.
+        answer: The answer to the good ones.
+        version: Version of the model that answered.
+        show_stats: Whether `statistics` were asked for.
+    """
+    items = await run_off_loop(checked.size, result_items, checked, answer.entities)
+    return {**results_object(items, show_stats=show_stats), "modelVersion": version}
+
+
+def result_items(checked: Checked, entities: Sequence[Sequence[Entity]]) -> tuple[Item, ...]:
     """Join results and errors in the order of the request.
 
     Args:
-        order: Document ids as they were sent.
-        checked: The good documents and the error objects of the others.
-        found: Entities of each good document, in the order of `checked.documents`.
+        checked: The documents of the request.
+        entities: Entities of each good document, in the order of `checked.documents`.
 
     Returns:
         For each id either `{"document", "statistics"}` or `{"error"}`, in JSON values only.
     """
     items: dict[str, Item] = {
-        document.id: {"document": _document_object(document, entities), "statistics": document.statistics}
-        for document, entities in zip(checked.documents, found, strict=True)
+        document.id: {"document": _document_object(document, own), "statistics": document.statistics}
+        for document, own in zip(checked.documents, entities, strict=True)
     }
     items.update((error["id"], {"error": error}) for error in checked.errors)
-    return tuple(items[identifier] for identifier in order)
+    return tuple(items[identifier] for identifier in checked.order)
 
 
 def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]:
