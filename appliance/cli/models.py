@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, json_option, read_installation, roots_option, settings_argument
+from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
 from appliance.config.products import SERVICES
 from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _read(words: tuple[str, ...], roots: Path | None = None) -> Installation:
-    return read_installation(words, roots, hint="such as Models:Path=DIR")
+    return installation_from(words, roots, hint="such as Models:Path=DIR")
 
 
 def _keys(site: Installation) -> "ModelKeys":

@@ -42,7 +42,7 @@ def settings_argument(function: _F) -> _F:
     return click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")(function)
 
 
-def read_installation(words: tuple[str, ...], roots: Path | None = None, *, hint: str) -> "Installation":
+def installation_from(words: tuple[str, ...], roots: Path | None = None, *, hint: str) -> "Installation":
     """Return the installation that these settings describe.
 
     Args:

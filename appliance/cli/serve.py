@@ -68,9 +68,9 @@ def serve(roots: Path | None, words: tuple[str, ...]) -> None:
 
         settings = Settings.read(words, {**os.environ, **credential_settings()})
         if settings.service is CUSTOM_NER and not settings.download_license:
-            from appliance.services.preload import begin
+            from appliance.services.preload import begin_preloading
 
-            preloader = begin(settings)
+            preloader = begin_preloading(settings)
         _run(settings, os.environ, roots_directory=roots, preloader=preloader)
     finally:
         if preloader is not None:
@@ -147,7 +147,9 @@ def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> 
     if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
         directory = settings.output_mount / settings.service.name / identity.instance
         logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
-    appliance = Appliance(settings, identity=identity, roots=roots, connection=connection, ahead=preloader)
+    appliance = Appliance(
+        settings, identity=identity, roots=roots, connection=connection, preloader=preloader
+    )
     _banner(settings, appliance)
     serve_until_stopped(settings, appliance, ready=_ready)
 
@@ -165,7 +167,7 @@ def _connect(settings: Settings, identity: "Identity", roots: "TrustRoots") -> "
 
 
 def _banner(settings: Settings, appliance: "Appliance") -> None:
-    licensed = appliance.keeper.current
+    licensed = appliance.licenses.current
     _log.info("Using '%s' for writing logs and other output data.", appliance.ledger_directory)
     if appliance.metering is None:
         _log.info("Disconnected: metering is recorded, nothing is submitted.")

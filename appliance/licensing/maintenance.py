@@ -70,7 +70,7 @@ class Maintenance:
         self._state = state
         self.mismatches = mismatches
 
-    async def tend(self) -> None:
+    async def run(self) -> None:
         """Reload every half minute. Runs until cancelled."""
         while True:
             try:

@@ -13,7 +13,7 @@ from appliance.api.operations.usage import UsageApi
 from appliance.api.request_id import Envelope
 from appliance.config.settings import Settings
 from appliance.licensing.manager import LicenseManager
-from appliance.observability import metrics_endpoint as metrics_page
+from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StandingCollector
@@ -24,9 +24,9 @@ class Served(Operated, Protocol):
     """The parts of an opened appliance that its application is made of."""
 
     settings: Settings
-    keeper: LicenseManager
+    licenses: LicenseManager
     instruments: Instruments
-    answering: Service
+    service: Service
 
 
 def build_application(appliance: Served) -> ASGIApp:
@@ -35,11 +35,11 @@ def build_application(appliance: Served) -> ASGIApp:
     appliance.instruments.registry.register(StandingCollector(_parts(appliance, operations)))
     application = Starlette(
         routes=[
-            *appliance.answering.routes(),
+            *appliance.service.routes(),
             *operations.routes(),
             *UsageApi(appliance).routes(),
-            *metrics_page.routes(appliance.instruments.registry),
-            *pages.routes(appliance.service.page),
+            *metrics_endpoint.routes(appliance.instruments.registry),
+            *pages.routes(appliance.product.page),
         ],
         exception_handlers=HANDLERS,
     )
@@ -51,15 +51,15 @@ def build_application(appliance: Served) -> ASGIApp:
 
 
 def _parts(appliance: Served, operations: OperationsApi) -> Parts:
-    answering = appliance.answering
+    service = appliance.service
     return Parts(
-        keeper=appliance.keeper,
-        accountant=appliance.accountant,
+        keeper=appliance.licenses,
+        accountant=appliance.status,
         ledger=appliance.ledger,
         clock=appliance.clock,
         output=appliance.output_mount,
-        waiting_tokens=answering.waiting,
-        models=lambda: len(answering.deployments),
+        waiting_tokens=service.waiting,
+        models=lambda: len(service.deployments),
         ready=lambda: not operations.not_ready(),
         metering=appliance.metering,
     )

@@ -33,24 +33,24 @@ class ServiceContext:
     Attributes:
         settings: Start parameters.
         identity: Keys of this installation.
-        gate: Decides by licence state and quota.
+        admission: Decides by licence state and quota.
         ledger: Makes usage durable.
         ledger_directory: Where its logs lie.
         clock: Effective time, Unix seconds.
         model_keys: What opens encrypted models under the licence in force now.
         instruments: Counters and timers.
-        ahead: The first model, if it is being prepared already.
+        preloader: The first model, if it is being prepared already.
     """
 
     settings: Settings
     identity: Identity
-    gate: AdmissionControl
+    admission: AdmissionControl
     ledger: Ledger
     ledger_directory: Path
     clock: Callable[[], int]
     model_keys: Callable[[], ModelKeys]
     instruments: Instruments
-    ahead: "ModelPreloader | None" = None
+    preloader: "ModelPreloader | None" = None
 
 
 class Service(Protocol):
@@ -86,14 +86,14 @@ class Service(Protocol):
         """Whether a model no longer moves."""
         ...
 
-    async def leave(self) -> None:
-        """End what would go on for long; the service stops, and its sockets are about to be closed."""
+    async def begin_shutdown(self) -> None:
+        """End what would go on for long: the process stops, and its sockets are about to be closed."""
         ...
 
     async def close(self, drain_seconds: float) -> None:
         """End what runs, then the models."""
         ...
 
-    def abandon(self) -> None:
+    def close_unstarted(self) -> None:
         """Close what was opened when serving never began."""
         ...

@@ -39,38 +39,40 @@ class TextService:
     """Custom named entity recognition, opened and without its models yet.
 
     Args:
-        on: The appliance's parts.
+        context: The appliance's parts.
     """
 
-    def __init__(self, on: ServiceContext) -> None:
-        self._on = on
-        self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
-        self.deployments = Deployments(alias=on.settings.model_alias)
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._pipeline = Pipeline(
+            admission=context.admission, usage=MeasuredStore(context.ledger, context.instruments)
+        )
+        self.deployments = Deployments(alias=context.settings.model_alias)
         self._engines: tuple[NerEngine, ...] = ()
-        self._studio = self._open_studio() if on.settings.authoring_enabled else None
+        self._authoring = self._open_authoring() if context.settings.authoring_enabled else None
         self._jobs = self._open_jobs()
         cores = usable_cores()
         self._calibrations = Calibrations(
-            on.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
+            context.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
         )
 
-    def _open_studio(self) -> "AuthoringService | None":
-        from appliance.authoring.service import open_studio  # noqa: PLC0415  (loaded where it is wanted)
+    def _open_authoring(self) -> "AuthoringService | None":
+        from appliance.authoring.service import open_authoring  # noqa: PLC0415  (loaded where it is wanted)
 
-        return open_studio(
-            self._on.settings,
-            state=self._on.identity.directory,
+        return open_authoring(
+            self._context.settings,
+            state=self._context.identity.directory,
             deployments=self.deployments,
             load=self._load_model,
-            clock=self._on.clock,
+            clock=self._context.clock,
         )
 
     def _open_jobs(self) -> Jobs:
-        on, settings = self._on, self._on.settings
+        context, settings = self._context, self._context.settings
         self._job_store = JobStore.open(
-            directory=on.identity.directory,
+            directory=context.identity.directory,
             url=settings.jobs_database,
-            instance=on.identity.instance,
+            instance=context.identity.instance,
             capacity=settings.jobs_kept,
         )
         work = DocumentWork(
@@ -80,15 +82,15 @@ class TextService:
             store=self._job_store,
             work=work,
             describe=describe,
-            clock=on.clock,
-            mark=lambda: (on.ledger.origin, on.ledger.size),
+            clock=context.clock,
+            mark=lambda: (context.ledger.origin, context.ledger.size),
             capacity=settings.jobs_kept,
             characters=settings.job_characters_waiting,
         )
 
     def routes(self) -> Sequence[BaseRoute]:
         """Language, the older paths, the models, and the description of them all."""
-        settings = self._on.settings
+        settings = self._context.settings
         pipeline, deployments = self._pipeline, self.deployments
         jobs = LanguageJobs(
             pipeline=pipeline,
@@ -97,7 +99,7 @@ class TextService:
             limits=Limits(
                 documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
             ),
-            clock=self._on.clock,
+            clock=self._context.clock,
         )
         limits = LanguageLimits(
             body_bytes=settings.max_body_bytes,
@@ -112,7 +114,7 @@ class TextService:
             *current.routes(),
             *legacy.routes(),
             *ModelsApi(self.deployments).routes(),
-            *_authoring_routes(self._studio),
+            *_authoring_routes(self._authoring),
             document_route(self._openapi_document),
         ]
 
@@ -120,7 +122,7 @@ class TextService:
         # Loaded when it is asked for: it needs the schemas of every reply.
         from appliance.api.language.openapi import document  # noqa: PLC0415
 
-        settings = self._on.settings
+        settings = self._context.settings
         return document(
             project=settings.project_name,
             deployment=settings.exported_model_name or settings.deployment_name,
@@ -132,24 +134,24 @@ class TextService:
         Raises:
             ModelError, LicenseError: Not one model can be served.
         """
-        places = await asyncio.to_thread(find_models, self._on.settings)
+        places = await asyncio.to_thread(find_models, self._context.settings)
         loaded = await asyncio.to_thread(load_models, places, self._load_model)
         self._engines = loaded.engines
         self.deployments.set(loaded.deployments, loaded.failed)
-        if self._studio is not None:
-            await self._studio.resume()
-        directory = self._on.ledger_directory
+        if self._authoring is not None:
+            await self._authoring.resume()
+        directory = self._context.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
 
     def _load_model(self, path: Path) -> NerEngine:
-        settings, ahead = self._on.settings, self._on.ahead
-        prepared = None if ahead is None else ahead.take(path)
+        settings, preloader = self._context.settings, self._context.preloader
+        prepared = None if preloader is None else preloader.take(path)
         return NerEngine.start(
-            prepared or prepare(open_model(path, self._on.model_keys())),
+            prepared or prepare(open_model(path, self._context.model_keys())),
             sessions=settings.sessions,
             batch_tokens=settings.batch_tokens,
             queue_tokens=settings.queue_tokens,
-            observe=self._on.instruments.batch,
+            observe=self._context.instruments.batch,
             calibrations=self._calibrations,
         )
 
@@ -167,29 +169,29 @@ class TextService:
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
 
     def _all_engines(self) -> list[NerEngine]:
-        return [*self._engines, *(self._studio.engines if self._studio else ())]
+        return [*self._engines, *(self._authoring.engines if self._authoring else ())]
 
-    async def leave(self) -> None:
+    async def begin_shutdown(self) -> None:
         """Nothing goes on for long here."""
 
     async def close(self, drain_seconds: float) -> None:
         """End jobs, then models."""
         await self._jobs.close(drain_seconds)
-        if self._studio is not None:
-            await self._studio.close()
+        if self._authoring is not None:
+            await self._authoring.close()
         for engine in self._engines:
             await asyncio.to_thread(engine.close)
 
-    def abandon(self) -> None:
+    def close_unstarted(self) -> None:
         """Close the job store when serving never began."""
         self._job_store.close()
-        if self._studio is not None:
-            self._studio.store.close()
+        if self._authoring is not None:
+            self._authoring.store.close()
 
 
-def _authoring_routes(studio: "AuthoringService | None") -> Sequence[BaseRoute]:
-    if studio is None:
+def _authoring_routes(authoring: "AuthoringService | None") -> Sequence[BaseRoute]:
+    if authoring is None:
         return ()
     from appliance.api.authoring.routes import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)
 
-    return AuthoringApi(studio).routes()
+    return AuthoringApi(authoring).routes()

@@ -48,10 +48,10 @@ class Metered(Protocol):
 class Operated(Protocol):
     """The parts of a running service that these endpoints ask."""
 
-    service: Product
+    product: Product
     clock: EffectiveClock
-    gate: AdmissionControl
-    accountant: LicenseStatus
+    admission: AdmissionControl
+    status: LicenseStatus
     ledger: Ledger
     output_mount: Path
     stopping: bool
@@ -93,7 +93,7 @@ class OperationsApi:
         """`GET /ready`: whether a query would be answered now."""
         reason = self.not_ready()
         body = {
-            "service": self._appliance.service.name,
+            "service": self._appliance.product.name,
             "ready": "notReady" if reason else "ready",
             "message": reason or self._serving(),
         }
@@ -102,14 +102,14 @@ class OperationsApi:
     async def status(self, _: Request) -> Response:
         """`GET /status`: licence, plan, clock, models and ledger."""
         appliance = self._appliance
-        standing = appliance.accountant.standing()
+        snapshot = appliance.status.standing()
         body: dict[str, Any] = {
-            "service": self._appliance.service.name,
+            "service": self._appliance.product.name,
             # Probes compare with `Valid`: a licence that only draws near its end is still valid.
-            "apiStatus": State.VALID if standing.state is State.EXPIRING else standing.state,
-            "apiStatusMessage": standing.notices[0].message if standing.notices else _SERVING,
+            "apiStatus": State.VALID if snapshot.state is State.EXPIRING else snapshot.state,
+            "apiStatusMessage": snapshot.notices[0].message if snapshot.notices else _SERVING,
             "version": VERSION,
-            **appliance.accountant.report(standing),
+            **appliance.status.report(snapshot),
             "models": [
                 {
                     "projectName": deployment.project,
@@ -125,15 +125,20 @@ class OperationsApi:
                 "signed": appliance.ledger.signed,
                 "healthy": appliance.ledger.healthy,
                 "mismatches": [
-                    {"code": "LedgerMismatch", "origin": one.origin, "size": one.size, "message": one.message}
-                    for one in appliance.mismatches
+                    {
+                        "code": "LedgerMismatch",
+                        "origin": fork.origin,
+                        "size": fork.size,
+                        "message": fork.message,
+                    }
+                    for fork in appliance.mismatches
                 ],
             },
         }
         if appliance.metering is not None:
             metering = body["metering"] = appliance.metering.report()
             # The word of the endpoint comes first: without it nothing is answered whatever the lease says.
-            if metering["status"] != State.VALID or not standing.notices:
+            if metering["status"] != State.VALID or not snapshot.notices:
                 body["apiStatus"], body["apiStatusMessage"] = metering["status"], metering["message"]
         return JSONResponse(body)
 
@@ -153,8 +158,8 @@ class OperationsApi:
                 appliance.metering.check(appliance.clock.now())
             except ApplianceError as error:
                 return f"{error.code}: {error.message}"
-        if not appliance.gate.state().serves:
-            return f"The licence does not allow an answer now: {appliance.gate.state()}."
+        if not appliance.admission.state().serves:
+            return f"The licence does not allow an answer now: {appliance.admission.state()}."
         if not appliance.ledger.healthy:
             return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
         return ""

@@ -31,7 +31,7 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 class Recording(Protocol):
     """The parts of a running service that these endpoints ask."""
 
-    service: Product
+    product: Product
     clock: EffectiveClock
     ledger: Ledger
     output_mount: Path
@@ -62,7 +62,7 @@ class UsageApi:
         """`GET /records/usage-logs/`: all usage under the output mount."""
         return JSONResponse(
             await asyncio.to_thread(
-                usage_logs, self._appliance.output_mount, service=self._appliance.service.name
+                usage_logs, self._appliance.output_mount, service=self._appliance.product.name
             )
         )
 
@@ -75,7 +75,7 @@ class UsageApi:
                 self._appliance.output_mount,
                 month=month,
                 year=year,
-                service=self._appliance.service.name,
+                service=self._appliance.product.name,
             )
         )
 
@@ -106,17 +106,17 @@ class UsageApi:
             request.query_params.get("year", str(today.year)),
         )
         days = await asyncio.to_thread(
-            _daily, self._appliance.output_mount, month_text(month, year), self._appliance.service
+            _daily, self._appliance.output_mount, month_text(month, year), self._appliance.product
         )
         return JSONResponse({"days": days})
 
 
-def _daily(output: Path, month: str, service: Product) -> list[dict[str, Any]]:
-    """Units of each day of a month that had any, over every ledger of a service."""
+def _daily(output: Path, month: str, product: Product) -> list[dict[str, Any]]:
+    """Units of each day of a month that had any, over every ledger of a product."""
     days: Counter[str] = Counter()
-    for used in usage_by_day(output):
-        if used.month == month and service.meter in used.sums:
-            days[format_date(used.day)] += used.sums[service.meter].quantity
+    for usage in usage_by_day(output):
+        if usage.month == month and product.meter in usage.sums:
+            days[format_date(usage.day)] += usage.sums[product.meter].quantity
     return [{"date": day, "quantity": quantity} for day, quantity in sorted(days.items())]
 
 

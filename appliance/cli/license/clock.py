@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, json_option, read_installation, roots_option, settings_argument
+from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
 from appliance.licensing.installation import Installation
 
 
 def _read(words: tuple[str, ...], roots: Path | None) -> Installation:
-    return read_installation(words, roots, hint="such as Mounts:License=/etc/appliance/license")
+    return installation_from(words, roots, hint="such as Mounts:License=/etc/appliance/license")
 
 
 @click.group("clock", cls=ErrorHandlingGroup, epilog=example("appliance clock show"))

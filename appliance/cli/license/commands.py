@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, json_option, read_installation, roots_option, settings_argument
+from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
 from appliance.licensing.installation import Installation, is_setting
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -24,7 +24,7 @@ def _models(help_text: str) -> Callable[[_F], _F]:
 
 
 def _read(words: tuple[str, ...], roots: Path | None) -> Installation:
-    return read_installation(words, roots, hint="such as Mounts:License=/etc/appliance/license")
+    return installation_from(words, roots, hint="such as Mounts:License=/etc/appliance/license")
 
 
 def _print_json(value: Any) -> None:

@@ -56,10 +56,10 @@ def run(engine: SpeechEngine, books: Books, parts: Sequence[bytes], **asked: Any
         sent.append(text)
 
     async def turn() -> BaseException | None:
-        desk = SpeechAdmission(pipeline=books, deployments=Deployments(), limits=SpeechLimits())  # type: ignore[arg-type]
-        desk.open(engine, locale="en-US")
+        admission = SpeechAdmission(pipeline=books, deployments=Deployments(), limits=SpeechLimits())  # type: ignore[arg-type]
+        admission.open(engine, locale="en-US")
         ended = asyncio.Event()
-        one = Turn("ab", RecognitionOptions(**asked), desk=desk, send=send)
+        one = Turn("ab", RecognitionOptions(**asked), admission=admission, send=send)
         for part in parts:
             await one.hear(part, ended=lambda _: ended.set())
         await asyncio.wait_for(ended.wait(), 60)
