@@ -26,9 +26,9 @@ def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
     from appliance.doctor.report import exit_code, to_json, to_text
     from appliance.licensing.installation import Installation
 
-    found = try_way(Installation.read(words, os.environ, roots_directory=None).settings)
-    click.echo(json.dumps(to_json(found), indent=2) if as_json else to_text(found))
-    ctx.exit(exit_code(found))
+    findings = try_way(Installation.read(words, os.environ, roots_directory=None).settings)
+    click.echo(json.dumps(to_json(findings), indent=2) if as_json else to_text(findings))
+    ctx.exit(exit_code(findings))
 
 
 @click.group("metering", cls=ErrorHandlingGroup)
@@ -51,8 +51,8 @@ def preview(words: tuple[str, ...], out: Path | None) -> None:
     from appliance.licensing.installation import Installation
     from appliance.metering.preview import preview as show
 
-    site = Installation.read(words, os.environ, roots_directory=None)
-    for number, request in enumerate(show(site.settings, site.identity()), start=1):
+    installation = Installation.read(words, os.environ, roots_directory=None)
+    for number, request in enumerate(show(installation.settings, installation.identity()), start=1):
         click.echo(click.style(f"--- {request.title}: {len(request.data):,} bytes", bold=True), err=True)
         click.echo(request.data, nl=not request.data.endswith(b"\n"))
         if out is not None:

@@ -73,44 +73,44 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     click.echo(
         f"learning from {len(parts.train)} documents, testing on {len(parts.test)} ({parts.how})", err=True
     )
-    done = train(
-        labelled, parts, out, quality=quality, release=release, seed=seed, told=_Teller(), now=time.time
+    result = train(
+        labelled, parts, out, quality=quality, release=release, seed=seed, told=_Progress(), now=time.time
     )
     if as_json:
         from appliance.training.report import evaluation_object
 
-        told = {
+        report = {
             "model": str(out),
-            "seconds": round(done.seconds, 1),
-            "cpu_seconds": round(done.cpu_seconds, 1),
-            "tokens_per_second": round(done.tokens_per_second),
+            "seconds": round(result.seconds, 1),
+            "cpu_seconds": round(result.cpu_seconds, 1),
+            "tokens_per_second": round(result.tokens_per_second),
             "bytes": (out / "model.onnx").stat().st_size,
-            "notes": list(done.notes),
-            **evaluation_object(done.scores, done.wrong),
+            "notes": list(result.notes),
+            **evaluation_object(result.scores, result.wrong),
         }
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
         return
-    for line in score_lines(done.scores):
+    for line in score_lines(result.scores):
         click.echo(line)
-    for title, told_lines in (
-        ("taken for something else:", confusion_lines(done.scores)),
-        ("the mistakes it was surest of:", wrong_lines(done.wrong[:10])),
-        ("notes:", list(done.notes)),
+    for title, section in (
+        ("taken for something else:", confusion_lines(result.scores)),
+        ("the mistakes it was surest of:", wrong_lines(result.wrong[:10])),
+        ("notes:", list(result.notes)),
     ):
-        if told_lines:
+        if section:
             click.echo(f"\n{title}")
-            for line in told_lines:
+            for line in section:
                 click.echo(f"  {line}")
     click.echo(
-        f"\ntrained in {done.seconds:.0f} s; {done.tokens_per_second:.0f} tokens a second, one session"
+        f"\ntrained in {result.seconds:.0f} s; {result.tokens_per_second:.0f} tokens a second, one session"
     )
     click.echo(
         f"next: appliance models add {out} --project {labelled.name} --name v{release} Models:Path=DIR"
     )
 
 
-class _Teller:
-    """Tells on standard error what is being done: each new step, at most once a second."""
+class _Progress:
+    """Says on standard error what is being done: each new step, at most once a second."""
 
     def __init__(self) -> None:
         self._last = 0.0

@@ -47,11 +47,11 @@ def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
     """
     from appliance.licensing.clock_report import accept_clock, clock_stand, shown
 
-    site = _read(words, roots)
-    stand = clock_stand(site)
+    installation = _read(words, roots)
+    stand = clock_stand(installation)
     if stand.state == "held" and not yes:
         click.confirm(f"This machine's clock says {shown(stand.wall)}. Is it that now?", abort=True, err=True)
-    accept_clock(site)
+    accept_clock(installation)
     click.echo(
         "the clock is vouched for; a running service believes it within a minute, at once with"
         " systemctl reload appliance; otherwise its next start does",

@@ -59,9 +59,9 @@ def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]
     """
     from appliance.licensing.download import download_and_tell
 
-    site = _read(words, roots)
-    site.settings.require_eula()
-    download_and_tell(site, models)
+    installation = _read(words, roots)
+    installation.settings.require_eula()
+    download_and_tell(installation, models)
 
 
 @license_group.command(epilog=example("appliance license request -o request.note"))
@@ -84,8 +84,8 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
     from license.errors import Unwritable
     from license.files import write_atomic
 
-    site = _read(words, roots)
-    note = make_request(site, site.identity(create=True), models)
+    installation = _read(words, roots)
+    note = make_request(installation, installation.identity(create=True), models)
     if str(out) == "-":
         click.echo(note, nl=False)
         return
@@ -117,20 +117,20 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
     from appliance.cli.license.text import result_table, run_template
     from appliance.licensing.install import compare_logs, put_in_place, read_delivery, verify_delivery
 
-    site = _read(tuple(filter(is_setting, files)), roots)
+    installation = _read(tuple(filter(is_setting, files)), roots)
     names = [name for name in files if not is_setting(name)]
     if not names:
         raise click.UsageError("name the files to install, such as license.note issuer.note")
-    licenses, licensed = verify_delivery(site, read_delivery(names))
+    licenses, licensed = verify_delivery(installation, read_delivery(names))
     now = licenses.now(licensed.license)
-    for mismatch in compare_logs(site, licenses, licensed):
+    for mismatch in compare_logs(installation, licenses, licensed):
         click.echo(f"LedgerMismatch: {mismatch.origin}: {mismatch.message}", err=True)
     if dry_run:
         click.echo(result_table(licensed, Path("nothing: --dry-run"), now=now))
         return
-    path = put_in_place(site, licenses, licensed)
+    path = put_in_place(installation, licenses, licensed)
     click.echo(result_table(licensed, path, now=now))
-    click.echo(run_template(site))
+    click.echo(run_template(installation))
     click.echo(_PICKED_UP, err=True)
 
 
@@ -143,12 +143,12 @@ def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     from appliance.cli.license.check import show_json, show_rows
     from license.text import table
 
-    site = _read(words, roots)
-    licenses = site.licenses()
+    installation = _read(words, roots)
+    licenses = installation.licenses()
     if as_json:
         _print_json(show_json(licenses))
     else:
-        click.echo(table(show_rows(site, licenses)))
+        click.echo(table(show_rows(installation, licenses)))
 
 
 @license_group.command(epilog=example("appliance license check --model /media/usb/ner-en-3-1.0.2.age"))
@@ -170,10 +170,10 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
     from appliance.cli.license.check import check_model, require_serving, show_json
     from license.text import state_words
 
-    site = _read(words, roots)
-    licenses = site.licenses()
+    installation = _read(words, roots)
+    licenses = installation.licenses()
     require_serving(licenses)
-    fits = [fit for model in models for fit in check_model(site, licenses, model)]
+    fits = [fit for model in models for fit in check_model(installation, licenses, model)]
     if as_json:
         opened = [{"model": fit.what, "line": fit.line, "release": fit.release} for fit in fits]
         _print_json({**show_json(licenses), "models_opened": opened})
