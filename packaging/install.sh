@@ -99,7 +99,7 @@ env -i PATH=/usr/bin:/bin HOME=/nonexistent PYTHONPATH="$pip" PIP_CONFIG_FILE=/d
   --no-warn-script-location --find-links "$here/wheels" --require-hashes -r "$here/requirements-$version.txt"
 "$new/bin/python" -m compileall -q -j 0 "$new/lib" >/dev/null || true
 chmod -R go+rX-w "$new"
-"$new/bin/python" -c 'import appliance.cli.start, license.licenses.verify' || fail "the installed program does not start"
+"$new/bin/python" -c 'import appliance.cli.serve, appliance.server.server, license.licenses.verify' || fail "the installed program does not start"
 
 if [ "$units" = yes ]; then
   install -d -m 0755 /etc/systemd/system /usr/lib/tmpfiles.d /usr/lib/sysusers.d

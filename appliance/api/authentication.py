@@ -40,8 +40,8 @@ class Keys:
             return True
         admitted = False
         for value in _offered(scope):
-            word, _, rest = value.partition(" ")
-            digest = _digest(rest.strip() if word.lower() == "bearer" else value)
+            scheme, _, rest = value.partition(" ")
+            digest = _digest(rest.strip() if scheme.lower() == "bearer" else value)
             # Digests are of one length and every key is compared: the time tells nothing of a key.
             for known in self._digests:
                 admitted |= hmac.compare_digest(digest, known)

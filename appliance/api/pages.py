@@ -37,16 +37,16 @@ _SWAGGER_HEADERS: Final = _headers("'self' 'unsafe-inline'")
 
 def routes(home: str = "index.html") -> list[Route]:
     """The home page, `/swagger`, and their assets; only files that exist at start, by exact name."""
-    found = [Route("/", _serve(_STATIC / home, HEADERS), methods=["GET"])]
-    found += [
+    pages = [Route("/", _serve(_STATIC / home, HEADERS), methods=["GET"])]
+    pages += [
         Route(path, _serve(_SWAGGER / "index.html", _SWAGGER_HEADERS), methods=["GET"])
         for path in ("/swagger", "/swagger/", "/swagger/index.html")
     ]
     for folder, headers in ((_STATIC, HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
         for path in sorted(folder.iterdir()):
             if path.suffix in _TYPES and path.suffix != ".html":
-                found.append(Route(f"/{folder.name}/{path.name}", _serve(path, headers), methods=["GET"]))
-    return found
+                pages.append(Route(f"/{folder.name}/{path.name}", _serve(path, headers), methods=["GET"]))
+    return pages
 
 
 def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:

@@ -1,8 +1,7 @@
-"""Query parameters, addresses and times, as every endpoint reads and writes them."""
+"""Query parameters and addresses, as every endpoint reads and writes them."""
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -88,12 +87,6 @@ def own_url(request: Request, path: str, query: Mapping[str, str] | None = None)
     """An absolute address on the host and scheme that the caller used; `$` in names stays as it is."""
     tail = f"?{urlencode(query, safe='$')}" if query else ""
     return f"{request.url.scheme}://{request.url.netloc}{path}{tail}"
-
-
-def time_text(seconds: float, *, fraction: bool = False) -> str:
-    """Unix seconds as the API writes them: UTC, `Z`, whole seconds unless a fraction is asked for."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if fraction else "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _invalid(message: str) -> Problem:

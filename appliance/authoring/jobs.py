@@ -111,5 +111,5 @@ class AuthoringJobs:
             await self.save(job, status="failed", errors=[{"code": error.code, "message": message}])
         except Exception:
             _log.exception("an authoring job failed")
-            told = {"code": "InternalServerError", "message": "The service failed on this job."}
-            await self.save(job, status="failed", errors=[told])
+            failure = {"code": "InternalServerError", "message": "The service failed on this job."}
+            await self.save(job, status="failed", errors=[failure])

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlmodel import Session, select
 
-from appliance.api.authoring.responses import file_object
 from appliance.authoring.jobs import AuthoringJobs, JobFailed
+from appliance.authoring.project_object import file_object
 from appliance.authoring.store import AuthoringStore
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.authoring.training_process import RESULTS, run_training
@@ -31,7 +31,7 @@ PRIVATE: Final = frozenset({EVALUATION, RESULTS})
 
 
 class AuthoringService:
-    """The parts behind the API; made by `open_studio`.
+    """The parts behind the API; made by `open_authoring`.
 
     Args:
         store: Rows and folders.
@@ -88,7 +88,7 @@ class AuthoringService:
             raise UnknownDeployment("There is no project of that name.", hint="names are case-sensitive")
         return row
 
-    async def keep(self, name: str, changes: dict[str, Any]) -> tuple[ProjectRow, bool]:
+    async def save_project(self, name: str, changes: dict[str, Any]) -> tuple[ProjectRow, bool]:
         """Make or change a project; says whether it is new."""
         now = self.clock()
         row = await self.store.get(ProjectRow, name)
@@ -101,26 +101,26 @@ class AuthoringService:
         await self.store.put(row)
         return row, new
 
-    async def take(self, name: str, file: ProjectFile) -> JobRow:
+    async def import_project(self, name: str, file: ProjectFile) -> JobRow:
         """Import a project file, in place of a project of that name."""
 
         async def work(_: JobRow) -> None:
-            said = file.metadata
-            await self.keep(
+            metadata = file.metadata
+            await self.save_project(
                 name,
                 {
-                    "container": said.storageInputContainerName,
-                    "language": said.language or "en",
-                    "description": said.description or "",
-                    "multilingual": bool(said.multilingual),
-                    "settings": said.settings or {},
+                    "container": metadata.storageInputContainerName,
+                    "language": metadata.language or "en",
+                    "description": metadata.description or "",
+                    "multilingual": bool(metadata.multilingual),
+                    "settings": metadata.settings or {},
                     "assets": file.assets.model_dump(exclude_none=True),
                 },
             )
 
         return await self.jobs.submit("import", name, work)
 
-    async def forget(self, name: str) -> JobRow:
+    async def delete_project(self, name: str) -> JobRow:
         """Delete a project with its models, deployments and exports."""
 
         async def work(_: JobRow) -> None:
@@ -129,7 +129,10 @@ class AuthoringService:
             models = await self.store.of(ModelRow, name)
             exports = await self.store.of(ExportRow, name)
             await self.store.remove_project(name)
-            for folder in [*map(self.folder, models), *(self.store.exports / one.id for one in exports)]:
+            for folder in [
+                *map(self.folder, models),
+                *(self.store.exports / export.id for export in exports),
+            ]:
                 await asyncio.to_thread(shutil.rmtree, folder, True)
 
         return await self.jobs.submit("deletion", "", work, target=name)
@@ -145,8 +148,8 @@ class AuthoringService:
 
     async def train(self, project: ProjectRow, label: str, version: str, options: dict[str, Any]) -> JobRow:
         """Train a model in a process of its own; trainings wait for each other."""
-        made = uuid7()
-        out = self.store.models / made
+        model_id = uuid7()
+        out = self.store.models / model_id
         percentage = options.get("kind", "percentage") == "percentage"
         specification = {
             "project": file_object(project),
@@ -166,7 +169,7 @@ class AuthoringService:
                     ModelRow(
                         project=project.name,
                         label=label,
-                        id=made,
+                        id=model_id,
                         version=version,
                         trained=0,
                         seconds=0,
@@ -177,20 +180,20 @@ class AuthoringService:
         return await self.jobs.submit("train", project.name, work, target=label, version=version)
 
     async def _trained(self, job: JobRow, specification: dict[str, Any], model: ModelRow) -> None:
-        def told(_step: str, share: float) -> None:
+        def progress(_step: str, share: float) -> None:
             job.outcome = {**job.outcome, "share": share}
             job.updated = self.clock()
 
         try:
-            ended = await run_training(specification, told, os.environ)
+            outcome = await run_training(specification, progress, os.environ)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, self.folder(model), True)
             raise
-        if ended.done is None:
+        if outcome.done is None:
             await asyncio.to_thread(shutil.rmtree, self.folder(model), True)
-            raise JobFailed(*ended.errors)
-        job.warnings = [{"code": "Note", "message": note} for note in ended.done["notes"]]
-        model.trained, model.seconds = self.clock(), float(ended.done["seconds"])
+            raise JobFailed(*outcome.errors)
+        job.warnings = [{"code": "Note", "message": note} for note in outcome.done["notes"]]
+        model.trained, model.seconds = self.clock(), float(outcome.done["seconds"])
         before = await self.store.get(ModelRow, model.project, model.label)
         project = await self.project(model.project)
         project.trained = model.trained
@@ -199,7 +202,7 @@ class AuthoringService:
             await asyncio.to_thread(shutil.rmtree, self.folder(before), True)
 
     async def _used(self, model: ModelRow) -> bool:
-        return any(one.model == model.id for one in await self.store.of(DeploymentRow, model.project))
+        return any(row.model == model.id for row in await self.store.of(DeploymentRow, model.project))
 
     async def remove_model(self, model: ModelRow) -> None:
         """Delete a trained model; what is deployed of it stays until it is deployed anew."""
@@ -231,9 +234,9 @@ class AuthoringService:
             now = self.clock()
             changed = [
                 DeploymentRow(
-                    project=one.project, name=one.name, label=other.label, model=other.model, deployed=now
+                    project=row.project, name=row.name, label=other.label, model=other.model, deployed=now
                 )
-                for one, other in ((first, second), (second, first))
+                for row, other in ((first, second), (second, first))
             ]
             await self.store.put(*changed)
             for row in changed:
@@ -286,15 +289,15 @@ class AuthoringService:
         """Copy a trained model under a name, for the container start of this or another box."""
 
         async def work(_: JobRow) -> None:
-            made = uuid7()
-            target = self.store.exports / made
+            export_id = uuid7()
+            target = self.store.exports / export_id
             ignore = shutil.ignore_patterns(*PRIVATE)
             await asyncio.to_thread(shutil.copytree, self.folder(model), target, ignore=ignore)
             before = await self.store.get(ExportRow, model.project, name)
             row = ExportRow(
                 project=model.project,
                 name=name,
-                id=made,
+                id=export_id,
                 label=model.label,
                 model=model.id,
                 version=model.version,
@@ -317,7 +320,7 @@ class AuthoringService:
         return await self.jobs.submit("exported-model", row.project, work, target=row.name)
 
 
-def open_studio(
+def open_authoring(
     settings: Settings,
     *,
     state: Path,
@@ -325,7 +328,7 @@ def open_studio(
     load: Callable[[Path], NerEngine],
     clock: Callable[[], float],
 ) -> AuthoringService | None:
-    """Return the studio if the settings ask for it.
+    """Return the service if the settings ask for it.
 
     Raises:
         SettingsError: Nothing controls who may use it, or its store cannot be opened.

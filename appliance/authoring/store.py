@@ -72,9 +72,9 @@ class AuthoringStore:
         """Run one transaction on the calling thread; see `do`."""
         try:
             with self._lock, Session(self._engine, expire_on_commit=False) as session:
-                done = work(session)
+                result = work(session)
                 session.commit()
-                return done
+                return result
         except SQLAlchemyError as error:
             raise JobStoreUnavailable(
                 "the authoring store failed", hint="check free space in the state directory"
@@ -82,8 +82,8 @@ class AuthoringStore:
 
     async def get(self, kind: type[_Row], *key: str) -> _Row | None:
         """Return the row of that key."""
-        wanted: Any = key if len(key) > 1 else key[0]
-        return await self.do(lambda session: session.get(kind, wanted))
+        identity: Any = key if len(key) > 1 else key[0]
+        return await self.do(lambda session: session.get(kind, identity))
 
     async def of(self, kind: type[_Row], project: str) -> Sequence[_Row]:
         """Return the rows of a project, by their keys."""
@@ -143,7 +143,7 @@ _INTERRUPTED: Final = {
 
 def _opened(path: Path) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10})
-    event.listen(engine, "connect", _careful)
+    event.listen(engine, "connect", _make_durable)
     try:
         AuthoringTable.metadata.create_all(engine)
     except BaseException:
@@ -152,6 +152,6 @@ def _opened(path: Path) -> Engine:
     return engine
 
 
-def _careful(connection: Any, _record: Any) -> None:
+def _make_durable(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

@@ -14,7 +14,7 @@ RESULTS: Final = "results.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class TrainingOutcome:
     """How a training ended: `done` is None where it failed, with its reasons in `errors`."""
 
     done: dict[str, Any] | None
@@ -22,13 +22,13 @@ class Ended:
 
 
 async def run_training(
-    specification: dict[str, Any], told: Callable[[str, float], None], environ: Mapping[str, str]
-) -> Ended:
+    specification: dict[str, Any], progress: Callable[[str, float], None], environ: Mapping[str, str]
+) -> TrainingOutcome:
     """Run one training in a process of its own; cancelling this coroutine ends the process.
 
     Args:
         specification: What `appliance.authoring.training_worker` reads.
-        told: Hears of its progress.
+        progress: Hears of its progress.
         environ: Environment of the process.
     """
     process = await asyncio.create_subprocess_exec(
@@ -51,7 +51,7 @@ async def run_training(
         while line := await process.stdout.readline():
             last = json.loads(line)
             if "share" in last:
-                told(str(last["step"]), float(last["share"]))
+                progress(str(last["step"]), float(last["share"]))
         await process.wait()
     finally:
         if process.returncode is None:
@@ -59,11 +59,13 @@ async def run_training(
                 process.kill()
             await asyncio.shield(process.wait())
     if "done" in last:
-        return Ended(done=last["done"])
+        return TrainingOutcome(done=last["done"])
     if "error" in last:
-        return Ended(
+        return TrainingOutcome(
             done=None,
-            errors=tuple({"code": str(last["error"]), "message": str(one)} for one in last["messages"]),
+            errors=tuple(
+                {"code": str(last["error"]), "message": str(message)} for message in last["messages"]
+            ),
         )
     message = f"The training process ended without an outcome (exit {process.returncode})."
-    return Ended(done=None, errors=({"code": "InternalServerError", "message": message},))
+    return TrainingOutcome(done=None, errors=({"code": "InternalServerError", "message": message},))

@@ -45,7 +45,7 @@ def _run(specification: dict[str, Any]) -> dict[str, Any]:
         told=lambda step, share: _say({"step": step, "share": share}),
     )
     results = [
-        _result(document, found) for document, found in zip(parts.test, trained.answers.found, strict=True)
+        _result(document, labels) for document, labels in zip(parts.test, trained.answers.found, strict=True)
     ]
     (out / RESULTS).write_text(json.dumps(results), encoding="utf-8")
     (out / RESULTS).chmod(0o600)
@@ -56,7 +56,7 @@ def _done(trained: Trained) -> dict[str, Any]:
     return {"seconds": trained.seconds, "notes": list(trained.notes)}
 
 
-def _result(document: LabelledDocument, found: Any) -> dict[str, Any]:
+def _result(document: LabelledDocument, predicted: Any) -> dict[str, Any]:
     """Return what was labelled and what was found in a test document, in UTF-16 code units."""
 
     def units(labels: Any) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def _result(document: LabelledDocument, found: Any) -> dict[str, Any]:
         "location": document.name,
         "language": document.language or "en",
         "expectedEntities": units(document.labels),
-        "predictedEntities": units(found),
+        "predictedEntities": units(predicted),
         "regionOffset": 0,
         "regionLength": utf16_length(document.text),
     }
@@ -86,7 +86,7 @@ def main() -> int:
     try:
         _say({"done": _run(specification)})
     except LabellingMistakes as error:
-        _say({"error": error.code, "messages": [str(one) for one in error.mistakes]})
+        _say({"error": error.code, "messages": [str(mistake) for mistake in error.mistakes]})
     except ApplianceError as error:
         hint = f" ({error.hint})" if error.hint else ""
         _say({"error": error.code, "messages": [f"{error.message}{hint}"]})

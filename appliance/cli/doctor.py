@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
 from appliance.errors import OutputError
 
 _EXAMPLES = """\b
@@ -16,8 +17,8 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command(epilog=_EXAMPLES, context_settings=WITH_SETTINGS)
+@json_option
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -29,7 +30,7 @@ Examples:
     help="Trust the root keys here instead of the installed ones.",
 )
 @click.option("--verify", is_flag=True, help="Also verify every usage record; takes as long as an audit.")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@settings_argument
 @click.pass_context
 def doctor(
     ctx: click.Context,

@@ -5,7 +5,6 @@ appliance Eula=accept Billing=… ApiKey=…      serves connected: usage is rep
 appliance Eula=accept Billing=… ApiKey=… DownloadLicense=True Mounts:License=…      downloads and exits
 """
 
-import gc
 import importlib
 import os
 from collections.abc import Mapping
@@ -16,29 +15,20 @@ from typing import Final
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup, looks_like_settings
-from appliance.config.products import CUSTOM_NER
-from appliance.config.settings import Settings, describe
 
-_SERVE_EXAMPLE: Final = """\b
-Examples:
-  appliance serve Eula=accept Mounts:License=/etc/appliance/license Mounts:Output=/var/lib/appliance/output
-  appliance Eula=accept Billing=https://license.example.com ApiKey=KEY \\
-      DownloadLicense=True Mounts:License=/etc/appliance/license
-"""
-
-
-_ROOMS: Final[Mapping[str, tuple[str, str]]] = {
-    "clock": ("appliance.cli.license.commands", "clock_group"),
-    "dataset": ("appliance.cli.train", "dataset_group"),
+_COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "clock": ("appliance.cli.license.clock", "clock_group"),
+    "dataset": ("appliance.cli.dataset", "dataset_group"),
     "diagnose": ("appliance.cli.metering", "diagnose"),
     "doctor": ("appliance.cli.doctor", "doctor"),
     "license": ("appliance.cli.license.commands", "license_group"),
     "metering": ("appliance.cli.metering", "metering_group"),
     "models": ("appliance.cli.models", "models_group"),
+    "serve": ("appliance.cli.serve", "serve"),
     "train": ("appliance.cli.train", "train_command"),
     "usage": ("appliance.cli.usage", "usage"),
 }
-"""Where the commands of each room are. Loaded when asked for: a start waits for none of them."""
+"""Module and name of each command. Loaded when asked for: a start waits for none of the others."""
 
 
 class _Appliance(ErrorHandlingGroup):
@@ -46,13 +36,13 @@ class _Appliance(ErrorHandlingGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every command, loaded or not."""
-        return sorted({*super().list_commands(ctx), *_ROOMS})
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command's room if it has one."""
-        if cmd_name not in _ROOMS:
+        """Load a command's module if it has one of its own."""
+        if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, name = _ROOMS[cmd_name]
+        module, name = _COMMANDS[cmd_name]
         command = getattr(importlib.import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.{name} is no command")
@@ -78,52 +68,6 @@ def main() -> None:
 
     A command line that begins with Key=Value serves, just as the containers do.
     """
-
-
-class _ServeCommand(click.Command):
-    """`serve`, whose help ends with every start parameter."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the settings table, then the examples."""
-        rows = [(f"{key}={default}", help_text) for key, default, help_text in describe()]
-        with formatter.section(
-            "Settings, in any letter case: Key=Value, --Key Value, /Key=Value or variable Key__Sub"
-        ):
-            formatter.write_dl(rows)
-        super().format_epilog(ctx, formatter)
-
-
-@main.command(
-    cls=_ServeCommand,
-    epilog=_SERVE_EXAMPLE,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-)
-@click.option(
-    "--roots",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Trust the root keys in this directory, not the installed ones; the evidence will name them.",
-)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
-def serve(roots: Path | None, words: tuple[str, ...]) -> None:
-    """Serve, or with DownloadLicense=True fetch the licence and exit."""
-    # What a start imports and reads stays for good; looking through it again and again is a tenth of a start.
-    gc.disable()
-    ahead = None
-    try:
-        from appliance.host.systemd import credential_settings
-
-        settings = Settings.read(words, {**os.environ, **credential_settings()})
-        if settings.service is CUSTOM_NER and not settings.download_license:
-            from appliance.services.preload import begin
-
-            ahead = begin(settings)
-        from appliance.cli.start import run  # imports all the rest, while the model is read
-
-        run(settings, roots_directory=roots, ahead=ahead)
-    finally:
-        if ahead is not None:
-            ahead.join()
-        gc.enable()  # where nothing was served, which enables it, too
 
 
 @main.command(epilog="Example:  appliance demo --once --port 5001")

@@ -3,21 +3,19 @@
 import json
 import os
 from pathlib import Path
-from typing import Final
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-
-_SETTINGS: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
 
 
 @click.command(
     epilog="Example:  appliance diagnose Eula=accept Billing=https://license.example.com ApiKey=KEY",
-    context_settings=_SETTINGS,
+    context_settings=WITH_SETTINGS,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@json_option
+@settings_argument
 @click.pass_context
 def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
     """Try the way to the billing endpoint, step by step: address, proxy, name, connection, TLS, key, clock.
@@ -28,9 +26,9 @@ def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
     from appliance.doctor.report import exit_code, to_json, to_text
     from appliance.licensing.installation import Installation
 
-    found = try_way(Installation.read(words, os.environ, roots_directory=None).settings)
-    click.echo(json.dumps(to_json(found), indent=2) if as_json else to_text(found))
-    ctx.exit(exit_code(found))
+    findings = try_way(Installation.read(words, os.environ, roots_directory=None).settings)
+    click.echo(json.dumps(to_json(findings), indent=2) if as_json else to_text(findings))
+    ctx.exit(exit_code(findings))
 
 
 @click.group("metering", cls=ErrorHandlingGroup)
@@ -41,9 +39,9 @@ def metering_group() -> None:
 @metering_group.command(
     "preview",
     epilog="Example:  appliance metering preview Billing=https://license.example.com Mounts:State=/srv/state",
-    context_settings=_SETTINGS,
+    context_settings=WITH_SETTINGS,
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")
+@settings_argument
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Also write them here.")
 def preview(words: tuple[str, ...], out: Path | None) -> None:
     """Print every byte that a connected run would send now, without sending it; only the key is masked.
@@ -53,8 +51,8 @@ def preview(words: tuple[str, ...], out: Path | None) -> None:
     from appliance.licensing.installation import Installation
     from appliance.metering.preview import preview as show
 
-    site = Installation.read(words, os.environ, roots_directory=None)
-    for number, request in enumerate(show(site.settings, site.identity()), start=1):
+    installation = Installation.read(words, os.environ, roots_directory=None)
+    for number, request in enumerate(show(installation.settings, installation.identity()), start=1):
         click.echo(click.style(f"--- {request.title}: {len(request.data):,} bytes", bold=True), err=True)
         click.echo(request.data, nl=not request.data.endswith(b"\n"))
         if out is not None:

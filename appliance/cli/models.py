@@ -1,15 +1,14 @@
 """`appliance models …`: options in, one call, text out."""
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
+from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
 from appliance.config.products import SERVICES
 from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
@@ -22,43 +21,22 @@ if TYPE_CHECKING:
     from appliance.registry.registry import ModelRegistry, RegistryEntry
     from appliance.registry.smoke_test import Outcome
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+
+def _read(words: tuple[str, ...], roots: Path | None = None) -> Installation:
+    return installation_from(words, roots, hint="such as Models:Path=DIR")
 
 
-def _example(*lines: str) -> str:
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def _words(function: _F) -> _F:
-    return click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")(function)
-
-
-def _roots(function: _F) -> _F:
-    return click.option(
-        "--roots",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Trust the root keys in this directory, not the installed ones.",
-    )(function)
-
-
-def _site(words: tuple[str, ...], roots: Path | None = None) -> Installation:
-    stray = [word for word in words if "=" not in word]
-    if stray:
-        raise SettingsError(f"{stray[0]!r} is no setting: expected Key=Value", hint="such as Models:Path=DIR")
-    return Installation.read(words, os.environ, roots_directory=roots)
-
-
-def _keys(site: Installation) -> "ModelKeys":
+def _keys(installation: Installation) -> "ModelKeys":
     from appliance.models.packages import ModelKeys
 
-    licences = site.licenses()
-    return ModelKeys(licensed=licences.current, hpke=licences.identity.hpke, roots=site.roots())
+    licenses = installation.licenses()
+    return ModelKeys(licensed=licenses.current, hpke=licenses.identity.hpke, roots=installation.roots())
 
 
 @click.group(
     "models",
     cls=ErrorHandlingGroup,
-    epilog=_example("appliance models list Models:Path=/var/lib/appliance/models"),
+    epilog=example("appliance models list Models:Path=/var/lib/appliance/models"),
 )
 def models_group() -> None:
     """Take in, list, try, shrink and remove models; all without network.
@@ -69,7 +47,7 @@ def models_group() -> None:
 
 @models_group.command(
     "add",
-    epilog=_example(
+    epilog=example(
         "appliance models add exported/ --project loans --name v1 Models:Path=/var/lib/appliance/models"
     ),
 )
@@ -77,8 +55,8 @@ def models_group() -> None:
 @click.option("--project", default="", help="projectName of callers (default: the setting ProjectName).")
 @click.option("--name", default="", help="deploymentName of callers (default: the source's own name).")
 @click.option("--replace", is_flag=True, help="Put it in the place of the model of that name.")
-@_roots
-@_words
+@roots_option
+@settings_argument
 def add_command(
     source: Path, project: str, name: str, replace: bool, roots: Path | None, words: tuple[str, ...]
 ) -> None:
@@ -90,15 +68,17 @@ def add_command(
     from appliance.registry.add import add, add_package, is_package
     from appliance.registry.registry import ModelRegistry
 
-    site = _site(words, roots)
-    library = ModelRegistry.of(site.settings)
-    project = project or site.settings.project_name
+    installation = _read(words, roots)
+    registry = ModelRegistry.of(installation.settings)
+    project = project or installation.settings.project_name
     name = name or _name_of(source)
     if is_package(source):
-        added = add_package(source, library, _keys(site), project=project, name=name, replace=replace)
+        added = add_package(
+            source, registry, _keys(installation), project=project, name=name, replace=replace
+        )
     else:
-        added = add(source, library, project=project, name=name, replace=replace)
-    _tell_added(added, library)
+        added = add(source, registry, project=project, name=name, replace=replace)
+    _print_added(added, registry)
 
 
 def _name_of(source: Path) -> str:
@@ -108,11 +88,11 @@ def _name_of(source: Path) -> str:
     return name
 
 
-def _tell_added(added: "Added", library: "ModelRegistry") -> None:
-    shelf = added.shelf
-    click.echo(f"added {shelf.project}/{shelf.name} to {library.root}")
-    _tell_folder(added.folder)
-    _tell_outcome(added.outcome)
+def _print_added(added: "Added", registry: "ModelRegistry") -> None:
+    entry = added.shelf
+    click.echo(f"added {entry.project}/{entry.name} to {registry.root}")
+    _print_folder(added.folder)
+    _print_outcome(added.outcome)
     if not added.outcome.tested:
         click.echo(
             f"  note: family {added.outcome.family} is accepted, but was not compared with transformers"
@@ -122,7 +102,7 @@ def _tell_added(added: "Added", library: "ModelRegistry") -> None:
     click.echo("a service that has Models:Path set to this folder serves it after its next start")
 
 
-def _tell_folder(folder: "ModelFolder") -> None:
+def _print_folder(folder: "ModelFolder") -> None:
     named = " ".join(part for part in (folder.name, folder.release) if part)
     click.echo(f"  model       {named}")
     click.echo(f"  categories  {', '.join(folder.categories)}")
@@ -134,7 +114,7 @@ def _tell_folder(folder: "ModelFolder") -> None:
         click.echo(f"  sha256      {value}  {name}")
 
 
-def _tell_outcome(outcome: "Outcome") -> None:
+def _print_outcome(outcome: "Outcome") -> None:
     click.echo(f"  family      {outcome.family}")
     click.echo(f"  self-test   {outcome.sentence}")
     for text, category, score in outcome.found:
@@ -144,40 +124,40 @@ def _tell_outcome(outcome: "Outcome") -> None:
 
 
 @models_group.command(
-    "list", epilog=_example("appliance models list Models:Path=/var/lib/appliance/models --json")
+    "list", epilog=example("appliance models list Models:Path=/var/lib/appliance/models --json")
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@_words
+@json_option
+@settings_argument
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     """List the models of the library, and what is wrong with those that cannot be served."""
     from appliance.registry.registry import ModelRegistry
 
-    library = ModelRegistry.of(_site(words).settings)
-    rows = [_row(shelf) for shelf in library.shelves()]
+    registry = ModelRegistry.of(_read(words).settings)
+    rows = [_row(entry) for entry in registry.shelves()]
     if as_json:
-        click.echo(json.dumps({"path": str(library.root), "models": rows}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({"path": str(registry.root), "models": rows}, ensure_ascii=False, indent=2))
         return
     if not rows:
-        click.echo(f"no models in {library.root}")
+        click.echo(f"no models in {registry.root}")
     for row in rows:
-        told = row.get("error") or f"{row['kind']}; {', '.join(row['categories']) or 'categories unknown'}"
-        click.echo(f"{row['project']}/{row['name']}  {told}")
+        state = row.get("error") or f"{row['kind']}; {', '.join(row['categories']) or 'categories unknown'}"
+        click.echo(f"{row['project']}/{row['name']}  {state}")
 
 
-def _row(shelf: "RegistryEntry") -> dict[str, Any]:
+def _row(entry: "RegistryEntry") -> dict[str, Any]:
     from appliance.errors import ModelError
     from appliance.models.packages import find_packages
     from appliance.ner.model_folder import ModelFolder
 
-    row: dict[str, Any] = {"project": shelf.project, "name": shelf.name}
-    if find_packages(shelf.path):
+    row: dict[str, Any] = {"project": entry.project, "name": entry.name}
+    if find_packages(entry.path):
         return {**row, "kind": "encrypted package", "categories": []}
     try:
-        folder = ModelFolder.open(shelf.path)
+        folder = ModelFolder.open(entry.path)
     except ModelError as error:
         return {**row, "kind": "refused", "error": f"cannot be served: {error.message}"}
     kind = "8-bit" if folder.batch_invariant else "float32"
-    size = sum(path.stat().st_size for path in shelf.path.iterdir() if path.is_file())
+    size = sum(path.stat().st_size for path in entry.path.iterdir() if path.is_file())
     return {
         **row,
         "kind": f"{kind if folder.digests else ''} {size / 1e6:.1f} MB".strip(),
@@ -187,31 +167,31 @@ def _row(shelf: "RegistryEntry") -> dict[str, Any]:
     }
 
 
-def _folder(named: str, site: Installation) -> tuple["ModelFolder", bool]:
+def _open_folder(model: str, installation: Installation) -> tuple["ModelFolder", bool]:
     """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
     from appliance.models.packages import find_packages, open_model
     from appliance.ner.model_folder import ModelFolder
     from appliance.registry.registry import ModelRegistry
 
-    path = Path(named)
+    path = Path(model)
     if not path.is_dir():
-        path = ModelRegistry.of(site.settings).find(named).path
+        path = ModelRegistry.of(installation.settings).find(model).path
     if find_packages(path):
-        return open_model(path, _keys(site)), False
+        return open_model(path, _keys(installation)), False
     return ModelFolder.open(path), True
 
 
 @models_group.command(
-    "show", epilog=_example("appliance models show loans/v1 Models:Path=/var/lib/appliance/models")
+    "show", epilog=example("appliance models show loans/v1 Models:Path=/var/lib/appliance/models")
 )
 @click.argument("model")
-@_roots
-@_words
+@roots_option
+@settings_argument
 def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None:
     """Show what a model says about itself, with the digests of its files."""
-    folder, _ = _folder(model, _site(words, roots))
+    folder, _ = _open_folder(model, _read(words, roots))
     click.echo(model)
-    _tell_folder(folder)
+    _print_folder(folder)
     if folder.description:
         click.echo(f"  about       {folder.description}")
     card = folder.path / "MODEL_CARD.md"
@@ -221,13 +201,13 @@ def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None
 
 @models_group.command(
     "download",
-    epilog=_example(
+    epilog=example(
         "appliance models download ModelId=speech-en/1 Billing=https://license.example.com ApiKey=KEY \\",
         "    Eula=accept Mounts:Model=/var/lib/appliance/models",
     ),
 )
-@_roots
-@_words
+@roots_option
+@settings_argument
 def download_command(words: tuple[str, ...], roots: Path | None) -> None:
     """Bring model packages from the vendor's catalogue into the directory that Mounts:Model names.
 
@@ -235,13 +215,15 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
     the same for display models. BaseModelLocale=en-US lists speech models; DisplayLocale=en-US with
     FullDisplay, or some of Punct, Rescore, Resegment and Wfstitn, brings the newest display models.
     """
-    from appliance.cli.speech_catalogue import Wanted, at_place, download_models, list_to
+    from appliance.cli.speech_catalogue import Wanted, at_place, download_models, print_models
     from appliance.config.command_line import display_types, is_display_word
 
     chosen = tuple(word for word in words if is_display_word(word))
-    site = _site(tuple(word for word in words if not is_display_word(word)), roots)
-    settings = replace(site.settings, display_types=display_types(chosen), service=SERVICES["speechtotext"])
-    site = replace(site, settings=at_place(settings))
+    installation = _read(tuple(word for word in words if not is_display_word(word)), roots)
+    settings = replace(
+        installation.settings, display_types=display_types(chosen), service=SERVICES["speechtotext"]
+    )
+    installation = replace(installation, settings=at_place(settings))
     settings.require_eula()
     wanted = Wanted.of(settings)
     if not wanted:
@@ -249,29 +231,29 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
             "no model is named", hint="add ModelId=LINE, or BaseModelLocale=en-US to list what there is"
         )
     if wanted.query:
-        list_to(site, wanted)
+        print_models(installation, wanted)
         return
-    for package in download_models(site, wanted):
+    for package in download_models(installation, wanted):
         click.echo(package)
 
 
-@models_group.command("remove", epilog=_example("appliance models remove loans/v1 --yes"))
+@models_group.command("remove", epilog=example("appliance models remove loans/v1 --yes"))
 @click.argument("model")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_words
+@settings_argument
 def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     """Remove a model from the library."""
     from appliance.registry.registry import ModelRegistry
 
-    library = ModelRegistry.of(_site(words).settings)
-    shelf = library.find(model)
+    registry = ModelRegistry.of(_read(words).settings)
+    entry = registry.find(model)
     if not yes:
-        click.confirm(f"remove {model} from {library.root}?", abort=True)
-    library.remove(shelf)
+        click.confirm(f"remove {model} from {registry.root}?", abort=True)
+    registry.remove(entry)
     click.echo(f"removed {model}; a running service goes on with it until its next start")
 
 
-@models_group.command("test", epilog=_example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
+@models_group.command("test", epilog=example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
 @click.argument("model")
 @click.option("--text", default="", help="Sentence to ask.")
 @click.option(
@@ -279,30 +261,30 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Score it on this CoNLL or JSONL file.",
 )
-@_roots
-@_words
+@roots_option
+@settings_argument
 def test_command(
     model: str, text: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]
 ) -> None:
     """Ask a model one sentence, or score it on a labelled file."""
     from appliance.registry.smoke_test import SENTENCE, try_folder, try_here
 
-    folder, plain = _folder(model, _site(words, roots))
+    folder, plain = _open_folder(model, _read(words, roots))
     text = text or SENTENCE
     if labelled is None:
-        _tell_outcome(try_folder(folder.path, sentence=text) if plain else try_here(folder, sentence=text))
+        _print_outcome(try_folder(folder.path, sentence=text) if plain else try_here(folder, sentence=text))
         return
     from appliance.training.report import score_lines
     from appliance.training.run import examine
 
-    scores, given = examine(folder, read_file(labelled))
+    scores, run = examine(folder, read_file(labelled))
     for line in score_lines(scores):
         click.echo(line)
-    click.echo(f"{given.tokens / max(given.seconds, 1e-9):.0f} tokens a second, one session")
+    click.echo(f"{run.tokens / max(run.seconds, 1e-9):.0f} tokens a second, one session")
 
 
 @models_group.command(
-    "quantize", epilog=_example("appliance models quantize exported/ --out small/ --labelled test.conll")
+    "quantize", epilog=example("appliance models quantize exported/ --out small/ --labelled test.conll")
 )
 @click.argument("source", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the 8-bit model.")
@@ -319,17 +301,17 @@ def quantize_command(source: Path, out: Path, labelled: Path) -> None:
     """
     from appliance.registry.quantize import TOLERATED, quantize
 
-    done = quantize(source, out, read_file(labelled), told=lambda step: click.echo(f"{step} …", err=True))
-    for name, side in (("float32", done.before), ("8 bits", done.after)):
+    result = quantize(source, out, read_file(labelled), told=lambda step: click.echo(f"{step} …", err=True))
+    for name, side in (("float32", result.before), ("8 bits", result.after)):
         click.echo(
             f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"
             f"  {side.speed:7.0f} tokens/s"
         )
-    if done.kept:
-        click.echo(f"8 bits cost {100 * done.loss:.2f} points of F1; written to {out}")
+    if result.kept:
+        click.echo(f"8 bits cost {100 * result.loss:.2f} points of F1; written to {out}")
         return
     raise ModelError(
-        f"8 bits cost {100 * done.loss:.2f} points of F1, more than {100 * TOLERATED}: float32 is kept,"
+        f"8 bits cost {100 * result.loss:.2f} points of F1, more than {100 * TOLERATED}: float32 is kept,"
         " nothing was written",
         hint="serve the float32 model",
     )

@@ -87,55 +87,56 @@ class Wanted:
 def at_place(settings: Settings) -> Settings:
     """Return the settings with the container's directory of models, where that one exists and is meant."""
     if settings.service is SPEECH_TO_TEXT and settings.model_mount is None and CONTAINER_PLACE.is_dir():
-        asked = bool(Wanted.of(settings))
-        if asked or any(CONTAINER_PLACE.iterdir()):
+        wanted = bool(Wanted.of(settings))
+        if wanted or any(CONTAINER_PLACE.iterdir()):
             return replace(settings, model_mount=CONTAINER_PLACE)
     return settings
 
 
-def before_serving(site: Installation) -> bool:
+def before_serving(installation: Installation) -> bool:
     """Do what the settings ask of the catalogue, and say whether the run ends with that.
 
     Raises:
         ApplianceError, LicenseError: As `download_models`; or it is asked of another service.
     """
-    wanted = Wanted.of(site.settings)
+    wanted = Wanted.of(installation.settings)
     if not wanted:
         return False
-    if site.settings.service is not SPEECH_TO_TEXT:
+    if installation.settings.service is not SPEECH_TO_TEXT:
         raise SettingsError(
             "BaseModelLocale, ModelId, DisplayLocale and the like belong to the speech service",
             hint="add Service=speechtotext",
         )
     if wanted.query:
-        list_to(site, wanted)
+        print_models(installation, wanted)
         return True
     only_base = set(wanted.ids) == {BASE}
-    if only_base and has_base(_place(site.settings)):
+    settings = installation.settings
+    if only_base and has_base(_place(settings)):
         click.echo(
-            f"ModelId={site.settings.model_id} is ignored: {site.settings.model_mount} holds a model already",
+            f"ModelId={settings.model_id} is ignored: {settings.model_mount} holds a model already",
             err=True,
         )
         return False
-    download_models(site, wanted)
+    download_models(installation, wanted)
     return not only_base
 
 
-def list_to(site: Installation, wanted: Wanted) -> None:
+def print_models(installation: Installation, wanted: Wanted) -> None:
     """Print the models of a locale in the lines that the container prints."""
     locale = wanted.query.lower()
-    offers = _offers(site)
+    offers = _offers(installation)
     click.echo(f"Checking available base model for {locale}")
-    _line("Info", f"Searching available base models for {locale}")
+    _print_line("Info", f"Searching available base models for {locale}")
     for kind in (BASE, *wanted.types):
         for offer in _of(offers, kind, wanted.query):
             created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.issued))
             what = "[Base model]" if kind == BASE else f"[{kind} model]"
-            _line("Info", f"{what} Locale: {locale}, CreatedDate: {created}, Id: {offer.id}")
-    _line("Fatal", _CLOSING.format(locale=locale))
+            _print_line("Info", f"{what} Locale: {locale}, CreatedDate: {created}, Id: {offer.id}")
+    _print_line("Fatal", _CLOSING.format(locale=locale))
 
 
-def download_models(site: Installation, wanted: Wanted) -> list[Path]:
+def download_models(installation: Installation, wanted: Wanted) -> list[Path]:
     """Download what is wanted into the directory of models and return the packages.
 
     Raises:
@@ -143,8 +144,8 @@ def download_models(site: Installation, wanted: Wanted) -> list[Path]:
         ModelError: The catalogue has no such model for this resource, or one of another type.
         LicenseError: As `license.client.packages.download_package`.
     """
-    place = _place(site.settings)
-    offers = _offers(site)
+    place = _place(installation.settings)
+    offers = _offers(installation)
     chosen = [find(offers, kind, name) for kind, name in wanted.ids.items()]
     if wanted.newest:
         chosen = newest(offers, wanted)
@@ -152,7 +153,7 @@ def download_models(site: Installation, wanted: Wanted) -> list[Path]:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unwritable(f"cannot make {place}: {error.strerror}") from error
-    return [_fetch(site, offer, place) for offer in chosen]
+    return [_fetch(installation, offer, place) for offer in chosen]
 
 
 def find(offers: Sequence[Offer], kind: str, name: str) -> Offer:
@@ -162,18 +163,18 @@ def find(offers: Sequence[Offer], kind: str, name: str) -> Offer:
         ModelError: There is none, or it is of another type.
     """
     line, _, release = name.rpartition("/") if name.count("/") > 1 else (name, "", "")
-    found = [
+    matching = [
         offer
         for offer in offers
         if offer.id == name.lower() or (offer.line == line and release in ("", offer.release))
     ]
     setting = "ModelId" if kind == BASE else f"{kind}Id"
-    if not found:
+    if not matching:
         raise ModelError(
             f"the catalogue has no model {name[:80]} for this resource",
             hint=f"BaseModelLocale=en-US lists them; {setting} takes such an id, LINE or LINE/RELEASE",
         )
-    offer = max(found, key=_age)
+    offer = max(matching, key=_age)
     if offer.task not in _tasks(kind):
         raise ModelError(
             f"{name[:80]} is a model for {offer.task}, which {setting} does not take",
@@ -196,9 +197,9 @@ def newest(offers: Sequence[Offer], wanted: Wanted) -> list[Offer]:
         )
     chosen = []
     for kind in wanted.types:
-        there = _of(offers, kind, wanted.newest)
-        if there:
-            chosen.append(there[-1])
+        available = _of(offers, kind, wanted.newest)
+        if available:
+            chosen.append(available[-1])
         else:
             click.echo(f"there is no {kind} model for {wanted.newest}", err=True)
     if not chosen:
@@ -224,8 +225,8 @@ def _claimed_task(path: Path) -> str:
         return TASKS[0]  # a start will say what is wrong with it
 
 
-def _fetch(site: Installation, offer: Offer, place: Path) -> Path:
-    settings = site.settings
+def _fetch(installation: Installation, offer: Offer, place: Path) -> Path:
+    settings = installation.settings
     click.echo(f"Downloading {offer.line} {offer.release} ({offer.id}) …", err=True)
     try:
         _, files = download_package(
@@ -234,7 +235,7 @@ def _fetch(site: Installation, offer: Offer, place: Path) -> Path:
             line=offer.line,
             release=offer.release,
             directory=place,
-            roots=site.roots(),
+            roots=installation.roots(),
             now=int(time.time()),
             progress=Bytes(f"downloading {offer.line}"),
             limit_s=settings.download_seconds,
@@ -255,8 +256,8 @@ def _place(settings: Settings) -> Path:
     return settings.model_mount
 
 
-def _offers(site: Installation) -> tuple[Offer, ...]:
-    settings = site.settings
+def _offers(installation: Installation) -> tuple[Offer, ...]:
+    settings = installation.settings
     missing = [
         name for name, value in (("Billing", settings.billing), ("ApiKey", settings.api_key)) if not value
     ]
@@ -275,15 +276,17 @@ def _tasks(kind: str) -> tuple[str, ...]:
 def _of(offers: Sequence[Offer], kind: str, locale: str) -> list[Offer]:
     """The models of a type and locale, the newest last."""
     tasks = _tasks(kind)
-    found = (
-        one for one in offers if one.task in tasks and one.language and same_language(one.language, locale)
+    matching = (
+        offer
+        for offer in offers
+        if offer.task in tasks and offer.language and same_language(offer.language, locale)
     )
-    return sorted(found, key=_age)
+    return sorted(matching, key=_age)
 
 
 def _age(offer: Offer) -> tuple[int, list[int]]:
     return offer.issued, [int(part) for part in re.findall(r"[0-9]+", offer.release)]
 
 
-def _line(level: str, text: str) -> None:
+def _print_line(level: str, text: str) -> None:
     click.echo(f"{time.strftime('%Y/%m/%d %H:%M:%S', time.gmtime())} [{level}] {text}")

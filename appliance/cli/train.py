@@ -1,4 +1,4 @@
-"""`appliance train` and `appliance dataset`: options in, one call, text out."""
+"""`appliance train`: options in, one call, text out."""
 
 import json
 import os
@@ -8,126 +8,16 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.errors import ErrorHandlingGroup
-from appliance.config.setting_parsers import is_name
-from appliance.datasets.conll_jsonl import SENTENCES, read_file
-from appliance.datasets.document import Labelled, LabelledDocument, categories_of
-from appliance.datasets.label_errors import DatasetError, LabellingMistakes, lines
-from appliance.datasets.project import read_project, write_project
+from appliance.cli.dataset import LABELLED_FILE, read_labelled
+from appliance.cli.options import example
 from appliance.datasets.split import split
-
-_FILES = click.Path(path_type=Path, dir_okay=False, exists=True)
-
-
-def _example(*words: str) -> str:
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in words)
-
-
-def _show(mistakes: LabellingMistakes) -> None:
-    for line in lines(mistakes.mistakes):
-        click.echo(line, err=True)
-
-
-@click.group(
-    "dataset",
-    cls=ErrorHandlingGroup,
-    epilog=_example("appliance dataset convert --train my.conll --out project"),
-)
-def dataset_group() -> None:
-    """Make a project out of labelled files, and check one."""
-
-
-@dataset_group.command(
-    "convert", epilog=_example("appliance dataset convert --train train.conll --test dev.conll --out loans")
-)
-@click.option(
-    "--train", "train_files", type=_FILES, multiple=True, help="Labelled file to learn from; repeatable."
-)
-@click.option(
-    "--test", "test_files", type=_FILES, multiple=True, help="Labelled file to examine with; repeatable."
-)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the project.")
-@click.option("--name", default="", help="Name of the project (default: the folder's).")
-@click.option("--language", default="en", show_default=True, help="BCP 47 tag of the texts.")
-@click.option(
-    "--sentences",
-    type=click.IntRange(1, 10_000),
-    default=SENTENCES,
-    show_default=True,
-    help="Sentences in a document, where a CoNLL file has no -DOCSTART-.",
-)
-@click.argument("files", nargs=-1, type=_FILES)
-def convert(
-    train_files: tuple[Path, ...],
-    test_files: tuple[Path, ...],
-    files: tuple[Path, ...],
-    out: Path,
-    name: str,
-    language: str,
-    sentences: int,
-) -> None:
-    """Convert CoNLL (a token and its tag a line) or JSONL files to a project file with its documents.
-
-    FILES are split later, by category; files given with --train and --test keep their use.
-    """
-    documents: list[LabelledDocument] = []
-    found: list[LabellingMistakes] = []
-    for paths, dataset in ((train_files, "Train"), (test_files, "Test"), (files, "")):
-        for path in paths:
-            try:
-                documents += read_file(path, dataset=dataset, sentences=sentences)
-            except LabellingMistakes as mistakes:
-                _show(mistakes)
-                found.append(mistakes)
-    if found:
-        raise LabellingMistakes([one for mistakes in found for one in mistakes.mistakes])
-    if not documents:
-        raise DatasetError("no labelled file is given", hint="appliance dataset convert FILE --out FOLDER")
-    name = name or out.resolve().name
-    if not is_name(name):
-        raise DatasetError(
-            f"{name[:60]!r} cannot name a project", hint="say --name with letters, digits, '_', '.', '-'"
-        )
-    labelled = Labelled(
-        name=name,
-        categories=tuple(sorted(categories_of(documents))),
-        documents=tuple(documents),
-        language=language,
-    )
-    target = write_project(labelled, out)
-    count = sum(len(document.labels) for document in documents)
-    click.echo(f"{target}: {len(documents)} documents, {count} labels, {len(labelled.categories)} categories")
-    click.echo(f"next: appliance train {target} --documents {out / 'documents'} --out MODEL")
-
-
-@dataset_group.command(
-    "check", epilog=_example("appliance dataset check project.json --documents documents/")
-)
-@click.argument("project", type=_FILES)
-@click.option("--documents", type=click.Path(path_type=Path, file_okay=False), required=True)
-def check(project: Path, documents: Path) -> None:
-    """Check every label of a project, and say all that is wrong."""
-    labelled = _read(project, documents)
-    count = sum(len(document.labels) for document in labelled.documents)
-    click.echo(
-        f"{len(labelled.documents)} documents, {count} labels, {len(labelled.categories)} categories:"
-        " no mistake"
-    )
-
-
-def _read(project: Path, documents: Path) -> Labelled:
-    try:
-        return read_project(project, documents)
-    except LabellingMistakes as mistakes:
-        _show(mistakes)
-        raise
 
 
 @click.command(
     "train",
-    epilog=_example("appliance train project.json --documents documents/ --out model/ --quality fast"),
+    epilog=example("appliance train project.json --documents documents/ --out model/ --quality fast"),
 )
-@click.argument("project", type=_FILES)
+@click.argument("project", type=LABELLED_FILE)
 @click.option(
     "--documents",
     type=click.Path(path_type=Path, file_okay=False),
@@ -177,50 +67,50 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     from appliance.training.report import confusion_lines, score_lines, wrong_lines
     from appliance.training.train import train
 
-    labelled = _read(project, documents)
+    labelled = read_labelled(project, documents)
     by_file = {"auto": None, "file": True, "stratified": False}[how]
     parts = split(labelled.documents, test_share=test_share / 100, by_file=by_file)
     click.echo(
         f"learning from {len(parts.train)} documents, testing on {len(parts.test)} ({parts.how})", err=True
     )
-    done = train(
-        labelled, parts, out, quality=quality, release=release, seed=seed, told=_Teller(), now=time.time
+    result = train(
+        labelled, parts, out, quality=quality, release=release, seed=seed, told=_Progress(), now=time.time
     )
     if as_json:
         from appliance.training.report import evaluation_object
 
-        told = {
+        report = {
             "model": str(out),
-            "seconds": round(done.seconds, 1),
-            "cpu_seconds": round(done.cpu_seconds, 1),
-            "tokens_per_second": round(done.tokens_per_second),
+            "seconds": round(result.seconds, 1),
+            "cpu_seconds": round(result.cpu_seconds, 1),
+            "tokens_per_second": round(result.tokens_per_second),
             "bytes": (out / "model.onnx").stat().st_size,
-            "notes": list(done.notes),
-            **evaluation_object(done.scores, done.wrong),
+            "notes": list(result.notes),
+            **evaluation_object(result.scores, result.wrong),
         }
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
         return
-    for line in score_lines(done.scores):
+    for line in score_lines(result.scores):
         click.echo(line)
-    for title, told_lines in (
-        ("taken for something else:", confusion_lines(done.scores)),
-        ("the mistakes it was surest of:", wrong_lines(done.wrong[:10])),
-        ("notes:", list(done.notes)),
+    for title, section in (
+        ("taken for something else:", confusion_lines(result.scores)),
+        ("the mistakes it was surest of:", wrong_lines(result.wrong[:10])),
+        ("notes:", list(result.notes)),
     ):
-        if told_lines:
+        if section:
             click.echo(f"\n{title}")
-            for line in told_lines:
+            for line in section:
                 click.echo(f"  {line}")
     click.echo(
-        f"\ntrained in {done.seconds:.0f} s; {done.tokens_per_second:.0f} tokens a second, one session"
+        f"\ntrained in {result.seconds:.0f} s; {result.tokens_per_second:.0f} tokens a second, one session"
     )
     click.echo(
         f"next: appliance models add {out} --project {labelled.name} --name v{release} Models:Path=DIR"
     )
 
 
-class _Teller:
-    """Tells on standard error what is being done: each new step, at most once a second."""
+class _Progress:
+    """Says on standard error what is being done: each new step, at most once a second."""
 
     def __init__(self) -> None:
         self._last = 0.0

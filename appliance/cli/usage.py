@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup, show
+from appliance.cli.options import json_option
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
@@ -87,11 +88,11 @@ def report(
         raise click.UsageError("give --json or --csv, not both")
     everything = list(usage_by_day(output))
     # Of all time, so that what a script reads keeps its shape in a month in which one service rested.
-    services = sorted({used.service for used in everything}) or [CUSTOM_NER.name]
+    services = sorted({day.service for day in everything}) or [CUSTOM_NER.name]
     days = list(between(everything, month=month, first=first, last=last))
     if as_json:
-        found = [usage_response(days, service) for service in services]
-        click.echo(json.dumps(found if len(found) > 1 else found[0], indent=2))
+        reports = [usage_response(days, service) for service in services]
+        click.echo(json.dumps(reports if len(reports) > 1 else reports[0], indent=2))
     elif as_csv:
         click.echo(focus_csv(metered(days)), nl=False)
     else:
@@ -129,7 +130,7 @@ def export(
 @click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
 @click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 @click.pass_context
 def verify(
     ctx: click.Context,
@@ -146,15 +147,15 @@ def verify(
     """
     trusted = roots_of(roots)
     try:
-        found = run_verify(path, trusted, heads=heads, notes=notes, html=html)
+        audit = run_verify(path, trusted, heads=heads, notes=notes, html=html)
     except LicenseError as error:
         show(error)
         ctx.exit(EXIT_BROKEN)
     if as_json:
-        click.echo(json.dumps(audit_json(found), indent=2))
+        click.echo(json.dumps(audit_json(audit), indent=2))
     else:
-        click.echo("\n".join(audit_lines(found)))
-    ctx.exit(found.exit_code)
+        click.echo("\n".join(audit_lines(audit)))
+    ctx.exit(audit.exit_code)
 
 
 @usage.command(epilog="Example:  appliance usage receipt /srv/output ./receipt --roots ./roots")
@@ -168,9 +169,9 @@ def receipt(output: Path, delivery: Path, roots: str | None) -> None:
     """
     from appliance.ledger.transfer.receipts import keep_receipt
 
-    found, places = keep_receipt(output, delivery, roots_of(roots))
-    for head in found.logs:
-        click.echo(f"{head.origin}  {head.size:,} entries accepted {format_time(found.issued)}")
+    kept, places = keep_receipt(output, delivery, roots_of(roots))
+    for head in kept.logs:
+        click.echo(f"{head.origin}  {head.size:,} entries accepted {format_time(kept.issued)}")
     for place in places:
         click.echo(f"kept in {place}", err=True)
 

@@ -44,18 +44,18 @@ def between(
         last: Likewise of the last one.
     """
     wanted = None if month is None else month_text(*month)
-    for used in days:
-        late = last is not None and used.day > last
-        if wanted in (None, used.month) and (first is None or used.day >= first) and not late:
-            yield used
+    for day in days:
+        late = last is not None and day.day > last
+        if wanted in (None, day.month) and (first is None or day.day >= first) and not late:
+            yield day
 
 
 def metered(days: Iterable[DayUsage]) -> Iterator[MeteredDay]:
     """Return usage by day as rows for a table of costs; two parts of one log's day become one."""
     sums: dict[tuple[str, str, str], Tally] = {}
-    for used in days:
-        for meter, tally in used.sums.items():
-            key = (used.origin, format_date(used.day), meter)
+    for day in days:
+        for meter, tally in day.sums.items():
+            key = (day.origin, format_date(day.day), meter)
             sums[key] = sums.get(key, NOTHING).plus(tally)
     for (origin, date, meter), tally in sums.items():
         yield MeteredDay(origin=origin, date=date, meter=meter, tally=tally)
@@ -65,9 +65,9 @@ def report_rows(days: Iterable[DayUsage]) -> list[Row]:
     """Return the rows of a report on usage by day, months in order, then a total for each meter."""
     months: dict[tuple[str, str], Tally] = {}
     totals: dict[str, Tally] = {}
-    for used in days:
-        for meter, tally in used.sums.items():
-            months[used.month, meter] = months.get((used.month, meter), NOTHING).plus(tally)
+    for day in days:
+        for meter, tally in day.sums.items():
+            months[day.month, meter] = months.get((day.month, meter), NOTHING).plus(tally)
             totals[meter] = totals.get(meter, NOTHING).plus(tally)
     rows = [Row(month=at, meter=meter, tally=tally) for (at, meter), tally in sorted(months.items())]
     return rows + [Row(month=TOTAL, meter=meter, tally=tally) for meter, tally in sorted(totals.items())]
@@ -78,7 +78,7 @@ def render_report(days: Sequence[DayUsage], services: Sequence[str]) -> str:
     if len(services) == 1:
         return render_table(report_rows(days))
     tables = (
-        f"{service}\n\n{render_table(report_rows(used for used in days if used.service == service))}"
+        f"{service}\n\n{render_table(report_rows(day for day in days if day.service == service))}"
         for service in services
     )
     return "\n\n".join(tables)

@@ -5,17 +5,8 @@ of its answers counts what came since the answer before it, so the sum of a turn
 many phrases it had. An answer within a second that is counted already has an entry of 0, as each has one.
 """
 
-import math
-from typing import Final
-
 from appliance.pipeline.pipeline import Pipeline, Recorded
-
-_EXACT: Final = 1e-6  # seconds; sums of sample counts are exact, quotients of them nearly
-
-
-def whole_seconds(seconds: float) -> int:
-    """Seconds, rounded up."""
-    return math.ceil(seconds - _EXACT) if seconds > 0 else 0
+from appliance.pipeline.units import whole_seconds
 
 
 class TurnMeter:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from appliance.errors import Stopping, UnknownDeployment, UnknownModelVersion
+from appliance.errors import InferenceFailed, Stopping, UnknownDeployment, UnknownModelVersion
 from appliance.pipeline.pipeline import Recognizer
 
 
@@ -16,7 +16,7 @@ class Deployment:
         name: `deploymentName` of requests.
         model: The model's own name.
         release: Its version; `modelVersion` in replies.
-        recognizer: What answers.
+        recognizer: What answers texts; None for a model that reads none, such as a speech model.
         language: BCP 47 tag, or the empty string.
         description: One sentence, or the empty string.
         categories: What it finds.
@@ -26,10 +26,20 @@ class Deployment:
     name: str
     model: str
     release: str
-    recognizer: Recognizer
+    recognizer: Recognizer | None = None
     language: str = ""
     description: str = ""
     categories: tuple[str, ...] = ()
+
+    def require_recognizer(self) -> Recognizer:
+        """What answers texts.
+
+        Raises:
+            InferenceFailed: The model reads no text.
+        """
+        if self.recognizer is None:
+            raise InferenceFailed("a speech model reads no text")
+        return self.recognizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

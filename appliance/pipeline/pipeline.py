@@ -38,12 +38,12 @@ class Answer:
     """An answer that may leave the machine.
 
     Attributes:
-        found: Entities of each text, positions in code points.
+        entities: Entities of each text, positions in code points.
         receipt: Where its usage record stands in the ledger; None if nothing was analysed.
         admission: The licence decision it was served under.
     """
 
-    found: list[list[Entity]]
+    entities: list[list[Entity]]
     receipt: Receipt | None
     admission: Admission
 
@@ -60,13 +60,13 @@ class Pipeline:
     """Admission, inference and usage, in that order.
 
     Args:
-        gate: Decides by licence state and quota.
+        admission: Decides by licence state and quota.
         usage: Makes usage durable.
         meter: What answers count on.
     """
 
-    def __init__(self, *, gate: AdmissionControl, usage: UsageStore, meter: str = TEXT_RECORDS) -> None:
-        self._gate = gate
+    def __init__(self, *, admission: AdmissionControl, usage: UsageStore, meter: str = TEXT_RECORDS) -> None:
+        self._admission = admission
         self._usage = usage
         self._meter = meter
 
@@ -79,11 +79,11 @@ class Pipeline:
         Raises:
             LicenseRefusal: The licence does not allow an answer at this instant.
         """
-        self._gate.admit(units)
+        self._admission.admit(units)
 
     def warning(self) -> str:
         """What callers are to be told of the licence now; empty if all is well."""
-        return self._gate.warning()
+        return self._admission.warning()
 
     async def recompute(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
         """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
@@ -102,7 +102,7 @@ class Pipeline:
             LicenseRefusal: Not allowed now; nothing was recorded.
             UsageStoreUnavailable: The record could not be made durable; the answer is to be withheld.
         """
-        admission = self._gate.admit(units)
+        admission = self._admission.admit(units)
         with admission:
             use = UsageRecord(
                 meter=self._meter,
@@ -131,11 +131,11 @@ class Pipeline:
             InferenceFailed: The model failed; nothing was recorded.
             UsageStoreUnavailable: The record could not be made durable; the answer is withheld.
         """
-        admission = self._gate.admit(records)
+        admission = self._admission.admit(records)
         if not texts:
-            return Answer(found=[], receipt=None, admission=admission)
+            return Answer(entities=[], receipt=None, admission=admission)
         with admission:
-            found = await recognizer.recognize(texts)
+            entities = await recognizer.recognize(texts)
             use = UsageRecord(
                 meter=self._meter,
                 quantity=records,
@@ -144,4 +144,4 @@ class Pipeline:
                 grace=admission.grace,
             )
             receipt = await self._usage.commit([use])
-        return Answer(found=found, receipt=receipt, admission=admission)
+        return Answer(entities=entities, receipt=receipt, admission=admission)

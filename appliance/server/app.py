@@ -28,8 +28,7 @@ from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
 from appliance.server.asgi import build_application
-from appliance.services.base import Service
-from appliance.services.context import STUCK_SECONDS, ServiceContext
+from appliance.services.base import STUCK_SECONDS, Service, ServiceContext
 from appliance.version import VERSION
 from license.trust.roots import TrustRoots
 
@@ -37,15 +36,15 @@ if TYPE_CHECKING:
     from appliance.services.preload import ModelPreloader
 
 
-def _open(service: Product, on: ServiceContext) -> Service:
+def _open(product: Product, context: ServiceContext) -> Service:
     """Open what a service adds; each brings libraries that the others do without."""
-    if service is SPEECH_TO_TEXT:
+    if product is SPEECH_TO_TEXT:
         from appliance.services.speech import SpeechService  # noqa: PLC0415  (loaded where it is wanted)
 
-        return SpeechService(on)
+        return SpeechService(context)
     from appliance.services.text import TextService  # noqa: PLC0415  (loaded where it is wanted)
 
-    return TextService(on)
+    return TextService(context)
 
 
 class Appliance:
@@ -56,7 +55,7 @@ class Appliance:
         identity: Keys of this installation.
         roots: Keys that may vouch for a licence.
         connection: The way to the metering endpoint in a connected run.
-        ahead: The first model, if it is being prepared already.
+        preloader: The first model, if it is being prepared already.
 
     Attributes:
         metering: What reports to it; None in a disconnected run.
@@ -73,27 +72,27 @@ class Appliance:
         identity: Identity,
         roots: TrustRoots,
         connection: Connection | None = None,
-        ahead: "ModelPreloader | None" = None,
+        preloader: "ModelPreloader | None" = None,
     ) -> None:
         license_mount, self.output_mount = required_mounts(settings)
         self.settings = settings
-        self.service = settings.service
-        self.ledger_directory = ledger_directory(self.output_mount, self.service, identity.instance)
-        floor = recorded_high_water(self.ledger_directory)
-        self.keeper = LicenseManager(
+        self.product = settings.service
+        self.ledger_directory = ledger_directory(self.output_mount, self.product, identity.instance)
+        high_water = recorded_high_water(self.ledger_directory)
+        self.licenses = LicenseManager(
             license_mount,
             roots=roots,
-            product=self.service.product,
+            product=self.product.product,
             instance_vkey=identity.vkey,
-            time_under=lambda license: time_at_start(license, floor),
-            min_serial=floor.serial,
-            min_epoch=floor.epoch,
+            time_under=lambda license: time_at_start(license, high_water),
+            min_serial=high_water.serial,
+            min_epoch=high_water.epoch,
             lease=settings.lease,
         )
-        licensed = self.keeper.current
-        self.keeper.require_startable(time_at_start(licensed.license, floor))
+        licensed = self.licenses.current
+        self.licenses.require_startable(time_at_start(licensed.license, high_water))
         fork_findings = log_fork_findings(self.ledger_directory, licensed, identity.instance)
-        self.clock = open_clock(licensed.license, floor)
+        self.clock = open_clock(licensed.license, high_water)
         self.ledger = Ledger.open(
             self.ledger_directory,
             identity=identity.signing,
@@ -101,39 +100,39 @@ class Appliance:
             clock=self.clock,
             license=licensed,
             software=f"offline-appliance {VERSION}",
-            service=self.service.name,
+            service=self.product.name,
             anchors=[Anchor(path) for path in settings.ledger_anchors],
         )
-        self.accountant = LicenseStatus(manager=self.keeper, clock=self.clock, used=self.ledger.used)
-        self.gate = AdmissionControl(
-            manager=self.keeper, now=self.clock.now, used=self.ledger.used, meter=self.service.meter
+        self.status = LicenseStatus(manager=self.licenses, clock=self.clock, used=self.ledger.used)
+        self.admission = AdmissionControl(
+            manager=self.licenses, now=self.clock.now, used=self.ledger.used, meter=self.product.meter
         )
-        self.tender = Maintenance(
-            manager=self.keeper,
+        self.maintenance = Maintenance(
+            manager=self.licenses,
             ledger=self.ledger,
             ledger_directory=self.ledger_directory,
             instance=identity.instance,
             clock=self.clock,
-            status=self.accountant,
+            status=self.status,
             state=identity.directory,
             fork_findings=fork_findings,
         )
         self.metering = None if connection is None else self._open_metering(connection)
         self.instruments = Instruments()
         self.stopping = False
-        foundation = ServiceContext(
+        context = ServiceContext(
             settings=settings,
             identity=identity,
-            gate=self.gate,
+            admission=self.admission,
             ledger=self.ledger,
             ledger_directory=self.ledger_directory,
             clock=self.clock.now,
-            model_keys=lambda: ModelKeys(licensed=self.keeper.current, hpke=identity.hpke, roots=roots),
+            model_keys=lambda: ModelKeys(licensed=self.licenses.current, hpke=identity.hpke, roots=roots),
             instruments=self.instruments,
-            ahead=ahead,
+            preloader=preloader,
         )
         try:
-            self.answering: Service = _open(self.service, foundation)
+            self.service: Service = _open(self.product, context)
         except BaseException:
             self.ledger.close()
             raise
@@ -145,22 +144,22 @@ class Appliance:
             connection,
             ledger=self.ledger,
             directory=self.ledger_directory,
-            manager=self.keeper,
+            manager=self.licenses,
             now=self.clock.now,
-            reload=self.tender.reload,
+            reload=self.maintenance.reload,
         )
-        self.gate.metering = reporter
+        self.admission.metering = reporter
         return reporter
 
     @property
     def deployments(self) -> Deployments:
         """The models that are served."""
-        return self.answering.deployments
+        return self.service.deployments
 
     @property
     def mismatches(self) -> tuple[ForkFinding, ...]:
         """What differs from the heads in the licence in force."""
-        return self.tender.fork_findings
+        return self.maintenance.fork_findings
 
     def asgi(self) -> ASGIApp:
         """The ASGI application."""
@@ -168,28 +167,28 @@ class Appliance:
 
     def stuck(self) -> str | None:
         """Name the part that no longer moves, if there is one; the watchdog asks."""
-        if self.answering.stuck():
+        if self.service.stuck():
             return "the model"
         if self.ledger.heartbeat_age() > STUCK_SECONDS:
             return "the ledger"
         return None
 
-    async def leave(self) -> None:
+    async def begin_shutdown(self) -> None:
         """The service is about to stop: end what would go on for long."""
         self.stopping = True
-        await self.answering.leave()
+        await self.service.begin_shutdown()
 
     async def close(self, drain_seconds: float) -> None:
         """End in order: what answers, the last report, then the ledger with its last checkpoint."""
         self.stopping = True
-        await self.answering.close(drain_seconds)
+        await self.service.close(drain_seconds)
         if self.metering is not None:
             await asyncio.to_thread(self.metering.close)
         await asyncio.to_thread(self.ledger.close)
 
-    def abandon(self) -> None:
+    def close_unstarted(self) -> None:
         """Close what was opened when serving never began."""
-        self.answering.abandon()
+        self.service.close_unstarted()
         if self.metering is not None:
             self.metering.abandon()
         with contextlib.suppress(OSError):

@@ -1,20 +1,19 @@
 """The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from appliance.api import pages
 from appliance.api.authentication import AccessControl, Keys
 from appliance.api.errors import HANDLERS
 from appliance.api.operations.status import Operated, OperationsApi
+from appliance.api.operations.usage import UsageApi
 from appliance.api.request_id import Envelope
 from appliance.config.settings import Settings
 from appliance.licensing.manager import LicenseManager
-from appliance.observability import metrics_endpoint as metrics_page
+from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StatusCollector
@@ -25,27 +24,22 @@ class Served(Operated, Protocol):
     """The parts of an opened appliance that its application is made of."""
 
     settings: Settings
-    keeper: LicenseManager
+    licenses: LicenseManager
     instruments: Instruments
-    answering: Service
+    service: Service
 
 
-def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """Return the ASGI application of an opened appliance.
-
-    Args:
-        appliance: Its parts.
-        extra: Routes of optional rooms.
-    """
+def build_application(appliance: Served) -> ASGIApp:
+    """Return the ASGI application of an opened appliance."""
     operations = OperationsApi(appliance)
     appliance.instruments.registry.register(StatusCollector(_parts(appliance, operations)))
     application = Starlette(
         routes=[
-            *appliance.answering.routes(),
-            *extra,
+            *appliance.service.routes(),
             *operations.routes(),
-            *metrics_page.routes(appliance.instruments.registry),
-            *pages.routes(appliance.service.page),
+            *UsageApi(appliance).routes(),
+            *metrics_endpoint.routes(appliance.instruments.registry),
+            *pages.routes(appliance.product.page),
         ],
         exception_handlers=HANDLERS,
     )
@@ -57,15 +51,15 @@ def build_application(appliance: Served, extra: Sequence[BaseRoute] = ()) -> ASG
 
 
 def _parts(appliance: Served, operations: OperationsApi) -> Parts:
-    answering = appliance.answering
+    service = appliance.service
     return Parts(
-        manager=appliance.keeper,
-        status=appliance.accountant,
+        manager=appliance.licenses,
+        status=appliance.status,
         ledger=appliance.ledger,
         clock=appliance.clock,
         output=appliance.output_mount,
-        waiting_tokens=answering.waiting,
-        models=lambda: len(answering.deployments),
+        waiting_tokens=service.waiting,
+        models=lambda: len(service.deployments),
         ready=lambda: not operations.not_ready(),
         metering=appliance.metering,
     )

@@ -1,4 +1,4 @@
-"""Refusing at the door: while the model's queue is full, a request is answered once its headers are here.
+"""Load shedding: while the model's queue is full, a request is answered once its headers are here.
 
 Under five times the load that a machine can carry, four of five requests are refused, and what they cost is
 taken from the one that is answered. So the reply is written by the connection itself: no task, no routes, and
@@ -24,10 +24,10 @@ _STATUS_LINE: Final = b"HTTP/1.1 429 Too Many Requests\r\n"
 
 
 class LoadShedder:
-    """Who is refused at the door, and in which words.
+    """Decides what is refused at once, and in which words.
 
     Args:
-        crowded: Whether a request to that path would only be refused by a full queue.
+        is_overloaded: Whether a request to that path would only be refused by a full queue.
         admits: Whether the scope of a request carries a key, where keys are asked for: who has none hears
             that and not how busy it is.
         instruments: Where refusals are counted.
@@ -40,7 +40,7 @@ class LoadShedder:
         admits: Callable[[Scope], bool],
         instruments: Instruments,
     ) -> None:
-        self._crowded = is_overloaded
+        self._is_overloaded = is_overloaded
         self._admits = admits
         problem = problem_from(Busy("the model's queue is full"))
         self._body = json.dumps(problem.body()).encode()
@@ -54,7 +54,7 @@ class LoadShedder:
 
     def sheds(self, path: str, scope: Scope) -> bool:
         """Whether a POST to a path is to be refused now."""
-        return self._crowded(path) and self._admits(scope)
+        return self._is_overloaded(path) and self._admits(scope)
 
     def reply(self, common: Sequence[tuple[bytes, bytes]], *, secure: bool) -> bytes:
         """Return a whole reply with a request id of its own, and count it.
@@ -88,23 +88,23 @@ class _Refused:
 
 
 class LoadSheddingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP connection, with a door before its application.
+    """uvicorn's HTTP connection, with load shedding before its application.
 
     Args:
-        door: Who is refused.
+        shedder: Decides what is refused.
         options: uvicorn's own.
     """
 
-    def __init__(self, *, door: LoadShedder, **options: Any) -> None:
+    def __init__(self, *, shedder: LoadShedder, **options: Any) -> None:
         super().__init__(**options)
-        self._door = door
+        self._shedder = shedder
 
     def on_headers_complete(self) -> None:
         """Refuse a request, or begin with it."""
         if self._refused():
             self.cycle = _Refused()  # type: ignore[assignment]  # what follows of the request is passed over
             self.transport.write(
-                self._door.reply(self.server_state.default_headers, secure=self.scheme == "https")
+                self._shedder.reply(self.server_state.default_headers, secure=self.scheme == "https")
             )
             return
         super().on_headers_complete()
@@ -125,5 +125,5 @@ class LoadSheddingProtocol(HttpToolsProtocol):
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not parser.should_upgrade()
-            and self._door.sheds(self.url.partition(b"?")[0].decode("latin-1"), cast("Scope", self.scope))
+            and self._shedder.sheds(self.url.partition(b"?")[0].decode("latin-1"), cast("Scope", self.scope))
         )

@@ -41,9 +41,11 @@ MESSAGE_LIMIT_BYTES: Final = 1 << 20
 class _Server(uvicorn.Server):
     """A server that ends its run after a clean drain with success, instead of dying of the signal again."""
 
-    def __init__(self, config: uvicorn.Config, *, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, begin_shutdown: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         super().__init__(config)
-        self._leave = leave
+        self._begin_shutdown = begin_shutdown
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal; a second Ctrl-C does not wait."""
@@ -58,7 +60,7 @@ class _Server(uvicorn.Server):
         for sock in sockets or []:
             sock.close()
         await self._take_first_requests()
-        await self._leave()
+        await self._begin_shutdown()
         await super().shutdown(sockets)
 
     async def _take_first_requests(self) -> None:
@@ -71,30 +73,33 @@ class _Server(uvicorn.Server):
         end = loop.time() + FIRST_REQUEST_SECONDS
         await asyncio.sleep(0)  # what has arrived is read
         while loop.time() < end and not self.force_exit:
-            if not any(getattr(one, "cycle", one) is None for one in self.server_state.connections):
+            if not any(
+                getattr(connection, "cycle", connection) is None
+                for connection in self.server_state.connections
+            ):
                 return
             await asyncio.sleep(0.02)
 
 
-def own_socket(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
     """Listen on the address of the settings.
 
     Raises:
         SettingsError: The address is not ours or is in use.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    own = socket.socket(family, socket.SOCK_STREAM)
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        own.bind((settings.host, settings.port))
-        own.listen(BACKLOG)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
     except OSError as error:
-        own.close()
+        listening.close()
         raise SettingsError(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
             hint="stop what uses that port (`ss -ltnp`), or choose another with Http:Port=5001",
         ) from error
-    return own
+    return listening
 
 
 def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], None]) -> None:
@@ -111,18 +116,18 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
     try:
         context = server_context(settings)
         inherited = systemd.listen_sockets()
-        sockets = inherited or [own_socket(settings)]
+        sockets = inherited or [listen(settings)]
     except ApplianceError:
-        appliance.abandon()
+        appliance.close_unstarted()
         raise
-    door = LoadShedder(
-        is_overloaded=appliance.answering.is_overloaded,
+    shedder = LoadShedder(
+        is_overloaded=appliance.service.is_overloaded,
         admits=Keys(settings.api_keys).admit,
         instruments=appliance.instruments,
     )
     config = uvicorn.Config(
         appliance.asgi(),
-        http=partial(LoadSheddingProtocol, door=door),  # type: ignore[arg-type]  # called as the class would be
+        http=partial(LoadSheddingProtocol, shedder=shedder),  # type: ignore[arg-type]  # called as the class would be
         log_config=None,
         access_log=False,
         server_header=False,
@@ -136,25 +141,25 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         timeout_graceful_shutdown=settings.drain_seconds,
         ssl_context_factory=(lambda *_: context) if context is not None else None,
     )
-    server = _Server(config, leave=appliance.leave)
+    server = _Server(config, begin_shutdown=appliance.begin_shutdown)
     # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     systemd.notify("STATUS=loading the model")
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        answer = _after_loading if inherited else _while_loading
-        runner.run(_run(appliance, settings, answer(server, sockets, appliance, ready)))
+        serve_service = _after_loading if inherited else _while_loading
+        runner.run(_run(appliance, settings, serve_service(server, sockets, appliance, ready)))
 
 
-async def _run(appliance: Appliance, settings: Settings, answering: Coroutine[Any, Any, None]) -> None:
+async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.tender.on_sighup)
-    background = [asyncio.create_task(appliance.tender.run())]
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.maintenance.on_sighup)
+    background = [asyncio.create_task(appliance.maintenance.run())]
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
     try:
-        await answering
+        await serving
     finally:
         for task in background:
             task.cancel()
@@ -186,7 +191,7 @@ async def _after_loading(
 
 async def _load(appliance: Appliance, server: _Server, address: str, ready: Callable[[str], None]) -> None:
     try:
-        await appliance.answering.load()
+        await appliance.service.load()
     except BaseException:
         server.should_exit = True
         raise

@@ -1,14 +1,56 @@
-"""What a service adds to the appliance: routes that answer, and models behind them.
+"""The contract between the appliance and a service: what each gives to the other.
 
-The appliance around it is the same for every service: licence, clock, ledger, operations, start and stop.
+The appliance is the same for every service: licence, clock, ledger, operations, start and stop. A service
+adds routes that answer, and the models behind them.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.routing import BaseRoute
 
+from appliance.config.identity import Identity
+from appliance.config.settings import Settings
+from appliance.ledger.ledger import Ledger
+from appliance.licensing.admission import AdmissionControl
+from appliance.models.packages import ModelKeys
+from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
+
+if TYPE_CHECKING:
+    from appliance.services.preload import ModelPreloader
+
+STUCK_SECONDS: Final = 5.0
+"""Age of a heartbeat at which what should beat counts as stuck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceContext:
+    """What the appliance gives to a service.
+
+    Attributes:
+        settings: Start parameters.
+        identity: Keys of this installation.
+        admission: Decides by licence state and quota.
+        ledger: Makes usage durable.
+        ledger_directory: Where its logs lie.
+        clock: Effective time, Unix seconds.
+        model_keys: What opens encrypted models under the licence in force now.
+        instruments: Counters and timers.
+        preloader: The first model, if it is being prepared already.
+    """
+
+    settings: Settings
+    identity: Identity
+    admission: AdmissionControl
+    ledger: Ledger
+    ledger_directory: Path
+    clock: Callable[[], int]
+    model_keys: Callable[[], ModelKeys]
+    instruments: Instruments
+    preloader: "ModelPreloader | None" = None
 
 
 class Service(Protocol):
@@ -44,14 +86,14 @@ class Service(Protocol):
         """Whether a model no longer moves."""
         ...
 
-    async def leave(self) -> None:
-        """End what would go on for long; the service stops, and its sockets are about to be closed."""
+    async def begin_shutdown(self) -> None:
+        """End what would go on for long: the process stops, and its sockets are about to be closed."""
         ...
 
     async def close(self, drain_seconds: float) -> None:
         """End what runs, then the models."""
         ...
 
-    def abandon(self) -> None:
+    def close_unstarted(self) -> None:
         """Close what was opened when serving never began."""
         ...

@@ -28,7 +28,7 @@ class ModelPreloader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._prepared: Prepared | None = None
-        self._thread = threading.Thread(target=self._prepare, name="ahead", daemon=True)
+        self._thread = threading.Thread(target=self._prepare, name="preload", daemon=True)
         self._thread.start()
 
     def _prepare(self) -> None:
@@ -50,7 +50,7 @@ class ModelPreloader:
         self._thread.join()
 
 
-def begin(settings: Settings) -> ModelPreloader | None:
+def begin_preloading(settings: Settings) -> ModelPreloader | None:
     """Begin with the first model that these settings ask for; None where none is to be served as it lies."""
     try:
         settings.require_eula()

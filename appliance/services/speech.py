@@ -8,20 +8,19 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
-from appliance.api.openapi_route import speech_routes
+from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.api.speech.admission import SpeechAdmission, SpeechLimits
 from appliance.api.speech.routes import SpeechApi
 from appliance.config.settings import Settings
-from appliance.errors import InferenceFailed, ModelError
+from appliance.errors import ModelError
 from appliance.models.files import OnDisk
 from appliance.models.folder_reader import MAX_MODEL_BYTES, read_facts
 from appliance.models.packages import open_any
-from appliance.ner.decoding import Entity
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.services.context import STUCK_SECONDS, ServiceContext
+from appliance.services.base import STUCK_SECONDS, ServiceContext
 from appliance.speech.audio.voice_activity import Activity, load_onnx_activity
 from appliance.speech.display.loading import load_forms
 from appliance.speech.model.kind import BUNDLED, SPEECH
@@ -29,7 +28,7 @@ from appliance.speech.recognition.engine import SpeechEngine
 
 _log = logging.getLogger("appliance.speech.service")
 
-_LEAVE_SECONDS: Final = 5.0
+_SHUTDOWN_SECONDS: Final = 5.0
 _STUCK_FACTOR: Final = (
     6  # one piece of a long phrase may take a model without bounded context this much longer
 )
@@ -39,19 +38,19 @@ class SpeechService:
     """Speech to text, opened and without its model yet.
 
     Args:
-        on: The appliance's parts.
+        context: The appliance's parts.
     """
 
-    def __init__(self, on: ServiceContext) -> None:
-        settings = on.settings
-        self._on = on
+    def __init__(self, context: ServiceContext) -> None:
+        settings = context.settings
+        self._context = context
         self._pipeline = Pipeline(
-            gate=on.gate,
-            usage=MeasuredStore(on.ledger, on.instruments),
+            admission=context.admission,
+            usage=MeasuredStore(context.ledger, context.instruments),
             meter=settings.service.meter,
         )
         self.deployments = Deployments(alias=settings.model_alias)
-        self._desk = SpeechAdmission(
+        self._admission = SpeechAdmission(
             pipeline=self._pipeline,
             deployments=self.deployments,
             limits=SpeechLimits(
@@ -66,9 +65,9 @@ class SpeechService:
     def routes(self) -> Sequence[BaseRoute]:
         """The speech protocol, short audio, transcription, the model, and the description of them all."""
         return [
-            *SpeechApi(self._desk).routes(),
+            *SpeechApi(self._admission).routes(),
             *ModelsApi(self.deployments).routes(),
-            *speech_routes(),
+            document_route(_openapi_document),
         ]
 
     async def load(self) -> None:
@@ -78,9 +77,9 @@ class SpeechService:
             ModelError, LicenseError: It cannot be served.
         """
         self._engine = engine = await asyncio.to_thread(self._load_engine)
-        settings, folder = self._on.settings, engine.folder
+        settings, folder = self._context.settings, engine.folder
         locale = folder.language or settings.speech_locale
-        self._desk.open(engine, locale=locale)
+        self._admission.open(engine, locale=locale)
         self.deployments.set(
             [
                 Deployment(
@@ -88,7 +87,6 @@ class SpeechService:
                     name=settings.deployment_name,
                     model=folder.name,
                     release=folder.release,
-                    recognizer=_NoText(),
                     language=locale,
                     description=folder.description,
                 )
@@ -97,14 +95,14 @@ class SpeechService:
         _log.info("model %s %s for %s is loaded", folder.name, folder.release, locale)
 
     def _load_engine(self) -> SpeechEngine:
-        settings = self._on.settings
+        settings = self._context.settings
         place = model_place(settings)
-        folder = open_any(place, self._on.model_keys(), SPEECH)
+        folder = open_any(place, self._context.model_keys(), SPEECH)
         return SpeechEngine.load(
             folder,
             threads=settings.sessions,
             activity=_activity(settings, rate=folder.rate),
-            forms=load_forms(place, self._on.model_keys(), settings.display_types, rate=folder.rate),
+            forms=load_forms(place, self._context.model_keys(), settings.display_types, rate=folder.rate),
         )
 
     def waiting(self) -> int:
@@ -119,17 +117,24 @@ class SpeechService:
         """Whether the model no longer moves."""
         return self._engine is not None and self._engine.heartbeat_age() > STUCK_SECONDS * _STUCK_FACTOR
 
-    async def leave(self) -> None:
+    async def begin_shutdown(self) -> None:
         """End connections: single recognitions may finish, the others' clients go on elsewhere."""
-        await self._desk.leave(min(_LEAVE_SECONDS, self._on.settings.drain_seconds))
+        await self._admission.begin_shutdown(min(_SHUTDOWN_SECONDS, self._context.settings.drain_seconds))
 
     async def close(self, drain_seconds: float) -> None:  # noqa: ARG002 (connections have ended already)
         """End the model."""
         if self._engine is not None:
             await asyncio.to_thread(self._engine.close)
 
-    def abandon(self) -> None:
+    def close_unstarted(self) -> None:
         """Nothing was opened yet."""
+
+
+def _openapi_document() -> Document:
+    # Loaded when it is asked for: it needs the schemas of every reply.
+    from appliance.api.speech.openapi import document  # noqa: PLC0415
+
+    return document()
 
 
 def model_place(settings: Settings) -> Path:
@@ -152,10 +157,3 @@ def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None
     files.check(names[0], MAX_MODEL_BYTES)
     read_facts(files, names[0])
     return load_onnx_activity((place / names[0]).read_bytes(), rate=rate)
-
-
-class _NoText:
-    """Stands where the text service has its model: no route of this service reaches it."""
-
-    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:  # noqa: ARG002
-        raise InferenceFailed("a speech model reads no text")

@@ -10,9 +10,10 @@ from starlette.routing import BaseRoute
 from appliance.api.language.documents import Limits
 from appliance.api.language.execution import DocumentWork
 from appliance.api.language.job_responses import describe
+from appliance.api.language.jobs import LanguageJobs
 from appliance.api.language.legacy_routes import GENERAL, LegacyApi
-from appliance.api.language.routes import ANALYZE, Language, LanguageApi, LanguageLimits
-from appliance.api.openapi_route import text_routes
+from appliance.api.language.routes import ANALYZE, LanguageApi, LanguageLimits
+from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.host.cpus import usable_cores
 from appliance.jobs.fair_turns import Turns
@@ -26,7 +27,7 @@ from appliance.ner.engine import NerEngine, prepare
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.services.context import STUCK_SECONDS, ServiceContext
+from appliance.services.base import STUCK_SECONDS, ServiceContext
 
 if TYPE_CHECKING:
     from appliance.authoring.service import AuthoringService
@@ -38,38 +39,40 @@ class TextService:
     """Custom named entity recognition, opened and without its models yet.
 
     Args:
-        on: The appliance's parts.
+        context: The appliance's parts.
     """
 
-    def __init__(self, on: ServiceContext) -> None:
-        self._on = on
-        self._pipeline = Pipeline(gate=on.gate, usage=MeasuredStore(on.ledger, on.instruments))
-        self.deployments = Deployments(alias=on.settings.model_alias)
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._pipeline = Pipeline(
+            admission=context.admission, usage=MeasuredStore(context.ledger, context.instruments)
+        )
+        self.deployments = Deployments(alias=context.settings.model_alias)
         self._engines: tuple[NerEngine, ...] = ()
-        self._studio = self._open_studio() if on.settings.authoring_enabled else None
+        self._authoring = self._open_authoring() if context.settings.authoring_enabled else None
         self._jobs = self._open_jobs()
         cores = usable_cores()
         self._calibrations = Calibrations(
-            on.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
+            context.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
         )
 
-    def _open_studio(self) -> "AuthoringService | None":
-        from appliance.authoring.service import open_studio  # noqa: PLC0415  (loaded where it is wanted)
+    def _open_authoring(self) -> "AuthoringService | None":
+        from appliance.authoring.service import open_authoring  # noqa: PLC0415  (loaded where it is wanted)
 
-        return open_studio(
-            self._on.settings,
-            state=self._on.identity.directory,
+        return open_authoring(
+            self._context.settings,
+            state=self._context.identity.directory,
             deployments=self.deployments,
             load=self._load_model,
-            clock=self._on.clock,
+            clock=self._context.clock,
         )
 
     def _open_jobs(self) -> Jobs:
-        on, settings = self._on, self._on.settings
+        context, settings = self._context, self._context.settings
         self._job_store = JobStore.open(
-            directory=on.identity.directory,
+            directory=context.identity.directory,
             url=settings.jobs_database,
-            instance=on.identity.instance,
+            instance=context.identity.instance,
             capacity=settings.jobs_kept,
         )
         work = DocumentWork(
@@ -79,41 +82,51 @@ class TextService:
             store=self._job_store,
             work=work,
             describe=describe,
-            clock=on.clock,
-            mark=lambda: (on.ledger.origin, on.ledger.size),
+            clock=context.clock,
+            mark=lambda: (context.ledger.origin, context.ledger.size),
             capacity=settings.jobs_kept,
             characters=settings.job_characters_waiting,
         )
 
     def routes(self) -> Sequence[BaseRoute]:
         """Language, the older paths, the models, and the description of them all."""
-        settings = self._on.settings
-        language = Language(
-            pipeline=self._pipeline,
-            deployments=self.deployments,
+        settings = self._context.settings
+        pipeline, deployments = self._pipeline, self.deployments
+        jobs = LanguageJobs(
+            pipeline=pipeline,
+            deployments=deployments,
             jobs=self._jobs,
-            clock=self._on.clock,
-            limits=LanguageLimits(
-                body_bytes=settings.max_body_bytes,
-                job=Limits(
-                    documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
-                ),
-                request=Limits(
-                    documents=settings.documents_per_request,
-                    characters_per_document=settings.characters_per_document,
-                ),
+            limits=Limits(
+                documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
+            ),
+            clock=self._context.clock,
+        )
+        limits = LanguageLimits(
+            body_bytes=settings.max_body_bytes,
+            request=Limits(
+                documents=settings.documents_per_request,
+                characters_per_document=settings.characters_per_document,
             ),
         )
+        current = LanguageApi(pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits)
+        legacy = LegacyApi(pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits)
         return [
-            *LanguageApi(language).routes(),
-            *LegacyApi(language).routes(),
+            *current.routes(),
+            *legacy.routes(),
             *ModelsApi(self.deployments).routes(),
-            *_authoring_routes(self._studio),
-            *text_routes(
-                project=settings.project_name,
-                deployment=settings.exported_model_name or settings.deployment_name,
-            ),
+            *_authoring_routes(self._authoring),
+            document_route(self._openapi_document),
         ]
+
+    def _openapi_document(self) -> Document:
+        # Loaded when it is asked for: it needs the schemas of every reply.
+        from appliance.api.language.openapi import document  # noqa: PLC0415
+
+        settings = self._context.settings
+        return document(
+            project=settings.project_name,
+            deployment=settings.exported_model_name or settings.deployment_name,
+        )
 
     async def load(self) -> None:
         """Load the models and serve them, then resume interrupted jobs; the event loop stays free.
@@ -121,24 +134,24 @@ class TextService:
         Raises:
             ModelError, LicenseError: Not one model can be served.
         """
-        places = await asyncio.to_thread(find_models, self._on.settings)
+        places = await asyncio.to_thread(find_models, self._context.settings)
         loaded = await asyncio.to_thread(load_models, places, self._load_model)
         self._engines = loaded.engines
         self.deployments.set(loaded.deployments, loaded.failed)
-        if self._studio is not None:
-            await self._studio.resume()
-        directory = self._on.ledger_directory
+        if self._authoring is not None:
+            await self._authoring.resume()
+        directory = self._context.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
 
     def _load_model(self, path: Path) -> NerEngine:
-        settings, ahead = self._on.settings, self._on.ahead
-        prepared = None if ahead is None else ahead.take(path)
+        settings, preloader = self._context.settings, self._context.preloader
+        prepared = None if preloader is None else preloader.take(path)
         return NerEngine.start(
-            prepared or prepare(open_model(path, self._on.model_keys())),
+            prepared or prepare(open_model(path, self._context.model_keys())),
             sessions=settings.sessions,
             batch_tokens=settings.batch_tokens,
             queue_tokens=settings.queue_tokens,
-            observe=self._on.instruments.batch,
+            observe=self._context.instruments.batch,
             calibrations=self._calibrations,
         )
 
@@ -156,29 +169,29 @@ class TextService:
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
 
     def _all_engines(self) -> list[NerEngine]:
-        return [*self._engines, *(self._studio.engines if self._studio else ())]
+        return [*self._engines, *(self._authoring.engines if self._authoring else ())]
 
-    async def leave(self) -> None:
+    async def begin_shutdown(self) -> None:
         """Nothing goes on for long here."""
 
     async def close(self, drain_seconds: float) -> None:
         """End jobs, then models."""
         await self._jobs.close(drain_seconds)
-        if self._studio is not None:
-            await self._studio.close()
+        if self._authoring is not None:
+            await self._authoring.close()
         for engine in self._engines:
             await asyncio.to_thread(engine.close)
 
-    def abandon(self) -> None:
+    def close_unstarted(self) -> None:
         """Close the job store when serving never began."""
         self._job_store.close()
-        if self._studio is not None:
-            self._studio.store.close()
+        if self._authoring is not None:
+            self._authoring.store.close()
 
 
-def _authoring_routes(studio: "AuthoringService | None") -> Sequence[BaseRoute]:
-    if studio is None:
+def _authoring_routes(authoring: "AuthoringService | None") -> Sequence[BaseRoute]:
+    if authoring is None:
         return ()
     from appliance.api.authoring.routes import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)
 
-    return AuthoringApi(studio).routes()
+    return AuthoringApi(authoring).routes()

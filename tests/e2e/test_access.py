@@ -10,7 +10,7 @@ from azure.ai.textanalytics import TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError
 
-from appliance.api.language.responses import ErrorResponse
+from appliance.api.responses import ErrorResponse
 from tests.support import certificates
 from tests.support.site import SENTENCE, VERSION, Site
 

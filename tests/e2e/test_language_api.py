@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from appliance.api.language.responses import AnalyzeTextResult, ErrorResponse, JobState
+from appliance.api.language.responses import AnalyzeTextResult, JobState
+from appliance.api.responses import ErrorResponse
 
 VERSION = {"api-version": "2023-04-01"}
 SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."

@@ -6,7 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from appliance.api.language.responses import ErrorResponse, LegacyJobState, LegacyResults
+from appliance.api.language.responses import LegacyJobState, LegacyResults
+from appliance.api.responses import ErrorResponse
 
 SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."
 CUSTOM = ("v3.2-preview.2", "v3.1-preview.ct.1")

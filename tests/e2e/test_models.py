@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.api.language.responses import Models
+from appliance.api.operations.responses import Models
 from appliance.models.locations import BUNDLED
 from tests.support.site import SENTENCE, VERSION, Site
 

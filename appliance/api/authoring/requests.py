@@ -67,7 +67,7 @@ def read(model: type[_Model], body: bytes) -> _Model:
 
 def invalid(error: DatasetError) -> Problem:
     """Return the 400 of a body that cannot be read."""
-    told = error.message
+    reason = error.message
     if isinstance(error, LabellingMistakes):
-        told = "; ".join(mistake.reason for mistake in error.mistakes[:_SHOWN])
-    return invalid_request("Invalid Request.", inner=("InvalidRequestBodyFormat", told))
+        reason = "; ".join(mistake.reason for mistake in error.mistakes[:_SHOWN])
+    return invalid_request("Invalid Request.", inner=("InvalidRequestBodyFormat", reason))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from appliance.api.parameters import time_text
+from appliance.api.times import time_text
 from appliance.authoring.store import JOB_SECONDS
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.datasets.project_file import KIND
@@ -16,7 +16,7 @@ NEVER: Final = "2099-12-31"
 
 def project_object(row: ProjectRow) -> dict[str, Any]:
     """Return a project's metadata; what has not happened yet is left out."""
-    shown: dict[str, Any] = {
+    project: dict[str, Any] = {
         "projectName": row.name,
         "projectKind": KIND,
         "storageInputContainerName": row.container,
@@ -29,26 +29,8 @@ def project_object(row: ProjectRow) -> dict[str, Any]:
     }
     for key, moment in (("lastTrainedDateTime", row.trained), ("lastDeployedDateTime", row.deployed)):
         if moment is not None:
-            shown[key] = time_text(moment)
-    return shown
-
-
-def file_object(row: ProjectRow) -> dict[str, Any]:
-    """Return the project file."""
-    return {
-        "projectFileVersion": "2022-05-01",
-        "stringIndexType": "Utf16CodeUnit",
-        "metadata": {
-            "projectKind": KIND,
-            "storageInputContainerName": row.container,
-            "projectName": row.name,
-            "multilingual": row.multilingual,
-            "description": row.description,
-            "language": row.language,
-            "settings": row.settings,
-        },
-        "assets": row.assets or {"projectKind": KIND, "entities": [], "documents": []},
-    }
+            project[key] = time_text(moment)
+    return project
 
 
 def job_object(row: JobRow, **more: Any) -> dict[str, Any]:
@@ -129,7 +111,7 @@ def summary_object(evaluation: Mapping[str, Any], options: Mapping[str, Any]) ->
         "evaluationOptions": dict(options),
         "customEntityRecognitionEvaluation": {
             "confusionMatrix": _matrix(evaluation["confusion"]),
-            "entities": {name: _entity(one) for name, one in evaluation["categories"].items()},
+            "entities": {name: _entity(scores) for name, scores in evaluation["categories"].items()},
             "microF1": micro["f1"],
             "microPrecision": micro["precision"],
             "microRecall": micro["recall"],
@@ -140,43 +122,43 @@ def summary_object(evaluation: Mapping[str, Any], options: Mapping[str, Any]) ->
     }
 
 
-def _entity(one: Mapping[str, Any]) -> dict[str, Any]:
+def _entity(scores: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "f1": one["f1"],
-        "precision": one["precision"],
-        "recall": one["recall"],
-        "truePositiveCount": one["right"],
+        "f1": scores["f1"],
+        "precision": scores["precision"],
+        "recall": scores["recall"],
+        "truePositiveCount": scores["right"],
         "trueNegativeCount": 0,
-        "falsePositiveCount": one["found"] - one["right"],
-        "falseNegativeCount": one["support"] - one["right"],
+        "falsePositiveCount": scores["found"] - scores["right"],
+        "falseNegativeCount": scores["support"] - scores["right"],
     }
 
 
 def _matrix(pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return rows by labelled and columns by found category; normalised by row, `$none` for no entity."""
-    names = sorted({one[side] for one in pairs for side in ("labelled", "found")} | {NOTHING})
-    counts = {(one["labelled"], one["found"]): one["count"] for one in pairs}
+    names = sorted({pair[side] for pair in pairs for side in ("labelled", "found")} | {NOTHING})
+    counts = {(pair["labelled"], pair["found"]): pair["count"] for pair in pairs}
     matrix = {}
-    for wanted in names:
-        total = sum(counts.get((wanted, found), 0) for found in names)
-        matrix[wanted] = {
-            found: {
-                "rawValue": counts.get((wanted, found), 0),
-                "normalizedValue": counts.get((wanted, found), 0) / total if total else 0.0,
+    for labelled in names:
+        total = sum(counts.get((labelled, predicted), 0) for predicted in names)
+        matrix[labelled] = {
+            predicted: {
+                "rawValue": counts.get((labelled, predicted), 0),
+                "normalizedValue": counts.get((labelled, predicted), 0) / total if total else 0.0,
             }
-            for found in names
+            for predicted in names
         }
     return matrix
 
 
-def result_object(one: Mapping[str, Any]) -> dict[str, Any]:
+def result_object(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return one test document's result."""
     keys = ("expectedEntities", "predictedEntities", "regionOffset", "regionLength")
     return {
         "projectKind": KIND,
-        "location": one["location"],
-        "language": one["language"],
-        "customEntityRecognitionResult": {"entities": [{key: one[key] for key in keys}]},
+        "location": result["location"],
+        "language": result["language"],
+        "customEntityRecognitionResult": {"entities": [{key: result[key] for key in keys}]},
     }
 
 

@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from appliance.api.authoring import responses as views
+from appliance.api.authoring import responses
 from appliance.api.authoring.requests import ProjectChanges, Swap, TrainedModel, Training, invalid, read
 from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_request, not_found
 from appliance.api.parameters import check_api_version, job_id, number, own_url
 from appliance.authoring.jobs import ENDED, MAX_WAITING
+from appliance.authoring.project_object import file_object
 from appliance.authoring.service import PRIVATE, VERSIONS, AuthoringService, all_projects
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow
 from appliance.authoring.training_process import RESULTS
@@ -39,11 +40,11 @@ class AuthoringApi:
     """The endpoints.
 
     Args:
-        studio: What they do.
+        authoring: What they do.
     """
 
-    def __init__(self, studio: AuthoringService) -> None:
-        self._studio = studio
+    def __init__(self, authoring: AuthoringService) -> None:
+        self._authoring = authoring
 
     def routes(self) -> Sequence[Route]:
         """Routes to mount at the root."""
@@ -91,8 +92,8 @@ class AuthoringApi:
     async def projects(self, request: Request) -> Response:
         """`GET /projects`."""
         check_api_version(request)
-        rows = await self._studio.store.do(all_projects)
-        return _page(request, [views.project_object(row) for row in rows])
+        rows = await self._authoring.store.do(all_projects)
+        return _page(request, [responses.project_object(row) for row in rows])
 
     async def languages(self, request: Request) -> Response:
         """`GET /projects/global/languages`: the bundled encoder reads English."""
@@ -103,7 +104,7 @@ class AuthoringApi:
         """`GET /projects/global/training-config-versions`."""
         check_api_version(request)
         listed = [
-            {"trainingConfigVersion": name, "modelExpirationDate": views.NEVER}
+            {"trainingConfigVersion": name, "modelExpirationDate": responses.NEVER}
             for name in VERSIONS
             if name != "latest"
         ]
@@ -112,7 +113,9 @@ class AuthoringApi:
     async def get_project(self, request: Request) -> Response:
         """`GET /projects/{project}`."""
         check_api_version(request)
-        return JSONResponse(views.project_object(await self._studio.project(_name(request, "project"))))
+        return JSONResponse(
+            responses.project_object(await self._authoring.project(_name(request, "project")))
+        )
 
     async def change_project(self, request: Request) -> Response:
         """`PATCH /projects/{project}`: make it, or change what the body names."""
@@ -125,14 +128,14 @@ class AuthoringApi:
         changes = body.model_dump(exclude_none=True, exclude={"projectName", "projectKind"})
         if "storageInputContainerName" in changes:
             changes["container"] = changes.pop("storageInputContainerName")
-        row, new = await self._studio.keep(name, changes)
-        return JSONResponse(views.project_object(row), status_code=201 if new else 200)
+        row, new = await self._authoring.save_project(name, changes)
+        return JSONResponse(responses.project_object(row), status_code=201 if new else 200)
 
     async def delete_project(self, request: Request) -> Response:
         """`DELETE /projects/{project}`, with all that belongs to it."""
         version = check_api_version(request)
-        project = await self._studio.project(_name(request, "project"))
-        job = await self._studio.forget(project.name)
+        project = await self._authoring.project(_name(request, "project"))
+        job = await self._authoring.delete_project(project.name)
         return _accepted(request, f"{BASE}/global/deletion-jobs/{job.id}", version)
 
     async def import_project(self, request: Request) -> Response:
@@ -145,7 +148,7 @@ class AuthoringApi:
         except DatasetError as error:
             raise invalid(error) from None
         _container(file.metadata.storageInputContainerName)
-        job = await self._submit(self._studio.take(name, file))
+        job = await self._submit(self._authoring.import_project(name, file))
         return _accepted(request, f"{BASE}/{name}/import/jobs/{job.id}", version)
 
     async def export_project(self, request: Request) -> Response:
@@ -153,24 +156,24 @@ class AuthoringApi:
         version = check_api_version(request)
         if request.query_params.get("stringIndexType", "Utf16CodeUnit").casefold() != "utf16codeunit":
             raise _invalid("stringIndexType", "A project file counts in Utf16CodeUnit.")
-        project = await self._studio.project(_name(request, "project"))
+        project = await self._authoring.project(_name(request, "project"))
 
         async def work(_: JobRow) -> None:
             """Nothing is left to do: the file is made when it is fetched, as the project stands then."""
 
-        job = await self._submit(self._studio.jobs.submit("export", project.name, work))
+        job = await self._submit(self._authoring.jobs.submit("export", project.name, work))
         return _accepted(request, f"{BASE}/{project.name}/export/jobs/{job.id}", version)
 
     async def exported_file(self, request: Request) -> Response:
         """`GET …/export/jobs/{job}/result`: the project file."""
         check_api_version(request)
         await self._job(request, "export")
-        return JSONResponse(views.file_object(await self._studio.project(_name(request, "project"))))
+        return JSONResponse(file_object(await self._authoring.project(_name(request, "project"))))
 
     async def train(self, request: Request) -> Response:
         """`POST /projects/{project}/:train`."""
         version = check_api_version(request)
-        project = await self._studio.project(_name(request, "project"))
+        project = await self._authoring.project(_name(request, "project"))
         body = read(Training, await read_body(request, MAX_BODY_BYTES))
         _check_label(body.modelLabel)
         if body.trainingConfigVersion not in VERSIONS:
@@ -181,22 +184,24 @@ class AuthoringApi:
             {} if body.evaluationOptions is None else body.evaluationOptions.model_dump(exclude_none=True)
         )
         job = await self._submit(
-            self._studio.train(project, body.modelLabel, body.trainingConfigVersion, options)
+            self._authoring.train(project, body.modelLabel, body.trainingConfigVersion, options)
         )
         return _accepted(request, f"{BASE}/{project.name}/train/jobs/{job.id}", version)
 
     async def trainings(self, request: Request) -> Response:
         """`GET …/train/jobs`."""
         check_api_version(request)
-        project = await self._studio.project(_name(request, "project"))
-        rows = [row for row in await self._studio.store.of(JobRow, project.name) if row.kind == "train"]
-        return _page(request, [views.job_object(row, result=views.training_object(row)) for row in rows])
+        project = await self._authoring.project(_name(request, "project"))
+        rows = [row for row in await self._authoring.store.of(JobRow, project.name) if row.kind == "train"]
+        return _page(
+            request, [responses.job_object(row, result=responses.training_object(row)) for row in rows]
+        )
 
     async def cancel(self, request: Request) -> Response:
         """`POST …/train/jobs/{job}/:cancel`."""
         version = check_api_version(request)
         job = await self._job(request, "train")
-        if not await self._studio.jobs.cancel(job):
+        if not await self._authoring.jobs.cancel(job):
             message = f"Failed to cancel job with job id {job.id} as its already completed."
             raise Problem(400, "InvalidRequest", message)
         return _accepted(request, f"{BASE}/{job.project}/train/jobs/{job.id}", version)
@@ -204,48 +209,48 @@ class AuthoringApi:
     async def models(self, request: Request) -> Response:
         """`GET …/models`."""
         check_api_version(request)
-        project = await self._studio.project(_name(request, "project"))
-        rows = await self._studio.store.of(ModelRow, project.name)
-        return _page(request, [views.model_object(row) for row in rows])
+        project = await self._authoring.project(_name(request, "project"))
+        rows = await self._authoring.store.of(ModelRow, project.name)
+        return _page(request, [responses.model_object(row) for row in rows])
 
     async def get_model(self, request: Request) -> Response:
         """`GET …/models/{model}`."""
         check_api_version(request)
-        return JSONResponse(views.model_object(await self._model(request)))
+        return JSONResponse(responses.model_object(await self._model(request)))
 
     async def delete_model(self, request: Request) -> Response:
         """`DELETE …/models/{model}`."""
         check_api_version(request)
-        await self._studio.remove_model(await self._model(request))
+        await self._authoring.remove_model(await self._model(request))
         return Response(status_code=204)
 
     async def summary(self, request: Request) -> Response:
         """`GET …/evaluation/summary-result`."""
         check_api_version(request)
         model = await self._model(request)
-        evaluation = await self._studio.evaluation(model, EVALUATION)
-        return JSONResponse(views.summary_object(evaluation, model.options))
+        evaluation = await self._authoring.evaluation(model, EVALUATION)
+        return JSONResponse(responses.summary_object(evaluation, model.options))
 
     async def results(self, request: Request) -> Response:
         """`GET …/evaluation/result`: labelled and found entities of each test document."""
         check_api_version(request)
-        found = await self._studio.evaluation(await self._model(request), RESULTS)
-        return _page(request, [views.result_object(one) for one in found])
+        results = await self._authoring.evaluation(await self._model(request), RESULTS)
+        return _page(request, [responses.result_object(result) for result in results])
 
     async def deployments(self, request: Request) -> Response:
         """`GET …/deployments`."""
         check_api_version(request)
-        project = await self._studio.project(_name(request, "project"))
-        rows = await self._studio.store.of(DeploymentRow, project.name)
-        models = {row.label: row for row in await self._studio.store.of(ModelRow, project.name)}
-        return _page(request, [views.deployment_object(row, models.get(row.label)) for row in rows])
+        project = await self._authoring.project(_name(request, "project"))
+        rows = await self._authoring.store.of(DeploymentRow, project.name)
+        models = {row.label: row for row in await self._authoring.store.of(ModelRow, project.name)}
+        return _page(request, [responses.deployment_object(row, models.get(row.label)) for row in rows])
 
     async def get_deployment(self, request: Request) -> Response:
         """`GET …/deployments/{deployment}`."""
         check_api_version(request)
         row = await self._deployment(request, _name(request, "deployment"))
-        model = await self._studio.store.get(ModelRow, row.project, row.label)
-        return JSONResponse(views.deployment_object(row, model))
+        model = await self._authoring.store.get(ModelRow, row.project, row.label)
+        return JSONResponse(responses.deployment_object(row, model))
 
     async def deploy(self, request: Request) -> Response:
         """`PUT …/deployments/{deployment}`: serve a trained model under this name."""
@@ -253,7 +258,7 @@ class AuthoringApi:
         name = _new_name(request, "deployment")
         body = read(TrainedModel, await read_body(request, MAX_BODY_BYTES))
         model = await self._model(request, body.trainedModelLabel)
-        job = await self._submit(self._studio.deploy(model, name))
+        job = await self._submit(self._authoring.deploy(model, name))
         return _accepted(request, f"{BASE}/{model.project}/deployments/{name}/jobs/{job.id}", version)
 
     async def swap(self, request: Request) -> Response:
@@ -262,27 +267,27 @@ class AuthoringApi:
         body = read(Swap, await read_body(request, MAX_BODY_BYTES))
         first = await self._deployment(request, body.firstDeploymentName)
         second = await self._deployment(request, body.secondDeploymentName)
-        job = await self._submit(self._studio.swap(first, second))
+        job = await self._submit(self._authoring.swap(first, second))
         return _accepted(request, f"{BASE}/{first.project}/deployments/swap/jobs/{job.id}", version)
 
     async def delete_deployment(self, request: Request) -> Response:
         """`DELETE …/deployments/{deployment}`."""
         version = check_api_version(request)
         row = await self._deployment(request, _name(request, "deployment"))
-        job = await self._submit(self._studio.withdraw(row))
+        job = await self._submit(self._authoring.withdraw(row))
         return _accepted(request, f"{BASE}/{row.project}/deployments/{row.name}/jobs/{job.id}", version)
 
     async def exports(self, request: Request) -> Response:
         """`GET …/exported-models`."""
         check_api_version(request)
-        project = await self._studio.project(_name(request, "project"))
-        rows = await self._studio.store.of(ExportRow, project.name)
-        return _page(request, [views.export_object(row) for row in rows])
+        project = await self._authoring.project(_name(request, "project"))
+        rows = await self._authoring.store.of(ExportRow, project.name)
+        return _page(request, [responses.export_object(row) for row in rows])
 
     async def get_export(self, request: Request) -> Response:
         """`GET …/exported-models/{export}`."""
         check_api_version(request)
-        return JSONResponse(views.export_object(await self._export(request)))
+        return JSONResponse(responses.export_object(await self._export(request)))
 
     async def export_model(self, request: Request) -> Response:
         """`PUT …/exported-models/{export}`."""
@@ -290,21 +295,21 @@ class AuthoringApi:
         name = _new_name(request, "export")
         body = read(TrainedModel, await read_body(request, MAX_BODY_BYTES))
         model = await self._model(request, body.trainedModelLabel)
-        job = await self._submit(self._studio.export_model(model, name))
+        job = await self._submit(self._authoring.export_model(model, name))
         return _accepted(request, f"{BASE}/{model.project}/exported-models/{name}/jobs/{job.id}", version)
 
     async def delete_export(self, request: Request) -> Response:
         """`DELETE …/exported-models/{export}`."""
         version = check_api_version(request)
         row = await self._export(request)
-        job = await self._submit(self._studio.remove_export(row))
+        job = await self._submit(self._authoring.remove_export(row))
         return _accepted(request, f"{BASE}/{row.project}/exported-models/{row.name}/jobs/{job.id}", version)
 
     async def manifest(self, request: Request) -> Response:
         """`GET …/exported-models/{export}/manifest`: the files to carry to a container's model mount."""
         version = check_api_version(request)
         row = await self._export(request)
-        names = sorted(path.name for path in (self._studio.store.exports / row.id).iterdir())
+        names = sorted(path.name for path in (self._authoring.store.exports / row.id).iterdir())
         base = f"{BASE}/{row.project}/exported-models/{row.name}/files"
         files = [
             {"name": name, "contentUri": own_url(request, f"{base}/{name}", {"api-version": version})}
@@ -318,7 +323,7 @@ class AuthoringApi:
         check_api_version(request)
         row = await self._export(request)
         wanted = str(request.path_params["file"])
-        for path in (self._studio.store.exports / row.id).iterdir():
+        for path in (self._authoring.store.exports / row.id).iterdir():
             if path.name == wanted and wanted not in PRIVATE:  # a name that is compared leads nowhere else
                 return FileResponse(path, media_type="application/octet-stream")
         raise not_found("NotFound", "The exported model has no such file.")
@@ -331,45 +336,45 @@ class AuthoringApi:
             job = await self._job(request, kind)
             more: dict[str, Any] = {}
             if kind == "train":
-                more["result"] = views.training_object(job)
+                more["result"] = responses.training_object(job)
             if kind == "export" and job.status == "succeeded":
                 path = f"{BASE}/{job.project}/export/jobs/{job.id}/result"
                 more["resultUrl"] = own_url(request, path, {"api-version": version})
-            return JSONResponse(views.job_object(job, **more), headers=_wait(job))
+            return JSONResponse(responses.job_object(job, **more), headers=_wait(job))
 
         return handler
 
     async def _job(self, request: Request, kind: str) -> JobRow:
-        row = await self._studio.store.get(JobRow, job_id(request))
+        row = await self._authoring.store.get(JobRow, job_id(request))
         project = request.path_params.get("project", "")
         if row is None or row.kind != kind or row.project != project:
             raise not_found("NotFound", "There is no such job.")
-        return self._studio.jobs.live(row)
+        return self._authoring.jobs.live(row)
 
     async def _model(self, request: Request, label: str = "") -> ModelRow:
-        project = await self._studio.project(_name(request, "project"))
+        project = await self._authoring.project(_name(request, "project"))
         label = label or _name(request, "model")
-        row = await self._studio.store.get(ModelRow, project.name, label)
+        row = await self._authoring.store.get(ModelRow, project.name, label)
         if row is None:
             raise not_found("NotFound", "The project has no trained model of that label.")
         return row
 
     async def _deployment(self, request: Request, name: str) -> DeploymentRow:
-        project = await self._studio.project(_name(request, "project"))
-        row = await self._studio.store.get(DeploymentRow, project.name, name)
+        project = await self._authoring.project(_name(request, "project"))
+        row = await self._authoring.store.get(DeploymentRow, project.name, name)
         if row is None:
             raise not_found("NotFound", "The project has no deployment of that name.")
         return row
 
     async def _export(self, request: Request) -> ExportRow:
-        project = await self._studio.project(_name(request, "project"))
-        row = await self._studio.store.get(ExportRow, project.name, _name(request, "export"))
+        project = await self._authoring.project(_name(request, "project"))
+        row = await self._authoring.store.get(ExportRow, project.name, _name(request, "export"))
         if row is None:
             raise not_found("NotFound", "The project has no exported model of that name.")
         return row
 
     async def _submit(self, submitted: Awaitable[JobRow]) -> JobRow:
-        if self._studio.jobs.waiting >= MAX_WAITING:
+        if self._authoring.jobs.waiting >= MAX_WAITING:
             if hasattr(submitted, "close"):
                 submitted.close()
             raise Busy(f"{MAX_WAITING} authoring jobs wait already")

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.api.errors import Problem, error_object, invalid_request
-from appliance.api.language.offsets import StringIndexType, TextIndex, text_records
+from appliance.api.language.offsets import StringIndexType, TextIndex
+from appliance.api.off_loop import run_off_loop
+from appliance.pipeline.units import text_records
 
 
 class Sent(Protocol):
@@ -60,10 +62,44 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """The good documents of a request in their order, and the error objects of the others."""
+    """A request's documents after their checks.
 
+    Attributes:
+        order: Ids of all documents, as they were sent.
+        size: Code points of all documents.
+        documents: The good ones, in their order.
+        errors: The error objects of the others.
+    """
+
+    order: tuple[str, ...]
+    size: int
     documents: tuple[Document, ...]
     errors: tuple[dict[str, Any], ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the good documents."""
+        return [document.text for document in self.documents]
+
+    @property
+    def records(self) -> int:
+        """Text records that the good documents are metered as."""
+        return sum(document.records for document in self.documents)
+
+
+async def check(inputs: Sequence[Sent], unit: str, limits: Limits) -> Checked:
+    """Check a request's documents off the event loop; see `check_documents`.
+
+    Args:
+        inputs: The documents as they were sent.
+        unit: Unit of the positions to answer with, as the caller names it.
+        limits: What the request may hold.
+
+    Raises:
+        Problem: 400 for an unknown unit, and as `check_documents`.
+    """
+    size = sum(len(document.text) for document in inputs)
+    return await run_off_loop(size, check_documents, inputs, parse_unit(unit), limits)
 
 
 def check_documents(inputs: Sequence[Sent], unit: StringIndexType, limits: Limits) -> Checked:
@@ -96,7 +132,12 @@ def check_documents(inputs: Sequence[Sent], unit: StringIndexType, limits: Limit
                 f"Limit a job to: {limits.characters_in_all} text elements.",
             ),
         )
-    return Checked(documents=tuple(documents), errors=tuple(errors))
+    return Checked(
+        order=tuple(document.id for document in inputs),
+        size=sum(len(document.text) for document in inputs),
+        documents=tuple(documents),
+        errors=tuple(errors),
+    )
 
 
 def parse_unit(name: str) -> StringIndexType:

@@ -1,54 +1,26 @@
-"""What is done with documents: all at once for a synchronous request, piece by piece for a task of a job."""
+"""The work of a job: its documents, a few at a time, in turn with other jobs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
-from appliance.api.language.documents import Checked, Limits, check_documents, parse_unit
-from appliance.api.language.requests import InputDocument
+from appliance.api.language.documents import Limits, check
 from appliance.api.language.results import result_items
+from appliance.api.off_loop import run_off_loop
 from appliance.errors import Busy
 from appliance.jobs.fair_turns import Turns
-from appliance.jobs.job import Item, Source, Task
+from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt, Outcome
 from appliance.ner.engine import Entity
 from appliance.pipeline.deployments import Deployment, Deployments
-from appliance.pipeline.pipeline import Answer, Pipeline
-
-_Result = TypeVar("_Result")
+from appliance.pipeline.pipeline import Pipeline
 
 PIECE_DOCUMENTS: Final = 5
 PIECE_CHARACTERS: Final = 5_120
 BUSY_PAUSE_SECONDS: Final = 0.05
-_INLINE_CHARACTERS: Final = 20_000
 
 # What was accepted once is not refused after a restart with other limits.
 _UNLIMITED: Final = Limits(documents=2**31)
-
-
-async def run_off_loop(size: int, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Call a function that takes time in proportion to `size` characters or bytes; large ones on a thread."""
-    if size <= _INLINE_CHARACTERS:
-        return function(*arguments)
-    return await asyncio.to_thread(function, *arguments)
-
-
-async def answer_now(
-    pipeline: Pipeline,
-    deployment: Deployment,
-    inputs: Sequence[InputDocument],
-    checked: Checked,
-    request_id: str,
-) -> tuple[Answer, tuple[Item, ...]]:
-    """Answer a synchronous request; see `Pipeline.answer` for what it raises."""
-    answer = await pipeline.answer(
-        deployment.recognizer,
-        [document.text for document in checked.documents],
-        records=sum(document.records for document in checked.documents),
-        request_id=request_id,
-    )
-    order = [document.id for document in inputs]
-    return answer, await run_off_loop(_size(inputs), result_items, order, checked, answer.found)
 
 
 class DocumentWork:
@@ -73,20 +45,17 @@ class DocumentWork:
             deployment = self._deployments.find(task.project, task.deployment)
         else:
             deployment = self._deployments.default(task.version)
-        size = _size(documents)
-        checked = await run_off_loop(size, check_documents, documents, parse_unit(task.unit), _UNLIMITED)
-        texts = [document.text for document in checked.documents]
+        checked = await check(documents, task.unit, _UNLIMITED)
         paced = _Paced(deployment, self._turns, interrupt)
         if recorded:
-            found = await self._pipeline.recompute(paced, texts)
+            entities = await self._pipeline.recompute(paced, checked.texts)
         else:
-            records = sum(document.records for document in checked.documents)
-            answer = await self._pipeline.answer(paced, texts, records=records, request_id=task.id)
-            found = answer.found
-        order = [document.id for document in documents]
-        return Outcome(
-            items=await run_off_loop(size, result_items, order, checked, found), release=deployment.release
-        )
+            answer = await self._pipeline.answer(
+                paced, checked.texts, records=checked.records, request_id=task.id
+            )
+            entities = answer.entities
+        items = await run_off_loop(checked.size, result_items, checked, entities)
+        return Outcome(items=items, release=deployment.release)
 
 
 class _Paced:
@@ -96,21 +65,24 @@ class _Paced:
     """
 
     def __init__(self, deployment: Deployment, turns: Turns, interrupt: Interrupt) -> None:
-        self._recognizer = deployment.recognizer
+        self._recognizer = deployment.require_recognizer()
         self._turns = turns
         self._interrupt = interrupt
 
     async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
         """Entities of each text, positions in code points."""
-        found: list[list[Entity]] = []
-        for had, piece in enumerate(pieces(texts)):
-            large = had > 0 or sum(map(len, piece)) > PIECE_CHARACTERS
-            found.extend(await self._interrupt.run(self._ask(piece, had, background=background or large)))
-        return found
+        entities: list[list[Entity]] = []
+        for number, piece in enumerate(pieces(texts)):
+            large = number > 0 or sum(map(len, piece)) > PIECE_CHARACTERS
+            call = self._recognize_piece(piece, number, background=background or large)
+            entities.extend(await self._interrupt.run(call))
+        return entities
 
-    async def _ask(self, piece: Sequence[str], had: int, *, background: bool) -> list[list[Entity]]:
+    async def _recognize_piece(
+        self, piece: Sequence[str], number: int, *, background: bool
+    ) -> list[list[Entity]]:
         while True:
-            async with self._turns.turn(had):
+            async with self._turns.turn(number):
                 try:
                     return await self._recognizer.recognize(piece, background=background)
                 except Busy:  # a caller would get a 429; a job waits politely
@@ -119,16 +91,12 @@ class _Paced:
 
 def pieces(texts: Sequence[str]) -> list[list[str]]:
     """Cut a batch into runs of a few documents that are about one synchronous document long together."""
-    found: list[list[str]] = []
+    batch: list[list[str]] = []
     size = PIECE_CHARACTERS
     for text in texts:
-        if size + len(text) > PIECE_CHARACTERS or len(found[-1]) == PIECE_DOCUMENTS:
-            found.append([])
+        if size + len(text) > PIECE_CHARACTERS or len(batch[-1]) == PIECE_DOCUMENTS:
+            batch.append([])
             size = 0
-        found[-1].append(text)
+        batch[-1].append(text)
         size += len(text)
-    return found
-
-
-def _size(documents: Sequence[InputDocument] | Sequence[Source]) -> int:
-    return sum(len(document.text) for document in documents)
+    return batch

@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from appliance.api.errors import error_object, problem_from
 from appliance.api.language.results import results_object
-from appliance.api.parameters import flag, number, own_url, time_text
+from appliance.api.parameters import flag, number, own_url
+from appliance.api.times import time_text
 from appliance.errors import ApplianceError
 from appliance.jobs.job import Failure, Job, JobStatus, Task
 

@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appliance.api.errors import Problem, invalid_request
+from appliance.api.language.documents import check
 from appliance.api.language.job_responses import LEGACY_LARGEST_PAGE, NESTED, Page, legacy_state
+from appliance.api.language.jobs import LanguageJobs
 from appliance.api.language.legacy_requests import (
     LegacyAnalyzeInput,
     LegacyCustomTask,
@@ -20,11 +22,14 @@ from appliance.api.language.legacy_requests import (
     LegacyEntityTask,
     LegacyTasks,
 )
-from appliance.api.language.results import evidence_headers, results_object
-from appliance.api.language.routes import Language
+from appliance.api.language.requests import parse
+from appliance.api.language.results import render_results
+from appliance.api.language.routes import LanguageLimits
 from appliance.api.parameters import flag, own_url
+from appliance.api.usage_headers import evidence_headers
 from appliance.jobs.job import Task
-from appliance.pipeline.deployments import Deployment
+from appliance.pipeline.deployments import Deployments
+from appliance.pipeline.pipeline import Pipeline
 from appliance.request_ids import uuid7
 
 VERSIONS: Final = ("v3.1", "v3.2-preview.2", NESTED)
@@ -38,15 +43,23 @@ class LegacyApi:
     """The endpoints under `/text/analytics/{version}/`.
 
     Args:
-        language: What answers.
+        pipeline: Admission, inference, usage.
+        deployments: Models by project and deployment.
+        jobs: Jobs of every version.
+        limits: What a request may hold.
     """
 
-    def __init__(self, language: Language) -> None:
-        self._language = language
+    def __init__(
+        self, *, pipeline: Pipeline, deployments: Deployments, jobs: LanguageJobs, limits: LanguageLimits
+    ) -> None:
+        self._pipeline = pipeline
+        self._deployments = deployments
+        self._jobs = jobs
+        self._limits = limits
 
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""
-        found = []
+        routes = []
         for version in VERSIONS:
             base = f"/text/analytics/{version}"
             for path, endpoint, method in (
@@ -54,44 +67,50 @@ class LegacyApi:
                 ("/analyze/jobs/{job_id}", self.get_job, "GET"),
                 (GENERAL, self.recognize, "POST"),
             ):
-                found.append(Route(base + path, _of_version(endpoint, version), methods=[method]))
-        return found
+                routes.append(Route(base + path, _of_version(endpoint, version), methods=[method]))
+        return routes
 
     async def recognize(self, request: Request, _version: str) -> Response:
         """`POST …/entities/recognition/general`: prebuilt entity recognition, answered at once."""
         show_stats = flag(request, "showStats")
         flag(request, "loggingOptOut")
         unit = request.query_params.get("stringIndexType", "TextElements_v8")
-        body = await self._language.parse(LegacyDocuments, request)
-        deployment = self._language.deployments.default(request.query_params.get("model-version", "latest"))
-        answer, items = await self._language.answer(request, deployment, body.documents, unit)
-        results = {**results_object(items, show_stats=show_stats), "modelVersion": deployment.release}
+        body = await parse(LegacyDocuments, request, self._limits.body_bytes)
+        deployment = self._deployments.default(request.query_params.get("model-version", "latest"))
+        checked = await check(body.documents, unit, self._limits.request)
+        answer = await self._pipeline.answer(
+            deployment.require_recognizer(),
+            checked.texts,
+            records=checked.records,
+            request_id=request.state.request_id,
+        )
+        results = await render_results(checked, answer, version=deployment.release, show_stats=show_stats)
         return JSONResponse(results, headers=evidence_headers(answer))
 
     async def submit_job(self, request: Request, version: str) -> Response:
         """`POST …/analyze`: 202 and an absolute `operation-location`."""
-        body = await self._language.parse(LegacyAnalyzeInput, request)
+        body = await parse(LegacyAnalyzeInput, request, self._limits.body_bytes)
         tasks = self._tasks(body.tasks, version)
-        job = await self._language.submit(body.displayName, body.analysisInput.documents, tasks)
+        job = await self._jobs.submit(body.displayName, body.analysisInput.documents, tasks)
         location = own_url(request, f"/text/analytics/{version}/analyze/jobs/{job.id}")
-        headers = {"operation-location": location, **self._language.warning_header()}
+        headers = {"operation-location": location, **self._jobs.warning_header()}
         return Response(status_code=202, headers=headers)
 
     async def get_job(self, request: Request, version: str) -> Response:
         """`GET …/analyze/jobs/{id}`: state and, page by page, results."""
         page = Page.of(request, largest=LEGACY_LARGEST_PAGE)
-        job = await self._language.find(request)
+        job = await self._jobs.find(request)
         body = legacy_state(request, job, page, version)
-        return JSONResponse(body, headers=self._language.job_headers(job))
+        return JSONResponse(body, headers=self._jobs.headers(job))
 
-    def _tasks(self, asked: LegacyTasks, version: str) -> list[Task]:
-        unserved = asked.unserved()
-        if version == _WITHOUT_CUSTOM and asked.customEntityRecognitionTasks:
+    def _tasks(self, wanted: LegacyTasks, version: str) -> list[Task]:
+        unserved = wanted.unserved()
+        if version == _WITHOUT_CUSTOM and wanted.customEntityRecognitionTasks:
             unserved.append("customEntityRecognitionTasks")
         if unserved:
             raise _refused(f"{', '.join(unserved)} are not served under {version} here.")
-        tasks = [_prebuilt(task) for task in asked.entityRecognitionTasks]
-        tasks += [self._custom(task) for task in asked.customEntityRecognitionTasks]
+        tasks = [_prebuilt(task) for task in wanted.entityRecognitionTasks]
+        tasks += [self._custom(task) for task in wanted.customEntityRecognitionTasks]
         if not tasks:
             raise _refused("The job has no task.")
         return tasks
@@ -102,8 +121,8 @@ class LegacyApi:
         if project is None or name is None:
             if parameters.modelId is None:
                 raise _refused("A custom task needs project-name and deployment-name.")
-            found: Deployment = self._language.deployments.by_model_id(parameters.modelId)
-            project, name = found.project, found.name
+            deployment = self._deployments.by_model_id(parameters.modelId)
+            project, name = deployment.project, deployment.name
         return Task(
             id=uuid7(),
             kind="CustomEntityRecognition",

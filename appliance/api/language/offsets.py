@@ -14,9 +14,6 @@ from typing import Final
 
 import regex
 
-TEXT_RECORD: Final = 1_000
-"""Text elements in one text record, the unit of account."""
-
 _ELEMENT: Final = regex.compile(r"\X")
 # Below U+0300 no code point joins its neighbour but LF after CR, and neither do printed dashes, quotes and
 # currency signs, so most Western text needs no segmentation.
@@ -45,18 +42,6 @@ _NAMES: Final = {member.value.lower(): member for member in StringIndexType} | {
 def _may_join(text: str) -> bool:
     """Whether several code points of a text may be one text element; of ASCII only CR LF is."""
     return "\r\n" in text if text.isascii() else _JOINS.search(text) is not None
-
-
-def count_text_elements(text: str) -> int:
-    """Number of extended grapheme clusters in `text`."""
-    if not _may_join(text):
-        return len(text)
-    return sum(1 for _ in _ELEMENT.finditer(text))
-
-
-def text_records(text_elements: int) -> int:
-    """Text records a document of that many text elements is metered as: at least one."""
-    return max(1, -(-text_elements // TEXT_RECORD))
 
 
 class TextIndex:

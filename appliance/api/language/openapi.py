@@ -1,15 +1,23 @@
-"""The OpenAPI 3.1 document, made from the models that parse the requests and describe the replies."""
+"""The OpenAPI 3.1 document, made from the models that parse the requests and describe the"""
 
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from appliance.api.language import responses as replies
 from appliance.api.language.legacy_requests import LegacyAnalyzeInput, LegacyDocuments
 from appliance.api.language.legacy_routes import VERSIONS
 from appliance.api.language.requests import UNITS, AnalyzeTextInput, AnalyzeTextJobsInput
+from appliance.api.language.responses import (
+    MODELS,
+    AnalyzeTextResult,
+    JobState,
+    LegacyJobState,
+    LegacyResults,
+)
 from appliance.api.language.routes import ANALYZE, JOBS
+from appliance.api.openapi_builder import Answers, operation, query
+from appliance.api.operations.openapi import service_paths
 from appliance.api.parameters import API_VERSIONS
 from appliance.version import VERSION
 
@@ -24,15 +32,6 @@ _DOCUMENTS: Final = {
         {"id": "1", "language": "en", "text": "Ada Lovelace wrote to Charles Babbage from London in 1843."}
     ]
 }
-
-Answers = dict[str, tuple[str, type[BaseModel] | None]]
-
-
-def query(name: str, schema: dict[str, Any], *, required: bool = False, text: str = "") -> dict[str, Any]:
-    """A parameter of the query."""
-    found: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": schema}
-    return {**found, "description": text} if text else found
-
 
 _API_VERSION: Final = query(
     "api-version",
@@ -59,7 +58,7 @@ def _page(prefix: str) -> list[dict[str, Any]]:
 
 def document(*, project: str = "demo", deployment: str = "production") -> dict[str, Any]:
     """The whole document as plain JSON values; its examples name a deployment that is served."""
-    models = [(model, "validation") for model in (*_REQUESTS, *replies.MODELS)]
+    models = [(model, "validation") for model in (*_REQUESTS, *MODELS)]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     return {
         "openapi": "3.1.0",
@@ -114,7 +113,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
                 "analyzeText",
                 "Recognise entities, answered at once",
                 [_API_VERSION, _SHOW_STATS],
-                {"200": ("The entities of each document", replies.AnalyzeTextResult)},
+                {"200": ("The entities of each document", AnalyzeTextResult)},
                 body=(AnalyzeTextInput, at_once),
             )
         },
@@ -132,7 +131,7 @@ def _language_paths(project: str, deployment: str) -> dict[str, Any]:
                 "getJob",
                 "State and results of a job",
                 [_JOB_ID, _API_VERSION, _SHOW_STATS, *_page("")],
-                {"200": ("The job", replies.JobState)},
+                {"200": ("The job", JobState)},
             )
         },
         f"{JOBS}/{{jobId}}:cancel": {
@@ -168,7 +167,7 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
                 f"analyzeStatus_{name}",
                 "State and results of a job",
                 [_JOB_ID, _SHOW_STATS, *_page("$")],
-                {"200": ("The job", replies.LegacyJobState)},
+                {"200": ("The job", LegacyJobState)},
                 tag="Text Analytics",
             )
         }
@@ -177,107 +176,9 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
                 f"entities_{name}",
                 "Recognise entities, answered at once",
                 [model, _SHOW_STATS, unit],
-                {"200": ("The entities of each document", replies.LegacyResults)},
+                {"200": ("The entities of each document", LegacyResults)},
                 body=(LegacyDocuments, _DOCUMENTS),
                 tag="Text Analytics",
             )
         }
     return paths
-
-
-def service_paths() -> dict[str, Any]:
-    """The paths that every service has: state and usage."""
-    month = {"type": "string", "pattern": "^(0?[1-9]|1[0-2])$"}
-    year = {"type": "string", "pattern": r"^(19[7-9]\d|[2-9]\d{3})$"}
-    in_path = [
-        {"name": name, "in": "path", "required": True, "schema": schema}
-        for name, schema in (("month", month), ("year", year))
-    ]
-    simple: list[tuple[str, str, str, list[dict[str, Any]], Answers]] = [
-        (
-            "/ready",
-            "ready",
-            "Whether a query would be answered",
-            [],
-            {"200": ("Ready", replies.Ready), "503": ("Not ready", replies.Ready)},
-        ),
-        ("/status", "status", "Licence, models and ledger", [], {"200": ("Status", replies.Status)}),
-        (
-            "/models",
-            "models",
-            "What is served, and what could not be loaded",
-            [],
-            {"200": ("Models", replies.Models)},
-        ),
-        (
-            "/records/usage-logs/",
-            "usage",
-            "All usage under the output mount",
-            [],
-            {"200": ("Usage", replies.Usage)},
-        ),
-        (
-            "/records/usage-logs/{month}/{year}",
-            "usageOfMonth",
-            "Usage of one month (UTC)",
-            in_path,
-            {"200": ("Usage", replies.Usage)},
-        ),
-        (
-            "/usage/daily",
-            "usageByDay",
-            "Usage of one month by day (UTC)",
-            [query("month", month), query("year", year)],
-            {"200": ("Usage", replies.DailyUsage)},
-        ),
-    ]
-    paths = {
-        path: {"get": operation(name, summary, parameters, answers, tag="Service")}
-        for path, name, summary, parameters, answers in simple
-    }
-    entry = {"name": "n", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
-    proof = operation(
-        "proof", "Proof that a usage record stands in the signed log", [entry], {}, tag="Service"
-    )
-    text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
-    proof["responses"]["200"] = {"description": "A C2SP tlog-proof", **text}
-    return {**paths, "/records/proof/{n}": {"get": proof}}
-
-
-def operation(
-    name: str,
-    summary: str,
-    parameters: list[dict[str, Any]],
-    answers: Answers,
-    *,
-    body: tuple[type[BaseModel], dict[str, Any]] | None = None,
-    tag: str = "Language",
-) -> dict[str, Any]:
-    """One operation of a path."""
-    responses: dict[str, Any] = {
-        code: {"description": text, **(_content(model) if model else _location())}
-        for code, (text, model) in answers.items()
-    }
-    responses["default"] = {"description": "Refused or failed", **_content(replies.ErrorResponse)}
-    operation: dict[str, Any] = {
-        "operationId": name,
-        "summary": summary,
-        "tags": [tag],
-        "responses": responses,
-    }
-    if parameters:
-        operation["parameters"] = parameters
-    if body is not None:
-        content = _content(body[0])
-        content["content"]["application/json"]["example"] = body[1]
-        operation["requestBody"] = {"required": True, **content}
-    return operation
-
-
-def _content(model: type[BaseModel]) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}}
-
-
-def _location() -> dict[str, Any]:
-    schema = {"type": "string", "format": "uri"}
-    return {"headers": {"operation-location": {"required": True, "schema": schema}}}

@@ -4,11 +4,15 @@ Names and rules are those of the Language API description (`analyzetext.json`, 2
 Unknown fields are ignored, as the service ignores them.
 """
 
+from codecs import BOM_UTF8
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
 
+from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_body, invalid_request
+from appliance.api.off_loop import run_off_loop
 
 UNITS = ("TextElements_v8", "TextElement_v8", "UnicodeCodePoint", "Utf16CodeUnit")
 Unit = Annotated[
@@ -89,6 +93,16 @@ class AnalyzeTextInput(_Input):
     kind: Literal["EntityRecognition"]
     analysisInput: AnalysisInput  # noqa: N815
     parameters: EntityRecognitionParameters = EntityRecognitionParameters()
+
+
+async def parse(model: type[_Model], request: Request, limit: int) -> _Model:
+    """Read the body of a call, of at most `limit` bytes.
+
+    Raises:
+        Problem: 413, or a 400 as of `parse_body`.
+    """
+    body = (await read_body(request, limit)).removeprefix(BOM_UTF8)
+    return await run_off_loop(len(body), parse_body, model, body)
 
 
 def parse_body(model: type[_Model], body: bytes) -> _Model:

@@ -1,43 +1,19 @@
-"""The JSON that callers get, as pydantic models: the OpenAPI document shows them, tests hold replies to them.
+"""The JSON that callers of the Language API get, as pydantic models; see `appliance.api.responses`.
 
-Replies are built as plain dictionaries where they are made, because that is several times faster than
-building models; `tests/appliance` parses every kind of reply with these models, strictly.
+The OpenAPI document shows them, and the tests hold replies to them.
 """
 
 # ruff: noqa: N815 (names of the wire format)
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from appliance.api.operations import responses as operations
+from appliance.api.responses import Error, ErrorResponse, Reply
 
 
-class _Reply(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class InnerError(_Reply):
-    """The precise reason; official clients show this one."""
-
-    code: str
-    message: str
-
-
-class Error(_Reply):
-    """A refusal."""
-
-    code: str
-    message: str
-    target: str | None = None
-    innererror: InnerError | None = None
-
-
-class ErrorResponse(_Reply):
-    """Body of every 4xx and 5xx reply."""
-
-    error: Error
-
-
-class Entity(_Reply):
+class Entity(Reply):
     """One entity; `text` is the exact slice of the document."""
 
     text: str
@@ -47,14 +23,14 @@ class Entity(_Reply):
     confidenceScore: float = Field(ge=0, le=1)
 
 
-class DocumentStatistics(_Reply):
+class DocumentStatistics(Reply):
     """Length of a document in text elements, and the text records it is metered as."""
 
     charactersCount: int
     transactionsCount: int
 
 
-class DocumentWarning(_Reply):
+class DocumentWarning(Reply):
     """Something about a document that may make its result less reliable."""
 
     code: str
@@ -62,7 +38,7 @@ class DocumentWarning(_Reply):
     targetRef: str | None = None
 
 
-class DocumentResult(_Reply):
+class DocumentResult(Reply):
     """The entities of one document, sorted by offset."""
 
     id: str
@@ -71,14 +47,14 @@ class DocumentResult(_Reply):
     statistics: DocumentStatistics | None = None
 
 
-class DocumentError(_Reply):
+class DocumentError(Reply):
     """Why one document has no result."""
 
     id: str
     error: Error
 
 
-class Statistics(_Reply):
+class Statistics(Reply):
     """Counts over the documents of a reply."""
 
     documentsCount: int
@@ -87,7 +63,7 @@ class Statistics(_Reply):
     transactionsCount: int
 
 
-class PrebuiltResults(_Reply):
+class PrebuiltResults(Reply):
     """Results of an `EntityRecognition` call or task."""
 
     documents: list[DocumentResult]
@@ -96,7 +72,7 @@ class PrebuiltResults(_Reply):
     modelVersion: str
 
 
-class CustomResults(_Reply):
+class CustomResults(Reply):
     """Results of a `CustomEntityRecognition` task."""
 
     documents: list[DocumentResult]
@@ -106,14 +82,14 @@ class CustomResults(_Reply):
     deploymentName: str
 
 
-class AnalyzeTextResult(_Reply):
+class AnalyzeTextResult(Reply):
     """Body of a synchronous answer."""
 
     kind: Literal["EntityRecognitionResults"]
     results: PrebuiltResults
 
 
-class TaskResult(_Reply):
+class TaskResult(Reply):
     """One finished task of a job; a failed task has no results."""
 
     kind: Literal["EntityRecognitionLROResults", "CustomEntityRecognitionLROResults"]
@@ -123,7 +99,7 @@ class TaskResult(_Reply):
     results: CustomResults | PrebuiltResults | None = None
 
 
-class Tasks(_Reply):
+class Tasks(Reply):
     """The tasks of a job; while it runs, `items` holds the finished ones."""
 
     completed: int
@@ -133,7 +109,7 @@ class Tasks(_Reply):
     items: list[TaskResult]
 
 
-class JobState(_Reply):
+class JobState(Reply):
     """A job. Both names of its last change are sent, since published clients read one or the other."""
 
     jobId: str
@@ -150,7 +126,7 @@ class JobState(_Reply):
     nextLink: str | None = None
 
 
-class LegacyTaskResult(_Reply):
+class LegacyTaskResult(Reply):
     """One finished task of a legacy job; each fact under the names that one or another client reads."""
 
     lastUpdateDateTime: str
@@ -161,14 +137,14 @@ class LegacyTaskResult(_Reply):
     results: CustomResults | PrebuiltResults | None = None
 
 
-class LegacyLists(_Reply):
+class LegacyLists(Reply):
     """The finished tasks of a legacy job by kind."""
 
     customEntityRecognitionTasks: list[LegacyTaskResult] | None = None
     entityRecognitionTasks: list[LegacyTaskResult] | None = None
 
 
-class LegacyDetails(_Reply):
+class LegacyDetails(Reply):
     """The job once more, as v3.1-preview.ct.1 has it."""
 
     name: str | None = None
@@ -187,7 +163,7 @@ class LegacyTaskStates(LegacyLists):
     tasks: LegacyLists | None = None
 
 
-class LegacyJobState(_Reply):
+class LegacyJobState(Reply):
     """A legacy job."""
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
@@ -210,194 +186,12 @@ class LegacyResults(PrebuiltResults):
     """Body of a legacy synchronous answer."""
 
 
-class Ready(_Reply):
-    """Whether a query would be answered now."""
-
-    service: str
-    ready: Literal["ready", "notReady"]
-    message: str
-
-
-class RefusedLicense(_Reply):
-    """A licence file that was found and is not in force."""
-
-    file: str
-    code: str
-    message: str
-    hint: str
-
-
-class NextLicense(_Reply):
-    """A licence that waits for its first day."""
-
-    id: str
-    serial: int
-    notBefore: str
-    expires: str
-
-
-class LicenseStatus(_Reply):
-    """The licence in force."""
-
-    id: str
-    serial: int
-    customer: str
-    product: str
-    state: str
-    notBefore: str
-    expires: str
-    terminates: str
-    reportBy: str
-    daysLeft: int
-    graceDaysLeft: int
-    tier: str
-    models: list[str]
-    issuer: str
-    root: str
-    refused: list[RefusedLicense]
-    next: NextLicense | None = None
-
-
-class PlannedMeter(_Reply):
-    """What the plan includes of one meter in the period in progress."""
-
-    name: str
-    included: int
-    used: int
-    percent: int
-    from_: str = Field(alias="from")
-    until: str
-
-
-class PlanStatus(_Reply):
-    """The plan."""
-
-    tier: str
-    overage: str
-    meters: list[PlannedMeter]
-
-
-class ClockStatus(_Reply):
-    """The time that the licence is judged by, and the machine's own."""
-
-    effective: str
-    wall: str
-    state: Literal["ok", "held", "behind"]
-
-
-class Notice(_Reply):
-    """Something an operator should know."""
-
-    code: str
-    message: str
-    hint: str
-
-
-class ModelStatus(_Reply):
-    """A model being served."""
-
-    projectName: str
-    deploymentName: str
-    name: str
-    release: str
-
-
-class Model(_Reply):
-    """A model under the names callers use; one that could not be loaded says why."""
-
-    projectName: str
-    deploymentName: str
-    status: Literal["ready", "failed"]
-    default: bool
-    name: str | None = None
-    modelVersion: str | None = None
-    language: str | None = None
-    description: str | None = None
-    categories: list[str] | None = None
-    reason: str | None = None
-    hint: str | None = None
-
-
-class Models(_Reply):
-    """Every model of this service."""
-
-    models: list[Model]
-
-
-class Mismatch(_Reply):
-    """A place where the ledger is not what the licence says it was."""
-
-    code: str
-    origin: str
-    size: int
-    message: str
-
-
-class LedgerStatus(_Reply):
-    """The usage ledger."""
-
-    origin: str
-    size: int
-    signed: int
-    healthy: bool
-    mismatches: list[Mismatch]
-
-
-class Status(_Reply):
-    """State of the service; asking costs nothing."""
-
-    service: str
-    apiStatus: str
-    apiStatusMessage: str
-    version: str
-    license: LicenseStatus
-    plan: PlanStatus
-    clock: ClockStatus
-    notices: list[Notice]
-    models: list[ModelStatus]
-    ledger: LedgerStatus
-
-
-class Meter(_Reply):
-    """What one meter counted: used, and counted against the plan."""
-
-    name: str
-    quantity: int
-    billedUnit: int
-
-
-class Usage(_Reply):
-    """Usage report, in the shape the containers give it."""
-
-    type: Literal["CommerceUsageResponse"]
-    apiType: str
-    serviceName: str
-    meters: list[Meter]
-
-
-class DayUsage(_Reply):
-    """Text records of one UTC day."""
-
-    date: str
-    quantity: int
-
-
-class DailyUsage(_Reply):
-    """Text records of a month, for the days that had any."""
-
-    days: list[DayUsage]
-
-
 MODELS = (
     ErrorResponse,
     AnalyzeTextResult,
     JobState,
     LegacyJobState,
     LegacyResults,
-    Models,
-    Ready,
-    Status,
-    Usage,
-    DailyUsage,
+    *operations.MODELS,
 )
-"""The bodies that operations answer with."""
+"""The bodies that the operations of the text service answer with."""

@@ -1,11 +1,12 @@
 """From entities in code points to the result objects of the Language API."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import regex
 
 from appliance.api.language.documents import Checked, Document
+from appliance.api.off_loop import run_off_loop
 from appliance.jobs.job import Item
 from appliance.ner.engine import Entity
 from appliance.pipeline.pipeline import Answer
@@ -24,25 +25,37 @@ _LONG_WORD_WARNING: Final = {
 }
 
 
-def result_items(
-    order: Iterable[str], checked: Checked, found: Sequence[Sequence[Entity]]
-) -> tuple[Item, ...]:
+async def render_results(
+    checked: Checked, answer: Answer, *, version: str, show_stats: bool
+) -> dict[str, Any]:
+    """The results of a synchronous answer, rendered off the event loop.
+
+    Args:
+        checked: The documents of the request.
+        answer: The answer to the good ones.
+        version: Version of the model that answered.
+        show_stats: Whether `statistics` were asked for.
+    """
+    items = await run_off_loop(checked.size, result_items, checked, answer.entities)
+    return {**results_object(items, show_stats=show_stats), "modelVersion": version}
+
+
+def result_items(checked: Checked, entities: Sequence[Sequence[Entity]]) -> tuple[Item, ...]:
     """Join results and errors in the order of the request.
 
     Args:
-        order: Document ids as they were sent.
-        checked: The good documents and the error objects of the others.
-        found: Entities of each good document, in the order of `checked.documents`.
+        checked: The documents of the request.
+        entities: Entities of each good document, in the order of `checked.documents`.
 
     Returns:
         For each id either `{"document", "statistics"}` or `{"error"}`, in JSON values only.
     """
     items: dict[str, Item] = {
-        document.id: {"document": _document_object(document, entities), "statistics": document.statistics}
-        for document, entities in zip(checked.documents, found, strict=True)
+        document.id: {"document": _document_object(document, own), "statistics": document.statistics}
+        for document, own in zip(checked.documents, entities, strict=True)
     }
     items.update((error["id"], {"error": error}) for error in checked.errors)
-    return tuple(items[identifier] for identifier in order)
+    return tuple(items[identifier] for identifier in checked.order)
 
 
 def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]:
@@ -62,19 +75,6 @@ def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]
             "transactionsCount": sum(item["statistics"]["transactionsCount"] for item in good),
         }
     return results
-
-
-def evidence_headers(answer: Answer) -> dict[str, str]:
-    """Where the usage of this answer is recorded, and the warning of a licence in grace."""
-    headers = {}
-    if answer.receipt is not None:
-        headers["Usage-Record"] = answer.receipt.header
-    return headers | warning_header(answer.admission.warning)
-
-
-def warning_header(warning: str) -> dict[str, str]:
-    """The `Warning` header (RFC 7234 section 5.5.7, miscellaneous persistent warning), or none."""
-    return {"Warning": f'299 - "{warning}"'} if warning else {}
 
 
 def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who is served: what is checked before any audio is heard, and how many may be heard at once."""
+"""Admission to the speech service: what is checked before audio is heard, and how many are heard at once."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,10 @@ from appliance.speech.recognition.engine import SpeechEngine
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
 
-class Leaving(Protocol):
+class OpenConnection(Protocol):
     """A connection that can be asked to end."""
 
-    async def leave(self, seconds: float) -> None:
+    async def shut_down(self, seconds: float) -> None:
         """End within so many seconds."""
         ...
 
@@ -50,7 +50,6 @@ class SpeechAdmission:
         pipeline: Admits by licence, and records.
         deployments: Names of the model that is served.
         limits: Bounds.
-        model_ids: Endpoint and model ids that mean the model, besides its own names.
     """
 
     def __init__(
@@ -59,18 +58,16 @@ class SpeechAdmission:
         pipeline: Pipeline,
         deployments: Deployments,
         limits: SpeechLimits,
-        model_ids: frozenset[str] = frozenset(),
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
         self.locale = ""
         self._deployments = deployments
-        self._model_ids = model_ids
         self._engine: SpeechEngine | None = None
-        self._connections: set[Leaving] = set()
+        self._connections: set[OpenConnection] = set()
         self._turns: set[object] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._leaving = False
+        self._stopping = False
 
     def open(self, engine: SpeechEngine, *, locale: str) -> None:
         """Serve with this engine from now on."""
@@ -83,7 +80,7 @@ class SpeechAdmission:
         Raises:
             Stopping: It is not loaded yet, or the service stops.
         """
-        if self._leaving:
+        if self._stopping:
             raise Stopping("The service is stopping.")
         if self._engine is None:
             raise Stopping("The model is still loading.", hint="wait until GET /ready answers 200")
@@ -94,11 +91,11 @@ class SpeechAdmission:
         """Silence of a client after which it is cut off."""
         return self.limits.idle_seconds
 
-    def check(self, asked: RecognitionOptions, *, model: str = "") -> None:
+    def check(self, options: RecognitionOptions, *, model: str = "") -> None:
         """Refuse what would be refused anyway, before any audio is sent.
 
         Args:
-            asked: What the query asks.
+            options: What the query asks.
             model: `cid` of the query, if any.
 
         Raises:
@@ -110,25 +107,24 @@ class SpeechAdmission:
         self.pipeline.check(1)
         if model:
             self._check_model(model)
-        self.check_language(asked)
+        self.check_language(options)
 
-    def check_language(self, asked: RecognitionOptions) -> None:
+    def check_language(self, options: RecognitionOptions) -> None:
         """Refuse a language that the model does not speak.
 
         Raises:
             Problem: It is another one.
         """
-        if asked.language and not asked.languages and not same_language(asked.language, self.locale):
+        if options.language and not options.languages and not same_language(options.language, self.locale):
             raise Problem(
                 400,
                 "InvalidLanguage",
-                f"The language {asked.language[:40]!r} is not served here; the model speaks {self.locale}.",
+                f"The language {options.language[:40]!r} is not served here; the model speaks {self.locale}.",
             )
 
     def _check_model(self, model: str) -> None:
-        known = {name for one in self._deployments for name in (one.model, one.name, one.project)}
-        ids = {one.lower() for one in self._model_ids}
-        if model in known or model.lower() in ids or (not ids and _GUID.fullmatch(model)):
+        known = {name for item in self._deployments for name in (item.model, item.name, item.project)}
+        if model in known or _GUID.fullmatch(model):
             return
         raise Problem(
             400,
@@ -137,7 +133,7 @@ class SpeechAdmission:
         )
 
     @contextlib.contextmanager
-    def connect(self, connection: Leaving) -> Iterator[None]:
+    def connect(self, connection: OpenConnection) -> Iterator[None]:
         """Hold a place for a connection.
 
         Raises:
@@ -168,12 +164,12 @@ class SpeechAdmission:
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         """Count a recognition for as long as it takes; raises as `take_turn`."""
-        one = object()
-        self.take_turn(one)
+        turn = object()
+        self.take_turn(turn)
         try:
             yield
         finally:
-            self.end_turn(one)
+            self.end_turn(turn)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something short that nobody waits for."""
@@ -181,9 +177,9 @@ class SpeechAdmission:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def leave(self, seconds: float) -> None:
+    async def begin_shutdown(self, seconds: float) -> None:
         """The service stops: no new turns, and every connection ends within so many seconds."""
-        self._leaving = True
-        leaving = [asyncio.create_task(one.leave(seconds)) for one in list(self._connections)]
-        if leaving:
-            await asyncio.wait(leaving, timeout=seconds + 1)
+        self._stopping = True
+        ending = [asyncio.create_task(item.shut_down(seconds)) for item in list(self._connections)]
+        if ending:
+            await asyncio.wait(ending, timeout=seconds + 1)

@@ -1,7 +1,27 @@
-"""What is wrong with audio, as HTTP says it."""
+"""Errors of the speech service as callers get them: HTTP status for audio, close codes for a turn."""
+
+from typing import Final
 
 from appliance.api.errors import Problem
+from appliance.api.speech.protocol import ProtocolError
+from appliance.errors import (
+    ApplianceError,
+    Busy,
+    InferenceFailed,
+    LicenseRefusal,
+    NotMetered,
+    Stopping,
+    UsageStoreUnavailable,
+)
 from appliance.speech.audio.errors import AudioError, AudioTooLong
+
+_CODES: Final[dict[type[ApplianceError], int]] = {
+    AudioError: 1007,
+    LicenseRefusal: 1008,
+    Stopping: 1001,
+    Busy: 4429,
+    InferenceFailed: 1011,
+}
 
 
 def audio_problem(error: AudioError | AudioTooLong) -> Problem:
@@ -14,3 +34,23 @@ def audio_problem(error: AudioError | AudioTooLong) -> Problem:
         "The audio cannot be read.",
         inner=(error.code, f"{error.message}; {error.hint}"),
     )
+
+
+def close_frame(error: BaseException) -> tuple[int, str]:
+    """Close code (RFC 6455) and reason for what ended a turn.
+
+    1007 and 4429 make clients give up at once, 1011 and 1013 let them try again a few times, 1008 brings them
+    back to a request to upgrade that is then refused with its own status.
+    """
+    if isinstance(error, ProtocolError):
+        return error.code, error.reason
+    if isinstance(error, UsageStoreUnavailable):
+        return 1013, "the usage record could not be written, so the answer is withheld"
+    if isinstance(error, NotMetered):
+        return 1013, "usage could not be reported to the billing endpoint, so nothing is answered"
+    if isinstance(error, LicenseRefusal) and error.code == "OutOfQuota":
+        return 4429, error.message
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return code, error.message
+    return 1011, "the service failed on this turn"

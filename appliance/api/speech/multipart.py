@@ -75,17 +75,17 @@ def read_parts(content_type: str, body: bytes) -> dict[str, Part]:
         raise Problem(
             415, "UnsupportedMediaType", "Send multipart/form-data with the parts audio and definition."
         )
-    found = _Collector()
+    collector = _Collector()
     try:
         parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": found.begin,
-                "on_header_field": found.header,
-                "on_header_value": found.value,
-                "on_header_end": found.header_end,
-                "on_part_data": found.data,
-                "on_part_end": found.end,
+                "on_part_begin": collector.begin,
+                "on_header_field": collector.header,
+                "on_header_value": collector.value,
+                "on_header_end": collector.header_end,
+                "on_part_data": collector.data,
+                "on_part_end": collector.end,
             },
         )
         parser.write(body)
@@ -93,6 +93,6 @@ def read_parts(content_type: str, body: bytes) -> dict[str, Part]:
     except FormParserError as error:
         raise invalid_body("The multipart body cannot be read.") from error
     parts: dict[str, Part] = {}
-    for part in found.parts:
+    for part in collector.parts:
         parts.setdefault(part.name, part)
     return parts

@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from appliance.api.language import responses as common
-from appliance.api.language.openapi import operation, query, service_paths
-from appliance.api.speech import responses as replies
+from appliance.api.language.responses import MODELS as LANGUAGE_MODELS
+from appliance.api.openapi_builder import operation, query
+from appliance.api.operations.openapi import service_paths
+from appliance.api.speech.responses import MODELS, Recognition, Transcribed
 from appliance.api.speech.transcription import API_VERSIONS, PATH, Definition
 from appliance.version import VERSION
 
@@ -16,7 +17,7 @@ _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 def document() -> dict[str, Any]:
     """The whole document as plain JSON values."""
-    models = [(model, "validation") for model in (*replies.MODELS, Definition, *common.MODELS)]
+    models = [(model, "validation") for model in (*MODELS, Definition, *LANGUAGE_MODELS)]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     return {
         "openapi": "3.1.0",
@@ -68,7 +69,7 @@ def _short() -> dict[str, Any]:
             query("format", {"type": "string", "enum": ["simple", "detailed"], "default": "simple"}),
             query("profanity", {"type": "string", "enum": ["masked", "removed", "raw"], "default": "masked"}),
         ],
-        {"200": ("What was said, or why nothing was", replies.Recognition)},
+        {"200": ("What was said, or why nothing was", Recognition)},
         tag="Speech",
     )
     media = ("audio/wav", "audio/ogg", "audio/flac")
@@ -81,7 +82,7 @@ def _transcribe() -> dict[str, Any]:
         "transcribe",
         "Transcribe a file at once",
         [query("api-version", {"type": "string", "enum": list(API_VERSIONS)}, required=True)],
-        {"200": ("The phrases of the file", replies.Transcribed)},
+        {"200": ("The phrases of the file", Transcribed)},
         tag="Speech",
     )
     properties = {

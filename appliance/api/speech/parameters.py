@@ -71,7 +71,7 @@ class RecognitionOptions:
 def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> RecognitionOptions:
     """Read the query of a connection or request."""
     query = {name.lower(): value for name, value in pairs}
-    asked = RecognitionOptions(
+    options = RecognitionOptions(
         mode=mode,
         language=query.get("language", ""),
         languages=tuple(query.get("lidenabled", "").split(",")) if "lidenabled" in query else (),
@@ -83,15 +83,15 @@ def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> RecognitionOption
         or _seconds(query.get("segmentationsilencetimeoutms"), 100, 5_000),
     )
     context = _dotted(query)
-    return with_context(asked, context) if context else asked
+    return with_context(options, context) if context else options
 
 
-def with_context(asked: RecognitionOptions, context: Mapping[str, Any]) -> RecognitionOptions:
+def with_context(options: RecognitionOptions, context: Mapping[str, Any]) -> RecognitionOptions:
     """Read the body of `speech.context` over what is already known."""
     detection = _table(context, "phraseDetection")
     output = _table(context, "phraseOutput")
     mode = str(detection.get("mode", "")).lower()
-    mode = mode if mode in ("interactive", "conversation", "dictation") else asked.mode
+    mode = mode if mode in ("interactive", "conversation", "dictation") else options.mode
     segmentation = _table(_table(detection, mode.upper()), "segmentation") or _table(
         _table(detection, mode), "segmentation"
     )
@@ -103,31 +103,31 @@ def with_context(asked: RecognitionOptions, context: Mapping[str, Any]) -> Recog
     language = detection.get("language")
     identification = _table(context, "languageId").get("languages")
     return replace(
-        asked,
+        options,
         mode=mode,
-        language=language if isinstance(language, str) and language else asked.language,
-        languages=tuple(map(str, identification)) if isinstance(identification, list) else asked.languages,
-        detailed=asked.detailed
+        language=language if isinstance(language, str) and language else options.language,
+        languages=tuple(map(str, identification)) if isinstance(identification, list) else options.languages,
+        detailed=options.detailed
         or str(output.get("format", "")).lower() == "detailed"
         or bool(_table(output, "detailed").get("options")),
-        profanity=_profanity(_table(detection, "enrichment").get("profanity")) or asked.profanity,
-        initial_silence=asked.initial_silence if silence is None else silence,
-        end_silence=asked.end_silence if pause is None else pause,
-        longest=asked.longest if longest is None else min(longest, 30.0),
-        phrases=_phrases(context) or asked.phrases,
+        profanity=_profanity(_table(detection, "enrichment").get("profanity")) or options.profanity,
+        initial_silence=options.initial_silence if silence is None else silence,
+        end_silence=options.end_silence if pause is None else pause,
+        longest=options.longest if longest is None else min(longest, 30.0),
+        phrases=_phrases(context) or options.phrases,
     )
 
 
 def _phrases(context: Mapping[str, Any]) -> tuple[str, ...]:
-    found: list[str] = []
+    phrases: list[str] = []
     groups = _table(context, "dgi").get("Groups")
     for group in groups if isinstance(groups, list) else []:
         items = group.get("Items") if isinstance(group, dict) else None
         for item in items if isinstance(items, list) else []:
             text = item.get("Text") if isinstance(item, dict) else None
             if isinstance(text, str) and text.strip() and len(text) <= MAX_PHRASE_CHARACTERS:
-                found.append(text)
-    return tuple(found[:MAX_PHRASES])
+                phrases.append(text)
+    return tuple(phrases[:MAX_PHRASES])
 
 
 def _dotted(query: Mapping[str, str]) -> dict[str, Any]:
@@ -159,8 +159,8 @@ def _known(part: str) -> str:
 
 
 def _table(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
+    table = value.get(key)
+    return table if isinstance(table, dict) else {}
 
 
 def _profanity(value: Any) -> Profanity | None:

@@ -130,7 +130,7 @@ def _path(headers: Mapping[str, str]) -> str:
 
 
 def _request_id(headers: Mapping[str, str]) -> str:
-    found = headers.get("x-requestid", "")
-    if found and _ID.fullmatch(found) is None:
+    identifier = headers.get("x-requestid", "")
+    if identifier and _ID.fullmatch(identifier) is None:
         raise ProtocolError(_BAD_PROTOCOL, "the X-RequestId of a message is malformed")
-    return found
+    return identifier

@@ -4,14 +4,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from appliance.api.responses import Reply
 
 
-class _Reply(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Word(_Reply):
+class Word(Reply):
     """A word as it was spoken; times in ticks of 100 ns."""
 
     Word: str
@@ -20,7 +18,7 @@ class Word(_Reply):
     Confidence: float = Field(ge=0, le=1)
 
 
-class DisplayWord(_Reply):
+class DisplayWord(Reply):
     """A token of the display form; times in ticks of 100 ns."""
 
     DisplayText: str
@@ -28,7 +26,7 @@ class DisplayWord(_Reply):
     Duration: int = Field(ge=0)
 
 
-class Alternative(_Reply):
+class Alternative(Reply):
     """One text in its forms."""
 
     Confidence: float = Field(ge=0, le=1)
@@ -40,7 +38,7 @@ class Alternative(_Reply):
     DisplayWords: list[DisplayWord]
 
 
-class Recognition(_Reply):
+class Recognition(Reply):
     """Answer to short audio; `DisplayText` when simple, `NBest` when detailed."""
 
     RecognitionStatus: Literal["Success", "NoMatch", "InitialSilenceTimeout"]
@@ -50,7 +48,7 @@ class Recognition(_Reply):
     NBest: list[Alternative] | None = None
 
 
-class TranscribedWord(_Reply):
+class TranscribedWord(Reply):
     """A word in its display form."""
 
     text: str
@@ -58,7 +56,7 @@ class TranscribedWord(_Reply):
     durationMilliseconds: int = Field(ge=0)
 
 
-class TranscribedPhrase(_Reply):
+class TranscribedPhrase(Reply):
     """A phrase of a transcription."""
 
     channel: int | None = None
@@ -70,14 +68,14 @@ class TranscribedPhrase(_Reply):
     confidence: float = Field(ge=0, le=1)
 
 
-class CombinedPhrase(_Reply):
+class CombinedPhrase(Reply):
     """The whole text of one channel."""
 
     channel: int | None = None
     text: str
 
 
-class Transcribed(_Reply):
+class Transcribed(Reply):
     """Answer to a transcription."""
 
     durationMilliseconds: int = Field(ge=0)

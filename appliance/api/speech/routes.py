@@ -22,13 +22,13 @@ class SpeechApi:
     """Everything the speech service answers.
 
     Args:
-        desk: Who is served, and by what.
+        admission: Who is served, and by what.
     """
 
-    def __init__(self, desk: SpeechAdmission) -> None:
-        self._desk = desk
-        self._short = ShortAudio(desk)
-        self._transcription = Transcription(desk)
+    def __init__(self, admission: SpeechAdmission) -> None:
+        self._admission = admission
+        self._short = ShortAudio(admission)
+        self._transcription = Transcription(admission)
 
     def routes(self) -> list[BaseRoute]:
         """Routes to mount at the root."""
@@ -52,4 +52,4 @@ class SpeechApi:
     async def connection(self, websocket: WebSocket) -> None:
         """A WebSocket of the speech protocol."""
         mode = websocket.path_params.get("mode", "")
-        await Connection(websocket, self._desk, mode if mode in MODES else "").serve()
+        await Connection(websocket, self._admission, mode if mode in MODES else "").serve()

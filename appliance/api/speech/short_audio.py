@@ -8,12 +8,12 @@ from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import read_body
 from appliance.api.errors import Problem
-from appliance.api.language.results import warning_header
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.parameters import from_query
 from appliance.api.speech.results import phrase_object
-from appliance.pipeline.audio_meter import whole_seconds
+from appliance.api.usage_headers import warning_header
+from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.display.text import Profanity, Shown, joined
@@ -31,26 +31,26 @@ class ShortAudio:
     """The endpoint.
 
     Args:
-        desk: Who is served, and by what.
+        admission: Who is served, and by what.
     """
 
-    def __init__(self, desk: SpeechAdmission) -> None:
-        self._desk = desk
+    def __init__(self, admission: SpeechAdmission) -> None:
+        self._admission = admission
 
     async def recognize(self, request: Request) -> Response:
         """`POST /speech/recognition/{mode}/cognitiveservices/v1`: one result for up to a minute of audio."""
-        desk = self._desk
-        asked = from_query(request.path_params["mode"], request.query_params.multi_items())
+        admission = self._admission
+        options = from_query(request.path_params["mode"], request.query_params.multi_items())
         model = request.query_params.get("cid", "")
-        if not asked.language and not model:
+        if not options.language and not model:
             raise Problem(400, "InvalidLanguage", "The query parameter language is missing.")
-        desk.check(asked, model=model)
+        admission.check(options, model=model)
         _check_media(request.headers.get("content-type", ""))
-        engine = desk.engine
-        with desk.turn():
+        engine = admission.engine
+        with admission.turn():
             body = await read_body(request, MAX_BYTES)
-            manner = asked.manner(guesses=False)
-            listening = Manner(
+            manner = options.manner(guesses=False)
+            whole = Manner(
                 single=False,
                 initial_silence=0,
                 end_silence=manner.end_silence,
@@ -60,19 +60,19 @@ class ShortAudio:
             )
             try:
                 sound = Sound.open(body)
-                transcript = await transcribe(engine, sound, listening, max_seconds=MAX_SECONDS)
+                transcript = await transcribe(engine, sound, whole, max_seconds=MAX_SECONDS)
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None
             if not transcript.samples:
                 raise audio_problem(AudioError("the audio holds no samples"))
-            shown = await self._shown(transcript.phrases, asked.profanity)
+            shown = await self._shown(transcript.phrases, options.profanity)
             seconds = whole_seconds(transcript.samples / engine.rate)
-            recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
+            recorded = await admission.pipeline.record(seconds, request_id=request.state.request_id)
         result = together(transcript)
         answer = phrase_object(
             result,
             rate=engine.rate,
-            detailed=asked.detailed,
+            detailed=options.detailed,
             shown=shown,
         )
         headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
@@ -81,9 +81,9 @@ class ShortAudio:
     async def _shown(self, phrases: Sequence[Phrase], profanity: Profanity) -> list[Shown]:
         """The forms of the result: each of several phrases keeps its own capital and full stop."""
         if len(phrases) == 1:
-            return await self._desk.engine.shown([one.words for one in phrases[0].heard], profanity)
+            return await self._admission.engine.shown([text.words for text in phrases[0].heard], profanity)
         best = [phrase.heard[0].words for phrase in phrases]
-        parts = await self._desk.engine.shown(best, profanity)
+        parts = await self._admission.engine.shown(best, profanity)
         return [joined(parts, [len(words) for words in best])]
 
 

@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_body
-from appliance.api.language.results import warning_header
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
-from appliance.pipeline.audio_meter import whole_seconds
+from appliance.api.usage_headers import warning_header
+from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.segment import HeardWord
@@ -66,21 +66,21 @@ class Transcription:
     """The endpoint.
 
     Args:
-        desk: Who is served, and by what.
+        admission: Who is served, and by what.
     """
 
-    def __init__(self, desk: SpeechAdmission) -> None:
-        self._desk = desk
+    def __init__(self, admission: SpeechAdmission) -> None:
+        self._admission = admission
 
     async def transcribe(self, request: Request) -> Response:
         """`POST /speechtotext/transcriptions:transcribe`: parts `audio` and, optionally, `definition`."""
-        desk = self._desk
+        admission = self._admission
         if not request.query_params.get("api-version"):
             raise Problem(400, "InvalidRequest", "The query parameter api-version is missing.")
-        engine = desk.engine
-        desk.pipeline.check(1)
-        with desk.turn():
-            body = await read_body(request, desk.limits.transcribe_bytes)
+        engine = admission.engine
+        admission.pipeline.check(1)
+        with admission.turn():
+            body = await read_body(request, admission.limits.transcribe_bytes)
             parts = read_parts(request.headers.get("content-type", ""), body)
             del body
             if "audio" not in parts or not parts["audio"].content:
@@ -88,26 +88,28 @@ class Transcription:
             definition = self._definition(parts["definition"].content if "definition" in parts else b"{}")
             try:
                 sound = Sound.open(parts["audio"].content)
-                chosen = _channels(definition.channels, sound.channels)
-                heard = [
+                numbers = _channel_numbers(definition.channels, sound.channels)
+                channels = [
                     _Channel(
                         number=number,
                         transcript=await transcribe(
                             engine, sound, _MANNER, channel=number, max_seconds=MAX_SECONDS
                         ),
                     )
-                    for number in chosen
+                    for number in numbers
                 ]
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None
             profanity = _PROFANITY.get(definition.profanityFilterMode.lower(), Profanity.MASKED)
             shown = [
-                await engine.shown([one.heard[0].words for one in channel.transcript.phrases], profanity)
-                for channel in heard
+                await engine.shown(
+                    [phrase.heard[0].words for phrase in channel.transcript.phrases], profanity
+                )
+                for channel in channels
             ]
-            seconds = sum(whole_seconds(one.transcript.samples / engine.rate) for one in heard)
-            recorded = await desk.pipeline.record(seconds, request_id=request.state.request_id)
-        answer = transcript_object(heard, shown, rate=engine.rate, locale=desk.locale)
+            seconds = sum(whole_seconds(channel.transcript.samples / engine.rate) for channel in channels)
+            recorded = await admission.pipeline.record(seconds, request_id=request.state.request_id)
+        answer = transcript_object(channels, shown, rate=engine.rate, locale=admission.locale)
         headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
         return JSONResponse(answer, headers=headers)
 
@@ -121,8 +123,8 @@ class Transcription:
             ) from None
         if definition.diarization is not None and definition.diarization.enabled:
             raise Problem(400, "InvalidArgument", "Diarization is not supported.")
-        locale = self._desk.locale
-        if definition.locales and not any(same_language(one, locale) for one in definition.locales):
+        locale = self._admission.locale
+        if definition.locales and not any(same_language(name, locale) for name in definition.locales):
             raise Problem(
                 400, "InvalidLocale", f"None of the locales is served here; the model speaks {locale}."
             )
@@ -131,30 +133,30 @@ class Transcription:
         return definition
 
 
-def _channels(asked: Sequence[int] | None, there: int) -> list[int | None]:
-    if asked is None:
+def _channel_numbers(wanted: Sequence[int] | None, count: int) -> list[int | None]:
+    if wanted is None:
         return [None]
-    missing = [one for one in asked if one >= there]
+    missing = [number for number in wanted if number >= count]
     if missing:
         raise Problem(400, "InvalidArgument", f"The audio has no channel {missing[0]}.")
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(wanted))
 
 
 def transcript_object(
-    heard: Sequence[_Channel], shown: Sequence[Sequence[Shown]], *, rate: int, locale: str
+    channels: Sequence[_Channel], shown: Sequence[Sequence[Shown]], *, rate: int, locale: str
 ) -> dict[str, Any]:
     """The body of the answer; `shown` has the forms of each channel's phrases."""
     combined, phrases = [], []
-    for one, forms in zip(heard, shown, strict=True):
-        channel = {} if one.number is None else {"channel": one.number}
-        found = [
-            {**channel, **_phrase(phrase, form, rate=rate, locale=locale)}
-            for phrase, form in zip(one.transcript.phrases, forms, strict=True)
+    for channel, forms in zip(channels, shown, strict=True):
+        number = {} if channel.number is None else {"channel": channel.number}
+        own = [
+            {**number, **_phrase(phrase, form, rate=rate, locale=locale)}
+            for phrase, form in zip(channel.transcript.phrases, forms, strict=True)
         ]
-        combined.append({**channel, "text": " ".join(str(phrase["text"]) for phrase in found)})
-        phrases += found
+        combined.append({**number, "text": " ".join(str(phrase["text"]) for phrase in own)})
+        phrases += own
     phrases.sort(key=lambda phrase: int(phrase["offsetMilliseconds"]))
-    longest = max(one.transcript.samples for one in heard)
+    longest = max(channel.transcript.samples for channel in channels)
     return {
         "durationMilliseconds": longest * 1000 // rate,
         "combinedPhrases": combined,

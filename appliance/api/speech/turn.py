@@ -7,21 +7,12 @@ from typing import Any, Final
 
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.parameters import RecognitionOptions
-from appliance.api.speech.protocol import ProtocolError, write
+from appliance.api.speech.protocol import write
 from appliance.api.speech.results import TICKS, phrase_object, ticks
-from appliance.errors import (
-    ApplianceError,
-    Busy,
-    InferenceFailed,
-    LicenseRefusal,
-    NotMetered,
-    Stopping,
-    UsageStoreUnavailable,
-)
+from appliance.errors import ApplianceError
 from appliance.pipeline.audio_meter import TurnMeter
 from appliance.request_ids import uuid7
 from appliance.speech.audio.backlog import Backlog
-from appliance.speech.audio.errors import AudioError
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Event, Guess, Phrase, Started
 
@@ -41,23 +32,23 @@ class Turn:
 
     Args:
         request_id: Its id, as the client spells it.
-        asked: What is asked of it.
-        desk: What it is served by.
+        options: What is asked of it.
+        admission: What it is served by.
         send: Sends a message to the client.
     """
 
     def __init__(
-        self, request_id: str, asked: RecognitionOptions, *, desk: SpeechAdmission, send: Send
+        self, request_id: str, options: RecognitionOptions, *, admission: SpeechAdmission, send: Send
     ) -> None:
         self.request_id = request_id
-        self.asked = asked
+        self.options = options
         self.record_id = uuid7()
-        self._desk = desk
-        self._engine: SpeechEngine = desk.engine
+        self._admission = admission
+        self._engine: SpeechEngine = admission.engine
         self._send = send
         self._backlog = Backlog()
-        self._stream = self._engine.stream(asked.manner(), asked.phrases)
-        self._meter = TurnMeter(desk.pipeline, self.record_id)
+        self._stream = self._engine.stream(options.manner(), options.phrases)
+        self._meter = TurnMeter(admission.pipeline, self.record_id)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -106,14 +97,16 @@ class Turn:
 
     async def _run(self) -> None:
         try:
-            await self._say("turn.start", {"context": {"serviceTag": self.record_id.replace("-", "")}})
+            await self._send_message(
+                "turn.start", {"context": {"serviceTag": self.record_id.replace("-", "")}}
+            )
             while not self._stream.ended:
                 data = await self._backlog.take(PIECE_BYTES)
                 if not data:
                     break
-                await self._tell(await self._stream.feed(data))
+                await self._send_events(await self._stream.feed(data))
             if not self._stream.ended:
-                await self._tell(await self._stream.finish())
+                await self._send_events(await self._stream.finish())
             await self._end()
         finally:
             await self._backlog.end()  # nobody waits for room any more
@@ -126,77 +119,48 @@ class Turn:
         except (ApplianceError, OSError) as error:
             _log.warning("seconds heard in a turn could not be recorded: %s", error)
 
-    async def _tell(self, events: list[Event]) -> None:
+    async def _send_events(self, events: list[Event]) -> None:
         rate = self._engine.rate
         for event in events:
             if isinstance(event, Started):
-                await self._say("speech.startDetected", {"Offset": ticks(event.offset, rate)})
+                await self._send_message("speech.startDetected", {"Offset": ticks(event.offset, rate)})
             elif isinstance(event, Guess):
                 body = {
                     "Text": event.text,
                     "Offset": ticks(event.offset, rate),
                     "Duration": ticks(event.length, rate),
                 }
-                await self._say("speech.hypothesis", body)
+                await self._send_message("speech.hypothesis", body)
             else:
                 await self._phrase(event)
 
     async def _phrase(self, phrase: Phrase) -> None:
         """Record a phrase, then send it."""
-        rate, asked = self._engine.rate, self.asked
-        shown = await self._engine.shown([one.words for one in phrase.heard], asked.profanity)
+        rate, options = self._engine.rate, self.options
+        shown = await self._engine.shown([text.words for text in phrase.heard], options.profanity)
         recorded = await self._meter.record(phrase.processed / rate)
         body = {
             "Id": uuid7().replace("-", ""),
-            **phrase_object(phrase, rate=rate, detailed=asked.detailed, shown=shown),
+            **phrase_object(phrase, rate=rate, detailed=options.detailed, shown=shown),
             "Channel": 0,
             "UsageRecord": recorded.receipt.header,
         }
-        if asked.languages:
-            body["PrimaryLanguage"] = {"Language": self._desk.locale, "Confidence": "High"}
-        if asked.single:
+        if options.languages:
+            body["PrimaryLanguage"] = {"Language": self._admission.locale, "Confidence": "High"}
+        if options.single:
             # Where audio is still arriving, this keeps the client from opening a turn of its own for it.
-            await self._say("speech.endDetected", {"Offset": body["Offset"] + body["Duration"]})
-        await self._say("speech.phrase", body)
+            await self._send_message("speech.endDetected", {"Offset": body["Offset"] + body["Duration"]})
+        await self._send_message("speech.phrase", body)
 
     async def _end(self) -> None:
-        if not self.asked.single:
+        if not self.options.single:
             heard = self._stream.audio.ticks
             await self._meter.settle(heard / TICKS)
-            await self._say("speech.endDetected", {"Offset": heard})
+            await self._send_message("speech.endDetected", {"Offset": heard})
             # Clients count whole milliseconds; with the exact length they would come back with the rest.
             end = {"RecognitionStatus": "EndOfDictation", "Offset": heard + _BEHIND_TICKS, "Duration": 0}
-            await self._say("speech.phrase", end)
-        await self._say("turn.end", {})
+            await self._send_message("speech.phrase", end)
+        await self._send_message("turn.end", {})
 
-    async def _say(self, path: str, body: Mapping[str, Any]) -> None:
+    async def _send_message(self, path: str, body: Mapping[str, Any]) -> None:
         await self._send(write(path, self.request_id, body))
-
-
-def closing(error: BaseException) -> tuple[int, str]:
-    """Close code and reason for what ended a turn.
-
-    1007 and 4429 make clients give up at once, 1011 and 1013 let them try again a few times, 1008 brings them
-    back to a request to upgrade that is then refused with its own status.
-    """
-    if isinstance(error, ProtocolError):
-        return error.code, error.reason
-    if isinstance(error, UsageStoreUnavailable):
-        return 1013, "the usage record could not be written, so the answer is withheld"
-    if isinstance(error, NotMetered):
-        return 1013, "usage could not be reported to the billing endpoint, so nothing is answered"
-    if isinstance(error, LicenseRefusal) and error.code == "OutOfQuota":
-        return 4429, error.message
-    for kind, code in _CODES.items():
-        if isinstance(error, kind):
-            return code, error.message
-    return 1011, "the service failed on this turn"
-
-
-_CODES: Final[dict[type[ApplianceError], int]] = {
-    AudioError: 1007,
-    LicenseRefusal: 1008,
-    Stopping: 1001,
-    Busy: 4429,
-    InferenceFailed: 1011,
-}

@@ -15,9 +15,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from appliance.api.errors import Problem, problem_from
 from appliance.api.speech.admission import SpeechAdmission
+from appliance.api.speech.errors import close_frame
 from appliance.api.speech.parameters import RecognitionOptions, from_query, with_context
 from appliance.api.speech.protocol import Message, ProtocolError, read_binary, read_text
-from appliance.api.speech.turn import Turn, closing
+from appliance.api.speech.turn import Turn
 from appliance.errors import ApplianceError
 
 _log = logging.getLogger("appliance.api.speech.socket")
@@ -32,14 +33,14 @@ class Connection:
 
     Args:
         websocket: The connection, not accepted yet.
-        desk: Who is served, and by what.
+        admission: Who is served, and by what.
         mode: Mode of the path; empty on the universal paths, where the context names it.
     """
 
-    def __init__(self, websocket: WebSocket, desk: SpeechAdmission, mode: str) -> None:
+    def __init__(self, websocket: WebSocket, admission: SpeechAdmission, mode: str) -> None:
         self._websocket = websocket
-        self._desk = desk
-        self._asked = from_query(mode or "conversation", websocket.query_params.multi_items())
+        self._admission = admission
+        self._options = from_query(mode or "conversation", websocket.query_params.multi_items())
         self._turn: Turn | None = None
         self._ended: deque[str] = deque(maxlen=8)
         self._sending = asyncio.Lock()
@@ -48,8 +49,8 @@ class Connection:
         """Refuse, or accept and serve until the end."""
         with contextlib.ExitStack() as place:
             try:
-                self._desk.check(self._asked, model=self._websocket.query_params.get("cid", ""))
-                place.enter_context(self._desk.connect(self))
+                self._admission.check(self._options, model=self._websocket.query_params.get("cid", ""))
+                place.enter_context(self._admission.connect(self))
             except ApplianceError as error:
                 await self._refuse(problem_from(error))
                 return
@@ -60,10 +61,10 @@ class Connection:
             except _GONE:
                 pass
             except ProtocolError as error:
-                await self._leave_turn()  # its room is free before the client knows, and may come again
+                await self._stop_turn()  # its room is free before the client knows, and may come again
                 await self._close(error.code, error.reason)
             finally:
-                await self._leave_turn()
+                await self._stop_turn()
 
     async def _refuse(self, problem: Problem) -> None:
         """Answer the request to upgrade with an HTTP status, which clients turn into their own errors.
@@ -76,34 +77,34 @@ class Connection:
                 JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
             )
 
-    async def leave(self, seconds: float) -> None:
+    async def shut_down(self, seconds: float) -> None:
         """The service stops: let a single recognition end, break off what goes on, and close."""
-        if self._turn is not None and self._turn.running and self._turn.asked.single:
+        if self._turn is not None and self._turn.running and self._turn.options.single:
             await self._turn.wait(seconds)
         await self._close(1001, "the service is stopping")
 
     async def _receive(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self._desk.idle_seconds):
+                async with asyncio.timeout(self._admission.idle_seconds):
                     message = await self._websocket.receive()
             except TimeoutError:
-                await self._leave_turn()
-                await self._close(1001, f"nothing was sent for {self._desk.idle_seconds} seconds")
+                await self._stop_turn()
+                await self._close(1001, f"nothing was sent for {self._admission.idle_seconds} seconds")
                 return
             if message["type"] == "websocket.disconnect":
                 return
             text, data = message.get("text"), message.get("bytes")
-            await self._on(read_text(text) if text is not None else read_binary(data or b""))
+            await self._on_message(read_text(text) if text is not None else read_binary(data or b""))
 
-    async def _on(self, message: Message) -> None:
+    async def _on_message(self, message: Message) -> None:
         if message.audio is not None:
             if message.path == "audio":
                 await self._on_audio(message, message.audio)
         elif message.path == "speech.context":
             if not message.request_id:
                 raise ProtocolError(1002, "speech.context has no X-RequestId")
-            await self._begin(message.request_id, with_context(self._asked, message.json()))
+            await self._begin(message.request_id, with_context(self._options, message.json()))
         elif (
             message.path == "audio" and message.request_id
         ):  # an end of audio as text, as old clients send it
@@ -114,35 +115,35 @@ class Connection:
         if message.request_id in self._ended:  # what crossed with the end of its turn
             return
         if turn is None or turn.request_id != message.request_id:
-            turn = await self._begin(message.request_id, self._asked)
+            turn = await self._begin(message.request_id, self._options)
         if turn is not None and not turn.over:
             if not turn.running:
-                self._take(turn)
+                self._count(turn)
             await turn.hear(audio, ended=self._on_end)
 
-    async def _begin(self, request_id: str, asked: RecognitionOptions) -> Turn | None:
+    async def _begin(self, request_id: str, options: RecognitionOptions) -> Turn | None:
         """Start a turn; one that is still under way is broken off, since there is one at a time."""
         if self._turn is not None and self._turn.request_id == request_id and not self._turn.over:
             return self._turn
-        await self._leave_turn()
+        await self._stop_turn()
         try:
-            self._desk.check_language(asked)
-            self._turn = Turn(request_id, asked, desk=self._desk, send=self._send)
+            self._admission.check_language(options)
+            self._turn = Turn(request_id, options, admission=self._admission, send=self._send)
         except Problem as problem:
             raise ProtocolError(1007, problem.message) from None
         except ApplianceError as error:
-            raise ProtocolError(*closing(error)) from None
+            raise ProtocolError(*close_frame(error)) from None
         return self._turn
 
-    def _take(self, turn: Turn) -> None:
+    def _count(self, turn: Turn) -> None:
         try:
-            self._desk.take_turn(turn)
+            self._admission.take_turn(turn)
         except ApplianceError as error:
-            raise ProtocolError(*closing(error)) from None
+            raise ProtocolError(*close_frame(error)) from None
 
     def _on_end(self, turn: Turn) -> None:
         """A turn is over; a failure closes the connection."""
-        self._desk.end_turn(turn)
+        self._admission.end_turn(turn)
         self._ended.append(turn.request_id)
         if self._turn is turn:
             self._turn = None
@@ -151,12 +152,12 @@ class Connection:
         except _GONE:
             pass
         except Exception as error:
-            code, reason = closing(error)
+            code, reason = close_frame(error)
             if code == 1011:
                 _log.exception("a speech turn failed", exc_info=error)
-            self._desk.spawn(self._close(code, reason))
+            self._admission.spawn(self._close(code, reason))
 
-    async def _leave_turn(self) -> None:
+    async def _stop_turn(self) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
             self._ended.append(turn.request_id)

@@ -41,16 +41,16 @@ class Fit:
     how: str
 
 
-def show_rows(site: Installation, licenses: InstalledLicenses) -> list[Row]:
+def show_rows(installation: Installation, licenses: InstalledLicenses) -> list[Row]:
     """Return the licence in force, what will follow it, and what was refused."""
     current = licenses.current
-    found = current.license
-    now = licenses.time_under(found)
-    rows = license_rows(current, site.roots(), now)
-    rows += [("what stops", what_stops(found)), ("judged at", f"{format_time(now)} (effective time)")]
-    rows += [("units count", term_words(found.plan))] if found.plan.meters else []
+    license = current.license
+    now = licenses.time_under(license)
+    rows = license_rows(current, installation.roots(), now)
+    rows += [("what stops", what_stops(license)), ("judged at", f"{format_time(now)} (effective time)")]
+    rows += [("units count", term_words(license.plan))] if license.plan.meters else []
     for other in licenses.usable:
-        if other.license.serial > found.serial:
+        if other.license.serial > license.serial:
             begins = format_time(other.license.not_before)
             rows.append(("next", f"{other.license.id} (serial {other.license.serial}) from {begins}"))
     rows += [("refused", f"{path}: {reason.message}; {reason.hint}") for path, reason in licenses.refused]
@@ -78,15 +78,15 @@ def show_json(licenses: InstalledLicenses) -> dict[str, Any]:
 
 def require_serving(licenses: InstalledLicenses) -> None:
     """Return if the licence in force answers requests now; raises `NotYetValid` or `Expired`."""
-    found = licenses.current.license
-    check_dates(found, licenses.time_under(found))
+    license = licenses.current.license
+    check_dates(license, licenses.time_under(license))
 
 
-def check_model(site: Installation, licenses: InstalledLicenses, what: str) -> list[Fit]:
+def check_model(installation: Installation, licenses: InstalledLicenses, what: str) -> list[Fit]:
     """Open every model that is asked about, in memory, and say how.
 
     Args:
-        site: The installation.
+        installation: The installation.
         licenses: Its licences.
         what: A model folder, a package, a directory of packages, or the name of a model line.
 
@@ -94,7 +94,7 @@ def check_model(site: Installation, licenses: InstalledLicenses, what: str) -> l
         LicenseError: The licence does not open it; the message names line and licence.
         ModelError: It is no model that is served here.
     """
-    keys = ModelKeys(licensed=licenses.current, hpke=licenses.identity.hpke, roots=site.roots())
+    keys = ModelKeys(licensed=licenses.current, hpke=licenses.identity.hpke, roots=installation.roots())
     path = Path(what)
     if not path.exists():
         if not re.fullmatch(LINE, what):
@@ -106,7 +106,7 @@ def check_model(site: Installation, licenses: InstalledLicenses, what: str) -> l
         return [Fit(what=what, line=what, release="", how="the licence holds the key of this line")]
     packages = find_packages(path)
     if not packages:
-        speaks = site.settings.service is SPEECH_TO_TEXT
+        speaks = installation.settings.service is SPEECH_TO_TEXT
         folder: ModelFolder | SpeechFolder = SpeechFolder.open(path) if speaks else ModelFolder.open(path)
         how = "a plain folder needs no key; licence and metering are the same"
         return [Fit(what=what, line=folder.line, release=folder.release, how=how)]

@@ -1,11 +1,10 @@
-"""`appliance license …` and `appliance clock …`: options in, one call, text out.
+"""`appliance license …`: options in, one call, text out.
 
 Data goes to standard output, words to standard error. Exit codes: `appliance.cli.errors`, documented in
 `docs/licence.md`.
 """
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,52 +12,26 @@ from typing import Any, Final, TypeVar
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.errors import SettingsError
+from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
 from appliance.licensing.installation import Installation, is_setting
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PICKED_UP: Final = "a running service takes it over within a minute; at once: systemctl reload appliance"
 
 
-def _example(*lines: str) -> str:
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def _roots(function: _F) -> _F:
-    return click.option(
-        "--roots",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Trust the root keys in this directory, not the installed ones.",
-    )(function)
-
-
-def _json(function: _F) -> _F:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
-
-
-def _words(function: _F) -> _F:
-    return click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")(function)
-
-
 def _models(help_text: str) -> Callable[[_F], _F]:
     return click.option("--model", "models", multiple=True, metavar="LINE", help=help_text)
 
 
-def _site(words: tuple[str, ...], roots: Path | None) -> Installation:
-    stray = [word for word in words if "=" not in word]
-    if stray:
-        raise SettingsError(
-            f"{stray[0]!r} is no setting: expected Key=Value",
-            hint="such as Mounts:License=/etc/appliance/license",
-        )
-    return Installation.read(words, os.environ, roots_directory=roots)
+def _read(words: tuple[str, ...], roots: Path | None) -> Installation:
+    return installation_from(words, roots, hint="such as Mounts:License=/etc/appliance/license")
 
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-@click.group("license", cls=ErrorHandlingGroup, epilog=_example("appliance license show"))
+@click.group("license", cls=ErrorHandlingGroup, epilog=example("appliance license show"))
 def license_group() -> None:
     """Get, carry, install and inspect this installation's licence.
 
@@ -68,7 +41,7 @@ def license_group() -> None:
 
 
 @license_group.command(
-    epilog=_example(
+    epilog=example(
         "appliance license download Eula=accept Billing=https://license.example.com ApiKey=KEY \\",
         "    Mounts:License=/etc/appliance/license",
     )
@@ -77,8 +50,8 @@ def license_group() -> None:
     "Also ask for the key of this model line, such as ner-en/3, and bring its newest package into the"
     " directory that Mounts:Model names; repeatable."
 )
-@_roots
-@_words
+@roots_option
+@settings_argument
 def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]) -> None:
     """Ask the vendor for a licence over the network, verify it and save it.
 
@@ -86,12 +59,12 @@ def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]
     """
     from appliance.cli.license.download import download_and_tell
 
-    site = _site(words, roots)
-    site.settings.require_eula()
-    download_and_tell(site, models)
+    installation = _read(words, roots)
+    installation.settings.require_eula()
+    download_and_tell(installation, models)
 
 
-@license_group.command(epilog=_example("appliance license request -o request.note"))
+@license_group.command(epilog=example("appliance license request -o request.note"))
 @click.option(
     "-o",
     "--out",
@@ -100,8 +73,8 @@ def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]
     help="File, or - for output.",
 )
 @_models("Ask for the key of this model line, such as ner-en/3; repeatable.")
-@_roots
-@_words
+@roots_option
+@settings_argument
 def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], out: Path) -> None:
     """Write a licence request to carry to the vendor.
 
@@ -111,8 +84,8 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
     from license.errors import Unwritable
     from license.files import write_atomic
 
-    site = _site(words, roots)
-    note = license_request(site.settings, site.identity(create=True), models)
+    installation = _read(words, roots)
+    note = license_request(installation.settings, installation.identity(create=True), models)
     if str(out) == "-":
         click.echo(note, nl=False)
         return
@@ -128,13 +101,13 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
 
 
 @license_group.command(
-    epilog=_example(
+    epilog=example(
         "appliance license install /media/usb/license.note /media/usb/issuer.note",
         "appliance license install /media/usb",
     )
 )
 @click.option("--dry-run", is_flag=True, help="Verify and show, write nothing.")
-@_roots
+@roots_option
 @click.argument("files", nargs=-1, required=True, type=click.UNPROCESSED, metavar="FILE... [Key=Value]...")
 def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
     """Verify a licence that was carried in, and put it in force.
@@ -144,43 +117,46 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
     from appliance.cli.license.text import result_table, run_template
     from appliance.licensing.install import compare_logs, install_license, read_delivery, verify_delivery
 
-    site = _site(tuple(filter(is_setting, files)), roots)
+    installation = _read(tuple(filter(is_setting, files)), roots)
     names = [name for name in files if not is_setting(name)]
     if not names:
         raise click.UsageError("name the files to install, such as license.note issuer.note")
-    licensed = verify_delivery(site, read_delivery(names))
-    now = site.time_under(licensed.license)
-    for finding in compare_logs(site, licensed):
+    licensed = verify_delivery(installation, read_delivery(names))
+    now = installation.time_under(licensed.license)
+    for finding in compare_logs(installation, licensed):
         click.echo(f"LedgerMismatch: {finding.origin}: {finding.message}", err=True)
     if dry_run:
         click.echo(result_table(licensed, Path("nothing: --dry-run"), now=now))
         return
     path = install_license(
-        site.license_directory(), licensed, begun=site.has_begun(licensed), present=site.in_place()
+        installation.license_directory(),
+        licensed,
+        begun=installation.has_begun(licensed),
+        present=installation.in_place(),
     )
     click.echo(result_table(licensed, path, now=now))
-    click.echo(run_template(site))
+    click.echo(run_template(installation))
     click.echo(_PICKED_UP, err=True)
 
 
-@license_group.command(epilog=_example("appliance license show Mounts:License=/etc/appliance/license"))
-@_roots
-@_json
-@_words
+@license_group.command(epilog=example("appliance license show Mounts:License=/etc/appliance/license"))
+@roots_option
+@json_option
+@settings_argument
 def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     """Show the licence in force: dates, plan, models, and what stops when."""
     from appliance.cli.license.check import show_json, show_rows
     from license.text import table
 
-    site = _site(words, roots)
-    licenses = site.licenses()
+    installation = _read(words, roots)
+    licenses = installation.licenses()
     if as_json:
         _print_json(show_json(licenses))
     else:
-        click.echo(table(show_rows(site, licenses)))
+        click.echo(table(show_rows(installation, licenses)))
 
 
-@license_group.command(epilog=_example("appliance license check --model /media/usb/ner-en-3-1.0.2.age"))
+@license_group.command(epilog=example("appliance license check --model /media/usb/ner-en-3-1.0.2.age"))
 @click.option(
     "--model",
     "models",
@@ -188,9 +164,9 @@ def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     metavar="X",
     help="Also open this package, directory of packages, model folder or model line; repeatable.",
 )
-@_roots
-@_json
-@_words
+@roots_option
+@json_option
+@settings_argument
 def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], as_json: bool) -> None:
     """Say whether a start would be accepted now, and whether a model would open.
 
@@ -199,10 +175,10 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
     from appliance.cli.license.check import check_model, require_serving, show_json
     from license.text import state_words
 
-    site = _site(words, roots)
-    licenses = site.licenses()
+    installation = _read(words, roots)
+    licenses = installation.licenses()
     require_serving(licenses)
-    fits = [fit for model in models for fit in check_model(site, licenses, model)]
+    fits = [fit for model in models for fit in check_model(installation, licenses, model)]
     if as_json:
         opened = [{"model": fit.what, "line": fit.line, "release": fit.release} for fit in fits]
         _print_json({**show_json(licenses), "models_opened": opened})
@@ -212,52 +188,3 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
     for fit in fits:
         name = " ".join(filter(None, (fit.line, fit.release)))
         click.echo(f"{fit.what}: opens{f' ({name})' if name and name != fit.what else ''}; {fit.how}")
-
-
-@click.group("clock", cls=ErrorHandlingGroup, epilog=_example("appliance clock show"))
-def clock_group() -> None:
-    """The time that the licence is judged by: it never runs backwards."""
-
-
-@clock_group.command("show", epilog=_example("appliance clock show Mounts:Output=/var/lib/appliance/output"))
-@_roots
-@_json
-@_words
-def clock_show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
-    """Show effective time, the machine's clock, and whether it is believed."""
-    from appliance.licensing.clock_report import clock_status
-    from appliance.licensing.effective_time import time_text
-    from license.text import table
-
-    status = clock_status(_site(words, roots))
-    rows = {"effective": time_text(status.effective), "wall": time_text(status.wall), "state": status.state}
-    if as_json:
-        _print_json({**rows, "words": status.words})
-    else:
-        click.echo(table([*rows.items(), ("", status.words)]))
-
-
-@clock_group.command(epilog=_example("appliance clock accept"))
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@_roots
-@_words
-def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
-    """Vouch for the machine's clock, which is far ahead of what is proven.
-
-    Nothing but a new licence takes that back, so a wrong clock would use the licence up.
-    """
-    from appliance.licensing.clock_report import accept_clock, clock_status
-    from appliance.licensing.effective_time import time_text
-
-    site = _site(words, roots)
-    status = clock_status(site)
-    if status.state == "held" and not yes:
-        click.confirm(
-            f"This machine's clock says {time_text(status.wall)}. Is it that now?", abort=True, err=True
-        )
-    accept_clock(site)
-    click.echo(
-        "the clock is vouched for; a running service believes it within a minute, at once with"
-        " systemctl reload appliance; otherwise its next start does",
-        err=True,
-    )

@@ -22,25 +22,25 @@ def result_table(licensed: AuthenticLicense, note: Path, *, now: int, packages: 
         now: Effective time, Unix seconds.
         packages: Model packages that were saved besides.
     """
-    found = licensed.license
-    begins = [("Valid from", format_time(found.not_before))] if found.not_before > now else []
+    license = licensed.license
+    begins = [("Valid from", format_time(license.not_before))] if license.not_before > now else []
     return table(
         [
             ("Saved", str(note)),
             *(("Package", str(package)) for package in packages),
-            ("Customer", found.customer),
-            ("Product", found.product),
-            ("Models", ", ".join(model.train for model in found.models) or "any that needs no key"),
-            ("Licence", f"{found.id}, serial {found.serial}, tier {found.plan.tier}"),
+            ("Customer", license.customer),
+            ("Product", license.product),
+            ("Models", ", ".join(model.train for model in license.models) or "any that needs no key"),
+            ("Licence", f"{license.id}, serial {license.serial}, tier {license.plan.tier}"),
             *begins,
-            ("Expires", f"in {days_text(days_left(found, now))}, {format_time(found.expires)}"),
-            ("Last answer", format_time(found.terminates)),
+            ("Expires", f"in {days_text(days_left(license, now))}, {format_time(license.expires)}"),
+            ("Last answer", format_time(license.terminates)),
             *(
                 (
                     f"Included {meter.rpartition('.')[2]}",
-                    f"{units:,} until {format_date(found.plan.period[1])}",
+                    f"{units:,} until {format_date(license.plan.period[1])}",
                 )
-                for meter, units in found.plan.meters
+                for meter, units in license.plan.meters
             ),
         ]
     )
@@ -51,13 +51,13 @@ def term_words(plan: Plan) -> str:
     return "each month" if plan.monthly else f"until {format_date(plan.period[1])}"
 
 
-def run_commands(site: Installation) -> list[str]:
+def run_commands(installation: Installation) -> list[str]:
     """Return the commands that serve from now on, each correct when it is pasted into a shell."""
-    settings = site.settings
-    output = (settings.output_mount or site.state / "output").absolute()
-    words = [*program(), "Eula=accept", f"Mounts:License={site.license_directory().absolute()}"]
-    if site.roots_directory is not None:
-        words[-2:-2] = ["serve", "--roots", str(site.roots_directory.absolute())]
+    settings = installation.settings
+    output = (settings.output_mount or installation.state / "output").absolute()
+    words = [*program(), "Eula=accept", f"Mounts:License={installation.license_directory().absolute()}"]
+    if installation.roots_directory is not None:
+        words[-2:-2] = ["serve", "--roots", str(installation.roots_directory.absolute())]
     if settings.service is not CUSTOM_NER:
         words.append(f"Service={settings.service.name}")
     if settings.state_mount is not None:
@@ -69,7 +69,7 @@ def run_commands(site: Installation) -> list[str]:
     return [*make, shlex.join(words)]
 
 
-def run_template(site: Installation) -> str:
+def run_template(installation: Installation) -> str:
     """Return the closing words of a download or an installation."""
-    commands = "\n".join(f"  {command}" for command in run_commands(site))
+    commands = "\n".join(f"  {command}" for command in run_commands(installation))
     return f"\nFrom now on no network is needed. Run:\n\n{commands}"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from appliance.authoring.service import AuthoringService, open_studio
+from appliance.authoring.service import AuthoringService, open_authoring
 from appliance.config.settings import Settings
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
@@ -48,7 +48,7 @@ def test_authoring_is_off_by_default_and_never_without_access_control(
     vendor: Authority, tmp_path: Path
 ) -> None:
     def opened(*words: str) -> AuthoringService | None:
-        return open_studio(
+        return open_authoring(
             Settings.read(words, {}),
             state=tmp_path / "state",
             deployments=Deployments(),

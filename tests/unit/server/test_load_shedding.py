@@ -26,7 +26,7 @@ class House:
         self.full = True
         self.bodies: list[bytes] = []
         self.instruments = Instruments()
-        door = LoadShedder(
+        shedder = LoadShedder(
             is_overloaded=lambda path: self.full and path == FULL,
             admits=Keys(keys).admit,
             instruments=self.instruments,
@@ -35,7 +35,7 @@ class House:
         self.address: tuple[str, int] = self._listening.getsockname()
         config = uvicorn.Config(
             self._answer,
-            http=partial(LoadSheddingProtocol, door=door),  # type: ignore[arg-type]
+            http=partial(LoadSheddingProtocol, shedder=shedder),  # type: ignore[arg-type]
             log_config=None,
             lifespan="off",
             interface="asgi3",

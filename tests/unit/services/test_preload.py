@@ -8,18 +8,18 @@ import pytest
 from appliance.config.settings import Settings
 from appliance.models.locations import BUNDLED
 from appliance.ner.engine import NerEngine
-from appliance.services.preload import begin
+from appliance.services.preload import begin_preloading
 from tests.support.site import Site
 
 ACCEPTED = "Eula=accept"
 
 
 def test_the_first_model_is_handed_over_once_and_answers() -> None:
-    ahead = begin(Settings.read([ACCEPTED], {}))
-    assert ahead is not None
-    prepared = ahead.take(BUNDLED)
+    preloader = begin_preloading(Settings.read([ACCEPTED], {}))
+    assert preloader is not None
+    prepared = preloader.take(BUNDLED)
     assert prepared is not None
-    assert ahead.take(BUNDLED) is None, "it is not kept"
+    assert preloader.take(BUNDLED) is None, "it is not kept"
     engine = NerEngine.start(prepared, sessions=1)
     try:
         (found,) = asyncio.run(engine.recognize(["Ada Lovelace wrote from London."]))
@@ -29,18 +29,18 @@ def test_the_first_model_is_handed_over_once_and_answers() -> None:
 
 
 def test_another_path_gets_nothing(tmp_path: Path) -> None:
-    ahead = begin(Settings.read([ACCEPTED], {}))
-    assert ahead is not None
-    assert ahead.take(tmp_path) is None
-    ahead.join()
+    preloader = begin_preloading(Settings.read([ACCEPTED], {}))
+    assert preloader is not None
+    assert preloader.take(tmp_path) is None
+    preloader.join()
 
 
 def test_a_model_that_is_refused_is_left_to_whoever_loads_it(tmp_path: Path) -> None:
     for name in ("model.onnx", "tokenizer.json", "config.json"):
         (tmp_path / name).write_bytes(b"{}")
-    ahead = begin(Settings.read([ACCEPTED, f"Mounts:Model={tmp_path}"], {}))
-    assert ahead is not None
-    assert ahead.take(tmp_path) is None
+    preloader = begin_preloading(Settings.read([ACCEPTED, f"Mounts:Model={tmp_path}"], {}))
+    assert preloader is not None
+    assert preloader.take(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,10 @@ def test_a_model_that_is_refused_is_left_to_whoever_loads_it(tmp_path: Path) -> 
 def test_nothing_begins_without_accepted_terms_or_a_plain_folder(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "m.age").touch()
     (tmp_path / "model.onnx").touch()
-    assert begin(Settings.read([word.replace("PACKAGES", str(tmp_path)) for word in words], {})) is None
+    assert (
+        begin_preloading(Settings.read([word.replace("PACKAGES", str(tmp_path)) for word in words], {}))
+        is None
+    )
 
 
 @pytest.mark.e2e

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from appliance.api.speech.admission import SpeechAdmission, SpeechLimits
+from appliance.api.speech.errors import close_frame
 from appliance.api.speech.parameters import RecognitionOptions
-from appliance.api.speech.turn import Turn, closing
+from appliance.api.speech.turn import Turn
 from appliance.errors import ApplianceError, LicenseRefusal, UsageStoreUnavailable
 from appliance.ledger.ledger import Receipt
-from appliance.pipeline.audio_meter import TurnMeter, whole_seconds
+from appliance.pipeline.audio_meter import TurnMeter
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Recorded
+from appliance.pipeline.units import whole_seconds
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.recognition.engine import SpeechEngine
 from tests.support.tones import silence, speak, wave
@@ -54,10 +56,10 @@ def run(engine: SpeechEngine, books: Books, parts: Sequence[bytes], **asked: Any
         sent.append(text)
 
     async def turn() -> BaseException | None:
-        desk = SpeechAdmission(pipeline=books, deployments=Deployments(), limits=SpeechLimits())  # type: ignore[arg-type]
-        desk.open(engine, locale="en-US")
+        admission = SpeechAdmission(pipeline=books, deployments=Deployments(), limits=SpeechLimits())  # type: ignore[arg-type]
+        admission.open(engine, locale="en-US")
         ended = asyncio.Event()
-        one = Turn("ab", RecognitionOptions(**asked), desk=desk, send=send)
+        one = Turn("ab", RecognitionOptions(**asked), admission=admission, send=send)
         for part in parts:
             await one.hear(part, ended=lambda _: ended.set())
         await asyncio.wait_for(ended.wait(), 60)
@@ -87,7 +89,7 @@ def test_no_phrase_leaves_without_its_record(
 ) -> None:
     sent, error = run(engine, Books(refusal), [SPOKEN, b""], mode=mode)
     assert error is refusal
-    assert closing(error)[0] == code
+    assert close_frame(error)[0] == code
     assert not any("Path:speech.phrase" in text for text in sent)
 
 
@@ -112,4 +114,3 @@ def test_a_meter_rounds_a_turn_up_once() -> None:
 
     assert asyncio.run(count([0.4, 0.8, 1.0, 3.2, 3.9])) == [1, 0, 0, 3, 0]
     assert asyncio.run(count([7.2])) == [8]
-    assert [whole_seconds(value) for value in (0, 1e-9, 0.5, 1.0, 1.0000001, 60.0)] == [0, 0, 1, 1, 1, 60]

@@ -1,0 +1,197 @@
+"""`appliance serve`, the two runs of the containers in order: download and serve, and the banner of a start.
+
+What a start needs takes most of its time to import. So only what reads the settings is imported with this
+module; the rest follows in `_run`, while the model is read in a thread of its own.
+"""
+
+import gc
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from appliance.cli.options import WITH_SETTINGS, settings_argument
+from appliance.config.products import CUSTOM_NER
+from appliance.config.settings import Settings, describe
+from appliance.errors import SettingsError
+from license.encoding.strict import format_time
+
+if TYPE_CHECKING:
+    from appliance.config.identity import Identity
+    from appliance.licensing.installation import Installation
+    from appliance.metering.lease import Connection
+    from appliance.server.app import Appliance
+    from appliance.services.preload import ModelPreloader
+    from license.trust.roots import TrustRoots
+
+_log = logging.getLogger("appliance")
+
+_EXAMPLES: Final = """\b
+Examples:
+  appliance serve Eula=accept Mounts:License=/etc/appliance/license Mounts:Output=/var/lib/appliance/output
+  appliance Eula=accept Billing=https://license.example.com ApiKey=KEY \\
+      DownloadLicense=True Mounts:License=/etc/appliance/license
+"""
+
+
+class _ServeCommand(click.Command):
+    """`serve`, whose help ends with every start parameter."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the settings table, then the examples."""
+        rows = [(f"{key}={default}", help_text) for key, default, help_text in describe()]
+        with formatter.section(
+            "Settings, in any letter case: Key=Value, --Key Value, /Key=Value or variable Key__Sub"
+        ):
+            formatter.write_dl(rows)
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=_ServeCommand, epilog=_EXAMPLES, context_settings=WITH_SETTINGS)
+@click.option(
+    "--roots",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Trust the root keys in this directory, not the installed ones; the evidence will name them.",
+)
+@settings_argument
+def serve(roots: Path | None, words: tuple[str, ...]) -> None:
+    """Serve, or with DownloadLicense=True fetch the licence and exit."""
+    # What a start imports and reads stays for good; looking through it again and again is a tenth of a start.
+    gc.disable()
+    preloader = None
+    try:
+        from appliance.host.systemd import credential_settings
+
+        settings = Settings.read(words, {**os.environ, **credential_settings()})
+        if settings.service is CUSTOM_NER and not settings.download_license:
+            from appliance.services.preload import begin_preloading
+
+            preloader = begin_preloading(settings)
+        _run(settings, os.environ, roots_directory=roots, preloader=preloader)
+    finally:
+        if preloader is not None:
+            preloader.join()
+        gc.enable()  # where nothing was served, which enables it, too
+
+
+def _run(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    roots_directory: Path | None,
+    preloader: "ModelPreloader | None",
+) -> None:
+    """Do what the settings ask for: download a licence, or serve until told to stop.
+
+    Args:
+        settings: Start parameters.
+        environ: Environment of the process.
+        roots_directory: Trust roots for people trying things out; None for the installed ones.
+        preloader: The first model, if it is being prepared already.
+
+    Raises:
+        ApplianceError: A parameter, a mount or the model is refused.
+        LicenseError: The licence is refused, or could not be downloaded.
+    """
+    from appliance.cli.license.download import download_and_tell
+    from appliance.cli.speech_catalogue import at_place, before_serving
+    from appliance.licensing.installation import Installation
+    from appliance.observability import logging as logs
+
+    logs.configure(settings.log_level, settings.console_level, console_format=settings.console_format)
+    _check(settings)
+    settings = at_place(settings)
+    state = settings.state_directory(environ)
+    installation = Installation(settings=settings, state=state, roots_directory=roots_directory)
+    if settings.download_license:
+        download_and_tell(installation)
+    elif not before_serving(installation):
+        _serve(installation, preloader)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse or mention what is wrong with the settings themselves."""
+    settings.require_eula()
+    if settings.disk_format and settings.output_mount is None and not settings.connected:
+        raise SettingsError(
+            f"Logging:Disk:Format={settings.disk_format} needs an output mount: Mounts:Output is missing.",
+            hint="add Mounts:Output=/var/lib/appliance/output, or leave Logging:Disk:Format out",
+        )
+    if settings.unknown:
+        _log.warning("settings that nothing reads: %s", ", ".join(settings.unknown))
+    if settings.inert and not settings.connected:
+        _log.info("settings without meaning off line, no socket is opened: %s", ", ".join(settings.inert))
+
+
+def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> None:
+    from appliance.config.directories import ledger_directory
+    from appliance.config.identity import load_identity
+    from appliance.metering.lease import metering_client
+    from appliance.observability import logging as logs
+    from appliance.server.app import Appliance
+    from appliance.server.server import serve as serve_until_stopped
+
+    settings = installation.settings
+    if settings.connected:
+        metering_client(settings)  # before anything is made: what is missing is said first
+    # A reload may be asked for while the start is still under way: it must not end it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    roots = installation.roots()
+    identity = load_identity(installation.state)
+    connection = None
+    if settings.connected:
+        settings, connection = _connect(settings, identity, roots)
+    if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
+        directory = ledger_directory(settings.output_mount, settings.service, identity.instance)
+        logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
+    appliance = Appliance(
+        settings, identity=identity, roots=roots, connection=connection, preloader=preloader
+    )
+    _banner(settings, appliance)
+    serve_until_stopped(settings, appliance, ready=_ready)
+
+
+def _connect(settings: Settings, identity: "Identity", roots: "TrustRoots") -> "tuple[Settings, Connection]":
+    """Check the key and take the lease; return the settings with the directories of a connected run."""
+    from appliance.config.directories import connected_mounts
+    from appliance.metering.lease import connect
+
+    mounted = connected_mounts(settings, identity.directory)
+    output = mounted.output_mount or identity.directory
+    if settings.output_mount is None:
+        output.mkdir(mode=0o700, exist_ok=True)
+    return mounted, connect(mounted, identity=identity, roots=roots, output=output)
+
+
+def _banner(settings: Settings, appliance: "Appliance") -> None:
+    licensed = appliance.licenses.current
+    _log.info("Using '%s' for writing logs and other output data.", appliance.ledger_directory)
+    if appliance.metering is None:
+        _log.info("Disconnected: metering is recorded, nothing is submitted.")
+    else:
+        _log.info("Submitting metering to '%s'.", settings.billing)
+    _log.info(
+        "%s %s for '%s' expires %s; trust root %s.",
+        "Licence" if appliance.metering is None else "Lease",
+        licensed.license.id,
+        licensed.license.customer,
+        format_time(licensed.license.expires),
+        licensed.root.vkey,
+    )
+    if not settings.api_keys and settings.tls_client_authority is None:
+        _log.warning("No access control enabled!")
+    _log.info("Hosting environment: Production")
+    if settings.port and "LISTEN_FDS" not in os.environ:  # a socket unit's address stands in the ready line
+        scheme = "http" if settings.tls_certificate is None else "https"
+        _log.info("Now listening on: %s://%s:%d", scheme, settings.host, settings.port)
+
+
+def _ready(address: str) -> None:
+    gc.freeze()
+    gc.enable()
+    _log.info("ready: %s", address)
+    _log.info("Application started. Press Ctrl+C to shut down.")
