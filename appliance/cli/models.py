@@ -189,8 +189,9 @@ def _row(shelf: "RegistryEntry") -> dict[str, Any]:
 
 def _folder(named: str, site: Installation) -> tuple["ModelFolder", bool]:
     """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
-    from appliance.models.packages import find_packages, open_model
+    from appliance.models.packages import find_packages
     from appliance.ner.model_folder import ModelFolder
+    from appliance.ner.model_kind import open_model
     from appliance.registry.registry import ModelRegistry
 
     path = Path(named)
@@ -317,7 +318,8 @@ def quantize_command(source: Path, out: Path, labelled: Path) -> None:
 
     Where it loses more than half a point of F1 nothing is written, and the float32 model stays.
     """
-    from appliance.registry.quantize import TOLERATED, quantize
+    from appliance.onnx_tools.quantization import TOLERATED
+    from appliance.registry.quantize import quantize
 
     done = quantize(source, out, read_file(labelled), told=lambda step: click.echo(f"{step} …", err=True))
     for name, side in (("float32", done.before), ("8 bits", done.after)):

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from appliance.errors import ModelError
-from appliance.ner.model_folder import ModelFolder
 from license.crypto.hpke import HpkeKey
 from license.errors import LicenseError
 from license.licenses.verify import AuthenticLicense
@@ -50,15 +49,6 @@ class Kind(Generic[F]):
     beside: tuple[str, ...] = ()
 
 
-NER: Final[Kind[ModelFolder]] = Kind(
-    tasks=("ner",),
-    folder=ModelFolder.open,
-    files=lambda content, path, line, release: ModelFolder.from_files(
-        content, path=path, line=line, release=release
-    ),
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKeys:
     """What opens packages here.
@@ -73,7 +63,7 @@ class ModelKeys:
     hpke: HpkeKey | None
     roots: TrustRoots
 
-    def manifest(self, files: PackageFiles, tasks: Sequence[str] = NER.tasks) -> Manifest:
+    def manifest(self, files: PackageFiles, tasks: Sequence[str]) -> Manifest:
         """Return the verified manifest of a package for one of these tasks.
 
         Raises:
@@ -95,11 +85,6 @@ class ModelKeys:
             LicenseError: The licence does not open the line, or not on this machine.
         """
         return identity_for(self.licensed.license, line, self.hpke)
-
-
-def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
-    """Return the text model that a path names, checked and ready to be loaded; see `open_any`."""
-    return open_any(path, keys, NER)
 
 
 def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
@@ -147,11 +132,6 @@ def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a key that sorts `1.10.0` behind `1.9.0`. Not by date: a manifest may be signed anew."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
-
-
-def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> ModelFolder:
-    """Decrypt one package of a text model in memory and check what is inside; see `unpack`."""
-    return unpack(files, manifest, keys, NER)
 
 
 def unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[F]) -> F:

@@ -89,11 +89,6 @@ class TextTokenizer:
         """How many token numbers there are: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
-    @property
-    def special_tokens(self) -> int:
-        """Tokens the model wants around a text."""
-        return self._before + self._after
-
     def cut(self, texts: Sequence[str]) -> list[Document]:
         """Tokenise texts together and cut them into windows; the GIL is released while the library works.
 

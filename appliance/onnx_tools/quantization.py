@@ -6,7 +6,6 @@ whole batch instead, and then a text's answer depends on its neighbours. Large t
 8-bit numbers with a scale a row. What is small (the last layer, positions) stays as it is.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from appliance.errors import ModelError
 from appliance.onnx_tools.bert_graph import quantized
+
+TOLERATED: Final = 0.005
+"""The most F1 (0…1) that 8 bits may cost."""
 
 SMALL: Final = 64 * 64
 """Constants of fewer numbers stay in float32: little is won, and the last layer's precision matters most."""
@@ -43,7 +45,6 @@ class _Rewriter:
         self._graph = graph
         self._opset = opset
         self._constants = {constant.name: constant for constant in graph.initializer}
-        self._uses = Counter(name for node in graph.node for name in node.input)
         self._nodes: list[onnx.NodeProto] = []
         self._made: dict[str, onnx.TensorProto] = {}
         self._matrices: dict[tuple[str, bool], tuple[str, str]] = {}

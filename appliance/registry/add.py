@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from appliance.models.folder_reader import MANIFEST
-from appliance.models.packages import ModelKeys, find_packages, open_release
+from appliance.models.packages import ModelKeys, find_packages
+from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.model_kind import NER, open_release
 from appliance.registry.importer import import_model
-from appliance.registry.registry import ModelRegistry, RegistryEntry, describe, write_manifest
+from appliance.registry.registry import ModelRegistry, RegistryEntry
 from appliance.registry.smoke_test import Outcome, try_folder, try_here
 from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 
@@ -69,7 +71,7 @@ def add_package(
     """
     library.place(project, name)
     files = find_packages(source)[0] if source.is_dir() else PackageFiles.beside(source)
-    manifest = keys.manifest(files)
+    manifest = keys.manifest(files, NER.tasks)
     folder = open_release(files, manifest, keys)
     outcome = try_here(folder)
     with library.stage() as staged:

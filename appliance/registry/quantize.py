@@ -4,19 +4,15 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import ModelError
 from appliance.host.filesystem import remove_tree
+from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from appliance.onnx_tools.quantization import eight_bit
-from appliance.registry.registry import describe, write_manifest
+from appliance.onnx_tools.quantization import TOLERATED, eight_bit
 from appliance.training.run import Answers, examine
 from appliance.training.scoring import Scores
-
-TOLERATED: Final = 0.005
-"""The most F1 (0…1) that 8 bits may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

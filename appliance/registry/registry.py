@@ -1,25 +1,18 @@
 """The models of this installation: `PROJECT/NAME` below the folder that `Models:Path` names."""
 
-import hashlib
-import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 from appliance.config.setting_parsers import is_name
 from appliance.config.settings import Settings
 from appliance.errors import ModelError, SettingsError
 from appliance.host.filesystem import remove_tree
-from appliance.models.folder_reader import MANIFEST
 from appliance.models.locations import CONTAINER_MOUNT
-from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from license.files import sync_directory, write_atomic
-
-_HASHED: Final = (MODEL, TOKENIZER, CONFIG)
+from license.files import sync_directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,43 +143,6 @@ class ModelRegistry:
             remove_tree(aside)
 
 
-def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
-    """Return `model.json` of a checked folder; `changes` replace or add fields."""
-    described: dict[str, Any] = {
-        "format": 1,
-        "task": "ner",
-        "name": folder.name,
-        "line": folder.line,
-        "release": folder.release,
-        "language": folder.language,
-        "description": folder.description,
-        "weights_license": folder.weights_license,
-        "meters": list(folder.meters),
-        "inputs": {"token_type_ids": "case-class" if folder.case_classes else "zeros"},
-        "decoding": {"scheme": folder.scheme, "aggregation": "first"},
-        "limits": {"window_tokens": folder.window_tokens, "overlap_tokens": folder.overlap_tokens},
-        "batch_invariant": folder.batch_invariant,
-        "files": dict(folder.digests),
-    }
-    return described | changes
-
-
-def write_manifest(path: Path, described: dict[str, Any]) -> None:
-    """Write `model.json` into a folder, with the SHA-256 of the files that lie there now."""
-    files = {name: digest(path / name) for name in _HASHED}
-    text = json.dumps({**described, "files": files}, indent=2, ensure_ascii=False) + "\n"
-    write_atomic(path / MANIFEST, text.encode(), mode=0o644)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-Progress = Callable[[str], None]

@@ -156,7 +156,7 @@ def train_best(
     told("writing the model", 0.98)
     arrays = network.arrays()
     models = {
-        scaling: build(arrays, weights.shape, scaling, hidden=(), custom=True).SerializeToString()
+        scaling: build(arrays, weights.shape, scaling, hidden=()).SerializeToString()
         for scaling in ("token", "float")
     }
     how = f"encoder fine-tuned whole, {epochs} epochs"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.datasets.label_errors import DatasetError
+from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from appliance.registry.registry import describe, write_manifest
 from appliance.training.scoring import Scores
 
 EVALUATION: Final = "evaluation.json"

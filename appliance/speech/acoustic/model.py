@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.errors import ModelError
-from appliance.ner.session import open_session
+from appliance.onnx_tools.runtime import open_session
 from appliance.speech.acoustic.fbank import fbank
+from appliance.speech.acoustic.types import LogProbs
 from appliance.speech.audio.wav import Samples
-from appliance.speech.decoding.ctc import LogProbs
 from appliance.speech.model.folder import Context, SpeechFolder
 from appliance.speech.model.layout import Layout
 
