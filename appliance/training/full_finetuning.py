@@ -197,7 +197,7 @@ def tune(
     import torch  # noqa: PLC0415  (an optional extra)
     from torch.nn import functional  # noqa: PLC0415
 
-    from appliance.training.torch_network import Network  # noqa: PLC0415
+    from appliance.training.torch_network import Network, descend  # noqa: PLC0415
 
     torch.manual_seed(seed)
     random = Random(seed)  # noqa: S311
@@ -225,10 +225,7 @@ def tune(
             loss = functional.cross_entropy(
                 scores.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
             )
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            descend(loss, network, optimizer)
             loss_sum += float(loss.detach())
         if not ending and loss_sum < tuning.least_loss * per_epoch and number + tuning.ending < last:
             ending, last = True, number + tuning.ending
