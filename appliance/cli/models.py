@@ -109,7 +109,7 @@ def _name_of(source: Path) -> str:
 
 
 def _tell_added(added: "Added", library: "ModelRegistry") -> None:
-    shelf = added.shelf
+    shelf = added.entry
     click.echo(f"added {shelf.project}/{shelf.name} to {library.root}")
     _tell_folder(added.folder)
     _tell_outcome(added.outcome)
@@ -153,7 +153,7 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     from appliance.registry.registry import ModelRegistry
 
     library = ModelRegistry.of(_site(words).settings)
-    rows = [_row(shelf) for shelf in library.shelves()]
+    rows = [_row(shelf) for shelf in library.entries()]
     if as_json:
         click.echo(json.dumps({"path": str(library.root), "models": rows}, ensure_ascii=False, indent=2))
         return
@@ -321,7 +321,7 @@ def quantize_command(source: Path, out: Path, labelled: Path) -> None:
     from appliance.onnx_tools.quantization import TOLERATED
     from appliance.registry.quantize import quantize
 
-    done = quantize(source, out, read_file(labelled), told=lambda step: click.echo(f"{step} …", err=True))
+    done = quantize(source, out, read_file(labelled), tell=lambda step: click.echo(f"{step} …", err=True))
     for name, side in (("float32", done.before), ("8 bits", done.after)):
         click.echo(
             f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"

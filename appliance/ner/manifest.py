@@ -14,7 +14,7 @@ _HASHED: Final = (MODEL, TOKENIZER, CONFIG)
 
 def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
     """Return `model.json` of a checked folder; `changes` replace or add fields."""
-    described: dict[str, Any] = {
+    manifest: dict[str, Any] = {
         "format": 1,
         "task": "ner",
         "name": folder.name,
@@ -30,13 +30,13 @@ def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
         "batch_invariant": folder.batch_invariant,
         "files": dict(folder.digests),
     }
-    return described | changes
+    return manifest | changes
 
 
-def write_manifest(path: Path, described: dict[str, Any]) -> None:
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     """Write `model.json` into a folder, with the SHA-256 of the files that lie there now."""
     files = {name: digest(path / name) for name in _HASHED}
-    text = json.dumps({**described, "files": files}, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False) + "\n"
     write_atomic(path / MANIFEST, text.encode(), mode=0o644)
 
 

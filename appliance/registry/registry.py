@@ -17,7 +17,7 @@ from license.files import sync_directory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryEntry:
-    """One place of the library: names, and the folder there."""
+    """A model of the registry: its names, and its folder."""
 
     project: str
     name: str
@@ -36,7 +36,7 @@ class ModelRegistry:
 
     @classmethod
     def of(cls, settings: Settings) -> "ModelRegistry":
-        """Return the library that the settings name.
+        """Return the registry that the settings name.
 
         Raises:
             SettingsError: They name none, and there is no `/modelPath`.
@@ -50,8 +50,8 @@ class ModelRegistry:
             hint="add Models:Path=/var/lib/appliance/models, and give the service the same setting",
         )
 
-    def shelves(self) -> list[RegistryEntry]:
-        """Return what lies in it, by name."""
+    def entries(self) -> list[RegistryEntry]:
+        """Return the models, by name."""
         if not self.root.is_dir():
             return []
         return [
@@ -62,17 +62,17 @@ class ModelRegistry:
             if path.is_dir() and is_name(path.name) and not path.name.startswith(".")
         ]
 
-    def find(self, named: str) -> RegistryEntry:
-        """Return the shelf called `PROJECT/NAME`.
+    def find(self, title: str) -> RegistryEntry:
+        """Return the model called `PROJECT/NAME`.
 
         Raises:
             ModelError: There is none.
         """
-        for shelf in self.shelves():
-            if f"{shelf.project}/{shelf.name}" == named:
-                return shelf
+        for entry in self.entries():
+            if f"{entry.project}/{entry.name}" == title:
+                return entry
         raise ModelError(
-            f"there is no model {named[:110]!r} in {self.root}", hint="`appliance models list` names them"
+            f"there is no model {title[:110]!r} in {self.root}", hint="`appliance models list` names them"
         )
 
     def place(self, project: str, name: str) -> Path:
@@ -81,17 +81,17 @@ class ModelRegistry:
         Raises:
             ModelError: A name cannot be one.
         """
-        for one in (project, name):
-            if not is_name(one) or one.startswith("."):
+        for part in (project, name):
+            if not is_name(part) or part.startswith("."):
                 raise ModelError(
-                    f"{one[:60]!r} cannot name a project or a model",
+                    f"{part[:60]!r} cannot name a project or a model",
                     hint="use 1 to 50 letters, digits, '_', '.' or '-'",
                 )
         return self.root / project / name
 
     @contextmanager
     def stage(self) -> Iterator[Path]:
-        """Give an empty folder on the library's disk; what is not put on a shelf disappears."""
+        """Give an empty folder on the registry's disk; what is not put into place disappears."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.root))
@@ -104,7 +104,7 @@ class ModelRegistry:
             remove_tree(folder)
 
     def put(self, staged: Path, project: str, name: str, *, replace: bool = False) -> RegistryEntry:
-        """Move a staged folder to its shelf; whoever looks sees the old model or the new one.
+        """Move a staged folder into its place; whoever looks sees the old model or the new one.
 
         Raises:
             ModelError: There is a model of that name already, or the disk refuses.
@@ -130,15 +130,15 @@ class ModelRegistry:
             raise ModelError(f"cannot put the model into {target}: {error.strerror}") from error
         return RegistryEntry(project=project, name=name, path=target)
 
-    def remove(self, shelf: RegistryEntry) -> None:
+    def remove(self, entry: RegistryEntry) -> None:
         """Remove a model, and its project's folder with the last one."""
         aside = Path(tempfile.mkdtemp(prefix=".outgoing-", dir=self.root))
         try:
-            shelf.path.rename(aside / shelf.name)
-            if not any(shelf.path.parent.iterdir()):
-                shelf.path.parent.rmdir()
+            entry.path.rename(aside / entry.name)
+            if not any(entry.path.parent.iterdir()):
+                entry.path.parent.rmdir()
         except OSError as error:
-            raise ModelError(f"cannot remove {shelf.path}: {error.strerror}") from error
+            raise ModelError(f"cannot remove {entry.path}: {error.strerror}") from error
         finally:
             remove_tree(aside)
 
