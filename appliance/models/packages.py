@@ -70,13 +70,13 @@ class ModelKeys:
             LicenseError: It is missing, or nobody trusted signed it.
             ModelError: It is of a task that is not served.
         """
-        found = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
-        if found.task not in tasks:
+        manifest = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
+        if manifest.task not in tasks:
             raise ModelError(
-                f"{files.package.name} holds a model for {found.task}, which is not served here",
+                f"{files.package.name} holds a model for {manifest.task}, which is not served here",
                 hint=f"the task served is {' or '.join(tasks)}",
             )
-        return found
+        return manifest
 
     def identity(self, line: str) -> str:
         """Return the age identity for a model line.
@@ -112,7 +112,7 @@ def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
             continue
         if manifest.task in kind.tasks:
             manifests.append((manifest, files))
-    manifests.sort(key=lambda one: (_natural(one[0].line), _natural(one[0].release)), reverse=True)
+    manifests.sort(key=lambda pair: (_natural(pair[0].line), _natural(pair[0].release)), reverse=True)
     for manifest, files in manifests:
         try:
             folder = unpack(files, manifest, keys, kind)
@@ -147,8 +147,8 @@ def unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[
 def find_packages(path: Path) -> list[PackageFiles]:
     """Return the packages that a path names or holds, by name; a plain model folder holds none."""
     if path.is_dir():
-        found = [*path.glob(f"*{PACKAGE_SUFFIX}"), *path.glob(f"*{MANIFEST_SUFFIX}")]
+        paths = [*path.glob(f"*{PACKAGE_SUFFIX}"), *path.glob(f"*{MANIFEST_SUFFIX}")]
     else:
-        found = [path] if path.name.endswith((PACKAGE_SUFFIX, MANIFEST_SUFFIX)) else []
-    unique = {PackageFiles.beside(one).package: PackageFiles.beside(one) for one in found}
+        paths = [path] if path.name.endswith((PACKAGE_SUFFIX, MANIFEST_SUFFIX)) else []
+    unique = {PackageFiles.beside(path).package: PackageFiles.beside(path) for path in paths}
     return [unique[package] for package in sorted(unique)]

@@ -76,7 +76,7 @@ class _Rewriter:
         weights = self._value(node.input[1])
         if weights is None:
             return False
-        turned = gemm and any(one.name == "transB" and one.i for one in node.attribute)
+        turned = gemm and any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
         if turned:
             weights = weights.T
         if weights.shape[1] <= LAST:
@@ -116,7 +116,9 @@ class _Rewriter:
             self._put("Mul", [real, scale], node.output[0])
 
     def _table(self, node: onnx.NodeProto) -> bool:
-        if node.op_type != "Gather" or any(one.name == "axis" and one.i for one in node.attribute):
+        if node.op_type != "Gather" or any(
+            attribute.name == "axis" and attribute.i for attribute in node.attribute
+        ):
             return False
         table = self._value(node.input[0])
         if table is None or len(table) < 2048:  # positions and token types stay
@@ -158,7 +160,7 @@ def eight_bit(data: bytes) -> Rewritten:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's own error class is no part of its interface
         raise ModelError(f"model.onnx cannot be read: {error}") from error
-    opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=1)
+    opset = max((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), default=1)
     if opset < 11:
         raise ModelError(
             f"model.onnx is of operator set {opset}, and 8-bit products need 11",
@@ -177,5 +179,6 @@ def eight_bit(data: bytes) -> Rewritten:
 
 def _plain_gemm(node: onnx.NodeProto) -> bool:
     return not any(
-        (one.name in _FACTORS and one.f != 1.0) or (one.name == "transA" and one.i) for one in node.attribute
+        (attribute.name in _FACTORS and attribute.f != 1.0) or (attribute.name == "transA" and attribute.i)
+        for attribute in node.attribute
     )

@@ -87,9 +87,9 @@ def write_evaluation(out: Path, evaluation: dict[str, Any]) -> None:
 def write_card(out: Path, about: About, scores: Scores, now: float) -> None:
     """Write the model card; it holds no text of any document."""
     rows = "\n".join(
-        f"| {name} | {100 * one.precision:.1f} | {100 * one.recall:.1f} | {100 * one.f1:.1f} |"
-        f" {one.labelled} |"
-        for name, one in [*scores.categories.items(), ("**all**", scores.micro)]
+        f"| {name} | {100 * score.precision:.1f} | {100 * score.recall:.1f} | {100 * score.f1:.1f} |"
+        f" {score.labelled} |"
+        for name, score in [*scores.categories.items(), ("**all**", scores.micro)]
     )
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
     (out / CARD).write_text(

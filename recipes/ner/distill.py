@@ -70,7 +70,7 @@ def read_model(folder: Path) -> NerModel:
     data = (folder / MODEL).read_bytes()
     arrays = read_weights(data).arrays
     graph = onnx.load_model_from_string(data).graph
-    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
     head = [node for node in graph.node if node.op_type == "MatMul"][-1]
     bias = next(node for node in graph.node if node.op_type == "Add" and head.output[0] in node.input)
     arrays["head.weight"] = constants[head.input[1]].T

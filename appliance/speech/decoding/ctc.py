@@ -206,7 +206,7 @@ class Beam:
             found.append((prefix.total() + bonus, prefix.path()))
         if all(score == _NEVER for score, _ in found):  # nothing but half words: better than nothing
             found = [(prefix.total(), prefix.path()) for prefix in self._best]
-        return sorted(found, key=lambda one: one[0], reverse=True)
+        return sorted(found, key=lambda scored: scored[0], reverse=True)
 
     def text(self) -> str:
         """The best text so far; its last word may be half."""
