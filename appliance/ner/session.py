@@ -13,6 +13,7 @@ Logits = NDArray[np.float32]
 TokenNumbers = NDArray[np.int64]
 
 _OUTPUT: Final = "logits"
+_DISABLED: Final = ("SkipLayerNormFusion",)  # the fused kernel computes number by number on a CPU
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 
 
@@ -52,7 +53,7 @@ class OnnxSession:
     def __init__(
         self, data: bytes, *, labels: int, providers: Sequence[str] = ("CPUExecutionProvider",)
     ) -> None:
-        self._session = open_session(data, providers)
+        self._session = open_session(data, providers, disabled_optimizers=_DISABLED)
         inputs = {node.name: node for node in self._session.get_inputs()}
         outputs = {node.name: node for node in self._session.get_outputs()}
         unknown = sorted(set(inputs) - _INPUTS)

@@ -13,7 +13,11 @@ _QUIET: Final = 3  # onnxruntime's severity "error"
 
 
 def open_session(
-    data: bytes, providers: Sequence[str] = ("CPUExecutionProvider",), *, name: str = "model.onnx"
+    data: bytes,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    *,
+    name: str = "model.onnx",
+    disabled_optimizers: Sequence[str] = (),
 ) -> "InferenceSession":
     """Open an onnxruntime session that computes on the calling thread; several threads may call it at once.
 
@@ -21,6 +25,7 @@ def open_session(
         data: The bytes of the graph, already checked.
         providers: onnxruntime execution providers in order of preference.
         name: The file's name, for messages.
+        disabled_optimizers: Rewrites of the graph that onnxruntime is not to make.
 
     Raises:
         ModelError: onnxruntime refuses the graph.
@@ -44,7 +49,9 @@ def open_session(
     if missing:
         raise ModelError(f"this onnxruntime has no {', '.join(missing)}")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=list(providers))
+        return onnxruntime.InferenceSession(
+            data, options, providers=list(providers), disabled_optimizers=list(disabled_optimizers)
+        )
     except Exception as error:  # onnxruntime's exceptions share no base class but this
         raise ModelError(f"{name} is refused by onnxruntime: {error}") from error
 
