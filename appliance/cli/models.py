@@ -89,7 +89,7 @@ def _name_of(source: Path) -> str:
 
 
 def _print_added(added: "Added", registry: "ModelRegistry") -> None:
-    entry = added.shelf
+    entry = added.entry
     click.echo(f"added {entry.project}/{entry.name} to {registry.root}")
     _print_folder(added.folder)
     _print_outcome(added.outcome)
@@ -133,7 +133,7 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     from appliance.registry.registry import ModelRegistry
 
     registry = ModelRegistry.of(_read(words).settings)
-    rows = [_row(entry) for entry in registry.shelves()]
+    rows = [_row(entry) for entry in registry.entries()]
     if as_json:
         click.echo(json.dumps({"path": str(registry.root), "models": rows}, ensure_ascii=False, indent=2))
         return
@@ -169,8 +169,9 @@ def _row(entry: "RegistryEntry") -> dict[str, Any]:
 
 def _open_folder(model: str, installation: Installation) -> tuple["ModelFolder", bool]:
     """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
-    from appliance.models.packages import find_packages, open_model
+    from appliance.models.packages import find_packages
     from appliance.ner.model_folder import ModelFolder
+    from appliance.ner.model_kind import open_model
     from appliance.registry.registry import ModelRegistry
 
     path = Path(model)
@@ -299,9 +300,10 @@ def quantize_command(source: Path, out: Path, labelled: Path) -> None:
 
     Where it loses more than half a point of F1 nothing is written, and the float32 model stays.
     """
-    from appliance.registry.quantize import TOLERATED, quantize
+    from appliance.onnx_tools.quantization import TOLERATED
+    from appliance.registry.quantize import quantize
 
-    result = quantize(source, out, read_file(labelled), told=lambda step: click.echo(f"{step} …", err=True))
+    result = quantize(source, out, read_file(labelled), tell=lambda step: click.echo(f"{step} …", err=True))
     for name, side in (("float32", result.before), ("8 bits", result.after)):
         click.echo(
             f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"

@@ -24,9 +24,8 @@ from appliance.config.settings import Settings
 from appliance.errors import ModelError, SettingsError
 from appliance.licensing.installation import Installation
 from appliance.models.packages import find_packages
-from appliance.speech.model.display_types import DISPLAY_TASKS
-from appliance.speech.model.folder import TASKS
-from appliance.speech.model.locales import same_language
+from appliance.speech.model.folder import DISPLAY_TASKS, TASKS
+from appliance.speech.model.kind import same_language
 from license.client.packages import Offer, download_package, list_models
 from license.errors import LicenseError, ModelDownloadTimedOut, Unwritable
 from license.files import read_limited

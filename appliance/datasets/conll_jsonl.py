@@ -74,9 +74,11 @@ def _entry(value: Any) -> tuple[str, str, list[Claim]]:
     if not isinstance(text, str):
         raise TypeError("text is no text")
     claims = []
-    for one in entities:
+    for entity in entities:
         start, end, label = (
-            (one["start"], one["end"], one["label"]) if isinstance(one, dict) else (one[0], one[1], one[2])
+            (entity["start"], entity["end"], entity["label"])
+            if isinstance(entity, dict)
+            else (entity[0], entity[1], entity[2])
         )
         if not isinstance(label, str) or not label or not isinstance(start, int) or not isinstance(end, int):
             raise TypeError("an entity needs start and end as whole numbers, and a label")

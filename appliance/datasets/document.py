@@ -52,7 +52,7 @@ def line_of(text: str, place: int) -> int:
 
 def categories_of(documents: Sequence[LabelledDocument]) -> tuple[str, ...]:
     """Return the categories in use, in the order in which they first appear."""
-    return tuple(dict.fromkeys(label.category for one in documents for label in one.labels))
+    return tuple(dict.fromkeys(label.category for document in documents for label in document.labels))
 
 
 def code_points(text: str) -> list[int] | None:

@@ -187,7 +187,9 @@ def _closest(category: str, known: frozenset[str]) -> str:
 
 def lines(mistakes: Sequence[Mistake], shown: int = SHOWN) -> list[str]:
     """Return one line for each mistake for a terminal, and how many are not shown."""
-    told = [f"{one}" + (f": {one.excerpt!r}" if one.excerpt else "") for one in mistakes[:shown]]
+    told = [
+        f"{mistake}" + (f": {mistake.excerpt!r}" if mistake.excerpt else "") for mistake in mistakes[:shown]
+    ]
     if len(mistakes) > shown:
         told.append(f"… and {len(mistakes) - shown} more")
     return told

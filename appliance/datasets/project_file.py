@@ -133,9 +133,9 @@ def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
                 Mistake(
                     document=name,
                     line=0,
-                    reason=f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}",
+                    reason=f"{'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}",
                     remedy="compare with a file that the service exported",
                 )
-                for one in error.errors(include_url=False, include_input=False)
+                for detail in error.errors(include_url=False, include_input=False)
             ]
         ) from None

@@ -60,29 +60,29 @@ def stratified(documents: Sequence[LabelledDocument], share: float) -> list[Labe
     """
     if not documents:
         return []
-    ordered = sorted(documents, key=lambda one: hashlib.sha256(one.name.encode()).digest())
-    counts = {one.name: Counter(label.category for label in one.labels) for one in ordered}
+    ordered = sorted(documents, key=lambda document: hashlib.sha256(document.name.encode()).digest())
+    counts = {document.name: Counter(label.category for label in document.labels) for document in ordered}
     wanted: Counter[str] = Counter()
     for table in counts.values():
         wanted.update(table)
     lacking = {name: share * count for name, count in wanted.items()}
-    room = max(1, min(len(ordered) - 1, round(share * len(ordered)))) if len(ordered) > 1 else 0
+    size = max(1, min(len(ordered) - 1, round(share * len(ordered)))) if len(ordered) > 1 else 0
     chosen: list[LabelledDocument] = []
     left = list(ordered)
-    while left and room > len(chosen):
+    while left and size > len(chosen):
         present: Counter[str] = Counter()
-        for one in left:
-            present.update(set(counts[one.name]))
+        for document in left:
+            present.update(set(counts[document.name]))
         if not present:
-            chosen += left[: room - len(chosen)]
+            chosen += left[: size - len(chosen)]
             break
         rarest = min(present, key=lambda name: (present[name], name))
-        for one in [one for one in left if rarest in counts[one.name]]:
-            left.remove(one)
-            if len(chosen) < room and lacking[rarest] >= counts[one.name][rarest] / 2:
-                chosen.append(one)
-                for name, count in counts[one.name].items():
+        for document in [document for document in left if rarest in counts[document.name]]:
+            left.remove(document)
+            if len(chosen) < size and lacking[rarest] >= counts[document.name][rarest] / 2:
+                chosen.append(document)
+                for name, count in counts[document.name].items():
                     lacking[name] -= count
-    if not chosen and room:
-        chosen = ordered[:room]
+    if not chosen and size:
+        chosen = ordered[:size]
     return chosen

@@ -48,8 +48,9 @@ from appliance.licensing.effective_time import time_at_start
 from appliance.licensing.installation import Installation
 from appliance.licensing.manager import choose
 from appliance.models.locations import find_models
-from appliance.models.packages import NER, ModelKeys, find_packages, open_any
+from appliance.models.packages import ModelKeys, find_packages, open_any
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.model_kind import NER
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import BUNDLED, SPEECH
 from license.client.http import parse_address, post

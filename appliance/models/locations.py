@@ -1,4 +1,4 @@
-"""Which models a service has: found under its mounts, loaded one by one, and named for callers.
+"""Which models a service has: where they lie under its mounts, and how they are named for callers.
 
     Mounts:Model=FOLDER                     one model, as ProjectName/DeploymentName
     Models:Path=MOUNT (or /modelPath)       MOUNT                    a model itself, likewise
@@ -7,23 +7,16 @@
     ProjectName=P ExportedModelName=E       only MOUNT/P/E or MOUNT/E, as P/E and as P/DeploymentName
     none of them                            the bundled model, as ProjectName/DeploymentName
 
-The first one answers prebuilt requests. One that cannot be loaded does not keep the others from serving.
+The first one answers prebuilt requests.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.config.setting_parsers import is_name
 from appliance.config.settings import Settings
 from appliance.errors import ModelError
-from appliance.ner.engine import NerEngine
-from appliance.pipeline.deployments import Deployment, FailedDeployment
-from license.errors import LicenseError
-
-_log = logging.getLogger("appliance.models")
 
 BUNDLED: Final = Path(__file__).parents[1] / "bundled" / "ner-en"
 CONTAINER_MOUNT: Final = Path("/modelPath")
@@ -38,15 +31,6 @@ class Place:
     project: str
     names: tuple[str, ...]
     path: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What could be loaded and what could not."""
-
-    deployments: tuple[Deployment, ...]
-    failed: tuple[FailedDeployment, ...]
-    engines: tuple[NerEngine, ...]
 
 
 def find_models(settings: Settings, *, container_mount: Path = CONTAINER_MOUNT) -> list[Place]:
@@ -77,73 +61,6 @@ def find_models(settings: Settings, *, container_mount: Path = CONTAINER_MOUNT) 
             )
         found += below
     return found or [Place(project=project, names=(name,), path=BUNDLED)]
-
-
-def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> Loaded:
-    """Load models one after the other; blocks.
-
-    Args:
-        places: Where they are.
-        load: Loads one.
-
-    Raises:
-        ModelError, LicenseError: Not a single one can be served; the error is that of the first.
-    """
-    deployments: dict[tuple[str, str], Deployment] = {}
-    failed: list[FailedDeployment] = []
-    engines: list[NerEngine] = []
-    errors: list[ModelError | LicenseError] = []
-    for place in places:
-        try:
-            _check_names(place, deployments)
-            engine = load(place.path)
-        except (ModelError, LicenseError) as error:
-            _log.error("model %s/%s in %s: %s", place.project, place.names[0], place.path, error.message)
-            errors.append(error)
-            failed += [
-                FailedDeployment(project=place.project, name=name, reason=error.message, hint=error.hint)
-                for name in place.names
-            ]
-            continue
-        engines.append(engine)
-        for name in place.names:
-            deployments[place.project, name] = _deployment(place.project, name, engine)
-        _log.info(
-            "model %s %s is loaded as %s/%s",
-            engine.folder.name,
-            engine.folder.release,
-            place.project,
-            " and ".join(place.names),
-        )
-    if errors and not deployments:
-        raise errors[0]
-    return Loaded(deployments=tuple(deployments.values()), failed=tuple(failed), engines=tuple(engines))
-
-
-def _deployment(project: str, name: str, engine: NerEngine) -> Deployment:
-    folder = engine.folder
-    return Deployment(
-        project=project,
-        name=name,
-        model=folder.name,
-        release=folder.release,
-        recognizer=engine,
-        language=folder.language,
-        description=folder.description,
-        categories=folder.categories,
-    )
-
-
-def _check_names(place: Place, taken: dict[tuple[str, str], Deployment]) -> None:
-    for name in (place.project, *place.names):
-        if not is_name(name):
-            raise ModelError(
-                f"the folder name {name[:60]!r} cannot be a project or deployment",
-                hint="use 1 to 50 letters, digits, '_', '.' or '-'",
-            )
-    for name in place.names:
-        if (place.project, name) in taken:
-            raise ModelError(f"{place.project}/{name} is served from another folder already")
 
 
 def _exported(settings: Settings, mount: Path) -> Place:

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from appliance.errors import ModelError
-from appliance.ner.model_folder import ModelFolder
 from license.crypto.hpke import HpkeKey
 from license.errors import LicenseError
 from license.licenses.verify import AuthenticLicense
@@ -50,15 +49,6 @@ class Kind(Generic[F]):
     beside: tuple[str, ...] = ()
 
 
-NER: Final[Kind[ModelFolder]] = Kind(
-    tasks=("ner",),
-    folder=ModelFolder.open,
-    files=lambda content, path, line, release: ModelFolder.from_files(
-        content, path=path, line=line, release=release
-    ),
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKeys:
     """What opens packages here.
@@ -73,20 +63,20 @@ class ModelKeys:
     hpke: HpkeKey | None
     roots: TrustRoots
 
-    def manifest(self, files: PackageFiles, tasks: Sequence[str] = NER.tasks) -> Manifest:
+    def manifest(self, files: PackageFiles, tasks: Sequence[str]) -> Manifest:
         """Return the verified manifest of a package for one of these tasks.
 
         Raises:
             LicenseError: It is missing, or nobody trusted signed it.
             ModelError: It is of a task that is not served.
         """
-        found = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
-        if found.task not in tasks:
+        manifest = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
+        if manifest.task not in tasks:
             raise ModelError(
-                f"{files.package.name} holds a model for {found.task}, which is not served here",
+                f"{files.package.name} holds a model for {manifest.task}, which is not served here",
                 hint=f"the task served is {' or '.join(tasks)}",
             )
-        return found
+        return manifest
 
     def identity(self, line: str) -> str:
         """Return the age identity for a model line.
@@ -95,11 +85,6 @@ class ModelKeys:
             LicenseError: The licence does not open the line, or not on this machine.
         """
         return identity_for(self.licensed.license, line, self.hpke)
-
-
-def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
-    """Return the text model that a path names, checked and ready to be loaded; see `open_any`."""
-    return open_any(path, keys, NER)
 
 
 def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
@@ -127,7 +112,7 @@ def open_any(path: Path, keys: ModelKeys, kind: Kind[F]) -> F:
             continue
         if manifest.task in kind.tasks:
             manifests.append((manifest, files))
-    manifests.sort(key=lambda one: (_natural(one[0].line), _natural(one[0].release)), reverse=True)
+    manifests.sort(key=lambda pair: (_natural(pair[0].line), _natural(pair[0].release)), reverse=True)
     for manifest, files in manifests:
         try:
             folder = unpack(files, manifest, keys, kind)
@@ -149,11 +134,6 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> ModelFolder:
-    """Decrypt one package of a text model in memory and check what is inside; see `unpack`."""
-    return unpack(files, manifest, keys, NER)
-
-
 def unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[F]) -> F:
     """Decrypt one package in memory and check what is inside.
 
@@ -167,8 +147,8 @@ def unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[
 def find_packages(path: Path) -> list[PackageFiles]:
     """Return the packages that a path names or holds, by name; a plain model folder holds none."""
     if path.is_dir():
-        found = [*path.glob(f"*{PACKAGE_SUFFIX}"), *path.glob(f"*{MANIFEST_SUFFIX}")]
+        paths = [*path.glob(f"*{PACKAGE_SUFFIX}"), *path.glob(f"*{MANIFEST_SUFFIX}")]
     else:
-        found = [path] if path.name.endswith((PACKAGE_SUFFIX, MANIFEST_SUFFIX)) else []
-    unique = {PackageFiles.beside(one).package: PackageFiles.beside(one) for one in found}
+        paths = [path] if path.name.endswith((PACKAGE_SUFFIX, MANIFEST_SUFFIX)) else []
+    unique = {PackageFiles.beside(path).package: PackageFiles.beside(path) for path in paths}
     return [unique[package] for package in sorted(unique)]

@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from appliance.ner.session import Session, TokenNumbers, runtime_version
+from appliance.ner.session import Session, TokenNumbers
+from appliance.onnx_tools.runtime import runtime_version
 from license.files import write_atomic
 
 _log = logging.getLogger("appliance.inference.calibration")

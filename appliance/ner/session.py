@@ -1,23 +1,20 @@
-"""Padded arrays in, logits out. The one place that imports onnxruntime, and only when a model is loaded."""
+"""A token classification model as a session: padded arrays in, logits out."""
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.errors import ModelError
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+from appliance.onnx_tools.runtime import open_session
 
 Logits = NDArray[np.float32]
 TokenNumbers = NDArray[np.int64]
 
 _OUTPUT: Final = "logits"
+_DISABLED: Final = ("SkipLayerNormFusion",)  # the fused kernel computes number by number on a CPU
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids"})
-_QUIET: Final = 3  # onnxruntime's severity "error"
 
 
 class Session(Protocol):
@@ -56,7 +53,7 @@ class OnnxSession:
     def __init__(
         self, data: bytes, *, labels: int, providers: Sequence[str] = ("CPUExecutionProvider",)
     ) -> None:
-        self._session = open_session(data, providers)
+        self._session = open_session(data, providers, disabled_optimizers=_DISABLED)
         inputs = {node.name: node for node in self._session.get_inputs()}
         outputs = {node.name: node for node in self._session.get_outputs()}
         unknown = sorted(set(inputs) - _INPUTS)
@@ -89,50 +86,5 @@ class OnnxSession:
             feed["attention_mask"] = mask
         if self.wants_types:
             feed["token_type_ids"] = np.zeros_like(ids) if types is None else types
-        found: list[Logits] = self._session.run(tuple(names), feed)
-        return found
-
-
-def open_session(
-    data: bytes, providers: Sequence[str] = ("CPUExecutionProvider",), *, name: str = "model.onnx"
-) -> "InferenceSession":
-    """Open an onnxruntime session that computes on the calling thread; several threads may call it at once.
-
-    Args:
-        data: The bytes of the graph, already checked.
-        providers: onnxruntime execution providers in order of preference.
-        name: The file's name, for messages.
-
-    Raises:
-        ModelError: onnxruntime refuses the graph.
-    """
-    # Read by onnxruntime when it is imported; nothing here may ever try to reach a network.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime  # noqa: PLC0415  (heavy, and must see the variable above)
-
-    options: Any = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _QUIET
-    # Shapes differ from call to call: a memory pattern per shape would be planned, kept and hardly ever used
-    # again.
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    missing = sorted(set(providers) - set(onnxruntime.get_available_providers()))
-    if missing:
-        raise ModelError(f"this onnxruntime has no {', '.join(missing)}")
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=list(providers))
-    except Exception as error:  # onnxruntime's exceptions share no base class but this
-        raise ModelError(f"{name} is refused by onnxruntime: {error}") from error
-
-
-def runtime_version() -> str:
-    """Return the version of onnxruntime; imports it, so only where a model is open anyway."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime  # noqa: PLC0415  (as above)
-
-    return str(onnxruntime.__version__)
+        values: list[Logits] = self._session.run(tuple(names), feed)
+        return values

@@ -78,21 +78,16 @@ class TextTokenizer:
         self._before = mask.index(0) if 0 in mask else 0
         self._after = mask[::-1].index(0) if 0 in mask else 0
         self._window_tokens = window_tokens
-        self._room = window_tokens - self._before - self._after
-        self._overlap = min(overlap_tokens, self._room // 2)
+        self._capacity = window_tokens - self._before - self._after
+        self._overlap = min(overlap_tokens, self._capacity // 2)
         self._case_classes = case_classes
-        if self._room < 8:
+        if self._capacity < 8:
             raise ModelError(f"a window of {window_tokens} tokens leaves no room for text")
 
     @property
     def vocabulary(self) -> int:
         """How many token numbers there are: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
-
-    @property
-    def special_tokens(self) -> int:
-        """Tokens the model wants around a text."""
-        return self._before + self._after
 
     def cut(self, texts: Sequence[str]) -> list[Document]:
         """Tokenise texts together and cut them into windows; the GIL is released while the library works.
@@ -137,7 +132,7 @@ class TextTokenizer:
     ) -> list[Window]:
         first = [word.first for word in found]
         # A "word" longer than the whole window (kilobytes without a space) is shown by its beginning only.
-        last = [min(word.last, word.first + self._room) for word in found]
+        last = [min(word.last, word.first + self._capacity) for word in found]
 
         def ends_sentence(index: int) -> bool:
             end = found[index].end
@@ -147,7 +142,9 @@ class TextTokenizer:
 
         starts = np.array(first, dtype=np.int64)
         windows = []
-        for span in spans(first, last, room=self._room, overlap=self._overlap, ends_sentence=ends_sentence):
+        for span in spans(
+            first, last, capacity=self._capacity, overlap=self._overlap, ends_sentence=ends_sentence
+        ):
             begin, end = first[span.begin], last[span.end - 1]
             windows.append(
                 Window(

@@ -1,7 +1,7 @@
 """Cutting the words of a long text into overlapping spans. Pure: it knows token counts, not tokens.
 
-A model sees at most `room` tokens at once. Neighbouring spans overlap, and in the overlap each word belongs
-to the span in which it stands farther from the edge, because that one shows the model more of its
+A model sees at most `capacity` tokens at once. Neighbouring spans overlap, and in the overlap each word
+belongs to the span in which it stands farther from the edge, because that one shows the model more of its
 surroundings. Spans begin and end at word boundaries, and at sentence ends where one is near.
 """
 
@@ -25,31 +25,31 @@ def spans(
     first: Sequence[int],
     last: Sequence[int],
     *,
-    room: int,
+    capacity: int,
     overlap: int,
     ends_sentence: Callable[[int], bool],
 ) -> list[Span]:
-    """Cut words into spans of at most `room` tokens; every word is owned by exactly one span.
+    """Cut words into spans of at most `capacity` tokens; every word is owned by exactly one span.
 
     Args:
         first: Position of each word's first token, ascending.
-        last: Position after each word's last token, ascending; `last[i] - first[i] <= room`.
-        room: Tokens a span may hold.
-        overlap: Tokens neighbouring spans share, at most half of `room`; about a sixth more or less where a
-            sentence ends nearby.
+        last: Position after each word's last token, ascending; `last[i] - first[i] <= capacity`.
+        capacity: Tokens a span may hold.
+        overlap: Tokens neighbouring spans share, at most half of `capacity`; about a sixth more or less
+            where a sentence ends nearby.
         ends_sentence: Whether the word of this index ends a sentence.
     """
-    if not 0 <= overlap <= room // 2:
+    if not 0 <= overlap <= capacity // 2:
         raise ValueError("overlap must be at most half of the room")
     if not first:
         return []
-    slack = min(overlap // 2, room // 8)
-    cuts = [(0, _end(first, last, 0, room, slack, ends_sentence))]
+    slack = min(overlap // 2, capacity // 8)
+    cuts = [(0, _end(first, last, 0, capacity, slack, ends_sentence))]
     while (end := cuts[-1][1]) < len(first):
         begin = _begin(first, last, cuts[-1], overlap, slack, ends_sentence)
-        reach = _end(first, last, begin, room, slack, ends_sentence)
+        reach = _end(first, last, begin, capacity, slack, ends_sentence)
         if reach <= end:  # the next word is so long that it fits only without the overlap
-            begin, reach = end, _end(first, last, end, room, slack, ends_sentence)
+            begin, reach = end, _end(first, last, end, capacity, slack, ends_sentence)
         cuts.append((begin, reach))
     borders = [0]
     for (_, end), (begin, _) in pairwise(cuts):
@@ -66,12 +66,12 @@ def _end(
     first: Sequence[int],
     last: Sequence[int],
     begin: int,
-    room: int,
+    capacity: int,
     slack: int,
     ends_sentence: Callable[[int], bool],
 ) -> int:
     """Return the end of a span from `begin`: as far as it fits, or at a sentence end close before that."""
-    limit = first[begin] + room
+    limit = first[begin] + capacity
     end = max(bisect_right(last, limit), begin + 1)
     if end >= len(first):
         return len(first)

@@ -12,8 +12,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from recipes.ner.corpora import LABELS, SERVED_LABELS
-
 Array = NDArray[Any]
 
 OPSET = 20
@@ -118,11 +116,12 @@ def build(
     scaling: str,
     hidden: tuple[int, ...] = HIDDEN,
     *,
-    custom: bool = False,
+    served_labels: int | None = None,
 ) -> onnx.ModelProto:
     """Return the model for weights named as in `NerModel`; for inputs and outputs see `docs/training.md`.
 
-    `custom`: the head gives its labels as they are, with no kind of name that is not served.
+    `served_labels`: how many of the head's labels, the first ones, are outputs; the others count as O.
+    None: all of them are, as they come.
     """
     graph = Graph()
     value, bias = _embeddings(graph, weights, shape, small=scaling != "float")
@@ -134,14 +133,14 @@ def build(
         }
         name = f"hidden_{number + 1}" if number + 1 in hidden else ""
         value = _layer(graph, value, bias, layer, shape, scaling, name)
-    if custom:
+    if served_labels is None:
         product = graph.one("MatMul", value, graph.constant(weights["head.weight"].T))
         graph.one("Add", product, graph.constant(weights["head.bias"]), name="logits")
     else:
-        _head(graph, value, weights)
+        _head(graph, value, weights, served_labels)
     labels, width = weights["head.weight"].shape
     sizes = [
-        ("logits", labels if custom else len(SERVED_LABELS)),
+        ("logits", labels if served_labels is None else served_labels),
         *((f"hidden_{number}", width) for number in hidden),
     ]
     model = helper.make_model(
@@ -244,11 +243,10 @@ def _layer(
     return _norm(graph, graph.one("Add", narrow, value), weights, "output.LayerNorm", shape.epsilon, name)
 
 
-def _head(graph: Graph, value: str, weights: dict[str, Array]) -> None:
-    """Add `logits` over the served labels; O takes the chances of the labels that are not served."""
+def _head(graph: Graph, value: str, weights: dict[str, Array], served: int) -> None:
+    """Add `logits` over the served labels; O, the first, takes the chances of labels not served."""
     scores = linear(graph, value, weights["head.weight"].T, weights["head.bias"], "float")
-    served, other = len(SERVED_LABELS), len(LABELS) - len(SERVED_LABELS)
-    parts = graph.constant(np.array([1, served - 1, other]))
+    parts = graph.constant(np.array([1, served - 1, len(weights["head.weight"]) - served]))
     plain, kinds, others = graph.add("Split", scores, parts, outputs=3, axis=-1)
     joint = graph.one("Concat", plain, others, axis=-1)
     plain = graph.one("ReduceLogSumExp", joint, graph.constant(np.array([-1])), keepdims=1)

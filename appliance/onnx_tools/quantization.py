@@ -6,7 +6,6 @@ whole batch instead, and then a text's answer depends on its neighbours. Large t
 8-bit numbers with a scale a row. What is small (the last layer, positions) stays as it is.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from appliance.errors import ModelError
 from appliance.onnx_tools.bert_graph import quantized
+
+TOLERATED: Final = 0.005
+"""The most F1 (0…1) that 8 bits may cost."""
 
 SMALL: Final = 64 * 64
 """Constants of fewer numbers stay in float32: little is won, and the last layer's precision matters most."""
@@ -43,7 +45,6 @@ class _Rewriter:
         self._graph = graph
         self._opset = opset
         self._constants = {constant.name: constant for constant in graph.initializer}
-        self._uses = Counter(name for node in graph.node for name in node.input)
         self._nodes: list[onnx.NodeProto] = []
         self._made: dict[str, onnx.TensorProto] = {}
         self._matrices: dict[tuple[str, bool], tuple[str, str]] = {}
@@ -75,7 +76,7 @@ class _Rewriter:
         weights = self._value(node.input[1])
         if weights is None:
             return False
-        turned = gemm and any(one.name == "transB" and one.i for one in node.attribute)
+        turned = gemm and any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
         if turned:
             weights = weights.T
         if weights.shape[1] <= LAST:
@@ -115,7 +116,9 @@ class _Rewriter:
             self._put("Mul", [real, scale], node.output[0])
 
     def _table(self, node: onnx.NodeProto) -> bool:
-        if node.op_type != "Gather" or any(one.name == "axis" and one.i for one in node.attribute):
+        if node.op_type != "Gather" or any(
+            attribute.name == "axis" and attribute.i for attribute in node.attribute
+        ):
             return False
         table = self._value(node.input[0])
         if table is None or len(table) < 2048:  # positions and token types stay
@@ -157,7 +160,7 @@ def eight_bit(data: bytes) -> Rewritten:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's own error class is no part of its interface
         raise ModelError(f"model.onnx cannot be read: {error}") from error
-    opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=1)
+    opset = max((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), default=1)
     if opset < 11:
         raise ModelError(
             f"model.onnx is of operator set {opset}, and 8-bit products need 11",
@@ -176,5 +179,6 @@ def eight_bit(data: bytes) -> Rewritten:
 
 def _plain_gemm(node: onnx.NodeProto) -> bool:
     return not any(
-        (one.name in _FACTORS and one.f != 1.0) or (one.name == "transA" and one.i) for one in node.attribute
+        (attribute.name in _FACTORS and attribute.f != 1.0) or (attribute.name == "transA" and attribute.i)
+        for attribute in node.attribute
     )

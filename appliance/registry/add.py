@@ -1,4 +1,4 @@
-"""`appliance models add`: take a model in, check it, try it, record what it is, put it where it is served."""
+"""`appliance models add`: import a model, check it, try it, record what it is, put it where it is served."""
 
 import shutil
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from appliance.models.folder_reader import MANIFEST
-from appliance.models.packages import ModelKeys, find_packages, open_release
+from appliance.models.packages import ModelKeys, find_packages
+from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.model_kind import NER, open_release
 from appliance.registry.importer import import_model
-from appliance.registry.registry import ModelRegistry, RegistryEntry, describe, write_manifest
+from appliance.registry.registry import ModelRegistry, RegistryEntry
 from appliance.registry.smoke_test import Outcome, try_folder, try_here
 from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 
@@ -18,16 +20,16 @@ _PACKAGES: Final = (PACKAGE_SUFFIX, MANIFEST_SUFFIX)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """A model that was put on a shelf.
+    """A model that was added.
 
     Attributes:
-        shelf: Where.
+        entry: Where it lies.
         folder: What it says about itself.
-        outcome: What it said to one sentence.
+        outcome: What it answered to one sentence.
         left_out: Files of the source that are no part of a model folder.
     """
 
-    shelf: RegistryEntry
+    entry: RegistryEntry
     folder: ModelFolder
     outcome: Outcome
     left_out: tuple[str, ...] = ()
@@ -40,41 +42,41 @@ def is_package(source: Path) -> bool:
     return source.name.endswith(_PACKAGES)
 
 
-def add(source: Path, library: ModelRegistry, *, project: str, name: str, replace: bool = False) -> Added:
+def add(source: Path, registry: ModelRegistry, *, project: str, name: str, replace: bool = False) -> Added:
     """Take in a folder or a ZIP archive of one.
 
     Raises:
         ModelError: It is refused; nothing was changed.
     """
-    library.place(project, name)
-    with library.stage() as staged:
-        taken = import_model(source, staged)
+    registry.place(project, name)
+    with registry.stage() as staged:
+        imported = import_model(source, staged)
         folder = ModelFolder.open(staged)
         outcome = try_folder(staged)
-        if MANIFEST not in taken.names:
+        if MANIFEST not in imported.names:
             # From now on a changed file is noticed, as with a folder of our own.
             write_manifest(staged, describe(folder, name=name, family=outcome.family))
         folder = ModelFolder.open(staged)
-        shelf = library.put(staged, project, name, replace=replace)
-    return Added(shelf=shelf, folder=folder, outcome=outcome, left_out=taken.left_out)
+        entry = registry.put(staged, project, name, replace=replace)
+    return Added(entry=entry, folder=folder, outcome=outcome, left_out=imported.left_out)
 
 
 def add_package(
-    source: Path, library: ModelRegistry, keys: ModelKeys, *, project: str, name: str, replace: bool = False
+    source: Path, registry: ModelRegistry, keys: ModelKeys, *, project: str, name: str, replace: bool = False
 ) -> Added:
     """Take in an encrypted package that the licence opens; it stays encrypted on the disk.
 
     Raises:
         ModelError, LicenseError: It is refused; nothing was changed.
     """
-    library.place(project, name)
+    registry.place(project, name)
     files = find_packages(source)[0] if source.is_dir() else PackageFiles.beside(source)
-    manifest = keys.manifest(files)
+    manifest = keys.manifest(files, NER.tasks)
     folder = open_release(files, manifest, keys)
     outcome = try_here(folder)
-    with library.stage() as staged:
+    with registry.stage() as staged:
         for path in (files.package, files.manifest, files.issuer):
             if path.exists():
                 shutil.copyfile(path, staged / path.name)
-        shelf = library.put(staged, project, name, replace=replace)
-    return Added(shelf=shelf, folder=folder.released(), outcome=outcome)
+        entry = registry.put(staged, project, name, replace=replace)
+    return Added(entry=entry, folder=folder.released(), outcome=outcome)

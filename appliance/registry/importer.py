@@ -35,7 +35,7 @@ EXPORT_HINT: Final = "export it: optimum-cli export onnx --model DIR --task toke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Imported:
     """What was copied, and what was left where it was."""
 
     names: tuple[str, ...]
@@ -52,7 +52,7 @@ class _Member:
     entry: zipfile.ZipInfo | None = None
 
 
-def import_model(source: Path, into: Path) -> Taken:
+def import_model(source: Path, into: Path) -> Imported:
     """Copy the files of a model from a folder or a ZIP archive into the empty folder `into`.
 
     Args:
@@ -145,7 +145,7 @@ def _wanted(place: PurePosixPath) -> bool:
     return (place.name in _LIMITS and len(place.parts) == 1) or str(place) == f"onnx/{MODEL}"
 
 
-def _copy(members: Sequence[_Member], into: Path, archive: zipfile.ZipFile | None, source: str) -> Taken:
+def _copy(members: Sequence[_Member], into: Path, archive: zipfile.ZipFile | None, source: str) -> Imported:
     by_place = {str(member.place): member for member in members}
     chosen: dict[str, _Member] = {}
     for name in _LIMITS:
@@ -162,9 +162,10 @@ def _copy(members: Sequence[_Member], into: Path, archive: zipfile.ZipFile | Non
             raise ModelError(f"{member.place} in {source} has {member.size} bytes; at most {limit} are read")
     for name, member in chosen.items():
         _copy_one(member, into / name, _LIMITS.get(name, MAX_TEXT_BYTES), archive, source)
-    taken = {member.place for member in chosen.values()}
-    return Taken(
-        names=tuple(chosen), left_out=tuple(str(one.place) for one in members if one.place not in taken)
+    copied = {member.place for member in chosen.values()}
+    return Imported(
+        names=tuple(chosen),
+        left_out=tuple(str(member.place) for member in members if member.place not in copied),
     )
 
 

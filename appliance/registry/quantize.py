@@ -4,19 +4,15 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import ModelError
 from appliance.host.filesystem import remove_tree
+from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from appliance.onnx_tools.quantization import eight_bit
-from appliance.registry.registry import describe, write_manifest
+from appliance.onnx_tools.quantization import TOLERATED, eight_bit
 from appliance.training.run import Answers, examine
 from appliance.training.scoring import Scores
-
-TOLERATED: Final = 0.005
-"""The most F1 (0…1) that 8 bits may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +49,7 @@ def quantize(
     documents: Sequence[LabelledDocument],
     *,
     tolerated: float = TOLERATED,
-    told: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Write an 8-bit copy of a model folder, unless it loses more F1 than is tolerated.
 
@@ -62,7 +58,7 @@ def quantize(
         out: A new folder; it holds the 8-bit model afterwards, or is not made.
         documents: Labelled text to measure both on.
         tolerated: The most F1 that may be lost, 0…1.
-        told: Hears what is being done.
+        tell: Hears what is being done.
 
     Raises:
         ModelError: The source is refused, holds no float32 weights, finds nothing in `documents`, or `out`
@@ -71,16 +67,16 @@ def quantize(
     if out.exists():
         raise ModelError(f"{out} is there already", hint="name a new folder")
     folder = ModelFolder.open(source)
-    told("measuring the model as it is")
-    before, given = examine(folder, documents)
+    tell("measuring the model as it is")
+    before, answers = examine(folder, documents)
     if not before.micro.right:
         raise ModelError(
             f"the model finds none of the {before.micro.labelled} labelled entities, so what 8 bits cost"
             " cannot be measured on them",
             hint=f"label text with what this model finds: {', '.join(folder.categories)}",
         )
-    first = Side(bytes=(source / MODEL).stat().st_size, scores=before, answers=given)
-    told("writing 8-bit weights")
+    first = Side(bytes=(source / MODEL).stat().st_size, scores=before, answers=answers)
+    tell("writing 8-bit weights")
     rewritten = eight_bit(folder.read(MODEL))
     staged = out.with_name(f".{out.name}.part")
     remove_tree(staged)
@@ -90,9 +86,9 @@ def quantize(
         for name in (TOKENIZER, CONFIG):
             (staged / name).write_bytes(folder.read(name))
         write_manifest(staged, describe(folder, batch_invariant=True, quantized="8 bits, one scale a token"))
-        told("measuring the 8-bit model")
-        after, given = examine(ModelFolder.open(staged), documents)
-        second = Side(bytes=len(rewritten.model), scores=after, answers=given)
+        tell("measuring the 8-bit model")
+        after, answers = examine(ModelFolder.open(staged), documents)
+        second = Side(bytes=len(rewritten.model), scores=after, answers=answers)
         kept = before.micro.f1 - after.micro.f1 <= tolerated
         if kept:
             _texts(source, staged)

@@ -46,23 +46,27 @@ def try_folder(path: Path, *, sentence: str = SENTENCE, seconds: float = SECONDS
     """
     command = [sys.executable, "-m", "appliance.registry.smoke_test", str(path)]
     try:
-        done = subprocess.run(  # noqa: S603 (this program itself)
+        completed = subprocess.run(  # noqa: S603 (this program itself)
             command, input=sentence.encode(), capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
         raise ModelError(f"the model did not answer one sentence within {seconds:.0f} seconds") from None
     try:
-        told: dict[str, Any] = json.loads(done.stdout)
+        reply: dict[str, Any] = json.loads(completed.stdout)
     except ValueError:
-        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        how = (
+            f"signal {-completed.returncode}"
+            if completed.returncode < 0
+            else f"exit code {completed.returncode}"
+        )
         raise ModelError(
             f"the model brought down the process that tried it ({how})",
             hint="export it again with standard operators; it is not served",
         ) from None
-    if "error" in told:
-        raise ModelError(str(told["error"]), hint=str(told.get("hint", "")))
-    found = tuple((str(text), str(category), float(score)) for text, category, score in told["found"])
-    return Outcome(family=told["family"], tested=told["tested"], sentence=sentence, found=found)
+    if "error" in reply:
+        raise ModelError(str(reply["error"]), hint=str(reply.get("hint", "")))
+    entities = tuple((str(text), str(category), float(score)) for text, category, score in reply["found"])
+    return Outcome(family=reply["family"], tested=reply["tested"], sentence=sentence, found=entities)
 
 
 def try_here(folder: ModelFolder, *, sentence: str = SENTENCE) -> Outcome:
@@ -77,21 +81,25 @@ def try_here(folder: ModelFolder, *, sentence: str = SENTENCE) -> Outcome:
         (entities,) = asyncio.run(engine.recognize([sentence]))
     finally:
         engine.close(drain=False)
-    found = tuple((sentence[one.start : one.end], one.category, one.score) for one in entities)
+    found = tuple((sentence[e.start : e.end], e.category, e.score) for e in entities)
     return Outcome(family=family.name, tested=family.tested, sentence=sentence, found=found)
 
 
-def main(words: Sequence[str]) -> int:
-    """Try the folder that the first word names with the sentence on standard input."""
+def main(arguments: Sequence[str]) -> int:
+    """Try the folder that the first argument names with the sentence on standard input."""
     try:
         sentence = sys.stdin.buffer.read().decode() or SENTENCE
-        told = try_here(ModelFolder.open(Path(words[0])), sentence=sentence)
-        answer: dict[str, Any] = {"family": told.family, "tested": told.tested, "found": told.found}
+        outcome = try_here(ModelFolder.open(Path(arguments[0])), sentence=sentence)
+        reply: dict[str, Any] = {
+            "family": outcome.family,
+            "tested": outcome.tested,
+            "found": outcome.found,
+        }
     except ApplianceError as error:
-        answer = {"error": error.message, "hint": error.hint}
+        reply = {"error": error.message, "hint": error.hint}
     except BaseException as error:  # a panic inside the Rust library is no Exception
-        answer = {"error": f"the model cannot be used: {type(error).__name__}: {error}"[:500]}
-    sys.stdout.write(json.dumps(answer))
+        reply = {"error": f"the model cannot be used: {type(error).__name__}: {error}"[:500]}
+    sys.stdout.write(json.dumps(reply))
     return 0
 
 

@@ -20,14 +20,15 @@ from appliance.jobs.fair_turns import Turns
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.ledger.read.lookup import recorded_requests
-from appliance.models.locations import find_models, load_models
-from appliance.models.packages import open_model
+from appliance.models.locations import find_models
 from appliance.ner.calibration import Calibrations, this_machine
 from appliance.ner.engine import NerEngine, prepare
+from appliance.ner.model_kind import open_model
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
 from appliance.services.base import STUCK_SECONDS, ServiceContext
+from appliance.services.text_models import load_models
 
 if TYPE_CHECKING:
     from appliance.authoring.service import AuthoringService

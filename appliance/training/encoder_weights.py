@@ -28,7 +28,7 @@ class Weights:
 class _Graph:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.nodes = list(model.graph.node)
-        self._constants = {one.name: one for one in model.graph.initializer}
+        self._constants = {constant.name: constant for constant in model.graph.initializer}
         self._users = {name: node for node in reversed(self.nodes) for name in node.input}
 
     def array(self, name: str) -> NDArray[Any]:
@@ -66,7 +66,7 @@ def read_weights(data: bytes) -> Weights:
         arrays = dict([*_embeddings(graph), *_layers(graph), *_norms(graph)])
         cut = graph.array(graph.of("Reshape")[0].input[1])
         norm = graph.of("LayerNormalization")[0]
-        epsilon = next(one.f for one in norm.attribute if one.name == "epsilon")
+        epsilon = next(attribute.f for attribute in norm.attribute if attribute.name == "epsilon")
     except (KeyError, ValueError, IndexError, StopIteration) as error:
         raise ModelError("the bundled model is not of the kind that can be fine-tuned") from error
     layers = len(graph.of("MatMulInteger")) // _PER_LAYER

@@ -149,14 +149,14 @@ def train_best(
     folder = bundled()
     told("reading the encoder's weights", 0.0)
     weights = read_weights(folder.read(MODEL))
-    examples = [one for ones in encode(documents, labels) for one in ones]
+    examples = [example for windows in encode(documents, labels) for example in windows]
     network, epochs = tune(
         weights, labels, examples, tuning, seed=seed, told=lambda step, share: told(step, 0.98 * share)
     )
     told("writing the model", 0.98)
     arrays = network.arrays()
     models = {
-        scaling: build(arrays, weights.shape, scaling, hidden=(), custom=True).SerializeToString()
+        scaling: build(arrays, weights.shape, scaling, hidden=()).SerializeToString()
         for scaling in ("token", "float")
     }
     how = f"encoder fine-tuned whole, {epochs} epochs"
@@ -197,13 +197,13 @@ def tune(
     import torch  # noqa: PLC0415  (an optional extra)
     from torch.nn import functional  # noqa: PLC0415
 
-    from appliance.training.torch_network import Network  # noqa: PLC0415
+    from appliance.training.torch_network import Network, descend  # noqa: PLC0415
 
     torch.manual_seed(seed)
     random = Random(seed)  # noqa: S311
     network = Network(weights, labels, tuning.dropout)
     optimizer = torch.optim.AdamW(_groups(network, tuning), weight_decay=tuning.decay)
-    batch_tokens = tuning.batch(sum(len(one.targets) for one in learnt))
+    batch_tokens = tuning.batch(sum(len(example.targets) for example in learnt))
     per_epoch = len(list(_batches(learnt, batch_tokens, Random(seed))))  # noqa: S311
     low, high = tuning.epochs
     last = max(low, min(high, -(-tuning.steps[1] // per_epoch)))
@@ -225,10 +225,7 @@ def tune(
             loss = functional.cross_entropy(
                 scores.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
             )
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            descend(loss, network, optimizer)
             loss_sum += float(loss.detach())
         if not ending and loss_sum < tuning.least_loss * per_epoch and number + tuning.ending < last:
             ending, last = True, number + tuning.ending
@@ -247,27 +244,27 @@ def _batches(
     examples: Sequence[Example], tokens: int, random: Random
 ) -> Iterator[tuple[NDArray[np.int64], ...]]:
     """Yield batches of about so many tokens, of windows of like length, in another order each time."""
-    ordered = sorted(examples, key=lambda one: (len(one.window.ids), random.random()))
+    ordered = sorted(examples, key=lambda example: (len(example.window.ids), random.random()))
     cut: list[list[Example]] = [[]]
-    for one in ordered:
-        if cut[-1] and (len(cut[-1]) + 1) * len(one.window.ids) > tokens:
+    for example in ordered:
+        if cut[-1] and (len(cut[-1]) + 1) * len(example.window.ids) > tokens:
             cut.append([])
-        cut[-1].append(one)
+        cut[-1].append(example)
     random.shuffle(cut)
     return map(_stack, cut)
 
 
 def _stack(examples: Sequence[Example]) -> tuple[NDArray[np.int64], ...]:
-    shape = len(examples), max(len(one.targets) for one in examples)
+    shape = len(examples), max(len(example.targets) for example in examples)
     ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
     targets = np.full(shape, IGNORED, np.int64)
-    for row, one in enumerate(examples):
-        size = len(one.targets)
-        ids[row, :size] = one.window.ids
+    for row, example in enumerate(examples):
+        size = len(example.targets)
+        ids[row, :size] = example.window.ids
         mask[row, :size] = 1
-        if one.window.types is not None:
-            types[row, :size] = one.window.types
-        targets[row, :size] = one.targets
+        if example.window.types is not None:
+            types[row, :size] = example.window.types
+        targets[row, :size] = example.targets
     return ids, mask, types, targets
 
 

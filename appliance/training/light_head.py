@@ -126,29 +126,29 @@ class _Trainer:
         self.options = options
         self.labels = labels
         self.random = np.random.default_rng(options.seed)
-        learnt = [one for one in learnt if len(one.targets)]
-        every = np.concatenate([one.features for one in learnt])
+        learnt = [example for example in learnt if len(example.targets)]
+        every = np.concatenate([example.features for example in learnt])
         self.mean = every.mean(axis=0, dtype=np.float32)
         self.spread = every.std(axis=0, dtype=np.float32) + np.float32(1e-3)
-        seen = np.unique(np.concatenate([one.tokens.ravel() for one in learnt]))
+        seen = np.unique(np.concatenate([example.tokens.ravel() for example in learnt]))
         self.index = np.zeros(vocabulary, dtype=np.int32)
         self.index[seen] = np.arange(1, len(seen) + 1)
-        self.pieces = [piece for one in learnt for piece in self._cut(one)]
+        self.pieces = [piece for example in learnt for piece in self._cut(example)]
         self.words = sum(len(piece.targets) for piece in self.pieces)
         self.rules = rules(labels)
         self.adam = _Adam(options.rate, options.decay, self._start(every.shape[1], len(seen)))
 
-    def _cut(self, one: Learnt) -> Iterator[_Piece]:
+    def _cut(self, example: Learnt) -> Iterator[_Piece]:
         start = 0
-        while start < len(one.targets):
+        while start < len(example.targets):
             end = start + self.options.piece
             # A piece never begins inside an entity: its right labelling would be a forbidden one.
-            while end < len(one.targets) and self.labels[one.targets[end]].startswith("I-"):
+            while end < len(example.targets) and self.labels[example.targets[end]].startswith("I-"):
                 end += 1
             part = slice(start, end)
             start = end
-            features = (one.features[part].astype(np.float32) - self.mean) / self.spread
-            yield _Piece(features, self.index[one.tokens[part]].astype(np.intp), one.targets[part])
+            features = (example.features[part].astype(np.float32) - self.mean) / self.spread
+            yield _Piece(features, self.index[example.tokens[part]].astype(np.intp), example.targets[part])
 
     def _start(self, width: int, seen: int) -> dict[str, Array]:
         hidden, count = self.options.hidden, len(self.labels)
@@ -298,10 +298,10 @@ def train_head(
 def _held_f1(head: Head, held: Sequence[Learnt], labels: Sequence[str]) -> float:
     right = both = 0
     moves = rules(labels)
-    for one in held:
-        if len(one.targets):
-            found = chunks(best_path(head.scores(one.features, one.tokens), moves), labels)
-            wanted = chunks(one.targets.tolist(), labels)
+    for example in held:
+        if len(example.targets):
+            found = chunks(best_path(head.scores(example.features, example.tokens), moves), labels)
+            wanted = chunks(example.targets.tolist(), labels)
             right += len(found & wanted)
             both += len(found) + len(wanted)
     return 2 * right / both if both else 0.0

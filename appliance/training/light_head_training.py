@@ -40,12 +40,12 @@ def train_fast(
         names = {document.name for document in stratified(documents, HELD_SHARE)}
         pairs = list(zip(documents, learnt, strict=True))
         _, epochs = train_head(
-            [one for document, one in pairs if document.name not in names],
+            [example for document, example in pairs if document.name not in names],
             labels,
             vocabulary=vocabulary,
-            held=[one for document, one in pairs if document.name in names],
+            held=[example for document, example in pairs if document.name in names],
             options=options,
-            told=lambda one: told(_line(one), 0.5 + 0.25 * one.epoch / one.epochs),
+            told=lambda progress: told(_line(progress), 0.5 + 0.25 * progress.epoch / progress.epochs),
         )
     head, epochs = train_head(
         learnt,
@@ -53,13 +53,13 @@ def train_fast(
         vocabulary=vocabulary,
         epochs=epochs,
         options=options,
-        told=lambda one: told(_line(one), 0.75 + 0.24 * one.epoch / one.epochs),
+        told=lambda progress: told(_line(progress), 0.75 + 0.24 * progress.epoch / progress.epochs),
     )
     told("writing the model", 0.99)
     how = f"frozen encoder, two-layer head of {options.hidden}, {epochs} epochs"
     return with_head(encoder.folder.read(MODEL), head, labels), labels, how
 
 
-def _line(one: Progress) -> str:
-    held = "" if one.f1 is None else f", F1 {100 * one.f1:.1f} on documents held back"
-    return f"epoch {one.epoch} of at most {one.epochs}, loss {one.loss:.3f}{held}"
+def _line(progress: Progress) -> str:
+    held = "" if progress.f1 is None else f", F1 {100 * progress.f1:.1f} on documents held back"
+    return f"epoch {progress.epoch} of at most {progress.epochs}, loss {progress.loss:.3f}{held}"

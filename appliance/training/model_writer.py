@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.datasets.label_errors import DatasetError
+from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from appliance.registry.registry import describe, write_manifest
 from appliance.training.scoring import Scores
 
 EVALUATION: Final = "evaluation.json"
@@ -87,9 +87,9 @@ def write_evaluation(out: Path, evaluation: dict[str, Any]) -> None:
 def write_card(out: Path, about: About, scores: Scores, now: float) -> None:
     """Write the model card; it holds no text of any document."""
     rows = "\n".join(
-        f"| {name} | {100 * one.precision:.1f} | {100 * one.recall:.1f} | {100 * one.f1:.1f} |"
-        f" {one.labelled} |"
-        for name, one in [*scores.categories.items(), ("**all**", scores.micro)]
+        f"| {name} | {100 * score.precision:.1f} | {100 * score.recall:.1f} | {100 * score.f1:.1f} |"
+        f" {score.labelled} |"
+        for name, score in [*scores.categories.items(), ("**all**", scores.micro)]
     )
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
     (out / CARD).write_text(

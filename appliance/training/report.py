@@ -42,7 +42,7 @@ def worst(documents: Sequence[LabelledDocument], given: Answers, count: int = WO
     wrong: list[Wrong] = []
     for document, found, scores in zip(documents, given.found, given.scores, strict=True):
         wrong += _wrong(document, dict(zip(found, scores, strict=True)))
-    wrong.sort(key=lambda one: (-one.score, one.document, one.line))
+    wrong.sort(key=lambda mistake: (-mistake.score, mistake.document, mistake.line))
     return wrong[:count]
 
 
@@ -52,7 +52,9 @@ def _wrong(document: LabelledDocument, found: dict[Label, float]) -> Iterator[Wr
     for label, score in found.items():
         if label in wanted:
             continue
-        near = next((one for one in document.labels if one.start < label.end and label.start < one.end), None)
+        near = next(
+            (other for other in document.labels if other.start < label.end and label.start < other.end), None
+        )
         kind = "invented"
         if near is not None:
             touched.add(near)
@@ -120,14 +122,16 @@ def _named(category: str) -> str:
 
 def wrong_lines(wrong: Sequence[Wrong]) -> list[str]:
     """Lay mistakes out in lines for a terminal."""
-    return [f"{one.document}, line {one.line}: {_what(one)}: {one.sentence}" for one in wrong]
+    return [
+        f"{mistake.document}, line {mistake.line}: {_what(mistake)}: {mistake.sentence}" for mistake in wrong
+    ]
 
 
-def _what(one: Wrong) -> str:
-    wanted = one.labelled.category if one.labelled else ""
-    found = one.found.category if one.found else ""
-    sure = f" ({one.score:.2f})"
-    match one.kind:
+def _what(mistake: Wrong) -> str:
+    wanted = mistake.labelled.category if mistake.labelled else ""
+    found = mistake.found.category if mistake.found else ""
+    sure = f" ({mistake.score:.2f})"
+    match mistake.kind:
         case "missed":
             return f"missed {wanted}"
         case "invented":
@@ -157,15 +161,15 @@ def evaluation_object(scores: Scores, wrong: Sequence[Wrong]) -> dict[str, Any]:
         ],
         "worst": [
             {
-                "document": one.document,
-                "line": one.line,
-                "kind": one.kind,
-                "labelled": one.labelled and one.labelled.category,
-                "found": one.found and one.found.category,
-                "score": round(one.score, 4),
-                "sentence": one.sentence,
+                "document": mistake.document,
+                "line": mistake.line,
+                "kind": mistake.kind,
+                "labelled": mistake.labelled and mistake.labelled.category,
+                "found": mistake.found and mistake.found.category,
+                "score": round(mistake.score, 4),
+                "sentence": mistake.sentence,
             }
-            for one in wrong
+            for mistake in wrong
         ],
     }
 

@@ -52,8 +52,8 @@ def answers(folder: ModelFolder, texts: Sequence[str], told: Callable[[int], Non
     try:
         for start in range(0, len(texts), AT_ONCE):
             for entities in asyncio.run(engine.recognize(texts[start : start + AT_ONCE])):
-                found.append(tuple(Label(one.start, one.end, one.category) for one in entities))
-                scores.append(tuple(one.score for one in entities))
+                found.append(tuple(Label(entity.start, entity.end, entity.category) for entity in entities))
+                scores.append(tuple(entity.score for entity in entities))
             if told is not None:
                 told(len(found))
         seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began

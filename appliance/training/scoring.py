@@ -52,17 +52,17 @@ class Scores:
     @property
     def macro_f1(self) -> float:
         """Mean of the categories' F1."""
-        return _mean([one.f1 for one in self.categories.values()])
+        return _mean([value.f1 for value in self.categories.values()])
 
     @property
     def macro_precision(self) -> float:
         """Mean of the categories' precision."""
-        return _mean([one.precision for one in self.categories.values()])
+        return _mean([value.precision for value in self.categories.values()])
 
     @property
     def macro_recall(self) -> float:
         """Mean of the categories' recall."""
-        return _mean([one.recall for one in self.categories.values()])
+        return _mean([value.recall for value in self.categories.values()])
 
 
 def score(pairs: Iterable[tuple[Sequence[Label], Sequence[Label]]]) -> Scores:
@@ -91,13 +91,13 @@ def confused(wanted: Sequence[Label], answered: Sequence[Label]) -> list[tuple[s
     pairs: list[tuple[str, str]] = []
     free = list(answered)
     for label in wanted:
-        best = max(free, key=lambda one: _shared(label, one), default=None)
+        best = max(free, key=lambda other: _shared(label, other), default=None)
         if best is None or not _shared(label, best):
             pairs.append((label.category, NOTHING))
             continue
         free.remove(best)
         pairs.append((label.category, best.category))
-    return pairs + [(NOTHING, one.category) for one in free]
+    return pairs + [(NOTHING, label.category) for label in free]
 
 
 def _shared(one: Label, other: Label) -> int:

@@ -81,6 +81,14 @@ class _Encoder(nn.Module):  # type: ignore[misc, unused-ignore]
         return value
 
 
+def descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Take one step down the gradient of a loss, clipped to a norm of 1."""
+    loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
 class Network(nn.Module):  # type: ignore[misc, unused-ignore]
     """Tokens to label scores: forward(ids, mask, types), int64 [batch, tokens] each."""
 

@@ -11,7 +11,7 @@ from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
 from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import ModelFolder
-from appliance.registry.quantize import TOLERATED
+from appliance.onnx_tools.quantization import TOLERATED
 from appliance.training.encoder import bundled
 from appliance.training.full_finetuning import train_best
 from appliance.training.light_head_training import Told, train_fast

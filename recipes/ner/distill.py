@@ -1,17 +1,15 @@
 """A narrower network of the same answers: `python -m recipes.ner.distill --units 576 …`.
 
 Starts from a model folder that `export` wrote. Of each feed-forward layer only the units stay that can best
-stand for the rest (`fewer`); then the narrow network learns from the texts and from the wide one, whose
-scores and hidden layers it is to give. In the last epochs it computes with weights and values rounded as they
-are when it is served (`rounding`); the mean of the weights before and after them is kept.
+stand for the rest (`unit_pruning`); then the narrow network learns from the texts and from the wide one,
+whose scores and hidden layers it is to give. In the last epochs it computes with weights and values rounded
+as they are when it is served (`quantization_aware`); the mean of the weights before and after them is kept.
 """
 
 import argparse
 import copy
 import json
-import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -22,30 +20,20 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import BertConfig
 
 from appliance.ner.model_folder import CONFIG, MODEL
 from appliance.onnx_tools.bert_graph import HIDDEN
 from appliance.training.encoder_weights import read_weights
 from recipes.ner.augment import Names
+from recipes.ner.batches import Batch, epoch_batches, masked
 from recipes.ner.corpora import Sentence, read_corpora
 from recipes.ner.encode import IGNORED, read_tokenizer
+from recipes.ner.fit import distance, fit, groups, losses
 from recipes.ner.model import NerModel, mean, save
+from recipes.ner.options import Options
 from recipes.ner.quantization_aware import adjust, rounded
-from recipes.ner.train import (
-    Batch,
-    Options,
-    averaged,
-    by_source,
-    distance,
-    epoch_batches,
-    f1_by_set,
-    groups,
-    losses,
-    masked,
-    rate_at,
-)
+from recipes.ner.train import by_source, f1_by_set
 from recipes.ner.unit_pruning import Moments, narrowed
 
 LOOKED_AT = 60
@@ -82,7 +70,7 @@ def read_model(folder: Path) -> NerModel:
     data = (folder / MODEL).read_bytes()
     arrays = read_weights(data).arrays
     graph = onnx.load_model_from_string(data).graph
-    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
     head = [node for node in graph.node if node.op_type == "MatMul"][-1]
     bias = next(node for node in graph.node if node.op_type == "Add" and head.output[0] in node.input)
     arrays["head.weight"] = constants[head.input[1]].T
@@ -149,45 +137,32 @@ def learn(
     options = Options(epochs=phase.epochs)
     if phase.exact:
         rounded(made)
-    optimizer = torch.optim.AdamW(groups(made, options), fused=True)
-    for group in optimizer.param_groups:
-        group["lr"] = min(group["lr"], phase.most_rate)
-    schedule: LambdaLR | None = None
-    average: NerModel | None = None
-    count = step = total = 0
-    began = time.monotonic()
-    for number in range(int(-(-options.epochs // 1))):
-        cut = epoch_batches(sentences, names, tokenizer, options, random)
-        if schedule is None:
-            total = int(len(cut) * options.epochs)
-            schedule = LambdaLR(optimizer, partial(rate_at, total=total, warm_up=WARM_UP))
-        made.train()
-        for place, batch in enumerate(cut[: total - step], 1):
-            if phase.exact and step % ROUNDED_EVERY == 0:
-                adjust(made)
-            ids = masked(batch.ids, options.masked)
-            at, on = batch.targets != IGNORED, batch.mask.bool()
-            with torch.no_grad():
-                wanted, wanted_layers = both(teacher, batch, ids)
-            ours, layers = both(made, batch, ids)
-            loss = (1 - TEACHER_SHARE) * losses(ours[at], batch.targets[at]).mean()
-            loss = loss + TEACHER_SHARE * distance(ours[at], wanted[at], options.temperature)
-            for layer in HIDDEN:
-                apart = functional.mse_loss(layers[layer][on], wanted_layers[layer][on])
-                loss = loss + LAYERS_SHARE * apart / wanted_layers[layer][on].var()
-            loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
-            torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            schedule.step()
-            step += 1
-            if step >= options.average_from * total:
-                count += 1
-                average = averaged(average, made, count)
-            if place % 100 == 0:
-                seconds = time.monotonic() - began
-                print(f"{seconds:7.0f} s  epoch {number + 1}  {place}/{len(cut)}", flush=True)
-    return average or made
+
+    def loss_of(step: int, batch: Batch) -> Tensor:
+        if phase.exact and step % ROUNDED_EVERY == 0:
+            adjust(made)
+        ids = masked(batch.ids, options.masked)
+        at, on = batch.targets != IGNORED, batch.mask.bool()
+        with torch.no_grad():
+            wanted, wanted_layers = both(teacher, batch, ids)
+        ours, layers = both(made, batch, ids)
+        loss = (1 - TEACHER_SHARE) * losses(ours[at], batch.targets[at]).mean()
+        loss = loss + TEACHER_SHARE * distance(ours[at], wanted[at], options.temperature)
+        for layer in HIDDEN:
+            apart = functional.mse_loss(layers[layer][on], wanted_layers[layer][on])
+            loss = loss + LAYERS_SHARE * apart / wanted_layers[layer][on].var()
+        return loss
+
+    return fit(
+        made,
+        groups(made, options, phase.most_rate),
+        lambda: epoch_batches(sentences, names, tokenizer, options, random),
+        loss_of,
+        epochs=options.epochs,
+        warm_up=WARM_UP,
+        average_from=options.average_from,
+        report=(100, lambda progress, _: print(progress, flush=True)),
+    )
 
 
 def main() -> None:

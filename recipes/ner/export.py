@@ -40,7 +40,8 @@ def onnx_model(model: NerModel, scaling: str) -> onnx.ModelProto:
     shape = Shape(
         layers=config.num_hidden_layers, heads=config.num_attention_heads, epsilon=config.layer_norm_eps
     )
-    return build({name: value.numpy() for name, value in model.eval().state_dict().items()}, shape, scaling)
+    weights = {name: value.numpy() for name, value in model.eval().state_dict().items()}
+    return build(weights, shape, scaling, served_labels=len(SERVED_LABELS))
 
 
 def config_of(model: NerModel) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from appliance.speech.acoustic.model import load_ctc
-from appliance.speech.decoding.ctc import CtcDecoder, LogProbs, greedy
+from appliance.speech.acoustic.types import LogProbs
+from appliance.speech.decoding.ctc import CtcDecoder, greedy
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.recognition.stream import LEAD_SECONDS, TAIL_SECONDS
 from recipes.speech.clips import RATE, Wave

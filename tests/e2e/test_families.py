@@ -223,7 +223,7 @@ def test_a_family_gives_the_labels_of_transformers_own_pipeline(kind: str, tmp_p
     pipeline = export(kind, source)
     added = add(source, ModelRegistry(tmp_path / "models"), project="p", name=kind)
     assert added.outcome.tested, added.outcome.family
-    folder = ModelFolder.open(added.shelf.path)
+    folder = ModelFolder.open(added.entry.path)
     texts = sentences(spaced=FAMILIES[kind][3])
     found = answers(folder, texts).found
     differing = [

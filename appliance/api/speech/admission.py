@@ -12,7 +12,7 @@ from appliance.api.speech.parameters import RecognitionOptions
 from appliance.errors import Busy, Stopping
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.speech.model.locales import same_language
+from appliance.speech.model.kind import same_language
 from appliance.speech.recognition.engine import SpeechEngine
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)

@@ -22,7 +22,7 @@ from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.segment import HeardWord
 from appliance.speech.display.text import Profanity, Shown
-from appliance.speech.model.locales import same_language
+from appliance.speech.model.kind import same_language
 from appliance.speech.recognition.file import Transcript, transcribe
 from appliance.speech.recognition.stream import Manner, Phrase
 

@@ -10,11 +10,11 @@ from appliance.cli.progress import waiting
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.errors import ModelError
 from appliance.licensing.installation import Installation, InstalledLicenses
-from appliance.models.packages import NER, ModelKeys, find_packages, unpack
+from appliance.models.packages import ModelKeys, find_packages, unpack
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.model_kind import NER
 from appliance.speech.display.loading import display_kind
-from appliance.speech.model.display_types import DISPLAY_TASKS
-from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.folder import DISPLAY_TASKS, SpeechFolder
 from appliance.speech.model.kind import SPEECH
 from license.encoding.fields import LINE
 from license.encoding.strict import format_time

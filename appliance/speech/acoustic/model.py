@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.errors import ModelError
-from appliance.ner.session import open_session
+from appliance.onnx_tools.runtime import open_session
 from appliance.speech.acoustic.fbank import fbank
+from appliance.speech.acoustic.types import LogProbs
 from appliance.speech.audio.wav import Samples
-from appliance.speech.decoding.ctc import LogProbs
 from appliance.speech.model.folder import Context, SpeechFolder
 from appliance.speech.model.layout import Layout
 
@@ -176,13 +176,13 @@ def _frame(rows: Callable[[Samples], LogProbs], rate: int, name: str, *, columns
     """Samples of a frame, from what two stretches of silence give; a bad export fails here."""
     short, long = _TRIED_SECONDS
     try:
-        one, two = (rows(np.zeros(seconds * rate, np.float32)) for seconds in (short, long))
+        shorter, longer = (rows(np.zeros(seconds * rate, np.float32)) for seconds in (short, long))
     except Exception as error:  # onnxruntime's exceptions share no base class but this
         raise ModelError(f"{name} fails on {short} s of silence: {error}") from error
     if columns is not None:
-        _check_columns(two.shape[-1], columns)
-    gained = len(two) - len(one)
-    if one.ndim != 2 or gained <= 0:
+        _check_columns(longer.shape[-1], columns)
+    gained = len(longer) - len(shorter)
+    if shorter.ndim != 2 or gained <= 0:
         raise ModelError(f"{name} does not write more frames for longer audio")
     frame = rate * (long - short) / gained
     return round(frame / 16) * 16 if frame >= 64 else round(frame)

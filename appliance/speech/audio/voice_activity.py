@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from appliance.errors import ModelError
-from appliance.ner.session import open_session
+from appliance.onnx_tools.runtime import open_session
 from appliance.speech.audio.wav import Samples
 
 _FRAME_SECONDS: Final = 0.02

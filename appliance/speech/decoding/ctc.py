@@ -13,12 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.speech.acoustic.types import LogProbs
 from appliance.speech.decoding.alignment import align
 from appliance.speech.model.lexicon import FREE, Lexicon, Node
 from appliance.speech.model.vocabulary import Vocabulary
-
-LogProbs = NDArray[np.float32]
-"""Natural logarithms of probabilities, [frames, tokens]."""
 
 BEAM: Final = 16
 _FLOOR: Final = math.log(1e-3)  # pieces less likely than this in a frame are not tried
@@ -208,7 +206,7 @@ class Beam:
             found.append((prefix.total() + bonus, prefix.path()))
         if all(score == _NEVER for score, _ in found):  # nothing but half words: better than nothing
             found = [(prefix.total(), prefix.path()) for prefix in self._best]
-        return sorted(found, key=lambda one: one[0], reverse=True)
+        return sorted(found, key=lambda scored: scored[0], reverse=True)
 
     def text(self) -> str:
         """The best text so far; its last word may be half."""

@@ -142,7 +142,9 @@ class StreamingSegment:
         if not self._rows:
             return [Heard(text="", words=(), confidence=0.0)]
         rows = np.concatenate(self._rows)
-        return [heard(one, self._context.frame) for one in self._decoder.nbest(self._beam, rows, count)]
+        return [
+            heard(decoded, self._context.frame) for decoded in self._decoder.nbest(self._beam, rows, count)
+        ]
 
 
 class WholeSegment:
@@ -200,7 +202,7 @@ def ctc_segment(model: AcousticModel, decoder: CtcDecoder, phrases: Sequence[str
         rows = model.rows(samples)
         beam = decoder.begin(phrases)
         beam.advance(rows)
-        return [heard(one, model.frame) for one in decoder.nbest(beam, rows, count)]
+        return [heard(decoded, model.frame) for decoded in decoder.nbest(beam, rows, count)]
 
     return WholeSegment(decode, rate=model.rate)
 

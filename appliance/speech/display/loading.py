@@ -27,8 +27,7 @@ from appliance.speech.display.pipeline import Forms, Pauses
 from appliance.speech.display.punctuation import Punctuator
 from appliance.speech.display.rescoring import WordModel
 from appliance.speech.display.rewriting import Rules
-from appliance.speech.model.display_types import DISPLAY_TASKS
-from appliance.speech.model.folder import TASKS
+from appliance.speech.model.folder import DISPLAY_TASKS, TASKS
 from license.errors import LicenseError
 from license.models.package import PackageFiles
 

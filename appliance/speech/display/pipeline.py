@@ -81,8 +81,8 @@ class Forms:
         rescorer = self.rescorer
         if rescorer is None or len(texts) < 2:
             return list(texts)
-        scored = [replace(one, score=one.score + rescorer.bonus(one.text.split())) for one in texts]
-        return sorted(scored, key=lambda one: one.score, reverse=True)
+        scored = [replace(text, score=text.score + rescorer.bonus(text.text.split())) for text in texts]
+        return sorted(scored, key=lambda text: text.score, reverse=True)
 
     def rescored(self, segment: Segment) -> Segment:
         """Return the segment, with its texts in the order of a rescoring model if there is one."""

@@ -76,6 +76,6 @@ class Rules:
 
 def _numbers(words: Sequence[str], first: int, end: int) -> list[Written]:
     return [
-        Written(text=one.text, first=one.first + first, end=one.end + first)
-        for one in write_numbers(words[first:end])
+        Written(text=written.text, first=written.first + first, end=written.end + first)
+        for written in write_numbers(words[first:end])
     ]

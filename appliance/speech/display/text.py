@@ -89,7 +89,8 @@ def joined(parts: Sequence[Shown], counts: Sequence[int]) -> Shown:
     before = 0
     for part, count in zip(parts, counts, strict=True):
         pieces += [
-            Written(text=one.text, first=one.first + before, end=one.end + before) for one in part.pieces
+            Written(text=piece.text, first=piece.first + before, end=piece.end + before)
+            for piece in part.pieces
         ]
         before += count
 

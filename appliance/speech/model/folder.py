@@ -23,12 +23,19 @@ from appliance.models.folder_reader import (
     read_json,
 )
 from appliance.onnx_tools.inspect import GraphFacts
-from appliance.speech.model.display_types import DISPLAY_TASKS
 from appliance.speech.model.layout import SUPPORTED, Graphs, Layout, detect
 from appliance.speech.model.lexicon import Lexicon
 from appliance.speech.model.vocabulary import Vocabulary, from_json, from_tokens
 
 TASKS: Final = ("speech-ctc", "speech-transducer")
+DISPLAY_TASKS: Final = {
+    "Punct": "speech-punct",
+    "Rescore": "speech-rescore",
+    "Resegment": "speech-resegment",
+    "Wfstitn": "speech-wfstitn",
+}
+"""The types of display models, and the task that a model of each has in its `model.json` and manifest."""
+
 MAX_GRAPHS: Final = 16
 MAX_LIST_BYTES: Final = 32 * 2**20
 WORDS: Final = "words.txt"

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.models.packages import Kind
-from appliance.speech.model.display_types import DISPLAY_TASKS
-from appliance.speech.model.folder import TASKS, SpeechFolder
+from appliance.speech.model.folder import DISPLAY_TASKS, TASKS, SpeechFolder
 
 BUNDLED: Final = Path(__file__).parents[2] / "bundled" / "speech-en"
 
@@ -17,3 +16,9 @@ SPEECH: Final[Kind[SpeechFolder]] = Kind(
     ),
     beside=tuple(DISPLAY_TASKS.values()),
 )
+
+
+def same_language(one: str, other: str) -> bool:
+    """Whether two locales mean the same: letter case does not count, nor a region that one leaves out."""
+    first, second = one.lower().split("-"), other.lower().split("-")
+    return first == second or (first[0] == second[0] and 1 in (len(first), len(second)))

@@ -109,7 +109,7 @@ class SpeechEngine:
         """
 
         def work() -> list[Shown]:
-            return [self.forms.show(one, profanity) for one in words]
+            return [self.forms.show(sentence, profanity) for sentence in words]
 
         return work() if self.forms.punctuator is None else await self.run(work)
 

@@ -50,9 +50,9 @@ async def transcribe(
     events += await engine.run(listener.finish)
     phrases = [event for event in events if isinstance(event, Phrase)]
     return Transcript(
-        phrases=tuple(one for one in phrases if one.status is Status.SUCCESS),
+        phrases=tuple(phrase for phrase in phrases if phrase.status is Status.SUCCESS),
         samples=samples,
-        voiced=any(one.status is Status.NO_MATCH for one in phrases),
+        voiced=any(result.status is Status.NO_MATCH for result in phrases),
     )
 
 

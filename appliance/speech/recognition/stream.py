@@ -233,8 +233,8 @@ class Listener:
         if phrase is None:
             return []
         self._open = None
-        found = [one for one in phrase.segment.finish(self._manner.texts) if one.text and one.words]
-        texts = [_within(one, -phrase.base) for one in found]
+        found = [heard for heard in phrase.segment.finish(self._manner.texts) if heard.text and heard.words]
+        texts = [_within(heard, -phrase.base) for heard in found]
         if not texts:
             return []
         words = texts[0].words

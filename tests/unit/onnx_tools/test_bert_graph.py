@@ -46,7 +46,9 @@ def weights() -> dict[str, NDArray[np.float32]]:
 def session(scaling: str) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    data = build(weights(), SHAPE, scaling, hidden=(1, 2)).SerializeToString()
+    data = build(
+        weights(), SHAPE, scaling, hidden=(1, 2), served_labels=len(SERVED_LABELS)
+    ).SerializeToString()
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 

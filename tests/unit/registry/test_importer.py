@@ -22,16 +22,16 @@ Export = Callable[..., Path]
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> ModelRegistry:
+def registry(tmp_path: Path) -> ModelRegistry:
     return ModelRegistry(tmp_path / "models")
 
 
-def refused(source: Path, library: ModelRegistry) -> ModelError:
-    """Add a source that must be refused; nothing may lie in the library afterwards."""
+def refused(source: Path, registry: ModelRegistry) -> ModelError:
+    """Add a source that must be refused; nothing may lie in the registry afterwards."""
     with pytest.raises(ModelError) as caught:
-        add(source, library, project="p", name="m")
-    assert not library.shelves()
-    assert not list(library.root.glob("**/*"))
+        add(source, registry, project="p", name="m")
+    assert not registry.entries()
+    assert not list(registry.root.glob("**/*"))
     return caught.value
 
 
@@ -49,66 +49,66 @@ def zipped(path: Path, members: Mapping[str, bytes], modes: Mapping[str, int] | 
     "name", ["../evil", "/etc/cron.d/evil", "a/../../evil", "..\\evil", "C:evil", "model/../../x/model.onnx"]
 )
 def test_a_name_that_leads_out_of_the_archive_refuses_all_of_it(
-    name: str, tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
+    name: str, tmp_path: Path, registry: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
-    error = refused(zipped(tmp_path / "a.zip", {**exported_files, name: b"x"}), library)
+    error = refused(zipped(tmp_path / "a.zip", {**exported_files, name: b"x"}), registry)
     assert "leads out of its folder" in error.message
     assert not (tmp_path / "evil").exists()
     assert not (tmp_path.parent / "evil").exists()
 
 
 def test_a_link_in_an_archive_is_refused(
-    tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
+    tmp_path: Path, registry: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     members = {**exported_files, "tokenizer.json": b"/etc/passwd"}
     source = zipped(tmp_path / "a.zip", members, {"tokenizer.json": stat.S_IFLNK | 0o777})
-    assert "link" in refused(source, library).message
+    assert "link" in refused(source, registry).message
 
 
 def test_a_name_that_stands_twice_in_an_archive_is_refused(
-    tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
+    tmp_path: Path, registry: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     with pytest.warns(UserWarning), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name, data in [*exported_files.items(), *exported_files.items()]:
             archive.writestr(name, data)
-    assert "twice" in refused(tmp_path / "a.zip", library).message
+    assert "twice" in refused(tmp_path / "a.zip", registry).message
 
 
 def test_an_archive_that_swells_is_stopped_at_the_limit(
-    tmp_path: Path, library: ModelRegistry, exported_files: Mapping[str, bytes]
+    tmp_path: Path, registry: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     source = zipped(tmp_path / "a.zip", {**exported_files, "config.json": b" " * (5 * 2**20)})
-    assert "config.json" in refused(source, library).message
+    assert "config.json" in refused(source, registry).message
     data = bytearray(source.read_bytes())  # an archive that lies about the size in its directory
     size = (5 * 2**20).to_bytes(4, "little")
     lying = data.replace(size, (100).to_bytes(4, "little"))
     source.write_bytes(lying)
-    refused(source, library)
+    refused(source, registry)
 
 
-def test_a_symbolic_link_in_a_folder_is_refused(export: Export, library: ModelRegistry) -> None:
+def test_a_symbolic_link_in_a_folder_is_refused(export: Export, registry: ModelRegistry) -> None:
     folder = export(tokenizer__json=None)
     (folder / "tokenizer.json").symlink_to("/etc/passwd")
-    error = refused(folder, library)
+    error = refused(folder, registry)
     assert "symbolic link" in error.message
     assert "cp -rL" in error.hint
 
 
-def test_a_sparse_file_of_ten_gigabytes_is_refused_unread(export: Export, library: ModelRegistry) -> None:
+def test_a_sparse_file_of_ten_gigabytes_is_refused_unread(export: Export, registry: ModelRegistry) -> None:
     folder = export()
     os.truncate(folder / "model.onnx", 10 * 10**9)
-    error = refused(folder, library)
+    error = refused(folder, registry)
     assert str(MAX_MODEL_BYTES) in error.message
 
 
-def test_a_fifo_does_not_hang_the_intake(export: Export, library: ModelRegistry) -> None:
+def test_a_fifo_does_not_hang_the_intake(export: Export, registry: ModelRegistry) -> None:
     folder = export(config__json=None)
     os.mkfifo(folder / "config.json")
-    assert "not a plain file" in refused(folder, library).message
+    assert "not a plain file" in refused(folder, registry).message
 
 
 def test_external_data_that_points_outside_is_refused(
-    export: Export, library: ModelRegistry, exported_files: Mapping[str, bytes]
+    export: Export, registry: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     model = load(exported_files["model.onnx"])
     tensor = model.graph.initializer[0]
@@ -116,14 +116,14 @@ def test_external_data_that_points_outside_is_refused(
     tensor.data_location = TensorProto.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "../../../etc/passwd"
-    error = refused(export(model__onnx=model.SerializeToString()), library)
+    error = refused(export(model__onnx=model.SerializeToString()), registry)
     assert "external data" in error.message
 
 
 def test_operators_of_foreign_code_are_refused(
-    export: Export, library: ModelRegistry, make_graph_with_domain: bytes
+    export: Export, registry: ModelRegistry, make_graph_with_domain: bytes
 ) -> None:
-    assert "foreign code" in refused(export(model__onnx=make_graph_with_domain), library).message
+    assert "foreign code" in refused(export(model__onnx=make_graph_with_domain), registry).message
 
 
 @pytest.fixture
@@ -139,20 +139,20 @@ class _Bomb:
 
 
 def test_no_pickle_is_ever_read(
-    export: Export, library: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    export: Export, registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     bomb = pickle.dumps(_Bomb())
-    error = refused(export("weights", model__onnx=None, **{"pytorch_model__bin": bomb}), library)
+    error = refused(export("weights", model__onnx=None, **{"pytorch_model__bin": bomb}), registry)
     assert "never opened" in error.message
     assert "optimum-cli" in error.hint
     beside = export("beside", **{"pytorch_model__bin": bomb, "training_args__bin": bomb, "x__pkl": bomb})
-    added = add(beside, library, project="p", name="m")
+    added = add(beside, registry, project="p", name="m")
     assert set(added.left_out) == {"pytorch_model.bin", "training_args.bin", "x.pkl"}
-    assert not (added.shelf.path / "pytorch_model.bin").exists()
+    assert not (added.entry.path / "pytorch_model.bin").exists()
     for source in (export("named", model__onnx=bomb), export("asked", tokenizer__json=bomb)):
         with pytest.raises(ModelError):
-            add(source, library, project="p", name="other")
+            add(source, registry, project="p", name="other")
     assert not Path("exploded").exists()
 
 
@@ -166,20 +166,20 @@ def test_no_pickle_is_ever_read(
     ],
 )
 def test_a_malformed_tokenizer_is_refused(
-    export: Export, library: ModelRegistry, data: bytes, reason: str
+    export: Export, registry: ModelRegistry, data: bytes, reason: str
 ) -> None:
-    assert reason in refused(export(tokenizer__json=data), library).message
+    assert reason in refused(export(tokenizer__json=data), registry).message
 
 
 def test_a_tokenizer_of_another_model_is_refused(
-    export: Export, library: ModelRegistry, exported_files: Mapping[str, bytes]
+    export: Export, registry: ModelRegistry, exported_files: Mapping[str, bytes]
 ) -> None:
     config = json.loads(exported_files["config.json"])
-    error = refused(export(config__json=json.dumps({**config, "vocab_size": 20}).encode()), library)
+    error = refused(export(config__json=json.dumps({**config, "vocab_size": 20}).encode()), registry)
     assert "two different models" in error.message
 
 
-def test_a_model_that_fails_is_refused(export: Export, library: ModelRegistry) -> None:
+def test_a_model_that_fails_is_refused(export: Export, registry: ModelRegistry) -> None:
     node = helper.make_node("Gather", ["table", "input_ids"], ["logits"])
     table = helper.make_tensor("table", TensorProto.FLOAT, [2, 7], [0.0] * 14)
     graph = helper.make_graph(
@@ -190,7 +190,7 @@ def test_a_model_that_fails_is_refused(export: Export, library: ModelRegistry) -
         [table],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    assert "first sentence" in refused(export(model__onnx=model.SerializeToString()), library).message
+    assert "first sentence" in refused(export(model__onnx=model.SerializeToString()), registry).message
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,9 @@ def test_a_model_that_fails_is_refused(export: Export, library: ModelRegistry) -
     ],
 )
 def test_what_is_missing_or_unsupported_is_said_plainly(
-    export: Export, library: ModelRegistry, changes: dict[str, bytes | None], reason: str, hint: str
+    export: Export, registry: ModelRegistry, changes: dict[str, bytes | None], reason: str, hint: str
 ) -> None:
-    error = refused(export(**changes), library)
+    error = refused(export(**changes), registry)
     assert reason in error.message
     assert hint in error.hint
 

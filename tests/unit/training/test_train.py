@@ -163,7 +163,7 @@ def test_the_bundled_encoders_weights_are_read_back_as_they_were_written() -> No
     weights = read_weights(data)
     width = weights.arrays["encoder.embeddings.word_embeddings.weight"].shape[1]
     head = {"head.weight": np.zeros((3, width), np.float32), "head.bias": np.zeros(3, np.float32)}
-    again = build({**weights.arrays, **head}, weights.shape, "float", custom=True).SerializeToString()
+    again = build({**weights.arrays, **head}, weights.shape, "float").SerializeToString()
     feed = {
         "input_ids": np.array([[101, 2054, 2003, 1996, 3462, 102]]),
         "attention_mask": np.ones((1, 6), np.int64),

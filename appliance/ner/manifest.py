@@ -1,0 +1,46 @@
+"""`model.json` of a text model: written from what a checked folder says, with the sums of its files."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.models.folder_reader import MANIFEST
+from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
+from license.files import write_atomic
+
+_HASHED: Final = (MODEL, TOKENIZER, CONFIG)
+
+
+def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
+    """Return `model.json` of a checked folder; `changes` replace or add fields."""
+    manifest: dict[str, Any] = {
+        "format": 1,
+        "task": "ner",
+        "name": folder.name,
+        "line": folder.line,
+        "release": folder.release,
+        "language": folder.language,
+        "description": folder.description,
+        "weights_license": folder.weights_license,
+        "meters": list(folder.meters),
+        "inputs": {"token_type_ids": "case-class" if folder.case_classes else "zeros"},
+        "decoding": {"scheme": folder.scheme, "aggregation": "first"},
+        "limits": {"window_tokens": folder.window_tokens, "overlap_tokens": folder.overlap_tokens},
+        "batch_invariant": folder.batch_invariant,
+        "files": dict(folder.digests),
+    }
+    return manifest | changes
+
+
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    """Write `model.json` into a folder, with the SHA-256 of the files that lie there now."""
+    files = {name: digest(path / name) for name in _HASHED}
+    text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False) + "\n"
+    write_atomic(path / MANIFEST, text.encode(), mode=0o644)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
