@@ -2,7 +2,7 @@
 #
 #   make run      install what the service needs and show it at work; options: make run ARGS="--once --port 5001"
 #   make install  only make .venv
-#   make lint     ruff and mypy
+#   make lint     ruff, import-linter and mypy
 #   make test     every test that is quick enough to run each time
 #   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
 #   make test-boot    units, bundles and upgrades on a booted system, and a cut network (needs root)
@@ -59,6 +59,7 @@ $(VENV)/bin/python:
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 lint: install-dev
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
 	$(VENV)/bin/python -m mypy
