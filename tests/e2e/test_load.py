@@ -179,7 +179,7 @@ def weather(site: Site, *, seconds: float, flat_mib: int) -> Seen:
     recorded = usage(service) - warm
     assert not [status for status in seen.statuses if status >= 500 and status != 503], seen.statuses
     assert not set(seen.statuses) - {200, 202, 429, 503}, seen.statuses
-    assert seen.statuses[200] > CLIENTS / 5  # a busy machine answers fewer
+    assert seen.statuses[200] > CLIENTS / 20  # a busy machine answers fewer
     answered = seen.records + counted
     assert len(seen.receipts) == len(set(seen.receipts)), "each answer has a record of its own"
     assert answered <= recorded <= answered + seen.left_records + first.left_records, (
