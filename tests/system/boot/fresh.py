@@ -67,7 +67,7 @@ class Debian:
     """One release, installed into an empty directory."""
 
     def __init__(self, release: str, root: Path) -> None:
-        self.root = root
+        self.root, self.log = root, root.with_name("output")
         include = ",".join(packages())
         done = subprocess.run(
             ["mmdebstrap", "--variant=minbase", f"--include={include}", release, root, mirror()],
@@ -111,20 +111,19 @@ class Debian:
     def run(self, command: str) -> tuple[int, str]:
         """Type a command where the repository was cloned to; return its exit code and what it wrote."""
         environ = {"HOME": "/root", "LANG": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **settings()}
-        done = subprocess.run(
-            [
-                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"),
-                *("sh", "-euc", _INSIDE, "sh", self.root, "/bin/bash", "-c", f"cd {PLACE} && {command}"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=environ,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        with self.log.open("w") as log:  # a file, so that one who waits, or was cut off, can look
+            code = subprocess.run(
+                [
+                    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"),
+                    *("sh", "-euc", _INSIDE, "sh", self.root, "/bin/bash", "-c", f"cd {PLACE} && {command}"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environ,
+                check=False,
+            ).returncode
+        return code, self.log.read_text(errors="replace")
 
     def remove(self) -> None:
         subprocess.run(["rm", "-rf", "--one-file-system", self.root], check=True)
