@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from appliance.api.errors import Problem, invalid_request, not_found
+from appliance.api.middleware.trusted_proxies import PREFIX
 
 API_VERSIONS: Final = ("2022-05-01", "2023-04-01")
 # Later versions and previews that official clients send; the operations served here did not change in them.
@@ -86,7 +87,8 @@ def job_not_found() -> Problem:
 def own_url(request: Request, path: str, query: Mapping[str, str] | None = None) -> str:
     """An absolute address on the host and scheme that the caller used; `$` in names stays as it is."""
     tail = f"?{urlencode(query, safe='$')}" if query else ""
-    return f"{request.url.scheme}://{request.url.netloc}{path}{tail}"
+    prefix = request.scope.get(PREFIX, "")
+    return f"{request.url.scheme}://{request.url.netloc}{prefix}{path}{tail}"
 
 
 def _invalid(message: str) -> Problem:
