@@ -92,6 +92,11 @@ def invalid_http(detail: str = "The request is not HTTP/1.1 as RFC 9112 has it."
     return invalid_request("Bad Request", inner=("InvalidHttp", detail))
 
 
+def unsupported_charset(name: str) -> Problem:
+    """The 415 for a body in another encoding than UTF-8."""
+    return Problem(415, "UnsupportedMediaType", f"The body is {name}. Send JSON as UTF-8.")
+
+
 def too_long(what: str, limit: int, *, status: int) -> Problem:
     """The 414 or 431 for a head that is too long; `limit` in bytes."""
     sentence = f"{what} is too long. The limit is {limit} bytes."
