@@ -14,10 +14,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from appliance.api.errors import Problem
+from appliance.api.middleware.path_normalization import canonical
 
 _GUARDED: Final = frozenset({"http", "websocket"})
 _NAMES: Final = ("ocp-apim-subscription-key", "authorization")
-_OPEN: Final = frozenset({"/", "/ready", "/status", "/openapi.json", "/swagger"})
+_OPEN: Final = frozenset(
+    {"/", "/ready", "/status", "/containerreadiness", "/containerliveness", "/openapi.json", "/swagger"}
+)
 _OPEN_BELOW: Final = ("/static/", "/swagger/")
 
 
@@ -40,8 +43,8 @@ class Keys:
             return True
         admitted = False
         for value in _offered(scope):
-            scheme, _, rest = value.partition(" ")
-            digest = _digest(rest.strip() if scheme.lower() == "bearer" else value)
+            scheme, _, rest = value.strip().partition(" ")
+            digest = _digest(rest.strip() if scheme.lower() == "bearer" else value.strip())
             # Digests are of one length and every key is compared: the time tells nothing of a key.
             for known in self._digests:
                 admitted |= hmac.compare_digest(digest, known)
@@ -80,6 +83,7 @@ def _offered(scope: Scope) -> list[str]:
 
 
 def _open(path: str) -> bool:
+    path = canonical(path)
     return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 

@@ -87,6 +87,35 @@ def body_too_large(limit: int) -> Problem:
     )
 
 
+def invalid_http(detail: str = "The request is not HTTP/1.1 as RFC 9112 has it.") -> Problem:
+    """The 400 for what is no HTTP request."""
+    return invalid_request("Bad Request", inner=("InvalidHttp", detail))
+
+
+def unsupported_charset(name: str) -> Problem:
+    """The 415 for a body in another encoding than UTF-8."""
+    return Problem(415, "UnsupportedMediaType", f"The body is {name}. Send JSON as UTF-8.")
+
+
+def too_long(what: str, limit: int, *, status: int) -> Problem:
+    """The 414 or 431 for a head that is too long; `limit` in bytes."""
+    sentence = f"{what} is too long. The limit is {limit} bytes."
+    return Problem(status, "InvalidRequest", sentence, headers={"Connection": "close"})
+
+
+def request_timeout(part: str, seconds: float) -> Problem:
+    """The 408 for a head or a body that does not come."""
+    sentence = f"The {part} of the request did not come within {seconds:g} seconds."
+    return Problem(408, "RequestTimeout", sentence, headers={"Connection": "close"})
+
+
+def overloaded() -> Problem:
+    """The 503 where there are as many connections as there may be."""
+    sentence = "There are too many connections. Try again later."
+    headers = {"Retry-After": str(RETRY_SECONDS), "Connection": "close"}
+    return Problem(503, "ServiceUnavailable", sentence, headers=headers)
+
+
 def not_found(code: str, message: str) -> Problem:
     """A 404 with a code of the Language API, such as `ProjectNotFound`."""
     return Problem(404, code, message)

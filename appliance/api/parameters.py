@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from appliance.api.errors import Problem, invalid_request, not_found
+from appliance.api.middleware.trusted_proxies import PREFIX
 
 API_VERSIONS: Final = ("2022-05-01", "2023-04-01")
 # Later versions and previews that official clients send; the operations served here did not change in them.
@@ -25,7 +26,7 @@ def check_api_version(request: Request) -> str:
     Raises:
         Problem: 400 if it is missing or names no version served here.
     """
-    version = request.query_params.get("api-version", "")
+    version = query_value(request, "api-version")
     if not version:
         raise Problem(
             400,
@@ -41,13 +42,24 @@ def check_api_version(request: Request) -> str:
     return version
 
 
+def query_value(request: HTTPConnection, name: str, default: str = "") -> str:
+    """A query parameter, its name in any letter case, as the containers take it; the last one counts."""
+    found = request.query_params.get(name)
+    if found is None:
+        wanted = name.lower()
+        for key, value in request.query_params.multi_items():
+            if key.lower() == wanted:
+                found = value
+    return default if found is None else found
+
+
 def flag(request: Request, name: str) -> bool:
     """A boolean query parameter in any letter case; absent is false.
 
     Raises:
         Problem: 400, `InvalidParameterValue`.
     """
-    value = request.query_params.get(name, "false").lower()
+    value = query_value(request, name, "false").lower()
     if value not in {"true", "false"}:
         raise _invalid(f"{name} is true or false.")
     return value == "true"
@@ -59,7 +71,7 @@ def number(request: Request, name: str, *, default: int, low: int) -> int:
     Raises:
         Problem: 400, `InvalidParameterValue`, for what is negative or no whole number.
     """
-    text = request.query_params.get(name, request.query_params.get(f"${name}", str(default)))
+    text = query_value(request, name, query_value(request, f"${name}", str(default)))
     if not _INTEGER.fullmatch(text):
         raise _invalid(f"{name} is a whole number of at least {low}.")
     digits = text.lstrip("+0") or "0"
@@ -86,7 +98,8 @@ def job_not_found() -> Problem:
 def own_url(request: Request, path: str, query: Mapping[str, str] | None = None) -> str:
     """An absolute address on the host and scheme that the caller used; `$` in names stays as it is."""
     tail = f"?{urlencode(query, safe='$')}" if query else ""
-    return f"{request.url.scheme}://{request.url.netloc}{path}{tail}"
+    prefix = request.scope.get(PREFIX, "")
+    return f"{request.url.scheme}://{request.url.netloc}{prefix}{path}{tail}"
 
 
 def _invalid(message: str) -> Problem:

@@ -1,13 +1,17 @@
 """Headers that tell of an answer's usage record, and of a licence that draws near its end."""
 
-from appliance.pipeline.pipeline import Answer
+from appliance.pipeline.pipeline import Answer, Recorded
 
 
-def evidence_headers(answer: Answer) -> dict[str, str]:
-    """Where the usage of this answer is recorded, and the warning of a licence in grace."""
+def evidence_headers(answer: Answer | Recorded) -> dict[str, str]:
+    """Where the usage of this answer is recorded, how much it is, and the warning of a licence in grace.
+
+    `csp-billing-usage` is written as Azure writes it, `METER=QUANTITY`.
+    """
     headers = {}
-    if answer.receipt is not None:
+    if answer.receipt is not None and answer.usage is not None:
         headers["Usage-Record"] = answer.receipt.header
+        headers["csp-billing-usage"] = f"{answer.usage.meter}={answer.usage.quantity}"
     return headers | warning_header(answer.admission.warning)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.config.command_line import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
+from appliance.config.network_parsers import IPNetwork, parse_hosts, parse_networks, parse_origins
 from appliance.config.products import CUSTOM_NER, Product
 from appliance.config.setting_parsers import (
     choice_of,
@@ -115,6 +116,45 @@ class Settings:
     )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
     port: int = _setting("Http:Port", 5000, number_within(0, 65535), "port to listen on")
+    trusted_proxies: tuple[IPNetwork, ...] = _setting(
+        "Http:TrustedProxies",
+        parse_networks("127.0.0.0/8, ::1"),
+        parse_networks,
+        "networks of proxies whose X-Forwarded-… and Forwarded headers are believed, commas between",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        "Http:AllowedHosts",
+        (),
+        parse_hosts,
+        "names of this service besides the machine's own, commas between; *.DOMAIN: all below it, *: any",
+    )
+    allowed_origins: tuple[str, ...] = _setting(
+        "Http:AllowedOrigins",
+        (),
+        parse_origins,
+        "web origins besides its own whose pages may use this service (CORS), commas between; * for any",
+    )
+    connections: int = _setting(
+        "Http:Connections",
+        8192,
+        number_within(16, 1_000_000),
+        "open connections at once, as far as the limit of open files allows",
+    )
+    head_seconds: int = _setting(
+        "Http:HeadSeconds", 20, number_within(1, 3600), "longest time for the head of a request to arrive"
+    )
+    body_seconds: int = _setting(
+        "Http:BodySeconds",
+        30,
+        number_within(1, 3600),
+        "longest silence of a caller that sends or reads a body",
+    )
+    keep_alive_seconds: int = _setting(
+        "Http:KeepAliveSeconds",
+        75,
+        number_within(1, 86_400),
+        "how long a connection without requests is kept",
+    )
     tls_certificate: Path | None = _setting(
         "Tls:Certificate", None, parse_file, "PEM file with the server's certificate chain: serve HTTPS"
     )
@@ -334,6 +374,8 @@ def describe() -> list[tuple[str, str, str]]:
             default = "" if entry.default in (None, "", ()) else str(entry.default)
             if isinstance(entry.default, Product):
                 default = entry.default.name
+            elif isinstance(entry.default, tuple):
+                default = ", ".join(map(str, entry.default))
             rows.append((entry.metadata["key"], default, entry.metadata["help"]))
     rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))
     return rows

@@ -40,11 +40,13 @@ class Answer:
     Attributes:
         entities: Entities of each text, positions in code points.
         receipt: Where its usage record stands in the ledger; None if nothing was analysed.
+        usage: What was recorded; None likewise.
         admission: The licence decision it was served under.
     """
 
     entities: list[list[Entity]]
     receipt: Receipt | None
+    usage: UsageRecord | None
     admission: Admission
 
 
@@ -53,6 +55,7 @@ class Recorded:
     """Leave to release an answer: where its usage record stands, and the decision it was served under."""
 
     receipt: Receipt
+    usage: UsageRecord
     admission: Admission
 
 
@@ -112,7 +115,7 @@ class Pipeline:
                 grace=admission.grace,
             )
             receipt = await self._usage.commit([use])
-        return Recorded(receipt=receipt, admission=admission)
+        return Recorded(receipt=receipt, usage=use, admission=admission)
 
     async def answer(
         self, recognizer: Recognizer, texts: Sequence[str], *, records: int, request_id: str
@@ -133,7 +136,7 @@ class Pipeline:
         """
         admission = self._admission.admit(records)
         if not texts:
-            return Answer(entities=[], receipt=None, admission=admission)
+            return Answer(entities=[], receipt=None, usage=None, admission=admission)
         with admission:
             entities = await recognizer.recognize(texts)
             use = UsageRecord(
@@ -144,4 +147,4 @@ class Pipeline:
                 grace=admission.grace,
             )
             receipt = await self._usage.commit([use])
-        return Answer(entities=entities, receipt=receipt, admission=admission)
+        return Answer(entities=entities, receipt=receipt, usage=use, admission=admission)

@@ -8,6 +8,11 @@ from starlette.types import ASGIApp
 from appliance.api import pages
 from appliance.api.authentication import AccessControl, Keys
 from appliance.api.errors import HANDLERS
+from appliance.api.middleware.allowed_hosts import AllowedHosts, machine_names
+from appliance.api.middleware.content_encoding import ContentEncoding
+from appliance.api.middleware.origins import Origins
+from appliance.api.middleware.path_normalization import CollapsedPaths, as_containers_match
+from appliance.api.middleware.trusted_proxies import TrustedProxies
 from appliance.api.operations.status import Operated, OperationsApi
 from appliance.api.operations.usage import UsageApi
 from appliance.api.request_id import Envelope
@@ -43,11 +48,21 @@ def build_application(appliance: Served) -> ASGIApp:
         ],
         exception_handlers=HANDLERS,
     )
-    # A path that differs by a slash is another path: clients do not repeat a POST elsewhere.
+    # Clients do not repeat a POST elsewhere: a path with a slash at its end is served, not redirected.
     application.router.redirect_slashes = False
+    as_containers_match(application.router.routes)
     # Outside of Starlette's own last resort, so that a 500 has its request id too.
-    guarded = Envelope(AccessControl(application, Keys(appliance.settings.api_keys)))
-    return MeasuredRequests(guarded, appliance.instruments)
+    return MeasuredRequests(Envelope(_guard(application, appliance.settings)), appliance.instruments)
+
+
+def _guard(application: ASGIApp, settings: Settings) -> ASGIApp:
+    """Put what comes before the application around it; the last one here is asked first."""
+    guarded: ASGIApp = ContentEncoding(application)
+    guarded = AccessControl(guarded, Keys(settings.api_keys))
+    guarded = Origins(guarded, settings.allowed_origins)
+    guarded = AllowedHosts(guarded, (*machine_names(), *settings.allowed_hosts))
+    guarded = CollapsedPaths(guarded)
+    return TrustedProxies(guarded, settings.trusted_proxies)
 
 
 def _parts(appliance: Served, operations: OperationsApi) -> Parts:

@@ -5,19 +5,19 @@ taken from the one that is answered. So the reply is written by the connection i
 the body is read past. Whoever is let in by mistake meets the queue, which refuses with the same words.
 """
 
-import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from appliance.api.errors import problem_from
 from appliance.api.request_id import common_headers
 from appliance.errors import Busy
 from appliance.observability.instruments import Instruments
 from appliance.request_ids import uuid7
+from appliance.server.http_protocol import Answered, HttpProtocol
+from appliance.server.raw_reply import header_lines
 
 ENDPOINT: Final = "refused_at_the_door"
 _STATUS_LINE: Final = b"HTTP/1.1 429 Too Many Requests\r\n"
@@ -49,7 +49,7 @@ class LoadShedder:
             "content-length": str(len(self._body)),
             **problem.headers,
         }
-        self._head = _lines(headers.items())
+        self._head = header_lines(headers.items())
         self._count = instruments.requests.labels(ENDPOINT, "429").inc
 
     def sheds(self, path: str, scope: Scope) -> bool:
@@ -69,52 +69,44 @@ class LoadShedder:
                 _STATUS_LINE,
                 *(part for name, value in common for part in (name, b": ", value, b"\r\n")),
                 self._head,
-                _lines(common_headers(uuid7(), secure=secure)),
+                header_lines(common_headers(uuid7(), secure=secure)),
                 b"\r\n",
                 self._body,
             )
         )
 
 
-def _lines(headers: Iterable[tuple[str, str]]) -> bytes:
-    return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers).encode("latin-1")
+class _Shed(Answered):
+    """Stands where uvicorn keeps the request that a connection is busy with: this one was refused here."""
 
 
-class _Refused:
-    """Stands where uvicorn keeps the request that a connection is busy with: this one is answered."""
-
-    response_complete = True
-    message_event = asyncio.Event()
-
-
-class LoadSheddingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP connection, with load shedding before its application.
+class LoadSheddingProtocol(HttpProtocol):
+    """An HTTP connection with load shedding before its application.
 
     Args:
         shedder: Decides what is refused.
-        options: uvicorn's own.
+        options: The connection's own.
     """
 
     def __init__(self, *, shedder: LoadShedder, **options: Any) -> None:
         super().__init__(**options)
         self._shedder = shedder
 
-    def on_headers_complete(self) -> None:
+    def begin(self) -> None:
         """Refuse a request, or begin with it."""
         if self._refused():
-            self.cycle = _Refused()  # type: ignore[assignment]  # what follows of the request is passed over
+            self.cycle = _Shed()  # type: ignore[assignment]  # what follows of the request is passed over
             self.transport.write(
                 self._shedder.reply(self.server_state.default_headers, secure=self.scheme == "https")
             )
             return
-        super().on_headers_complete()
+        super().begin()
 
     def on_message_complete(self) -> None:
         """Go on with an application's request; wait for the next one where this one was refused."""
-        if isinstance(self.cycle, _Refused):
-            self.on_response_complete()  # only now: what is still to come would stop the clock of silence
-            return
         super().on_message_complete()
+        if isinstance(cast("object", self.cycle), _Shed):
+            self.on_response_complete()  # only now: what is still to come would stop the clock of silence
 
     def _refused(self) -> bool:
         # Who closes the connection, speaks HTTP/1.0 or asks ahead takes the usual way, which ends the same.

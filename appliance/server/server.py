@@ -12,6 +12,7 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Coroutine
 from functools import partial
 from types import FrameType
@@ -24,13 +25,14 @@ from appliance.config.settings import Settings
 from appliance.errors import ApplianceError, SettingsError
 from appliance.host import systemd
 from appliance.server.app import Appliance
+from appliance.server.connections import ConnectionLimits, Connections, most_connections
 from appliance.server.lazy_websocket import LazyWebSocket
 from appliance.server.load_shedding import LoadShedder, LoadSheddingProtocol
 from appliance.server.tls import server_context
+from appliance.server.tls_gate import TlsGate
 
 _log = logging.getLogger("appliance.serve")
 
-HEADER_LIMIT_BYTES: Final = 65_536
 BACKLOG: Final = 2048
 FIRST_REQUEST_SECONDS: Final = 1.0
 """Longest wait, at a stop, for the request of a connection that was accepted just before."""
@@ -42,10 +44,38 @@ class _Server(uvicorn.Server):
     """A server that ends its run after a clean drain with success, instead of dying of the signal again."""
 
     def __init__(
-        self, config: uvicorn.Config, *, begin_shutdown: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        config: uvicorn.Config,
+        *,
+        begin_shutdown: Callable[[], Coroutine[Any, Any, None]],
+        table: Connections,
+        context: ssl.SSLContext | None,
     ) -> None:
         super().__init__(config)
         self._begin_shutdown = begin_shutdown
+        self._table = table
+        self._context = context
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on sockets that are open; TLS begins behind the table of connections."""
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(self._protocol, sock=one, backlog=BACKLOG) for one in sockets or []
+        ]
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        if self._context is None:
+            return self._http()
+        return TlsGate(self._context, self._table, self._http)
+
+    def _http(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return made
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal; a second Ctrl-C does not wait."""
@@ -125,15 +155,16 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         admits=Keys(settings.api_keys).admit,
         instruments=appliance.instruments,
     )
+    table = Connections(_limits(settings))
     config = uvicorn.Config(
         appliance.asgi(),
-        http=partial(LoadSheddingProtocol, shedder=shedder),  # type: ignore[arg-type]  # called as the class would be
+        http=partial(LoadSheddingProtocol, shedder=shedder, table=table),  # type: ignore[arg-type]  # as the class
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
         backlog=BACKLOG,
-        h11_max_incomplete_event_size=HEADER_LIMIT_BYTES,
+        proxy_headers=False,  # Http:TrustedProxies says whom to believe
         ws=LazyWebSocket,
         ws_max_size=MESSAGE_LIMIT_BYTES,
         ws_ping_timeout=60,
@@ -141,7 +172,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         timeout_graceful_shutdown=settings.drain_seconds,
         ssl_context_factory=(lambda *_: context) if context is not None else None,
     )
-    server = _Server(config, begin_shutdown=appliance.begin_shutdown)
+    server = _Server(config, begin_shutdown=appliance.begin_shutdown, table=table, context=context)
     # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
@@ -149,6 +180,23 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         serve_service = _after_loading if inherited else _while_loading
         runner.run(_run(appliance, settings, serve_service(server, sockets, appliance, ready)))
+
+
+def _limits(settings: Settings) -> ConnectionLimits:
+    """Take the limits of connections from the settings, as far as the system grants them."""
+    most = most_connections(settings.connections)
+    if most < settings.connections:
+        _log.warning(
+            "the limit of open files allows %d connections and not %d: raise it (ulimit -n, LimitNOFILE=)",
+            most,
+            settings.connections,
+        )
+    return ConnectionLimits(
+        connections=most,
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+    )
 
 
 async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any, Any, None]) -> None:

@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from appliance.api.authoring import responses
 from appliance.api.authoring.requests import ProjectChanges, Swap, TrainedModel, Training, invalid, read
-from appliance.api.body import read_body
+from appliance.api.body import read_json_body
 from appliance.api.errors import Problem, invalid_request, not_found
-from appliance.api.parameters import check_api_version, job_id, number, own_url
+from appliance.api.parameters import check_api_version, job_id, number, own_url, query_value
 from appliance.authoring.jobs import ENDED, MAX_WAITING
 from appliance.authoring.project_object import file_object
 from appliance.authoring.service import PRIVATE, VERSIONS, AuthoringService, all_projects
@@ -32,6 +32,7 @@ BASE: Final = "/language/authoring/analyze-text/projects"
 MAX_IMPORT_BYTES: Final = 64 * 2**20
 MAX_BODY_BYTES: Final = 2**20
 _PAGE: Final = 100
+_PAGING: Final = frozenset({"skip", "top"})
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -121,7 +122,7 @@ class AuthoringApi:
         """`PATCH /projects/{project}`: make it, or change what the body names."""
         check_api_version(request)
         name = _new_name(request, "project")
-        body = read(ProjectChanges, await read_body(request, MAX_BODY_BYTES))
+        body = read(ProjectChanges, await read_json_body(request, MAX_BODY_BYTES))
         if body.projectKind is not None and body.projectKind.casefold() != KIND.casefold():
             raise _invalid("projectKind", f"This kind is not served here; the kind is {KIND}.")
         _container(body.storageInputContainerName)
@@ -142,7 +143,7 @@ class AuthoringApi:
         """`POST /projects/{project}/:import`: the project file; replaces a project of that name."""
         version = check_api_version(request)
         name = _new_name(request, "project")
-        body = await read_body(request, MAX_IMPORT_BYTES)
+        body = await read_json_body(request, MAX_IMPORT_BYTES)
         try:
             file = parse_project(body, "The body")
         except DatasetError as error:
@@ -154,7 +155,7 @@ class AuthoringApi:
     async def export_project(self, request: Request) -> Response:
         """`POST /projects/{project}/:export`: the file is at the job's `resultUrl`."""
         version = check_api_version(request)
-        if request.query_params.get("stringIndexType", "Utf16CodeUnit").casefold() != "utf16codeunit":
+        if query_value(request, "stringIndexType", "Utf16CodeUnit").casefold() != "utf16codeunit":
             raise _invalid("stringIndexType", "A project file counts in Utf16CodeUnit.")
         project = await self._authoring.project(_name(request, "project"))
 
@@ -174,7 +175,7 @@ class AuthoringApi:
         """`POST /projects/{project}/:train`."""
         version = check_api_version(request)
         project = await self._authoring.project(_name(request, "project"))
-        body = read(Training, await read_body(request, MAX_BODY_BYTES))
+        body = read(Training, await read_json_body(request, MAX_BODY_BYTES))
         _check_label(body.modelLabel)
         if body.trainingConfigVersion not in VERSIONS:
             raise _invalid("trainingConfigVersion", f"Use one of {', '.join(VERSIONS)}.")
@@ -256,7 +257,7 @@ class AuthoringApi:
         """`PUT …/deployments/{deployment}`: serve a trained model under this name."""
         version = check_api_version(request)
         name = _new_name(request, "deployment")
-        body = read(TrainedModel, await read_body(request, MAX_BODY_BYTES))
+        body = read(TrainedModel, await read_json_body(request, MAX_BODY_BYTES))
         model = await self._model(request, body.trainedModelLabel)
         job = await self._submit(self._authoring.deploy(model, name))
         return _accepted(request, f"{BASE}/{model.project}/deployments/{name}/jobs/{job.id}", version)
@@ -264,7 +265,7 @@ class AuthoringApi:
     async def swap(self, request: Request) -> Response:
         """`POST …/deployments/:swap`."""
         version = check_api_version(request)
-        body = read(Swap, await read_body(request, MAX_BODY_BYTES))
+        body = read(Swap, await read_json_body(request, MAX_BODY_BYTES))
         first = await self._deployment(request, body.firstDeploymentName)
         second = await self._deployment(request, body.secondDeploymentName)
         job = await self._submit(self._authoring.swap(first, second))
@@ -293,7 +294,7 @@ class AuthoringApi:
         """`PUT …/exported-models/{export}`."""
         version = check_api_version(request)
         name = _new_name(request, "export")
-        body = read(TrainedModel, await read_body(request, MAX_BODY_BYTES))
+        body = read(TrainedModel, await read_json_body(request, MAX_BODY_BYTES))
         model = await self._model(request, body.trainedModelLabel)
         job = await self._submit(self._authoring.export_model(model, name))
         return _accepted(request, f"{BASE}/{model.project}/exported-models/{name}/jobs/{job.id}", version)
@@ -398,7 +399,8 @@ def _page(request: Request, items: Sequence[dict[str, Any]]) -> Response:
     body: dict[str, Any] = {"value": list(items[skip : skip + size])}
     left = min(len(items) - skip, top) - size
     if left > 0:
-        query = {**request.query_params, "skip": str(skip + size), "top": str(left)}
+        kept = {key: value for key, value in request.query_params.items() if key.lower() not in _PAGING}
+        query = {**kept, "skip": str(skip + size), "top": str(left)}
         body["nextLink"] = own_url(request, request.url.path, query)
     return JSONResponse(body)
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from appliance.api.errors import error_object, problem_from
 from appliance.api.language.results import results_object
-from appliance.api.parameters import flag, number, own_url
+from appliance.api.parameters import flag, number, own_url, query_value
 from appliance.api.times import time_text
 from appliance.errors import ApplianceError
 from appliance.jobs.job import Failure, Job, JobStatus, Task
@@ -91,7 +91,7 @@ def job_state(request: Request, job: Job, page: Page, path: str) -> dict[str, An
             "showStats": str(page.show_stats),
             "top": str(min(page.top, left)),
             "skip": str(page.skip + page.top),
-            "api-version": request.query_params["api-version"],
+            "api-version": query_value(request, "api-version"),
         }
         body["nextLink"] = own_url(request, f"{path}/{job.id}", query)
     return body

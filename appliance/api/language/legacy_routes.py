@@ -25,7 +25,7 @@ from appliance.api.language.legacy_requests import (
 from appliance.api.language.requests import parse
 from appliance.api.language.results import render_results
 from appliance.api.language.routes import LanguageLimits
-from appliance.api.parameters import flag, own_url
+from appliance.api.parameters import flag, own_url, query_value
 from appliance.api.usage_headers import evidence_headers
 from appliance.jobs.job import Task
 from appliance.pipeline.deployments import Deployments
@@ -33,6 +33,8 @@ from appliance.pipeline.pipeline import Pipeline
 from appliance.request_ids import uuid7
 
 VERSIONS: Final = ("v3.1", "v3.2-preview.2", NESTED)
+ONLY_SYNCHRONOUS: Final = "v3.0"
+"""The version that the first releases of the clients (5.0) call; entity recognition is all of it here."""
 GENERAL: Final = "/entities/recognition/general"
 _WITHOUT_CUSTOM: Final = "v3.1"
 
@@ -59,7 +61,9 @@ class LegacyApi:
 
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""
-        routes = []
+        routes = [
+            Route(f"/text/analytics/{ONLY_SYNCHRONOUS}{GENERAL}", self.recognize_v3_0, methods=["POST"])
+        ]
         for version in VERSIONS:
             base = f"/text/analytics/{version}"
             for path, endpoint, method in (
@@ -70,13 +74,17 @@ class LegacyApi:
                 routes.append(Route(base + path, _of_version(endpoint, version), methods=[method]))
         return routes
 
+    async def recognize_v3_0(self, request: Request) -> Response:
+        """The same of v3.0, which had no jobs and whose documents are all that was asked for."""
+        return await _call(self.recognize, ONLY_SYNCHRONOUS, request)
+
     async def recognize(self, request: Request, _version: str) -> Response:
         """`POST …/entities/recognition/general`: prebuilt entity recognition, answered at once."""
         show_stats = flag(request, "showStats")
         flag(request, "loggingOptOut")
-        unit = request.query_params.get("stringIndexType", "TextElements_v8")
+        unit = query_value(request, "stringIndexType", "TextElements_v8")
         body = await parse(LegacyDocuments, request, self._limits.body_bytes)
-        deployment = self._deployments.default(request.query_params.get("model-version", "latest"))
+        deployment = self._deployments.default(query_value(request, "model-version", "latest"))
         checked = await check(body.documents, unit, self._limits.request)
         answer = await self._pipeline.answer(
             deployment.require_recognizer(),

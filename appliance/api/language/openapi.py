@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from appliance.api.language.legacy_requests import LegacyAnalyzeInput, LegacyDocuments
-from appliance.api.language.legacy_routes import VERSIONS
+from appliance.api.language.legacy_routes import ONLY_SYNCHRONOUS, VERSIONS
 from appliance.api.language.requests import UNITS, AnalyzeTextInput, AnalyzeTextJobsInput
 from appliance.api.language.responses import (
     MODELS,
@@ -171,7 +171,9 @@ def _legacy_paths(project: str, deployment: str) -> dict[str, Any]:
                 tag="Text Analytics",
             )
         }
-        paths[f"{base}/entities/recognition/general"] = {
+    for version in (ONLY_SYNCHRONOUS, *VERSIONS):
+        name = version.replace(".", "_").replace("-", "_")
+        paths[f"/text/analytics/{version}/entities/recognition/general"] = {
             "post": operation(
                 f"entities_{name}",
                 "Recognise entities, answered at once",

@@ -4,13 +4,12 @@ Names and rules are those of the Language API description (`analyzetext.json`, 2
 Unknown fields are ignored, as the service ignores them.
 """
 
-from codecs import BOM_UTF8
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from appliance.api.body import read_body
+from appliance.api.body import read_json_body
 from appliance.api.errors import Problem, invalid_body, invalid_request
 from appliance.api.off_loop import run_off_loop
 
@@ -101,7 +100,7 @@ async def parse(model: type[_Model], request: Request, limit: int) -> _Model:
     Raises:
         Problem: 413, or a 400 as of `parse_body`.
     """
-    body = (await read_body(request, limit)).removeprefix(BOM_UTF8)
+    body = await read_json_body(request, limit)
     return await run_off_loop(len(body), parse_body, model, body)
 
 

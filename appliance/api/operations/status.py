@@ -67,6 +67,9 @@ class OperationsApi:
         return [
             Route("/ready", self.ready, methods=["GET"]),
             Route("/status", self.status, methods=["GET"]),
+            # Older names, which some probes still ask for.
+            Route("/ContainerReadiness", self.ready, methods=["GET"]),
+            Route("/ContainerLiveness", self.status, methods=["GET"]),
         ]
 
     async def ready(self, _: Request) -> Response:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from appliance.api.errors import invalid_request, not_found
+from appliance.api.parameters import query_value
 from appliance.config.products import Product
 from appliance.errors import UsageStoreUnavailable
 from appliance.host.effective_clock import EffectiveClock
@@ -88,7 +89,7 @@ class UsageApi:
                 inner=("InvalidParameterValue", "Give the number at the end of a Usage-Record header."),
             )
         ledger = self._appliance.ledger
-        origin = request.query_params.get("log", ledger.origin)
+        origin = query_value(request, "log", ledger.origin)
         try:
             with contextlib.suppress(UsageStoreUnavailable):  # an older head may do
                 if origin == ledger.origin:
@@ -102,8 +103,8 @@ class UsageApi:
         """`GET /usage/daily?month=&year=`: what the home page draws; default is this month."""
         today = datetime.fromtimestamp(self._appliance.clock.now(), UTC)
         month, year = _month(
-            request.query_params.get("month", str(today.month)),
-            request.query_params.get("year", str(today.year)),
+            query_value(request, "month", str(today.month)),
+            query_value(request, "year", str(today.year)),
         )
         days = await asyncio.to_thread(
             _daily, self._appliance.output_mount, month_text(month, year), self._appliance.product

@@ -8,11 +8,12 @@ from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import read_body
 from appliance.api.errors import Problem
+from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.parameters import from_query
 from appliance.api.speech.results import phrase_object
-from appliance.api.usage_headers import warning_header
+from appliance.api.usage_headers import evidence_headers
 from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
@@ -41,7 +42,7 @@ class ShortAudio:
         """`POST /speech/recognition/{mode}/cognitiveservices/v1`: one result for up to a minute of audio."""
         admission = self._admission
         options = from_query(request.path_params["mode"], request.query_params.multi_items())
-        model = request.query_params.get("cid", "")
+        model = query_value(request, "cid")
         if not options.language and not model:
             raise Problem(400, "InvalidLanguage", "The query parameter language is missing.")
         admission.check(options, model=model)
@@ -75,8 +76,7 @@ class ShortAudio:
             detailed=options.detailed,
             shown=shown,
         )
-        headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
-        return JSONResponse(answer, headers=headers)
+        return JSONResponse(answer, headers=evidence_headers(recorded))
 
     async def _shown(self, phrases: Sequence[Phrase], profanity: Profanity) -> list[Shown]:
         """The forms of the result: each of several phrases keeps its own capital and full stop."""

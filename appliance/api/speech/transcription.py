@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import read_body
 from appliance.api.errors import Problem, invalid_body
+from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
-from appliance.api.usage_headers import warning_header
+from appliance.api.usage_headers import evidence_headers
 from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
@@ -75,7 +76,7 @@ class Transcription:
     async def transcribe(self, request: Request) -> Response:
         """`POST /speechtotext/transcriptions:transcribe`: parts `audio` and, optionally, `definition`."""
         admission = self._admission
-        if not request.query_params.get("api-version"):
+        if not query_value(request, "api-version"):
             raise Problem(400, "InvalidRequest", "The query parameter api-version is missing.")
         engine = admission.engine
         admission.pipeline.check(1)
@@ -110,8 +111,7 @@ class Transcription:
             seconds = sum(whole_seconds(channel.transcript.samples / engine.rate) for channel in channels)
             recorded = await admission.pipeline.record(seconds, request_id=request.state.request_id)
         answer = transcript_object(channels, shown, rate=engine.rate, locale=admission.locale)
-        headers = {"Usage-Record": recorded.receipt.header, **warning_header(recorded.admission.warning)}
-        return JSONResponse(answer, headers=headers)
+        return JSONResponse(answer, headers=evidence_headers(recorded))
 
     def _definition(self, content: bytes) -> Definition:
         try:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from appliance.api.errors import Problem, problem_from
+from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import close_frame
 from appliance.api.speech.parameters import RecognitionOptions, from_query, with_context
@@ -49,7 +50,7 @@ class Connection:
         """Refuse, or accept and serve until the end."""
         with contextlib.ExitStack() as place:
             try:
-                self._admission.check(self._options, model=self._websocket.query_params.get("cid", ""))
+                self._admission.check(self._options, model=query_value(self._websocket, "cid"))
                 place.enter_context(self._admission.connect(self))
             except ApplianceError as error:
                 await self._refuse(problem_from(error))

@@ -13,16 +13,18 @@ import uvicorn
 
 from appliance.api.authentication import Keys
 from appliance.observability.instruments import Instruments
+from appliance.server.connections import ConnectionLimits, Connections
 from appliance.server.load_shedding import ENDPOINT, LoadShedder, LoadSheddingProtocol
 
 FULL = "/full"
+LIMITS = ConnectionLimits(keep_alive_seconds=1)
 LET_IN = 299
 
 
 class House:
     """A server whose door is shut for one path while `full`."""
 
-    def __init__(self, keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, keys: tuple[str, ...] = (), *, limits: ConnectionLimits = LIMITS) -> None:
         self.full = True
         self.bodies: list[bytes] = []
         self.instruments = Instruments()
@@ -35,11 +37,10 @@ class House:
         self.address: tuple[str, int] = self._listening.getsockname()
         config = uvicorn.Config(
             self._answer,
-            http=partial(LoadSheddingProtocol, shedder=shedder),  # type: ignore[arg-type]
+            http=partial(LoadSheddingProtocol, shedder=shedder, table=Connections(limits)),  # type: ignore[arg-type]
             log_config=None,
             lifespan="off",
             interface="asgi3",
-            timeout_keep_alive=1,
             server_header=False,
         )
         self._server = uvicorn.Server(config)

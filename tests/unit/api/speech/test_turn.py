@@ -14,7 +14,7 @@ from appliance.api.speech.errors import close_frame
 from appliance.api.speech.parameters import RecognitionOptions
 from appliance.api.speech.turn import Turn
 from appliance.errors import ApplianceError, LicenseRefusal, UsageStoreUnavailable
-from appliance.ledger.ledger import Receipt
+from appliance.ledger.ledger import Receipt, UsageRecord
 from appliance.pipeline.audio_meter import TurnMeter
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Recorded
@@ -40,7 +40,9 @@ class Books:
         if self.refusal is not None:
             raise self.refusal
         self.units.append(units)
-        return Recorded(receipt=Receipt(origin="log", first=len(self.units), count=1), admission=None)  # type: ignore[arg-type]
+        receipt = Receipt(origin="log", first=len(self.units), count=1)
+        usage = UsageRecord(meter="seconds", quantity=units, billed=units, request_id=request_id)
+        return Recorded(receipt=receipt, usage=usage, admission=None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
