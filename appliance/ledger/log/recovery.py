@@ -66,7 +66,7 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
     numbers = [log_number(path) for path in find_databases(directory)]
     numbers += [k for head, _ in kept if (k := _number(head.origin, prefix))]
     if not numbers:
-        return _begin(place, 1, license)
+        return _begin_first(place, license)
     number = max(numbers)
     origin = f"{prefix}/{number}"
     signed = [(head, note) for head, note in kept if head.origin == origin]
@@ -81,6 +81,16 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
             before = _predecessor(last, earlier, "interrupted") if number > 1 else None
             return _begin(place, number, license, before=before)
         return _set_aside(place, number, license, damage, before=_predecessor(signed, origin, damage.reason))
+
+
+def _begin_first(place: Place, license: AuthenticLicense) -> Journal:
+    """Begin the first log; or, where a day key is left of one before, its successor: that one is missing."""
+    kept = {k: origin for origin in place.context.keys.origins() if (k := _number(origin, place.prefix))}
+    if not kept:
+        return _begin(place, 1, license)
+    number = max(kept)
+    _log.error("the usage log %s is missing: only the key of its day is left", kept[number])
+    return _begin(place, number + 1, license, before=_predecessor([], kept[number], "missing"))
 
 
 def succeed(place: Place, journal: Journal, damage: Damaged) -> Journal:

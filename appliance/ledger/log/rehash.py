@@ -1,8 +1,8 @@
 """Hashes entries again before anything is added up from them: no sum may rest on a text that was changed.
 
-A start adds up the uses after the last `sum` entry and takes over what `key`, `sum`, `close` and `lic` entries
-say. Each of those texts is hashed with its tile, and the tile up to the subtrees that the signed head is made
-of; so a file editor cannot change a text, a leaf, a tile or a generated column that a sum comes from.
+A start adds up the uses after the last `sum` entry and takes over what `key`, `sum`, `close` and `lic`
+entries say. Each of those texts is hashed with its tile, and the tile up to the subtrees that the signed head
+is made of; so a file editor cannot change a text, a leaf, a tile or a generated column that a sum comes from.
 """
 
 import sqlite3

@@ -72,7 +72,8 @@ def load_state(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKe
     """Load the log on disk and check that it is the one that was written.
 
     The entries after the last complete tile are hashed again, that tile too, the last checkpoint is compared
-    with the tree, and whatever is added up or taken over is hashed up to it. The whole log is hashed by `license.evidence.verify.verify.verify`.
+    with the tree, and whatever is added up or taken over is hashed up to it. The whole log is hashed by
+    `license.evidence.verify.verify.verify`.
 
     Raises:
         Damaged: It is another log, was changed or put back, or its day key is gone.

@@ -13,7 +13,7 @@ from license.evidence.log.source import Gap, LogSource
 from license.evidence.verify.findings import Findings
 from license.evidence.verify.heads import Head, Heads
 from license.evidence.verify.result import Severity
-from license.evidence.verify.witness import witnessed_heads
+from license.evidence.verify.witness import Witnessed, witnessed_heads
 from license.trust.roots import TrustRoots
 
 OPEN_MINUTE_SECONDS = 120
@@ -26,6 +26,7 @@ class SignedTree:
         source: The log.
         roots: Keys that may vouch for cosigned heads.
         findings: Receives what is wrong.
+        named: Heads that the logs after it name.
 
     Attributes:
         keys: The day keys so far, the one in force last.
@@ -34,10 +35,12 @@ class SignedTree:
         agreed: Number of heads kept by others that agree.
     """
 
-    def __init__(self, source: LogSource, roots: TrustRoots, findings: Findings) -> None:
+    def __init__(
+        self, source: LogSource, roots: TrustRoots, findings: Findings, named: Sequence[Witnessed] = ()
+    ) -> None:
         self._find = findings.add
         self._heads = Heads.collect(source)
-        self._witnessed = witnessed_heads(source.notes(), roots)
+        self._witnessed = [*witnessed_heads(source.notes(), roots), *named]
         self._compared = frozenset(self.sizes())
         self._frontier = Frontier()
         self._holds = True

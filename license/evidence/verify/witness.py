@@ -1,13 +1,18 @@
 """Heads of logs that the vendor vouches for: in receipts, and in the licences that carry them on."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from license.crypto.ed25519 import VerifyingKey
+from license.encoding.strict import decode_base64
 from license.errors import LicenseError, UnknownSigner
 from license.evidence.bundle.receipt import RECEIPT_KIND, open_receipt
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.cosignature import check_cosignature
+from license.evidence.log.entry import parse
+from license.evidence.log.source import LogSource
 from license.licenses.license import LICENSE_KIND
 from license.licenses.terms import LogHead
 from license.licenses.verify import open_license
@@ -51,6 +56,22 @@ def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed
     for note in by_kind.get(LICENSE_KIND, []):
         logs, name = _licensed_heads(note, delegations, roots)
         heads += [_witnessed(name, log, witnesses, receipt=False) for log in logs]
+    return heads
+
+
+def named_heads(sources: Iterable[LogSource]) -> list[Witnessed]:
+    """Return the heads that logs name of the ones they took over from: signed when those were set aside."""
+    heads = []
+    for source in sources:
+        with contextlib.suppress(LicenseError, sqlite3.Error, OSError):
+            for _, text, _ in source.rows():
+                first = parse(text)
+                if first.kind == "recover" and first.number("pn"):
+                    root = decode_base64(first.text("pr"))
+                    head = Checkpoint(origin=first.text("po"), size=first.number("pn"), root=root)
+                    where = f"the log {first.text('o')}"
+                    heads.append(Witnessed(where=where, head=head, receipt=False, fault=""))
+                break
     return heads
 
 
