@@ -214,8 +214,8 @@ def _time_findings(
     for log in report.logs[-1:]:
         if now - log.last > LAGS_SECONDS:
             sentence = (
-                f"the last entry is of {format_time(log.last)}, {_days(now - log.last)} before this export came: "
-                "it was long on its way, the service was off, or the machine's clocks stand still"
+                f"the last entry is of {format_time(log.last)}, {_days(now - log.last)} before this export "
+                "came: it was long on its way, the service was off, or the machine's clocks stand still"
             )
             yield _finding(Severity.FINDING, "lags", sentence, log.log)
 

@@ -48,7 +48,7 @@ def test_a_log_begun_anew_days_after_the_licence_is_found_by_the_vendor(customer
 
 
 def test_on_the_day_of_the_licence_only_what_others_kept_tells(customer: Customer) -> None:
-    """The limit of it: the tail of today, here the whole log, is protected by heads and receipts of others."""
+    """The limit of it: the tail of today, here the whole log, is protected by what others kept of it."""
     use_and_throw_away(customer.machine, "head", "day-*.key")
     run_days(customer.machine, 1, first=3)
     assert codes(customer.ingest().report) == set()

@@ -52,7 +52,7 @@ class DayKeys:
         return key
 
     def origins(self) -> set[str]:
-        """Return the logs that a key is kept for: they must have existed. The key of a day bears their name."""
+        """Return the logs that a key is kept for, by the name it bears: they must have existed."""
         names = set()
         for path in self._directory.glob(_PATTERN):
             with contextlib.suppress(LicenseError):

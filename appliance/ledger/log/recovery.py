@@ -22,6 +22,7 @@ from license.errors import LicenseError
 from license.evidence.log.checkpoint import Checkpoint, read_checkpoint
 from license.evidence.log.merkle import EMPTY_ROOT
 from license.evidence.log.source import find_databases, last_words_file, log_number
+from license.evidence.verify.witness import proven_heads
 from license.files import read_limited, sync_directory, write_atomic
 from license.licenses.verify import AuthenticLicense
 
@@ -61,7 +62,7 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
     copies += read_all(context.anchors, lambda anchor: _head(anchor.path, anchor.read))
     kept = [head for head in copies if head is not None]
     # What the vendor accepted must be there as well: a disk put back to an older state is not gone on with.
-    accepted = license.license.ledger.logs
+    accepted = proven_heads(license)
     kept += [(Checkpoint(origin=head.origin, size=head.size, root=head.root), b"") for head in accepted]
     numbers = [log_number(path) for path in find_databases(directory)]
     numbers += [k for head, _ in kept if (k := _number(head.origin, prefix))]

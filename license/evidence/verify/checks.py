@@ -73,7 +73,7 @@ CHECKS: Final = (
     _check(
         "Witnesses",
         "Heads that the vendor or others kept are heads of this very history.",
-        *("fork", "cosignature", "unchecked"),
+        *("fork", "cosignature", "unchecked", "unproven"),
     ),
     _check(
         "Entries",

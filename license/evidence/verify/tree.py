@@ -137,7 +137,11 @@ class SignedTree:
             sentence = f"{head.claim.size} entries were signed, but only {size} are there"
             self._find(Severity.BROKEN, "rollback", sentence, size)
         for witnessed in self._witnessed:
-            if witnessed.head.origin == self._origin and witnessed.head.size > size:
+            if witnessed.head.origin != self._origin or witnessed.head.size <= size:
+                continue
+            if not witnessed.proven:
+                self._on_unproven(witnessed, size)
+            else:
                 sentence = (
                     f"{witnessed.where} has a head over {witnessed.head.size} entries; only {size} are there"
                 )
@@ -160,9 +164,18 @@ class SignedTree:
                 self._find(Severity.BROKEN, "cosignature", sentence, size - 1)
             elif witnessed.head.root == self._frontier.root():
                 self.agreed += 1
+            elif not witnessed.proven:
+                self._on_unproven(witnessed, size - 1)
             else:
                 sentence = f"{witnessed.where} has another history of the first {size} entries"
                 self._find(Severity.BROKEN, "fork", sentence, size - 1)
+
+    def _on_unproven(self, witnessed: Witnessed, index: int) -> None:
+        sentence = (
+            f"{witnessed.where} has a head over {witnessed.head.size} entries of another history, but no "
+            "witness whom a root entitles is known to have signed it"
+        )
+        self._find(Severity.FINDING, "unproven", sentence, index)
 
     def _check_heads(self, heads: list[Head]) -> bool:
         """Check heads over exactly what was read so far; say whether the key of the day signed one."""
