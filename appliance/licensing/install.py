@@ -27,6 +27,7 @@ from license.errors import (
     Unwritable,
     WrongType,
 )
+from license.evidence.verify.witness import with_proven_heads
 from license.files import read_limited, write_atomic
 from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, save_license
 from license.licenses.license import LICENSE_KIND
@@ -139,7 +140,7 @@ def compare_logs(installation: Installation, licensed: AuthenticLicense) -> list
     """
     instance = installation.identity().instance
     directory = installation.ledger_directory(instance)
-    return [] if directory is None else check_heads(directory, licensed.license, instance=instance)
+    return [] if directory is None else check_heads(directory, with_proven_heads(licensed), instance=instance)
 
 
 def install_license(

@@ -13,6 +13,7 @@ from appliance.licensing.clock_confirmation import consume_confirmation
 from appliance.licensing.effective_time import time_while_running
 from appliance.licensing.manager import LicenseManager
 from appliance.licensing.status import LicenseStatus
+from license.evidence.verify.witness import with_proven_heads
 from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.tending")
@@ -26,7 +27,7 @@ def log_fork_findings(ledger: Path, licensed: AuthenticLicense, instance: str) -
     Raises:
         LedgerMismatch: One differs, and the licence says to refuse.
     """
-    findings = check_heads(ledger, licensed.license, instance=instance)
+    findings = check_heads(ledger, with_proven_heads(licensed), instance=instance)
     for finding in findings:
         _log.error("LedgerMismatch: %s: %s", finding.origin, finding.message)
     return tuple(findings)

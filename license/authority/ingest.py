@@ -35,6 +35,8 @@ from license.licenses.terms import LogHead
 from license.licenses.verify import open_license
 
 SILENT_DAYS: Final = 100  # a report is due each quarter
+BEGINS_LATE_SECONDS: Final = DAY
+LAGS_SECONDS: Final = 7 * DAY  # an export may be carried by hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ def ingest_bundle(authority: Authority, path: Path, *, keep: bool = True) -> Ing
         reported = MeterRepository(authority.store.engine).logs(resource.name)
         findings = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
         findings += _metering_findings(report, reported)
+        findings += _time_findings(authority, report, seen, resource)
         report = replace(report, findings=(*report.findings, *findings))
         accepted = _accept(authority, bundle, report, resource, _sha256(path))
     if accepted and keep:
@@ -192,6 +195,34 @@ def _metering_findings(report: Report, reported: dict[str, LogUsage]) -> Iterato
             sentence = disagreement(reported[log.log], log.days, log.size)
             if sentence:
                 yield _finding(Severity.FINDING, "metered-differs", sentence, log.log)
+
+
+def _time_findings(
+    authority: Authority, report: Report, seen: dict[str, SeenLog], resource: Resource
+) -> Iterator[Finding]:
+    """What the vendor's own clock says: a log that began late, or that ends long ago."""
+    now = authority.clock()
+    for log in report.logs:
+        issued = authority.store.first_issued(resource.name, log.instance)
+        late = 0 if issued is None or log.log in seen or not log.log.endswith("/1") else log.first - issued
+        if late > BEGINS_LATE_SECONDS:
+            sentence = (
+                f"the log begins {_days(late)} after the machine's first licence was issued "
+                f"({format_time(issued or 0)}): what was used before, if anything, is not in it"
+            )
+            yield _finding(Severity.FINDING, "begins-late", sentence, log.log)
+    for log in report.logs[-1:]:
+        if now - log.last > LAGS_SECONDS:
+            sentence = (
+                f"the last entry is of {format_time(log.last)}, {_days(now - log.last)} before this export "
+                "came: it was long on its way, the service was off, or the machine's clocks stand still"
+            )
+            yield _finding(Severity.FINDING, "lags", sentence, log.log)
+
+
+def _days(seconds: int) -> str:
+    days = seconds // DAY
+    return "a day" if days == 1 else f"{days} days"
 
 
 def _furthest(exported: dict[str, SeenLog], reported: dict[str, LogUsage]) -> Iterator[Days]:

@@ -200,10 +200,12 @@ class LedgerPolicy:
     Attributes:
         logs: One head per log ever cosigned for this subscription.
         on_fork: `flag` (serve on, say so) or `refuse`.
+        witnesses: The notes by which a root entitles those who cosigned; a head without one proves nothing.
     """
 
     logs: tuple[LogHead, ...] = ()
     on_fork: str = "flag"
+    witnesses: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("ledger.on_fork", self.on_fork, FORK_POLICIES)
@@ -214,11 +216,17 @@ class LedgerPolicy:
     def from_fields(cls, item: Fields) -> LedgerPolicy:
         """Read `ledger`."""
         logs = tuple(LogHead.from_fields(log) for log in item.objects("logs"))
-        return cls(logs=logs, on_fork=item.text("on_fork"))
+        notes = item.objects("witnesses") if item.has("witnesses") else ()
+        return cls(
+            logs=logs, on_fork=item.text("on_fork"), witnesses=tuple(note.base64("note") for note in notes)
+        )
 
     def to_claims(self) -> dict[str, Any]:
         """Return `ledger`."""
-        return {"logs": [log.to_claims() for log in self.logs], "on_fork": self.on_fork}
+        claims: dict[str, Any] = {"logs": [log.to_claims() for log in self.logs], "on_fork": self.on_fork}
+        if self.witnesses:
+            claims["witnesses"] = [{"note": encode_base64(note)} for note in self.witnesses]
+        return claims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

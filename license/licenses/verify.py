@@ -54,6 +54,7 @@ class AuthenticLicense:
         note: The licence note as signed (without byte order mark and carriage returns).
         issuer_note: The issuer note, likewise.
         sha256: Hex SHA-256 of `note`; the same on every machine, however the file travelled.
+        roots: The roots it was verified under: who else may vouch for what it carries.
     """
 
     license: License
@@ -62,6 +63,7 @@ class AuthenticLicense:
     note: bytes
     issuer_note: bytes
     sha256: str
+    roots: TrustRoots
 
 
 def open_license(
@@ -116,6 +118,7 @@ def open_license(
         note=note,
         issuer_note=issuer_note,
         sha256=hashlib.sha256(note).hexdigest(),
+        roots=roots,
     )
 
 

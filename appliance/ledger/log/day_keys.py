@@ -6,6 +6,7 @@ that day: not a thief, and not the owner of this machine. `docs/formats.md`, par
 worth.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -50,9 +51,13 @@ class DayKeys:
         self._known = key
         return key
 
-    def any(self) -> bool:
-        """Whether a day key is kept here at all: a log must have existed."""
-        return next(self._directory.glob(_PATTERN), None) is not None
+    def origins(self) -> set[str]:
+        """Return the logs that a key is kept for, by the name it bears: they must have existed."""
+        names = set()
+        for path in self._directory.glob(_PATTERN):
+            with contextlib.suppress(LicenseError):
+                names.add(load_signing_key(path).verifying.name)
+        return names
 
     def erase_except(self, verifying: VerifyingKey) -> None:
         """Erase every day key but this one.

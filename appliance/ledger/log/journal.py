@@ -42,6 +42,7 @@ from license.errors import EpochTooLow, SerialTooLow
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.entry import Value
 from license.evidence.log.merkle import Frontier
+from license.evidence.verify.witness import proven_heads
 from license.licenses.verify import AuthenticLicense
 
 _log = logging.getLogger("appliance.usage")
@@ -233,7 +234,7 @@ class Journal:
         Raises:
             Damaged: It does not: it was put back to an older state, or is another history.
         """
-        for head in license.license.ledger.logs:
+        for head in proven_heads(license):
             if head.origin == self._state.origin:
                 accepted = Checkpoint(origin=head.origin, size=head.size, root=head.root)
                 check_head(self._store, self._state, accepted)

@@ -22,6 +22,7 @@ from license.errors import LicenseError
 from license.evidence.log.checkpoint import Checkpoint, read_checkpoint
 from license.evidence.log.merkle import EMPTY_ROOT
 from license.evidence.log.source import find_databases, last_words_file, log_number
+from license.evidence.verify.witness import proven_heads
 from license.files import read_limited, sync_directory, write_atomic
 from license.licenses.verify import AuthenticLicense
 
@@ -61,12 +62,12 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
     copies += read_all(context.anchors, lambda anchor: _head(anchor.path, anchor.read))
     kept = [head for head in copies if head is not None]
     # What the vendor accepted must be there as well: a disk put back to an older state is not gone on with.
-    accepted = license.license.ledger.logs
+    accepted = proven_heads(license)
     kept += [(Checkpoint(origin=head.origin, size=head.size, root=head.root), b"") for head in accepted]
     numbers = [log_number(path) for path in find_databases(directory)]
     numbers += [k for head, _ in kept if (k := _number(head.origin, prefix))]
     if not numbers:
-        return _begin(place, 1, license)
+        return _begin_first(place, license)
     number = max(numbers)
     origin = f"{prefix}/{number}"
     signed = [(head, note) for head, note in kept if head.origin == origin]
@@ -81,6 +82,16 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
             before = _predecessor(last, earlier, "interrupted") if number > 1 else None
             return _begin(place, number, license, before=before)
         return _set_aside(place, number, license, damage, before=_predecessor(signed, origin, damage.reason))
+
+
+def _begin_first(place: Place, license: AuthenticLicense) -> Journal:
+    """Begin the first log; or, where a day key is left of one before, its successor: that one is missing."""
+    kept = {k: origin for origin in place.context.keys.origins() if (k := _number(origin, place.prefix))}
+    if not kept:
+        return _begin(place, 1, license)
+    number = max(kept)
+    _log.error("the usage log %s is missing: only the key of its day is left", kept[number])
+    return _begin(place, number + 1, license, before=_predecessor([], kept[number], "missing"))
 
 
 def succeed(place: Place, journal: Journal, damage: Damaged) -> Journal:

@@ -156,6 +156,11 @@ class Store:
         connection.execute("PRAGMA synchronous=FULL")
         return connection
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for reading."""
+        return self._connection
+
     def close(self) -> None:
         """Close the file; the write-ahead log is folded into it."""
         self._proxied.close()

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from appliance.ledger.log.day_keys import DayKeys
+from appliance.ledger.log.rehash import check_summed
 from appliance.ledger.log.sqlite_store import Damaged, Store, corruption_is_damage
+from appliance.ledger.read.day_sums import DaySums
 from appliance.ledger.read.totals import RunningTotals, merge
 from license.crypto.ed25519 import SigningKey, VerifyingKey
 from license.encoding.strict import DAY, format_date
@@ -69,8 +71,9 @@ class LogState:
 def load_state(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKeys) -> LogState:
     """Load the log on disk and check that it is the one that was written.
 
-    The entries after the last complete tile are hashed again, that tile too, and the last checkpoint is
-    compared with the tree. The whole log is hashed by `license.evidence.verify.verify.verify`.
+    The entries after the last complete tile are hashed again, that tile too, the last checkpoint is compared
+    with the tree, and whatever is added up or taken over is hashed up to it. The whole log is hashed by
+    `license.evidence.verify.verify.verify`.
 
     Raises:
         Damaged: It is another log, was changed or put back, or its day key is gone.
@@ -87,11 +90,14 @@ def _load(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKeys) -
         raise Damaged("origin", f"it is the log {row.origin}, not {origin}")
     try:
         frontier = _frontier(store, row.size, row.frontier)
-        state = _read(store, frontier, origin=origin, keys=keys)
+        first = store.entry(0)
+        days = store.day_sums(first)
+        state = _read(store, frontier, first, days, origin=origin, keys=keys)
     except (LicenseError, LookupError, ValueError) as error:
         raise Damaged("entries", f"an entry cannot be read: {error}") from error
     state.effective = max(row.effective, state.written_at)
     _check_last_checkpoint(store, state, identity)
+    check_summed(store.connection, row.size, days)
     return state
 
 
@@ -121,11 +127,11 @@ def _frontier(store: Store, size: int, stored: bytes) -> Frontier:
     return frontier
 
 
-def _read(store: Store, frontier: Frontier, *, origin: str, keys: DayKeys) -> LogState:
-    first = store.entry(0)
+def _read(
+    store: Store, frontier: Frontier, first: Entry, days: DaySums, *, origin: str, keys: DayKeys
+) -> LogState:
     if first.kind not in ("open", "recover") or first.text("o") != origin:
         raise Damaged("entries", "the log does not begin with its own name")
-    days = store.day_sums(first)
     closed = store.last_event("close")
     month_first = 0 if closed is None else closed.number("hi") + 1
     state = LogState(

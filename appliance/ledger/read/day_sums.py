@@ -46,6 +46,8 @@ class DaySums:
         day: First Unix second of the day in progress.
         sums: Its usage by meter.
         unsummed: Number of its `use` entries after its last `sum` entry.
+        since: Index of that entry, or of the one that began the day; what follows it was added up.
+        summed: The sums that it holds; none where it began the day.
     """
 
     ended: tuple[EndedDay, ...]
@@ -53,6 +55,8 @@ class DaySums:
     day: int
     sums: Sums
     unsummed: int
+    since: int
+    summed: Sums
 
     def all(self) -> Iterator[tuple[int, Sums]]:
         """Return every day's first Unix second and its sums, the day in progress last."""
@@ -76,7 +80,8 @@ def read_day_sums(connection: sqlite3.Connection, first: Entry, stop: int = END)
     turns = read_events(connection, "key", stop)
     begun = turns[-1] if turns else first
     summed = last_event(connection, "sum", begun.n, stop)
-    rows = connection.execute(_AFTER, (begun.n if summed is None else summed.n, stop))
+    since = begun.n if summed is None else summed.n
+    rows = connection.execute(_AFTER, (since, stop))
     after = {str(meter): Tally(int(n), int(q or 0), int(b or 0)) for meter, n, q, b in rows}
     return DaySums(
         ended=tuple(EndedDay(day=parse_date(turn.text("of")), sums=turn.sums(), n=turn.n) for turn in turns),
@@ -84,4 +89,6 @@ def read_day_sums(connection: sqlite3.Connection, first: Entry, stop: int = END)
         day=parse_date(begun.text("d")),
         sums=after if summed is None else merge([summed.sums(), after]),
         unsummed=sum(tally.entries for tally in after.values()),
+        since=since,
+        summed={} if summed is None else summed.sums(),
     )

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
-from appliance.ledger.read.entries import entry_text, last_event
+from appliance.ledger.read.entries import entry_text, first_entry, last_event
+from appliance.ledger.transfer.leaves import Leaves, read_leaves
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import format_date
 from license.errors import LicenseError
@@ -30,8 +31,14 @@ from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import Entry, Tally, parse
 from license.evidence.log.merkle import consistency_path, leaf_hash
 from license.evidence.log.proof import ConsistencyProof
-from license.evidence.log.source import DatabaseLog, find_databases, log_number, open_log, split_gap
-from license.evidence.log.tiles import stored_subtree
+from license.evidence.log.source import (
+    DatabaseLog,
+    find_databases,
+    log_number,
+    open_database,
+    open_log,
+    split_gap,
+)
 from license.files import HashingWriter, read_limited
 from license.licenses.license import LICENSE_FIELDS, LICENSE_KIND, License
 from license.licenses.terms import LogHead
@@ -46,6 +53,10 @@ JOURNAL_FILE: Final = "exports.jsonl"
 """Beside the logs: what left, when and why. It does not leave itself."""
 _ENTRIES: Final = "SELECT n, text, leaf FROM entry WHERE n < ? ORDER BY n"
 _EVENTS: Final = "SELECT n, text, leaf FROM entry WHERE n < ? AND kind <> 'use' ORDER BY n"
+_SHOWN: Final = (
+    "SELECT n, text, leaf FROM entry WHERE n < ? "
+    "AND (kind <> 'use' OR n IN (SELECT value FROM json_each(?))) ORDER BY n"
+)
 
 Write = Callable[[IO[bytes]], None]
 
@@ -61,6 +72,7 @@ class _Log:
     days: DaySums
     last: int
     exported: tuple[int, ...]
+    leaves: Leaves
 
 
 def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full: bool) -> BundleManifest:
@@ -127,6 +139,10 @@ def _log_members(log: _Log, *, full: bool) -> Iterator[tuple[str, Write]]:
         yield f"{folder}/consistency.txt", lambda file: _write(file, proof)
     if full:
         yield f"{folder}/entries.jsonl.gz", lambda file: _write_gzip(file, _lines(log, _ENTRIES))
+    elif log.leaves.changed:
+        # A text that is not what was hashed is shown, or the hashes of a summary would cover it up.
+        shown = json.dumps(log.leaves.changed)
+        yield f"{folder}/events.jsonl", lambda file: _write_lines(file, _lines(log, _SHOWN, shown))
     else:
         yield f"{folder}/events.jsonl", lambda file: _write_lines(file, _lines(log, _EVENTS))
 
@@ -159,7 +175,8 @@ def _read(source: DatabaseLog, number: int) -> _Log:
     days = read_day_sums(connection, first, size)
     last = _entry(connection, size - 1)
     return _Log(
-        exported=tuple(_exported(source.path.parent, origin)),
+        exported=(*_exported(source.path.parent, origin), *_named(source.path, origin)),
+        leaves=read_leaves(connection, size),
         source=source,
         claim=LogClaim(origin=origin, number=number, size=size, open=days.sums),
         heads=tuple(dict.fromkeys(note for _, note in sorted(own, key=lambda item: item[0].size))),
@@ -179,6 +196,19 @@ def _exported(ledger: Path, origin: str) -> Iterator[int]:
                     yield size
 
 
+def _named(path: Path, origin: str) -> Iterator[int]:
+    """Size of a log as its successor names it: hashes must meet there too, so that it can be compared."""
+    for other in find_databases(path.parent):
+        if other != path:
+            with (
+                contextlib.suppress(sqlite3.Error, LicenseError),
+                contextlib.closing(open_database(other)) as connection,
+            ):
+                first = first_entry(connection)
+                if first.kind == "recover" and first.text("po") == origin:
+                    yield first.number("pn")
+
+
 def _entry(connection: sqlite3.Connection, n: int) -> Entry:
     text = entry_text(connection, n)
     if text is None:
@@ -193,19 +223,19 @@ def _consistency(log: _Log) -> bytes:
         return b""
     old = max((head.size for head in log.cosigned), default=0)
     try:
-        path = consistency_path(old, log.claim.size, stored_subtree(log.source.connection))
+        path = consistency_path(old, log.claim.size, log.leaves.subtree)
     except LookupError:
         return b""
     return ConsistencyProof(old=old, path=tuple(path), checkpoint=last).to_bytes()
 
 
-def _lines(log: _Log, statement: str) -> Iterator[bytes]:
+def _lines(log: _Log, statement: str, *values: str) -> Iterator[bytes]:
     connection = log.source.connection
-    subtree = stored_subtree(connection)
+    subtree = log.leaves.subtree
     sizes = [read_checkpoint(note).size for note in log.heads] + [head.size for head in log.cosigned]
     sizes += log.exported
     at = 0
-    for n, text, leaf in connection.execute(statement, (log.claim.size,)):
+    for n, text, leaf in connection.execute(statement, (log.claim.size, *values)):
         yield from _gap_lines(at, n, sizes, subtree)
         if bytes(leaf) != leaf_hash(str(text).encode("utf-8", "surrogateescape")):
             yield render_leaf(n, bytes(leaf)).encode() + b"\n"

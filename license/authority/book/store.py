@@ -235,6 +235,14 @@ class Store:
         with Session(self._engine) as session:
             return session.exec(select(func.max(LicenseRow.serial))).one() or 0
 
+    def first_issued(self, resource: str, instance: str) -> int | None:
+        """Return when a machine, by the text form of its key, got its first licence; None if it has none."""
+        with Session(self._engine) as session:
+            query = select(func.min(LicenseRow.issued)).where(
+                LicenseRow.resource == resource, LicenseRow.instance == instance
+            )
+            return session.exec(query).one()
+
     def notes(self, resource: str) -> list[bytes]:
         """Return every licence note issued to the resource, oldest first."""
         with Session(self._engine) as session:

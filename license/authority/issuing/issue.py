@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -112,12 +112,18 @@ def issue(
         identities=identities or {},
         rest={
             "features": terms.features,
-            "ledger": LedgerPolicy(logs=tuple(heads), on_fork=terms.on_fork),
+            "ledger": ledger_policy(keyring, heads, on_fork=terms.on_fork),
         },
         max_logs=terms.max_logs,
     )
     license, note = store.record(resource.name, request.instance if binding == "instance" else "", make)
     return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
+
+
+def ledger_policy(keyring: Keyring, heads: Iterable[LogHead], *, on_fork: str = "flag") -> LedgerPolicy:
+    """Return the heads that a licence carries, with what proves who cosigned them."""
+    logs = tuple(heads)
+    return LedgerPolicy(logs=logs, on_fork=on_fork, witnesses=keyring.witness_notes if logs else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

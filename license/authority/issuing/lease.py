@@ -18,12 +18,18 @@ from license.authority.book.heads import HeadRepository
 from license.authority.book.metering import MeterRepository, usage_of
 from license.authority.book.resource import Resource
 from license.authority.book.store import Store
-from license.authority.issuing.issue import Dates, IssuedLicense, check_request, license_maker
+from license.authority.issuing.issue import (
+    Dates,
+    IssuedLicense,
+    check_request,
+    ledger_policy,
+    license_maker,
+)
 from license.authority.keys.keyring import Keyring
 from license.encoding.strict import DAY, format_date
 from license.errors import AuthorityError
 from license.licenses.request import LicenseRequest, open_request
-from license.licenses.terms import ConnectedTerms, LedgerPolicy
+from license.licenses.terms import ConnectedTerms
 
 LEASE_SECONDS: Final = 7 * DAY
 AHEAD_SECONDS: Final = 300
@@ -73,8 +79,8 @@ def grant_lease(
         dates=Dates(not_before=not_before, expires=expires, terminates=expires, report_by=expires),
         identities={line: load_identity(line) for line in resource.models},
         rest={
-            "ledger": LedgerPolicy(
-                logs=tuple(log.head for log in HeadRepository(store.engine).logs(resource.name))
+            "ledger": ledger_policy(
+                keyring, (log.head for log in HeadRepository(store.engine).logs(resource.name))
             ),
             "connected": terms or ConnectedTerms(),
         },

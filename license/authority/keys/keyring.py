@@ -46,6 +46,7 @@ class Keyring:
         delegation: What that note says.
         witness: Cosigns usage logs.
         witness_note: Its delegation.
+        former_witness_notes: Those of the witnesses before, which heads cosigned earlier need.
     """
 
     roots: TrustRoots
@@ -54,6 +55,12 @@ class Keyring:
     delegation: Delegation
     witness: SigningKey
     witness_note: bytes
+    former_witness_notes: tuple[bytes, ...] = ()
+
+    @property
+    def witness_notes(self) -> tuple[bytes, ...]:
+        """The delegations of every witness, the one in force last."""
+        return (*self.former_witness_notes, self.witness_note)
 
 
 def create_keyring(
@@ -155,6 +162,9 @@ def load_keyring(home: Path) -> Keyring:
         delegation=delegated,
         witness=witness,
         witness_note=witness_note,
+        former_witness_notes=tuple(
+            read_limited(path, MAX_NOTE_BYTES) for path in sorted((home / "former").glob("witness-*.note"))
+        ),
     )
 
 

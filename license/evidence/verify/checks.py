@@ -73,7 +73,7 @@ CHECKS: Final = (
     _check(
         "Witnesses",
         "Heads that the vendor or others kept are heads of this very history.",
-        *("fork", "cosignature", "unchecked"),
+        *("fork", "cosignature", "unchecked", "unproven"),
     ),
     _check(
         "Entries",
@@ -93,7 +93,7 @@ CHECKS: Final = (
     _check(
         "Time",
         "Time never runs back; a clock that strayed was recorded.",
-        *("time-back", "clock-back", "clock-forward", "clock-held", "clock-adopted", "clock-lowered"),
+        *("time-back", "lags", "clock-back", "clock-forward", "clock-held", "clock-adopted", "clock-lowered"),
     ),
     _check(
         "Running",
@@ -103,7 +103,7 @@ CHECKS: Final = (
     _check(
         "Completeness",
         "Every log that is named is there.",
-        *("no-log", "missing-log", "recovered"),
+        *("no-log", "missing-log", "recovered", "begins-late"),
     ),
 )
 

@@ -4,7 +4,7 @@
 Every rule stands in `docs/formats.md`, part Evidence; the code of a finding is the name of its rule there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from license.crypto.ed25519 import VerifyingKey
 from license.encoding.strict import DAY, format_date, format_time, parse_date
@@ -18,6 +18,7 @@ from license.evidence.verify.result import LogReport, Severity
 from license.evidence.verify.tallies import Tallies
 from license.evidence.verify.timeline import Timeline
 from license.evidence.verify.tree import SignedTree
+from license.evidence.verify.witness import Witnessed
 from license.trust.roots import TrustRoots
 
 
@@ -27,15 +28,16 @@ class Audit:
     Args:
         source: The log.
         roots: Keys that may vouch for its licences.
+        named: Heads that the logs after it name.
     """
 
-    def __init__(self, source: LogSource, roots: TrustRoots) -> None:
+    def __init__(self, source: LogSource, roots: TrustRoots, named: Sequence[Witnessed] = ()) -> None:
         self._source = source
         self._roots = roots
         self._licenses = LicensePeriods(source, roots)
         self._findings = Findings(source.name, lambda: self._last if self._began else None)
         self._find = self._findings.add
-        self._tree = SignedTree(source, roots, self._findings)
+        self._tree = SignedTree(source, roots, self._findings, named)
         self._hidden = 0
         self._origin = source.name
         self._instance: VerifyingKey | None = None

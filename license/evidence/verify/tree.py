@@ -13,7 +13,7 @@ from license.evidence.log.source import Gap, LogSource
 from license.evidence.verify.findings import Findings
 from license.evidence.verify.heads import Head, Heads
 from license.evidence.verify.result import Severity
-from license.evidence.verify.witness import witnessed_heads
+from license.evidence.verify.witness import Witnessed, witnessed_heads
 from license.trust.roots import TrustRoots
 
 OPEN_MINUTE_SECONDS = 120
@@ -26,6 +26,7 @@ class SignedTree:
         source: The log.
         roots: Keys that may vouch for cosigned heads.
         findings: Receives what is wrong.
+        named: Heads that the logs after it name.
 
     Attributes:
         keys: The day keys so far, the one in force last.
@@ -34,10 +35,12 @@ class SignedTree:
         agreed: Number of heads kept by others that agree.
     """
 
-    def __init__(self, source: LogSource, roots: TrustRoots, findings: Findings) -> None:
+    def __init__(
+        self, source: LogSource, roots: TrustRoots, findings: Findings, named: Sequence[Witnessed] = ()
+    ) -> None:
         self._find = findings.add
         self._heads = Heads.collect(source)
-        self._witnessed = witnessed_heads(source.notes(), roots)
+        self._witnessed = [*witnessed_heads(source.notes(), roots), *named]
         self._compared = frozenset(self.sizes())
         self._frontier = Frontier()
         self._holds = True
@@ -134,7 +137,11 @@ class SignedTree:
             sentence = f"{head.claim.size} entries were signed, but only {size} are there"
             self._find(Severity.BROKEN, "rollback", sentence, size)
         for witnessed in self._witnessed:
-            if witnessed.head.origin == self._origin and witnessed.head.size > size:
+            if witnessed.head.origin != self._origin or witnessed.head.size <= size:
+                continue
+            if not witnessed.proven:
+                self._on_unproven(witnessed, size)
+            else:
                 sentence = (
                     f"{witnessed.where} has a head over {witnessed.head.size} entries; only {size} are there"
                 )
@@ -157,9 +164,18 @@ class SignedTree:
                 self._find(Severity.BROKEN, "cosignature", sentence, size - 1)
             elif witnessed.head.root == self._frontier.root():
                 self.agreed += 1
+            elif not witnessed.proven:
+                self._on_unproven(witnessed, size - 1)
             else:
                 sentence = f"{witnessed.where} has another history of the first {size} entries"
                 self._find(Severity.BROKEN, "fork", sentence, size - 1)
+
+    def _on_unproven(self, witnessed: Witnessed, index: int) -> None:
+        sentence = (
+            f"{witnessed.where} has a head over {witnessed.head.size} entries of another history, but no "
+            "witness whom a root entitles is known to have signed it"
+        )
+        self._find(Severity.FINDING, "unproven", sentence, index)
 
     def _check_heads(self, heads: list[Head]) -> bool:
         """Check heads over exactly what was read so far; say whether the key of the day signed one."""

@@ -22,7 +22,7 @@ from license.evidence.log.proof import ConsistencyProof
 from license.evidence.log.source import LogSource, find_databases, find_ledgers, open_log, published_heads
 from license.evidence.verify.result import Coverage, Finding, LogReport, Report, Severity
 from license.evidence.verify.rules import Audit
-from license.evidence.verify.witness import witnessed_heads
+from license.evidence.verify.witness import Witnessed, named_heads, witnessed_heads
 from license.trust.roots import TrustRoots
 
 
@@ -62,13 +62,23 @@ def _verify_directory(directory: Path, roots: TrustRoots, others: Sequence[tuple
         findings.append(_broken("no-log", f"there is no usage log in {directory}", str(directory)))
     for ledger in ledgers:
         heads.extend(published_heads(ledger))
+        named = _named_in(ledger)
         for path in find_databases(ledger):
             try:
                 with open_log(path, others) as source:
-                    reports.append(verify_log(source, roots))
+                    reports.append(verify_log(source, roots, named))
             except (sqlite3.Error, LicenseError) as error:
                 findings.append(_broken("unreadable", f"the log cannot be read: {error}", str(path)))
     return summarize(reports, [*findings, *_headless(heads, reports)])
+
+
+def _named_in(ledger: Path) -> list[Witnessed]:
+    """Heads that the logs of a directory name of the ones before them."""
+    heads: list[Witnessed] = []
+    for path in find_databases(ledger):
+        with contextlib.suppress(sqlite3.Error, LicenseError), open_log(path) as source:
+            heads += named_heads([source])
+    return heads
 
 
 def verify_bundle(
@@ -84,9 +94,11 @@ def verify_bundle(
     for file, reason in manifest.unreadable:
         findings.append(_broken("unreadable", f"the log could not be read for the export: {reason}", file))
     reports = []
-    for source in bundle.logs(heads, notes):
+    sources = bundle.logs(heads, notes)
+    named = named_heads(sources)
+    for source in sources:
         try:
-            report = verify_log(source, roots)
+            report = verify_log(source, roots, named)
         except (LicenseError, OSError) as error:
             findings.append(_broken("unreadable", f"the log cannot be read: {error}", source.name))
             continue
@@ -151,14 +163,14 @@ def _read_or_nothing(bundle: Bundle, name: str) -> bytes:
     return b""
 
 
-def verify_log(source: LogSource, roots: TrustRoots) -> LogReport:
-    """Verify one log.
+def verify_log(source: LogSource, roots: TrustRoots, named: Sequence[Witnessed] = ()) -> LogReport:
+    """Verify one log; `named` are heads that the logs after it name.
 
     Raises:
         LicenseError: It has no first entry to begin with.
         sqlite3.Error: It cannot be read.
     """
-    audit = Audit(source, roots)
+    audit = Audit(source, roots, named)
     sizes = audit.sizes()
     for n, text, leaf in source.rows():
         if n > audit.size:

@@ -1,16 +1,21 @@
 """Heads of logs that the vendor vouches for: in receipts, and in the licences that carry them on."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from license.crypto.ed25519 import VerifyingKey
+from license.encoding.strict import decode_base64
 from license.errors import LicenseError, UnknownSigner
 from license.evidence.bundle.receipt import RECEIPT_KIND, open_receipt
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.cosignature import check_cosignature
-from license.licenses.license import LICENSE_KIND
-from license.licenses.terms import LogHead
-from license.licenses.verify import open_license
+from license.evidence.log.entry import parse
+from license.evidence.log.source import LogSource
+from license.licenses.license import LICENSE_KIND, License
+from license.licenses.terms import LedgerPolicy, LogHead
+from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import DELEGATION_KIND, open_delegation
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import read_unverified
@@ -26,12 +31,31 @@ class Witnessed:
         head: The head.
         receipt: Whether a receipt says so: its entries may have been pruned since.
         fault: Why its cosignature does not hold; empty if it does, or if the witness's key is not known here.
+        proven: Whether a witness whom a root entitles cosigned it, or a log that is signed itself names it.
     """
 
     where: str
     head: Checkpoint
     receipt: bool
     fault: str
+    proven: bool = True
+
+
+def proven_heads(licensed: AuthenticLicense) -> tuple[LogHead, ...]:
+    """Return the heads in a licence that a witness cosigned whom a root entitles.
+
+    The issuer's signature alone proves none: whoever has only that key cannot make a log look rolled back.
+    """
+    policy = licensed.license.ledger
+    witnesses = _witnesses(policy.witnesses, licensed.roots)
+    found = (_witnessed("", log, witnesses, receipt=False) for log in policy.logs)
+    return tuple(log for log, head in zip(policy.logs, found, strict=True) if head.proven and not head.fault)
+
+
+def with_proven_heads(licensed: AuthenticLicense) -> License:
+    """Return what a licence says, less the heads that no witness proves."""
+    policy = replace(licensed.license.ledger, logs=proven_heads(licensed))
+    return replace(licensed.license, ledger=policy)
 
 
 def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed]:
@@ -49,23 +73,41 @@ def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed
             continue
         heads += [_witnessed("a receipt", log, witnesses, receipt=True) for log in receipt.logs]
     for note in by_kind.get(LICENSE_KIND, []):
-        logs, name = _licensed_heads(note, delegations, roots)
-        heads += [_witnessed(name, log, witnesses, receipt=False) for log in logs]
+        policy, name = _licensed_heads(note, delegations, roots)
+        known = [*witnesses, *_witnesses(policy.witnesses, roots)]
+        heads += [_witnessed(name, log, known, receipt=False) for log in policy.logs]
+    return heads
+
+
+def named_heads(sources: Iterable[LogSource]) -> list[Witnessed]:
+    """Return the heads that logs name of the ones they took over from: signed when those were set aside."""
+    heads = []
+    for source in sources:
+        with contextlib.suppress(LicenseError, sqlite3.Error, OSError):
+            for _, text, _ in source.rows():
+                first = parse(text)
+                if first.kind == "recover" and first.number("pn"):
+                    root = decode_base64(first.text("pr"))
+                    head = Checkpoint(origin=first.text("po"), size=first.number("pn"), root=root)
+                    where = f"the log {first.text('o')}"
+                    heads.append(Witnessed(where=where, head=head, receipt=False, fault=""))
+                break
     return heads
 
 
 def _witnessed(where: str, log: LogHead, witnesses: Sequence[VerifyingKey], *, receipt: bool) -> Witnessed:
     head = Checkpoint(origin=log.origin, size=log.size, root=log.root)
-    fault = ""
+    fault, proven = "", False
     for witness in witnesses:
         try:
             check_cosignature(log.cosig, head, witness)
+            proven = True
         except UnknownSigner:
             continue
         except LicenseError as error:
             fault = error.message
         break
-    return Witnessed(where=where, head=head, receipt=receipt, fault=fault)
+    return Witnessed(where=where, head=head, receipt=receipt, fault=fault, proven=proven)
 
 
 def _witnesses(delegations: Iterable[bytes], roots: TrustRoots) -> list[VerifyingKey]:
@@ -78,16 +120,14 @@ def _witnesses(delegations: Iterable[bytes], roots: TrustRoots) -> list[Verifyin
     return keys
 
 
-def _licensed_heads(
-    note: bytes, delegations: Iterable[bytes], roots: TrustRoots
-) -> tuple[Sequence[LogHead], str]:
+def _licensed_heads(note: bytes, delegations: Iterable[bytes], roots: TrustRoots) -> tuple[LedgerPolicy, str]:
     for issuer_note in delegations:
         try:
             licensed = open_license(note, issuer_note, roots=roots).license
         except LicenseError:
             continue
-        return licensed.ledger.logs, f"the licence {licensed.id}"
-    return (), ""
+        return licensed.ledger, f"the licence {licensed.id}"
+    return LedgerPolicy(), ""
 
 
 def _kind(note: bytes) -> str | None:

@@ -15,7 +15,7 @@ from appliance.ledger.transfer.export import JOURNAL_FILE
 from license.authority.authority import Authority
 from license.authority.cli.main import main as license_main
 from license.evidence.bundle.focus import COLUMNS
-from tests.integration.evidence.test_ingest import Customer
+from tests.support.customer import Customer
 from tests.support.evidence import METER, run_days
 from tests.support.ledger import DAY, Machine, Vendor
 

@@ -21,7 +21,7 @@ from license.errors import LicenseError
 from license.evidence.log.proof import InclusionProof
 from license.evidence.verify.verify import verify
 from license.trust.roots import TrustRoots
-from tests.integration.evidence.test_ingest import Customer
+from tests.support.customer import Customer
 from tests.support.evidence import METER, codes
 from tests.support.ledger import DAY, Machine, Vendor
 
