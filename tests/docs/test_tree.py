@@ -4,6 +4,7 @@ A module without a test file of its own is listed in `TESTED_ELSEWHERE` with the
 """
 
 import ast
+import re
 import subprocess
 from collections import defaultdict
 from fnmatch import fnmatchcase
@@ -176,3 +177,19 @@ def test_each_module_has_a_test_file_or_is_listed_with_the_one_that_covers_it() 
     assert [name for name, pattern in used.items() if pattern is None] == []
     assert set(TESTED_ELSEWHERE) - set(used.values()) == set(), "patterns that no module needs"
     assert [path for path in TESTED_ELSEWHERE.values() if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_page_names_only_what_exists() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    rooms = [
+        "",
+        "appliance",
+        "appliance/api/language",
+        "license",
+        "license/authority",
+        "license/evidence",
+        "tests",
+    ]
+    rooms += ["appliance/api", "appliance/speech", "appliance/ledger"]
+    named = set(re.findall(r"(?<![\w/])[a-z_]\w+(?:/[a-z_0-9]+)*(?:\.py|/)(?![\w.<])", page))
+    assert {name for name in named if not any((ROOT / room / name).exists() for room in rooms)} == set()
