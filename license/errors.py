@@ -234,6 +234,16 @@ class UntrustedRoots(LicenseError):
     )
 
 
+class UnsignedReport(LicenseError):
+    """A usage report is of software that did not sign its reports yet."""
+
+    code = "UnsignedReport"
+    default_hint = (
+        "update the appliance: its usage log is kept, and what was used meanwhile is reported then; "
+        "an export of it can also be brought by hand"
+    )
+
+
 class AuthorityError(LicenseError):
     """The vendor's side refuses.
 

@@ -3,6 +3,9 @@
     POST {Billing}/v1/usage      a report                  → {"status", "message", "log", "next"}
     POST {Billing}/v1/connected  a request note            → {"license", "issuer"}: a lease
 
+A report is a signed note: the installation signs it over a checkpoint of its log, and proves that the log
+grew from where the report before ended. So nobody else can report for it, and no position can be made up.
+
 A report covers a run of entries of one usage log, `first` up to (not including) `next`, and sums it up: one
 record for each UTC day and meter, in the shape of the containers' `usageRequestBody`. The log's name and
 `first` are its idempotency key: the endpoint takes a run only where its own count of that log ends, and every
@@ -16,18 +19,33 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from license.crypto.ed25519 import SigningKey, VerifyingKey
 from license.encoding.fields import METER, Fields, check_range, check_text
-from license.encoding.strict import MAX_INT, MAX_TIME, clean_text, format_date, parse_json
-from license.errors import Malformed
+from license.encoding.strict import (
+    MAX_INT,
+    MAX_TIME,
+    clean_text,
+    decode_base64,
+    encode_base64,
+    format_date,
+    parse_json,
+)
+from license.errors import Malformed, UnsignedReport
+from license.evidence.log.checkpoint import Checkpoint, open_checkpoint, read_checkpoint, sign_checkpoint
+from license.evidence.log.merkle import HASH_BYTES
+from license.trust.signed_note import open_note, read_unverified, sign_note
 
 USAGE_PATH: Final = "/v1/usage"
 LEASE_PATH: Final = "/v1/connected"
 STATUS_PATH: Final = "/v1/status"
 MAX_REPORT_BYTES: Final = 262_144
 MAX_RECORDS: Final = 250
+REPORT_LINE: Final = "offline-appliance/report/v1"
+MAX_PROOF: Final = 128
 MAX_QUANTITY: Final = 2**53
 """Quantities are written as floating numbers, which hold whole numbers exactly up to here."""
 
@@ -124,14 +142,17 @@ class UsageReport:
         return f"{self.log}/{self.first}"
 
     def to_bytes(self) -> bytes:
-        """Return the body that is sent; the same report has the same bytes."""
-        claims = {
+        """Return what it says, as JSON; the same report has the same bytes."""
+        return json.dumps(self.to_claims(), indent=1).encode("ascii")
+
+    def to_claims(self) -> dict[str, Any]:
+        """Return what it says."""
+        return {
             "log": self.log,
             "first": self.first,
             "next": self.next,
             "records": [self._record(record) for record in self.records],
         }
-        return json.dumps(claims, indent=1).encode("ascii")
 
     def _record(self, record: UsageRecord) -> dict[str, Any]:
         name = f"{self.log}/{self.first}-{self.next}/{record.date}/{record.meter}"
@@ -150,10 +171,118 @@ class UsageReport:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedReport:
+    """A report as it travels: signed by the installation, with what proves where it stands.
+
+    Attributes:
+        report: What it says.
+        instance: Text form of the key that signs it.
+        checkpoint: Note of the head over the first `report.next` entries, signed by the same key.
+        growth: RFC 6962 proof that the log of `report.first` entries is a prefix of that one.
+        note: The whole, as sent.
+    """
+
+    report: UsageReport
+    instance: str
+    checkpoint: bytes
+    growth: tuple[bytes, ...]
+    note: bytes
+
+    @property
+    def root(self) -> bytes:
+        """Root hash over the first `report.next` entries."""
+        return read_checkpoint(self.checkpoint).root
+
+
+def sign_report(
+    report: UsageReport, *, root: bytes, growth: Sequence[bytes], key: SigningKey
+) -> SignedReport:
+    """Return the report as an installation sends it; the same report has the same bytes.
+
+    Args:
+        report: What it says.
+        root: Root hash over the first `report.next` entries.
+        growth: Proof of growth from `report.first` entries to them.
+        key: The installation's.
+    """
+    head = Checkpoint(origin=report.log, size=report.next, root=root)
+    checkpoint = sign_checkpoint(head, key)
+    claims = {
+        **report.to_claims(),
+        "instance": key.verifying.vkey,
+        "checkpoint": checkpoint.decode(),
+        "growth": [encode_base64(part) for part in growth],
+    }
+    text = f"{REPORT_LINE}\n{json.dumps(claims, indent=1)}\n"
+    return SignedReport(
+        report=report,
+        instance=key.verifying.vkey,
+        checkpoint=checkpoint,
+        growth=tuple(growth),
+        note=sign_note(text, key),
+    )
+
+
+def open_report(body: bytes) -> SignedReport:
+    """Read a report and verify it under the key it names; whose key that is, the endpoint's book says.
+
+    Raises:
+        UnsignedReport: It is of software that did not sign its reports.
+        Malformed: Naming the first thing that is wrong.
+        Forged, UnknownSigner: It is not signed by the key it names.
+    """
+    if body.lstrip().startswith(b"{"):
+        raise UnsignedReport("the report is not signed by the installation")
+    claimed = _open_claims(read_unverified(body, max_bytes=MAX_REPORT_BYTES))
+    key = VerifyingKey.from_vkey(claimed.text("instance"))
+    top = _open_claims(open_note(body, [key], max_bytes=MAX_REPORT_BYTES).text)
+    report = _read_report(top)
+    if key.fingerprint != report.instance:
+        raise Malformed("instance is not the installation that writes the log")
+    note = top.get_text("checkpoint").encode()
+    head = open_checkpoint(note, [key]).checkpoint
+    if (head.origin, head.size) != (report.log, report.next):
+        raise Malformed("checkpoint is not the head where the report ends")
+    growth = top.hashes("growth")
+    return SignedReport(report=report, instance=key.vkey, checkpoint=note, growth=growth, note=body)
+
+
+def _open_claims(text: str) -> _ReportFields:
+    line, _, body = text.partition("\n")
+    if line != REPORT_LINE:
+        raise Malformed(f"a usage report begins with {REPORT_LINE}")
+    return _ReportFields(parse_json(body, max_bytes=MAX_REPORT_BYTES, whole_floats=True))
+
+
+class _ReportFields(Fields):
+    """Two forms that only reports have."""
+
+    def get_text(self, name: str) -> str:
+        """Return a text of several lines."""
+        value = self.claims.get(name)
+        if not isinstance(value, str):
+            raise Malformed(f"{name} must be a text")
+        return value
+
+    def hashes(self, name: str) -> tuple[bytes, ...]:
+        """Return the hashes of a proof."""
+        items = self.claims.get(name)
+        if not isinstance(items, list) or len(items) > MAX_PROOF or any(type(i) is not str for i in items):
+            raise Malformed(f"{name} must be a list of at most {MAX_PROOF} hashes")
+        hashes = tuple(decode_base64(item) for item in items)
+        if any(len(part) != HASH_BYTES for part in hashes):
+            raise Malformed(f"{name} must be hashes of {HASH_BYTES} bytes")
+        return hashes
+
+
 def parse_report(body: bytes) -> UsageReport:
-    """Read a report; raises `Malformed` naming the first thing that is wrong."""
+    """Read what a report says, without any signature; raises `Malformed` naming what is wrong first."""
     text = clean_text(body, max_bytes=MAX_REPORT_BYTES)
-    top = Fields(parse_json(text, max_bytes=MAX_REPORT_BYTES, whole_floats=True))
+    return _read_report(Fields(parse_json(text, max_bytes=MAX_REPORT_BYTES, whole_floats=True)))
+
+
+def _read_report(top: Fields) -> UsageReport:
     records, software = [], ""
     log = top.text("log")
     for item in top.objects("records"):

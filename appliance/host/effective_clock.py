@@ -69,7 +69,8 @@ class Reading:
 
     Attributes:
         wall: Wall clock in Unix seconds.
-        uptime: Seconds since boot, suspended time included (CLOCK_BOOTTIME).
+        uptime: Seconds since boot, suspended time included (CLOCK_BOOTTIME, and never less than what passed
+            by CLOCK_MONOTONIC).
         boot: Identity of this boot; uptimes of different boots cannot be compared.
     """
 
@@ -193,12 +194,32 @@ class ClockSources:
     synchronised: Callable[[], bool]
 
 
+class UptimeCounter:
+    """Uptime from two counters of the kernel, so that one that is held still does not hold time up.
+
+    CLOCK_BOOTTIME is CLOCK_MONOTONIC and the time spent suspended: it is never slower. The service itself
+    waits by the monotonic counter and would not run if that stood still.
+    """
+
+    def __init__(self) -> None:
+        self._suspended: float | None = None
+
+    def pass_to(self, boottime: float, monotonic: float) -> float:
+        """Return the uptime at a reading of both: at least as far on as either counter says."""
+        ahead = boottime - monotonic
+        self._suspended = ahead if self._suspended is None else max(self._suspended, ahead)
+        return monotonic + self._suspended
+
+
 def system_sources() -> ClockSources:
     """Return the sources of this machine (Linux)."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
+    uptime = UptimeCounter()
+
     def read() -> Reading:
-        return Reading(wall=int(time.time()), uptime=time.clock_gettime(time.CLOCK_BOOTTIME), boot=boot)
+        seconds = uptime.pass_to(time.clock_gettime(time.CLOCK_BOOTTIME), time.monotonic())
+        return Reading(wall=int(time.time()), uptime=seconds, boot=boot)
 
     return ClockSources(read=read, synchronised=_kernel_synchronised)
 

@@ -59,9 +59,10 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
     positions = acknowledged(logs)
     every = f"every {settings.metering_seconds} s, and at the stop"
     idle = logs[-1:]
-    for log in logs:
+    for found in logs:
         # A report signs the log as it stands before it reads it.
-        report = next_report(replace(log, signed=log.size), positions.get(log.origin, 0), VERSION)
+        log = replace(found, signed=found.size)
+        report = next_report(log, positions.get(log.origin, 0), VERSION, identity.signing)
         if report is not None:
             idle = []
             yield Request(title=f"{every}: the next report of {log.origin}", data=client.shown_report(report))

@@ -149,7 +149,7 @@ class Reporter:
         except (LicenseError, UsageStoreUnavailable) as error:
             self._missed(begun, "Unknown", f"{MESSAGES['Unknown']} ({error.message})")
             return
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, LookupError) as error:
             self._missed(begun, "Unknown", f"{MESSAGES['Unknown']} (the ledger cannot be read: {error})")
             return
         before = self.endpoint_state
@@ -218,8 +218,9 @@ class Reporter:
 
     def _report_log(self, client: MeteringClient, log: Log) -> str:
         status, refusals = "", 0
-        while (report := next_report(log, self._positions.get(log.origin, 0), VERSION)) is not None:
-            reply = client.report(report, now=self._now())
+        key = self._connection.identity.signing
+        while (signed := next_report(log, self._positions.get(log.origin, 0), VERSION, key)) is not None:
+            report, reply = signed.report, client.report(signed, now=self._now())
             status = reply.status
             if reply.next > max(log.signed, report.next):
                 raise OutOfStep(

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.ledger.read.entries import first_entry, read_acknowledged
+from license.crypto.ed25519 import SigningKey
 from license.errors import LicenseError
 from license.evidence.log.entry import parse_second
+from license.evidence.log.merkle import consistency_path, root_at
 from license.evidence.log.source import find_databases, open_database
-from license.metering_protocol import MAX_RECORDS, UsageRecord, UsageReport
+from license.evidence.log.tiles import stored_subtree
+from license.metering_protocol import MAX_RECORDS, SignedReport, UsageRecord, UsageReport, sign_report
 
 ENTRIES_AT_ONCE: Final = 20_000
 
@@ -76,16 +79,28 @@ def acknowledged(logs: list[Log]) -> dict[str, int]:
     return positions
 
 
-def next_report(log: Log, first: int, software: str) -> UsageReport | None:
-    """Return the report on the entries of a log from `first` on; None if there was no usage.
+def next_report(log: Log, first: int, software: str, key: SigningKey) -> SignedReport | None:
+    """Return the signed report on the entries of a log from `first` on; None if there was no usage.
 
     It ends at the newest signed head, or earlier where a report would become too large.
 
     Raises:
+        LookupError: Hashes of the log are missing.
         sqlite3.Error: The database cannot be read.
     """
     with _opened(log.path) as connection:
         rows = connection.execute(_USES, (first, log.signed, ENTRIES_AT_ONCE)).fetchall()
+        report = _add_up(log, first, software, rows)
+        if report is None:
+            return None
+        subtree = stored_subtree(connection)
+        root = root_at(report.next, subtree)
+        return sign_report(report, root=root, growth=consistency_path(first, report.next, subtree), key=key)
+
+
+def _add_up(
+    log: Log, first: int, software: str, rows: list[tuple[int, str, str, int, int]]
+) -> UsageReport | None:
     sums: dict[tuple[str, str], list[int]] = {}
     stop = log.signed
     for n, time, meter, quantity, billed in rows:

@@ -31,6 +31,7 @@ from license.evidence.log.cosignature import add_line, cosign
 from license.evidence.log.entry import NOTHING, Tally
 from license.evidence.verify.result import Finding, LogReport, Report, Severity
 from license.evidence.verify.verify import verify_bundle
+from license.evidence.verify.witness import Witnessed
 from license.licenses.terms import LogHead
 from license.licenses.verify import open_license
 
@@ -86,8 +87,10 @@ def ingest_bundle(authority: Authority, path: Path, *, keep: bool = True) -> Ing
         own = [head for head, log in zip(heads, seen.values(), strict=True) if _is_in(bundle, log)]
         withheld = [known[sha256] for sha256 in bundle.manifest.withheld if sha256 in known]
         notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
-        report = verify_bundle(bundle, roots, heads=own, notes=notes)
-        reported = MeterRepository(authority.store.engine).logs(resource.name)
+        meters = MeterRepository(authority.store.engine)
+        named = list(_reported_heads(bundle, meters.heads(resource.name)))
+        report = verify_bundle(bundle, roots, heads=own, notes=notes, named=named)
+        reported = meters.logs(resource.name)
         findings = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
         findings += _metering_findings(report, reported)
         findings += _time_findings(authority, report, seen, resource)
@@ -186,6 +189,16 @@ def _vendor_findings(
         if before is not None and not _extends(report, log_report):
             sentence = f"the first {before.head.size:,} entries cannot be compared with those accepted before"
             yield _finding(Severity.BROKEN, "unchecked", sentence, log_report.log)
+
+
+def _reported_heads(bundle: Bundle, checkpoints: dict[str, bytes]) -> Iterator[Witnessed]:
+    """The heads that installations signed under their reports, where the export reaches that far."""
+    sizes = {claim.origin: claim.size for claim in bundle.manifest.logs}
+    for origin, note in checkpoints.items():
+        head = read_checkpoint(note)
+        if head.size <= sizes.get(origin, 0):
+            where = "a report while connected"
+            yield Witnessed(where=where, head=head, receipt=False, fault="", expected=False)
 
 
 def _metering_findings(report: Report, reported: dict[str, LogUsage]) -> Iterator[Finding]:

@@ -14,7 +14,14 @@ from license.client.licenses import KEY_HEADER, check_key, note_headers, refusal
 from license.encoding.strict import MAX_INT, clean_text, parse_json
 from license.errors import BadReply, Malformed
 from license.licenses.verify import AuthenticLicense
-from license.metering_protocol import LEASE_PATH, STATUS_PATH, USAGE_PATH, Acknowledgement, UsageReport
+from license.metering_protocol import (
+    LEASE_PATH,
+    STATUS_PATH,
+    USAGE_PATH,
+    Acknowledgement,
+    SignedReport,
+    UsageReport,
+)
 from license.trust.roots import TrustRoots
 
 _GOOD: Final = ("Valid", "OutOfQuota")
@@ -63,7 +70,7 @@ class MeteringClient:
             raise BadReply("the endpoint answers with a licence where a lease was asked for")
         return licensed
 
-    def report(self, report: UsageReport, *, now: int) -> Acknowledgement:
+    def report(self, signed: SignedReport, *, now: int) -> Acknowledgement:
         """Send a report and return what the endpoint says of it.
 
         Raises:
@@ -71,7 +78,8 @@ class MeteringClient:
         """
         endpoint = self.endpoint(USAGE_PATH)
         check_key(self.api_key)
-        reply = post(endpoint, report.to_bytes(), self._headers(report), self.timeout_s)
+        report = signed.report
+        reply = post(endpoint, signed.note, self._headers(report), self.timeout_s)
         answer = _parse_reply(endpoint, reply, now)
         position = answer.get("next")
         if answer.get("log") != report.log or not isinstance(position, int) or not 0 <= position <= MAX_INT:
@@ -100,9 +108,9 @@ class MeteringClient:
         """Return the bytes that asking for a lease puts on the wire."""
         return render("POST", self.endpoint(LEASE_PATH), request_note, note_headers(self.api_key))
 
-    def shown_report(self, report: UsageReport) -> bytes:
+    def shown_report(self, signed: SignedReport) -> bytes:
         """Return the bytes that a report puts on the wire."""
-        return render("POST", self.endpoint(USAGE_PATH), report.to_bytes(), self._headers(report))
+        return render("POST", self.endpoint(USAGE_PATH), signed.note, self._headers(signed.report))
 
     def _plain_headers(self) -> dict[str, str]:
         return {KEY_HEADER: self.api_key, "Accept": "application/json"}
@@ -110,7 +118,7 @@ class MeteringClient:
     def _headers(self, report: UsageReport) -> dict[str, str]:
         return {
             KEY_HEADER: self.api_key,
-            "Content-Type": "application/json",
+            "Content-Type": "text/plain; charset=utf-8",
             "Accept": "application/json",
             "Idempotency-Key": report.idempotency_key,
         }

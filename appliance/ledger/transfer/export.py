@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
-from appliance.ledger.read.entries import entry_text, first_entry, last_event
+from appliance.ledger.read.entries import entry_text, first_entry, last_event, read_acknowledged
 from appliance.ledger.transfer.leaves import Leaves, read_leaves
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import format_date
@@ -197,16 +197,17 @@ def _exported(ledger: Path, origin: str) -> Iterator[int]:
 
 
 def _named(path: Path, origin: str) -> Iterator[int]:
-    """Size of a log as its successor names it: hashes must meet there too, so that it can be compared."""
+    """Sizes of a log that its successor names, and the last report: hashes must meet there too."""
     for other in find_databases(path.parent):
-        if other != path:
-            with (
-                contextlib.suppress(sqlite3.Error, LicenseError),
-                contextlib.closing(open_database(other)) as connection,
-            ):
-                first = first_entry(connection)
-                if first.kind == "recover" and first.text("po") == origin:
-                    yield first.number("pn")
+        with (
+            contextlib.suppress(sqlite3.Error, LicenseError),
+            contextlib.closing(open_database(other)) as connection,
+        ):
+            first = first_entry(connection)
+            if first.kind == "recover" and first.text("po") == origin:
+                yield first.number("pn")
+            if counted := read_acknowledged(connection).get(origin):
+                yield counted
 
 
 def _entry(connection: sqlite3.Connection, n: int) -> Entry:

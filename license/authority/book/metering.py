@@ -9,7 +9,7 @@ report. Neither is ever added to the other.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column
+from sqlalchemy import BigInteger, Column, LargeBinary
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, delete, select, update
@@ -17,8 +17,10 @@ from sqlmodel import Field, Session, col, delete, select, update
 from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.tables import Table
 from license.errors import AuthorityError
+from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import NOTHING, Tally
-from license.metering_protocol import UsageReport
+from license.evidence.log.merkle import EMPTY_ROOT, ProofError, check_consistency
+from license.metering_protocol import SignedReport, UsageReport
 
 
 class _InstanceRow(Table, table=True):
@@ -57,6 +59,16 @@ class _SumRow(Table, table=True):
     entries: int = Field(sa_column=Column(BigInteger, nullable=False))
     quantity: int = Field(sa_column=Column(BigInteger, nullable=False))
     billed: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class _ReportedHeadRow(Table, table=True):
+    """The head of a log where its last report that was counted ends, signed by the installation."""
+
+    __tablename__ = "metered_head"
+
+    origin: str = Field(primary_key=True)
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    checkpoint: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +170,30 @@ class MeterRepository:
         except IntegrityError:  # two first reports of one log at once: the other one was faster
             return self._accept(resource, report, now)
 
+    def accept_signed(self, resource: str, signed: SignedReport, *, now: int) -> int:
+        """Do the same for a report that `license.metering_protocol.open_report` has opened.
+
+        Its key must be the one that the installation proved when it asked for its lease, and the log must
+        have grown from the head where the report before ended.
+
+        Raises:
+            AuthorityError: As `accept`; `OtherKey`, `OtherHistory` where that is not so.
+        """
+        try:
+            return self._accept(resource, signed.report, now, signed)
+        except IntegrityError:
+            return self._accept(resource, signed.report, now, signed)
+
+    def heads(self, resource: str) -> dict[str, bytes]:
+        """Return the checkpoints where reported logs end, as their installations signed them, by log."""
+        with Session(self._engine) as session:
+            query = (
+                select(_ReportedHeadRow)
+                .join(_MeteredRow, col(_MeteredRow.origin) == col(_ReportedHeadRow.origin))
+                .where(_MeteredRow.resource == resource, _MeteredRow.next == _ReportedHeadRow.size)
+            )
+            return {row.origin: row.checkpoint for row in session.exec(query)}
+
     def position(self, resource: str, origin: str) -> int:
         """Return how many entries of a log are counted for a resource, reported or exported; 0 for none."""
         with Session(self._engine) as session:
@@ -173,8 +209,12 @@ class MeterRepository:
             rows = session.exec(select(_MeteredRow).where(_MeteredRow.resource == resource)).all()
             return {row.origin: _usage(row, _sums(session, row.origin)) for row in rows}
 
-    def _accept(self, resource: str, report: UsageReport, now: int) -> int:
+    def _accept(
+        self, resource: str, report: UsageReport, now: int, signed: SignedReport | None = None
+    ) -> int:
         with Session(self._engine) as session:
+            if signed is not None:
+                _check_key(session.get(_InstanceRow, (report.instance, resource)), signed)
             # A write first: it keeps others from the log until the transaction ends, on every database.
             session.exec(update(_MeteredRow).where(col(_MeteredRow.origin) == report.log).values(at=now))
             row = session.get(_MeteredRow, report.log)
@@ -188,6 +228,8 @@ class MeterRepository:
                 if seen.head.size > row.next:
                     _take_over(session, row, seen)
             if report.first == row.next:
+                if signed is not None:
+                    _grow(session, signed, seen)
                 _add(session, report)
                 row.next = report.next
             counted = row.next
@@ -246,6 +288,43 @@ def _take_over(session: Session, row: _MeteredRow, seen: SeenLog) -> None:
         session.add(_SumRow(origin=row.origin, date=date, meter=meter, **tally._asdict()))
     session.flush()
     row.next = seen.head.size
+
+
+def _check_key(known: _InstanceRow | None, signed: SignedReport) -> None:
+    """Refuse a report by another key than the one that asked for the lease."""
+    if known is not None and known.vkey != signed.instance:
+        raise AuthorityError(
+            f"the report on {signed.report.log} is not signed by the key that asked for its lease",
+            status="Mismatch",
+            code="OtherKey",
+            hint="POST the machine's request note to /v1/connected again",
+        )
+
+
+def _grow(session: Session, signed: SignedReport, seen: SeenLog | None) -> None:
+    """Check that the log goes on from where it was counted, and remember its new head."""
+    report = signed.report
+    kept = session.get(_ReportedHeadRow, report.log)
+    root = EMPTY_ROOT if not report.first else None
+    if seen is not None and seen.head.size == report.first:
+        root = seen.head.root
+    elif kept is not None and kept.size == report.first:
+        root = read_checkpoint(kept.checkpoint).root
+    try:
+        # A log that was reported before reports were signed has no head here: it is believed once more.
+        if root is not None:
+            check_consistency(report.first, report.next, root, signed.root, signed.growth)
+    except ProofError as error:
+        raise AuthorityError(
+            f"{report.log} is not the log that was reported before: its first {report.first:,} entries are "
+            "others",
+            status="Mismatch",
+            code="OtherHistory",
+            hint="an export of it says what was changed: `appliance usage export`, then `license ingest`",
+        ) from error
+    head = kept or _ReportedHeadRow(origin=report.log, size=0, checkpoint=b"")
+    head.size, head.checkpoint = report.next, signed.checkpoint
+    session.add(head)
 
 
 def _add(session: Session, report: UsageReport) -> None:

@@ -29,8 +29,8 @@ from license.metering_protocol import (
     MAX_REPORT_BYTES,
     USAGE_PATH,
     Acknowledgement,
-    UsageReport,
-    parse_report,
+    SignedReport,
+    open_report,
 )
 
 _log = logging.getLogger("license.authority.metering_service")
@@ -73,15 +73,17 @@ class MeteringEndpoints:
         """Count a report, unless it was counted before, and say how far the log is counted."""
         check_length(request, MAX_REPORT_BYTES)
         resource = await self._authenticate(request)
-        report = parse_report(await read_body(request, MAX_REPORT_BYTES))
+        signed = open_report(await read_body(request, MAX_REPORT_BYTES))
+        report = signed.report
         if request.headers.get(KEY, report.idempotency_key) != report.idempotency_key:
             raise Malformed(f"{KEY} is not the log and first entry of the report")
-        answer = await run_in_threadpool(self._count, resource, report)
+        answer = await run_in_threadpool(self._count, resource, signed)
         return JSONResponse(answer.to_claims())
 
-    def _count(self, resource: Resource, report: UsageReport) -> Acknowledgement:
+    def _count(self, resource: Resource, signed: SignedReport) -> Acknowledgement:
         now = self._authority.clock()
-        counted = self._meters.accept(resource.name, report, now=now)
+        report = signed.report
+        counted = self._meters.accept_signed(resource.name, signed, now=now)
         status = "OutOfQuota" if is_used_up(self._authority.store, resource, now) else "Valid"
         return Acknowledgement(status=status, log=report.log, next=counted)
 

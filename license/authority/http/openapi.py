@@ -61,7 +61,7 @@ def document() -> dict[str, Any]:
                     "summary": "Count a run of entries of a usage log, once",
                     "requestBody": {
                         "required": True,
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Report"}}},
+                        "content": {"text/plain": {"schema": _NOTE}},
                     },
                     "responses": _responses(_json("Acknowledgement"), 400, 401, 409, 413, 429, 500),
                 },

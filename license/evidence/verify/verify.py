@@ -87,15 +87,16 @@ def verify_bundle(
     *,
     heads: Sequence[tuple[str, bytes]] = (),
     notes: Sequence[bytes] = (),
+    named: Sequence[Witnessed] = (),
 ) -> Report:
-    """Verify an export that was opened; arguments as for `verify`."""
+    """Verify an export that was opened; arguments as for `verify`, `named` are heads known from elsewhere."""
     manifest = bundle.manifest
     findings = [_broken("member", fault, NOTE) for fault in bundle.faults]
     for file, reason in manifest.unreadable:
         findings.append(_broken("unreadable", f"the log could not be read for the export: {reason}", file))
     reports = []
     sources = bundle.logs(heads, notes)
-    named = named_heads(sources)
+    named = [*named, *named_heads(sources)]
     for source in sources:
         try:
             report = verify_log(source, roots, named)

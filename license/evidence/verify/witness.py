@@ -32,6 +32,7 @@ class Witnessed:
         receipt: Whether a receipt says so: its entries may have been pruned since.
         fault: Why its cosignature does not hold; empty if it does, or if the witness's key is not known here.
         proven: Whether a witness whom a root entitles cosigned it, or a log that is signed itself names it.
+        expected: Whether an export must show enough of the log for it to be compared.
     """
 
     where: str
@@ -39,6 +40,7 @@ class Witnessed:
     receipt: bool
     fault: str
     proven: bool = True
+    expected: bool = True
 
 
 def proven_heads(licensed: AuthenticLicense) -> tuple[LogHead, ...]:

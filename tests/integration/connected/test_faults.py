@@ -16,7 +16,7 @@ from license.authority.http.app import Limits, make_app
 from license.client.http import parse_proxy
 from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
-from license.metering_protocol import MESSAGES
+from license.metering_protocol import MESSAGES, open_report
 from tests.integration.connected.conftest import METER, Machine, Vendor, free_port, serving
 from tests.integration.connected.network import (
     Answer,
@@ -321,8 +321,8 @@ def test_the_relay_of_these_tests_hangs_up_in_the_middle(endpoint: str) -> None:
 
 def forged(relay: Relay, connection: socket.socket, request: bytes) -> None:
     """Deliver nothing, and acknowledge all."""
-    said = json.loads(request.partition(b"\r\n\r\n")[2])
-    body = {"status": "Valid", "message": "", "log": said["log"], "next": said["next"]}
+    said = open_report(request.partition(b"\r\n\r\n")[2]).report
+    body = {"status": "Valid", "message": "", "log": said.log, "next": said.next}
     told(200, json.dumps(body).encode())(relay, connection, request)
 
 

@@ -11,7 +11,7 @@ from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
 from license.errors import CouldNotConnect
 from license.licenses.verify import AuthenticLicense, open_license
-from license.metering_protocol import Acknowledgement, UsageReport, parse_report
+from license.metering_protocol import Acknowledgement, SignedReport, open_report
 from tests.integration.connected.conftest import DAY, NOON, Machine, Vendor
 
 HOUR = 3_600
@@ -45,11 +45,11 @@ class Cable(MeteringClient):
         expected.pop("now")
         return open_license(granted.note, granted.issuer_note, **expected)
 
-    def report(self, report: UsageReport, *, now: int) -> Acknowledgement:
+    def report(self, signed: SignedReport, *, now: int) -> Acknowledgement:
         self._cross()
         book = MeterRepository(self.vendor.authority.store.engine)
-        counted = book.accept("acme", parse_report(report.to_bytes()), now=now)
-        return Acknowledgement(status="Valid", log=report.log, next=counted)
+        counted = book.accept_signed("acme", open_report(signed.note), now=now)
+        return Acknowledgement(status="Valid", log=signed.report.log, next=counted)
 
     def check(self, log: str, *, now: int) -> Acknowledgement:
         self._cross()

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,23 +19,36 @@ from license.authority.cli.main import main as license_main
 from license.evidence.bundle.focus import COLUMNS
 from tests.support.customer import Customer
 from tests.support.evidence import METER, run_days
-from tests.support.ledger import DAY, Machine, Vendor
+from tests.support.ledger import DAY, NOON, Machine, Vendor
+
+
+@contextmanager
+def used_since(begun: int, place: Path, vendor: Vendor) -> Iterator[Customer]:
+    """A machine whose keys lie where the commands look for them, licensed, and used for two days."""
+    identity = load_identity(place / "machine" / "state")
+    machine = Machine(place / "machine", vendor, identity=identity.signing, wall=begun)
+    machine.directory = machine.output / "customner" / identity.instance
+    authority = Authority.create(place / "authority", clock=lambda: machine.wall)
+    resource = authority.create_resource(
+        "acme", customer="Acme Ltd", meters={METER: 1000}, period=("2026-01-01", "2099-01-01")
+    ).resource
+    made = Customer(authority, resource, machine, place)
+    machine.licensed = made.license()
+    run_days(machine, 2)
+    with authority:
+        yield made
 
 
 @pytest.fixture
 def customer(tmp_path: Path, vendor: Vendor) -> Iterator[Customer]:
-    """A machine whose keys lie where the commands look for them, licensed by an authority."""
-    identity = load_identity(tmp_path / "machine" / "state")
-    machine = Machine(tmp_path / "machine", vendor, identity=identity.signing)
-    machine.directory = machine.output / "customner" / identity.instance
-    authority = Authority.create(tmp_path / "authority", clock=lambda: machine.wall)
-    resource = authority.create_resource(
-        "acme", customer="Acme Ltd", meters={METER: 1000}, period=("2026-01-01", "2028-01-01")
-    ).resource
-    made = Customer(authority, resource, machine, tmp_path)
-    machine.licensed = made.license()
-    run_days(machine, 2)
-    with authority:
+    """The commands of the vendor read the real clock: these two days are the last ones."""
+    with used_since(int(time.time()) - 2 * DAY, tmp_path, vendor) as made:
+        yield made
+
+
+@pytest.fixture
+def september(tmp_path: Path, vendor: Vendor) -> Iterator[Customer]:
+    with used_since(NOON, tmp_path, vendor) as made:
         yield made
 
 
@@ -125,8 +140,8 @@ def test_what_is_no_export_is_broken(customer: Customer, tmp_path: Path) -> None
     assert done.exit_code == 2
 
 
-def test_a_report_for_a_range_has_the_columns_of_focus(customer: Customer) -> None:
-    done = run("report", customer.machine.output, "--from", "2026-09-22", "--to", "2026-09-22", "--csv")
+def test_a_report_for_a_range_has_the_columns_of_focus(september: Customer) -> None:
+    done = run("report", september.machine.output, "--from", "2026-09-22", "--to", "2026-09-22", "--csv")
     (row,) = csv.DictReader(io.StringIO(done.output))
     assert tuple(row) == COLUMNS
     assert (row["ConsumedQuantity"], row["PricingQuantity"], row["x_Requests"]) == ("20", "20", "10")
@@ -138,12 +153,13 @@ def test_a_report_for_a_range_has_the_columns_of_focus(customer: Customer) -> No
         "2026-09-01T00:00:00Z",
         "2026-10-01T00:00:00Z",
     )
-    whole = run("report", customer.machine.output, "--month", "2026-09", "--json")
+    whole = run("report", september.machine.output, "--month", "2026-09", "--json")
     assert json.loads(whole.output)["meters"][0]["quantity"] == 40
-    nothing = run("report", customer.machine.output, "--to", "2026-09-01", "--csv")
+    nothing = run("report", september.machine.output, "--to", "2026-09-01", "--csv")
     assert list(csv.DictReader(io.StringIO(nothing.output))) == []
-    assert run("report", customer.machine.output, "--month", "2026-09", "--from", "2026-09-01").exit_code == 2
-    assert run("report", customer.machine.output, "--from", "yesterday").exit_code == 2
+    both = run("report", september.machine.output, "--month", "2026-09", "--from", "2026-09-01")
+    assert both.exit_code == 2
+    assert run("report", september.machine.output, "--from", "yesterday").exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["report", "export", "verify", "receipt", "prune"])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import DAY
 from license.errors import AuthorityError, Malformed, NeedsNewerVersion, WrongMode
 from license.evidence.log.entry import Tally
+from license.evidence.log.merkle import consistency_path, root_at
 from license.licenses.validity import State, state_at
 from license.licenses.verify import open_license
-from license.metering_protocol import UsageRecord, UsageReport, parse_report
+from license.metering_protocol import UsageRecord, UsageReport, parse_report, sign_report
 from license.trust.signed_note import open_note
 from license.trust.statement import parse_statement
+from tests.support.evidence import subtrees_of
 from tests.unit.license.authority.http.test_app import ask, check_error, key
 from tests.unit.license.conftest import METER, NOW
 
@@ -46,6 +49,13 @@ def report(log: str, first: int, after: int, quantity: int = 0, **changes: Any) 
         "records": (record,),
     }
     return UsageReport(**values | changes)
+
+
+def signed(machine: SigningKey, found: UsageReport) -> bytes:
+    """The same as a machine would send it, over a log whose entries hash to their index."""
+    subtree = subtrees_of([sha256(b"%d" % n).digest() for n in range(found.next)])
+    growth = consistency_path(found.first, found.next, subtree)
+    return sign_report(found, root=root_at(found.next, subtree), growth=growth, key=machine).note
 
 
 def total(vendor: Any, resource: str = "acme-ner") -> int:
@@ -254,15 +264,16 @@ def test_a_free_plan_that_is_used_up_grants_nothing_until_the_next_month(met: An
 
 def test_the_endpoint_counts_and_answers_over_http(met: Any, serve: Callable[..., Any]) -> None:
     found = report(origin_of(met.machine), 0, 10)
+    body = signed(met.machine, found)
     with serve(make_app(met.authority)) as url:
         headers = key(met.key) | {"Idempotency-Key": found.idempotency_key}
         for _ in range(2):
-            status, reply, _ = ask(url, "POST", "/v1/usage", headers, found.to_bytes())
+            status, reply, _ = ask(url, "POST", "/v1/usage", headers, body)
             assert (status, reply["status"], reply["next"]) == (200, "Valid", 10)
         wrong = key(met.key) | {"Idempotency-Key": "another"}
-        status, reply, _ = ask(url, "POST", "/v1/usage", wrong, found.to_bytes())
+        status, reply, _ = ask(url, "POST", "/v1/usage", wrong, body)
         assert (status, check_error(reply, "Unknown")) == (400, "Malformed")
-        status, reply, _ = ask(url, "POST", "/v1/usage", {}, found.to_bytes())
+        status, reply, _ = ask(url, "POST", "/v1/usage", {}, body)
         assert (status, check_error(reply, "Invalid")) == (401, "Invalid")
         status, reply, _ = ask(url, "POST", "/v1/usage", headers, b"x" * 300_000)
         assert (status, check_error(reply, "Unknown")) == (413, "TooLarge")
@@ -280,7 +291,7 @@ def test_beyond_the_free_units_a_report_is_counted_and_answered_out_of_quota(
         words = []
         for first, quantity in ((0, 4_999), (10, 1), (20, 7)):
             sent = report(log, first, first + 10, quantity)
-            words.append(ask(url, "POST", "/v1/usage", key(free.key1), sent.to_bytes())[1]["status"])
+            words.append(ask(url, "POST", "/v1/usage", key(free.key1), signed(machine, sent))[1]["status"])
         assert words == ["Valid", "OutOfQuota", "OutOfQuota"]
         assert ask(url, "GET", "/v1/status", key(free.key1))[1]["status"] == "OutOfQuota"
         status, reply, _ = ask(url, "POST", "/v1/connected", key(free.key1), met.request(machine=machine))
