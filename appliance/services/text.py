@@ -98,7 +98,9 @@ class TextService:
             deployments=deployments,
             jobs=self._jobs,
             limits=Limits(
-                documents=settings.documents_per_job, characters_in_all=settings.characters_per_job
+                documents=settings.documents_per_job,
+                characters_in_all=settings.characters_per_job,
+                some_text=True,
             ),
             clock=self._context.clock,
         )

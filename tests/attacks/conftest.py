@@ -1,4 +1,4 @@
-"""A vendor, its customer and the customer's machine on a clock that tests set, and one that runs connected."""
+"""A vendor, its customer and machines on a clock that tests set, one of them connected."""
 
 from collections.abc import Iterator
 from pathlib import Path

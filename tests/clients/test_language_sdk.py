@@ -122,6 +122,13 @@ def test_prebuilt_recognition_is_answered_at_once_with_document_errors_in_place(
     assert failed.error.code == "InvalidDocument"
 
 
+def test_an_only_document_without_text_is_a_document_error(official: TextAnalyticsClient) -> None:
+    (only,) = official.recognize_entities([""], show_stats=True)
+    assert isinstance(only, DocumentError)
+    assert (only.id, only.error.code) == ("0", "InvalidDocument")
+    assert only.error.message == "Document text is empty."
+
+
 def test_a_job_has_document_errors_in_place_too(official: TextAnalyticsClient) -> None:
     poller = official.begin_recognize_custom_entities(["", *TEXTS], "demo", "production")
     documents = list(poller.result())
@@ -171,6 +178,7 @@ Refused = Callable[[TextAnalyticsClient], Any]
         ),
         (lambda c: c.begin_recognize_custom_entities([""], "demo", "production"), "InvalidDocumentBatch"),
         (lambda c: c.recognize_entities([{"id": "1", "text": "a"}] * 2), "InvalidDocument"),
+        (lambda c: c.recognize_entities([{"id": "", "text": "a"}]), "InvalidDocument"),
         (lambda c: c.recognize_entities(["a"], model_version="1999"), "ModelVersionIncorrect"),
     ],
 )

@@ -37,6 +37,10 @@ def job(*texts: str, tasks: int = 1, **parameters: str) -> dict[str, Any]:
     }
 
 
+def documents(*inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "EntityRecognition", "analysisInput": {"documents": list(inputs)}}
+
+
 def analyze(client: httpx2.Client, payload: Any, **query: str) -> httpx2.Response:
     return client.post("/language/:analyze-text", params=VERSION | query, json=payload)
 
@@ -119,7 +123,6 @@ def test_a_bad_document_has_its_error_beside_the_good_ones_in_request_order(clie
         ({"analysisInput": None}, 400, "MissingInputDocuments"),
         ({"analysisInput": {"documents": [{"id": "1", "text": SENTENCE}] * 2}}, 400, "InvalidDocument"),
         ({"analysisInput": body(*["a"] * 6)["analysisInput"]}, 400, "InvalidDocumentBatch"),
-        ({"analysisInput": body("", " ")["analysisInput"]}, 400, "InvalidDocumentBatch"),
         ({"analysisInput": {"documents": [{"id": 1, "text": "a"}]}}, 400, "InvalidRequestBodyFormat"),
         ({"analysisInput": {"documents": [{"id": "1"}]}}, 400, "InvalidRequestBodyFormat"),
         ({"kind": "SentimentAnalysis"}, 400, "InvalidParameterValue"),
@@ -135,6 +138,103 @@ def test_a_wrong_request_is_a_400_with_the_documented_inner_code(
     reply = analyze(client, body(SENTENCE) | change)
     ErrorResponse.model_validate(reply.json())
     assert (reply.status_code, reply.json()["error"]["innererror"]["code"]) == (status, code), reply.text
+
+
+EMPTY = ["", None, " \r\n\t"]
+
+
+@pytest.mark.parametrize("text", EMPTY)
+def test_an_only_document_without_text_is_an_error_of_that_document_and_costs_nothing(
+    client: httpx2.Client, text: str | None
+) -> None:
+    before = int(analyze(client, body(SENTENCE)).headers["Usage-Record"].rpartition("/")[2])
+    reply = analyze(client, documents({"id": "a", "text": text}), showStats="true")
+    after = int(analyze(client, body(SENTENCE)).headers["Usage-Record"].rpartition("/")[2])
+    assert reply.status_code == 200, reply.text
+    AnalyzeTextResult.model_validate(reply.json())
+    results = reply.json()["results"]
+    assert results["documents"] == []
+    assert results["errors"] == [
+        {
+            "id": "a",
+            "error": {
+                "code": "InvalidArgument",
+                "message": "Invalid Document in request.",
+                "innererror": {"code": "InvalidDocument", "message": "Document text is empty."},
+            },
+        }
+    ]
+    assert results["statistics"] == {
+        "documentsCount": 1,
+        "validDocumentsCount": 0,
+        "erroneousDocumentsCount": 1,
+        "transactionsCount": 0,
+    }
+    assert "Usage-Record" not in reply.headers
+    assert after == before + 1
+
+
+@pytest.mark.parametrize("text", EMPTY)
+def test_a_document_without_text_leaves_the_others_of_its_batch_alone(
+    client: httpx2.Client, text: str | None
+) -> None:
+    mixed = documents(
+        {"id": "a", "text": SENTENCE}, {"id": "b", "text": text}, {"id": "c", "text": SENTENCE}
+    )["analysisInput"]
+    at_once = analyze(client, body() | {"analysisInput": mixed}, showStats="true").json()["results"]
+    as_job = finished(
+        client, client.post(JOBS, params=VERSION, json=job() | {"analysisInput": mixed}), showStats="true"
+    )["tasks"]["items"][0]["results"]
+    for results in (at_once, as_job):
+        assert [d["id"] for d in results["documents"]] == ["a", "c"]
+        assert [e["id"] for e in results["errors"]] == ["b"]
+        assert results["errors"][0]["error"]["innererror"]["message"] == "Document text is empty."
+        assert results["statistics"]["transactionsCount"] == 2
+
+
+def test_a_job_without_any_text_is_refused_whole(client: httpx2.Client) -> None:
+    inputs = documents(*({"id": str(n), "text": text} for n, text in enumerate(EMPTY)))["analysisInput"]
+    reply = client.post(JOBS, params=VERSION, json=job() | {"analysisInput": inputs})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["innererror"] == {
+        "code": "InvalidDocumentBatch",
+        "message": "Document text is empty.",
+    }
+
+
+@pytest.mark.parametrize("bad", [{"id": ""}, {"id": None}, {}])
+def test_a_document_without_an_id_has_its_batch_refused(client: httpx2.Client, bad: dict[str, Any]) -> None:
+    inputs = documents({"id": "a", "text": SENTENCE}, {**bad, "text": SENTENCE})["analysisInput"]
+    at_once = analyze(client, body() | {"analysisInput": inputs})
+    as_job = client.post(JOBS, params=VERSION, json=job() | {"analysisInput": inputs})
+    for reply in (at_once, as_job):
+        ErrorResponse.model_validate(reply.json())
+        assert reply.status_code == 400
+        assert reply.json()["error"]["innererror"] == {
+            "code": "InvalidDocument",
+            "message": "At least one document is missing an Id attribute.",
+        }
+        assert "Usage-Record" not in reply.headers
+
+
+NULLS = {"modelVersion": None, "stringIndexType": None, "loggingOptOut": None}
+
+
+@pytest.mark.parametrize("parameters", [None, NULLS])
+def test_an_optional_field_may_be_null(client: httpx2.Client, parameters: dict[str, None] | None) -> None:
+    inputs = documents({"id": "a", "text": SENTENCE, "language": None})["analysisInput"]
+    reply = analyze(client, {"kind": "EntityRecognition", "analysisInput": inputs, "parameters": parameters})
+    assert reply.status_code == 200, reply.text
+    assert len(reply.json()["results"]["documents"][0]["entities"]) == 3
+    custom = {"projectName": "demo", "deploymentName": "production", **NULLS}
+    tasks = [
+        {"kind": "EntityRecognition", "taskName": None, "parameters": parameters},
+        {"kind": "CustomEntityRecognition", "parameters": custom},
+    ]
+    wanted = {"displayName": None, "analysisInput": inputs, "tasks": tasks}
+    state = finished(client, client.post(JOBS, params=VERSION, json=wanted))
+    for item in state["tasks"]["items"]:
+        assert len(item["results"]["documents"][0]["entities"]) == 3
 
 
 HOSTILE = {

@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from appliance.api.language.legacy_requests import OTHER_TASKS
 from appliance.api.language.responses import LegacyJobState, LegacyResults
 from appliance.api.responses import ErrorResponse
 
@@ -144,6 +145,62 @@ def test_missing_documents_carry_the_older_word(client: httpx2.Client, body: dic
     reply = client.post("/text/analytics/v3.1/entities/recognition/general", json=body)
     assert reply.status_code == 400
     assert reply.json()["error"]["innererror"]["code"] == "MissingInputRecords"
+
+
+@pytest.mark.parametrize("version", ["v3.1", "v3.2-preview.2"])
+@pytest.mark.parametrize("text", ["", None, " \n"])
+def test_a_document_without_text_is_its_own_error_and_costs_nothing(
+    client: httpx2.Client, version: str, text: str | None
+) -> None:
+    path = f"/text/analytics/{version}/entities/recognition/general"
+    alone = client.post(path, json={"documents": [{"id": "a", "text": text}]})
+    assert alone.status_code == 200, alone.text
+    assert "Usage-Record" not in alone.headers
+    beside = client.post(path, json={"documents": [{"id": "b", "text": SENTENCE}, {"id": "a", "text": text}]})
+    assert [d["id"] for d in beside.json()["documents"]] == ["b"]
+    for reply in (alone, beside):
+        LegacyResults.model_validate(reply.json())
+        (error,) = reply.json()["errors"]
+        assert (error["id"], error["error"]["innererror"]["message"]) == ("a", "Document text is empty.")
+    inputs = {"documents": [{"id": "a", "text": text}]}
+    tasks: dict[str, Any] = {"entityRecognitionTasks": [{}]}
+    refused = client.post(
+        f"/text/analytics/{version}/analyze", json={"analysisInput": inputs, "tasks": tasks}
+    )
+    assert (refused.status_code, refused.json()["error"]["innererror"]["code"]) == (
+        400,
+        "InvalidDocumentBatch",
+    )
+
+
+@pytest.mark.parametrize("bad", [{"id": ""}, {"id": None}, {}])
+def test_a_document_without_an_id_has_its_batch_refused(client: httpx2.Client, bad: dict[str, Any]) -> None:
+    inputs = {"documents": [{"id": "a", "text": SENTENCE}, {**bad, "text": SENTENCE}]}
+    at_once = client.post("/text/analytics/v3.1/entities/recognition/general", json=inputs)
+    tasks: dict[str, Any] = {"entityRecognitionTasks": [{}]}
+    as_job = client.post("/text/analytics/v3.1/analyze", json={"analysisInput": inputs, "tasks": tasks})
+    for reply in (at_once, as_job):
+        assert reply.status_code == 400
+        assert reply.json()["error"]["innererror"] == {
+            "code": "InvalidDocument",
+            "message": "At least one document is missing an Id attribute.",
+        }
+
+
+@pytest.mark.parametrize("version", ["v3.1", *CUSTOM])
+def test_optional_fields_and_lists_of_other_tasks_may_be_null(client: httpx2.Client, version: str) -> None:
+    nulls = {"model-version": None, "stringIndexType": None, "loggingOptOut": None}
+    tasks: dict[str, Any] = dict.fromkeys(("customEntityRecognitionTasks", *OTHER_TASKS))
+    tasks["entityRecognitionTasks"] = [{"parameters": None, "taskName": None}, {"parameters": nulls}]
+    if version in CUSTOM:
+        tasks["customEntityRecognitionTasks"] = [{"parameters": {**NAMES, **nulls}}]
+    found = state(client, analyze(client, version, tasks))
+    assert found["tasks"]["completed"] == 2 + (version in CUSTOM)
+    for item in found["tasks"]["entityRecognitionTasks"]:
+        assert len(item["results"]["documents"][0]["entities"]) == 3
+    if version in CUSTOM:
+        only_custom = {**tasks, "entityRecognitionTasks": None}
+        assert state(client, analyze(client, version, only_custom))["tasks"]["completed"] == 1
 
 
 @pytest.mark.parametrize("path", ["v3.1/analyze/jobs/1", "v9.9/analyze", "v3.1/analyze/jobs/" + "0" * 32])

@@ -30,11 +30,19 @@ class Sent(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may hold; lengths in text elements."""
+    """What one request may hold; lengths in text elements.
+
+    Attributes:
+        documents: Documents of one request.
+        characters_per_document: Length of one document.
+        characters_in_all: Length of all documents together.
+        some_text: Whether a batch of nothing but empty documents is refused whole, as jobs refuse it.
+    """
 
     documents: int
     characters_per_document: int | None = None
     characters_in_all: int | None = None
+    some_text: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +114,7 @@ def check_documents(inputs: Sequence[Sent], unit: StringIndexType, limits: Limit
     """Sort a request's documents into good ones and error objects.
 
     Raises:
-        Problem: 400 for a batch that is empty, too large, repeats an id, or is over the limit as a whole.
+        Problem: 400 for a batch that has no document, repeats an id, or is not within `limits`.
     """
     _check_batch(inputs, limits)
     documents: list[Document] = []
@@ -174,7 +182,7 @@ def _check_batch(inputs: Sequence[Sent], limits: Limits) -> None:
             "InvalidDocument",
             "Request contains duplicated Ids. Make sure each document has a unique Id.",
         )
-    if not any(document.text.strip() for document in inputs):
+    if limits.some_text and not any(document.text.strip() for document in inputs):
         raise _batch_problem("InvalidDocumentBatch", "Document text is empty.")
 
 

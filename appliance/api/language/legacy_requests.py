@@ -1,29 +1,26 @@
 """The JSON that legacy clients send: Text Analytics v3.1, v3.2-preview.2 and v3.1-preview.ct.1.
 
 Names follow `TextAnalytics.json` of the published descriptions; v3.1-preview.ct.1 has none, so what its
-articles and clients are known to send is accepted beside it. Unknown fields are ignored.
+articles and clients are known to send is accepted beside it. Unknown fields are ignored, and null counts
+as left out.
 """
 
 # ruff: noqa: N815 (names of the wire format)
 
 from typing import Annotated, Any, Final
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field
 
-from appliance.api.language.requests import AnalysisInput, InputDocument, Unit
-
-
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+from appliance.api.language.requests import AnalysisInput, Input, InputDocument, Unit
 
 
-class LegacyDocuments(_Input):
+class LegacyDocuments(Input):
     """Body of `POST /text/analytics/{version}/entities/recognition/general`."""
 
     documents: tuple[InputDocument, ...]
 
 
-class LegacyEntityParameters(_Input):
+class LegacyEntityParameters(Input):
     """Parameters of a prebuilt task."""
 
     modelVersion: str = Field(
@@ -33,7 +30,7 @@ class LegacyEntityParameters(_Input):
     loggingOptOut: bool = False
 
 
-class LegacyCustomParameters(_Input):
+class LegacyCustomParameters(Input):
     """Parameters of a custom task: project and deployment, or the `modelId` of the oldest clients."""
 
     project: str | None = Field(
@@ -47,14 +44,14 @@ class LegacyCustomParameters(_Input):
     loggingOptOut: bool = False
 
 
-class LegacyEntityTask(_Input):
+class LegacyEntityTask(Input):
     """One prebuilt task."""
 
     parameters: LegacyEntityParameters = LegacyEntityParameters()
     taskName: str | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
 
 
-class LegacyCustomTask(_Input):
+class LegacyCustomTask(Input):
     """One custom task."""
 
     parameters: LegacyCustomParameters
@@ -78,7 +75,7 @@ Unserved = Annotated[
 ]
 
 
-class LegacyTasks(_Input):
+class LegacyTasks(Input):
     """The tasks of a job, by kind; the lists of other kinds must be empty."""
 
     entityRecognitionTasks: tuple[LegacyEntityTask, ...] = Field(default=(), max_length=100)
@@ -96,7 +93,7 @@ class LegacyTasks(_Input):
         return [name for name in OTHER_TASKS if getattr(self, name)]
 
 
-class LegacyAnalyzeInput(_Input):
+class LegacyAnalyzeInput(Input):
     """Body of `POST /text/analytics/{version}/analyze`."""
 
     displayName: str | None = None

@@ -1,12 +1,21 @@
 """The JSON that callers send, as pydantic models: they parse the requests and are the OpenAPI document.
 
 Names and rules are those of the Language API description (`analyzetext.json`, 2022-05-01 and 2023-04-01).
-Unknown fields are ignored, as the service ignores them.
+Unknown fields are ignored, and an optional field that is null counts as left out, as in the service.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 from starlette.requests import Request
 
 from appliance.api.body import read_json_body
@@ -24,25 +33,54 @@ Unit = Annotated[
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+def _null_is_empty(value: Any) -> Any:
+    return "" if value is None else value
 
 
-class InputDocument(_Input):
+def _aliases(field: FieldInfo) -> list[Any]:
+    return field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else []
+
+
+# The service does not tell null from the empty string in what a document must have.
+_Required = Annotated[str, BeforeValidator(_null_is_empty)]
+
+
+class Input(BaseModel):
+    """What every object of a request keeps to."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        optional = {
+            spelling
+            for name, field in cls.model_fields.items()
+            if not field.is_required()
+            for spelling in (name, *_aliases(field))
+        }
+        return {name: value for name, value in data.items() if value is not None or name not in optional}
+
+
+class InputDocument(Input):
     """One document to analyse."""
 
-    id: str = Field(description="Unique within the request; repeated in the answer.", examples=["1"])
-    text: str = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
+    id: _Required = Field(
+        min_length=1, description="Unique within the request; repeated in the answer.", examples=["1"]
+    )
+    text: _Required = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
     language: str | None = Field(default=None, description="A hint only; the model decides what it reads.")
 
 
-class AnalysisInput(_Input):
+class AnalysisInput(Input):
     """The documents of a request."""
 
     documents: tuple[InputDocument, ...]
 
 
-class EntityRecognitionParameters(_Input):
+class EntityRecognitionParameters(Input):
     """Parameters of the prebuilt kind, which the default deployment answers."""
 
     modelVersion: str = "latest"  # noqa: N815 (names of the wire format)
@@ -50,7 +88,7 @@ class EntityRecognitionParameters(_Input):
     loggingOptOut: bool = False  # noqa: N815
 
 
-class CustomEntityRecognitionParameters(_Input):
+class CustomEntityRecognitionParameters(Input):
     """Parameters of the custom kind: which project and deployment shall answer."""
 
     projectName: str  # noqa: N815
@@ -59,7 +97,7 @@ class CustomEntityRecognitionParameters(_Input):
     loggingOptOut: bool = False  # noqa: N815
 
 
-class EntityRecognitionTask(_Input):
+class EntityRecognitionTask(Input):
     """One `EntityRecognition` task of a job."""
 
     kind: Literal["EntityRecognition"]
@@ -67,7 +105,7 @@ class EntityRecognitionTask(_Input):
     parameters: EntityRecognitionParameters = EntityRecognitionParameters()
 
 
-class CustomEntityRecognitionTask(_Input):
+class CustomEntityRecognitionTask(Input):
     """One `CustomEntityRecognition` task of a job."""
 
     kind: Literal["CustomEntityRecognition"]
@@ -78,7 +116,7 @@ class CustomEntityRecognitionTask(_Input):
 Task = Annotated[EntityRecognitionTask | CustomEntityRecognitionTask, Field(discriminator="kind")]
 
 
-class AnalyzeTextJobsInput(_Input):
+class AnalyzeTextJobsInput(Input):
     """Body of `POST /language/analyze-text/jobs`."""
 
     displayName: str | None = None  # noqa: N815
@@ -86,7 +124,7 @@ class AnalyzeTextJobsInput(_Input):
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=100)
 
 
-class AnalyzeTextInput(_Input):
+class AnalyzeTextInput(Input):
     """Body of `POST /language/:analyze-text`."""
 
     kind: Literal["EntityRecognition"]
@@ -122,6 +160,11 @@ def _problem(error: ValidationError) -> Problem:
     kind = first["type"]
     if kind == "json_invalid":
         return invalid_body(f"The body is not valid JSON: {first.get('ctx', {}).get('error', 'unreadable')}.")
+    if "documents" in first["loc"] and first["loc"][-1] == "id" and kind in {"missing", "string_too_short"}:
+        return invalid_request(
+            "Invalid Document in request.",
+            inner=("InvalidDocument", "At least one document is missing an Id attribute."),
+        )
     if where in {"analysisInput", "analysisInput.documents", "documents"}:
         return invalid_request(
             "Invalid document in request.",
