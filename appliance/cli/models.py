@@ -254,27 +254,31 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     click.echo(f"removed {model}; a running service goes on with it until its next start")
 
 
-@models_group.command("test", epilog=example("appliance models test loans/v1 --text 'Contoso lends $5.'"))
+@models_group.command("test", epilog=example("appliance models test loans/v1 Models:Path=models"))
 @click.argument("model")
-@click.option("--text", default="", help="Sentence to ask.")
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Score it on this CoNLL or JSONL file.",
+    help="Score it on this CoNLL or JSONL file; not for encrypted packages.",
 )
 @roots_option
 @settings_argument
-def test_command(
-    model: str, text: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]
-) -> None:
-    """Ask a model one sentence, or score it on a labelled file."""
-    from appliance.registry.smoke_test import SENTENCE, try_folder, try_here
+def test_command(model: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]) -> None:
+    """Ask a model one sentence, always the same, or score it on a labelled file.
+
+    Sentences of one's own are answered by the service, which counts them.
+    """
+    from appliance.registry.smoke_test import try_folder, try_here
 
     folder, plain = _open_folder(model, _read(words, roots))
-    text = text or SENTENCE
     if labelled is None:
-        _print_outcome(try_folder(folder.path, sentence=text) if plain else try_here(folder, sentence=text))
+        _print_outcome(try_folder(folder.path) if plain else try_here(folder))
         return
+    if not plain:
+        raise ModelError(
+            "an encrypted package is not scored here: what it finds is answered, and counted, by the service",
+            hint="ask the running service for the texts of the file, and compare",
+        )
     from appliance.training.report import score_lines
     from appliance.training.run import examine
 

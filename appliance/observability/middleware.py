@@ -59,6 +59,11 @@ class MeasuredStore:
         self._store = store
         self._instruments = instruments
 
+    @property
+    def healthy(self) -> bool:
+        """Whether usage can be recorded now."""
+        return self._store.healthy
+
     async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
         """Return once every use is on disk; raises what the store raises."""
         started = time.perf_counter()

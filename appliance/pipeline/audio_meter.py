@@ -1,43 +1,79 @@
-"""Seconds of audio: what a turn or request is metered as.
+"""Seconds of audio: what a connection is metered as.
 
-A turn counts the audio that was heard in it, silence included, in whole seconds, and is rounded up once: each
-of its answers counts what came since the answer before it, so the sum of a turn of 7.2 seconds is 8 however
-many phrases it had. An answer within a second that is counted already has an entry of 0, as each has one.
+A connection counts the audio that was heard in it, silence included, in whole seconds, and is rounded up
+once: each record counts what came since the one before it, so the sum of 7.2 seconds is 8 however many
+phrases and turns they had. An answer within a second that is counted already has an entry of 0, as each has
+one.
+
+Audio behind the end of an answer, which the client sends again at the head of its next turn, is counted when
+it is heard first and not a second time: the sum never exceeds the audio that was received.
 """
+
+import asyncio
+from typing import Final
 
 from appliance.pipeline.pipeline import Pipeline, Recorded
 from appliance.pipeline.units import whole_seconds
 
+_ANY: Final = 0.001
 
-class TurnMeter:
-    """Counts one turn.
+
+class AudioMeter:
+    """Counts one connection: its turns one after another.
 
     Args:
         pipeline: Admits and records.
-        request_id: What its entries are kept under.
     """
 
-    def __init__(self, pipeline: Pipeline, request_id: str) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._request_id = request_id
+        self._before = 0.0
         self._counted = 0
+        self._one = asyncio.Lock()
 
-    async def record(self, seconds: float) -> Recorded:
-        """Record that the turn was heard up to so many seconds; release an answer only after this.
+    def check(self, seconds: float = _ANY) -> None:
+        """Ask whether the turn may be heard up to so many seconds; any audio at all, if not told.
 
         Raises:
-            LicenseRefusal, UsageStoreUnavailable: The answer is to be withheld.
+            LicenseRefusal, NotMetered, UsageStoreUnavailable: Not now.
         """
-        units = max(0, whole_seconds(seconds) - self._counted)
-        recorded = await self._pipeline.record(units, request_id=self._request_id)
-        self._counted += units
-        return recorded
+        self._pipeline.check(max(0, self._uncounted(seconds)))
 
-    async def settle(self, seconds: float) -> None:
+    def covers(self, seconds: float) -> bool:
+        """Whether a turn's audio up to there is recorded already."""
+        return self._uncounted(seconds) <= 0
+
+    async def record(self, seconds: float, *, request_id: str) -> Recorded:
+        """Record that the turn under way was heard up to so many seconds; answer only after this.
+
+        A record that was begun is finished and counted even where its caller no longer waits for it.
+
+        Raises:
+            LicenseRefusal, NotMetered, UsageStoreUnavailable: The answer is to be withheld.
+        """
+        return await asyncio.shield(self._record(self._before + seconds, request_id))
+
+    async def _record(self, end: float, request_id: str) -> Recorded:
+        async with self._one:
+            units = max(0, whole_seconds(end) - self._counted)
+            recorded = await self._pipeline.record(units, request_id=request_id)
+            self._counted += units
+            return recorded
+
+    async def settle(self, seconds: float, *, request_id: str) -> None:
         """Record what was heard without an answer; nothing if that is not a second more.
 
         Raises:
-            LicenseRefusal, UsageStoreUnavailable: It could not be recorded.
+            LicenseRefusal, NotMetered, UsageStoreUnavailable: It could not be recorded.
         """
-        if whole_seconds(seconds) > self._counted:
-            await self.record(seconds)
+        async with self._one:  # until then a record under way is not known to be counted
+            pass
+        if not self.covers(seconds):
+            await self.record(seconds, request_id=request_id)
+
+    def end_turn(self, seconds: float) -> None:
+        """A turn is over, of which the client will not send so many seconds again."""
+        self._before += seconds
+
+    def _uncounted(self, seconds: float) -> int:
+        return whole_seconds(self._before + seconds) - self._counted

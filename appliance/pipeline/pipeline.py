@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from appliance.config.products import CUSTOM_NER
+from appliance.errors import UsageStoreUnavailable
 from appliance.ledger.ledger import Receipt, UsageRecord
 from appliance.licensing.admission import Admission, AdmissionControl
 from appliance.ner.engine import Entity
@@ -30,6 +31,11 @@ class UsageStore(Protocol):
 
     async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
         """Return once every use is on disk; raise `UsageStoreUnavailable` otherwise."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether usage can be recorded now."""
         ...
 
 
@@ -81,8 +87,11 @@ class Pipeline:
 
         Raises:
             LicenseRefusal: The licence does not allow an answer at this instant.
+            UsageStoreUnavailable: No usage can be recorded now.
         """
         self._admission.admit(units)
+        if not self._usage.healthy:
+            raise UsageStoreUnavailable("usage cannot be recorded now")
 
     def warning(self) -> str:
         """What callers are to be told of the licence now; empty if all is well."""

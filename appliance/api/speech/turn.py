@@ -1,4 +1,8 @@
-"""One turn of a connection: audio in, hypotheses and phrases out, each phrase recorded before it leaves."""
+"""One turn of a connection: audio in, hypotheses and phrases out.
+
+Nothing is said about a second of audio before that second is admitted and recorded. The licence and the
+ledger are asked anew for each piece that was heard, also where there is nothing to say.
+"""
 
 import asyncio
 import logging
@@ -10,7 +14,7 @@ from appliance.api.speech.parameters import RecognitionOptions
 from appliance.api.speech.protocol import write
 from appliance.api.speech.results import TICKS, phrase_object, ticks
 from appliance.errors import ApplianceError
-from appliance.pipeline.audio_meter import TurnMeter
+from appliance.pipeline.audio_meter import AudioMeter
 from appliance.request_ids import uuid7
 from appliance.speech.audio.backlog import Backlog
 from appliance.speech.recognition.engine import SpeechEngine
@@ -19,7 +23,7 @@ from appliance.speech.recognition.stream import Event, Guess, Phrase, Started
 _log = logging.getLogger("appliance.api.speech.turn")
 
 PIECE_BYTES: Final = 32 * 1024
-"""Audio that is worked on in one go: a second of the usual kind."""
+"""Audio that is worked on in one go: a second of the usual kind, and never more than a second."""
 
 _BEHIND_TICKS: Final = 10_000  # clients count whole milliseconds, see `_end`
 _SETTLE_SECONDS: Final = 5.0
@@ -34,11 +38,18 @@ class Turn:
         request_id: Its id, as the client spells it.
         options: What is asked of it.
         admission: What it is served by.
+        meter: Counts the connection.
         send: Sends a message to the client.
     """
 
     def __init__(
-        self, request_id: str, options: RecognitionOptions, *, admission: SpeechAdmission, send: Send
+        self,
+        request_id: str,
+        options: RecognitionOptions,
+        *,
+        admission: SpeechAdmission,
+        meter: AudioMeter,
+        send: Send,
     ) -> None:
         self.request_id = request_id
         self.options = options
@@ -48,7 +59,9 @@ class Turn:
         self._send = send
         self._backlog = Backlog()
         self._stream = self._engine.stream(options.manner(), options.phrases)
-        self._meter = TurnMeter(admission.pipeline, self.record_id)
+        self._meter = meter
+        self._answered: float | None = None
+        self._settling = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -90,9 +103,10 @@ class Turn:
             await asyncio.wait({self._task}, timeout=seconds)
 
     async def stop(self) -> None:
-        """Break it off; what was heard is still recorded."""
+        """Break it off; what was heard is still recorded, and once."""
         if self._task is not None and not self._task.done():
-            self._task.cancel()
+            if not self._settling:
+                self._task.cancel()
             await asyncio.wait({self._task}, timeout=_SETTLE_SECONDS)
 
     async def _run(self) -> None:
@@ -101,27 +115,38 @@ class Turn:
                 "turn.start", {"context": {"serviceTag": self.record_id.replace("-", "")}}
             )
             while not self._stream.ended:
-                data = await self._backlog.take(PIECE_BYTES)
+                data = await self._backlog.take(self._piece_bytes())
                 if not data:
                     break
-                await self._send_events(await self._stream.feed(data))
+                events = await self._stream.feed(data)
+                self._meter.check(self._stream.seconds)
+                await self._send_events(events)
             if not self._stream.ended:
                 await self._send_events(await self._stream.finish())
             await self._end()
         finally:
+            self._settling = True
             await self._backlog.end()  # nobody waits for room any more
             await self._settle()
 
+    def _piece_bytes(self) -> int:
+        found = self._stream.audio.format
+        return PIECE_BYTES if found is None else min(PIECE_BYTES, found.rate * found.frame_bytes)
+
     async def _settle(self) -> None:
         """Record what was heard and not answered, however the turn ended."""
+        heard = self._stream.seconds
         try:
-            await self._meter.settle(self._stream.seconds)
+            await self._meter.settle(heard, request_id=self.record_id)
         except (ApplianceError, OSError) as error:
             _log.warning("seconds heard in a turn could not be recorded: %s", error)
+        self._meter.end_turn(heard if self._answered is None else min(heard, self._answered))
 
     async def _send_events(self, events: list[Event]) -> None:
         rate = self._engine.rate
         for event in events:
+            if not isinstance(event, Phrase) and not self._meter.covers(self._stream.seconds):
+                await self._meter.record(self._stream.seconds, request_id=self.record_id)
             if isinstance(event, Started):
                 await self._send_message("speech.startDetected", {"Offset": ticks(event.offset, rate)})
             elif isinstance(event, Guess):
@@ -138,7 +163,8 @@ class Turn:
         """Record a phrase, then send it."""
         rate, options = self._engine.rate, self.options
         shown = await self._engine.shown([text.words for text in phrase.heard], options.profanity)
-        recorded = await self._meter.record(phrase.processed / rate)
+        heard = min(phrase.processed / rate, self._stream.received)
+        recorded = await self._meter.record(heard, request_id=self.record_id)
         body = {
             "Id": uuid7().replace("-", ""),
             **phrase_object(phrase, rate=rate, detailed=options.detailed, shown=shown),
@@ -148,6 +174,7 @@ class Turn:
         if options.languages:
             body["PrimaryLanguage"] = {"Language": self._admission.locale, "Confidence": "High"}
         if options.single:
+            self._answered = (phrase.offset + phrase.length) / rate  # what follows, the client sends again
             # Where audio is still arriving, this keeps the client from opening a turn of its own for it.
             await self._send_message("speech.endDetected", {"Offset": body["Offset"] + body["Duration"]})
         await self._send_message("speech.phrase", body)
@@ -155,7 +182,7 @@ class Turn:
     async def _end(self) -> None:
         if not self.options.single:
             heard = self._stream.audio.ticks
-            await self._meter.settle(heard / TICKS)
+            await self._meter.settle(heard / TICKS, request_id=self.record_id)
             await self._send_message("speech.endDetected", {"Offset": heard})
             # Clients count whole milliseconds; with the exact length they would come back with the rest.
             end = {"RecognitionStatus": "EndOfDictation", "Offset": heard + _BEHIND_TICKS, "Duration": 0}

@@ -21,6 +21,7 @@ from appliance.api.speech.parameters import RecognitionOptions, from_query, with
 from appliance.api.speech.protocol import Message, ProtocolError, read_binary, read_text
 from appliance.api.speech.turn import Turn
 from appliance.errors import ApplianceError
+from appliance.pipeline.audio_meter import AudioMeter
 
 _log = logging.getLogger("appliance.api.speech.socket")
 
@@ -42,6 +43,7 @@ class Connection:
         self._websocket = websocket
         self._admission = admission
         self._options = from_query(mode or "conversation", websocket.query_params.multi_items())
+        self._meter = AudioMeter(admission.pipeline)
         self._turn: Turn | None = None
         self._ended: deque[str] = deque(maxlen=8)
         self._sending = asyncio.Lock()
@@ -129,7 +131,10 @@ class Connection:
         await self._stop_turn()
         try:
             self._admission.check_language(options)
-            self._turn = Turn(request_id, options, admission=self._admission, send=self._send)
+            self._meter.check()
+            self._turn = Turn(
+                request_id, options, admission=self._admission, meter=self._meter, send=self._send
+            )
         except Problem as problem:
             raise ProtocolError(1007, problem.message) from None
         except ApplianceError as error:

@@ -17,7 +17,7 @@ import numpy as np
 from appliance.errors import ApplianceError, InferenceFailed, Stopping
 from appliance.host.cpus import usable_cores
 from appliance.speech.acoustic.model import load_ctc, load_transducer
-from appliance.speech.audio.reader import AudioStream
+from appliance.speech.audio.reader import TICKS_PER_SECOND, AudioStream
 from appliance.speech.audio.voice_activity import Activity, EnergyActivity
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.ctc import CtcDecoder
@@ -177,8 +177,13 @@ class SpeechStream:
 
     @property
     def seconds(self) -> float:
-        """Seconds of audio that were looked at."""
-        return self._listener.processed / self._engine.rate
+        """Seconds of audio that were looked at, never more than came: a change of rate may round up."""
+        return min(self._listener.processed / self._engine.rate, self.received)
+
+    @property
+    def received(self) -> float:
+        """Seconds of audio that came, by their own rate."""
+        return self.audio.ticks / TICKS_PER_SECOND
 
     async def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes.

@@ -1,0 +1,125 @@
+"""A connection is counted in whole seconds, rounded up once, whoever leaves while a record is written."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.errors import UsageStoreUnavailable
+from appliance.ledger.ledger import Receipt, UsageRecord
+from appliance.pipeline.audio_meter import AudioMeter
+from appliance.pipeline.pipeline import Recorded
+from appliance.pipeline.units import whole_seconds
+
+
+class Books:
+    """Stands for the pipeline: notes units once `open` is set, or refuses."""
+
+    def __init__(self) -> None:
+        self.units: list[int] = []
+        self.asked: list[int] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.refuses = False
+
+    def check(self, units: int = 0) -> None:
+        self.asked.append(units)
+
+    async def record(self, units: int, *, request_id: str) -> Recorded:
+        await self.open.wait()
+        if self.refuses:
+            raise UsageStoreUnavailable("the disk is full")
+        self.units.append(units)
+        return Recorded(
+            receipt=Receipt(origin="log", first=1, count=1),
+            usage=UsageRecord(meter="Seconds", quantity=units, billed=units, request_id=request_id),
+            admission=None,  # type: ignore[arg-type]
+        )
+
+
+def made() -> tuple[Books, AudioMeter]:
+    books = Books()
+    return books, AudioMeter(books)  # type: ignore[arg-type]
+
+
+async def turn(meter: AudioMeter, ends: Sequence[float], *, again: float = 0.0) -> None:
+    for end in ends:
+        await meter.record(end, request_id="id")
+    await meter.settle(ends[-1], request_id="id")
+    meter.end_turn(ends[-1] - again)
+
+
+@pytest.mark.parametrize(
+    ("ends", "units"), [([0.4, 0.8, 1.0, 3.2, 3.9], [1, 0, 0, 3, 0]), ([7.2], [8]), ([0.0], [0])]
+)
+def test_a_turn_is_rounded_up_once(ends: list[float], units: list[int]) -> None:
+    async def count() -> list[int]:
+        books, meter = made()
+        await turn(meter, ends)
+        return books.units
+
+    assert asyncio.run(count()) == units
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 1.0)), min_size=1, max_size=30))
+def test_a_connection_never_counts_more_than_it_was_sent_and_audio_sent_again_not_twice(
+    turns: list[tuple[float, float]],
+) -> None:
+    async def count() -> int:
+        books, meter = made()
+        for heard, share in turns:
+            await turn(meter, [heard / 2, heard], again=heard * share)
+        return sum(books.units)
+
+    new = [heard * (1 - share) for heard, share in turns]
+    ends = [sum(new[:at]) + heard for at, (heard, _) in enumerate(turns)]
+    assert abs(asyncio.run(count()) - max(map(whole_seconds, ends))) <= 1e-6
+    assert max(map(whole_seconds, ends)) <= whole_seconds(sum(heard for heard, _ in turns) + 1e-9) + 0
+
+
+def test_a_record_whose_caller_leaves_is_counted_once() -> None:
+    async def leave() -> list[int]:
+        books, meter = made()
+        books.open.clear()
+        waiting = asyncio.create_task(meter.record(5.6, request_id="id"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        settling = asyncio.create_task(meter.settle(5.6, request_id="id"))
+        await asyncio.sleep(0.01)
+        books.open.set()
+        await settling
+        return books.units
+
+    assert asyncio.run(leave()) == [6]
+
+
+def test_a_record_that_failed_after_its_caller_left_is_made_again() -> None:
+    async def leave() -> list[int]:
+        books, meter = made()
+        books.open.clear()
+        books.refuses = True
+        waiting = asyncio.create_task(meter.record(5.6, request_id="id"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        books.open.set()
+        await asyncio.sleep(0.01)
+        books.refuses = False
+        await meter.settle(5.6, request_id="id")
+        return books.units
+
+    assert asyncio.run(leave()) == [6]
+
+
+def test_the_gate_is_asked_for_what_is_not_counted_yet() -> None:
+    async def ask() -> list[int]:
+        books, meter = made()
+        meter.check()
+        await meter.record(1.5, request_id="id")
+        for seconds in (1.5, 2.0, 2.1, 4.0):
+            meter.check(seconds)
+        return books.asked
+
+    assert asyncio.run(ask()) == [1, 0, 0, 1, 2]
