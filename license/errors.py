@@ -2,7 +2,8 @@
 
     LicenseError
     ├── Malformed                 the bytes do not follow the format
-    │   └── NeedsNewerVersion     they follow a later format than this software reads
+    │   ├── NeedsNewerVersion     they follow a later format than this software reads
+    │   └── UnreadableArchive     a zip that is damaged, none, or larger inside than its length allows
     ├── Forged                    a known key's signature does not fit the text
     ├── UnknownSigner             no signature by a key that is trusted for this
     │   └── UnknownIssuer         … and the file is a licence: its issuer has no delegation here
@@ -83,6 +84,12 @@ class NeedsNewerVersion(Malformed):
 
     code = "NeedsNewerVersion"
     default_hint = "install a newer version of this software, then use the file again"
+
+
+class UnreadableArchive(Malformed):
+    """A zip archive that cannot be unpacked, or not within bounds: nothing in it was looked at."""
+
+    code = "UnreadableArchive"
 
 
 class Forged(LicenseError):

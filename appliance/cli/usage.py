@@ -12,10 +12,10 @@ from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
 from license.encoding.strict import format_time, parse_date
-from license.errors import LicenseError
+from license.errors import LicenseError, UnreadableArchive
 from license.evidence.bundle.focus import focus_csv
 from license.evidence.render.text import audit_json, audit_lines
-from license.evidence.tool.command import EXIT_BROKEN, roots_of, run_verify
+from license.evidence.tool.command import EXIT_BROKEN, EXIT_UNREADABLE, roots_of, run_verify
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -143,14 +143,14 @@ def verify(
 ) -> None:
     """Check an export, or every ledger under a directory, from its bytes and the root keys alone.
 
-    Exit status: 0 clean, 1 findings to be explained, 2 broken.
+    Exit status: 0 clean, 1 findings to be explained, 2 broken, 65 no export or a damaged archive.
     """
     trusted = roots_of(roots)
     try:
         audit = run_verify(path, trusted, heads=heads, notes=notes, html=html)
     except LicenseError as error:
         show(error)
-        ctx.exit(EXIT_BROKEN)
+        ctx.exit(EXIT_UNREADABLE if isinstance(error, UnreadableArchive) else EXIT_BROKEN)
     if as_json:
         click.echo(json.dumps(audit_json(audit), indent=2))
     else:

@@ -4,15 +4,32 @@ Source: `concepts/data-formats.md` of the custom NER documentation and `analyzet
 (2022-05-01, 2023-04-01). Keys are read in any letter case, as clients of the authoring API write them.
 """
 
-from typing import Any, TypeVar
+import json
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, Mistake
 from license.encoding.strict import load_json
 
 KIND = "CustomEntityRecognition"
+_MAX_SETTINGS_BYTES: Final = 4096
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+Name = Annotated[str, Field(max_length=256)]
+"""Names of projects, categories, documents and languages."""
+
+Description = Annotated[str, Field(max_length=4096)]
+
+
+def _short(settings: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(settings)) > _MAX_SETTINGS_BYTES:
+        raise ValueError(f"settings take more than {_MAX_SETTINGS_BYTES} bytes")
+    return settings
+
+
+ProjectSettings = Annotated[dict[str, Any], AfterValidator(_short)]
 
 
 class Wire(BaseModel):
@@ -32,7 +49,7 @@ class Wire(BaseModel):
 class FileLabel(Wire):
     """One label; offsets are UTF-16 code units from the start of the document."""
 
-    category: str
+    category: Name
     offset: int
     length: int
 
@@ -48,16 +65,16 @@ class FileRegion(Wire):
 class FileDocument(Wire):
     """One document: where its text is, and its labels."""
 
-    location: str
-    language: str | None = None
-    dataset: str | None = None
+    location: Annotated[str, Field(max_length=1024)]
+    language: Name | None = None
+    dataset: Name | None = None
     entities: tuple[FileRegion, ...] = ()
 
 
 class FileEntity(Wire):
     """A declared category."""
 
-    category: str = Field(min_length=1)
+    category: Name = Field(min_length=1)
 
 
 class FileAssets(Wire):
@@ -71,13 +88,13 @@ class FileAssets(Wire):
 class FileMetadata(Wire):
     """What the project is called and made for."""
 
-    projectKind: str = KIND  # noqa: N815
-    projectName: str = ""  # noqa: N815
-    storageInputContainerName: str = ""  # noqa: N815
-    language: str | None = None
-    description: str | None = None
+    projectKind: Name = KIND  # noqa: N815
+    projectName: Name = ""  # noqa: N815
+    storageInputContainerName: Name = ""  # noqa: N815
+    language: Name | None = None
+    description: Description | None = None
     multilingual: bool | None = None
-    settings: dict[str, Any] | None = None
+    settings: ProjectSettings | None = None
 
 
 class ProjectFile(Wire):

@@ -9,8 +9,11 @@ Shapes, types and sense of the graph are left to onnxruntime. Field numbers: onn
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from appliance.onnx_tools import shapes
+from appliance.onnx_tools.wire import MalformedGraphError, fields, sub_message, text
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 """Operator domains that onnxruntime implements itself; anything else needs a library of machine code."""
@@ -22,11 +25,7 @@ BATCH_SCALED = frozenset(
 
 _MAX_DEPTH = 16  # graphs inside graphs (If, Loop, Scan); real exports stay below four
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
-
-class MalformedGraphError(ValueError):
-    """The bytes are not a protobuf message of the expected kind."""
+__all__ = ["GraphFacts", "MalformedGraphError", "read_graph"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,26 +63,28 @@ def read_graph(data: bytes | memoryview) -> GraphFacts:
     """Walk an ONNX model and return its facts.
 
     Raises:
-        MalformedGraphError: The bytes are no ONNX model.
+        MalformedGraphError: The bytes are no ONNX model, or not spelt in the one accepted way.
     """
     walk = _Walk()
-    graphs = 0
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
-    for number, value in _fields(memoryview(data)):
+    for number, value in fields(memoryview(data), shapes.MODEL):
         if number == 7:
-            graphs += 1
-            walk.graph(_message(value), 0)
-            inputs, outputs = _ends(_message(value))
+            walk.graph(sub_message(value), 0)
+            inputs, outputs = _ends(sub_message(value))
         elif number == 8:
-            walk.domains.update(_text(v) for f, v in _fields(_message(value)) if f == 1)
+            walk.operator_set(sub_message(value))
         elif number == 14:
-            pair = {f: _text(v) for f, v in _fields(_message(value)) if f in (1, 2)}
-            metadata[pair.get(1, "")] = pair.get(2, "")
+            key, text_value = _pair(sub_message(value))
+            if key in metadata:
+                raise MalformedGraphError("a name of the metadata stands twice")
+            metadata[key] = text_value
+        elif number == 20:
+            walk.training(sub_message(value))
         elif number == 25:
-            walk.function(_message(value))
-    if graphs != 1 or not walk.operators:
+            walk.function(sub_message(value))
+    if not walk.operators:
         raise MalformedGraphError("no graph inside")
     return GraphFacts(
         external_data=walk.external_data,
@@ -95,15 +96,20 @@ def read_graph(data: bytes | memoryview) -> GraphFacts:
     )
 
 
+def _pair(message: memoryview) -> tuple[str, str]:
+    found = {number: text(value) for number, value in fields(message, shapes.PAIR)}
+    return found.get(1, ""), found.get(2, "")
+
+
 def _ends(graph: memoryview) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of a graph's inputs and outputs; older files list weights among the inputs."""
     named: dict[int, list[str]] = {11: [], 12: []}
     weights: set[str] = set()
-    for number, value in _fields(graph):
+    for number, value in fields(graph, shapes.GRAPH):
         if number in named:
-            named[number] += [_text(v) for f, v in _fields(_message(value)) if f == 1]
+            named[number] += [text(v) for f, v in fields(sub_message(value), shapes.VALUE_INFO) if f == 1]
         elif number == 5:
-            weights.update(_text(v) for f, v in _fields(_message(value)) if f == 8)
+            weights.update(text(v) for f, v in fields(sub_message(value), shapes.TENSOR) if f == 8)
     return tuple(name for name in named[11] if name not in weights), tuple(named[12])
 
 
@@ -118,95 +124,57 @@ class _Walk:
     def graph(self, message: memoryview, depth: int) -> None:
         if depth > _MAX_DEPTH:
             raise MalformedGraphError("graphs are nested too deeply")
-        for field, value in _fields(message):
-            if field == 1:
-                self.node(_message(value), depth)
-            elif field == 5:
-                self.tensor(_message(value))
-            elif field == 15:
-                self.sparse(_message(value))
+        for number, value in fields(message, shapes.GRAPH):
+            if number == 1:
+                self.node(sub_message(value), depth)
+            elif number == 5:
+                self.tensor(sub_message(value))
+            elif number == 15:
+                self.sparse(sub_message(value))
+
+    def training(self, message: memoryview) -> None:
+        for number, value in fields(message, shapes.TRAINING):
+            if number in (1, 2):
+                self.graph(sub_message(value), 0)
+
+    def operator_set(self, message: memoryview) -> None:
+        self.domains.update(text(v) for f, v in fields(message, shapes.OPERATOR_SET) if f == 1)
 
     def function(self, message: memoryview) -> None:
-        for field, value in _fields(message):
-            if field == 7:
-                self.node(_message(value), 0)
-            elif field == 9:
-                self.domains.update(_text(v) for f, v in _fields(_message(value)) if f == 1)
-            elif field == 11:
-                self.attribute(_message(value), 0)
+        for number, value in fields(message, shapes.FUNCTION):
+            if number == 7:
+                self.node(sub_message(value), 0)
+            elif number == 9:
+                self.operator_set(sub_message(value))
+            elif number == 11:
+                self.attribute(sub_message(value), 0)
 
     def node(self, message: memoryview, depth: int) -> None:
-        for field, value in _fields(message):
-            if field == 4:
-                self.operators.add(_text(value))
-            elif field == 7:
-                self.domains.add(_text(value))
-            elif field == 5:
-                self.attribute(_message(value), depth)
+        for number, value in fields(message, shapes.NODE):
+            if number == 4:
+                self.operators.add(text(value))
+            elif number == 7:
+                self.domains.add(text(value))
+            elif number == 5:
+                self.attribute(sub_message(value), depth)
 
     def attribute(self, message: memoryview, depth: int) -> None:
-        for field, value in _fields(message):
-            if field in (5, 10):
-                self.tensor(_message(value))
-            elif field in (6, 11):
-                self.graph(_message(value), depth + 1)
-            elif field in (22, 23):
-                self.sparse(_message(value))
+        for number, value in fields(message, shapes.ATTRIBUTE):
+            if number in (5, 10):
+                self.tensor(sub_message(value))
+            elif number in (6, 11):
+                self.graph(sub_message(value), depth + 1)
+            elif number in (22, 23):
+                self.sparse(sub_message(value))
 
     def tensor(self, message: memoryview) -> None:
-        for field, value in _fields(message):
-            if field == 13 or (field == 14 and value != 0):
+        for number, value in fields(message, shapes.TENSOR):
+            if number == 14 and value not in (0, 1):
+                raise MalformedGraphError("a tensor lies in a place that this version does not know")
+            if number == 13 or (number == 14 and value == 1):
                 self.external_data = True
 
     def sparse(self, message: memoryview) -> None:
-        for field, value in _fields(message):
-            if field in (1, 2):
-                self.tensor(_message(value))
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield (field number, value) of one message: an integer for a varint, a view for everything else."""
-    at, size = 0, len(message)
-    while at < size:
-        key, at = _varint(message, at)
-        field, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            number, at = _varint(message, at)
-            yield field, number
-            continue
-        if kind == _BYTES:
-            length, at = _varint(message, at)
-        elif kind in (_FIXED32, _FIXED64):
-            length = 4 if kind == _FIXED32 else 8
-        else:
-            raise MalformedGraphError("unknown wire type")
-        if at + length > size:
-            raise MalformedGraphError("a field runs past the end")
-        yield field, message[at : at + length]
-        at += length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    number = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            break
-        byte = message[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, at
-    raise MalformedGraphError("a number is cut short")
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise MalformedGraphError("a number stands where a message belongs")
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    try:
-        return str(_message(value), "utf-8")
-    except UnicodeDecodeError as error:
-        raise MalformedGraphError("a name is not UTF-8") from error
+        for number, value in fields(message, shapes.SPARSE_TENSOR):
+            if number in (1, 2):
+                self.tensor(sub_message(value))

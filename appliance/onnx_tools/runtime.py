@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _QUIET: Final = 3  # onnxruntime's severity "error"
+_NO_FOLDER: Final = "/dev/null"  # a file, so no path below it can ever exist
 
 
 def open_session(
@@ -45,6 +46,10 @@ def open_session(
     options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # A graph given as bytes may otherwise read any file below the working directory as its weights.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NO_FOLDER)
+    # Never guessed from the bytes: what was checked was ONNX, and onnxruntime's own format is another one.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     missing = sorted(set(providers) - set(onnxruntime.get_available_providers()))
     if missing:
         raise ModelError(f"this onnxruntime has no {', '.join(missing)}")

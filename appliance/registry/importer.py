@@ -5,7 +5,7 @@ has, and everything else stays where it is. No Python object is ever loaded from
 """
 
 import stat
-import zipfile
+import zipfile  # for the type of a member alone; `zip_reader` reads
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,9 +14,12 @@ from typing import IO, Final
 from appliance.errors import ModelError
 from appliance.models.folder_reader import MANIFEST, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
 from appliance.ner.model_folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER
+from license.encoding.zip_reader import ZipReader, open_zip
+from license.errors import Unreadable, UnreadableArchive
 
 MAX_TEXT_BYTES: Final = 2**20
 MAX_MEMBERS: Final = 1_000
+_FREE_BYTES: Final = 64 * 2**20
 _LIMITS: Final = {
     MODEL: MAX_MODEL_BYTES,
     TOKENIZER: MAX_TOKENIZER_BYTES,
@@ -67,14 +70,14 @@ def import_model(source: Path, into: Path) -> Imported:
     if not source.is_file():
         raise ModelError(f"there is no folder or file {source}")
     try:
-        with zipfile.ZipFile(source) as archive:
+        with open_zip(source, max_files=MAX_MEMBERS, free_bytes=_FREE_BYTES) as archive:
             return _copy(_archive_members(archive, source), into, archive, str(source))
-    except zipfile.BadZipFile as error:
+    except UnreadableArchive as error:
         raise ModelError(
-            f"{source} is neither a model folder nor a ZIP archive of one ({error})",
+            f"{source} cannot be unpacked as the archive of a model folder: {error.message}",
             hint="give a folder, a .zip of it, or an encrypted package (.age)",
         ) from error
-    except (NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (Unreadable, OSError) as error:
         raise ModelError(f"{source} cannot be unpacked: {error}") from error
 
 
@@ -97,14 +100,11 @@ def _folder_members(root: Path) -> Iterator[_Member]:
                 raise ModelError(f"{place} in {root} is not a plain file")
 
 
-def _archive_members(archive: zipfile.ZipFile, source: Path) -> list[_Member]:
+def _archive_members(archive: ZipReader, source: Path) -> list[_Member]:
     """Return the files of an archive; any name that leaves it, or any link, refuses all of it."""
-    entries = archive.infolist()
-    if len(entries) > MAX_MEMBERS:
-        raise ModelError(f"{source} holds more than {MAX_MEMBERS} files, which no model folder has")
     members: list[_Member] = []
     seen: set[PurePosixPath] = set()
-    for entry in entries:
+    for entry in archive.entries:
         place = PurePosixPath(entry.filename)
         _check_entry(entry, place, source)
         if entry.is_dir():
@@ -137,15 +137,13 @@ def _check_entry(entry: zipfile.ZipInfo, place: PurePosixPath, source: Path) -> 
     mode = entry.external_attr >> 16
     if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
         raise ModelError(f"{source} holds {place}, which is a link or a device and not a plain file")
-    if entry.flag_bits & 1:
-        raise ModelError(f"{source} is protected by a password", hint="unpack it, then add the folder")
 
 
 def _wanted(place: PurePosixPath) -> bool:
     return (place.name in _LIMITS and len(place.parts) == 1) or str(place) == f"onnx/{MODEL}"
 
 
-def _copy(members: Sequence[_Member], into: Path, archive: zipfile.ZipFile | None, source: str) -> Imported:
+def _copy(members: Sequence[_Member], into: Path, archive: ZipReader | None, source: str) -> Imported:
     by_place = {str(member.place): member for member in members}
     chosen: dict[str, _Member] = {}
     for name in _LIMITS:
@@ -169,9 +167,7 @@ def _copy(members: Sequence[_Member], into: Path, archive: zipfile.ZipFile | Non
     )
 
 
-def _copy_one(
-    member: _Member, target: Path, limit: int, archive: zipfile.ZipFile | None, source: str
-) -> None:
+def _copy_one(member: _Member, target: Path, limit: int, archive: ZipReader | None, source: str) -> None:
     opened: IO[bytes]
     if archive is not None and member.entry is not None:
         opened = archive.open(member.entry)

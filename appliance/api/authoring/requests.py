@@ -1,12 +1,12 @@
 """Bodies of the authoring API: what clients send, keys in any letter case."""
 
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
 from appliance.api.errors import Problem, invalid_request
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
-from appliance.datasets.project_file import Wire, parse_wire
+from appliance.datasets.project_file import Description, Name, ProjectSettings, Wire, parse_wire
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _SHOWN = 20
@@ -15,13 +15,13 @@ _SHOWN = 20
 class ProjectChanges(Wire):
     """Body of `PATCH /projects/{name}`; what is absent stays."""
 
-    projectName: str | None = None  # noqa: N815 (names of the wire format)
-    projectKind: str | None = None  # noqa: N815
-    storageInputContainerName: str | None = None  # noqa: N815
-    language: str | None = None
-    description: str | None = None
+    projectName: Name | None = None  # noqa: N815 (names of the wire format)
+    projectKind: Name | None = None  # noqa: N815
+    storageInputContainerName: Name | None = None  # noqa: N815
+    language: Name | None = None
+    description: Description | None = None
     multilingual: bool | None = None
-    settings: dict[str, Any] | None = None
+    settings: ProjectSettings | None = None
 
 
 class EvaluationOptions(Wire):
@@ -35,22 +35,22 @@ class EvaluationOptions(Wire):
 class Training(Wire):
     """Body of `:train`."""
 
-    modelLabel: str  # noqa: N815
-    trainingConfigVersion: str = "latest"  # noqa: N815
+    modelLabel: Name  # noqa: N815
+    trainingConfigVersion: Name = "latest"  # noqa: N815
     evaluationOptions: EvaluationOptions | None = None  # noqa: N815
 
 
 class TrainedModel(Wire):
     """Body of `PUT` for a deployment or an exported model."""
 
-    trainedModelLabel: str  # noqa: N815
+    trainedModelLabel: Name  # noqa: N815
 
 
 class Swap(Wire):
     """Body of `:swap`."""
 
-    firstDeploymentName: str  # noqa: N815
-    secondDeploymentName: str  # noqa: N815
+    firstDeploymentName: Name  # noqa: N815
+    secondDeploymentName: Name  # noqa: N815
 
 
 def read(model: type[_Model], body: bytes) -> _Model:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, Field
 
-from appliance.api.language.requests import AnalysisInput, Input, InputDocument, Unit
+from appliance.api.language.requests import AnalysisInput, Identifier, Input, InputDocument, Name, Unit
 
 
 class LegacyDocuments(Input):
@@ -23,23 +23,26 @@ class LegacyDocuments(Input):
 class LegacyEntityParameters(Input):
     """Parameters of a prebuilt task."""
 
-    modelVersion: str = Field(
+    modelVersion: Name = Field(
         default="latest", validation_alias=AliasChoices("model-version", "modelVersion")
     )
     stringIndexType: Unit = "TextElements_v8"
     loggingOptOut: bool = False
 
 
+ModelId = Annotated[str, Field(max_length=201)]  # two names and what parts them
+
+
 class LegacyCustomParameters(Input):
     """Parameters of a custom task: project and deployment, or the `modelId` of the oldest clients."""
 
-    project: str | None = Field(
+    project: Name | None = Field(
         default=None, validation_alias=AliasChoices("project-name", "projectName", "project")
     )
-    deployment: str | None = Field(
+    deployment: Name | None = Field(
         default=None, validation_alias=AliasChoices("deployment-name", "deploymentName", "deployment")
     )
-    modelId: str | None = Field(default=None, validation_alias=AliasChoices("modelId", "model-id"))
+    modelId: ModelId | None = Field(default=None, validation_alias=AliasChoices("modelId", "model-id"))
     stringIndexType: Unit = "TextElements_v8"
     loggingOptOut: bool = False
 
@@ -48,14 +51,14 @@ class LegacyEntityTask(Input):
     """One prebuilt task."""
 
     parameters: LegacyEntityParameters = LegacyEntityParameters()
-    taskName: str | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
+    taskName: Identifier | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
 
 
 class LegacyCustomTask(Input):
     """One custom task."""
 
     parameters: LegacyCustomParameters
-    taskName: str | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
+    taskName: Identifier | None = Field(default=None, validation_alias=AliasChoices("taskName", "name"))
 
 
 OTHER_TASKS: Final = (
@@ -96,6 +99,6 @@ class LegacyTasks(Input):
 class LegacyAnalyzeInput(Input):
     """Body of `POST /text/analytics/{version}/analyze`."""
 
-    displayName: str | None = None
+    displayName: Identifier | None = None
     analysisInput: AnalysisInput
     tasks: LegacyTasks

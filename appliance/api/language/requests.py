@@ -26,10 +26,17 @@ UNITS = ("TextElements_v8", "TextElement_v8", "UnicodeCodePoint", "Utf16CodeUnit
 Unit = Annotated[
     str,
     Field(
+        max_length=32,
         description="Unit of offset and length; read in any letter case.",
         json_schema_extra={"enum": list(UNITS)},
     ),
 ]
+Identifier = Annotated[str, Field(max_length=512)]
+"""Names that a caller gives and reads again, and ids: they are stored with a job and not billed."""
+
+Name = Annotated[str, Field(max_length=100)]
+"""Names of projects, deployments, versions and languages."""
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -68,10 +75,13 @@ class InputDocument(Input):
     """One document to analyse."""
 
     id: _Required = Field(
-        min_length=1, description="Unique within the request; repeated in the answer.", examples=["1"]
+        min_length=1,
+        max_length=512,
+        description="Unique within the request; repeated in the answer.",
+        examples=["1"],
     )
     text: _Required = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
-    language: str | None = Field(default=None, description="A hint only; the model decides what it reads.")
+    language: Name | None = Field(default=None, description="A hint only; the model decides what it reads.")
 
 
 class AnalysisInput(Input):
@@ -83,7 +93,7 @@ class AnalysisInput(Input):
 class EntityRecognitionParameters(Input):
     """Parameters of the prebuilt kind, which the default deployment answers."""
 
-    modelVersion: str = "latest"  # noqa: N815 (names of the wire format)
+    modelVersion: Name = "latest"  # noqa: N815 (names of the wire format)
     stringIndexType: Unit = "TextElements_v8"  # noqa: N815
     loggingOptOut: bool = False  # noqa: N815
 
@@ -91,8 +101,8 @@ class EntityRecognitionParameters(Input):
 class CustomEntityRecognitionParameters(Input):
     """Parameters of the custom kind: which project and deployment shall answer."""
 
-    projectName: str  # noqa: N815
-    deploymentName: str  # noqa: N815
+    projectName: Name  # noqa: N815
+    deploymentName: Name  # noqa: N815
     stringIndexType: Unit = "TextElements_v8"  # noqa: N815
     loggingOptOut: bool = False  # noqa: N815
 
@@ -101,7 +111,7 @@ class EntityRecognitionTask(Input):
     """One `EntityRecognition` task of a job."""
 
     kind: Literal["EntityRecognition"]
-    taskName: str | None = None  # noqa: N815
+    taskName: Identifier | None = None  # noqa: N815
     parameters: EntityRecognitionParameters = EntityRecognitionParameters()
 
 
@@ -109,7 +119,7 @@ class CustomEntityRecognitionTask(Input):
     """One `CustomEntityRecognition` task of a job."""
 
     kind: Literal["CustomEntityRecognition"]
-    taskName: str | None = None  # noqa: N815
+    taskName: Identifier | None = None  # noqa: N815
     parameters: CustomEntityRecognitionParameters
 
 
@@ -119,7 +129,7 @@ Task = Annotated[EntityRecognitionTask | CustomEntityRecognitionTask, Field(disc
 class AnalyzeTextJobsInput(Input):
     """Body of `POST /language/analyze-text/jobs`."""
 
-    displayName: str | None = None  # noqa: N815
+    displayName: Identifier | None = None  # noqa: N815
     analysisInput: AnalysisInput  # noqa: N815
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=100)
 

@@ -1,7 +1,8 @@
 """What all commands share: how a refusal is shown, options, and reading and printing.
 
 Data goes to standard output, words to standard error. Exit status: 0 done, 1 refused, 2 wrong usage. A
-refusal is two lines, `error:` and `hint:`, never a traceback. `-` stands for standard input.
+refusal is two lines, `error:` and `hint:`, never a traceback. `-` stands for standard input. An archive that
+cannot be unpacked is 65, so that no script takes it for the findings of `license ingest`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from license.errors import LicenseError, Unreadable, Unwritable
+from license.errors import LicenseError, Unreadable, UnreadableArchive, Unwritable
 from license.files import read_limited
 from license.trust.signed_note import MAX_NOTE_BYTES
 
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+EXIT_UNREADABLE: Final = 65  # sysexits(3)
+
+
 class Refusal(click.ClickException):
     """A refusal as people see it: what is wrong, and what to do."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.hint = hint
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from whatever was raised
 
     def show(self, file: Any = None) -> None:
         """Print the two lines."""
@@ -47,6 +52,8 @@ class ErrorHandlingGroup(click.Group):
         """Run a command and show what it refuses."""
         try:
             return super().invoke(ctx)
+        except UnreadableArchive as error:
+            raise Refusal(error.message, error.hint, EXIT_UNREADABLE) from error
         except LicenseError as error:
             raise Refusal(error.message, error.hint) from error
         except BrokenPipeError:

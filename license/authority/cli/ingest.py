@@ -37,7 +37,7 @@ def ingest(
     It is verified, compared with earlier ones and settled with the plan.
 
     An export older than one that was accepted is refused. Exit status: 0 clean, 1 findings to be explained,
-    or the export is refused, 2 broken.
+    or the export is refused, 2 broken, 65 no export or a damaged archive.
     """
     from license.authority.ingest import ingest_bundle
     from license.evidence.render.html import render_page

@@ -17,16 +17,23 @@ import contextlib
 import gzip
 import hashlib
 import io
-import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
-from license.errors import LicenseError, Malformed
+from license.encoding.zip_reader import ZipReader, open_zip
+from license.errors import LicenseError, Malformed, UnreadableArchive
 from license.evidence.bundle.lines import index_of, parse_gap, parse_head_lines, parse_leaf
-from license.evidence.bundle.manifest import BundleManifest, LogClaim, Member, open_manifest
+from license.evidence.bundle.manifest import (
+    MAX_MEMBER_BYTES,
+    MAX_MEMBERS,
+    BundleManifest,
+    LogClaim,
+    Member,
+    open_manifest,
+)
 from license.evidence.log.entry import MAX_ENTRY_BYTES, Sums
 from license.evidence.log.source import Gap, Row
 from license.trust.signed_note import MAX_NOTE_BYTES
@@ -34,6 +41,8 @@ from license.trust.signed_note import MAX_NOTE_BYTES
 NOTE: Final = "bundle.note"
 FOCUS: Final = "focus.csv"
 _MAX_SMALL_BYTES: Final = 64 * 1024 * 1024
+_MAX_UNPACKED: Final = 100  # times its packed length; the entries of a log reach 20
+_FREE_BYTES: Final = 16 * 2**20
 _CHUNK: Final = 1 << 20
 
 
@@ -45,7 +54,7 @@ class Bundle:
         faults: What is wrong with it as a file, in sentences.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, manifest: BundleManifest) -> None:
+    def __init__(self, archive: ZipReader, manifest: BundleManifest) -> None:
         self._archive = archive
         self._damaged: set[str] = set()
         self.manifest = manifest
@@ -53,20 +62,16 @@ class Bundle:
 
     def open(self, name: str) -> IO[bytes]:
         """Return a member to read from; raises `Malformed` if it is not there."""
-        try:
-            return self._archive.open(name)
-        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise Malformed(f"the bundle has no readable {name}") from error
+        if self._archive.size(name) is None:
+            raise Malformed(f"the bundle has no {name}")
+        return self._archive.open(name)
 
     def read(self, name: str) -> bytes:
         """Return a small member; raises `Malformed` if it is not there, damaged, or larger than declared."""
         limit = next((member.size for member in self.manifest.members if member.name == name), 0)
-        limit = min(limit, _MAX_SMALL_BYTES)
-        try:
-            with self.open(name) as file:
-                data = file.read(limit + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise Malformed(f"{name} is damaged: {error}") from error
+        limit = min(limit, _limit(name))
+        with self.open(name) as file:
+            data = file.read(limit + 1)
         if len(data) > limit:
             raise Malformed(f"{name} is larger than the bundle's note says")
         return data
@@ -97,7 +102,7 @@ class Bundle:
 
     def _faults(self) -> Iterator[str]:
         declared = {member.name: member for member in self.manifest.members}
-        names = self._archive.namelist()
+        names = self._archive.names()
         for name in sorted(set(names) - {NOTE} - set(declared)):
             yield f"the bundle holds {name[:100]!r}, which its note does not name"
         if len(set(names)) != len(names):
@@ -110,13 +115,15 @@ class Bundle:
                 yield f"{member.name} is not the file that the bundle's note names"
 
     def _holds(self, member: Member) -> bool:
+        if member.size != self._archive.size(member.name) or member.size > _limit(member.name):
+            return False
         digest, rest = hashlib.sha256(), member.size + 1
         try:
             with self.open(member.name) as file:
                 while rest > 0 and (chunk := file.read(min(_CHUNK, rest))):
                     digest.update(chunk)
                     rest -= len(chunk)
-        except (LicenseError, zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        except LicenseError:
             return False
         return rest == 1 and digest.hexdigest() == member.sha256
 
@@ -126,28 +133,24 @@ def open_bundle(path: Path) -> Iterator[Bundle]:
     """Open an export whose note is signed by the installation it names.
 
     Raises:
-        Malformed: Not a bundle.
+        UnreadableArchive: Not a bundle, or one that would unpack to more than its length allows.
+        Malformed: Its note says nothing that can be read.
         Forged: Its note was changed.
-        OSError: It cannot be read.
+        Unreadable: It cannot be opened.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise Malformed(f"{path.name} is not a usage export: {error}") from error
-    with archive:
-        try:
-            with archive.open(NOTE) as file:
-                note = file.read(MAX_NOTE_BYTES + 1)
-        except (
-            KeyError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise Malformed(f"{path.name} is not a usage export: it has no readable {NOTE}") from error
+    with open_zip(path, max_files=2 * MAX_MEMBERS) as archive:
+        if archive.size(NOTE) is None:
+            raise UnreadableArchive(f"{path.name} is not a usage export: it has no {NOTE}")
+        with archive.open(NOTE) as file:
+            note = file.read(MAX_NOTE_BYTES + 1)
         yield Bundle(archive, open_manifest(note))
+
+
+def _limit(name: str) -> int:
+    """The most bytes that a member of this name may have."""
+    if name.startswith("notes/"):
+        return MAX_NOTE_BYTES
+    return MAX_MEMBER_BYTES if name.endswith((".gz", ".jsonl")) else _MAX_SMALL_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,21 +180,26 @@ class BundledLog:
 
     def rows(self) -> Iterator[Row]:
         """The entries that are shown, in order; gaps are remembered as they pass."""
-        name = f"{self.claim.folder}/{'events.jsonl' if self.summary else 'entries.jsonl.gz'}"
+        name = self._rows_name
         if not self.bundle.holds(name):  # nothing that nobody signed is worth the time it may take to read
             raise Malformed(f"{name} is not the file that the bundle's note names")
         try:
             with self.bundle.open(name) as member:
-                stream = member if self.summary else gzip.GzipFile(fileobj=member)
-                yield from self._read(io.BufferedReader(_Raw(stream), _CHUNK))
-        except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile) as error:
+                yield from self._read(
+                    member if self.summary else io.BufferedReader(gzip.GzipFile(fileobj=member))
+                )
+        except (zlib.error, EOFError, gzip.BadGzipFile) as error:
             raise Malformed(f"{name} is damaged: {error}") from error
 
     def _read(self, lines: IO[bytes]) -> Iterator[Row]:
         n, leaf = 0, b""
+        rest = self._most_bytes()
         while line := lines.readline(MAX_ENTRY_BYTES + 1):
+            rest -= len(line)
             if len(line) > MAX_ENTRY_BYTES:
                 raise Malformed("a line of the log is too long")
+            if rest < 0:
+                raise Malformed("the log unpacks to more than its length allows")
             text = line.decode("utf-8", "surrogateescape").removesuffix("\n")
             if text.startswith('{"k":'):
                 at = index_of(text, n)
@@ -199,12 +207,23 @@ class BundledLog:
                 n, leaf = at + 1, b""
             elif text.startswith('{"gap":'):
                 gap = parse_gap(text)
+                if gap.first < n:
+                    raise Malformed("a gap begins before the line above it ends")
                 self._gaps[gap.first] = gap
                 n = gap.stop
             elif text.startswith('{"leaf":'):
                 leaf = parse_leaf(text)
             else:
                 raise Malformed("a line of the log is neither an entry nor a gap")
+
+    def _most_bytes(self) -> int:
+        """How much the lines of the log may unpack to."""
+        sizes = {member.name: member.size for member in self.bundle.manifest.members}
+        return _FREE_BYTES + _MAX_UNPACKED * sizes[self._rows_name]
+
+    @property
+    def _rows_name(self) -> str:
+        return f"{self.claim.folder}/{'events.jsonl' if self.summary else 'entries.jsonl.gz'}"
 
     def gaps(self, first: int, stop: int, sizes: Iterable[int]) -> list[Gap]:  # noqa: ARG002
         """The gaps that were passed on the way; the exporter has cut them already."""
@@ -241,18 +260,3 @@ class BundledLog:
     def column_totals(self) -> None:
         """There are no columns in a bundle."""
         return
-
-
-class _Raw(io.RawIOBase):
-    """A member of a zip as a raw stream, so that lines can be read from it with a limit."""
-
-    def __init__(self, stream: "IO[bytes] | gzip.GzipFile") -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)

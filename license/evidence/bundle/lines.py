@@ -12,6 +12,7 @@ from license.evidence.log.source import Gap
 from license.trust.signed_note import read_unverified
 
 MAX_LINES_BYTES: Final = 64 * 1024 * 1024
+_HEAD_LINE: Final = re.compile(r"offline-appliance/[^\n]*")
 
 
 def render_gap(gap: Gap) -> str:
@@ -25,7 +26,7 @@ def parse_gap(text: str) -> Gap:
     top = Fields(parse_json(text))
     hashes = tuple(decode_base64(value) for value in top.texts("h"))
     first, count = top.number("gap"), top.number("count")
-    if first < 0 or count < 1 or any(len(value) != 32 for value in hashes):
+    if first < 0 or count < 1 or not hashes or any(len(value) != 32 for value in hashes):
         raise Malformed("a gap has a first entry, a count and hashes of 32 bytes")
     return Gap(first=first, count=count, hashes=hashes)
 
@@ -50,12 +51,10 @@ def render_head_lines(notes: Iterable[bytes]) -> bytes:
 
 def parse_head_lines(data: bytes) -> list[bytes]:
     """Read such lines; whatever stands before `offline-appliance/` in a line, as in a journal, is dropped."""
-    notes = []
-    for line in clean_text(data, max_bytes=MAX_LINES_BYTES).split("\n"):
-        start = line.find("offline-appliance/")
-        if start >= 0 and " |  | " in line:
-            notes.append(line[start:].rstrip().replace(" | ", "\n").encode("utf-8") + b"\n")
-    return notes
+    text = clean_text(data, max_bytes=MAX_LINES_BYTES)
+    # One line at a time, and each once: a list of all lines can take many times the memory of the text.
+    found = dict.fromkeys(match[0].rstrip() for match in _HEAD_LINE.finditer(text) if " |  | " in match[0])
+    return [line.replace(" | ", "\n").encode("utf-8") + b"\n" for line in found]
 
 
 def read_heads(path: Path) -> list[tuple[str, bytes]]:

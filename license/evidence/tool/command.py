@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
 from license.crypto.ed25519 import VerifyingKey
-from license.errors import LicenseError, UntrustedRoots
+from license.errors import LicenseError, UnreadableArchive, UntrustedRoots
 from license.evidence.bundle.lines import read_heads
 from license.evidence.render.html import render_page
 from license.evidence.render.text import audit_json, audit_lines
@@ -26,6 +26,8 @@ from license.trust.signed_note import MAX_NOTE_BYTES
 
 EXIT_BROKEN: Final = 2
 EXIT_USAGE: Final = 64  # sysexits(3); 2 is the verdict `broken`
+EXIT_UNREADABLE: Final = 65
+EXIT_FAULT: Final = 70
 _CHUNK: Final = 1 << 20
 
 _EPILOG = """\
@@ -34,6 +36,8 @@ exit status:
   1   findings that want an explanation by the operator
   2   broken: the evidence contradicts itself, or what it should rest on is missing or unreadable
   64  the command was used wrongly
+  65  the file is no export, or a damaged archive: nothing in it was looked at
+  70  a fault of this program: no verdict
 
 example:
   python3 usage-verify.pyz usage-2026-11.zip --roots ./roots --html report.html
@@ -100,10 +104,14 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
         )
     except UntrustedRoots as error:
         return _refuse(error.message, error.hint, EXIT_USAGE)
+    except UnreadableArchive as error:
+        return _refuse(error.message, error.hint, EXIT_UNREADABLE)
     except LicenseError as error:
         return _refuse(error.message, error.hint, EXIT_BROKEN)
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}", "", EXIT_USAGE)
+    except Exception as error:
+        return _refuse(f"a fault of this program ({type(error).__name__}): {error}", "", EXIT_FAULT)
     lines = [json.dumps(audit_json(report), indent=2)] if options.json else audit_lines(report)
     with contextlib.suppress(BrokenPipeError):
         out.writelines(f"{line}\n" for line in lines)

@@ -134,10 +134,10 @@ def test_an_old_export_is_refused_by_the_command(customer: Customer) -> None:
         assert done.exit_code == code, done.output
 
 
-def test_what_is_no_export_is_broken(customer: Customer, tmp_path: Path) -> None:
+def test_what_is_no_export_has_a_status_of_its_own(customer: Customer, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"x")
     done = run("verify", tmp_path / "x.zip", "--roots", customer.authority.roots_dir)
-    assert done.exit_code == 2
+    assert done.exit_code == 65
 
 
 def test_a_report_for_a_range_has_the_columns_of_focus(september: Customer) -> None:

@@ -1,12 +1,15 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from appliance.onnx_tools.inspect import MalformedGraphError, read_graph
+from tests.support.onnx_facts import check_agreement, real_facts
 
 MakeGraph = Callable[..., bytes]
 
@@ -93,3 +96,21 @@ def test_a_damaged_model_raises_nothing_else(make_graph: MakeGraph, data: st.Dat
         read_graph(bytes(good[: data.draw(st.integers(1, len(good)))]))
     except MalformedGraphError:
         return
+
+
+@given(st.data())
+def test_what_is_read_is_what_the_real_parser_reads(make_graph: MakeGraph, data: st.DataObject) -> None:
+    changed = bytearray(make_graph(quantised=True) + model_of(helper.make_node("Constant", [], ["c"])))
+    changed = bytearray(data.draw(st.sampled_from([bytes(changed), make_graph(quantised=False)])))
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(changed) - 1))
+        changed[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=6))
+    check_agreement(bytes(changed))
+
+
+def test_models_of_every_kind_are_read_as_the_real_parser_reads_them() -> None:
+    paths = [path for package in (onnx, onnxruntime) for path in Path(package.__path__[0]).rglob("*.onnx")]
+    assert len(paths) > 100
+    for path in paths:
+        data = path.read_bytes()
+        assert read_graph(data) == real_facts(onnx.load_model_from_string(data)), path

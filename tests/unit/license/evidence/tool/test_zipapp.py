@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from license.evidence.render.html import render_page
-from license.evidence.tool.command import EXIT_USAGE, main, run_verify
+from license.evidence.tool.command import EXIT_UNREADABLE, EXIT_USAGE, main, run_verify
 from license.evidence.tool.zipapp import build, modules
 from license.evidence.verify.checks import CHECKS, outcomes
 from license.evidence.verify.verify import verify
@@ -100,11 +100,11 @@ def test_wrong_usage_does_not_look_like_a_verdict(pyz: Path, words: list[str]) -
     assert run(pyz, *words).returncode == EXIT_USAGE
 
 
-def test_a_file_that_is_no_export_is_broken(pyz: Path, vendor: Vendor, tmp_path: Path) -> None:
+def test_a_file_that_is_no_export_has_a_status_of_its_own(pyz: Path, vendor: Vendor, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"no")
     done = run(pyz, str(tmp_path / "x.zip"), "--roots", str(vendor.directory))
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: x.zip is not a usage export")
+    assert done.returncode == EXIT_UNREADABLE
+    assert done.stderr.startswith("error: x.zip is not a zip archive")
 
 
 class Links(HTMLParser):
