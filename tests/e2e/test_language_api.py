@@ -249,7 +249,6 @@ HOSTILE = {
     "10,000 nested objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
     "deep inside a field": b'{"kind":"EntityRecognition","analysisInput":' + b"[" * 10_000,
     "not UTF-8": b'{"kind":"\xff\xfe"}',
-    "UTF-16": json.dumps(body(SENTENCE)).encode("utf-16"),
     "a lone surrogate": json.dumps(body("x")).replace('"x"', '"\\ud800 Berlin"').encode(),
     "half a surrogate pair": json.dumps(body("x")).replace('"x"', '"\\udc00"').encode(),
     "a surrogate as raw bytes": json.dumps(body("x")).encode().replace(b'"x"', b'"\xed\xa0\x80"'),
