@@ -1,7 +1,7 @@
 """Releases of the official clients, and Java and curl with their defaults, against a running service.
 
-Each release has a folder of its own, installed once from a lock. What each of them got is compared with the table
-in `docs/compatibility.md`.
+Each release has a folder of its own, installed once from a lock. What each of them got is compared with the
+table in `docs/compatibility.md`.
 """
 
 import json
