@@ -101,7 +101,6 @@ TESTED_ELSEWHERE = {
     "license/evidence/tool/*": "tests/unit/license/evidence/tool/test_zipapp.py",
     "license/evidence/verify/*": "tests/unit/license/evidence/verify/test_verify.py",
     "license/licenses/*": "tests/unit/license/licenses/test_license.py",
-    "license/metering_protocol.py": "tests/unit/license/authority/book/test_metering.py",
     "license/models/*": "tests/unit/license/models/test_package.py",
     "license/text.py": "tests/unit/license/authority/cli/test_main.py",
     # Programs that need torch, the corpora and hours: docs/training.md says what they gave.

@@ -79,7 +79,10 @@ def load_state(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKe
         Damaged: It is another log, was changed or put back, or its day key is gone.
     """
     with corruption_is_damage():
-        return _load(store, origin=origin, identity=identity, keys=keys)
+        try:
+            return _load(store, origin=origin, identity=identity, keys=keys)
+        except TypeError as error:  # SQLite keeps whatever somebody puts into a column
+            raise Damaged("tree", "a hash or a text is of another type than was written") from error
 
 
 def _load(store: Store, *, origin: str, identity: VerifyingKey, keys: DayKeys) -> LogState:

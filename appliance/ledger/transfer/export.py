@@ -18,7 +18,7 @@ from typing import IO, Final
 
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
 from appliance.ledger.read.entries import entry_text, first_entry, last_event, read_acknowledged
-from appliance.ledger.transfer.leaves import Leaves, read_leaves
+from appliance.ledger.transfer.leaves import Leaves, as_hash, read_leaves
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import format_date
 from license.errors import LicenseError
@@ -238,8 +238,9 @@ def _lines(log: _Log, statement: str, *values: str) -> Iterator[bytes]:
     at = 0
     for n, text, leaf in connection.execute(statement, (log.claim.size, *values)):
         yield from _gap_lines(at, n, sizes, subtree)
-        if bytes(leaf) != leaf_hash(str(text).encode("utf-8", "surrogateescape")):
-            yield render_leaf(n, bytes(leaf)).encode() + b"\n"
+        kept = as_hash(leaf)
+        if kept != leaf_hash(str(text).encode("utf-8", "surrogateescape")):
+            yield render_leaf(n, kept).encode() + b"\n"
         yield str(text).encode("utf-8", "surrogateescape") + b"\n"
         at = n + 1
     yield from _gap_lines(at, log.claim.size, sizes, subtree)

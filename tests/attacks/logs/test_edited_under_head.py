@@ -1,6 +1,8 @@
 """An entry under a signed head is edited, or removed, and the service is started again on what is left."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +36,11 @@ def edit_the_whole_tree(machine: Machine) -> None:
     machine.sql("UPDATE tree SET frontier = ?", frontier.to_bytes())
 
 
+def make_hashes_texts(machine: Machine) -> None:
+    machine.sql("UPDATE entry SET leaf = 'x' WHERE n = 100")
+    machine.sql("UPDATE tile SET root = 'x'")
+
+
 def remove_an_entry(machine: Machine) -> None:
     machine.sql("DELETE FROM entry WHERE n = 100")
 
@@ -59,6 +66,7 @@ ACTS: dict[Act, str] = {
     edit_text: "changed",
     edit_text_and_leaves: "tree",
     edit_the_whole_tree: "tree",
+    make_hashes_texts: "changed",
     remove_an_entry: "missing",
     cut_off: "rollback",
     forget_the_last_words: "rollback",
@@ -96,3 +104,19 @@ def test_an_entry_edited_while_the_service_runs_is_named_in_a_summary(customer: 
     ledger.close()
     assert "changed" in codes(done.report, 2)
     assert done.accepted == ()
+
+
+def test_a_tail_that_no_head_covers_can_be_made_anew(customer: Customer) -> None:
+    """The limit of it: nothing was signed there, and nobody outside has heard of it yet."""
+    ledger = customer.machine.open()
+    record(ledger, *range(20))
+    shutil.copytree(customer.machine.home, customer.place / "pulled")  # as the plug leaves it
+    ledger.close()
+    pulled = replace(customer.machine, home=customer.place / "pulled")
+    pulled.licensed = customer.machine.licensed
+    edit_the_whole_tree(pulled)
+    ledger = pulled.open()
+    assert ledger.origin.endswith("/1")
+    ledger.close()
+    done = customer.ingest(customer.export(machine=pulled, full=True))
+    assert codes(done.report) == set()

@@ -1,0 +1,30 @@
+"""The page on threats and the tests that perform the attacks must name each other."""
+
+import re
+
+import pytest
+
+from tests.support.paths import ROOT
+
+ATTACKS = {path.name for path in (ROOT / "tests" / "attacks").rglob("test_*.py")}
+PAGE = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+NAME = r"`(test_\w+\.py)`"
+# The rows of every table whose last column is the test.
+ROWS = [
+    row
+    for table in re.findall(r"^\| Act \| Outcome \| Test \|\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    for row in table.splitlines()
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[2:60] for row in ROWS])
+def test_a_row_names_the_test_of_its_attack_and_says_what_comes_of_it(row: str) -> None:
+    _, _, outcome, test, _ = row.split("|")
+    names = set(re.findall(NAME, test))
+    assert names
+    assert names - ATTACKS == set()
+    assert outcome.strip().startswith(("stopped", "refused", "found", "not detectable", "a refusal"))
+
+
+def test_every_attack_that_is_tried_has_a_row() -> None:
+    assert ATTACKS - set(re.findall(NAME, "".join(ROWS))) == set()
