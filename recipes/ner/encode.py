@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, Sequence, Split
 
 from appliance.ner.model_folder import TOKENIZER
 from appliance.ner.words import case_classes, words
@@ -17,6 +18,10 @@ O_OR_OTHER = len(LABELS)
 SERVED_TOKENS = 126
 """Subwords of a window, without [CLS] and [SEP]."""
 
+SYMBOLS = r"[\p{S}\p{Me}\x{FE0F}\x{200D}]+"
+"""Emoji, arrows, lines, signs of currency: words of their own. The pre-tokenizer of BERT leaves them in the
+word they touch, which the vocabulary then does not know."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
@@ -28,10 +33,12 @@ class Example:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Return the tokenizer of a model folder, which cuts off and pads nothing by itself."""
+    """Return the tokenizer of a model folder, which cuts off and pads nothing, and cuts at symbols."""
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    at_symbols = Split(Regex(SYMBOLS), behavior="isolated")
+    tokenizer.pre_tokenizer = Sequence([at_symbols, BertPreTokenizer()])
     return tokenizer
 
 

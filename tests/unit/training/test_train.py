@@ -66,11 +66,13 @@ def test_a_trained_folder_is_served_like_any_other_and_each_text_on_its_own(mode
     folder = ModelFolder.open(model)
     assert folder.categories == ("Seller", "Ship")
     texts = ["Litware sold the vessel Calypso in port 7.", "Nothing here.", "the vessel Gannet " * 40]
+    texts.append("Litware sold the vessel ⚓Calypso⚓ in port 7.")
     found = answers(folder, texts).found
     assert [(texts[0][one.start : one.end], one.category) for one in found[0]] == [
         ("Litware", "Seller"),
         ("Calypso", "Ship"),
     ]
+    assert [texts[3][one.start : one.end] for one in found[3]] == ["Litware", "Calypso"]
     assert found[2][-1].start > 500  # beyond the first window
     evaluation = json.loads((model / "evaluation.json").read_text())
     assert evaluation["micro"]["f1"] > 0.9

@@ -1,0 +1,58 @@
+"""The shipped models on text as people type it: signs that touch a name do not hide it."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.models.locations import BUNDLED
+from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import ModelFolder
+
+Find = Callable[[str], list[tuple[str, str]]]
+
+
+@pytest.fixture(scope="module", params=[BUNDLED, BUNDLED.with_name("encoder-en")], ids=["served", "wide"])
+def find(request: pytest.FixtureRequest) -> Iterator[Find]:
+    path: Path = request.param
+    engine = NerEngine.load(ModelFolder.open(path), sessions=1, batch_tokens=1024)
+
+    def found(text: str) -> list[tuple[str, str]]:
+        (entities,) = asyncio.run(engine.recognize([text]))
+        return [(text[entity.start : entity.end], entity.category) for entity in entities]
+
+    yield found
+    engine.close()
+
+
+MERKEL = ("Angela Merkel", "Person")
+BERLIN = ("Berlin", "Location")
+OSLO = ("Oslo", "Location")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("❤️Angela Merkel❤️ love from Berlin🇩🇪", [MERKEL, BERLIN]),
+        ("│Angela Merkel│Oslo│", [MERKEL, OSLO]),
+        ("═══Angela Merkel═══Berlin═══", [MERKEL, BERLIN]),
+        (
+            "Oslo→Berlin, Angela Merkel→Reuters",
+            [OSLO, BERLIN, MERKEL, ("Reuters", "Organization")],
+        ),
+        (
+            "Reuters™ and Microsoft® met in Paris◆",
+            [("Reuters", "Organization"), ("Microsoft", "Organization"), ("Paris", "Location")],
+        ),
+        ("\U0001f389Congratulations Angela Merkel\U0001f389 from all in Berlin\U0001f973", [MERKEL, BERLIN]),
+        ("☎️Call Peter Smith☎️ in Berlin", [("Peter Smith", "Person"), BERLIN]),
+        ("Greetings from London\U0001f1ec\U0001f1e7!", [("London", "Location")]),
+        ("Peter O´Brien met Angela Merkel.", [("Peter O´Brien", "Person"), MERKEL]),  # noqa: RUF001
+        ("€Angela Merkel€ Berlin£", [MERKEL, BERLIN]),
+    ],
+)
+def test_a_symbol_that_touches_a_name_does_not_hide_it(
+    find: Find, text: str, names: list[tuple[str, str]]
+) -> None:
+    assert find(text) == names
