@@ -22,6 +22,7 @@ KEY_FILE: Final = "instance.key"
 HPKE_FILE: Final = "hpke.key"
 KEY_NAME: Final = "offline-appliance/instance"
 _MAX_KEY_BYTES: Final = 256
+_SECRET: Final = b"offline-appliance/secret-of-the-installation/v1"  # no line end, so it is no signed note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,10 @@ class Identity:
     def instance(self) -> str:
         """Twelve hex digits that name this installation in paths and origins."""
         return self.signing.verifying.fingerprint
+
+    def secret(self) -> bytes:
+        """64 bytes that only this installation can make, always the same; its own keys derive from them."""
+        return self.signing.sign(_SECRET)
 
 
 def load_identity(directory: Path, *, create: bool = True) -> Identity:

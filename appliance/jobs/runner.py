@@ -6,8 +6,8 @@ stored before it is answered. Its usage counts exactly once, whenever the proces
     died before                              then at the next start
     the job was stored                       nobody was told of it, and it is gone
     a task's usage was durable               the task is done again and counted
-    the task's result was durable            its usage is found in the ledger under the task's own id,
-                                             so it is done again and not counted
+    the task's result was durable            its usage is found in the ledger under the task's own id
+                                             and a digest of its texts, so it is done again and not counted
     anything later                           nothing is left to do
 
 A stop does not wait for long jobs: it interrupts them between two pieces of work, and they go on at the next
@@ -83,7 +83,11 @@ class Outcome:
 
 
 class Work(Protocol):
-    """Does one task: computes, and makes its usage durable under the task's id unless it is already."""
+    """Does one task: computes, and makes its usage durable unless it is already."""
+
+    def usage_id(self, task: Task, documents: Sequence[Source]) -> str:
+        """What its usage is recorded under; may take as long as hashing the documents."""
+        ...
 
     async def __call__(
         self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
@@ -155,14 +159,23 @@ class Jobs:
     async def _take_up(self, recorded: Recorded) -> None:
         jobs = [job for job in await self._store.unfinished(now=self._clock()) if job.id not in self._active]
         if jobs:
-            ids = [task.id for job in jobs for task in job.tasks if not task.status.final]
-            since = min((job.created, job.ledger) for job in jobs)[1]
-            self._recorded |= await asyncio.to_thread(recorded, ids, since)
+            self._recorded |= await asyncio.to_thread(self._counted_before, jobs, recorded)
             _log.info("jobs taken up again: %d; tasks counted before: %d", len(jobs), len(self._recorded))
         for job in jobs:
             if job.id not in self._cancelled_early and job.id not in self._active:
                 self._start(_Active(job=job, stored=True))
         self._lookup = None
+
+    def _counted_before(self, jobs: Sequence[Job], recorded: Recorded) -> set[str]:
+        """Ids of the tasks that the ledger proves were counted, exactly as they are stored."""
+        ids = {
+            self._work.usage_id(task, job.documents): task.id
+            for job in jobs
+            for task in job.tasks
+            if not task.status.final
+        }
+        since = min((job.created, job.ledger) for job in jobs)[1]
+        return {ids[found] for found in recorded(ids.keys(), since)}
 
     async def submit(
         self, *, display_name: str | None, documents: Sequence[Source], tasks: list[Task]

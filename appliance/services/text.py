@@ -19,6 +19,7 @@ from appliance.host.cpus import usable_cores
 from appliance.jobs.fair_turns import Turns
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
+from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.read.lookup import recorded_requests
 from appliance.models.locations import find_models
 from appliance.ner.calibration import Calibrations, this_machine
@@ -77,7 +78,10 @@ class TextService:
             capacity=settings.jobs_kept,
         )
         work = DocumentWork(
-            pipeline=self._pipeline, deployments=self.deployments, turns=Turns(settings.job_turns)
+            pipeline=self._pipeline,
+            deployments=self.deployments,
+            turns=Turns(settings.job_turns),
+            ids=UsageIds(context.identity.secret()),
         )
         return Jobs(
             store=self._job_store,

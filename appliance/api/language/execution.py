@@ -11,6 +11,7 @@ from appliance.errors import Busy
 from appliance.jobs.fair_turns import Turns
 from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt, Outcome
+from appliance.jobs.usage_id import UsageIds
 from appliance.ner.engine import Entity
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
@@ -30,17 +31,23 @@ class DocumentWork:
         pipeline: Admission, inference, usage.
         deployments: Models by project and deployment.
         turns: Who may ask a model next.
+        ids: What usage is recorded under.
     """
 
-    def __init__(self, *, pipeline: Pipeline, deployments: Deployments, turns: Turns) -> None:
+    def __init__(self, *, pipeline: Pipeline, deployments: Deployments, turns: Turns, ids: UsageIds) -> None:
         self._pipeline = pipeline
         self._deployments = deployments
         self._turns = turns
+        self._ids = ids
+
+    def usage_id(self, task: Task, documents: Sequence[Source]) -> str:
+        """What the usage of a task over these documents is recorded under."""
+        return self._ids.of(task, documents)
 
     async def __call__(
         self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
     ) -> Outcome:
-        """Answer every document; usage is one record for the task, under the task's id."""
+        """Answer every document; usage is one record for the task."""
         if task.project is not None and task.deployment is not None:
             deployment = self._deployments.find(task.project, task.deployment)
         else:
@@ -50,8 +57,9 @@ class DocumentWork:
         if recorded:
             entities = await self._pipeline.recompute(paced, checked.texts)
         else:
+            usage_id = await run_off_loop(checked.size, self.usage_id, task, documents)
             answer = await self._pipeline.answer(
-                paced, checked.texts, records=checked.records, request_id=task.id
+                paced, checked.texts, records=checked.records, request_id=usage_id
             )
             entities = answer.entities
         items = await run_off_loop(checked.size, result_items, checked, entities)

@@ -11,6 +11,7 @@ from appliance.jobs.job import Failure, Job, Source, Task
 from appliance.jobs.runner import Interrupt, Jobs, Outcome
 from appliance.jobs.store import JobStore
 from appliance.jobs.tables import JobTable
+from appliance.jobs.usage_id import UsageIds
 from appliance.request_ids import uuid7
 
 
@@ -24,14 +25,21 @@ class Clock:
         return self.now
 
 
+IDS = UsageIds(bytes(32))
+
+
 @dataclass
 class Machine:
     """Does tasks by the `version` they ask for, and counts as the ledger would."""
 
     counted: list[str] = field(default_factory=list)
+    ledger: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     counting: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def usage_id(self, task: Task, documents: Sequence[Source]) -> str:
+        return IDS.of(task, documents)
 
     async def __call__(
         self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
@@ -44,6 +52,7 @@ class Machine:
             await interrupt.run(self._wait())
         if not recorded:
             self.counted.append(task.id)
+            self.ledger.append(self.usage_id(task, documents))
             if task.version == "slow disk":
                 await self.counting.wait()
         self.done.append(task.id)
@@ -53,7 +62,7 @@ class Machine:
         await self.go.wait()
 
     def recorded(self, ids: Collection[str], since: tuple[str, int]) -> set[str]:
-        return set(ids) & set(self.counted)
+        return set(ids) & set(self.ledger)
 
 
 @dataclass

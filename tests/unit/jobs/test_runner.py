@@ -141,7 +141,7 @@ def test_a_stop_interrupts_a_long_job_and_the_next_start_finishes_it(
         await jobs.close(1)
         with pytest.raises(Stopping):
             await submit(jobs)
-        second.counted = list(first.counted)
+        second.counted, second.ledger = list(first.counted), list(first.ledger)
         again = any_place.jobs(second)
         waiting = await again.get(job.id)
         assert waiting is not None
@@ -169,7 +169,7 @@ def test_a_task_that_died_between_count_and_result_is_done_again_and_not_counted
         # The process dies here: nothing of what it would still do reaches the disk.
         store = any_place.stores[0]
         store.close()
-        second.counted = list(first.counted)
+        second.counted, second.ledger = list(first.counted), list(first.ledger)
         again = any_place.jobs(second)
         await again.resume(second.recorded)
         found = await ended(again, job)

@@ -5,7 +5,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.api.language.offsets import StringIndexType, TextIndex
+from appliance.api.language.offsets import LONGEST_ELEMENT, StringIndexType, TextIndex
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f467"
 TONED = "\U0001f469\U0001f3fb\u200d\U0001f469\U0001f3fd\u200d\U0001f467\U0001f3fe\u200d\U0001f466\U0001f3ff"
@@ -97,3 +97,19 @@ def test_the_short_cut_for_western_text_counts_as_full_segmentation_does(text: s
 def test_normalisation_forms_count_the_same_text_elements() -> None:
     text = "Ångström façade naïve"
     assert count_text_elements(unicodedata.normalize("NFD", text)) == len(text)
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=5), st.data())
+def test_no_text_element_is_metered_or_quoted_as_one_beyond_thirty_marks(
+    lengths: list[int], data: st.DataObject
+) -> None:
+    text = "".join("a" + "\u0301" * (length - 1) for length in lengths)
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    for unit in StringIndexType:
+        index = TextIndex(text, unit)
+        assert index.text_elements == sum(-(-length // LONGEST_ELEMENT) for length in lengths)
+        quoted, offset, length = index.locate(start, end)
+        assert text[start:end] in quoted
+        assert len(quoted) <= end - start + 2 * (LONGEST_ELEMENT - 1)
+        assert 0 <= offset < offset + length <= len(text)
