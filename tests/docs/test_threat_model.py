@@ -21,9 +21,10 @@ ROWS = [
 def test_a_row_names_the_test_of_its_attack_and_says_what_comes_of_it(row: str) -> None:
     _, _, outcome, test, _ = row.split("|")
     names = set(re.findall(NAME, test))
-    assert names
+    said = outcome.strip().lstrip("*")
+    assert said.startswith(("stopped", "refused", "found", "a refusal", "not stopped", "not detectable"))
+    assert names or said.startswith("not stopped")  # what nothing stops needs no proof
     assert names - ATTACKS == set()
-    assert outcome.strip().startswith(("stopped", "refused", "found", "not detectable", "a refusal"))
 
 
 def test_every_attack_that_is_tried_has_a_row() -> None:
