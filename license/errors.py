@@ -23,6 +23,7 @@
     │   ├── SerialTooLow          … licence
     │   └── EpochTooLow           … delegation
     ├── DelegationExpired         the issuer signed outside the time its delegation covers
+    ├── UnsignedReport            a usage report without the installation's signature
     ├── UntrustedRoots            there is no trust root, or not one that may be trusted
     ├── AuthorityError            the vendor's side refuses: no such resource, not approved, …
     └── DownloadError             the authority could not be asked, or said no (carries `status`)

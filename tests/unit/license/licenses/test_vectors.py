@@ -62,6 +62,7 @@ def test_each_refusal_of_a_licence_has_a_vector() -> None:
     elsewhere = {  # no licence bytes can show these
         *("LicenseError", "LicenseNotFound", "Unreadable", "Unwritable", "UntrustedRoots", "Superseded"),
         *("AuthorityError", "WrongPassphrase"),  # the latter: vectors/locked
+        *("UnreadableArchive", "UnsignedReport"),  # zips: tests/attacks; reports: vectors/report.note
         "WrongMode",  # a lease is as authentic as a licence; where it lies is wrong: test_metering.py
     }
     codes = {

@@ -264,7 +264,7 @@ def test_a_package_is_handed_out_whole_or_from_where_it_stopped(
 def test_every_address_is_in_the_openapi_document_and_answers_as_it_says(
     offering: Any, serve: Callable[..., Any]
 ) -> None:
-    from tests.unit.license.authority.book.test_metering import origin_of, report
+    from tests.unit.license.authority.book.test_metering import origin_of, report, signed
 
     app: Any = make_app(offering.authority)
     with serve(app) as url:
@@ -285,10 +285,9 @@ def test_every_address_is_in_the_openapi_document_and_answers_as_it_says(
             "Models": ask(url, "GET", "/v1/models", key(offering.key))[1],
             "Manifest": ask(url, "GET", "/v1/models/ner-en/3/1.0.0", key(offering.key))[1],
             "Refusal": ask(url, "GET", "/v1/status", {})[1],
-            "Report": json.loads(report(origin_of(offering.machine), 0, 3).to_bytes()),
         }
         ask(url, "POST", "/v1/connected", key(offering.key), offering.request())
-        body = json.dumps(replies["Report"]).encode()
+        body = signed(offering.machine, report(origin_of(offering.machine), 0, 3))
         replies["Acknowledgement"] = ask(url, "POST", "/v1/usage", key(offering.key), body)[1]
     assert set(schemas) == set(replies)
     for name, reply in replies.items():
