@@ -1,7 +1,7 @@
 """Who may ask: nobody is asked for a key unless the operator set some, as in the containers.
 
-Pages of this package and the two probes need none: they hold nothing secret, and a browser or a probe that
-opens them cannot send a header.
+Pages of this package and the two probes need none: a browser or a probe that opens them cannot send a header.
+Without a key the probes say what the containers say, and nothing of customer, licence and usage.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ _NAMES: Final = ("ocp-apim-subscription-key", "authorization")
 _OPEN: Final = frozenset(
     {"/", "/ready", "/status", "/containerreadiness", "/containerliveness", "/openapi.json", "/swagger"}
 )
+_WITHOUT_KEY: Final = "appliance.without_key"
 _OPEN_BELOW: Final = ("/static/", "/swagger/")
 
 
@@ -65,12 +66,21 @@ class AccessControl:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if scope["type"] not in _GUARDED or _open(scope["path"]) or self._keys.admit(scope):
+        if scope["type"] not in _GUARDED or self._keys.admit(scope):
+            await self._app(scope, receive, send)
+            return
+        if _open(scope["path"]):
+            scope[_WITHOUT_KEY] = True
             await self._app(scope, receive, send)
             return
         problem = _denied()
         response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
         await response(scope, receive, send)
+
+
+def without_key(scope: Scope) -> bool:
+    """Whether a request for an open path came without a key, where keys are asked for."""
+    return bool(scope.get(_WITHOUT_KEY))
 
 
 def _offered(scope: Scope) -> list[str]:

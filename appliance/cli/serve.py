@@ -168,12 +168,14 @@ def _connect(settings: Settings, identity: "Identity", roots: "TrustRoots") -> "
 
 
 def _banner(settings: Settings, appliance: "Appliance") -> None:
+    from appliance.config.secrets import shown_address
+
     licensed = appliance.licenses.current
     _log.info("Using '%s' for writing logs and other output data.", appliance.ledger_directory)
     if appliance.metering is None:
         _log.info("Disconnected: metering is recorded, nothing is submitted.")
     else:
-        _log.info("Submitting metering to '%s'.", settings.billing)
+        _log.info("Submitting metering to '%s'.", shown_address(settings.billing))
     _log.info(
         "%s %s for '%s' expires %s; trust root %s.",
         "Licence" if appliance.metering is None else "Lease",
@@ -182,6 +184,12 @@ def _banner(settings: Settings, appliance: "Appliance") -> None:
         format_time(licensed.license.expires),
         licensed.root.vkey,
     )
+    if settings.exposed:
+        _log.warning(
+            "%s on the command line can be read by every user of this machine (ps). Use ApiKeys:File, an "
+            "environment file or a systemd credential.",
+            ", ".join(settings.exposed),
+        )
     if not settings.api_keys and settings.tls_client_authority is None:
         _log.warning("No access control enabled!")
     _log.info("Hosting environment: Production")

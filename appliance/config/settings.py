@@ -17,6 +17,7 @@ from typing import Any, Final
 from appliance.config.command_line import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
 from appliance.config.network_parsers import IPNetwork, parse_hosts, parse_networks, parse_origins
 from appliance.config.products import CUSTOM_NER, Product
+from appliance.config.secrets import KEY_FILE, read_key_file, shown_in_process_list
 from appliance.config.setting_parsers import (
     choice_of,
     number_within,
@@ -273,7 +274,11 @@ class Settings:
     https_proxy: str = _setting("HTTPS_PROXY", "", str, "the same for an https endpoint, before HTTP_PROXY")
     http_proxy_creds: str = _setting("HTTP_PROXY_CREDS", "", str, "user:password for the proxy")
     no_proxy: str = _setting("NO_PROXY", "", str, "hosts and domains to ask directly, with commas between")
+    key_file: Path | None = _setting(
+        KEY_FILE, None, parse_file, "file of keys that callers must send, one a line"
+    )
     api_keys: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
     display_types: tuple[str, ...] = ()
     console_format: str = _setting(
         "Logging:Console:FormatterName",
@@ -330,9 +335,14 @@ class Settings:
                 inert.append(key)
             else:
                 unknown.append(key)
+        values = {fields[key].name: _value(fields[key], text) for key, text in raw.items()}
+        if values.get("key_file") is not None:
+            listed = enumerate(read_key_file(values["key_file"]), start=1)
+            access |= {f"{ACCESS_PREFIX}file, key {number}": key for number, key in listed}
         return cls(
-            **{fields[key].name: _value(fields[key], text) for key, text in raw.items()},
+            **values,
             api_keys=access_keys(access),
+            exposed=shown_in_process_list(args),
             display_types=display_types(args),
             unknown=tuple(dict.fromkeys(unknown)),
             inert=tuple(dict.fromkeys(inert)),

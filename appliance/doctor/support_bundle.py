@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.config.secrets import shown_address, without_userinfo
 from appliance.config.settings import Settings
 from appliance.doctor.examine import Examination
 from appliance.doctor.report import to_json, to_text
@@ -64,7 +65,7 @@ def write_bundle(path: Path, settings: Settings, examination: Examination, *, no
         path.chmod(0o600)
         with tarfile.open(fileobj=raw, mode="w:gz") as archive:
             for name, content in sorted(files.items()):
-                data = content.encode("utf-8", "replace")
+                data = without_userinfo(content).encode("utf-8", "replace")
                 entry = tarfile.TarInfo(f"appliance-doctor/{name}")
                 entry.size, entry.mtime, entry.mode = len(data), now, 0o600
                 archive.addfile(entry, io.BytesIO(data))
@@ -77,7 +78,7 @@ def shown_settings(settings: Settings) -> dict[str, str]:
         key = entry.metadata.get("key")
         value = getattr(settings, entry.name)
         if key is not None and value != entry.default:
-            shown[key] = "(set)" if key in SECRET_SETTINGS else str(value)
+            shown[key] = "(set)" if key in SECRET_SETTINGS else shown_address(str(value))
     return shown
 
 

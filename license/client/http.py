@@ -134,10 +134,10 @@ def parse_address(billing: str, path: str, proxy: Proxy | None = None) -> Endpoi
         raise BillingInvalid(f"Billing is not an address: {error}") from error
     if not billing.isascii() or not billing.isprintable() or " " in billing:
         raise BillingInvalid("Billing holds characters that no address has")
+    if parts.query or parts.fragment or "@" in billing:  # first: no message may quote a password
+        raise BillingInvalid("Billing may hold neither a user name, nor a query, nor a fragment")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BillingInvalid(f"Billing must be an http or https address, not {billing[:80]!r}")
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise BillingInvalid("Billing may hold neither a user name, nor a query, nor a fragment")
     tls = parts.scheme == "https"
     return Endpoint(
         tls=tls,

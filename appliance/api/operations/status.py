@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from appliance.api.authentication import without_key
 from appliance.config.products import Product
 from appliance.errors import ApplianceError
 from appliance.host.effective_clock import EffectiveClock
@@ -23,6 +24,10 @@ from appliance.version import VERSION
 from license.licenses.validity import State
 
 _SERVING: Final = "License is valid, no action needed."
+
+
+_WITHOUT_KEY: Final = ("service", "apiStatus")
+"""What a probe without a key is told where keys are asked for, and `apiStatusMessage`."""
 
 
 class Operated(Protocol):
@@ -72,18 +77,18 @@ class OperationsApi:
             Route("/ContainerLiveness", self.status, methods=["GET"]),
         ]
 
-    async def ready(self, _: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """`GET /ready`: whether a query would be answered now."""
         reason = self.not_ready()
         body = {
             "service": self._appliance.product.name,
             "ready": "notReady" if reason else "ready",
-            "message": reason or self._serving(),
+            "message": _brief(reason) if without_key(request.scope) else reason or self._serving(),
         }
         return JSONResponse(body, status_code=503 if reason else 200)
 
-    async def status(self, _: Request) -> Response:
-        """`GET /status`: licence, plan, clock, models and ledger."""
+    async def status(self, request: Request) -> Response:
+        """`GET /status`: licence, plan, clock, models and ledger; without a key only whether it answers."""
         appliance = self._appliance
         snapshot = appliance.status.snapshot()
         body: dict[str, Any] = {
@@ -123,6 +128,11 @@ class OperationsApi:
             # The word of the endpoint comes first: without it nothing is answered whatever the lease says.
             if metering["status"] != State.VALID or not snapshot.notices:
                 body["apiStatus"], body["apiStatusMessage"] = metering["status"], metering["message"]
+        if without_key(request.scope):
+            serves = body["apiStatus"] in (State.VALID, State.GRACE)
+            body = {name: body[name] for name in _WITHOUT_KEY} | {
+                "apiStatusMessage": _brief("" if serves else str(body["apiStatus"]))
+            }
         return JSONResponse(body)
 
     def _serving(self) -> str:
@@ -146,3 +156,8 @@ class OperationsApi:
         if not appliance.ledger.healthy:
             return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
         return ""
+
+
+def _brief(reason: str) -> str:
+    """Say whether it answers and the word for why not, without what follows it: that may name things."""
+    return f"Not answering: {reason.partition(':')[0].rstrip('.')}." if reason else _SERVING

@@ -8,6 +8,7 @@ import click
 
 from appliance.cli.license.text import result_table, run_template
 from appliance.cli.progress import Bytes, waiting
+from appliance.config.secrets import shown_address
 from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
 from appliance.licensing.installation import Installation
@@ -23,11 +24,12 @@ def download_and_tell(installation: Installation, lines: Sequence[str] = ()) -> 
         LicenseError: The licence or a package was not given, does not hold, or cannot be saved.
     """
     settings = installation.settings
+    billing = shown_address(settings.billing)
     click.echo(
-        f"Requesting a licence for {settings.service.product} from {settings.billing or 'the vendor'} …",
+        f"Requesting a licence for {settings.service.product} from {billing or 'the vendor'} …",
         err=True,
     )
-    with waiting(f"waiting for {settings.billing}"):
+    with waiting(f"waiting for {billing}"):
         licensed = fetch_license(installation, lines)
     note = install_license(
         installation.license_directory(),

@@ -12,6 +12,11 @@ _WORDS: Final = [
 _TEXT: Final = {"type": "string"}
 _TIME: Final = {"type": "string", "format": "date-time"}
 _NOTE: Final = {"type": "string", "description": "A signed note, as in docs/formats.md."}
+_REPORT_NOTE: Final = {
+    "type": "string",
+    "description": "A signed note that holds a report as JSON, as in docs/formats.md.",
+    "contentSchema": {"$ref": "#/components/schemas/Report"},
+}
 _REFUSALS: Final = {
     "400": "the request is refused; `code` says why",
     "401": "the key is not known",
@@ -61,7 +66,7 @@ def document() -> dict[str, Any]:
                     "summary": "Count a run of entries of a usage log, once",
                     "requestBody": {
                         "required": True,
-                        "content": {"text/plain": {"schema": _NOTE}},
+                        "content": {"text/plain": {"schema": _REPORT_NOTE}},
                     },
                     "responses": _responses(_json("Acknowledgement"), 400, 401, 409, 413, 429, 500),
                 },

@@ -285,6 +285,7 @@ def test_every_address_is_in_the_openapi_document_and_answers_as_it_says(
             "Models": ask(url, "GET", "/v1/models", key(offering.key))[1],
             "Manifest": ask(url, "GET", "/v1/models/ner-en/3/1.0.0", key(offering.key))[1],
             "Refusal": ask(url, "GET", "/v1/status", {})[1],
+            "Report": json.loads(report(origin_of(offering.machine), 0, 3).to_bytes()),
         }
         ask(url, "POST", "/v1/connected", key(offering.key), offering.request())
         body = signed(offering.machine, report(origin_of(offering.machine), 0, 3))
