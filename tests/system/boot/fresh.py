@@ -22,7 +22,7 @@ root=$1; shift
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sys "$root/sys"
-exec chroot "$root" "$@"
+chroot "$root" "$@" || exit $?  # no exec: this shell is process 1, which a plain program must not be
 """
 
 
