@@ -135,10 +135,10 @@ class TextTokenizer:
         last = [min(word.last, word.first + self._capacity) for word in found]
 
         def ends_sentence(index: int) -> bool:
-            end = found[index].end
+            start, end = found[index].start, found[index].end
             following = found[index + 1].start if index + 1 < len(found) else len(text)
-            between = text[end:following]
-            return "\n" in between or (text[end - 1] in _SENTENCE_ENDS and following > end)
+            # A line end stands between words, or is one where the tokenizer makes it one.
+            return "\n" in text[start:following] or (text[end - 1] in _SENTENCE_ENDS and following > end)
 
         starts = np.array(first, dtype=np.int64)
         windows = []

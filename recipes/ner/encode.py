@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer
+from tokenizers.normalizers import Replace
+from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer, Sequence, Split
 
 from appliance.ner.model_folder import TOKENIZER
@@ -21,6 +23,17 @@ SERVED_TOKENS = 126
 SYMBOLS = r"[\p{S}\p{Me}\x{FE0F}\x{200D}]+"
 """Emoji, arrows, lines, signs of currency: words of their own. The pre-tokenizer of BERT leaves them in the
 word they touch, which the vocabulary then does not know."""
+
+_BLANK = r"[^\S\r\n\x0B\x0C\x{2028}\x{2029}]*"
+_BREAK = _BLANK + r"(?>\r\n|[\r\n\x0B\x0C\x{2028}\x{2029}])"
+# Prose is seldom wrapped at less than 40 characters: a shorter line ends where its writer meant it to end.
+# What stands first or last in a text, or after a sign that ends something, borders on nothing.
+BORDERS = (
+    r"(?<=[^\s.,;:!?])"
+    rf"(?>(?:(?<![^\r\n]{{40}}){_BREAK}|{_BREAK}(?={_BREAK}))(?:{_BREAK})*|\t+)"
+    r"(?=\s*\S)"
+)
+"""Ends of short lines, empty lines and tabs, which the normaliser of BERT turns into spaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +53,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     at_symbols = Split(Regex(SYMBOLS), behavior="isolated")
     tokenizer.pre_tokenizer = Sequence([at_symbols, BertPreTokenizer()])
     return tokenizer
+
+
+def show_borders(tokenizer: Tokenizer) -> None:
+    """Show the network a semicolon where a line or a column ends, so that no name goes on over it."""
+    tokenizer.normalizer = Normalizers([Replace(Regex(BORDERS), ";"), tokenizer.normalizer])
 
 
 def encode(item: Sentence, tokenizer: Tokenizer, *, with_others: bool = True) -> Iterator[Example]:

@@ -11,7 +11,7 @@ import onnx
 from appliance.ner.casing import CASE_CLASSES
 from appliance.onnx_tools.bert_graph import Shape, build
 from recipes.ner.corpora import SERVED_LABELS
-from recipes.ner.encode import SERVED_TOKENS, read_tokenizer
+from recipes.ner.encode import SERVED_TOKENS, read_tokenizer, show_borders
 from recipes.ner.model import NerModel, base_folder, load, mean
 
 SCALINGS = ("token", "tensor", "float")
@@ -58,7 +58,10 @@ def write_folder(model: NerModel, out: Path, *, name: str, scaling: str, release
     """Write the graph, tokenizer, configuration and `model.json` with their digests; other files stay."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.onnx").write_bytes(onnx_model(model, scaling).SerializeToString())
-    read_tokenizer(base_folder()).save(str(out / "tokenizer.json"))
+    tokenizer = read_tokenizer(base_folder())
+    if name == "ner-en":  # custom models learn from their own documents what a line means
+        show_borders(tokenizer)
+    tokenizer.save(str(out / "tokenizer.json"))
     (out / "config.json").write_text(json.dumps(config_of(model), indent=2) + "\n", encoding="utf-8")
     files = ("model.onnx", "tokenizer.json", "config.json")
     described = {

@@ -1,4 +1,4 @@
-"""The shipped models on text as people type it: signs that touch a name do not hide it."""
+"""The shipped models on text as people type it: signs that touch a name, lines and columns of names."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -13,9 +13,7 @@ from appliance.ner.model_folder import ModelFolder
 Find = Callable[[str], list[tuple[str, str]]]
 
 
-@pytest.fixture(scope="module", params=[BUNDLED, BUNDLED.with_name("encoder-en")], ids=["served", "wide"])
-def find(request: pytest.FixtureRequest) -> Iterator[Find]:
-    path: Path = request.param
+def finder(path: Path) -> Iterator[Find]:
     engine = NerEngine.load(ModelFolder.open(path), sessions=1, batch_tokens=1024)
 
     def found(text: str) -> list[tuple[str, str]]:
@@ -24,6 +22,16 @@ def find(request: pytest.FixtureRequest) -> Iterator[Find]:
 
     yield found
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Find]:
+    yield from finder(BUNDLED)
+
+
+@pytest.fixture(scope="module", params=[BUNDLED, BUNDLED.with_name("encoder-en")], ids=["served", "wide"])
+def find(request: pytest.FixtureRequest) -> Iterator[Find]:
+    yield from finder(request.param)
 
 
 MERKEL = ("Angela Merkel", "Person")
@@ -56,3 +64,32 @@ def test_a_symbol_that_touches_a_name_does_not_hide_it(
     find: Find, text: str, names: list[tuple[str, str]]
 ) -> None:
     assert find(text) == names
+
+
+JANE = ("Jane Doe", "Person")
+SIEMENS = ("Siemens AG", "Organization")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Jane Doe\r\nAcme Inc", [JANE, ("Acme Inc", "Organization")]),
+        (
+            "Kind regards,\r\nJane Doe\r\nSenior Engineer\r\nMicrosoft Ireland\r\nDublin",
+            [JANE, ("Microsoft Ireland", "Organization"), ("Dublin", "Location")],
+        ),
+        ("Jane Doe\tSiemens AG\tBerlin", [JANE, SIEMENS, BERLIN]),
+        ("Jane Doe,Siemens AG,Berlin", [JANE, SIEMENS, BERLIN]),
+        ("Jane Doe | Siemens AG | Berlin", [JANE, SIEMENS, BERLIN]),
+        ("Siemens\nMicrosoft\nGoogle", [(n, "Organization") for n in ("Siemens", "Microsoft", "Google")]),
+        ("Peter Smith\nLondon", [("Peter Smith", "Person"), ("London", "Location")]),
+        ("Oslo & Rome", [OSLO, ("Rome", "Location")]),
+    ],
+)
+def test_a_name_ends_with_its_line_or_column(served: Find, text: str, names: list[tuple[str, str]]) -> None:
+    assert served(text) == names
+
+
+def test_a_name_goes_on_where_prose_is_wrapped(served: Find) -> None:
+    text = "The minutes say who took part: among others Angela\r\nMerkel, who had come from Berlin."
+    assert served(text) == [("Angela\r\nMerkel", "Person"), BERLIN]

@@ -5,14 +5,47 @@ from tokenizers import Tokenizer
 
 from appliance.models.locations import BUNDLED
 from appliance.ner.model_folder import TOKENIZER
-from recipes.ner.encode import read_tokenizer
+from recipes.ner.encode import read_tokenizer, show_borders
+
+ENCODER = BUNDLED.with_name("encoder-en")
 
 
-@pytest.mark.parametrize("name", ["ner-en", "encoder-en"])
-def test_training_and_serving_cut_with_the_same_tokenizer(name: str) -> None:
-    folder = BUNDLED.with_name(name)
-    served = Tokenizer.from_file(str(folder / TOKENIZER))
-    assert read_tokenizer(folder).to_str() == served.to_str()
+@pytest.fixture
+def bordered() -> Tokenizer:
+    tokenizer = read_tokenizer(ENCODER)
+    show_borders(tokenizer)
+    return tokenizer
+
+
+def test_the_bundled_models_hold_the_tokenizers_that_the_recipe_writes(bordered: Tokenizer) -> None:
+    for made, folder in ((read_tokenizer(ENCODER), ENCODER), (bordered, BUNDLED)):
+        assert made.to_str() == Tokenizer.from_file(str(folder / TOKENIZER)).to_str()
+
+
+WRAPPED = "A sentence whose line is long enough to be prose"
+
+
+@pytest.mark.parametrize(
+    ("text", "borders"),
+    [
+        ("Jane\r\nAcme", 1),
+        ("Jane \n \r\n\tAcme\u2028Oslo", 2),
+        ("Jane\tAcme\t\tOslo", 2),
+        ("\n\nJane\r\n\n\t", 0),
+        ("Regards,\nJane.\nAcme", 0),
+        (f"{WRAPPED}\nthat goes on", 0),
+        (f"{WRAPPED}\r\nthat goes on", 0),
+        (f"{WRAPPED}\r\n\r\nAcme", 1),
+        ("Jane   Acme", 0),
+    ],
+)
+def test_the_end_of_a_short_line_or_a_column_is_shown_once_and_in_its_place(
+    bordered: Tokenizer, text: str, borders: int
+) -> None:
+    cut = bordered.encode(text, add_special_tokens=False)
+    shown = [span for token, span in zip(cut.tokens, cut.offsets, strict=True) if token == ";"]
+    assert len(shown) == borders
+    assert all(text[start:end].isspace() for start, end in shown)
 
 
 def test_a_symbol_is_a_word_of_its_own_even_inside_another() -> None:
