@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.onnx_tools import shapes
-from appliance.onnx_tools.wire import MalformedGraphError, fields, sub_message, text
+from appliance.onnx_tools.wire import MalformedGraphError, Shape, fields, sub_message, text
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 """Operator domains that onnxruntime implements itself; anything else needs a library of machine code."""
@@ -24,6 +24,8 @@ BATCH_SCALED = frozenset(
 """Operators that choose one scale for the whole batch, so that rows sharing a batch disturb one another."""
 
 _MAX_DEPTH = 16  # graphs inside graphs (If, Loop, Scan); real exports stay below four
+
+_ATTRIBUTE_TYPES = range(15)
 
 __all__ = ["GraphFacts", "MalformedGraphError", "read_graph"]
 
@@ -101,15 +103,22 @@ def _pair(message: memoryview) -> tuple[str, str]:
     return found.get(1, ""), found.get(2, "")
 
 
+def _name(message: memoryview, shape: Shape, field: int) -> str:
+    """The name in a message; empty where it has none, as for every reader of ONNX."""
+    # To the last field, so that a second name is refused and not passed over.
+    names = [text(value) for number, value in fields(message, shape) if number == field]
+    return names[0] if names else ""
+
+
 def _ends(graph: memoryview) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of a graph's inputs and outputs; older files list weights among the inputs."""
     named: dict[int, list[str]] = {11: [], 12: []}
     weights: set[str] = set()
     for number, value in fields(graph, shapes.GRAPH):
         if number in named:
-            named[number] += [text(v) for f, v in fields(sub_message(value), shapes.VALUE_INFO) if f == 1]
+            named[number].append(_name(sub_message(value), shapes.VALUE_INFO, 1))
         elif number == 5:
-            weights.update(text(v) for f, v in fields(sub_message(value), shapes.TENSOR) if f == 8)
+            weights.add(_name(sub_message(value), shapes.TENSOR, 8))
     return tuple(name for name in named[11] if name not in weights), tuple(named[12])
 
 
@@ -160,6 +169,8 @@ class _Walk:
 
     def attribute(self, message: memoryview, depth: int) -> None:
         for number, value in fields(message, shapes.ATTRIBUTE):
+            if number == 20 and value not in _ATTRIBUTE_TYPES:
+                raise MalformedGraphError("an attribute has a type that this version does not know")
             if number in (5, 10):
                 self.tensor(sub_message(value))
             elif number in (6, 11):

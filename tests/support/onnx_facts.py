@@ -4,9 +4,23 @@ from collections.abc import Iterator
 
 import onnx
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 from onnx import TensorProto
 
+from appliance.onnx_tools import shapes
 from appliance.onnx_tools.inspect import GraphFacts, MalformedGraphError, read_graph
+
+_HOLDERS = (
+    shapes.MODEL,
+    shapes.TRAINING,
+    shapes.GRAPH,
+    shapes.FUNCTION,
+    shapes.NODE,
+    shapes.ATTRIBUTE,
+    shapes.TENSOR,
+    shapes.SPARSE_TENSOR,
+)
+_WALKED = {shape.name for shape in _HOLDERS}
 
 
 def check_agreement(data: bytes) -> None:
@@ -56,10 +70,5 @@ def _messages(message: Message) -> Iterator[Message]:
 
 
 def _unknown_fields(message: Message) -> bool:
-    kinds = (TensorProto, onnx.NodeProto, onnx.GraphProto, onnx.AttributeProto, onnx.ModelProto)
-    if not isinstance(message, kinds):
-        return False
-    bare = type(message)()
-    bare.CopyFrom(message)
-    bare.DiscardUnknownFields()
-    return bool(bare.ByteSize() != message.ByteSize())
+    """Whether a message that can hold a tensor, and not one below it, has fields without a name."""
+    return message.DESCRIPTOR.name in _WALKED and len(UnknownFieldSet(message)) > 0

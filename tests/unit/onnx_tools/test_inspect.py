@@ -98,6 +98,14 @@ def test_a_damaged_model_raises_nothing_else(make_graph: MakeGraph, data: st.Dat
         return
 
 
+def test_values_that_the_real_parser_drops_are_refused() -> None:
+    constant = helper.make_node("Constant", [], ["c"], value=TensorProto(name="w", dims=[1]))
+    for tail in (b"\xa0\x01\x15", b"\xa0\x01\xa0\x01"):
+        data = model_of(constant).replace(b"\xa0\x01\x04", tail)
+        with pytest.raises(MalformedGraphError):
+            read_graph(data)
+
+
 @given(st.data())
 def test_what_is_read_is_what_the_real_parser_reads(make_graph: MakeGraph, data: st.DataObject) -> None:
     changed = bytearray(make_graph(quantised=True) + model_of(helper.make_node("Constant", [], ["c"])))

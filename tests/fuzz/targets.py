@@ -1,0 +1,133 @@
+"""What is fuzzed: each reader of a stranger's bytes, the refusals it may answer with, words of its format."""
+
+import io
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from appliance.api.errors import Problem
+from appliance.api.speech.multipart import read_parts
+from appliance.api.speech.protocol import ProtocolError, read_binary, read_text
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.datasets.project_file import parse_project
+from appliance.errors import ApplianceError
+from appliance.speech.audio.reader import AudioStream, Sound
+from appliance.speech.display.rescoring import WordModel
+from license.encoding.strict import clean_text
+from license.errors import LicenseError
+from license.evidence.bundle.archive import open_bundle
+from license.evidence.bundle.lines import parse_gap, parse_head_lines, parse_leaf
+from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.entry import parse, render
+from license.evidence.tool.command import EXIT_FAULT, EXIT_UNREADABLE, main
+from license.metering_protocol import parse_report
+from license.trust.signed_note import read_unverified
+from license.trust.statement import kind_of
+from tests.support.onnx_facts import check_agreement
+from tests.support.paths import VECTORS
+
+ROOTS: Final = VECTORS / "roots"
+CORPUS: Final = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A reader, what it may refuse with, and words of its format."""
+
+    read: Callable[[bytes], object]
+    refusals: tuple[type[Exception], ...] = field(default=(LicenseError, ApplianceError))
+    words: tuple[bytes, ...] = ()
+
+    def run(self, data: bytes) -> None:
+        """Read the bytes; anything but a refusal is a fault."""
+        try:
+            self.read(data)
+        except self.refusals:
+            return
+
+
+def _note(data: bytes) -> None:
+    text = read_unverified(data)
+    kind_of(text)
+    read_checkpoint(data)
+
+
+def _entry(data: bytes) -> None:
+    text = clean_text(data)
+    entry = parse(text)
+    assert render(entry) == text, "what is read is what was written"
+
+
+def _lines(data: bytes) -> None:
+    for note in parse_head_lines(data):
+        read_unverified(note)
+    for read in (parse_gap, parse_leaf):
+        try:
+            read(clean_text(data))
+        except LicenseError:
+            continue
+
+
+def _bundle(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.zip"
+        path.write_bytes(data)
+        with open_bundle(path) as bundle:
+            bundle.notes()
+            for log in bundle.logs():
+                log.checkpoints()
+                list(log.rows())
+
+
+def _audit(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.zip"
+        path.write_bytes(data)
+        status = main([str(path), "--roots", str(ROOTS)], io.StringIO())
+        assert status in (0, 1, 2, EXIT_UNREADABLE) and status != EXIT_FAULT
+
+
+def _multipart(data: bytes) -> None:
+    kind, _, body = data.partition(b"\n")
+    read_parts(kind.decode("latin-1"), body)
+
+
+def _framing(data: bytes) -> None:
+    (read_binary(data) if data[:1] == b"\0" else read_text(data.decode("utf-8", "replace"))).json()
+
+
+def _wav(data: bytes) -> None:
+    stream = AudioStream(16_000)
+    for at in range(0, len(data), 37):
+        stream.feed(data[at : at + 37])
+    stream.end()
+
+
+def _sound(data: bytes) -> None:
+    for _ in Sound.open(data).blocks(16_000, max_seconds=2):
+        continue
+
+
+def _arpa(data: bytes) -> None:
+    WordModel.read(data.decode("utf-8", "replace"), "x.arpa", weight=1.0, word=0.0).bonus(["a", "b"])
+
+
+TARGETS: Final = {
+    "note": Target(_note, words=(b"\n\n\xe2\x80\x94 ", b"offline-appliance/")),
+    "entry": Target(_entry, words=(b'{"k":"use","n":', b'","t":"')),
+    "lines": Target(_lines, words=(b'{"gap":', b'{"leaf":', b" |  | ")),
+    "bundle": Target(_bundle, words=(b"PK\x01\x02", b"PK\x05\x06", b"bundle.note")),
+    "audit": Target(_audit, words=(b"PK\x01\x02", b"PK\x05\x06", b"bundle.note")),
+    "report": Target(parse_report, words=(b'"records":[', b'"log":')),
+    "framing": Target(_framing, (ProtocolError,), (b"\r\n\r\n", b"Path: audio", b"X-RequestId: ")),
+    "multipart": Target(_multipart, (Problem,), (b"multipart/form-data; boundary=x\n", b"--x\r\n")),
+    "wav": Target(_wav, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
+    "sound": Target(_sound, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
+    "project": Target(
+        lambda data: parse_project(data, "x"), (DatasetError, LabellingMistakes), (b'"assets":', b'"labels":')
+    ),
+    "arpa": Target(_arpa, words=(b"\\data\\", b"ngram 1=", b"\\1-grams:", b"\\end\\")),
+    "onnx": Target(check_agreement, words=(b"\x6a", b"\x70\x01", b"\x82\x01")),
+}
