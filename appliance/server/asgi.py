@@ -50,7 +50,7 @@ def build_application(appliance: Served) -> ASGIApp:
     )
     # Clients do not repeat a POST elsewhere: a path with a slash at its end is served, not redirected.
     application.router.redirect_slashes = False
-    as_containers_match(application.router.routes)
+    as_containers_match(application.router)
     # Outside of Starlette's own last resort, so that a 500 has its request id too.
     return MeasuredRequests(Envelope(_guard(application, appliance.settings)), appliance.instruments)
 

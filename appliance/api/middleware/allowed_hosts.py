@@ -7,7 +7,7 @@ no list: a browser that shows an address does not believe that it is a site.
 
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,7 @@ class AllowedHosts:
         self._below = (".localhost", *(name[1:] for name in names if name.startswith("*.")))
         self._known: set[bytes] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or refuse one request."""
         if scope["type"] in ("http", "websocket"):
             hosts = [value for name, value in scope["headers"] if name == b"host"]
@@ -47,9 +47,8 @@ class AllowedHosts:
                     response = JSONResponse(
                         problem.body(), status_code=problem.status, headers=problem.headers
                     )
-                    await response(scope, receive, send)
-                    return
-        await self._app(scope, receive, send)
+                    return response(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _check(self, hosts: Sequence[bytes], scope: Scope) -> Problem | None:
         if not hosts and scope.get("http_version", "1.1") < "1.1":

@@ -5,6 +5,7 @@ them: the limit on bodies counts what comes out.
 """
 
 import zlib
+from collections.abc import Awaitable
 from typing import Final
 
 from starlette.responses import JSONResponse
@@ -29,26 +30,26 @@ class ContentEncoding:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == "http":
             said = [value for name, value in scope["headers"] if name == b"content-encoding"]
-            codings = (
-                [part for part in _split(b",".join(said)) if part not in (b"", b"identity")] if said else ()
-            )
-            if codings:
-                if len(codings) > 1 or codings[0] not in _GZIP_NAMES:
-                    problem = _unsupported(codings)
-                    response = JSONResponse(
-                        problem.body(), status_code=problem.status, headers=problem.headers
-                    )
-                    await response(scope, receive, send)
-                    return
-                receive = _Gunzipped(receive)
-                scope["headers"] = [
-                    one for one in scope["headers"] if one[0] not in (b"content-encoding", b"content-length")
-                ]
-        await self._app(scope, receive, send)
+            if said:
+                return self._decoded(b",".join(said), scope, receive, send)
+        return self._app(scope, receive, send)
+
+    def _decoded(self, said: bytes, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        codings = [coding for coding in _split(said) if coding not in (b"", b"identity")]
+        if not codings:
+            return self._app(scope, receive, send)
+        if len(codings) > 1 or codings[0] not in _GZIP_NAMES:
+            problem = _unsupported(codings)
+            response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
+            return response(scope, receive, send)
+        scope["headers"] = [
+            one for one in scope["headers"] if one[0] not in (b"content-encoding", b"content-length")
+        ]
+        return self._app(scope, _Gunzipped(receive), send)
 
 
 class _Gunzipped:

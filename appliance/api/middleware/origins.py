@@ -6,7 +6,7 @@ cost something. Pages of allowed origins get what CORS (Fetch standard) asks for
 that are no browsers name no origin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
@@ -50,20 +50,18 @@ class Origins:
             max_age=_PREFLIGHT_SECONDS,
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or refuse one request."""
         if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         origins = [value.lower() for name, value in scope["headers"] if name == b"origin"]
         if not origins or (len(origins) == 1 and _is_own(origins[0], scope)):
-            await self._app(scope, receive, send)
-        elif self._any or self._allowed.issuperset(origins):
-            await self._shared(scope, receive, send)
-        else:
-            problem = _foreign()
-            response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
-            await response(scope, receive, send)
+            return self._app(scope, receive, send)
+        if self._any or self._allowed.issuperset(origins):
+            return self._shared(scope, receive, send)
+        problem = _foreign()
+        response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
+        return response(scope, receive, send)
 
 
 def _is_own(origin: bytes, scope: Scope) -> bool:

@@ -6,10 +6,11 @@ those of projects, keep their letter case.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from copy import copy
 from typing import Final
 
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SLASHES: Final = re.compile("/{2,}")
@@ -26,20 +27,56 @@ class CollapsedPaths:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if "//" in scope.get("path", ""):
             scope["path"] = _SLASHES.sub("/", scope["path"])
             scope["raw_path"] = _RAW_SLASHES.sub(b"/", scope.get("raw_path") or b"")
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
-def as_containers_match(routes: Iterable[BaseRoute]) -> None:
-    """Let routes match in any letter case, and with a slash at their end."""
-    for route in routes:
-        if isinstance(route, Route | WebSocketRoute) and route.path != "/":
-            pattern = route.path_regex.pattern.removesuffix("$").removesuffix("/")
-            route.path_regex = re.compile(f"{pattern}/?$", re.IGNORECASE)
+def as_containers_match(router: Router) -> None:
+    """Let the routes of a router match in any letter case, and with a slash at their end.
+
+    Paths as they are listed are matched first and as before: only what no route takes is looked at again.
+    """
+    router.default = _Forgiving(router.routes, router.default)
+
+
+class _Forgiving:
+    """What a router asks when none of its routes takes a path as it stands.
+
+    Args:
+        routes: Its routes.
+        otherwise: Answers what none of them takes in any form.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute], otherwise: ASGIApp) -> None:
+        self._otherwise = otherwise
+        self._routes: list[Route | WebSocketRoute] = []
+        for route in routes:
+            if isinstance(route, Route | WebSocketRoute) and route.path != "/":
+                forgiving = copy(route)
+                pattern = route.path_regex.pattern.removesuffix("$").removesuffix("/")
+                forgiving.path_regex = re.compile(f"{pattern}/?$", re.IGNORECASE)
+                self._routes.append(forgiving)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        partial: tuple[Route | WebSocketRoute, Scope] | None = None
+        for route in self._routes:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(child)
+                await route.handle(scope, receive, send)
+                return
+            if match is Match.PARTIAL and partial is None:
+                partial = route, child
+        if partial is not None:  # another method
+            scope.update(partial[1])
+            await partial[0].handle(scope, receive, send)
+            return
+        await self._otherwise(scope, receive, send)
 
 
 def canonical(path: str) -> str:

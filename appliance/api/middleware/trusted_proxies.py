@@ -6,7 +6,7 @@ What was said lands in the scope, so that links, origins and logs are those that
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
@@ -44,7 +44,7 @@ class TrustedProxies:
         self._networks = tuple(networks)
         self._trusts = lru_cache(1024)(self._is_trusted)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] in ("http", "websocket") and not _SAID.isdisjoint(
             [name for name, _ in scope["headers"]]
@@ -52,7 +52,7 @@ class TrustedProxies:
             client = scope.get("client")
             if client is not None and self._trusts(client[0]):
                 self._believe(scope)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _is_trusted(self, address: str) -> bool:
         try:

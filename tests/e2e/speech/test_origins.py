@@ -1,13 +1,16 @@
 """Web pages and the speech service: sockets and requests of foreign pages are refused before they open."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.site import Service, Site
+from license.authority.authority import Authority
+from tests.support.site import Service
+from tests.support.speech_site import speech_site
 from tests.support.usp import Wire
 
 pytestmark = pytest.mark.e2e
@@ -16,8 +19,10 @@ SHORT = "/speech/recognition/interactive/cognitiveservices/v1?language=en-US"
 
 
 @pytest.fixture(scope="module")
-def shared(site: Site, tones: Path) -> Service:
-    return site.start("Service=speechtotext", f"Mounts:Model={tones}", f"Http:AllowedOrigins={APP}")
+def shared(tmp_path_factory: pytest.TempPathFactory, vendor: Authority, tones: Path) -> Iterator[Service]:
+    site = speech_site(tmp_path_factory.mktemp("origins") / "site", vendor)
+    yield site.start("Service=speechtotext", f"Mounts:Model={tones}", f"Http:AllowedOrigins={APP}")
+    site.close()
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
