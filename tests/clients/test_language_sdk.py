@@ -101,8 +101,7 @@ def test_a_job_of_a_moment_does_not_wait_for_the_clients_five_seconds(service: S
     transport = Waiting()
     client = TextAnalyticsClient(service.url, AzureKeyCredential("unused"), transport=transport)
     list(client.begin_recognize_custom_entities([TEXTS[0] * 20] * 5, "demo", "production").result())
-    assert transport.waits
-    assert max(transport.waits) < 5
+    assert all(wait < 5 for wait in transport.waits)  # none at all where the first question finds it done
 
 
 def test_a_saved_continuation_token_finds_the_job_again(official: TextAnalyticsClient) -> None:

@@ -46,7 +46,7 @@ def crowd(service: Service, sent: bytes, *, number: int = SILENT) -> list[socket
 
 def is_served(service: Service, request: bytes) -> bool:
     """Whether a caller is answered now; while there is no room its connection is closed."""
-    with suppress(OSError), wire(service.url) as caller:
+    with suppress(OSError, EOFError), wire(service.url) as caller:
         caller.send(request)
         return caller.reply().status == 200
     return False
