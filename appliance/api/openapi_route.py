@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from appliance.api.middleware.trusted_proxies import PREFIX
+
 Document = dict[str, Any]
 
 
@@ -15,7 +17,9 @@ def document_route(load: Callable[[], Document]) -> Route:
     """Serve the document that `load` makes, which is called once; not a coroutine, so it runs in a thread."""
     document = cache(load)
 
-    def openapi(_: Request) -> Response:
-        return JSONResponse(document())
+    def openapi(request: Request) -> Response:
+        prefix = request.scope.get(PREFIX)
+        servers = {"servers": [{"url": prefix}]} if prefix else {}
+        return JSONResponse(document() | servers)
 
     return Route("/openapi.json", openapi, methods=["GET"])

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from appliance.api.middleware.trusted_proxies import PREFIX
+
 _HERE: Final = Path(__file__).parent
 _STATIC: Final = _HERE / "static"
 _SWAGGER: Final = _HERE / "swagger"
@@ -50,7 +52,11 @@ def routes(home: str = "index.html") -> list[Route]:
 
 
 def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(_: Request) -> Response:
+    async def endpoint(request: Request) -> Response:
+        prefix = request.scope.get(PREFIX)
+        if prefix and path.suffix == ".html":  # behind a proxy that serves this service below a path
+            page = path.read_text(encoding="utf-8").replace('="/', f'="{prefix}/')
+            return Response(page, media_type=_TYPES[path.suffix], headers=headers)
         return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
 
     return endpoint

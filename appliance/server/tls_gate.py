@@ -53,7 +53,9 @@ class TlsGate(asyncio.Protocol):
                 )
         finally:
             self._table.remove(self)
-        if secured is not None:
+        if (
+            secured is not None and not secured.is_closing()
+        ):  # uvloop returns one for an aborted handshake too
             protocol.connection_made(secured)
         else:
             transport.abort()

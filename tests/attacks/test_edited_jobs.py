@@ -11,7 +11,7 @@ from appliance.pipeline.pipeline import TEXT_RECORDS
 from tests.e2e.test_jobs_survive import LONG, RECORDS, counted, finished, state, submit
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
-HUGE = SENTENCE * 400  # about 20,000 characters
+HUGE = SENTENCE * 40  # about 2,000 characters
 
 
 def jobs_db(site: Site) -> sqlite3.Connection:

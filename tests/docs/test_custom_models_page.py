@@ -76,6 +76,7 @@ def serve(command: str, home: Path, environ: dict[str, str], site: Site) -> Serv
 
 
 @pytest.mark.e2e
+@pytest.mark.slow  # it trains, as the page says
 @pytest.mark.skipif(
     shutil.which("curl") is None, reason="curl is not installed (Debian: apt-get install curl)"
 )

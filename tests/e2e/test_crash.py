@@ -85,7 +85,7 @@ def recorded(site: Site) -> set[str]:
 
 @pytest.mark.e2e
 def test_after_kill_9_every_answered_request_is_in_a_ledger_that_verifies(site: Site) -> None:
-    crash(site, kills=10)
+    crash(site, kills=4)
 
 
 @pytest.mark.e2e

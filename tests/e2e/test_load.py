@@ -1,6 +1,6 @@
 """A hundred clients at once, some of which leave midway and some of which are hostile.
 
-No 5xx but 503, no task left behind, memory flat, and a ledger that counts every answer exactly once. Four
+No 5xx but 503, no task left behind, memory flat, and a ledger that counts every answer exactly once. Two
 seconds each time, sixty in the nightly run.
 """
 
@@ -203,7 +203,7 @@ def usage(service: Service) -> int:
 
 @pytest.mark.e2e
 def test_a_hundred_clients_for_a_moment_leave_an_exact_ledger_and_nothing_behind(site: Site) -> None:
-    weather(site, seconds=4, flat_mib=60)
+    weather(site, seconds=2, flat_mib=60)
 
 
 @pytest.mark.slow

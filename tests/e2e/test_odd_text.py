@@ -106,7 +106,14 @@ def cut(text: str, unit: str, offset: int, length: int) -> str:
     return "".join(regex.findall(r"\X", text)[offset : offset + length])
 
 
-@pytest.mark.parametrize("unit", ["UnicodeCodePoint", "Utf16CodeUnit", "TextElements_v8"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "UnicodeCodePoint",
+        pytest.param("Utf16CodeUnit", marks=pytest.mark.slow),
+        pytest.param("TextElements_v8", marks=pytest.mark.slow),
+    ],
+)
 def test_two_hundred_odd_texts_are_answered_and_every_slice_is_the_entity(
     client: httpx2.Client, unit: str
 ) -> None:

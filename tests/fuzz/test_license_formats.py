@@ -1,6 +1,6 @@
 """Files as damage and malice make them: none is accepted, and none gives anything but one of our refusals.
 
-20,000 mutants each time, a million in `make nightly`, from fixed seeds: what is found can be found again.
+10,000 mutants each time, a million in `make nightly`, from fixed seeds: what is found can be found again.
 A mutant may be accepted only if it says the same: carriage returns, a byte order mark, or signature lines by
 strangers change a file and not its signed text.
 """
@@ -175,9 +175,9 @@ def attack(target: Target, random: Random, mutants: int) -> Counter[str]:
 
 @pytest.mark.parametrize("name", ["licence", "delegation", "request", "manifest", "package"])
 def test_no_mutant_is_accepted(name: str, tmp_path: Path) -> None:
-    outcomes = attack(targets(tmp_path)[name], seeded(name), 4_000)
-    assert outcomes.total() == 4_000
-    assert outcomes["same"] < 800
+    outcomes = attack(targets(tmp_path)[name], seeded(name), 2_000)
+    assert outcomes.total() == 2_000
+    assert outcomes["same"] < 400
     assert len(outcomes) >= 3, outcomes
 
 

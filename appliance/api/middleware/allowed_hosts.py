@@ -18,6 +18,8 @@ from appliance.api.errors import Problem, invalid_http
 
 _ANY: Final = "*"
 _MOST_CACHED: Final = 1024
+_MOST_QUOTED: Final = 253
+"""The longest name that DNS knows."""
 _AUTHORITY: Final = re.compile(rb"([A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?")
 _ADDRESS: Final = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 
@@ -63,8 +65,8 @@ class AllowedHosts:
             return Problem(
                 421,
                 "MisdirectedRequest",
-                "This service is not known by the name in the Host header. Its operator can allow it with "
-                "the setting Http:AllowedHosts.",
+                f"This service is not known as {name[:_MOST_QUOTED]}, the name in the Host header. "
+                "If that is a name of its own, its operator adds it to the setting Http:AllowedHosts.",
             )
         if len(self._known) < _MOST_CACHED:
             self._known.add(hosts[0])

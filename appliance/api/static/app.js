@@ -1,6 +1,8 @@
 // The home page: asks the service's own paths and builds elements from the answers. Text is only ever set as text,
 // never as markup, so nothing that somebody types or a licence says can become part of the page.
 
+// Where this service begins: below a path, if a proxy gives it one.
+const BASE = new URL("..", import.meta.url).href.replace(/\/$/, "");
 const VERSION = "api-version=2023-04-01";
 const API = `/language/:analyze-text?${VERSION}`;
 const JOBS = `/language/analyze-text/jobs?${VERSION}`;
@@ -35,7 +37,7 @@ function element(tag, attributes = {}, ...children) {
 async function call(path, options = {}) {
   const key = $("key").value.trim();
   const headers = { Accept: "application/json", ...options.headers, ...(key ? { [KEY_HEADER]: key } : {}) };
-  const reply = await fetch(path, { ...options, headers, cache: "no-store" });
+  const reply = await fetch(BASE + path, { ...options, headers, cache: "no-store" });
   if (reply.status === 401) $("access").hidden = false;
   return reply;
 }
@@ -185,7 +187,7 @@ const snippets = {
     const body = (model ? jobBody(text, model) : requestBody(text)).replaceAll("'", "'\\''");
     const key = $("access").hidden ? "" : `  -H '${KEY_HEADER}: YOUR KEY' \\\n`;
     const step = model ? "# the reply is empty; GET the address in its operation-location header\n" : "";
-    return `${step}curl ${model ? "-i " : ""}'${location.origin}${model ? JOBS : API}' \\\n${key}  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+    return `${step}curl ${model ? "-i " : ""}'${BASE}${model ? JOBS : API}' \\\n${key}  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
   },
   python(text) {
     if (chosenModel()) return snippets.custom(text);
@@ -211,7 +213,7 @@ const client = () => `# pip install azure-ai-textanalytics
 from azure.ai.textanalytics import TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 
-client = TextAnalyticsClient("${location.origin}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))`;
+client = TextAnalyticsClient("${BASE}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))`;
 
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 

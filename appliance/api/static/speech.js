@@ -1,6 +1,8 @@
 // The home page of the speech service. Whatever the browser can play becomes a WAV of 16 kHz here, is sent as short
 // audio, and comes back as words with times. Text is only ever set as text, never as markup.
 
+// Where this service begins: below a path, if a proxy gives it one.
+const BASE = new URL("..", import.meta.url).href.replace(/\/$/, "");
 const RATE = 16000;
 const LIMIT = 60; // seconds of short audio
 const WIDTH = 1000;
@@ -24,7 +26,7 @@ function element(tag, attributes = {}, ...children) {
 async function call(path, options = {}) {
   const key = $("key").value.trim();
   const headers = { Accept: "application/json", ...options.headers, ...(key ? { [KEY_HEADER]: key } : {}) };
-  const reply = await fetch(path, { ...options, headers, cache: "no-store" });
+  const reply = await fetch(BASE + path, { ...options, headers, cache: "no-store" });
   if (reply.status === 401) $("access").hidden = false;
   return reply;
 }

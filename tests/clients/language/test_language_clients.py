@@ -10,11 +10,14 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
+from tests.support.locks import environment_of, read_pins, unmet
 from tests.support.paths import ROOT
 from tests.support.site import Service
 from tests.support.wire import ANALYZE, BODY
@@ -103,6 +106,17 @@ def test_a_release_of_the_python_client_gets_what_the_page_says(service: Service
         [lock],
         [sys.executable, "-m", "pip", "install", *words, "--target", str(folder), "-r", str(lock)],
     )
+    environment = environment_of(f"{sys.version_info.major}.{sys.version_info.minor}")
+    installed = {
+        str(canonicalize_name(one.metadata["Name"])): one for one in distributions(path=[str(folder)])
+    }
+    lacking = unmet(
+        [f"azure-ai-textanalytics=={version}"],
+        read_pins(lock, environment),
+        environment,
+        lambda name, _: installed[name].requires or [],
+    )
+    assert lacking == []
     printed = run([sys.executable, str(HERE / "python" / "client.py"), service.url], PYTHONPATH=str(folder))
     assert measured(json.loads(printed)) == table()[PYTHON_ROW, version]
 

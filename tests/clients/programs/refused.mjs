@@ -1,5 +1,6 @@
 // node refused.mjs URL TIMES BYTES [HEADER…]: post a body so often, and print a line for each reply.
 import http from "node:http";
+import https from "node:https";
 
 const [url, times, size, ...named] = process.argv.slice(2);
 const headers = Object.fromEntries(named.map((line) => line.split(": ")));
@@ -7,7 +8,7 @@ const body = Buffer.alloc(Number(size), "x");
 
 function post() {
   return new Promise((resolve) => {
-    const request = http.request(url, { method: "POST", headers: { ...headers, "content-length": body.length } });
+    const request = (url.startsWith("https:") ? https : http).request(url, { method: "POST", headers: { ...headers, "content-length": body.length } });
     request.on("response", (reply) => {
       let text = "";
       reply.on("data", (part) => (text += part));

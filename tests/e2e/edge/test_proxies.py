@@ -24,7 +24,9 @@ from tests.support.wire import ANALYZE, BODY
 pytestmark = pytest.mark.e2e
 PAGE = ROOT / "docs" / "deploy" / "proxy.md"
 PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy"}
-TIMES = 100
+TIMES = 34  # of each of three refusals: a hundred and more
+KEY = "0123456789abcdef"
+HEADERS = {"Ocp-Apim-Subscription-Key": KEY}
 Start = Callable[[str], str]
 
 
@@ -38,7 +40,7 @@ def configuration(name: str) -> str:
 def behind(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
     site = Site(tmp_path_factory.mktemp("behind") / "site", vendor)
     site.issue()
-    yield site.start("Http:AllowedHosts=ner.example.com")
+    yield site.start("Http:AllowedHosts=ner.example.com", f"ApiKeys:one={KEY}")
     site.close()
 
 
@@ -126,7 +128,7 @@ def trusting(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 
 def test_a_job_of_the_official_client_goes_through(proxy: str, certificate: tuple[Path, Path]) -> None:
     transport = RequestsTransport(connection_verify=str(certificate[0]))
-    with TextAnalyticsClient(proxy, AzureKeyCredential("unused"), transport=transport) as client:
+    with TextAnalyticsClient(proxy, AzureKeyCredential(KEY), transport=transport) as client:
         found = client.begin_analyze_actions([SENTENCE] * 3, actions=[RecognizeEntitiesAction()]).result()
         assert [one.is_error for (one,) in found] == [False] * 3
 
@@ -136,7 +138,7 @@ def test_links_name_the_proxy(proxy: str, trusting: ssl.SSLContext) -> None:
         "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]},
         "tasks": [{"kind": "EntityRecognition"}],
     }
-    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False) as client:
+    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False, headers=HEADERS) as client:
         spoofed = {
             "X-Forwarded-Prefix": "/evil",
             "Forwarded": "host=evil.example",
@@ -154,29 +156,58 @@ def test_links_name_the_proxy(proxy: str, trusting: ssl.SSLContext) -> None:
 
 
 def test_a_foreign_name_is_refused_through_it_too(proxy: str, trusting: ssl.SSLContext) -> None:
-    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False) as client:
+    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False, headers=HEADERS) as client:
         assert client.get("/status", headers={"Host": "ner.example.com"}).status_code == 200
         assert client.get("/status", headers={"Host": "evil.example"}).status_code == 421
 
 
 def test_an_offer_to_upgrade_goes_through(proxy: str, trusting: ssl.SSLContext) -> None:
     offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
-    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False) as client:
+    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False, headers=HEADERS) as client:
         for _ in range(3):
             assert client.post(ANALYZE, content=BODY, headers=offer).status_code == 200
 
 
 def test_every_refusal_of_a_large_body_arrives(proxy: str, trusting: ssl.SSLContext) -> None:
-    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False, timeout=60) as client:
+    with httpx2.Client(
+        base_url=proxy, verify=trusting, trust_env=False, headers=HEADERS, timeout=60
+    ) as client:
         body = b"x" * (6 << 20)
-        for path, status in ((ANALYZE, 413), ("/no/such/path", 404)):
-            assert [client.post(path, content=body).status_code for _ in range(TIMES // 2)] == [status] * (
-                TIMES // 2
-            )
+        for path, key, status in ((ANALYZE, KEY, 413), ("/no/such/path", KEY, 404), (ANALYZE, "wrong", 401)):
+            headers = {"Ocp-Apim-Subscription-Key": key}
+            statuses = [client.post(path, content=body, headers=headers).status_code for _ in range(TIMES)]
+            assert statuses == [status] * TIMES
+
+
+def test_every_refusal_of_a_large_body_arrives_at_node(proxy: str, certificate: tuple[Path, Path]) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed: apt-get install nodejs")
+    program = ROOT / "tests" / "clients" / "programs" / "refused.mjs"
+    done = subprocess.run(
+        [node, str(program), proxy + ANALYZE, "100", str(6 << 20), f"Ocp-Apim-Subscription-Key: {KEY}"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=os.environ | {"NODE_EXTRA_CA_CERTS": str(certificate[0])},
+        check=False,
+    )
+    assert done.stdout.split() == ["413"] * 100, done.stderr[-2000:]
+
+
+def test_the_pages_find_their_parts_below_a_path(start: Start, trusting: ssl.SSLContext) -> None:
+    with httpx2.Client(base_url=start("nginx"), verify=trusting, trust_env=False, headers=HEADERS) as client:
+        for page in ("/ai/", "/ai/swagger"):
+            parts = re.findall(r'(?:href|src)="(/[^"]+)"', client.get(page).text)
+            assert len(parts) > 3
+            for part in parts:
+                assert part.startswith("/ai/")
+                assert client.get(part).status_code == 200, part
+        assert client.get("/ai/openapi.json").json()["servers"] == [{"url": "/ai"}]
 
 
 def test_pooled_connections_outlive_the_pause_of_their_callers(proxy: str, trusting: ssl.SSLContext) -> None:
-    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False) as client:
-        for pause in (0, 5.0, 5.02, 4.98):
+    with httpx2.Client(base_url=proxy, verify=trusting, trust_env=False, headers=HEADERS) as client:
+        for pause in (0, 5.02):  # uvicorn's own time is 5 seconds
             time.sleep(pause)
             assert [client.post(ANALYZE, content=BODY).status_code for _ in range(20)] == [200] * 20

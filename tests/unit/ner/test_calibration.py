@@ -98,6 +98,7 @@ def test_an_engine_asks_as_calibrated_unless_it_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_the_first_start_measures_and_the_second_knows(site: Site) -> None:
     site.issue()
     first = site.start("Engine:Sessions=0")
