@@ -335,8 +335,8 @@ class Audit:
     def _on_carry(self, entry: Entry) -> None:
         for meter, tally in sorted(entry.sums().items()):
             sentence = (
-                f"{tally.billed:,} units of {meter}, used on {entry.text('of')}, count against the plan and are "
-                "not in the sums of this log: another log has recorded them, or one that was lost"
+                f"{tally.billed:,} units of {meter}, used on {entry.text('of')}, count against the plan and "
+                "are not in the sums of this log: another log has recorded them, or one that was lost"
             )
             self._find(Severity.CLEAN, "carried", sentence, entry.n)
 
