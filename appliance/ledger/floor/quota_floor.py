@@ -61,17 +61,21 @@ class QuotaFloor:
         Raises:
             OSError, sqlite3.Error: It cannot be recorded, or not be kept where the plan blocks.
         """
-        earlier, own = RunningTotals(), RunningTotals()
+        earlier, own, claimed = RunningTotals(), RunningTotals(), RunningTotals()
         carried: Days = journal.state.carried
         own.absorb(journal.state.totals)
         for log in read_logs(self._directory, but=journal.state.origin):
-            # Without a second copy, what the entries say is all there is.
-            if log.proven or self._floor is None:
+            if log.proven:
                 earlier.add_days(log.days)
                 own.add_days(log.days)
                 carried = greater(carried, log.carried)
+            else:
+                claimed.add_days(log.days)
         if self._floor is not None:
             carried = greater(carried, lacking(self._floor.days, own.days()))
+        elif not carried:
+            # Left by software that kept no second copy: what the entries say is all there is.
+            carried = claimed.days()
         others = self._others(journal)
         # Another installation may have counted this one's usage: only what is more than that is new.
         carried = greater(greater(carried, others.used), lacking(others.known, own.days()))
