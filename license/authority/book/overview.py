@@ -30,7 +30,7 @@ class MachineSeen:
         if self.begins is None:
             words.append("no usage reported")
         else:
-            late = 0 if self.licensed is None else max(0, (self.begins - self.licensed) // DAY + 1)
+            late = 0 if self.licensed is None else self.begins // DAY - self.licensed // DAY
             words.append(
                 f"usage from {format_date(self.begins)}" + (f", {late} days after" if late > 1 else "")
             )

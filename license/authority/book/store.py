@@ -174,7 +174,8 @@ class Store:
             AuthorityError: there is no such resource.
             Malformed: it is no such number, or the resource gives bearer licences.
         """
-        what = "any number of machines" if machines is None else f"limited to {machines:,} machines"
+        most = "one machine" if machines == 1 else f"{machines or 0:,} machines"
+        what = "any number of machines" if machines is None else f"limited to {most}"
         with self._changing(name, now, what) as (session, row):
             if machines is not None:
                 check_limit(machines, row.binding)

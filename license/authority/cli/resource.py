@@ -176,9 +176,10 @@ def _machines(_ctx: click.Context, _option: click.Parameter, value: str) -> int 
 @click.argument("machines", callback=_machines)
 @home_option
 def limit(name: str, machines: int | None, home: Path) -> None:
-    """Let at most MACHINES machines have licences or leases of NAME; `none` for any number.
+    """Limit NAME to MACHINES machines, or to `none`.
 
-    Those that have one keep it and get the next. A machine that was replaced goes on being one of them.
+    No further one gets a licence or a lease. Those that have one keep it and get the next; one that was
+    replaced goes on being one of them.
     """
     with open_authority(home) as authority:
         changed, known = authority.limit(name, machines), len(authority.store.machines(name))

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from license.crypto.ed25519 import SigningKey
 from tests.support.customer import Customer
 from tests.support.evidence import codes, record, run_days
 from tests.support.ledger import DAY, Machine
@@ -58,3 +59,14 @@ def test_on_the_day_of_the_licence_only_what_others_kept_tells(customer: Custome
     use_and_throw_away(customer.machine, *EVERY_TRACE)
     run_days(customer.machine, 1, first=3)
     assert codes(customer.ingest().report) == set()
+
+
+def test_a_bearer_licence_that_counts_anew_days_later_is_found_by_the_vendor(customer: Customer) -> None:
+    machine = customer.machine
+    machine.licensed = customer.license(binding="any")
+    use_and_throw_away(machine, *EVERY_TRACE)
+    machine.pass_time(3 * DAY)
+    machine.identity = SigningKey.generate("offline-appliance/instance")
+    run_days(machine, 1)
+    (found,) = [finding for finding in customer.ingest().report.findings if finding.code == "begins-late"]
+    assert "the log begins 3 days after its licence" in found.message
