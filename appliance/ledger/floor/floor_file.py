@@ -56,7 +56,10 @@ class FloorFile:
         found = [floor for path in (self.path, self._today) if (floor := _read(path)) is not None]
         if not found:
             return None
-        return Floor(log=found[-1].log, days=greater(found[0].days, found[-1].days))
+        return Floor(
+            log=max((floor.log for floor in found), key=_number_of),
+            days=greater(found[0].days, found[-1].days),
+        )
 
     def keep(self, floor: Floor) -> None:
         """Replace what was kept, durably; raises `OSError`."""
@@ -108,3 +111,8 @@ def _number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Malformed("a sum is not a number")
     return value
+
+
+def _number_of(log: str) -> int:
+    number = log.rpartition("/")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0

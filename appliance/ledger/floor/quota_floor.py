@@ -85,7 +85,7 @@ class QuotaFloor:
         self._keep(journal)
 
     def follow(self, journal: Journal) -> None:
-        """Keep up with what was just committed, before its answers leave.
+        """Keep up with what was just committed before its answers leave; each minute, if the plan only records.
 
         Raises:
             OSError: It cannot be kept, and the plan blocks.
@@ -93,8 +93,9 @@ class QuotaFloor:
         day = journal.state.day
         if day != self._day or time.monotonic() >= self._due_at:
             self._keep(journal)
-        sums = merge([journal.state.totals.of(day), self._other.of(day)])
-        self._guarded(journal, lambda: self._file.note(journal.state.origin, day, sums))
+        if _blocks(journal):
+            sums = merge([journal.state.totals.of(day), self._other.of(day)])
+            self._file.note(journal.state.origin, day, sums)
 
     def close(self, journal: Journal) -> None:
         """Keep the count of a log that is left in order; a failure only warns."""
@@ -105,7 +106,7 @@ class QuotaFloor:
 
     def _others(self, journal: Journal) -> Others:
         license = journal.license
-        if license is None or license.license.plan.overage != "block":
+        if license is None or not _blocks(journal):
             return Others(used={}, known={})
         subscription = license.license.subscription
         return read_installations(self._directory.parent, but=self._directory, subscription=subscription)
@@ -125,7 +126,7 @@ class QuotaFloor:
         try:
             write()
         except OSError as error:
-            if journal.license is None or journal.license.license.plan.overage == "block":
+            if _blocks(journal):
                 raise
             self._warn(error)
 
@@ -133,3 +134,7 @@ class QuotaFloor:
         if not self._warned:
             self._warned = True
             _log.warning("the count of usage cannot be kept in %s: %s", self._file.path, error.strerror)
+
+
+def _blocks(journal: Journal) -> bool:
+    return journal.license is None or journal.license.license.plan.overage == "block"

@@ -114,10 +114,11 @@ def test_each_day_is_carried_into_its_own_plan(busy: Machine) -> None:
 
 def test_the_count_of_the_last_commit_outlives_the_process(busy: Machine, tmp_path: Path) -> None:
     """Not the last minute's, nor that of an orderly stop: the state directory as it is in between."""
-    ledger = busy.open()
+    ledger = busy.open(busy.renew(serial=2, overage="block"))
     record(ledger, *range(10))
     shutil.copytree(busy.state, tmp_path / "state")
     ledger.close()
+    busy.licensed = busy.renew(serial=2, overage="block")
     busy.state = tmp_path / "state"
     busy.state.chmod(0o700)
     shutil.rmtree(busy.output)
@@ -179,8 +180,8 @@ def test_a_plan_that_blocks_answers_nothing_that_is_not_counted_twice(machine: M
 def test_a_plan_that_records_goes_on_without_the_second_count(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
+    (machine.state / "usage-customner").mkdir()
     ledger = machine.open()
-    (machine.state / "usage-customner.today").mkdir()
     assert not commit_fails(ledger)
     assert caplog.text.count("the count of usage cannot be kept") == 1
     ledger.close()
