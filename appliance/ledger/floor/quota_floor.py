@@ -85,7 +85,7 @@ class QuotaFloor:
         self._keep(journal)
 
     def follow(self, journal: Journal) -> None:
-        """Keep up with what was just committed before its answers leave; each minute, if the plan only records.
+        """Keep up with what was just committed before its answers leave; if the plan records, each minute.
 
         Raises:
             OSError: It cannot be kept, and the plan blocks.
