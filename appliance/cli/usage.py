@@ -104,24 +104,51 @@ def report(
 @click.option("--state", type=_DIRECTORY, required=True, help="The service's state directory (Mounts:State).")
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
 @click.option("--summary/--full", default=True, help="Sums of each day, or every entry; default: --summary.")
+@click.option("--open", "note", type=_FILE, help="Show what the vendor's openings.note asks to see.")
+@click.option(
+    "--roots", metavar="DIR|VKEY", help="Roots to check that note with; default: the installed ones."
+)
 @click.option("--dry-run", is_flag=True, help="Write nothing; print everything that would leave.")
 @click.option("-m", "--message", metavar="NOTE", help="Why; kept in the local journal, never in the file.")
 def export(
-    output: Path, state: Path, out: Path | None, summary: bool, dry_run: bool, message: str | None
+    output: Path,
+    state: Path,
+    out: Path | None,
+    summary: bool,
+    note: Path | None,
+    roots: str | None,
+    dry_run: bool,
+    message: str | None,
 ) -> None:
     """Write the usage of this installation into one signed file for the vendor and for auditors.
 
-    It holds counts, times and identifiers, licences and signatures; --dry-run shows all of it.
+    It holds counts, times and identifiers, licences and signatures; --dry-run shows all of it. With --open it
+    answers the vendor's question: the summary that was asked about, and in clear the entries asked for.
     """
     from appliance.ledger.transfer.export_file import export_usage, print_members
+    from appliance.ledger.transfer.openings import load_openings
 
     if out is None and not dry_run:
         raise click.UsageError("name the file with -o FILE, or look first with --dry-run")
-    with export_usage(output, state, out=None if dry_run else out, full=not summary, note=message) as made:
+    if note is not None and not summary:
+        raise click.UsageError("a full export shows everything: give --open or --full, not both")
+    openings = None if note is None else lambda ledger: load_openings(ledger, note, roots_of(roots))
+    with export_usage(
+        output, state, out=None if dry_run else out, full=not summary, note=message, openings=openings
+    ) as made:
         if dry_run:
             print_members(made.path, click.echo)
         else:
             click.echo(f"{made.path}  {made.size:,} bytes  SHA-256 {made.sha256}")
+        if note is not None:
+            click.echo(_opened(made.opened, made.missing), err=True)
+
+
+def _opened(entries: int, missing: int) -> str:
+    shown = f"{entries - missing:,} of {entries:,} entries that the vendor asks for are shown"
+    if not missing:
+        return f"{shown}; send the file to the vendor"
+    return f"{shown}; {missing:,} were pruned or lost, and a receipt in the file must cover them"
 
 
 @usage.command(epilog="Example:  appliance usage verify usage.zip --roots ./roots --html report.html")

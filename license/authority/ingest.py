@@ -6,13 +6,15 @@
     others kept.
  4. No log is shorter than it was: an older export is refused, and changes nothing.
  5. Every log of the installation that was ever accepted is there.
- 6. Each log without a broken finding is cosigned, its row moves forward, and a receipt says so.
+ 6. A summary is believed once stretches of it were opened that were drawn after it was signed
+    (`license.authority.openings`): until then nothing is accepted, and a note asks for them.
+ 7. Each log without a broken finding is cosigned, its row moves forward, and a receipt says so.
 
 What is only a finding is cosigned too: the figures stand, and the operator owes an explanation.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,17 +23,27 @@ from license.authority.authority import Authority
 from license.authority.billing.reconcile import Account, reconcile
 from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement
+from license.authority.book.openings import AskedLog, OpeningRepository
 from license.authority.book.resource import Resource
+from license.authority.openings import (
+    DEFAULT_STRETCHES,
+    Demand,
+    demand,
+    find_hidden,
+    other_sums,
+    unopened,
+)
 from license.encoding.strict import DAY, format_time
 from license.errors import AuthorityError, LicenseError
 from license.evidence.bundle.archive import Bundle, open_bundle
+from license.evidence.bundle.openings import sign_openings
 from license.evidence.bundle.receipt import Receipt, sign_receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.cosignature import add_line, cosign
 from license.evidence.log.entry import NOTHING, Tally
 from license.evidence.verify.result import Finding, LogReport, Report, Severity
 from license.evidence.verify.verify import verify_bundle
-from license.evidence.verify.witness import Witnessed
+from license.evidence.verify.witness import Witnessed, witnessed_heads
 from license.licenses.terms import LogHead
 from license.licenses.verify import open_license
 
@@ -49,64 +61,111 @@ class Ingested:
         report: The verification, with the vendor's own findings.
         accepted: The logs that were cosigned.
         receipt: Note of the receipt; empty if no log was accepted.
+        demand: What has to be shown before any log is; None if nothing has to.
+        openings: The note that asks for it; empty without.
         checkpoints: Cosigned checkpoint of each accepted log, by origin.
-        accounts: Usage against the plan, all logs of the resource together.
+        accounts: Usage against the plan, all logs of the resource together, as this export has it.
     """
 
     resource: Resource
     report: Report
     accepted: tuple[LogHead, ...]
     receipt: bytes
+    demand: Demand | None
+    openings: bytes
     checkpoints: dict[str, bytes]
     accounts: list[Account]
 
 
-def ingest_bundle(authority: Authority, path: Path, *, keep: bool = True) -> Ingested:
+def ingest_bundle(
+    authority: Authority, path: Path, *, keep: bool = True, stretches: int = DEFAULT_STRETCHES
+) -> Ingested:
     """Take in an export.
 
     Args:
         authority: The vendor's keys and book.
         path: The export.
         keep: False to look only: nothing is cosigned and no row moves.
+        stretches: How many stretches of a summary to ask for.
 
     Raises:
         AuthorityError: `UnknownCustomer`: no licence in it is by this authority; `OldExport`: a newer one of
-            the same log was accepted before; `Moved`: another process was faster.
+            the same log was accepted before; `OpeningsOwed`: see `license.authority.openings.demand`;
+            `Moved`: another process was faster.
         LicenseError: It is not an export, or was changed.
         OSError: It cannot be read.
     """
-    repository = HeadRepository(authority.store.engine)
-    roots = authority.keyring.roots
+    repository, openings = HeadRepository(authority.store.engine), OpeningRepository(authority.store.engine)
     with open_bundle(path) as bundle:
         known = {hashlib.sha256(note).hexdigest(): note for note in _book_notes(authority)}
         resource = _resource(authority, bundle, known)
         seen = {log.head.origin: log for log in repository.logs(resource.name)}
+        asked = openings.logs(resource.name)
         _check_owner(repository, bundle, resource)
         _check_age(bundle, seen)
-        heads = [(f"the head cosigned {format_time(log.at)}", log.note) for log in seen.values()]
-        own = [head for head, log in zip(heads, seen.values(), strict=True) if _is_in(bundle, log)]
         withheld = [known[sha256] for sha256 in bundle.manifest.withheld if sha256 in known]
         notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
         meters = MeterRepository(authority.store.engine)
         named = list(_reported_heads(bundle, meters.heads(resource.name)))
-        report = verify_bundle(bundle, roots, heads=own, notes=notes, named=named)
+        heads = list(_kept_heads(bundle, seen, asked))
+        report = verify_bundle(bundle, authority.keyring.roots, heads=heads, notes=notes, named=named)
         reported = meters.logs(resource.name)
+        hidden = find_hidden(bundle, report, _covered(authority, bundle, seen), asked)
         findings = list(_vendor_findings(bundle, report, seen, now=authority.clock()))
         findings += _metering_findings(report, reported)
-        findings += _time_findings(authority, report, seen, resource)
+        findings += _time_findings(authority, report, seen, asked, resource)
+        findings += [*unopened(hidden), *other_sums(report, asked)]
         report = replace(report, findings=(*report.findings, *findings))
         accepted = _accept(authority, bundle, report, resource, _sha256(path))
+        wanted = demand(
+            accepted,
+            hidden,
+            subscription=resource.subscription,
+            now=authority.clock(),
+            count=stretches,
+        )
+    current = seen | {log.head.origin: log for log in accepted}
+    if wanted is not None:
+        accepted = []
+        if keep:
+            openings.ask(resource.name, wanted.logs)
     if accepted and keep:
         repository.advance(accepted, {origin: log.head.size for origin, log in seen.items()})
-    current = seen | {log.head.origin: log for log in accepted}
+        openings.settle((log.head.origin, log.head.size) for log in accepted)
+    signed = b"" if wanted is None or not keep else sign_openings(wanted.openings, authority.keyring.issuer)
     return Ingested(
         resource=resource,
         report=report,
         accepted=tuple(log.head for log in accepted) if keep else (),
         receipt=_receipt(authority, resource, report, accepted) if accepted and keep else b"",
+        demand=wanted,
+        openings=signed,
         checkpoints={log.head.origin: add_line(log.note, log.head.cosig) for log in accepted} if keep else {},
         accounts=reconcile(resource.plan, _furthest(current, reported)),
     )
+
+
+def _kept_heads(
+    bundle: Bundle, seen: Mapping[str, SeenLog], asked: Mapping[str, AskedLog]
+) -> Iterator[tuple[str, bytes]]:
+    """The heads of these logs that the book holds: those cosigned, and those of summaries asked about."""
+    sizes = {claim.origin: claim.size for claim in bundle.manifest.logs}
+    for origin, log in seen.items():
+        if origin in sizes:
+            yield f"the head cosigned {format_time(log.at)}", log.note
+    for origin, summary in asked.items():
+        if summary.head.size <= sizes.get(origin, 0):
+            yield f"the summary of {format_time(summary.at)}", summary.checkpoint
+
+
+def _covered(authority: Authority, bundle: Bundle, seen: Mapping[str, SeenLog]) -> dict[str, int]:
+    """The size up to which each log was accepted: by the book, or by a receipt that the export brings."""
+    covered = {origin: log.head.size for origin, log in seen.items()}
+    for source in bundle.logs()[:1]:
+        for head in witnessed_heads(source.notes(), authority.keyring.roots):
+            if head.receipt and head.proven and not head.fault:
+                covered[head.head.origin] = max(covered.get(head.head.origin, 0), head.head.size)
+    return covered
 
 
 def _book_notes(authority: Authority) -> Iterator[bytes]:
@@ -211,7 +270,11 @@ def _metering_findings(report: Report, reported: dict[str, LogUsage]) -> Iterato
 
 
 def _time_findings(
-    authority: Authority, report: Report, seen: dict[str, SeenLog], resource: Resource
+    authority: Authority,
+    report: Report,
+    seen: dict[str, SeenLog],
+    asked: Mapping[str, AskedLog],
+    resource: Resource,
 ) -> Iterator[Finding]:
     """What the vendor's own clock says: a log that began late, or that ends long ago."""
     now = authority.clock()
@@ -225,6 +288,9 @@ def _time_findings(
             )
             yield _finding(Severity.FINDING, "begins-late", sentence, log.log)
     for log in report.logs[-1:]:
+        summary = asked.get(log.log)
+        if summary is not None and summary.head.size == log.size:
+            now = summary.at  # this is the answer to what was asked about it then
         if now - log.last > LAGS_SECONDS:
             sentence = (
                 f"the last entry is of {format_time(log.last)}, {_days(now - log.last)} before this export "

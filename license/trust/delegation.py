@@ -14,7 +14,7 @@ from typing import Any, Final
 from license.crypto.ed25519 import VerifyingKey
 from license.encoding.fields import Fields, check_choice, check_range
 from license.encoding.strict import MAX_INT, MAX_TIME, format_time
-from license.errors import EpochTooLow, UnknownSigner, WrongType
+from license.errors import DelegationExpired, EpochTooLow, UnknownSigner, WrongType
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import open_note
 from license.trust.statement import parse_statement
@@ -52,6 +52,11 @@ class Delegation:
     def key(self) -> VerifyingKey:
         """The key that is delegated to."""
         return VerifyingKey.from_vkey(self.vkey)
+
+    def check_time(self, at: int, what: str) -> None:
+        """Refuse what the key signed outside its time; raises `DelegationExpired`."""
+        if not self.not_before <= at <= self.not_after:
+            raise DelegationExpired(f"{what} when the issuer was not entitled")
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Delegation:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance.ledger.transfer.openings import load_openings
 from license.authority.authority import Authority
 from license.authority.book.heads import HeadRepository
 from license.authority.book.resource import Resource
 from license.authority.ingest import Ingested, ingest_bundle
+from license.authority.openings import DEFAULT_STRETCHES
 from license.crypto.hpke import HpkeKey
 from license.licenses.request import LicenseRequest, sign_request
 from license.licenses.verify import AuthenticLicense, open_license
@@ -50,8 +52,27 @@ class Customer:
         self.count += 1
         return export(machine or self.machine, self.place / f"{self.count}.zip", full=full)
 
-    def ingest(self, path: Path | None = None) -> Ingested:
-        return ingest_bundle(self.authority, path or self.export())
+    def ingest(self, path: Path | None = None, *, machine: Machine | None = None) -> Ingested:
+        """Take an export in, and the answer to what is asked about it."""
+        done = self.ask(path)
+        return self.ask(self.answer(done, machine=machine)) if done.openings else done
+
+    def ask(self, path: Path | None = None, *, stretches: int = DEFAULT_STRETCHES) -> Ingested:
+        """Take an export in, and leave what is asked unanswered."""
+        return ingest_bundle(self.authority, path or self.export(), stretches=stretches)
+
+    def answer(self, asked: Ingested, *, machine: Machine | None = None) -> Path:
+        """Show what the vendor asks for."""
+        self.count += 1
+        folder = self.place / f"asked-{self.count}"
+        folder.mkdir()
+        (folder / "openings.note").write_bytes(asked.openings)
+        (folder / "issuer.note").write_bytes(self.authority.keyring.issuer_note)
+        shown = machine or self.machine
+        openings = load_openings(
+            shown.directory, folder / "openings.note", load_roots(self.authority.roots_dir)
+        )
+        return export(shown, self.place / f"{self.count}.zip", openings=openings)
 
     def sizes(self) -> list[int]:
         return [log.head.size for log in HeadRepository(self.authority.store.engine).logs(self.resource.name)]

@@ -15,6 +15,7 @@ from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.transfer.export import write_bundle
 from license.crypto.ed25519 import SigningKey
 from license.evidence.bundle.archive import NOTE
+from license.evidence.bundle.openings import Openings
 from license.evidence.log.merkle import Subtree, fold
 from license.evidence.verify.result import Finding, Report
 from license.evidence.verify.verify import verify
@@ -50,9 +51,9 @@ def run_days(machine: Machine, days: int, *, first: int = 0, each: int = 10) -> 
         machine.pass_time(DAY)
 
 
-def export(machine: Machine, path: Path, *, full: bool = False) -> Path:
+def export(machine: Machine, path: Path, *, full: bool = False, openings: Openings | None = None) -> Path:
     with path.open("wb") as file:
-        write_bundle(machine.directory, file, identity=machine.identity, full=full)
+        write_bundle(machine.directory, file, identity=machine.identity, full=full, openings=openings)
     return path
 
 

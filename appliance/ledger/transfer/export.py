@@ -1,8 +1,9 @@
 """The export that leaves the isolated server: what it holds is written here, and nothing else leaves.
 
 A summary shows every entry but usage; usage stands in it as hashes and as the signed sums of each day. A full
-export shows every entry. Both end at the last signed head, so the same ledger gives the same bytes. The
-format is `license.evidence.bundle.archive.archive`. Read-only: the service may run meanwhile.
+export shows every entry. Both end at the last signed head, so the same ledger gives the same bytes. An
+answer to openings is a summary that shows the entries the vendor asked for, and ends where the first one did.
+The format is `license.evidence.bundle.archive.archive`. Read-only: the service may run meanwhile.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from license.evidence.bundle.archive import FOCUS, NOTE
 from license.evidence.bundle.focus import MeteredDay, focus_csv
 from license.evidence.bundle.lines import render_gap, render_head_lines, render_leaf
 from license.evidence.bundle.manifest import BUNDLE_KIND, BundleManifest, LogClaim, Member
+from license.evidence.bundle.openings import LogOpenings, Openings, Stretch
 from license.evidence.bundle.receipt import RECEIPT_KIND, Receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import Entry, Tally, parse
@@ -51,13 +53,15 @@ _CHUNK: Final = 1 << 20
 _MAX_JOURNAL_BYTES: Final = 16 << 20
 JOURNAL_FILE: Final = "exports.jsonl"
 """Beside the logs: what left, when and why. It does not leave itself."""
-_ENTRIES: Final = "SELECT n, text, leaf FROM entry WHERE n < ? ORDER BY n"
-_EVENTS: Final = "SELECT n, text, leaf FROM entry WHERE n < ? AND kind <> 'use' ORDER BY n"
+_ENTRIES: Final = "SELECT n, text, leaf FROM entry WHERE n >= ? AND n < ? ORDER BY n"
+_EVENTS: Final = "SELECT n, text, leaf FROM entry WHERE n >= ? AND n < ? AND kind <> 'use' ORDER BY n"
+# A text that is not what was hashed is shown, or the hashes of a summary would cover it up.
 _SHOWN: Final = (
-    "SELECT n, text, leaf FROM entry WHERE n < ? "
+    "SELECT n, text, leaf FROM entry WHERE n >= ? AND n < ? "
     "AND (kind <> 'use' OR n IN (SELECT value FROM json_each(?))) ORDER BY n"
 )
 
+Rows = Iterator[tuple[int, str, object]]
 Write = Callable[[IO[bytes]], None]
 
 
@@ -73,9 +77,17 @@ class _Log:
     last: int
     exported: tuple[int, ...]
     leaves: Leaves
+    opened: tuple[Stretch, ...]
 
 
-def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full: bool) -> BundleManifest:
+def write_bundle(
+    ledger: Path,
+    target: IO[bytes],
+    *,
+    identity: SigningKey,
+    full: bool,
+    openings: Openings | None = None,
+) -> BundleManifest:
     """Write the export of one ledger directory to a file that can be sought in.
 
     Args:
@@ -83,6 +95,8 @@ def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full:
         target: Where to.
         identity: Key of the installation, which signs the export.
         full: Whether every entry goes out, or a summary.
+        openings: What the vendor asks to see of a summary, from `load_openings`: the logs it names go out up
+            to the heads it names, and the stretches it names are shown.
 
     Returns:
         What the export says of itself.
@@ -92,7 +106,7 @@ def write_bundle(ledger: Path, target: IO[bytes], *, identity: SigningKey, full:
         OSError: The ledger cannot be read, or the target not written.
     """
     with contextlib.ExitStack() as stack:
-        logs, unreadable = _open_logs(ledger, stack)
+        logs, unreadable = _open_logs(ledger, stack, openings)
         if not logs:
             raise LicenseError(f"there is no readable usage log in {ledger}", hint="name the output mount")
         notes = _notes(logs)
@@ -138,31 +152,45 @@ def _log_members(log: _Log, *, full: bool) -> Iterator[tuple[str, Write]]:
     if proof:
         yield f"{folder}/consistency.txt", lambda file: _write(file, proof)
     if full:
-        yield f"{folder}/entries.jsonl.gz", lambda file: _write_gzip(file, _lines(log, _ENTRIES))
-    elif log.leaves.changed:
-        # A text that is not what was hashed is shown, or the hashes of a summary would cover it up.
-        shown = json.dumps(log.leaves.changed)
-        yield f"{folder}/events.jsonl", lambda file: _write_lines(file, _lines(log, _SHOWN, shown))
+        rows = log.source.connection.execute(_ENTRIES, (0, log.claim.size))
+        yield f"{folder}/entries.jsonl.gz", lambda file: _write_gzip(file, _lines(log, rows))
     else:
-        yield f"{folder}/events.jsonl", lambda file: _write_lines(file, _lines(log, _EVENTS))
+        yield f"{folder}/events.jsonl", lambda file: _write_lines(file, _lines(log, _events(log)))
 
 
-def _open_logs(ledger: Path, stack: contextlib.ExitStack) -> tuple[list[_Log], list[tuple[str, str]]]:
+def _events(log: _Log) -> Rows:
+    """The entries of a summary: usage only where it is to be shown."""
+    connection, changed, at = log.source.connection, log.leaves.changed, 0
+    for stretch in (*log.opened, Stretch(first=log.claim.size, stop=log.claim.size)):
+        if changed:
+            yield from connection.execute(_SHOWN, (at, stretch.first, json.dumps(changed)))
+        else:
+            yield from connection.execute(_EVENTS, (at, stretch.first))
+        yield from connection.execute(_ENTRIES, (stretch.first, stretch.stop))
+        at = stretch.stop
+
+
+def _open_logs(
+    ledger: Path, stack: contextlib.ExitStack, openings: Openings | None
+) -> tuple[list[_Log], list[tuple[str, str]]]:
     logs, unreadable = [], []
     for path in find_databases(ledger):
         try:
-            logs.append(_read(stack.enter_context(open_log(path)), log_number(path)))
+            source = stack.enter_context(open_log(path))
+            if not source.size:
+                raise LicenseError("the log has no entries")
+            asked = None if openings is None else openings.of(_entry(source.connection, 0).text("o"))
+            logs.append(_read(source, log_number(path), asked))
         except (sqlite3.Error, LicenseError, LookupError) as error:
             unreadable.append((path.name, _printable(str(error))))
     return logs, unreadable
 
 
-def _read(source: DatabaseLog, number: int) -> _Log:
+def _read(source: DatabaseLog, number: int, asked: LogOpenings | None) -> _Log:
     connection = source.connection
     heads = [*source.checkpoints(), *(note for _, note in source.published())]
-    durable = source.size
-    if not durable:
-        raise LicenseError("the log has no entries")
+    if asked is not None:
+        heads.append(asked.checkpoint)  # heads of minutes are not kept for ever
     read = []
     for note in heads:
         with contextlib.suppress(LicenseError):
@@ -170,6 +198,9 @@ def _read(source: DatabaseLog, number: int) -> _Log:
     first = _entry(connection, 0)
     origin = first.text("o")
     own = [(head, note) for head, note in read if head.origin == origin]
+    if asked is not None:
+        own = [(head, note) for head, note in own if head.size <= asked.head.size]
+    durable = source.size
     signed = max((head.size for head, _ in own), default=0)
     size = min(signed, durable) or durable
     days = read_day_sums(connection, first, size)
@@ -183,6 +214,7 @@ def _read(source: DatabaseLog, number: int) -> _Log:
         cosigned=tuple(_cosigned(source.notes(), origin, size)),
         days=days,
         last=last.at,
+        opened=() if asked is None else asked.stretches,
     )
 
 
@@ -230,13 +262,12 @@ def _consistency(log: _Log) -> bytes:
     return ConsistencyProof(old=old, path=tuple(path), checkpoint=last).to_bytes()
 
 
-def _lines(log: _Log, statement: str, *values: str) -> Iterator[bytes]:
-    connection = log.source.connection
+def _lines(log: _Log, rows: Iterable[tuple[int, str, object]]) -> Iterator[bytes]:
     subtree = log.leaves.subtree
     sizes = [read_checkpoint(note).size for note in log.heads] + [head.size for head in log.cosigned]
     sizes += log.exported
     at = 0
-    for n, text, leaf in connection.execute(statement, (log.claim.size, *values)):
+    for n, text, leaf in rows:
         yield from _gap_lines(at, n, sizes, subtree)
         kept = as_hash(leaf)
         if kept != leaf_hash(str(text).encode("utf-8", "surrogateescape")):

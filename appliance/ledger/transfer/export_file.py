@@ -16,9 +16,11 @@ from appliance.config.directories import ledger_directory
 from appliance.config.identity import load_identity
 from appliance.config.products import SERVICES
 from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
+from appliance.ledger.transfer.openings import missing_entries
 from license.encoding.strict import format_time
 from license.errors import Unwritable
 from license.evidence.bundle.manifest import BundleManifest
+from license.evidence.bundle.openings import Openings
 from license.files import sync_directory
 
 _log = logging.getLogger("appliance.usage")
@@ -26,16 +28,32 @@ _log = logging.getLogger("appliance.usage")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """An export that was made: where it lies, its size in bytes and its SHA-256 in hex."""
+    """An export that was made.
+
+    Attributes:
+        path: Where it lies.
+        size: Its size in bytes.
+        sha256: Its SHA-256 in hex.
+        opened: Entries that the vendor asked to see.
+        missing: How many of them are not here any more.
+    """
 
     path: Path
     size: int
     sha256: str
+    opened: int = 0
+    missing: int = 0
 
 
 @contextlib.contextmanager
 def export_usage(
-    output: Path, state: Path, *, out: Path | None, full: bool, note: str | None
+    output: Path,
+    state: Path,
+    *,
+    out: Path | None,
+    full: bool,
+    note: str | None,
+    openings: Callable[[Path], Openings] | None = None,
 ) -> Iterator[Made]:
     """Export the usage of the installation whose keys lie in a state directory.
 
@@ -45,6 +63,7 @@ def export_usage(
         out: Where the file goes; None for a temporary one that is gone afterwards.
         full: Whether every entry goes out, or a summary.
         note: For the local journal `exports.jsonl` beside the logs; it does not leave.
+        openings: Returns what the vendor asks to see of a summary, given the ledger directory.
 
     Raises:
         IdentityError: There are no keys.
@@ -53,14 +72,23 @@ def export_usage(
     identity = load_identity(state, create=False)
     directories = [ledger_directory(output, product, identity.instance) for product in SERVICES.values()]
     ledger = next((directory for directory in directories if directory.is_dir()), directories[0])
+    asked = None if openings is None else openings(ledger)
     with tempfile.TemporaryDirectory(dir=None if out is None else out.parent, prefix=".export-") as work:
         path = Path(work) / "export.zip"
         try:
             with path.open("xb") as file:
-                manifest = write_bundle(ledger, file, identity=identity.signing, full=full)
+                manifest = write_bundle(ledger, file, identity=identity.signing, full=full, openings=asked)
                 file.flush()
                 os.fsync(file.fileno())
-            made = Made(path=path, size=path.stat().st_size, sha256=_sha256(path))
+            made = Made(
+                path=path,
+                size=path.stat().st_size,
+                sha256=_sha256(path),
+                opened=0
+                if asked is None
+                else sum(s.stop - s.first for log in asked.logs for s in log.stretches),
+                missing=0 if asked is None else missing_entries(ledger, asked),
+            )
             if out is not None:
                 path.replace(out)
                 sync_directory(out.parent)

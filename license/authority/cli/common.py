@@ -2,14 +2,15 @@
 
 Data goes to standard output, words to standard error. Exit status: 0 done, 1 refused, 2 wrong usage. A
 refusal is two lines, `error:` and `hint:`, never a traceback. `-` stands for standard input. An archive that
-cannot be unpacked is 65, so that no script takes it for the findings of `license ingest`.
+cannot be unpacked is 65. A command whose exit status is a verdict (`VerdictCommand`) has others for refusals.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-EXIT_UNREADABLE: Final = 65  # sysexits(3)
+EXIT_USAGE: Final = 64  # these are of sysexits(3)
+EXIT_UNREADABLE: Final = 65
+EXIT_REFUSED: Final = 77
 
 
 class Refusal(click.ClickException):
@@ -50,17 +53,46 @@ class ErrorHandlingGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and show what it refuses."""
-        try:
+        with _refusals():
             return super().invoke(ctx)
-        except UnreadableArchive as error:
-            raise Refusal(error.message, error.hint, EXIT_UNREADABLE) from error
-        except LicenseError as error:
-            raise Refusal(error.message, error.hint) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            what = f"{error.filename}: " if error.filename else ""
-            raise Refusal(f"{what}{error.strerror or error}", Unwritable.default_hint) from error
+
+
+class VerdictCommand(click.Command):
+    """A command whose exit status 0, 1 or 2 is a verdict: what keeps it from one has another status."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; wrong usage is 64."""
+        with _wrong_usage():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a refusal is 77."""
+        with _wrong_usage(), _refusals(EXIT_REFUSED):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _refusals(status: int = 1) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableArchive as error:
+        raise Refusal(error.message, error.hint, EXIT_UNREADABLE) from error
+    except LicenseError as error:
+        raise Refusal(error.message, error.hint, status) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        raise Refusal(f"{what}{error.strerror or error}", Unwritable.default_hint, status) from error
+
+
+@contextmanager
+def _wrong_usage() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = EXIT_USAGE  # type: ignore[misc]  # click reads it from whatever was raised
+        raise
 
 
 def example(*lines: str) -> str:

@@ -8,17 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from license.authority.cli.common import example, home_option, json_option, open_authority, print_json
+from license.authority.cli.common import (
+    VerdictCommand,
+    example,
+    home_option,
+    json_option,
+    open_authority,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from license.authority.billing.reconcile import Account
     from license.authority.ingest import Ingested
+    from license.authority.openings import Demand
 
 
-@click.command(epilog=example("license ingest usage-2026-11.zip --out receipt"))
+@click.command(cls=VerdictCommand, epilog=example("license ingest usage-2026-11.zip --out receipt"))
 @click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Directory for the receipt and what proves it.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
+@click.option(
+    "--stretches",
+    type=click.IntRange(1, 120),
+    default=60,
+    show_default=True,
+    help="How many stretches of a summary to ask to see before there is a receipt.",
+)
 @click.option("--dry-run", is_flag=True, help="Look only: cosign nothing, remember nothing.")
 @home_option
 @json_option
@@ -28,6 +43,7 @@ def ingest(
     bundle: Path,
     out: Path | None,
     html: Path | None,
+    stretches: int,
     dry_run: bool,
     home: Path,
     as_json: bool,
@@ -36,8 +52,11 @@ def ingest(
 
     It is verified, compared with earlier ones and settled with the plan.
 
-    An export older than one that was accepted is refused. Exit status: 0 clean, 1 findings to be explained,
-    or the export is refused, 2 broken, 65 no export or a damaged archive.
+    A summary gets no receipt at once, but openings.note: entries to be shown, drawn at random. The answer is
+    taken in by the same command. A full export needs none.
+
+    Exit status: 0 clean, 1 findings to be explained, 2 broken; 64 wrong usage, 65 no export or a damaged
+    archive, 77 refused, such as an export older than one that was accepted.
     """
     from license.authority.ingest import ingest_bundle
     from license.evidence.render.html import render_page
@@ -45,8 +64,8 @@ def ingest(
     if out is None and not dry_run:
         raise click.UsageError("name a directory for the receipt with --out DIR, or look with --dry-run")
     with open_authority(home) as authority:
-        ingested = ingest_bundle(authority, bundle, keep=not dry_run)
-        if out is not None and ingested.receipt:
+        ingested = ingest_bundle(authority, bundle, keep=not dry_run, stretches=stretches)
+        if out is not None and (ingested.receipt or ingested.openings):
             _save(out, ingested, authority.keyring.issuer_note, authority.keyring.witness_note)
         if html is not None:
             roots = authority.keyring.roots
@@ -57,7 +76,7 @@ def ingest(
     if as_json:
         print_json(_as_json(ingested))
     else:
-        _print(ingested)
+        _print(ingested, out)
     ctx.exit(ingested.report.exit_code)
 
 
@@ -65,7 +84,11 @@ def _save(out: Path, ingested: Ingested, issuer_note: bytes, witness_note: bytes
     from license.files import write_atomic
 
     out.mkdir(parents=True, exist_ok=True)
-    files = {"receipt.note": ingested.receipt, "issuer.note": issuer_note, "witness.note": witness_note}
+    if ingested.openings:
+        files = {"openings.note": ingested.openings, "issuer.note": issuer_note}
+    else:
+        files = {"receipt.note": ingested.receipt, "issuer.note": issuer_note, "witness.note": witness_note}
+        (out / "openings.note").unlink(missing_ok=True)  # they are answered
     for origin, note in ingested.checkpoints.items():
         files["-".join(origin.split("/")[2:]) + ".checkpoint"] = note
     for name, data in files.items():
@@ -73,7 +96,7 @@ def _save(out: Path, ingested: Ingested, issuer_note: bytes, witness_note: bytes
         click.echo(f"wrote {out / name}", err=True)
 
 
-def _print(ingested: Ingested) -> None:
+def _print(ingested: Ingested, out: Path | None) -> None:
     from license.evidence.render.text import audit_lines
 
     for line in audit_lines(ingested.report):
@@ -83,7 +106,27 @@ def _print(ingested: Ingested) -> None:
     )
     for account in ingested.accounts:
         click.echo(f"          {_line(account)}")
-    click.echo(f"\n{len(ingested.accepted)} log(s) cosigned")
+    if ingested.demand is None:
+        click.echo(f"\n{len(ingested.accepted)} log(s) cosigned")
+    else:
+        click.echo("\n" + _next_step(ingested.demand, out if ingested.openings else None))
+
+
+def _next_step(demand: Demand, out: Path | None) -> str:
+    asked = sum(len(log.stretches) for log in demand.openings.logs)
+    lines = [
+        "nothing is accepted yet: this is a summary, and entries of it are to be shown first",
+        f"asked     {asked:,} of {demand.stretches:,} stretches, "
+        f"{demand.entries:,} of {demand.hidden:,} entries",
+    ]
+    if out is not None:
+        lines += [
+            f"send      {out / 'openings.note'} and {out / 'issuer.note'}",
+            "there     appliance usage export OUTPUT --state STATE --open openings.note -o opened.zip",
+            f"then      license ingest opened.zip --out {out}",
+            "or        ask for a full export instead (--full): it needs no openings",
+        ]
+    return "\n".join(lines)
 
 
 def _line(account: Account) -> str:
@@ -101,6 +144,7 @@ def _as_json(ingested: Ingested) -> dict[str, Any]:
     return {
         **audit_json(ingested.report),
         "resource": ingested.resource.name,
+        "asked": None if ingested.demand is None else ingested.demand.openings.to_claims(),
         "cosigned": [head.to_claims() for head in ingested.accepted],
         "plan": [
             {

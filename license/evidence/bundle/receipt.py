@@ -9,18 +9,18 @@ A note signed by the issuer, so that the licence's `issuer.note` proves it; each
 witness's cosignature. `docs/formats.md`, part Evidence.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from license.crypto.ed25519 import SigningKey
 from license.encoding.fields import IDENTIFIER, SHA256, Fields, check_choice, check_range, check_text
 from license.encoding.strict import MAX_INT, format_time, parse_date
-from license.errors import DelegationExpired, LicenseError, UnknownIssuer
+from license.errors import LicenseError, UnknownIssuer
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.entry import Tally
 from license.licenses.terms import LogHead
-from license.trust.delegation import open_delegation
+from license.trust.delegation import Delegation, open_delegation
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import open_note, sign_note
 from license.trust.statement import parse_statement, render_statement
@@ -115,7 +115,21 @@ def open_receipt(note: bytes, issuer_notes: Iterable[bytes], *, roots: TrustRoot
     Raises:
         LicenseError: Of the class that names what is wrong.
     """
-    refused: LicenseError = UnknownIssuer("there is no issuer note to check the receipt with")
+    claims, delegated = open_issued(note, RECEIPT_KIND, RECEIPT_FIELDS, issuer_notes, roots=roots)
+    receipt = Receipt.from_claims(claims)
+    delegated.check_time(receipt.issued, "the receipt was issued")
+    return receipt
+
+
+def open_issued(
+    note: bytes, kind: str, understood: Collection[str], issuer_notes: Iterable[bytes], *, roots: TrustRoots
+) -> tuple[dict[str, Any], Delegation]:
+    """Return the claims of a statement that an issuer signed, and what entitles that issuer.
+
+    Raises:
+        LicenseError: Of the class that names what is wrong.
+    """
+    refused: LicenseError = UnknownIssuer(f"there is no issuer note to check the {kind} with")
     for issuer_note in issuer_notes:
         try:
             delegated, _ = open_delegation(issuer_note, roots=roots, role="issuer")
@@ -123,8 +137,5 @@ def open_receipt(note: bytes, issuer_notes: Iterable[bytes], *, roots: TrustRoot
         except LicenseError as error:
             refused = error
             continue
-        receipt = Receipt.from_claims(parse_statement(opened.text, RECEIPT_KIND, understood=RECEIPT_FIELDS))
-        if not delegated.not_before <= receipt.issued <= delegated.not_after:
-            raise DelegationExpired("the receipt was issued when its issuer was not entitled")
-        return receipt
+        return parse_statement(opened.text, kind, understood=understood), delegated
     raise refused

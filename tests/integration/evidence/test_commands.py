@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,11 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(usage, [str(word) for word in words])
 
 
+def ingest(customer: Customer, file: Path, *words: str) -> Result:
+    out, home = str(customer.place / "receipt"), str(customer.authority.home)
+    return CliRunner().invoke(license_main, ["ingest", str(file), "--out", out, "--home", home, *words])
+
+
 def export(customer: Customer, *words: str) -> Path:
     out = customer.place / "usage.zip"
     done = run("export", customer.machine.output, "--state", customer.machine.state, "-o", out, *words)
@@ -71,19 +77,24 @@ def test_an_export_goes_out_is_verified_taken_in_and_receipted(customer: Custome
     verified = run("verify", out, "--roots", roots, "--html", page)
     assert (verified.exit_code, verified.output.split(":")[0]) == (0, "clean"), verified.output
     assert "Acme Ltd" in page.read_text()
-    taken = CliRunner().invoke(
-        license_main,
-        [
-            "ingest",
-            str(out),
-            "--out",
-            str(customer.place / "receipt"),
-            "--home",
-            str(customer.authority.home),
-        ],
-    )
-    assert taken.exit_code == 0, taken.output
-    assert "40 of 1,000 units (4 %)" in taken.output
+    taken = ingest(customer, out)
+    assert (taken.exit_code, "40 of 1,000 units (4 %)" in taken.output) == (0, True), taken.output
+    asked = customer.place / "receipt" / "openings.note"
+    assert asked.exists() == (form == "--summary")
+    if form == "--summary":
+        # What the vendor's command says is to be typed is typed.
+        assert not (customer.place / "receipt" / "receipt.note").exists()
+        (there,) = re.findall(r"^there +appliance usage (.*)$", taken.output, flags=re.MULTILINE)
+        places = {"OUTPUT": customer.machine.output, "STATE": customer.machine.state, "openings.note": asked}
+        opened = customer.place / "opened.zip"
+        words = [places.get(word, word) for word in there.replace("opened.zip", str(opened)).split()]
+        shown = run(*words, "--roots", roots)
+        assert shown.exit_code == 0, shown.output
+        assert "20 of 20 entries that the vendor asks for are shown" in shown.output
+        assert run("verify", opened, "--roots", roots).exit_code == 0
+        taken = ingest(customer, opened)
+        assert (taken.exit_code, asked.exists()) == (0, False), taken.output
+    assert "1 log(s) cosigned" in taken.output
     names = {path.suffix for path in (customer.place / "receipt").iterdir()}
     assert names == {".note", ".checkpoint"}
     kept = run("receipt", customer.machine.output, customer.place / "receipt", "--roots", roots)
@@ -123,15 +134,53 @@ def test_a_failed_export_leaves_no_file(customer: Customer, tmp_path: Path) -> N
     assert list(out.parent.iterdir()) == []
 
 
-def test_an_old_export_is_refused_by_the_command(customer: Customer) -> None:
-    old = export(customer).rename(customer.place / "old.zip")
+def test_what_keeps_an_export_from_a_verdict_has_a_status_that_no_verdict_has(customer: Customer) -> None:
+    old = export(customer, "--full").rename(customer.place / "old.zip")
     customer.machine.pass_time(DAY)
     run_days(customer.machine, 1, first=5)
-    home = str(customer.authority.home)
-    for file, code in ((export(customer), 0), (old, 1)):
-        words = ["ingest", str(file), "--out", str(customer.place / "receipt"), "--home", home, "--json"]
-        done = CliRunner().invoke(license_main, words)
-        assert done.exit_code == code, done.output
+    assert ingest(customer, export(customer, "--full"), "--json").exit_code == 0
+    refused = ingest(customer, old)
+    assert (refused.exit_code, "is an older export" in refused.output) == (77, True), refused.output
+    (customer.place / "x.zip").write_bytes(b"x")
+    assert ingest(customer, customer.place / "x.zip").exit_code == 65
+    assert ingest(customer, old, "--stretches", "0").exit_code == 64
+    assert ingest(customer, customer.place / "nothing.zip").exit_code == 64
+    home = ["--home", str(customer.authority.home)]
+    assert CliRunner().invoke(license_main, ["ingest", str(old), *home]).exit_code == 64
+    elsewhere = ["ingest", str(old), "--dry-run", "--home", str(customer.place / "elsewhere")]
+    assert CliRunner().invoke(license_main, elsewhere).exit_code == 77
+    # Elsewhere nothing is a verdict: 1 is a refusal, 2 wrong usage.
+    assert CliRunner().invoke(license_main, ["usage", "nobody", *home]).exit_code == 1
+    assert CliRunner().invoke(license_main, ["usage"]).exit_code == 2
+
+
+def test_findings_and_what_is_broken_have_the_statuses_of_the_auditor(customer: Customer) -> None:
+    customer.machine.sql("UPDATE entry SET text = replace(text, '\"q\":2', '\"q\":3')")
+    assert ingest(customer, export(customer)).exit_code == 2
+
+
+def test_a_summary_whose_openings_are_owed_is_a_finding(customer: Customer) -> None:
+    out = export(customer)
+    assert ingest(customer, out).exit_code == 0
+    again = ingest(customer, out)
+    assert (again.exit_code, "unopened" in again.output) == (1, True), again.output
+
+
+def test_openings_and_full_are_not_given_together(customer: Customer) -> None:
+    note = customer.place / "openings.note"
+    note.write_bytes(b"x")
+    words = [
+        "export",
+        customer.machine.output,
+        "--state",
+        customer.machine.state,
+        "--dry-run",
+        "--open",
+        note,
+    ]
+    assert run(*words, "--full").exit_code == 2
+    refused = run(*words, "--roots", customer.authority.roots_dir)
+    assert (refused.exit_code, "error:" in refused.output) == (1, True), refused.output
 
 
 def test_what_is_no_export_has_a_status_of_its_own(customer: Customer, tmp_path: Path) -> None:

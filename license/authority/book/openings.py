@@ -1,0 +1,120 @@
+"""What was asked to be opened of its customers' logs, in the vendor's book: one row for each log.
+
+A choice that was made stands until it is answered: who sends the same summary again, or a later one, is asked
+for the same stretches again, and never gets another chance at the draw.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, LargeBinary
+from sqlalchemy.engine import Engine
+from sqlmodel import Field, Session, select
+
+from license.authority.book.heads import Days
+from license.authority.book.tables import Table
+from license.evidence.bundle.openings import Stretch
+from license.evidence.log.checkpoint import Checkpoint, read_checkpoint
+from license.evidence.log.entry import Tally
+
+
+class _OpeningRow(Table, table=True):
+    """The openings of a log; `asked` and `days` are JSON."""
+
+    __tablename__ = "usage_opening"
+
+    origin: str = Field(primary_key=True)
+    resource: str = Field(foreign_key="resource.name", index=True)
+    checkpoint: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    asked: str
+    days: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedLog:
+    """A log of which stretches were asked for.
+
+    Attributes:
+        checkpoint: The head of the summary; stretches before it were drawn from.
+        at: When they were asked for, in Unix seconds.
+        asked: The stretches, in order.
+        days: The sums that the summary said.
+    """
+
+    checkpoint: bytes
+    at: int
+    asked: tuple[Stretch, ...]
+    days: Days
+
+    @property
+    def head(self) -> Checkpoint:
+        """What the checkpoint says."""
+        return read_checkpoint(self.checkpoint)
+
+
+class OpeningRepository:
+    """The rows of openings in the vendor's book.
+
+    Args:
+        engine: Of `license.authority.book.store.Store`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        Table.metadata.create_all(engine)
+
+    def logs(self, resource: str) -> dict[str, AskedLog]:
+        """Return what was asked of a resource and is not answered, by log."""
+        with Session(self._engine) as session:
+            query = select(_OpeningRow).where(_OpeningRow.resource == resource)
+            return {row.origin: _asked(row) for row in session.exec(query)}
+
+    def ask(self, resource: str, logs: Mapping[str, AskedLog]) -> None:
+        """Enter what is asked of some logs, in the place of what was asked of them before."""
+        with Session(self._engine) as session:
+            for origin, log in logs.items():
+                session.merge(_row(origin, resource, log))
+            session.commit()
+
+    def settle(self, sizes: Iterable[tuple[str, int]]) -> None:
+        """Forget what was asked of logs up to the size that is accepted of each."""
+        with Session(self._engine) as session:
+            for origin, size in sizes:
+                row = session.get(_OpeningRow, origin)
+                if row is None:
+                    continue
+                log = _asked(row)
+                left = tuple(stretch for stretch in log.asked if stretch.stop > size)
+                if left:
+                    row.asked = _stretches(left)
+                    session.add(row)
+                else:
+                    session.delete(row)
+            session.commit()
+
+
+def _row(origin: str, resource: str, log: AskedLog) -> _OpeningRow:
+    days = [[date, meter, *tally] for (date, meter), tally in sorted(log.days.items())]
+    return _OpeningRow(
+        origin=origin,
+        resource=resource,
+        checkpoint=log.checkpoint,
+        at=log.at,
+        asked=_stretches(log.asked),
+        days=json.dumps(days, separators=(",", ":")),
+    )
+
+
+def _stretches(stretches: Iterable[Stretch]) -> str:
+    return json.dumps([[s.first, s.stop] for s in stretches], separators=(",", ":"))
+
+
+def _asked(row: _OpeningRow) -> AskedLog:
+    return AskedLog(
+        checkpoint=row.checkpoint,
+        at=row.at,
+        asked=tuple(Stretch(first=first, stop=stop) for first, stop in json.loads(row.asked)),
+        days={(date, meter): Tally(*numbers) for date, meter, *numbers in json.loads(row.days)},
+    )
