@@ -13,6 +13,7 @@
 What is only a finding is cosigned too: the figures stand, and the operator owes an explanation.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ from license.evidence.verify.verify import verify_bundle
 from license.evidence.verify.witness import Witnessed, witnessed_heads
 from license.licenses.terms import LogHead
 from license.licenses.verify import open_license
+from license.trust.delegations import DelegationSet
 
 SILENT_DAYS: Final = 100  # a report is due each quarter
 BEGINS_LATE_SECONDS: Final = DAY
@@ -178,17 +180,15 @@ def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> 
     by_subscription = {resource.subscription: resource for resource in authority.store.resources()}
     notes = bundle.notes()
     candidates = [*notes.values(), *(known[sha] for sha in bundle.manifest.withheld if sha in known)]
-    issuers = [*notes.values(), authority.keyring.issuer_note]
+    roots = authority.keyring.roots
+    issuers = DelegationSet([*notes.values(), authority.keyring.issuer_note], roots=roots)
     subscriptions = []
     for note in candidates:
-        for issuer in issuers:
-            try:
-                licensed = open_license(note, issuer, roots=authority.keyring.roots).license
-            except LicenseError:
-                continue
-            if licensed.subscription in by_subscription:
-                subscriptions.append((licensed.serial, licensed.subscription))
-            break
+        with contextlib.suppress(LicenseError):
+            for _, issuer in issuers.of(note, "issuer"):
+                licensed = open_license(note, issuer, roots=roots).license
+                if licensed.subscription in by_subscription:
+                    subscriptions.append((licensed.serial, licensed.subscription))
     if not subscriptions:
         raise AuthorityError(
             "no licence in the export was issued by this authority",

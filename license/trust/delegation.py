@@ -86,9 +86,9 @@ DELEGATION_FIELDS: Final = frozenset(field.name for field in fields(Delegation))
 
 
 def open_delegation(
-    note: bytes, *, roots: TrustRoots, role: str, min_epoch: int = 0
+    note: bytes, *, roots: TrustRoots, role: str | None = None, min_epoch: int = 0
 ) -> tuple[Delegation, VerifyingKey]:
-    """Return what a root delegates in `note`, and which root (steps 2 to 4).
+    """Return what a root delegates in `note`, and which root (steps 2 to 4); for any role without one.
 
     Raises:
         LicenseError: of the class that names the step that failed.
@@ -100,7 +100,7 @@ def open_delegation(
     delegation = Delegation.from_claims(
         parse_statement(opened.text, DELEGATION_KIND, understood=DELEGATION_FIELDS)
     )
-    if delegation.role != role:
+    if role is not None and delegation.role != role:
         raise WrongType(f"the delegation is for the role {delegation.role}, not {role}")
     if delegation.epoch < min_epoch:
         raise EpochTooLow(

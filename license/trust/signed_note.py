@@ -83,7 +83,8 @@ def open_note(data: bytes, known: Iterable[VerifyingKey], *, max_bytes: int = MA
     message = text.encode("utf-8")
     signers: dict[VerifyingKey, None] = {}
     names: list[str] = []
-    for name, key_id, signature in [_parse_line(line) for line in lines]:
+    # A line that stands there twice is verified once.
+    for name, key_id, signature in [_parse_line(line) for line in dict.fromkeys(lines)]:
         names.append(f"{shown(name)}+{key_id.hex()}")
         signer = keys.get((name, key_id))
         if signer is None:
@@ -107,6 +108,16 @@ def read_unverified(data: bytes, *, max_bytes: int = MAX_NOTE_BYTES) -> str:
     for line in lines:
         _parse_line(line)
     return text
+
+
+def read_signers(data: bytes, *, max_bytes: int = MAX_NOTE_BYTES) -> set[tuple[str, bytes]]:
+    """Return name and ID of the keys that a note says it is signed by, WITHOUT verifying any of it.
+
+    Raises:
+        Malformed: not a note.
+    """
+    _, lines = _split(clean_text(data, max_bytes=max_bytes))
+    return {_parse_line(line)[:2] for line in lines}
 
 
 def _split(whole: str) -> tuple[str, list[str]]:

@@ -16,7 +16,7 @@ from appliance.config.directories import ledger_directory
 from appliance.config.identity import load_identity
 from appliance.config.products import SERVICES
 from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
-from appliance.ledger.transfer.openings import missing_entries
+from appliance.ledger.transfer.openings import count_opened
 from license.encoding.strict import format_time
 from license.errors import Unwritable
 from license.evidence.bundle.manifest import BundleManifest
@@ -34,7 +34,7 @@ class Made:
         path: Where it lies.
         size: Its size in bytes.
         sha256: Its SHA-256 in hex.
-        opened: Entries that the vendor asked to see.
+        opened: Usage entries that the vendor asked to see.
         missing: How many of them are not here any more.
     """
 
@@ -80,14 +80,9 @@ def export_usage(
                 manifest = write_bundle(ledger, file, identity=identity.signing, full=full, openings=asked)
                 file.flush()
                 os.fsync(file.fileno())
+            opened, missing = (0, 0) if asked is None else count_opened(ledger, asked)
             made = Made(
-                path=path,
-                size=path.stat().st_size,
-                sha256=_sha256(path),
-                opened=0
-                if asked is None
-                else sum(s.stop - s.first for log in asked.logs for s in log.stretches),
-                missing=0 if asked is None else missing_entries(ledger, asked),
+                path=path, size=path.stat().st_size, sha256=_sha256(path), opened=opened, missing=missing
             )
             if out is not None:
                 path.replace(out)

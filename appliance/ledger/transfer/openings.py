@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from appliance.ledger.read.inclusion_proof import log_origin
 from appliance.ledger.transfer.receipts import OtherHistory
@@ -13,10 +14,11 @@ from license.evidence.log.merkle import root_at
 from license.evidence.log.source import find_databases, open_database, open_log
 from license.evidence.log.tiles import stored_subtree
 from license.files import read_limited
-from license.trust.delegation import DELEGATION_KIND
+from license.trust.delegations import DelegationSet
 from license.trust.roots import TrustRoots
-from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
-from license.trust.statement import kind_of
+from license.trust.signed_note import MAX_NOTE_BYTES
+
+_MAX_BESIDE: Final = 100
 
 
 def load_openings(ledger: Path, path: Path, roots: TrustRoots) -> Openings:
@@ -33,7 +35,7 @@ def load_openings(ledger: Path, path: Path, roots: TrustRoots) -> Openings:
         OSError: It cannot be read.
     """
     note = read_limited(path, MAX_NOTE_BYTES)
-    openings = open_openings(note, _issuer_notes(ledger, path.parent), roots=roots)
+    openings = open_openings(note, DelegationSet(_notes_with(ledger, path), roots=roots))
     databases = {_origin(database): database for database in find_databases(ledger)}
     for log in openings.logs:
         if log.head.origin not in databases:
@@ -51,28 +53,28 @@ def load_openings(ledger: Path, path: Path, roots: TrustRoots) -> Openings:
     return openings
 
 
-def _issuer_notes(ledger: Path, beside: Path) -> Iterator[bytes]:
-    """Delegations that lie beside the note, then those kept with the logs."""
-    for path in sorted(beside.glob("*.note")):
+def _notes_with(ledger: Path, path: Path) -> Iterator[bytes]:
+    """The notes that lie beside it, then those kept with the newest log."""
+    for beside in sorted(path.parent.glob("*.note"))[:_MAX_BESIDE]:
         with contextlib.suppress(LicenseError):
-            note = read_limited(path, MAX_NOTE_BYTES)
-            if kind_of(read_unverified(note)) == DELEGATION_KIND:
-                yield note
+            yield read_limited(beside, MAX_NOTE_BYTES)
     for database in find_databases(ledger)[-1:]:
-        with contextlib.suppress(sqlite3.Error, LicenseError), open_log(database) as log:
+        with contextlib.suppress(sqlite3.Error), open_log(database) as log:
             yield from log.notes()
 
 
-def missing_entries(ledger: Path, openings: Openings) -> int:
-    """Return how many of the entries to be shown are not here any more: pruned, or lost."""
-    count, gone = "SELECT count(*) FROM entry WHERE n >= ? AND n < ?", 0
+def count_opened(ledger: Path, openings: Openings) -> tuple[int, int]:
+    """Return how many usage entries are to be shown, and how many of them were pruned, or lost."""
+    uses = "SELECT count(*), coalesce(sum(kind = 'use'), 0) FROM entry WHERE n >= ? AND n < ?"
+    asked = gone = 0
     databases = {_origin(database): database for database in find_databases(ledger)}
     for log in openings.logs:
         with contextlib.closing(open_database(databases[log.head.origin])) as connection:
             for stretch in log.stretches:
-                there = connection.execute(count, (stretch.first, stretch.stop)).fetchone()[0]
-                gone += stretch.stop - stretch.first - int(there)
-    return gone
+                there, used = connection.execute(uses, (stretch.first, stretch.stop)).fetchone()
+                missing = stretch.stop - stretch.first - int(there)
+                asked, gone = asked + int(used) + missing, gone + missing
+    return asked, gone
 
 
 def _origin(database: Path) -> str:

@@ -12,6 +12,7 @@ from license.evidence.log.source import RECEIPTS, find_databases, find_ledgers, 
 from license.evidence.log.tiles import stored_subtree
 from license.files import read_limited, write_atomic
 from license.trust.delegation import DELEGATION_KIND
+from license.trust.delegations import DelegationSet
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import kind_of
@@ -45,7 +46,7 @@ def keep_receipt(output: Path, delivery: Path, roots: TrustRoots) -> tuple[Recei
     received = [note for note, kind in kinds.items() if kind == RECEIPT_KIND]
     if len(received) != 1:
         raise Malformed(f"there must be one receipt in {delivery}, not {len(received)}")
-    receipt = open_receipt(received[0], issuers, roots=roots)
+    receipt = open_receipt(received[0], DelegationSet(issuers, roots=roots))
     ledgers = [ledger for ledger in find_ledgers(output) if _is_about(receipt, ledger)]
     if not ledgers:
         raise LicenseError(

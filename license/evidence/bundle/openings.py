@@ -9,7 +9,7 @@ and whoever sees a whole stretch can add it up. The answer is the same summary, 
 in which these stretches are shown. `docs/formats.md`, part Evidence.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from license.errors import Malformed
 from license.evidence.bundle.receipt import open_issued
 from license.evidence.log.checkpoint import Checkpoint, read_checkpoint
 from license.evidence.log.source import LogSource
-from license.trust.roots import TrustRoots
+from license.trust.delegations import DelegationSet
 from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement
 
@@ -149,9 +149,9 @@ def sign_openings(openings: Openings, issuer: SigningKey) -> bytes:
     return sign_note(render_statement(OPENINGS_KIND, openings.to_claims()), issuer)
 
 
-def open_openings(note: bytes, issuer_notes: Iterable[bytes], *, roots: TrustRoots) -> Openings:
+def open_openings(note: bytes, delegations: DelegationSet) -> Openings:
     """Return what an issuer asks for whom a root entitles; arguments and errors as for `open_receipt`."""
-    claims, delegated = open_issued(note, OPENINGS_KIND, OPENINGS_FIELDS, issuer_notes, roots=roots)
+    claims, delegated = open_issued(note, OPENINGS_KIND, OPENINGS_FIELDS, delegations)
     openings = Openings.from_claims(claims)
     delegated.check_time(openings.issued, "the openings were asked for")
     return openings

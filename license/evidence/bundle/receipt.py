@@ -9,19 +9,19 @@ A note signed by the issuer, so that the licence's `issuer.note` proves it; each
 witness's cosignature. `docs/formats.md`, part Evidence.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from license.crypto.ed25519 import SigningKey
 from license.encoding.fields import IDENTIFIER, SHA256, Fields, check_choice, check_range, check_text
 from license.encoding.strict import MAX_INT, format_time, parse_date
-from license.errors import LicenseError, UnknownIssuer
+from license.errors import UnknownIssuer
 from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.entry import Tally
 from license.licenses.terms import LogHead
-from license.trust.delegation import Delegation, open_delegation
-from license.trust.roots import TrustRoots
+from license.trust.delegation import Delegation
+from license.trust.delegations import DelegationSet
 from license.trust.signed_note import open_note, sign_note
 from license.trust.statement import parse_statement, render_statement
 
@@ -104,38 +104,31 @@ def sign_receipt(receipt: Receipt, issuer: SigningKey) -> bytes:
     return sign_note(render_statement(RECEIPT_KIND, receipt.to_claims()), issuer)
 
 
-def open_receipt(note: bytes, issuer_notes: Iterable[bytes], *, roots: TrustRoots) -> Receipt:
+def open_receipt(note: bytes, delegations: DelegationSet) -> Receipt:
     """Return a receipt that an issuer signed whom a root entitles.
 
     Args:
         note: The receipt.
-        issuer_notes: Delegations, one of which names its signer; others are passed over.
-        roots: Keys that may delegate.
+        delegations: One of them names its signer.
 
     Raises:
         LicenseError: Of the class that names what is wrong.
     """
-    claims, delegated = open_issued(note, RECEIPT_KIND, RECEIPT_FIELDS, issuer_notes, roots=roots)
+    claims, delegated = open_issued(note, RECEIPT_KIND, RECEIPT_FIELDS, delegations)
     receipt = Receipt.from_claims(claims)
     delegated.check_time(receipt.issued, "the receipt was issued")
     return receipt
 
 
 def open_issued(
-    note: bytes, kind: str, understood: Collection[str], issuer_notes: Iterable[bytes], *, roots: TrustRoots
+    note: bytes, kind: str, understood: Collection[str], delegations: DelegationSet
 ) -> tuple[dict[str, Any], Delegation]:
     """Return the claims of a statement that an issuer signed, and what entitles that issuer.
 
     Raises:
         LicenseError: Of the class that names what is wrong.
     """
-    refused: LicenseError = UnknownIssuer(f"there is no issuer note to check the {kind} with")
-    for issuer_note in issuer_notes:
-        try:
-            delegated, _ = open_delegation(issuer_note, roots=roots, role="issuer")
-            opened = open_note(note, [delegated.key])
-        except LicenseError as error:
-            refused = error
-            continue
+    for delegated, _ in delegations.of(note, "issuer"):
+        opened = open_note(note, [delegated.key])
         return parse_statement(opened.text, kind, understood=understood), delegated
-    raise refused
+    raise UnknownIssuer(f"no issuer note that came with the {kind} is of its signer and by a trusted root")

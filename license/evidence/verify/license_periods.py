@@ -3,7 +3,7 @@
 import hashlib
 
 from license.encoding.strict import DAY
-from license.errors import LicenseError
+from license.errors import LicenseError, Malformed
 from license.evidence.log.entry import Entry
 from license.evidence.log.source import LogSource
 from license.evidence.verify.result import LicensePeriod, Severity
@@ -13,6 +13,8 @@ from license.trust.roots import TrustRoots
 # A request is admitted before it is recorded; what lies between is forgiven.
 IN_FLIGHT_SECONDS = 3600
 _NEVER = 1 << 62
+MAX_LICENSES = 1_000
+"""Different pairs of licence and issuer note that are verified in one log."""
 
 # Severity, code and sentence of a finding.
 Wrong = tuple[Severity, str, str]
@@ -36,6 +38,7 @@ class LicensePeriods:
         self.periods: list[LicensePeriod] = []
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER
         self._since = 0
+        self._opened: dict[tuple[str, str], AuthenticLicense | LicenseError] = {}
 
     def start(self, entry: Entry) -> list[Wrong]:
         """Take over a `lic` entry; return what is wrong with it."""
@@ -105,10 +108,25 @@ class LicensePeriods:
         return None
 
     def _open(self, entry: Entry) -> AuthenticLicense:
-        note, issuer_note = self._source.note(entry.text("h")), self._source.note(entry.text("i"))
+        pair = entry.text("h"), entry.text("i")
+        if pair not in self._opened:
+            if len(self._opened) >= MAX_LICENSES:
+                raise Malformed(f"the log names more than {MAX_LICENSES} licences")
+            self._opened[pair] = self._verify(*pair)
+        found = self._opened[pair]
+        if isinstance(found, LicenseError):
+            raise found
+        return found
+
+    def _verify(self, sha256: str, issuer_sha256: str) -> AuthenticLicense | LicenseError:
+        note, issuer_note = self._source.note(sha256), self._source.note(issuer_sha256)
         if note is None or issuer_note is None:
-            raise LicenseError("its note is not kept with the log")
-        return open_license(note, issuer_note, roots=self._roots, instance_vkey=self.instance_vkey or None)
+            return LicenseError("its note is not kept with the log")
+        instance = self.instance_vkey or None
+        try:
+            return open_license(note, issuer_note, roots=self._roots, instance_vkey=instance)
+        except LicenseError as error:
+            return error
 
     def _compare(self, entry: Entry, licensed: AuthenticLicense) -> list[Wrong]:
         declared = (entry.text("h"), entry.text("i"), entry.text("l"), entry.number("s"), entry.number("e"))

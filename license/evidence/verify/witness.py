@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from license.crypto.ed25519 import VerifyingKey
@@ -14,9 +14,10 @@ from license.evidence.log.cosignature import check_cosignature
 from license.evidence.log.entry import parse
 from license.evidence.log.source import LogSource
 from license.licenses.license import LICENSE_KIND, License
-from license.licenses.terms import LedgerPolicy, LogHead
+from license.licenses.terms import LogHead
 from license.licenses.verify import AuthenticLicense, open_license
-from license.trust.delegation import DELEGATION_KIND, open_delegation
+from license.trust.delegation import DELEGATION_KIND
+from license.trust.delegations import DelegationSet
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import read_unverified
 from license.trust.statement import kind_of
@@ -49,7 +50,7 @@ def proven_heads(licensed: AuthenticLicense) -> tuple[LogHead, ...]:
     The issuer's signature alone proves none: whoever has only that key cannot make a log look rolled back.
     """
     policy = licensed.license.ledger
-    witnesses = _witnesses(policy.witnesses, licensed.roots)
+    witnesses = DelegationSet(policy.witnesses, roots=licensed.roots).keys("witness")
     found = (_witnessed("", log, witnesses, receipt=False) for log in policy.logs)
     return tuple(log for log, head in zip(policy.logs, found, strict=True) if head.proven and not head.fault)
 
@@ -61,24 +62,31 @@ def with_proven_heads(licensed: AuthenticLicense) -> License:
 
 
 def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed]:
-    """Return the heads in those notes that verify; what does not verify vouches for nothing."""
+    """Return the heads in those notes that verify; what does not verify vouches for nothing.
+
+    Raises:
+        Malformed: There are more delegations than anybody needs.
+    """
     by_kind: dict[str | None, list[bytes]] = {}
     for note in notes:
         by_kind.setdefault(_kind(note), []).append(note)
-    delegations = by_kind.get(DELEGATION_KIND, [])
-    witnesses = _witnesses(delegations, roots)
-    heads: list[Witnessed] = []
-    for note in by_kind.get(RECEIPT_KIND, []):
-        try:
-            receipt = open_receipt(note, delegations, roots=roots)
-        except LicenseError:
-            continue
-        heads += [_witnessed("a receipt", log, witnesses, receipt=True) for log in receipt.logs]
+    licenses: list[License] = []
+    delegations = DelegationSet(by_kind.get(DELEGATION_KIND, []), roots=roots)
     for note in by_kind.get(LICENSE_KIND, []):
-        policy, name = _licensed_heads(note, delegations, roots)
-        known = [*witnesses, *_witnesses(policy.witnesses, roots)]
-        heads += [_witnessed(name, log, known, receipt=False) for log in policy.logs]
-    return heads
+        licenses += _open(note, delegations, roots)
+    carried = [note for license in licenses for note in license.ledger.witnesses]
+    witnesses = DelegationSet([*by_kind.get(DELEGATION_KIND, []), *carried], roots=roots).keys("witness")
+    heads: dict[tuple[LogHead, bool], Witnessed] = {}  # a head that stands in many notes is checked once
+    for note in by_kind.get(RECEIPT_KIND, []):
+        with contextlib.suppress(LicenseError):
+            for log in open_receipt(note, delegations).logs:
+                if (log, True) not in heads:
+                    heads[log, True] = _witnessed("a receipt", log, witnesses, receipt=True)
+    for license in licenses:
+        for log in license.ledger.logs:
+            if (log, False) not in heads:
+                heads[log, False] = _witnessed(f"the licence {license.id}", log, witnesses, receipt=False)
+    return list(heads.values())
 
 
 def named_heads(sources: Iterable[LogSource]) -> list[Witnessed]:
@@ -112,24 +120,12 @@ def _witnessed(where: str, log: LogHead, witnesses: Sequence[VerifyingKey], *, r
     return Witnessed(where=where, head=head, receipt=receipt, fault=fault, proven=proven)
 
 
-def _witnesses(delegations: Iterable[bytes], roots: TrustRoots) -> list[VerifyingKey]:
-    keys = []
-    for note in delegations:
-        try:
-            keys.append(open_delegation(note, roots=roots, role="witness")[0].key)
-        except LicenseError:
-            continue
-    return keys
-
-
-def _licensed_heads(note: bytes, delegations: Iterable[bytes], roots: TrustRoots) -> tuple[LedgerPolicy, str]:
-    for issuer_note in delegations:
-        try:
-            licensed = open_license(note, issuer_note, roots=roots).license
-        except LicenseError:
-            continue
-        return licensed.ledger, f"the licence {licensed.id}"
-    return LedgerPolicy(), ""
+def _open(note: bytes, delegations: DelegationSet, roots: TrustRoots) -> Iterator[License]:
+    """The licence in a note; nothing if no delegation proves it."""
+    for _, issuer_note in delegations.of(note, "issuer"):
+        with contextlib.suppress(LicenseError):
+            yield open_license(note, issuer_note, roots=roots).license
+            return
 
 
 def _kind(note: bytes) -> str | None:

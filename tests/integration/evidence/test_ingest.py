@@ -17,6 +17,7 @@ from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.cosignature import check_cosignature
 from license.evidence.verify.verify import verify
 from license.metering_protocol import UsageRecord, UsageReport
+from license.trust.delegations import DelegationSet
 from tests.support.customer import Customer
 from tests.support.evidence import METER, codes, export, run_days
 from tests.support.ledger import DAY, NOON, Machine, Vendor, wait_until
@@ -30,9 +31,8 @@ def test_a_sound_export_is_cosigned_and_receipted(customer: Customer) -> None:
     witness = customer.authority.keyring.witness.verifying
     note = done.checkpoints[head.origin]
     assert check_cosignature(head.cosig, read_checkpoint(note), witness) == customer.machine.wall
-    receipt = open_receipt(
-        done.receipt, [customer.authority.keyring.issuer_note], roots=customer.authority.keyring.roots
-    )
+    ring = customer.authority.keyring
+    receipt = open_receipt(done.receipt, DelegationSet([ring.issuer_note], roots=ring.roots))
     assert receipt.logs == done.accepted
     assert receipt.totals == {("2026-09", METER): (20, 40, 40)}
     assert [(account.used.billed, account.included, account.over) for account in done.accounts] == [
