@@ -1,0 +1,34 @@
+"""What is asked for stands in the book until the log is accepted so far."""
+
+from pathlib import Path
+
+from license.authority.authority import Authority
+from license.authority.book.openings import AskedLog, OpeningRepository
+from license.crypto.ed25519 import SigningKey
+from license.evidence.bundle.openings import Stretch
+from license.evidence.log.checkpoint import Checkpoint, sign_checkpoint
+from license.evidence.log.entry import Tally
+
+KEY = SigningKey.generate("offline-appliance/customner/ec63c3690139/1")
+
+
+def test_openings_are_kept_replaced_and_settled(tmp_path: Path) -> None:
+    with Authority.create(tmp_path / "authority") as authority:
+        for name in ("acme", "other"):
+            authority.create_resource(name, customer="Acme Ltd")
+        book = OpeningRepository(authority.store.engine)
+        note = sign_checkpoint(Checkpoint(origin=KEY.name, size=900, root=bytes(32)), KEY)
+        asked = AskedLog(
+            checkpoint=note,
+            at=1_790_000_000,
+            asked=(Stretch(first=3, stop=300), Stretch(first=700, stop=900)),
+            days={("2026-09-21", "Ner.TextRecords"): Tally(1, 2, 3)},
+        )
+        book.ask("acme", {KEY.name: asked})
+        book.ask("acme", {KEY.name: asked})
+        assert book.logs("acme") == {KEY.name: asked}
+        assert (book.logs("acme")[KEY.name].head.size, book.logs("other")) == (900, {})
+        book.settle([(KEY.name, 400), ("offline-appliance/customner/000000000000/1", 5)])
+        assert book.logs("acme")[KEY.name].asked == asked.asked[1:]
+        book.settle([(KEY.name, 900)])
+        assert book.logs("acme") == {}
