@@ -28,7 +28,6 @@ from license.encoding.fields import METER, Fields, check_range, check_text
 from license.encoding.strict import (
     MAX_INT,
     MAX_TIME,
-    clean_text,
     decode_base64,
     encode_base64,
     format_date,
@@ -274,12 +273,6 @@ class _ReportFields(Fields):
         if any(len(part) != HASH_BYTES for part in hashes):
             raise Malformed(f"{name} must be hashes of {HASH_BYTES} bytes")
         return hashes
-
-
-def parse_report(body: bytes) -> UsageReport:
-    """Read what a report says, without any signature; raises `Malformed` naming what is wrong first."""
-    text = clean_text(body, max_bytes=MAX_REPORT_BYTES)
-    return _read_report(Fields(parse_json(text, max_bytes=MAX_REPORT_BYTES, whole_floats=True)))
 
 
 def _read_report(top: Fields) -> UsageReport:

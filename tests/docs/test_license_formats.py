@@ -15,7 +15,7 @@ from license.licenses.request import open_request
 from license.licenses.terms import ConnectedTerms
 from license.licenses.validity import MARKS, State
 from license.licenses.verify import open_license
-from license.metering_protocol import parse_report
+from license.metering_protocol import open_report
 from license.models.manifest import Manifest, open_manifest
 from license.trust.delegation import Delegation
 from license.trust.roots import TrustRoots
@@ -113,8 +113,8 @@ def test_every_status_word_is_on_the_page() -> None:
 
 
 def test_the_usage_report_on_the_page_is_what_is_sent() -> None:
-    sent = block("usage-report").rstrip("\n").encode()
-    assert parse_report(sent).to_bytes() == sent
+    sent = open_report((ROOT / "tests" / "vectors" / "report.note").read_bytes())
+    assert block("usage-report").rstrip("\n").encode() == sent.report.to_bytes()
 
 
 def test_every_claim_of_a_lease_is_on_the_page() -> None:

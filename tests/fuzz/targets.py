@@ -1,6 +1,7 @@
 """What is fuzzed: each reader of a stranger's bytes, the refusals it may answer with, words of its format."""
 
 import io
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,20 +16,23 @@ from appliance.datasets.project_file import parse_project
 from appliance.errors import ApplianceError
 from appliance.speech.audio.reader import AudioStream, Sound
 from appliance.speech.display.rescoring import WordModel
+from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import clean_text
 from license.errors import LicenseError
 from license.evidence.bundle.archive import open_bundle
 from license.evidence.bundle.lines import parse_gap, parse_head_lines, parse_leaf
-from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.bundle.openings import OPENINGS_KIND, Openings
+from license.evidence.log.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
 from license.evidence.log.entry import parse, render
 from license.evidence.tool.command import EXIT_FAULT, EXIT_UNREADABLE, main
-from license.metering_protocol import parse_report
-from license.trust.signed_note import read_unverified
-from license.trust.statement import kind_of
+from license.metering_protocol import REPORT_LINE, open_report
+from license.trust.signed_note import read_unverified, sign_note
+from license.trust.statement import kind_of, parse_statement
 from tests.support.onnx_facts import check_agreement
 from tests.support.paths import VECTORS
 
 ROOTS: Final = VECTORS / "roots"
+KEY: Final = SigningKey.generate("offline-appliance/instance")
 CORPUS: Final = Path(__file__).parent / "corpus"
 
 
@@ -89,6 +93,20 @@ def _audit(data: bytes) -> None:
         assert status in (0, 1, 2, EXIT_UNREADABLE) and status != EXIT_FAULT
 
 
+def _report(data: bytes) -> None:
+    """A report says what it likes: `$KEY`, `$ID` and `$HEAD` stand for what only its signer can say."""
+    origin = f"offline-appliance/customner/{KEY.verifying.fingerprint}/1"
+    head = sign_checkpoint(Checkpoint(origin=origin, size=4, root=bytes(32)), KEY).decode()
+    text = data.decode("utf-8", "replace").replace("$KEY", KEY.verifying.vkey)
+    text = text.replace("$ID", KEY.verifying.fingerprint).replace("$HEAD", json.dumps(head)[1:-1])
+    open_report(sign_note(f"{REPORT_LINE}\n{text}\n", KEY))
+
+
+def _openings(data: bytes) -> None:
+    openings = Openings.from_claims(parse_statement(read_unverified(data), OPENINGS_KIND))
+    assert Openings.from_claims(openings.to_claims()) == openings, "what is read is what was written"
+
+
 def _multipart(data: bytes) -> None:
     kind, _, body = data.partition(b"\n")
     read_parts(kind.decode("latin-1"), body)
@@ -120,7 +138,8 @@ TARGETS: Final = {
     "lines": Target(_lines, words=(b'{"gap":', b'{"leaf":', b" |  | ")),
     "bundle": Target(_bundle, words=(b"PK\x01\x02", b"PK\x05\x06", b"bundle.note")),
     "audit": Target(_audit, words=(b"PK\x01\x02", b"PK\x05\x06", b"bundle.note")),
-    "report": Target(parse_report, words=(b'"records":[', b'"log":')),
+    "report": Target(_report, words=(b'"records":[', b'"log":', b"$ID", b"$KEY", b"$HEAD")),
+    "openings": Target(_openings, words=(b'"stretches":[', b'"first":', b'"checkpoint":')),
     "framing": Target(_framing, (ProtocolError,), (b"\r\n\r\n", b"Path: audio", b"X-RequestId: ")),
     "multipart": Target(_multipart, (Problem,), (b"multipart/form-data; boundary=x\n", b"--x\r\n")),
     "wav": Target(_wav, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),

@@ -152,31 +152,21 @@ class MeterRepository:
         if others:
             raise _belongs(instance, min(others))
 
-    def accept(self, resource: str, report: UsageReport, *, now: int) -> int:
+    def accept(self, resource: str, signed: SignedReport, *, now: int) -> int:
         """Count a report if it begins where the count of its log ends; return where that is afterwards.
+
+        It comes from `license.metering_protocol.open_report`. Its key must be the one that the installation
+        proved when it asked for its lease, and the log must have grown from the head where the report before
+        ended.
 
         Raises:
             AuthorityError: `Mismatch`: the installation is not known to this resource, or its log is
-                another's.
+                another's; `OtherKey`, `OtherHistory`: it is another key, or another log.
         """
         try:
-            return self._accept(resource, report, now)
+            return self._accept(resource, signed, now)
         except IntegrityError:  # two first reports of one log at once: the other one was faster
-            return self._accept(resource, report, now)
-
-    def accept_signed(self, resource: str, signed: SignedReport, *, now: int) -> int:
-        """Do the same for a report that `license.metering_protocol.open_report` has opened.
-
-        Its key must be the one that the installation proved when it asked for its lease, and the log must
-        have grown from the head where the report before ended.
-
-        Raises:
-            AuthorityError: As `accept`; `OtherKey`, `OtherHistory` where that is not so.
-        """
-        try:
-            return self._accept(resource, signed.report, now, signed)
-        except IntegrityError:
-            return self._accept(resource, signed.report, now, signed)
+            return self._accept(resource, signed, now)
 
     def heads(self, resource: str) -> dict[str, bytes]:
         """Return the checkpoints where reported logs end, as their installations signed them, by log."""
@@ -203,12 +193,10 @@ class MeterRepository:
             rows = session.exec(select(_MeteredRow).where(_MeteredRow.resource == resource)).all()
             return {row.origin: _usage(row, _sums(session, row.origin)) for row in rows}
 
-    def _accept(
-        self, resource: str, report: UsageReport, now: int, signed: SignedReport | None = None
-    ) -> int:
+    def _accept(self, resource: str, signed: SignedReport, now: int) -> int:
+        report = signed.report
         with Session(self._engine) as session:
-            if signed is not None:
-                _check_key(session.get(ConnectedInstanceRow, (report.instance, resource)), signed)
+            _check_key(session.get(ConnectedInstanceRow, (report.instance, resource)), signed)
             # A write first: it keeps others from the log until the transaction ends, on every database.
             session.exec(update(_MeteredRow).where(col(_MeteredRow.origin) == report.log).values(at=now))
             row = session.get(_MeteredRow, report.log)
@@ -222,8 +210,7 @@ class MeterRepository:
                 if seen.head.size > row.next:
                     _take_over(session, row, seen)
             if report.first == row.next:
-                if signed is not None:
-                    _grow(session, signed, seen)
+                _grow(session, signed, seen)
                 _add(session, report)
                 row.next = report.next
             counted = row.next

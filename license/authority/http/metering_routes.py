@@ -83,7 +83,7 @@ class MeteringEndpoints:
     def _count(self, resource: Resource, signed: SignedReport) -> Acknowledgement:
         now = self._authority.clock()
         report = signed.report
-        counted = self._meters.accept_signed(resource.name, signed, now=now)
+        counted = self._meters.accept(resource.name, signed, now=now)
         status = "OutOfQuota" if is_used_up(self._authority.store, resource, now) else "Valid"
         return Acknowledgement(status=status, log=report.log, next=counted)
 

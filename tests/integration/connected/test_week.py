@@ -48,7 +48,7 @@ class Cable(MeteringClient):
     def report(self, signed: SignedReport, *, now: int) -> Acknowledgement:
         self._cross()
         book = MeterRepository(self.vendor.authority.store.engine)
-        counted = book.accept_signed("acme", open_report(signed.note), now=now)
+        counted = book.accept("acme", open_report(signed.note), now=now)
         return Acknowledgement(status="Valid", log=signed.report.log, next=counted)
 
     def check(self, log: str, *, now: int) -> Acknowledgement:

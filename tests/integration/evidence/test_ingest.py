@@ -15,11 +15,12 @@ from license.errors import AuthorityError
 from license.evidence.bundle.receipt import open_receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.cosignature import check_cosignature
+from license.evidence.log.merkle import consistency_path, leaf_hash, root_at
 from license.evidence.verify.verify import verify
-from license.metering_protocol import UsageRecord, UsageReport
+from license.metering_protocol import UsageRecord, UsageReport, sign_report
 from license.trust.delegations import DelegationSet
 from tests.support.customer import Customer
-from tests.support.evidence import METER, codes, export, run_days
+from tests.support.evidence import METER, codes, export, run_days, subtrees_of
 from tests.support.ledger import DAY, NOON, Machine, Vendor, wait_until
 
 
@@ -245,7 +246,15 @@ def reported(customer: Customer, *, first: int, after: int, quantity: int) -> in
     book.meet(customer.resource.name, instance=instance, vkey=vkey, software="test", now=now)
     record = UsageRecord(meter=METER, entries=quantity // 2, quantity=quantity, billed=quantity, at=NOON)
     found = UsageReport(log=origin, first=first, next=after, software="0.1.0", records=(record,))
-    return book.accept(customer.resource.name, found, now=now)
+    texts = customer.machine.texts() + [f"later {n}" for n in range(after)]
+    subtree = subtrees_of([leaf_hash(text.encode()) for text in texts])
+    signed = sign_report(
+        found,
+        root=root_at(after, subtree),
+        growth=consistency_path(first, after, subtree),
+        key=customer.machine.identity,
+    )
+    return book.accept(customer.resource.name, signed, now=now)
 
 
 def billed(customer: Customer) -> int:

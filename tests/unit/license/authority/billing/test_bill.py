@@ -22,7 +22,7 @@ from license.authority.cli.main import main
 from license.encoding.strict import parse_date
 from license.errors import Malformed, Unwritable
 from license.evidence.log.entry import Tally
-from tests.unit.license.authority.book.test_metering import origin_of, report
+from tests.unit.license.authority.book.test_metering import origin_of, report, signed
 from tests.unit.license.conftest import METER
 
 PERIOD = (parse_date("2026-01-01"), parse_date("2027-01-01"))
@@ -158,7 +158,8 @@ def sold(new_vendor: Any) -> Any:
     resource = vendor.authority.store.find_by_key(vendor.key)
     vendor.authority.grant_lease(resource, vendor.request())
     book = MeterRepository(vendor.authority.store.engine)
-    book.accept("acme-ner", report(origin_of(vendor.machine), 0, 12, 4_500), now=vendor.clock())
+    found = report(origin_of(vendor.machine), 0, 12, 4_500)
+    book.accept("acme-ner", signed(vendor.machine, found), now=vendor.clock())
     (vendor.authority.home / "prices.csv").write_text(TABLE)
     return vendor
 

@@ -15,13 +15,20 @@ from license.authority.book.metering import LogUsage, MeterRepository, disagreem
 from license.authority.http.app import make_app
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import DAY
-from license.errors import AuthorityError, Malformed, NeedsNewerVersion, WrongMode
+from license.errors import AuthorityError, Malformed, NeedsNewerVersion, UnsignedReport, WrongMode
 from license.evidence.log.entry import Tally
 from license.evidence.log.merkle import consistency_path, root_at
 from license.licenses.validity import State, state_at
 from license.licenses.verify import open_license
-from license.metering_protocol import UsageRecord, UsageReport, parse_report, sign_report
-from license.trust.signed_note import open_note
+from license.metering_protocol import (
+    REPORT_LINE,
+    SignedReport,
+    UsageRecord,
+    UsageReport,
+    open_report,
+    sign_report,
+)
+from license.trust.signed_note import open_note, sign_note
 from license.trust.statement import parse_statement
 from tests.support.evidence import subtrees_of
 from tests.unit.license.authority.http.test_app import ask, check_error, key
@@ -51,11 +58,11 @@ def report(log: str, first: int, after: int, quantity: int = 0, **changes: Any) 
     return UsageReport(**values | changes)
 
 
-def signed(machine: SigningKey, found: UsageReport) -> bytes:
-    """The same as a machine would send it, over a log whose entries hash to their index."""
+def signed(machine: SigningKey, found: UsageReport) -> SignedReport:
+    """The same as a machine sends it, over a log whose entries hash to their index."""
     subtree = subtrees_of([sha256(b"%d" % n).digest() for n in range(found.next)])
     growth = consistency_path(found.first, found.next, subtree)
-    return sign_report(found, root=root_at(found.next, subtree), growth=growth, key=machine).note
+    return sign_report(found, root=root_at(found.next, subtree), growth=growth, key=machine)
 
 
 def total(vendor: Any, resource: str = "acme-ner") -> int:
@@ -76,8 +83,25 @@ def book(met: Any) -> MeterRepository:
     return MeterRepository(met.authority.store.engine)
 
 
-def accept(met: Any, book: MeterRepository, found: UsageReport, resource: str = "acme-ner") -> int:
-    return book.accept(resource, found, now=met.clock())
+def accept(
+    met: Any,
+    book: MeterRepository,
+    found: UsageReport,
+    resource: str = "acme-ner",
+    machine: SigningKey | None = None,
+) -> int:
+    return book.accept(resource, signed(machine or met.machine, found), now=met.clock())
+
+
+KEY = SigningKey.generate("offline-appliance/instance")
+OWN = f"offline-appliance/customner/{KEY.verifying.fingerprint}/1"
+
+
+def sealed(said: dict[str, Any]) -> bytes:
+    """What a report says, with the rest and the signature of the installation, whatever it says."""
+    head = sign_report(report(OWN, 3, 5), root=bytes(32), growth=(), key=KEY)
+    rest = {"instance": head.instance, "checkpoint": head.checkpoint.decode(), "growth": []}
+    return sign_note(f"{REPORT_LINE}\n{json.dumps(said | rest, indent=1)}\n", KEY)
 
 
 def test_a_report_has_the_documented_shape() -> None:
@@ -113,13 +137,14 @@ def test_what_is_written_is_what_is_read(
 ) -> None:
     record = UsageRecord(meter=METER, entries=entries, quantity=quantities[0], billed=quantities[1], at=at)
     made = UsageReport(
-        log="offline-appliance/customner/0f3a9c2b7d11/1",
+        log=OWN,
         first=first,
         next=first + entries,
         software="0.1.0",
         records=(record,),
     )
-    assert parse_report(made.to_bytes()) == made
+    sent = sign_report(made, root=bytes(32), growth=(), key=KEY)
+    assert open_report(sent.note) == sent
 
 
 @pytest.mark.parametrize(
@@ -139,10 +164,11 @@ def test_what_is_written_is_what_is_read(
     ],
 )
 def test_a_report_that_contradicts_itself_is_refused(change: Callable[[Any], Any]) -> None:
-    said = json.loads(report("offline-appliance/customner/0f3a9c2b7d11/1", 3, 5).to_bytes())
+    said = report(OWN, 3, 5).to_claims()
+    assert open_report(sealed(said)).report == report(OWN, 3, 5)
     change(said)
     with pytest.raises(Malformed):
-        parse_report(json.dumps(said).encode())
+        open_report(sealed(said))
 
 
 def test_a_report_is_counted_once_however_often_it_comes(met: Any, book: MeterRepository) -> None:
@@ -183,9 +209,8 @@ def test_many_senders_of_one_log_count_it_once(met: Any, book: MeterRepository) 
 def test_an_installation_without_a_lease_of_the_resource_is_not_counted(
     met: Any, book: MeterRepository
 ) -> None:
-    stranger = origin_of(SigningKey.generate("offline-appliance/instance"))
     with pytest.raises(AuthorityError) as caught:
-        accept(met, book, report(stranger, 0, 10))
+        accept(met, book, report(OWN, 0, 10), machine=KEY)
     assert (caught.value.status, caught.value.code) == ("Mismatch", "UnknownInstance")
     assert total(met) == 0
 
@@ -254,7 +279,7 @@ def test_a_free_plan_that_is_used_up_grants_nothing_until_the_next_month(met: An
     request = met.request(machine=machine)
     met.authority.grant_lease(free, request)
     book = MeterRepository(met.authority.store.engine)
-    accept(met, book, report(origin_of(machine), 0, 9, 5_000), "free")
+    accept(met, book, report(origin_of(machine), 0, 9, 5_000), "free", machine)
     with pytest.raises(AuthorityError) as caught:
         met.authority.grant_lease(free, request)
     assert caught.value.status == "OutOfQuota"
@@ -264,7 +289,7 @@ def test_a_free_plan_that_is_used_up_grants_nothing_until_the_next_month(met: An
 
 def test_the_endpoint_counts_and_answers_over_http(met: Any, serve: Callable[..., Any]) -> None:
     found = report(origin_of(met.machine), 0, 10)
-    body = signed(met.machine, found)
+    body = signed(met.machine, found).note
     with serve(make_app(met.authority)) as url:
         headers = key(met.key) | {"Idempotency-Key": found.idempotency_key}
         for _ in range(2):
@@ -291,7 +316,9 @@ def test_beyond_the_free_units_a_report_is_counted_and_answered_out_of_quota(
         words = []
         for first, quantity in ((0, 4_999), (10, 1), (20, 7)):
             sent = report(log, first, first + 10, quantity)
-            words.append(ask(url, "POST", "/v1/usage", key(free.key1), signed(machine, sent))[1]["status"])
+            words.append(
+                ask(url, "POST", "/v1/usage", key(free.key1), signed(machine, sent).note)[1]["status"]
+            )
         assert words == ["Valid", "OutOfQuota", "OutOfQuota"]
         assert ask(url, "GET", "/v1/status", key(free.key1))[1]["status"] == "OutOfQuota"
         status, reply, _ = ask(url, "POST", "/v1/connected", key(free.key1), met.request(machine=machine))
@@ -351,19 +378,19 @@ PLACES = [
 
 @given(st.sampled_from(PLACES), JSON)
 def test_whatever_stands_in_a_report_it_is_read_or_refused(place: tuple[Any, ...], value: Any) -> None:
-    said = json.loads(report("offline-appliance/customner/0f3a9c2b7d11/1", 3, 5).to_bytes())
-    at = said
+    said = report(OWN, 3, 5).to_claims()
+    at: Any = said
     for step in place[:-1]:
         at = at[step]
     at[place[-1]] = value
     try:
-        found = parse_report(json.dumps(said).encode())
+        found = open_report(sealed(said))
     except Malformed:
         return
-    assert parse_report(found.to_bytes()) == found
+    assert open_report(sealed(found.report.to_claims())).report == found.report
 
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_report_are_refused(body: bytes) -> None:
-    with pytest.raises(Malformed):
-        parse_report(body)
+    with pytest.raises((Malformed, UnsignedReport)):
+        open_report(body)

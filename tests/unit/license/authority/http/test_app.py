@@ -288,7 +288,7 @@ def test_every_address_is_in_the_openapi_document_and_answers_as_it_says(
             "Report": json.loads(report(origin_of(offering.machine), 0, 3).to_bytes()),
         }
         ask(url, "POST", "/v1/connected", key(offering.key), offering.request())
-        body = signed(offering.machine, report(origin_of(offering.machine), 0, 3))
+        body = signed(offering.machine, report(origin_of(offering.machine), 0, 3)).note
         replies["Acknowledgement"] = ask(url, "POST", "/v1/usage", key(offering.key), body)[1]
     assert set(schemas) == set(replies)
     for name, reply in replies.items():
