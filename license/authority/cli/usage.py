@@ -31,22 +31,29 @@ def _month(_ctx: click.Context, _option: click.Parameter, value: str | None) -> 
 @click.argument("name", metavar="RESOURCE")
 @click.option("--month", callback=_month, help="Only this UTC month, such as 2026-11.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a row per day, log and meter, in FOCUS columns.")
+@click.option("--heads", is_flag=True, help="Print the heads that its machines reported, for auditors.")
 @home_option
 @json_option
-def usage(name: str, month: str | None, as_csv: bool, home: Path, as_json: bool) -> None:
+def usage(name: str, month: str | None, as_csv: bool, heads: bool, home: Path, as_json: bool) -> None:
     """Show what RESOURCE used, and what it costs.
 
     By month, by day and by log. Usage that arrived while connected and by export of the same log is counted
     once. Prices are those of prices.csv (see `license prices`).
+
+    --heads prints a line for each log that was reported: who checks the records of a machine passes a file of
+    them to `usage verify --heads`.
     """
     from license.authority.billing.bill import charges
     from license.authority.billing.prices import read_prices
     from license.authority.book.metering import MeterRepository, usage_of
 
-    if as_csv and as_json:
-        raise click.UsageError("give --csv or --json, not both")
+    if as_csv + as_json + heads > 1:
+        raise click.UsageError("give one of --csv, --json and --heads")
     with open_authority(home) as authority:
         resource = authority.store.get(name)
+        if heads:
+            _print_heads(name, MeterRepository(authority.store.engine).heads(name))
+            return
         logs = usage_of(authority.store.engine, name)
         instances = MeterRepository(authority.store.engine).instances(name)
     prices = read_prices(home)
@@ -61,6 +68,14 @@ def usage(name: str, month: str | None, as_csv: bool, home: Path, as_json: bool)
         print_json(_as_json(resource, charged, logs, prices.currency))
     else:
         _print(resource, charged, logs, instances, prices.currency)
+
+
+def _print_heads(name: str, heads: dict[str, bytes]) -> None:
+    from license.evidence.bundle.lines import render_head_lines
+
+    if not heads:
+        click.echo(f"no connected machine of {name} has reported a head", err=True)
+    click.echo(render_head_lines(heads[origin] for origin in sorted(heads)), nl=False)
 
 
 @click.command(epilog=example("license prices --init"))

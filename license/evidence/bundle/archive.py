@@ -174,6 +174,11 @@ class BundledLog:
         return self.bundle.manifest.form == "summary"
 
     @property
+    def exported(self) -> bool:
+        """A bundle is an export."""
+        return True
+
+    @property
     def size(self) -> int:
         """Number of entries it claims."""
         return self.claim.size

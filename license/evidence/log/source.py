@@ -62,6 +62,11 @@ class LogSource(Protocol):
         """Number of entries, shown or not."""
         ...
 
+    @property
+    def exported(self) -> bool:
+        """Whether it ends where it was exported: the log itself may have gone on since."""
+        ...
+
     def gaps(self, first: int, stop: int, sizes: Iterable[int]) -> Sequence[Gap]:
         """The gaps that hide the entries from `first` up to (not including) `stop`; none where they are lost.
 
@@ -177,6 +182,11 @@ class DatabaseLog:
     @property
     def summary(self) -> bool:
         """A database shows all that was not pruned."""
+        return False
+
+    @property
+    def exported(self) -> bool:
+        """A database is the log itself."""
         return False
 
     @property

@@ -43,6 +43,7 @@ class SignedTree:
         self._witnessed = [*witnessed_heads(source.notes(), roots), *named]
         self._compared = frozenset(self.sizes())
         self._frontier = Frontier()
+        self._exported = source.exported
         self._holds = True
         self._origin = source.name
         self._instance: VerifyingKey | None = None
@@ -133,7 +134,15 @@ class SignedTree:
             size: Number of entries that were read.
             last: Time of the last one.
         """
-        for head in self._heads.beyond(size, self._origin)[:1]:
+        later = self._heads.beyond(size, self._origin)
+        reported = [head for head in later if self._exported and self._is_reported(head)]
+        for head in reported[-1:]:
+            sentence = (
+                f"{head.where} has a head over {head.claim.size} entries that the installation reported; "
+                f"this export ends at {size}: take a newer one to compare it"
+            )
+            self._find(Severity.CLEAN, "newer", sentence, size - 1)
+        for head in [head for head in later if head not in reported][:1]:
             sentence = f"{head.claim.size} entries were signed, but only {size} are there"
             self._find(Severity.BROKEN, "rollback", sentence, size)
         for witnessed in self._witnessed:
@@ -152,6 +161,14 @@ class SignedTree:
         elif since is not None and last - since > OPEN_MINUTE_SECONDS:
             sentence = f"the entries from {self.signed} on are not signed"
             self._find(Severity.FINDING, "unsigned-tail", sentence, self.signed, at=since)
+
+    def _is_reported(self, head: Head) -> bool:
+        """Whether a head that others kept is of a report: signed by the installation, and by no day's key."""
+        instance = [] if self._instance is None else [self._instance]
+        try:
+            return bool(head.where) and list(head.open([*self.keys, *instance])) == instance
+        except LicenseError:
+            return False
 
     def _compare(self, size: int) -> None:
         """Compare the tree so far with every head of this size."""

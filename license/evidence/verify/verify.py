@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from license.crypto.ed25519 import VerifyingKey
 from license.errors import LicenseError
 from license.evidence.bundle.archive import FOCUS, NOTE, Bundle, BundledLog, open_bundle
 from license.evidence.bundle.focus import MeteredDay, focus_csv
@@ -110,7 +111,16 @@ def verify_bundle(
     table = focus_csv(metered_days(reports)).encode()
     if _read_or_nothing(bundle, FOCUS) != table and not manifest.withheld:
         findings.append(_broken("table", "the table of usage is not what the logs say", FOCUS))
-    return summarize(reports, [*findings, *_headless(heads, reports)])
+    own = [head for head in heads if _is_of(head[1], manifest.instance)]
+    return summarize(reports, [*findings, *_headless(own, reports)])
+
+
+def _is_of(note: bytes, instance: str) -> bool:
+    """Whether a head is of a log of this installation: an export shows those of no other."""
+    try:
+        return read_checkpoint(note).origin.split("/")[2:3] == [VerifyingKey.from_vkey(instance).fingerprint]
+    except LicenseError:
+        return False
 
 
 def metered_days(reports: Sequence[LogReport]) -> Iterator[MeteredDay]:
