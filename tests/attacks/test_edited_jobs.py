@@ -3,12 +3,14 @@
 import contextlib
 import json
 import sqlite3
+import time
 
 import httpx2
 import pytest
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from tests.e2e.test_jobs_survive import LONG, RECORDS, counted, finished, state, submit
+from tests.e2e.test_licence_life import until
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
 HUGE = SENTENCE * 40  # about 2,000 characters
@@ -68,7 +70,9 @@ def test_texts_put_into_a_counted_job_are_counted(site: Site) -> None:
 
 
 @pytest.mark.e2e
-def test_texts_put_into_a_counted_job_beyond_the_plan_are_not_answered(site: Site) -> None:
+def test_texts_put_into_a_counted_job_are_not_answered_beyond_the_plan_nor_after_the_licence(
+    site: Site,
+) -> None:
     site.issue(meters={TEXT_RECORDS: RECORDS}, overage="block")
     service = site.start()
     job = ended_job(service)
@@ -77,10 +81,26 @@ def test_texts_put_into_a_counted_job_beyond_the_plan_are_not_answered(site: Sit
     replace_texts(site, job, HUGE, 5)
     service = site.start()
     with service.client() as client:
-        assert finished(client, job)["status"] == "failed"
-        assert "entities" not in json.dumps(state(client, job))
+        not_answered(client, job)
+        end = int(time.time()) + 3
+        site.issue(changes={"expires": end, "terminates": end, "report_by": end})
+        service.reload()
+        until(lambda: client.get("/status").json()["apiStatus"] == "Expired")
     assert service.stop() == 0
     assert counted(site) == before
+    (own,) = before
+    replace_texts(site, job, HUGE, 5, task_id=own)
+    service = site.start()
+    with service.client() as client:
+        not_answered(client, job)
+        assert client.get("/status").json()["apiStatus"] == "Expired"
+    assert service.stop() == 0
+    assert counted(site) == before
+
+
+def not_answered(client: httpx2.Client, job: str) -> None:
+    assert finished(client, job)["status"] == "failed"
+    assert "entities" not in json.dumps(state(client, job))
 
 
 @pytest.mark.e2e

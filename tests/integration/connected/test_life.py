@@ -78,7 +78,17 @@ def test_connected_then_disconnected_then_connected_on_one_ledger(
     export = tmp_path / "usage.zip"
     words = ("usage", "export", str(connected.output), "--state", str(connected.state), "-o", str(export))
     subprocess.run([sys.executable, "-m", "appliance", *words], check=True, env=clean_environ())
+    asked = ingest_bundle(connected.vendor, export)
+    assert asked.accepted == ()
+    # It is a summary: the vendor asks to see entries of it, and the same command shows them.
+    question = tmp_path / "question"
+    question.mkdir()
+    (question / "openings.note").write_bytes(asked.openings)
+    (question / "issuer.note").write_bytes(connected.vendor.keyring.issuer_note)
+    words += ("--open", str(question / "openings.note"), "--roots", str(connected.vendor.roots_dir))
+    subprocess.run([sys.executable, "-m", "appliance", *words], check=True, env=clean_environ())
     taken = ingest_bundle(connected.vendor, export)
+    assert taken.accepted
     assert not {finding.code for finding in taken.report.findings if finding.severity}
     assert counted(connected) == recorded(connected)
 

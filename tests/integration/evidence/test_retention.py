@@ -116,7 +116,25 @@ def test_after_pruning_everything_else_verifies_as_before(
     for full in (False, True):
         report = verify(customer.export(full=full), roots)
         assert report.exit_code == 0, report.findings
-    assert ingest_bundle(customer.authority, customer.export(), keep=False).report.exit_code == 0
+    looked_at = ingest_bundle(customer.authority, customer.export(), keep=False)
+    assert looked_at.report.exit_code == 0
+    # Of a summary only what is still there is asked for: not what the receipt covers.
+    assert looked_at.demand is not None
+    assert looked_at.openings == b""
+    covered = customer.sizes()[0]
+    assert all(stretch.stop > covered for log in looked_at.demand.openings.logs for stretch in log.stretches)
+    assert looked_at.demand.hidden == 10
+
+
+def test_nothing_that_a_receipt_covers_is_asked_for(
+    customer: Customer, made: Customer, roots: TrustRoots
+) -> None:
+    machine = customer.machine
+    keep_receipt(machine.output, made.place / "receipt", roots)
+    (planned,) = plan_pruning(machine.output, roots)
+    prune(planned)
+    again = customer.ask()
+    assert (again.report.exit_code, again.demand, len(again.accepted)) == (0, None, 1)
 
 
 def test_proofs_of_what_is_left_hold_after_pruning(
