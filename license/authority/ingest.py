@@ -22,9 +22,9 @@ from typing import Final
 
 from license.authority.authority import Authority
 from license.authority.billing.reconcile import Account, reconcile
+from license.authority.book.asked import AskedLog, OpeningRepository
 from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement
-from license.authority.book.openings import AskedLog, OpeningRepository
 from license.authority.book.resource import Resource
 from license.authority.openings import (
     DEFAULT_STRETCHES,

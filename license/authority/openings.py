@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from license.authority.book.asked import AskedLog
 from license.authority.book.heads import SeenLog
-from license.authority.book.openings import AskedLog
 from license.encoding.strict import format_time
 from license.errors import AuthorityError
 from license.evidence.bundle.archive import Bundle

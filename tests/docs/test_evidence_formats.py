@@ -3,13 +3,16 @@
 import re
 from pathlib import Path
 
-from license.authority import ingest
+from license.authority import ingest, openings
 from license.crypto.ed25519 import VerifyingKey
+from license.evidence.bundle.openings import Openings
 from license.evidence.log import source
 from license.evidence.log.checkpoint import open_checkpoint
 from license.evidence.log.entry import KINDS, parse, render
 from license.evidence.log.merkle import Frontier, leaf_hash
 from license.evidence.verify import license_periods, rules, timeline, tree, verify
+from license.trust.signed_note import read_unverified
+from license.trust.statement import parse_statement
 from tests.support.paths import ROOT
 
 TEXT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8").partition("\n## Evidence\n")[2]
@@ -49,6 +52,15 @@ def test_the_log_on_the_page_reads_and_its_checkpoints_open() -> None:
     assert signed.checkpoint.size == len(lines)
 
 
+def test_the_openings_on_the_page_are_of_the_log_on_the_page() -> None:
+    note = block("openings")
+    assert note == (ROOT / "tests" / "vectors" / "openings.note").read_text(encoding="utf-8")
+    (log,) = Openings.from_claims(parse_statement(read_unverified(note.encode()), "openings")).logs
+    assert log.checkpoint.decode() == block("note last-checkpoint")
+    ends = [line for line in block("jsonl log").splitlines() if line.startswith('{"k":"key"')]
+    assert [stretch.stop for stretch in log.stretches] == [parse(line).n for line in ends]
+
+
 def test_every_kind_of_entry_has_a_row() -> None:
     assert codes("Entries") - {"k"} == set(KINDS)
 
@@ -56,7 +68,7 @@ def test_every_kind_of_entry_has_a_row() -> None:
 def test_every_finding_in_the_table_can_be_found() -> None:
     written = "".join(
         Path(str(module.__file__)).read_text(encoding="utf-8")
-        for module in (rules, source, license_periods, timeline, tree, verify, ingest)
+        for module in (rules, source, license_periods, timeline, tree, verify, ingest, openings)
     )
     named = {code for code in codes("Checking a log") if not code.startswith("clock-")}
     assert {code for code in named if f'"{code}"' not in written} == set()

@@ -2,8 +2,8 @@
 
 import pytest
 
+from license.authority.book.asked import AskedLog
 from license.authority.book.heads import SeenLog
-from license.authority.book.openings import AskedLog
 from license.authority.openings import DEFAULT_STRETCHES, Demand, Hidden, demand
 from license.crypto.ed25519 import SigningKey
 from license.errors import AuthorityError

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from license.crypto.ed25519 import SigningKey
+from license.crypto.ed25519 import SigningKey, load_verifying_key
 from license.errors import DelegationExpired, Forged, LicenseError, Malformed, UnknownIssuer, WrongType
 from license.evidence.bundle.openings import (
     MAX_STRETCHES,
@@ -25,6 +25,7 @@ from license.trust.delegations import DelegationSet
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement
+from tests.support.paths import VECTORS
 
 ROOT, ISSUER = SigningKey.generate("vendor/root"), SigningKey.generate("vendor/issuer")
 DAY = SigningKey.generate("offline-appliance/customner/ec63c3690139/1")
@@ -50,6 +51,14 @@ def asked(*stretches: tuple[int, int]) -> Openings:
 def test_what_is_asked_for_survives_its_note() -> None:
     openings = asked((3, 700), (700, 1000))
     assert open_openings(sign_openings(openings, ISSUER), delegations()) == openings
+
+
+def test_the_vector_opens() -> None:
+    root = load_verifying_key(VECTORS / "openings-root.vkey")
+    roots = TrustRoots(keys=(root,), sources=(VECTORS / "openings-root.vkey",))
+    issuers = DelegationSet([(VECTORS / "openings-issuer.note").read_bytes()], roots=roots)
+    (log,) = open_openings((VECTORS / "openings.note").read_bytes(), issuers).logs
+    assert (log.head.size, log.stretches) == (8, (Stretch(first=0, stop=5),))
 
 
 def test_only_an_issuer_may_ask_within_its_time() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from license.authority.authority import Authority
-from license.authority.book.openings import AskedLog, OpeningRepository
+from license.authority.book.asked import AskedLog, OpeningRepository
 from license.crypto.ed25519 import SigningKey
 from license.evidence.bundle.openings import Stretch
 from license.evidence.log.checkpoint import Checkpoint, sign_checkpoint
