@@ -73,7 +73,7 @@ CHECKS: Final = (
     _check(
         "Witnesses",
         "Heads that the vendor or others kept are heads of this very history.",
-        *("fork", "cosignature", "unchecked", "unproven"),
+        *("fork", "cosignature", "unchecked", "unproven", "newer"),
     ),
     _check(
         "Entries",
@@ -83,7 +83,7 @@ CHECKS: Final = (
     _check(
         "Sums",
         "Sums of days and months are those of their entries; what was reported while connected only grows.",
-        *("day-sums", "month-sums", "month-open", "columns", "claimed", "metered"),
+        *("day-sums", "month-sums", "month-open", "columns", "claimed", "unopened", "metered"),
     ),
     _check(
         "Usage within the licence",

@@ -85,8 +85,8 @@ def test_connected_then_disconnected_then_connected_on_one_ledger(
     question.mkdir()
     (question / "openings.note").write_bytes(asked.openings)
     (question / "issuer.note").write_bytes(connected.vendor.keyring.issuer_note)
-    words += ("--open", str(question / "openings.note"), "--roots", str(connected.vendor.roots_dir))
-    subprocess.run([sys.executable, "-m", "appliance", *words], check=True, env=clean_environ())
+    answer = (*words, "--open", str(question / "openings.note"), "--roots", str(connected.vendor.roots_dir))
+    subprocess.run([sys.executable, "-m", "appliance", *answer], check=True, env=clean_environ())
     taken = ingest_bundle(connected.vendor, export)
     assert taken.accepted
     assert not {finding.code for finding in taken.report.findings if finding.severity}
