@@ -7,7 +7,7 @@ from license.authority.book.overview import machines_seen
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import DAY
 from license.metering_protocol import UsageRecord
-from tests.unit.license.authority.book.test_metering import origin_of, report
+from tests.unit.license.authority.book.test_metering import origin_of, report, signed
 from tests.unit.license.conftest import METER
 
 
@@ -23,7 +23,7 @@ def test_each_machine_stands_with_its_licence_and_the_first_day_of_its_usage(ven
         vendor.authority.grant_lease(resource, vendor.request(machine=machine))
     used = UsageRecord(meter=METER, entries=5, quantity=5, billed=5, at=vendor.clock())
     found = report(origin_of(early), 0, 5, records=(used,))
-    MeterRepository(store.engine).accept("acme-ner", found, now=vendor.clock())
+    MeterRepository(store.engine).accept("acme-ner", signed(early, found), now=vendor.clock())
     assert [str(machine) for machine in machines_seen(store, "acme-ner")] == [
         f"{early.verifying.fingerprint}: licence of 2026-06-01, usage from 2026-06-03, 2 days after",
         f"{licensed.verifying.fingerprint}: licence of 2026-06-03, no usage reported",
@@ -37,6 +37,7 @@ def test_a_machine_under_a_bearer_licence_is_known_by_its_log(vendor: Any) -> No
     vendor.clock.now += 3 * DAY
     running = SigningKey.generate("offline-appliance/instance")
     vendor.authority.grant_lease(store.get("acme-ner"), vendor.request(machine=running))
-    MeterRepository(store.engine).accept("acme-ner", report(origin_of(running), 0, 5), now=vendor.clock())
+    found = signed(running, report(origin_of(running), 0, 5))
+    MeterRepository(store.engine).accept("acme-ner", found, now=vendor.clock())
     (seen,) = machines_seen(store, "acme-ner")
     assert seen.logs == 1
