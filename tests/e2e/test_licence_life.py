@@ -351,11 +351,17 @@ def test_a_plan_that_blocks_answers_403_at_its_limit_and_more_units_open_it(site
         body = status(service)
         assert (body["plan"]["meters"][0]["used"], body["plan"]["meters"][0]["percent"]) == (10, 100)
         assert "Quota" in [notice["code"] for notice in body["notices"]]
+        assert body["apiStatus"] == "OutOfQuota"
+        ready = client.get("/ready")
+        assert ready.status_code == 503
+        assert ready.json()["message"].startswith("OutOfQuota: the plan's 10 units of ")
         service.reload()
         until(lambda: "are refused with 403 OutOfQuota" in service.text())
         site.issue(meters={TEXT_RECORDS: 15}, overage="block")
         service.reload()
         until(lambda: ask(client).status_code == 200)
+        assert client.get("/ready").status_code == 200
+        assert status(service)["apiStatus"] == "Valid"
         codes = Counter(ask(client).status_code for _ in range(8))
         assert codes == {200: 4, 403: 4}
 
