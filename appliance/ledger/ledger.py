@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from appliance.errors import OutputError
 from appliance.host.effective_clock import EffectiveClock
 from appliance.host.filesystem import LOW_SPACE_BYTES, check_output, describe, free_bytes
+from appliance.ledger.floor.quota_floor import QuotaFloor
 from appliance.ledger.log.anchors import Anchor, close_all
 from appliance.ledger.log.appender import JournalContext
 from appliance.ledger.log.commit_thread import CommitThread
@@ -31,8 +32,6 @@ from appliance.ledger.log.recovery import Place, open_journal, succeed
 from appliance.ledger.log.scrubber import Scrubber
 from appliance.ledger.log.sqlite_store import Damaged
 from appliance.ledger.log.usage_record import MAX_QUANTITY, UsageRecord
-from appliance.ledger.read.reports import earlier_totals
-from appliance.ledger.read.totals import RunningTotals
 from license.crypto.ed25519 import SigningKey
 from license.evidence.log.source import CHECKPOINT_FILE
 from license.licenses.verify import AuthenticLicense
@@ -72,12 +71,14 @@ class Ledger:
     """
 
     def __init__(
-        self, place: Place, journal: Journal, reserve: Reserve, *, lock: Lock, earlier: RunningTotals
+        self, place: Place, journal: Journal, reserve: Reserve, *, lock: Lock, floor: QuotaFloor
     ) -> None:
         self._place = place
-        self._earlier = earlier
+        self._floor = floor
         self._lock = lock
-        self._writer = CommitThread(journal, reserve, succeed=self._succeed, lock=lock)
+        self._writer = CommitThread(
+            journal, reserve, succeed=self._succeed, committed=floor.follow, lock=lock
+        )
         self.scrubber = Scrubber(lambda: self._writer.journal.path, self._writer.report_damage)
 
     @classmethod
@@ -122,14 +123,15 @@ class Ledger:
         lock = Lock(directory / LOCK_FILE)
         try:
             prefix = f"offline-appliance/{service}/{identity.verifying.fingerprint}"
-            place = Place(directory=directory, context=context, prefix=prefix)
+            floor = QuotaFloor(directory, state, service)
+            place = Place(directory=directory, context=context, prefix=prefix, known=floor.log)
             journal = open_journal(place, license)
             try:
                 journal.boot(license)
+                floor.recount(journal)
                 reserve = Reserve(directory)
                 _take_reserve(directory, reserve)
-                earlier = earlier_totals(directory, journal.state.origin)
-                return cls(place, journal, reserve, lock=lock, earlier=earlier)
+                return cls(place, journal, reserve, lock=lock, floor=floor)
             except BaseException:
                 journal.close()
                 raise
@@ -170,6 +172,8 @@ class Ledger:
         def change(journal: Journal) -> None:
             journal.check_accepted(license)
             journal.change_license(license)
+            self._floor.remember(journal)
+            self._floor.recount(journal)
 
         self._writer.call(change)
 
@@ -193,6 +197,7 @@ class Ledger:
         """Commit what waits, sign the last checkpoint, and let go of the directory."""
         self.scrubber.close()
         self._writer.close()
+        self._floor.close(self._writer.journal)
         self._writer.journal.close()
         close_all(self._place.context.anchors)
         self._lock.release()
@@ -200,15 +205,21 @@ class Ledger:
     def used(self, meter: str, start: int, end: int) -> int:
         """Return the billed units of a meter on the UTC days from `start` up to, not including, `end`.
 
-        From memory; logs that this one succeeds are counted too. Both are Unix seconds, usually midnights.
+        From memory; what counts for the plan beside the open log is in it. Both are Unix seconds, usually
+        midnights.
         """
         totals = self._writer.journal.state.totals
-        return totals.used(meter, start, end) + self._earlier.used(meter, start, end)
+        return totals.used(meter, start, end) + self._floor.used(meter, start, end)
 
     def _succeed(self, journal: Journal, damage: Damaged) -> Journal:
-        successor = succeed(self._place, journal, damage)
         # What the old file can no longer tell is still known here, and counts for the plan.
-        self._earlier.absorb(journal.state.totals)
+        self._floor.remember(journal)
+        successor = succeed(self._place, journal, damage)
+        try:
+            self._floor.recount(successor)
+        except BaseException:
+            successor.close()
+            raise
         return successor
 
     @property

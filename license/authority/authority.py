@@ -200,6 +200,7 @@ class Authority:
         approved: bool = True,
         period: tuple[str, str] | None = None,
         models: Sequence[str] = (),
+        max_instances: int | None = None,
     ) -> CreatedResource:
         """Enter what a customer bought and return the resource and its two keys, which are shown only now.
 
@@ -215,6 +216,7 @@ class Authority:
             approved: Whether disconnected use is granted at once.
             period: First day and the day after the last, `YYYY-MM-DD`; a year from today without it.
             models: Model lines its licences shall open.
+            max_instances: How many machines may have licences or leases of it; None for any number.
 
         Raises:
             LicenseError: a value is wrong, the name is taken, or there is no such line.
@@ -236,6 +238,7 @@ class Authority:
             approved=approved,
             created=now,
             models=tuple(models),
+            max_instances=max_instances,
         )
         key1, key2 = self.store.add(resource)
         return CreatedResource(resource, key1, key2)
@@ -252,6 +255,10 @@ class Authority:
         """Let a resource's licences open one more model line; raises `LicenseError` if there is no such."""
         load_line(self.home, line)
         return self.store.grant(name, line, now=self.clock())
+
+    def limit(self, name: str, machines: int | None) -> Resource:
+        """Limit a resource to a number of machines, or to none; raises `LicenseError` where it cannot be."""
+        return self.store.limit(name, machines, now=self.clock())
 
     def regenerate_key(self, name: str, which: int) -> str:
         """Replace one of a resource's keys and return the new one; raises `AuthorityError` without such."""

@@ -216,12 +216,12 @@ def _time_findings(
     """What the vendor's own clock says: a log that began late, or that ends long ago."""
     now = authority.clock()
     for log in report.logs:
-        issued = authority.store.first_issued(resource.name, log.instance)
+        issued = _first_issued(authority, resource, log)
         late = 0 if issued is None or log.log in seen or not log.log.endswith("/1") else log.first - issued
         if late > BEGINS_LATE_SECONDS:
             sentence = (
-                f"the log begins {_days(late)} after the machine's first licence was issued "
-                f"({format_time(issued or 0)}): what was used before, if anything, is not in it"
+                f"the log begins {_days(late)} after its licence, which was issued "
+                f"{format_time(issued or 0)}: what was used before, if anything, is not in it"
             )
             yield _finding(Severity.FINDING, "begins-late", sentence, log.log)
     for log in report.logs[-1:]:
@@ -231,6 +231,15 @@ def _time_findings(
                 "came: it was long on its way, the service was off, or the machine's clocks stand still"
             )
             yield _finding(Severity.FINDING, "lags", sentence, log.log)
+
+
+def _first_issued(authority: Authority, resource: Resource, log: LogReport) -> int | None:
+    """When the machine of a log got its first licence; where there is only a bearer licence, that one's time.
+
+    A machine may have a bearer licence long before it is used: then the finding has a harmless explanation.
+    """
+    own = authority.store.first_issued(resource.name, log.instance)
+    return own if own is not None else authority.store.first_issued(resource.name, "")
 
 
 def _days(seconds: int) -> str:

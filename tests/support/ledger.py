@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,15 @@ class Vendor:
         return TrustRoots(keys=(self.root.verifying,), sources=(self.path,))
 
     def license(
-        self, vkey: str, *, serial: int = 1, epoch: int = 1, issued: int = NOON - DAY, days: int = 400
+        self,
+        vkey: str,
+        *,
+        serial: int = 1,
+        epoch: int = 1,
+        issued: int = NOON - DAY,
+        days: int = 400,
+        overage: str = "record",
+        subscription: str = "sub-1",
     ) -> AuthenticLicense:
         delegation = Delegation(
             role="issuer",
@@ -67,10 +76,13 @@ class Vendor:
             terminates=expires + 30 * DAY,
             report_by=issued,
             customer="Example Hospital",
-            subscription="sub-1",
+            subscription=subscription,
             product="ner",
             plan=Plan(
-                tier="DC0", period=(issued - issued % DAY, expires), meters=(("Ner.TextRecords", 1000),)
+                tier="DC0",
+                period=(issued - issued % DAY, expires),
+                meters=(("Ner.TextRecords", 1000),),
+                overage=overage,
             ),
             instance=InstanceBinding(binding="instance", vkeys=(vkey,)),
         )
@@ -109,7 +121,7 @@ class Machine:
 
         return EffectiveClock(sources=ClockSources(read=read, synchronised=lambda: False))
 
-    def renew(self, **terms: int) -> AuthenticLicense:
+    def renew(self, **terms: Any) -> AuthenticLicense:
         return self.vendor.license(self.identity.verifying.vkey, **terms)
 
     def open(self, licensed: AuthenticLicense | None = None, clock: EffectiveClock | None = None) -> Ledger:

@@ -64,6 +64,7 @@ class CommitThread:
         journal: The open log.
         reserve: The room that is freed when the disk is full.
         succeed: Makes the successor of a damaged log, ready for use.
+        committed: Called after each commit, before the answers to it; what it raises withholds them.
         lock: Lock of the directory.
     """
 
@@ -73,11 +74,13 @@ class CommitThread:
         reserve: Reserve,
         *,
         succeed: Callable[[Journal, Damaged], Journal],
+        committed: Callable[[Journal], None],
         lock: Lock,
     ) -> None:
         self._journal = journal
         self._reserve = reserve
         self._succeed = succeed
+        self._committed = committed
         self._lock = lock
         self._damage: Damaged | None = None
         self._queue: queue.SimpleQueue[_Waiting | _Call] = queue.SimpleQueue()
@@ -205,6 +208,7 @@ class CommitThread:
         def write() -> None:
             self._lock.check()
             firsts.extend(self._journal.commit([item.uses for item in waiting]))
+            self._committed(self._journal)
 
         error = self._guard(write)
         if error is not None:
@@ -271,6 +275,7 @@ class CommitThread:
             self._lock.renew()
             self._reserve.hold()
             journal = self._reload()
+            self._committed(journal)
             journal.note_fault("back" if self._full else self._fault, since=self._failed_at, lost=self._lost)
         except Exception as error:
             # Broad for the same reason as above; the next attempt is a second away.

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from appliance.host.effective_clock import EffectiveClock
 from appliance.ledger.log.state import LogState
+from appliance.ledger.read.totals import Days
 from license.crypto.ed25519 import VerifyingKey
 from license.encoding.strict import format_date, format_time
 from license.evidence.log.entry import Value
@@ -80,6 +81,11 @@ def month_draft(state: LogState, at: int) -> Draft:
 def sum_draft(state: LogState, at: int) -> Draft:
     """Return the entry that holds the sums of the day so far."""
     return ("sum", at, {"s": dict(state.totals.day)})
+
+
+def carry_drafts(days: Days, at: int) -> list[Draft]:
+    """Return an entry for each day of which the plan counts units that no entry of the log tells of."""
+    return [("carry", at, {"of": format_date(day), "s": dict(sums)}) for day, sums in sorted(days.items())]
 
 
 def disk_draft(fault: str, *, since: int, lost: int, at: int) -> Draft:

@@ -13,6 +13,7 @@ what is on disk.
     idle   tick               an hour after the last entry, and after a turn
     stop   tick               checkpoint "stop"
     ack    ack                the endpoint of a connected run has counted so many entries
+    carry  carry              units of a day that the plan counts and no entry of this log tells of
 """
 
 import logging
@@ -25,6 +26,7 @@ from appliance.ledger.log.appender import Appender, JournalContext
 from appliance.ledger.log.drafts import (
     Draft,
     boot_draft,
+    carry_drafts,
     clock_drafts,
     day_draft,
     disk_draft,
@@ -37,6 +39,7 @@ from appliance.ledger.log.sqlite_store import Store
 from appliance.ledger.log.state import LogState, check_head, load_state
 from appliance.ledger.log.usage_record import UsageRecord
 from appliance.ledger.read.high_water import HighWater
+from appliance.ledger.read.totals import Days, greater
 from license.encoding.strict import DAY, encode_base64, format_date
 from license.errors import EpochTooLow, SerialTooLow
 from license.evidence.log.checkpoint import Checkpoint
@@ -316,6 +319,21 @@ class Journal:
         draft: Draft = ("ack", at, {"o": origin, "x": position})
         self._appender.append([*clock_drafts(self._context.clock, at), draft], at=at)
         self._state.metered[origin] = position
+
+    def carry(self, days: Days) -> None:
+        """Record and sign units of earlier days, or of today, that other logs recorded or a lost one had.
+
+        They count against the plan and are in no sum of this log. What was carried before is not said again.
+        """
+        more = {day: sums for day, sums in greater(self._state.carried, days).items() if sums}
+        more = {day: sums for day, sums in more.items() if sums != self._state.carried.get(day)}
+        if not more:
+            return
+        at = self._context.clock.now()
+        self._turn(at)
+        drafts = [*clock_drafts(self._context.clock, at), *carry_drafts(more, at)]
+        self._appender.append(drafts, at=at, why="minute")
+        self._state.carried |= more
 
     def note_fault(self, fault: str, *, since: int, lost: int) -> None:
         """Record that the store failed, or is back: the error, since when, and the requests it cost."""

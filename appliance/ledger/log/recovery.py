@@ -44,11 +44,13 @@ class Place:
         context: The installation; its copies of the last checkpoint say what must be there, and so do the
             heads that the licence carries.
         prefix: Origin of its logs without the number.
+        known: The log that was written last, as the state directory says; empty where it says nothing.
     """
 
     directory: Path
     context: JournalContext
     prefix: str
+    known: str = ""
 
 
 def open_journal(place: Place, license: AuthenticLicense) -> Journal:
@@ -66,6 +68,7 @@ def open_journal(place: Place, license: AuthenticLicense) -> Journal:
     kept += [(Checkpoint(origin=head.origin, size=head.size, root=head.root), b"") for head in accepted]
     numbers = [log_number(path) for path in find_databases(directory)]
     numbers += [k for head, _ in kept if (k := _number(head.origin, prefix))]
+    numbers += [k for k in [_number(place.known, prefix)] if k]
     if not numbers:
         return _begin_first(place, license)
     number = max(numbers)

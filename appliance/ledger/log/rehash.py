@@ -1,8 +1,9 @@
 """Hashes entries again before anything is added up from them: no sum may rest on a text that was changed.
 
-A start adds up the uses after the last `sum` entry and takes over what `key`, `sum`, `close` and `lic`
-entries say. Each of those texts is hashed with its tile, and the tile up to the subtrees that the signed head
-is made of; so a file editor cannot change a text, a leaf, a tile or a generated column that a sum comes from.
+A start adds up the uses after the last `sum` entry and takes over what `key`, `sum`, `close`, `lic` and
+`carry` entries say. Each of those texts is hashed with its tile, and the tile up to the subtrees that the
+signed head is made of; so a file editor cannot change a text, a leaf, a tile or a generated column that a sum
+comes from.
 """
 
 import sqlite3
@@ -21,8 +22,8 @@ _ROWS: Final = (
 )
 _TILES: Final = "SELECT root FROM tile WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
 _EVENTS: Final = (
-    "SELECT n, text FROM entry WHERE kind IN ('open', 'recover', 'key', 'close', 'lic') AND kind <> 'use' "
-    "ORDER BY n"
+    "SELECT n, text FROM entry WHERE kind IN ('open', 'recover', 'key', 'close', 'lic', 'carry') "
+    "AND kind <> 'use' ORDER BY n"
 )
 # What begins a new sum: none of these may stand among the uses that are added up.
 _TURNS: Final = ('{"k":"key"', '{"k":"sum"', '{"k":"open"', '{"k":"recover"')

@@ -20,11 +20,12 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 from sqlmodel import Session, col, func, select
 
-from appliance.ledger.log.schema import CheckpointRow, EntryRow, LogTable, TileRow, TreeRow
+from appliance.ledger.log.schema import CheckpointRow, EntryRow, LogTable, TreeRow
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
-from appliance.ledger.read.entries import read_acknowledged
-from license.evidence.log.entry import Entry, parse
-from license.evidence.log.merkle import TILE_HEIGHT, TILE_WIDTH, Frontier, fold, leaf_hash
+from appliance.ledger.read.entries import read_acknowledged, read_carried
+from appliance.ledger.read.text_tree import last_tile_fits, text_subtree
+from license.evidence.log.entry import Entry, Sums, parse
+from license.evidence.log.merkle import TILE_WIDTH, Frontier
 
 _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"
@@ -324,6 +325,10 @@ class Store:
         """Return how many entries of each log were metered, as the newest `ack` entries say."""
         return read_acknowledged(self._connection)
 
+    def carried(self) -> dict[int, Sums]:
+        """Return by day the usage that `carry` entries name."""
+        return read_carried(self._connection)
+
     def day_sums(self, first: Entry) -> DaySums:
         """Return the usage by day; `first` is the first entry."""
         return read_day_sums(self._connection, first)
@@ -337,32 +342,10 @@ class Store:
         Raises:
             Damaged: Entries or tiles are missing.
         """
-        level, rest = divmod(height, TILE_HEIGHT)
-        first, last = index << rest, (index + 1) << rest
-        with Session(self._engine) as session:
-            if level:
-                roots = session.exec(
-                    select(TileRow.root)
-                    .where(TileRow.level == level, col(TileRow.idx) >= first, col(TileRow.idx) < last)
-                    .order_by(col(TileRow.idx))
-                ).all()
-                hashes = list(roots)
-            else:
-                rows = session.exec(
-                    select(EntryRow.n, EntryRow.text).where(col(EntryRow.n) >= first, col(EntryRow.n) < last)
-                ).all()
-                leaves = {n: leaf_hash(text.encode("utf-8")) for n, text in rows}
-                if len(leaves) < last - first:  # pruned entries leave their hashes at level 0
-                    pruned = session.exec(
-                        select(TileRow.idx, TileRow.root).where(
-                            TileRow.level == 0, col(TileRow.idx) >= first, col(TileRow.idx) < last
-                        )
-                    ).all()
-                    leaves = {**dict(pruned), **leaves}
-                hashes = [leaves[n] for n in sorted(leaves)]
-        if len(hashes) != last - first:
-            raise Damaged("tree", f"entries or tiles around {index << height} are missing")
-        return fold(hashes)
+        try:
+            return text_subtree(self._connection)(height, index)
+        except LookupError as error:
+            raise Damaged("tree", str(error)) from error
 
     def check_last_tile(self, size: int) -> None:
         """Check that the last complete tile is the one its entries hash to.
@@ -370,14 +353,9 @@ class Store:
         Raises:
             Damaged: It is not.
         """
-        tile = size // TILE_WIDTH - 1
-        if tile < 0:
-            return
-        lower = [self.subtree(TILE_HEIGHT - 1, 2 * tile + half) for half in (0, 1)]
-        if fold(lower) != self.subtree(TILE_HEIGHT, tile):
-            raise Damaged(
-                "tree", f"the entries before {TILE_WIDTH * (tile + 1)} are not those that were hashed"
-            )
+        if not last_tile_fits(size, self.subtree):
+            end = size - size % TILE_WIDTH
+            raise Damaged("tree", f"the entries before {end} are not those that were hashed")
 
 
 def _status(path: str) -> os.stat_result:

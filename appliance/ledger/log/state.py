@@ -11,7 +11,7 @@ from license.crypto.ed25519 import SigningKey, VerifyingKey
 from license.encoding.strict import DAY, format_date
 from license.errors import LicenseError
 from license.evidence.log.checkpoint import Checkpoint, open_checkpoint
-from license.evidence.log.entry import Entry
+from license.evidence.log.entry import Entry, Sums
 from license.evidence.log.merkle import Frontier, root_at
 
 
@@ -34,6 +34,7 @@ class LogState:
         effective: Effective time when something was last committed.
         totals: Usage so far.
         metered: How many entries of each log the endpoint of a connected run acknowledged.
+        carried: What `carry` entries say: usage by day that counts against the plan and is not in `totals`.
     """
 
     origin: str
@@ -54,6 +55,7 @@ class LogState:
     effective: int = 0
     totals: RunningTotals = field(default_factory=RunningTotals)
     metered: dict[str, int] = field(default_factory=dict)
+    carried: dict[int, Sums] = field(default_factory=dict)
 
     def start_day(self, at: int, key: SigningKey) -> None:
         """Begin the UTC day that the Unix second `at` lies on."""
@@ -148,6 +150,7 @@ def _read(
         written_at=store.entry(frontier.size - 1).at,
         unsummed=days.unsummed,
         metered=store.acknowledged(),
+        carried=store.carried(),
     )
     for ended in days.ended:
         state.totals.add_past(ended.day, ended.sums)

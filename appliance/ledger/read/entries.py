@@ -3,8 +3,10 @@
 import sqlite3
 from typing import Final
 
+from appliance.ledger.read.totals import greater
+from license.encoding.strict import parse_date
 from license.errors import LicenseError
-from license.evidence.log.entry import Entry, parse
+from license.evidence.log.entry import Entry, Sums, parse
 
 _TEXT: Final = "SELECT text FROM entry WHERE n = ?"
 # In these the second condition lets SQLite use the index that leaves usage out.
@@ -55,6 +57,18 @@ def last_event(connection: sqlite3.Connection, kind: str, start: int = 0, stop: 
     """
     row = connection.execute(_LAST_EVENT, (kind, start, stop)).fetchone()
     return None if row is None else parse(str(row[0]))
+
+
+def read_carried(connection: sqlite3.Connection) -> dict[int, Sums]:
+    """Return by day what `carry` entries say: units that count against the plan without an entry of this log.
+
+    Raises:
+        LicenseError: One cannot be read.
+    """
+    days: dict[int, Sums] = {}
+    for entry in read_events(connection, "carry"):
+        days = greater(days, {parse_date(entry.text("of")): entry.sums()})
+    return days
 
 
 def read_acknowledged(connection: sqlite3.Connection) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from appliance.ledger.read.day_sums import read_day_sums
 from appliance.ledger.read.entries import entry_text, first_entry
-from appliance.ledger.read.totals import RunningTotals, merge
+from appliance.ledger.read.totals import merge
 from license.encoding.strict import format_date
 from license.errors import LicenseError
 from license.evidence.log.entry import Sums
@@ -93,17 +93,6 @@ def usage_response(days: Iterable[DayUsage], service: str) -> dict[str, Any]:
             for meter, tally in sorted(sums.items())
         ],
     }
-
-
-def earlier_totals(directory: Path, origin: str) -> RunningTotals:
-    """Return what the other logs of a ledger directory recorded, for the plan to go on from."""
-    totals = RunningTotals()
-    for path in find_databases(directory):
-        with contextlib.suppress(sqlite3.Error, LicenseError):
-            for usage in _read(path):
-                if usage.origin != origin:
-                    totals.add_past(usage.day, usage.sums)
-    return totals
 
 
 def _read(path: Path) -> list[DayUsage]:

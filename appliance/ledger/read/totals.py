@@ -1,8 +1,11 @@
 """Running sums of usage by meter, kept beside the log so that nobody has to add it up again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from license.evidence.log.entry import NOTHING, Sums, Tally
+
+Days = Mapping[int, Sums]
+"""Usage by meter of each UTC day, which is named by its first Unix second."""
 
 
 class RunningTotals:
@@ -26,10 +29,22 @@ class RunningTotals:
         _add_to(self.month, sums)
         self.add_past(day, sums)
 
+    def add_days(self, days: Days) -> None:
+        """Count days that are over."""
+        for day, sums in days.items():
+            self.add_past(day, sums)
+
     def absorb(self, other: "RunningTotals") -> None:
         """Count every day of another log too."""
-        for day, sums in list(other._by_day.items()):
-            self.add_past(day, sums)
+        self.add_days(other.days())
+
+    def days(self) -> dict[int, Sums]:
+        """Return every day's sums so far."""
+        return {day: dict(sums) for day, sums in list(self._by_day.items())}
+
+    def of(self, day: int) -> Sums:
+        """Return the sums of one day."""
+        return self._by_day.get(day, {})
 
     def used(self, meter: str, start: int, end: int) -> int:
         """Return the billed units of a meter on the days from `start` up to, not including, `end`."""
@@ -55,3 +70,30 @@ def merge(parts: Iterable[Sums]) -> dict[str, Tally]:
                 sums[1] += quantity
                 sums[2] += billed
     return {meter: Tally(*sums) for meter, sums in total.items()}
+
+
+def greater(first: Days, second: Days) -> dict[int, Sums]:
+    """Return of each day and meter the greater of two counts of the same usage."""
+    return {
+        day: _each(max, first.get(day, {}), second.get(day, {}))
+        for day in sorted(first.keys() | second.keys())
+    }
+
+
+def lacking(whole: Days, part: Days) -> dict[int, Sums]:
+    """Return what is missing from `part`, which should be all of `whole`; nothing where it is not less."""
+    days = {day: _each(_less, sums, part.get(day, {})) for day, sums in whole.items()}
+    return {day: sums for day, sums in days.items() if sums}
+
+
+def _each(choose: Callable[[int, int], int], first: Sums, second: Sums) -> Sums:
+    """Compare number by number; meters of which nothing comes are left out."""
+    sums = {
+        meter: Tally(*map(choose, first.get(meter, NOTHING), second.get(meter, NOTHING)))
+        for meter in sorted(first.keys() | second.keys())
+    }
+    return {meter: tally for meter, tally in sums.items() if tally != NOTHING}
+
+
+def _less(whole: int, part: int) -> int:
+    return max(0, whole - part)

@@ -15,25 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, delete, select, update
 
 from license.authority.book.heads import Days, HeadRepository, SeenLog
-from license.authority.book.tables import Table
+from license.authority.book.machines import check_machines
+from license.authority.book.tables import ConnectedInstanceRow, Table
 from license.errors import AuthorityError
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import NOTHING, Tally
 from license.evidence.log.merkle import EMPTY_ROOT, ProofError, check_consistency
 from license.metering_protocol import SignedReport, UsageReport
-
-
-class _InstanceRow(Table, table=True):
-    """An installation that proved its key to this resource."""
-
-    __tablename__ = "connected_instance"
-
-    instance: str = Field(primary_key=True)
-    resource: str = Field(primary_key=True, foreign_key="resource.name")
-    vkey: str
-    software: str
-    since: int = Field(sa_column=Column(BigInteger, nullable=False))
-    at: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class _MeteredRow(Table, table=True):
@@ -120,16 +108,22 @@ class MeterRepository:
         self._heads = HeadRepository(engine)  # makes every table, these too
 
     def meet(self, resource: str, *, instance: str, vkey: str, software: str, now: int) -> None:
-        """Enter that an installation proved its key to a resource."""
+        """Enter that an installation proved its key to a resource.
+
+        Raises:
+            AuthorityError: `TooManyMachines`: it is new, and as many as the resource may have are there.
+        """
         with Session(self._engine) as session:
+            check_machines(session, resource, vkey)
             moved = session.exec(
-                update(_InstanceRow)
-                .where(col(_InstanceRow.instance) == instance, col(_InstanceRow.resource) == resource)
+                update(ConnectedInstanceRow)
+                .where(col(ConnectedInstanceRow.instance) == instance)
+                .where(col(ConnectedInstanceRow.resource) == resource)
                 .values(software=software, at=now)
             )
             if moved.rowcount != 1:
                 session.merge(
-                    _InstanceRow(
+                    ConnectedInstanceRow(
                         instance=instance, resource=resource, vkey=vkey, software=software, since=now, at=now
                     )
                 )
@@ -138,12 +132,12 @@ class MeterRepository:
     def instances(self, resource: str) -> list[Instance]:
         """Return the installations that asked a resource for a lease, by their digits."""
         with Session(self._engine) as session:
-            query = select(_InstanceRow).where(_InstanceRow.resource == resource)
+            query = select(ConnectedInstanceRow).where(ConnectedInstanceRow.resource == resource)
             return [
                 Instance(
                     instance=row.instance, vkey=row.vkey, software=row.software, since=row.since, at=row.at
                 )
-                for row in session.exec(query.order_by(col(_InstanceRow.instance)))
+                for row in session.exec(query.order_by(col(ConnectedInstanceRow.instance)))
             ]
 
     def check_owner(self, resource: str, instance: str) -> None:
@@ -214,7 +208,7 @@ class MeterRepository:
     ) -> int:
         with Session(self._engine) as session:
             if signed is not None:
-                _check_key(session.get(_InstanceRow, (report.instance, resource)), signed)
+                _check_key(session.get(ConnectedInstanceRow, (report.instance, resource)), signed)
             # A write first: it keeps others from the log until the transaction ends, on every database.
             session.exec(update(_MeteredRow).where(col(_MeteredRow.origin) == report.log).values(at=now))
             row = session.get(_MeteredRow, report.log)
@@ -239,7 +233,7 @@ class MeterRepository:
 
     @staticmethod
     def _begin(session: Session, resource: str, report: UsageReport, now: int) -> _MeteredRow:
-        if session.get(_InstanceRow, (report.instance, resource)) is None:
+        if session.get(ConnectedInstanceRow, (report.instance, resource)) is None:
             raise AuthorityError(
                 f"the installation {report.instance} has no lease of this resource",
                 status="Mismatch",
@@ -290,7 +284,7 @@ def _take_over(session: Session, row: _MeteredRow, seen: SeenLog) -> None:
     row.next = seen.head.size
 
 
-def _check_key(known: _InstanceRow | None, signed: SignedReport) -> None:
+def _check_key(known: ConnectedInstanceRow | None, signed: SignedReport) -> None:
     """Refuse a report by another key than the one that asked for the lease."""
     if known is not None and known.vkey != signed.instance:
         raise AuthorityError(

@@ -12,6 +12,7 @@ from license.licenses.terms import BINDINGS, Plan
 
 FREE_UNITS: Final = {"ner": {"CognitiveServices.Ner.Container.TextRecords": 5_000}}
 """What tier F0 of a product includes in each calendar month, by meter; none is known for speech."""
+MAX_INSTANCES: Final = 1_000_000
 APART: Final = frozenset({"speech"})
 """Products with two resources: one of tier DC0 gives licences, another one models."""
 
@@ -30,6 +31,7 @@ class Resource:
         approved: Whether disconnected use was granted.
         created: Unix second.
         models: Model lines its licences open, in the order in which they were granted.
+        max_instances: How many machines may have licences or leases of it; None for any number.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Resource:
     approved: bool
     created: int
     models: tuple[str, ...] = ()
+    max_instances: int | None = None
 
     def __post_init__(self) -> None:
         check_text("the resource's name", self.name, pattern=TOKEN)
@@ -52,6 +55,43 @@ class Resource:
             check_text("the model line", line, pattern=LINE)
         if len(set(self.models)) != len(self.models):
             raise Malformed("a model line is granted twice")
+        if self.max_instances is not None:
+            check_limit(self.max_instances, self.binding)
+
+
+def check_limit(max_instances: int, binding: str) -> None:
+    """Refuse a limit on machines that says nothing, or that bearer licences could not keep."""
+    if not 1 <= max_instances <= MAX_INSTANCES:
+        raise Malformed(f"a resource may be limited to 1 to {MAX_INSTANCES:,} machines")
+    if binding == "any":
+        raise Malformed(
+            "bearer licences run on any number of machines: a limit on them cannot be kept",
+            hint="bind licences to machines with --binding instance, or leave the limit out",
+        )
+
+
+def warnings_of(resource: Resource, binding: str = "") -> list[str]:
+    """Say where a plan that blocks is no limit on what is used in all.
+
+    Args:
+        resource: What a licence is issued for.
+        binding: That of the licence; the resource's without it.
+    """
+    plan = resource.plan
+    if plan.overage != "block":
+        return []
+    if (binding or resource.binding) == "any":
+        return [
+            f"the plan of {resource.name} blocks, and a bearer licence counts anew on each machine and where "
+            "state and log are new: bind licences with --binding instance, and limit the machines with "
+            "--max-instances"
+        ]
+    if plan.tier == "F0" and resource.max_instances is None:
+        return [
+            f"{resource.name} is free and not limited to a number of machines: each new one gets all its "
+            f"units in each month; limit them with `license resource limit {resource.name} 1`"
+        ]
+    return []
 
 
 def check_issues_licenses(resource: Resource) -> None:

@@ -18,10 +18,17 @@ from typing import Final
 from sqlalchemy import func
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, or_, select
 
 from license.authority.book.database import open_book
-from license.authority.book.resource import Change, Resource
+from license.authority.book.machines import (
+    check_machines,
+    lock_resource,
+    machine_limit,
+    machines_of,
+    set_machine_limit,
+)
+from license.authority.book.resource import Change, Resource, check_limit
 from license.authority.book.tables import ChangeRow, LicenseRow, ResourceRow
 from license.errors import AuthorityError, Malformed
 from license.licenses.license import License
@@ -86,6 +93,7 @@ class Store:
             with Session(self._engine) as session:
                 session.add(row)
                 session.flush()
+                set_machine_limit(session, resource.name, resource.max_instances)
                 words = f"created, tier {resource.plan.tier}{', approved' if resource.approved else ''}"
                 session.add(ChangeRow(resource=resource.name, at=resource.created, what=words))
                 session.commit()
@@ -100,14 +108,13 @@ class Store:
     def get(self, name: str) -> Resource:
         """Return the resource; raises `AuthorityError` if there is none of that name."""
         with Session(self._engine) as session:
-            return _resource(_existing(session, name))
+            return _resource(session, _existing(session, name))
 
     def resources(self) -> list[Resource]:
         """Return all resources by name."""
         with Session(self._engine) as session:
-            return [
-                _resource(row) for row in session.exec(select(ResourceRow).order_by(col(ResourceRow.name)))
-            ]
+            rows = session.exec(select(ResourceRow).order_by(col(ResourceRow.name))).all()
+            return [_resource(session, row) for row in rows]
 
     def history(self, name: str) -> list[Change]:
         """Return what happened to the resource, oldest first; raises `AuthorityError` if there is none."""
@@ -118,9 +125,9 @@ class Store:
 
     def approve(self, name: str, *, now: int = 0) -> Resource:
         """Grant the resource disconnected use; raises `AuthorityError` if there is none of that name."""
-        with self._changing(name, now, "approved for disconnected use") as row:
+        with self._changing(name, now, "approved for disconnected use") as (session, row):
             row.approved = True
-            return _resource(row)
+            return _resource(session, row)
 
     def add_units(self, name: str, meter: str, units: int, *, now: int) -> Resource:
         """Add units to those the plan includes of a meter; the next licence carries them.
@@ -129,8 +136,8 @@ class Store:
             AuthorityError: there is no such resource.
             Malformed: the plan does not count that meter, or the sum is beyond what a licence can say.
         """
-        with self._changing(name, now, f"{units:,} more units of {meter}") as row:
-            before = _resource(row)
+        with self._changing(name, now, f"{units:,} more units of {meter}") as (session, row):
+            before = _resource(session, row)
             included = before.plan.units(meter)
             if included is None:
                 known = ", ".join(name for name, _ in before.plan.meters) or "none"
@@ -152,11 +159,34 @@ class Store:
             AuthorityError: there is no such resource.
             Malformed: not the name of a line.
         """
-        with self._changing(name, now, f"model line {line} granted") as row:
-            before = _resource(row)
+        with self._changing(name, now, f"model line {line} granted") as (session, row):
+            before = _resource(session, row)
             after = replace(before, models=(*before.models, *(() if line in before.models else (line,))))
             row.models = json.dumps(after.models)
             return after
+
+    def limit(self, name: str, machines: int | None, *, now: int) -> Resource:
+        """Let so many machines have licences or leases of the resource, or any number.
+
+        Machines that have one keep it, and get the next: the limit is on new ones.
+
+        Raises:
+            AuthorityError: there is no such resource.
+            Malformed: it is no such number, or the resource gives bearer licences.
+        """
+        most = "one machine" if machines == 1 else f"{machines or 0:,} machines"
+        what = "any number of machines" if machines is None else f"limited to {most}"
+        with self._changing(name, now, what) as (session, row):
+            if machines is not None:
+                check_limit(machines, row.binding)
+            set_machine_limit(session, name, machines)
+            session.flush()
+            return _resource(session, row)
+
+    def machines(self, name: str) -> list[str]:
+        """Return the keys of the machines that had licences or leases of a resource, first ones first."""
+        with Session(self._engine) as session:
+            return machines_of(session, name)
 
     def regenerate_key(self, name: str, which: int, *, now: int = 0) -> str:
         """Replace key 1 or 2 of the resource and return the new one; the other stays good meanwhile.
@@ -165,7 +195,7 @@ class Store:
             AuthorityError: there is no such resource.
         """
         key = new_key()
-        with self._changing(name, now, f"key {which} made anew") as row:
+        with self._changing(name, now, f"key {which} made anew") as (_, row):
             setattr(row, f"key{which}_lookup", key[:_LOOKUP_CHARS])
             setattr(row, f"key{which}_sha256", _hash(key))
         return key
@@ -188,12 +218,17 @@ class Store:
                 first = hmac.compare_digest(row.key1_sha256, given)
                 second = hmac.compare_digest(row.key2_sha256, given)
                 if first | second:
-                    resource = _resource(row)
+                    resource = _resource(session, row)
         hmac.compare_digest(_hash(""), given)
         return resource
 
     def record(
-        self, resource: str, instance: str, make: Callable[[int, str | None], tuple[License, bytes]]
+        self,
+        resource: str,
+        instance: str,
+        make: Callable[[int, str | None], tuple[License, bytes]],
+        *,
+        max_instances: int | None = None,
     ) -> tuple[License, bytes]:
         """Issue one licence: reserve the next serial, let `make` sign under it, and enter the result.
 
@@ -205,9 +240,14 @@ class Store:
             resource: Name of the resource.
             instance: Text form of the machine's key, or empty for a bearer licence.
             make: Gets the serial and the `id` of this machine's licence before; returns licence and note.
+            max_instances: A limit on machines beside the resource's own, for this licence alone.
+
+        Raises:
+            AuthorityError: `TooManyMachines`, `BearerWithLimit`; as
+                `license.authority.book.machines.check_machines`.
         """
         with Session(self._engine) as session:
-            _lock(session, resource)
+            check_machines(session, resource, instance, limit=max_instances)
             row = LicenseRow(resource=resource, instance=instance)
             session.add(row)
             session.flush()
@@ -250,12 +290,12 @@ class Store:
             return list(session.exec(query.order_by(col(LicenseRow.serial))))
 
     @contextmanager
-    def _changing(self, name: str, now: int, what: str) -> Iterator[ResourceRow]:
+    def _changing(self, name: str, now: int, what: str) -> Iterator[tuple[Session, ResourceRow]]:
         """Give out a resource's row to be changed, and enter the change and its line of history together."""
         with Session(self._engine) as session:
-            _lock(session, name)
+            lock_resource(session, name)
             row = _existing(session, name)
-            yield row
+            yield session, row
             session.add(row)
             session.add(ChangeRow(resource=name, at=now, what=what))
             session.commit()
@@ -264,15 +304,6 @@ class Store:
 def new_key() -> str:
     """Return a new resource key: 32 hex digits."""
     return secrets.token_hex(KEY_CHARS // 2)
-
-
-def _lock(session: Session, name: str) -> None:
-    """Keep other writers from the resource until the transaction ends.
-
-    A write that changes nothing does so everywhere: in PostgreSQL it locks the row, in SQLite the file, and
-    there it has to come before the first read, or two that have read would wait for each other.
-    """
-    session.exec(update(ResourceRow).where(col(ResourceRow.name) == name).values(name=name))
 
 
 def _existing(session: Session, name: str) -> ResourceRow:
@@ -286,7 +317,7 @@ def _existing(session: Session, name: str) -> ResourceRow:
     return row
 
 
-def _resource(row: ResourceRow) -> Resource:
+def _resource(session: Session, row: ResourceRow) -> Resource:
     plan = Plan(
         tier=row.tier,
         period=(row.period_start, row.period_end),
@@ -303,6 +334,7 @@ def _resource(row: ResourceRow) -> Resource:
         approved=row.approved,
         models=tuple(json.loads(row.models)),
         created=row.created,
+        max_instances=machine_limit(session, row.name),
     )
 
 

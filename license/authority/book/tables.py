@@ -71,6 +71,28 @@ class LicenseRow(Table, table=True):
     note: bytes = b""
 
 
+class MachineLimitRow(Table, table=True):
+    """How many machines may have licences or leases of a resource; without a row, any number."""
+
+    __tablename__ = "machine_limit"
+
+    resource: str = Field(primary_key=True, foreign_key="resource.name")
+    machines: int
+
+
+class ConnectedInstanceRow(Table, table=True):
+    """An installation that proved its key to a resource, for a lease."""
+
+    __tablename__ = "connected_instance"
+
+    instance: str = Field(primary_key=True)
+    resource: str = Field(primary_key=True, foreign_key="resource.name")
+    vkey: str
+    software: str
+    since: int = Field(sa_column=_big())
+    at: int = Field(sa_column=_big())
+
+
 class ChangeRow(Table, table=True):
     """One line of a resource's history."""
 

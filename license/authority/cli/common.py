@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -84,6 +84,17 @@ def home_option(function: _F) -> _F:
 def json_option(function: _F) -> _F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+
+
+def max_instances_option(help_text: str) -> Callable[[_F], _F]:
+    """Add `--max-instances`, a limit on machines."""
+    return click.option("--max-instances", type=click.IntRange(1, 1_000_000), help=help_text)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Print what the vendor should think of; the command goes on."""
+    for sentence in sentences:
+        click.echo(f"{click.style('warning:', fg='yellow')} {sentence}", err=True)
 
 
 def open_authority(home: Path) -> Authority:

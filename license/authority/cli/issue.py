@@ -12,9 +12,11 @@ from license.authority.cli.common import (
     example,
     home_option,
     json_option,
+    max_instances_option,
     open_authority,
     print_license,
     read_file,
+    warn,
 )
 from license.files import read_limited, write_atomic
 
@@ -66,6 +68,7 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 @click.option("--grace-days", default=30, show_default=True, type=click.IntRange(0, 3_650))
 @click.option("--report-days", default=90, show_default=True, type=click.IntRange(1, 36_500))
 @click.option("--binding", type=click.Choice(["instance", "any"]), help="Default: as the resource says.")
+@max_instances_option("Refuse one machine more than this; beside the resource's own limit.")
 @home_option
 @json_option
 def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, **terms: Any) -> None:
@@ -73,6 +76,7 @@ def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, *
 
     Writes license.note and issuer.note, which belong together.
     """
+    from license.authority.book.resource import warnings_of
     from license.authority.issuing.issue import Terms
     from license.licenses.directory import save_license
     from license.licenses.verify import open_license
@@ -85,4 +89,7 @@ def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, *
     out.mkdir(parents=True, exist_ok=True)
     for path in save_license(out, opened):
         click.echo(f"wrote {path}", err=True)
+    binding = opened.license.instance.binding
+    if terms["max_instances"] is None or binding == "any":
+        warn(warnings_of(paying, binding))
     print_license(opened, roots, now, as_json)

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from license.authority.cli.common import example, home_option, json_option, open_authority, print_json
+from license.authority.cli.common import (
+    example,
+    home_option,
+    json_option,
+    max_instances_option,
+    open_authority,
+    print_json,
+    warn,
+)
 from license.encoding.strict import format_time
 
 
@@ -50,6 +58,7 @@ def resource() -> None:
 @click.option("--binding", default="instance", show_default=True, type=click.Choice(["instance", "any"]))
 @click.option("--period", nargs=2, metavar="FIRST END", help="First day, and the day after the last.")
 @click.option("--approved", is_flag=True, help="Grant disconnected use at once.")
+@max_instances_option("Machines that may have licences of it; any number without.")
 @home_option
 @json_option
 def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
@@ -58,6 +67,7 @@ def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     F0 is free: 5,000 text records a month, or of speech the units named with --meter, and then no more. S0 is
     paid by use. DC0 is paid in advance: the units named with --meter.
     """
+    from license.authority.book.resource import warnings_of
     from license.authority.cli.text import resource_json, resource_rows
     from license.text import table
 
@@ -68,6 +78,7 @@ def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     else:
         click.echo(table(resource_rows(created, str(home))))
         click.echo("the keys are not stored: give one to the customer now", err=True)
+    warn(warnings_of(created.resource))
 
 
 @resource.command("list", epilog=example("license resource list"))
@@ -101,18 +112,21 @@ def list_(home: Path, as_json: bool) -> None:
 @home_option
 @json_option
 def show(name: str, home: Path, as_json: bool) -> None:
-    """Show a resource and its history."""
-    from license.authority.cli.text import history_rows, resource_details, resource_json
+    """Show a resource, its machines and its history."""
+    from license.authority.book.overview import machines_seen
+    from license.authority.cli.text import history_rows, machine_json, resource_details, resource_json
     from license.text import table
 
     with open_authority(home) as authority:
         resource, history = authority.store.get(name), authority.store.history(name)
-        issued = len(authority.store.notes(name))
+        issued, machines = len(authority.store.notes(name)), machines_seen(authority.store, name)
     if as_json:
         changes = [{"at": format_time(change.at), "what": change.what} for change in history]
-        print_json({**resource_json(resource), "licences": issued, "history": changes})
+        seen = [machine_json(machine) for machine in machines]
+        print_json({**resource_json(resource), "licences": issued, "machines": seen, "history": changes})
         return
-    click.echo(table([*resource_details(resource), ("licences", str(issued)), *history_rows(history)]))
+    rows = [("licences", str(issued)), *(("machine", str(machine)) for machine in machines)]
+    click.echo(table([*resource_details(resource), *rows, *history_rows(history)]))
 
 
 @resource.command(
@@ -147,6 +161,30 @@ def grant(name: str, line: str, home: Path) -> None:
     with open_authority(home) as authority:
         authority.grant(name, line)
     click.echo(f"licences of {name} issued from now on open {line}", err=True)
+
+
+def _machines(_ctx: click.Context, _option: click.Parameter, value: str) -> int | None:
+    if value == "none":
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise click.BadParameter(f"{value!r} is neither a number of machines nor `none`")
+    return int(value)
+
+
+@resource.command(epilog=example("license resource limit acme-ner 2"))
+@click.argument("name")
+@click.argument("machines", callback=_machines)
+@home_option
+def limit(name: str, machines: int | None, home: Path) -> None:
+    """Limit NAME to MACHINES machines, or to `none`.
+
+    No further one gets a licence or a lease. Those that have one keep it and get the next; one that was
+    replaced goes on being one of them.
+    """
+    with open_authority(home) as authority:
+        changed, known = authority.limit(name, machines), len(authority.store.machines(name))
+    most = "any number of machines" if changed.max_instances is None else f"{machines} machines at most"
+    click.echo(f"{name}: {most}; {known} have licences", err=True)
 
 
 @resource.command(epilog=example("license resource approve acme-ner"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from license.authority.authority import CreatedResource
+from license.authority.book.overview import MachineSeen
 from license.authority.book.resource import Change, Resource
 from license.encoding.strict import format_date, format_time
 from license.text import Row
@@ -33,6 +34,7 @@ def resource_details(resource: Resource) -> list[Row]:
         *(("included", f"{count:,} {meter}{per}") for meter, count in plan.meters),
         ("models", ", ".join(resource.models) or "none"),
         ("binding", resource.binding),
+        ("machines", "any number" if (most := resource.max_instances) is None else f"{most:,} at most"),
         ("approved", "yes" if resource.approved else "no"),
     ]
 
@@ -40,6 +42,16 @@ def resource_details(resource: Resource) -> list[Row]:
 def history_rows(history: Iterable[Change]) -> list[Row]:
     """Return what happened to a resource."""
     return [(format_time(change.at), change.what) for change in history]
+
+
+def machine_json(machine: MachineSeen) -> dict[str, Any]:
+    """Return a machine of a resource for programs."""
+    return {
+        "instance": machine.instance,
+        "licensed": None if machine.licensed is None else format_time(machine.licensed),
+        "usageFrom": None if machine.begins is None else format_date(machine.begins),
+        "logs": machine.logs,
+    }
 
 
 def resource_json(resource: Resource) -> dict[str, Any]:
@@ -56,5 +68,6 @@ def resource_json(resource: Resource) -> dict[str, Any]:
         "models": list(resource.models),
         "binding": resource.binding,
         "approved": resource.approved,
+        "maxInstances": resource.max_instances,
         "created": format_time(resource.created),
     }

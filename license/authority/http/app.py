@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from license.authority.authority import Authority
 from license.authority.book.metering import MeterRepository
-from license.authority.book.resource import Resource, check_offers_models
+from license.authority.book.resource import Resource, check_offers_models, warnings_of
 from license.authority.http.errors import on_crash, on_http, on_refusal
 from license.authority.http.metering_routes import MeteringEndpoints, check_length, read_body
 from license.authority.http.openapi import KEY_HEADER, document
@@ -96,6 +96,8 @@ class _Service:
         _log.info(
             "issued serial %d to %s until %s", license.serial, resource.name, format_time(license.expires)
         )
+        for sentence in warnings_of(resource):
+            _log.warning("%s", sentence)
         return JSONResponse({"license": issued.note.decode(), "issuer": issued.issuer_note.decode()})
 
     async def status(self, request: Request) -> JSONResponse:

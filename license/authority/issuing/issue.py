@@ -34,6 +34,7 @@ class Terms:
         max_logs: Usage logs that may be written.
         features: Switches of the product.
         binding: `instance` or `any`; None takes the resource's.
+        max_instances: Machines that may have licences of the resource, beside its own limit; None for any.
         on_fork: What the appliance does if its log is not the one that was accepted: `flag` or `refuse`.
     """
 
@@ -43,6 +44,7 @@ class Terms:
     max_logs: int = 4
     features: tuple[str, ...] = ()
     binding: str | None = None
+    max_instances: int | None = None
     on_fork: str = "flag"
 
 
@@ -87,7 +89,8 @@ def issue(
     Raises:
         AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
             `Mismatch` (another product, or a resource for models), `OutOfQuota` (the plan has ended),
-            `Unknown` (the issuer's own time is over, or the request cannot be given model keys).
+            `Unknown` (the issuer's own time is over, or the request cannot be given model keys). Of
+            `ContainerUseUnauthorized` too: one machine more than the resource may have.
     """
     terms = terms or Terms()
     check_issues_licenses(resource)
@@ -116,7 +119,12 @@ def issue(
         },
         max_logs=terms.max_logs,
     )
-    license, note = store.record(resource.name, request.instance if binding == "instance" else "", make)
+    license, note = store.record(
+        resource.name,
+        request.instance if binding == "instance" else "",
+        make,
+        max_instances=terms.max_instances,
+    )
     return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
 
 

@@ -86,11 +86,12 @@ def grant_lease(
         },
         max_logs=_MAX_LOGS,
     )
+    # First: it refuses one machine too many before anything is signed.
+    meters.meet(resource.name, instance=instance, vkey=request.instance, software=request.software, now=now)
     if request.created > now + AHEAD_SECONDS:
         license, note = store.record(resource.name, request.instance, make)
     else:
         license, note = make(_serial(store, request), None)
-    meters.meet(resource.name, instance=instance, vkey=request.instance, software=request.software, now=now)
     return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
 
 

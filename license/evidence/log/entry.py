@@ -59,6 +59,7 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "clock": (("w", "token"), ("from", "time"), ("to", "time")),
     "disk": (("w", "token"), ("since", "time"), ("lost", "int")),
     "ack": (("o", "token"), ("x", "int")),
+    "carry": (("of", "day"), ("s", "sums")),
 }
 KINDS: Final = tuple(_FIELDS)
 _USE: Final = '{"k":"use","n":%d,"t":"%s","id":"%s","m":"%s","q":%d,"b":%d,"l":"%s"}'
@@ -114,7 +115,7 @@ class Entry:
         return value
 
     def sums(self) -> Sums:
-        """Return the sums by meter of a `sum`, `key` or `close` entry."""
+        """Return the sums by meter of a `sum`, `key`, `close` or `carry` entry."""
         value = self.values["s"]
         if not isinstance(value, Mapping):
             raise TypeError(f"{self.kind} has no sums")

@@ -103,7 +103,7 @@ CHECKS: Final = (
     _check(
         "Completeness",
         "Every log that is named is there.",
-        *("no-log", "missing-log", "recovered", "begins-late"),
+        *("no-log", "missing-log", "recovered", "begins-late", "carried"),
     ),
 )
 

@@ -66,6 +66,7 @@ class Audit:
             "clock": self._on_clock,
             "disk": self._on_disk,
             "ack": self._on_ack,
+            "carry": self._on_carry,
         }
 
     # -- one entry -------------------------------------------------------------------------------------------
@@ -330,6 +331,14 @@ class Audit:
             )
             self._find(Severity.BROKEN, "metered", sentence, entry.n)
         self._metered[log] = max(position, self._metered.get(log, 0))
+
+    def _on_carry(self, entry: Entry) -> None:
+        for meter, tally in sorted(entry.sums().items()):
+            sentence = (
+                f"{tally.billed:,} units of {meter}, used on {entry.text('of')}, count against the plan and "
+                "are not in the sums of this log: another log has recorded them, or one that was lost"
+            )
+            self._find(Severity.CLEAN, "carried", sentence, entry.n)
 
     # -- checks ----------------------------------------------------------------------------------------------
 

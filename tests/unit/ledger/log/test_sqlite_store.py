@@ -256,7 +256,7 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
     assert (machine.directory / "damaged-1.db").exists()
     assert caller.ledger.used(METER, 0, machine.wall + DAY) >= billed + 1, "the plan goes on"
     kinds = [parse(text).kind for text in texts(machine.directory / "ledger-2.db")]
-    assert kinds[:4] == ["recover", "boot", "lic", "disk"]
+    assert kinds[:5] == ["recover", "boot", "lic", "carry", "disk"]
     assert caller.ledger.scrubber.round()
     caller.ledger.close()
     report = verify(machine.output, machine.vendor.roots)

@@ -90,7 +90,7 @@ def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = ["init", "pack", "resource create", "resource list", "resource approve", "resource grant"]
-    order += ["resource add-units", "resource regenerate-key", "resource show", "rotate"]
+    order += ["resource add-units", "resource regenerate-key", "resource limit", "resource show", "rotate"]
     order += ["request", "issue", "inspect", "verify", "prices", "usage"]
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
     assert leaves == {*order, "ingest", "serve"}  # these have tests of their own

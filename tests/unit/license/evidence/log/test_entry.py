@@ -43,6 +43,7 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
     "clock": {"w": TOKENS, "from": TIMES, "to": TIMES},
     "disk": {"w": TOKENS, "since": TIMES, "lost": NUMBERS},
     "ack": {"o": TOKENS, "x": NUMBERS},
+    "carry": {"of": DAYS, "s": SUMS},
 }
 
 
