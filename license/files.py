@@ -1,4 +1,4 @@
-"""Files that survive a power cut, and reads that cannot be made to hang or to swallow a disk.
+"""Files that survive a power cut, reads that cannot be made to hang or to swallow a disk, hints about access.
 
 Knows nothing of licences. Errors of writing are left as `OSError`: each caller has its own word for them.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Final
 
 from license.errors import Malformed, Unreadable
 
 # An auditor's machine may run Windows, which has another set of flags.
 _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+_SHARED_BELOW: Final = frozenset(
+    ("/usr", "/usr/local", "/var", "/etc/ssl", "/dev", "/proc", "/sys", "/run", "/boot", "/root", "/lib")
+)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
@@ -120,3 +124,45 @@ def read_limited(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise Malformed(f"{path} is larger than {max_bytes} bytes")
     return data
+
+
+def is_shared(path: Path) -> bool:
+    """Whether a directory is the system's or everybody's: `/`, `/etc`, `/var/lib`, a home."""
+    real = Path(os.path.abspath(path))  # noqa: PTH100 (a link may lead to what cannot be looked at)
+    if len(real.parts) <= 2 or str(real) in _SHARED_BELOW or str(real.parent) in _SHARED_BELOW:
+        return True
+    return real == Path.home() or str(real.parent) == "/home"
+
+
+def quoted(path: Path) -> str:
+    """A path as it is typed into a shell."""
+    return shlex.quote(str(path))
+
+
+def access_hint(path: Path, *, directory: bool) -> str:
+    """Say who may use a path, who asks, and the command that lets that user in.
+
+    A hint is typed as it stands, often by root. So it names no path but this one, changes nothing below a
+    directory, and touches no directory that the system or other people share.
+
+    Args:
+        path: What the user gave, or a file below it.
+        directory: Whether it is to be a directory.
+    """
+    us = f"{os.geteuid()}:{os.getegid()}"
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        if directory and not is_shared(path):
+            return f"make it: sudo install -d -m 0750 -o {os.geteuid()} -g {os.getegid()} {quoted(path)}"
+        return f"there is no {path}; check the path"
+    except OSError as error:
+        return (
+            f"user {us} cannot look at {path} ({error.strerror}); see which part of the path keeps it out: "
+            f"sudo namei -l {quoted(path)}"
+        )
+    owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
+    said = f"{path} belongs to {owner} with mode {mode}, this process is {us}"
+    if is_shared(path):
+        return f"{said}; name a directory of its own"
+    return f"{said}: sudo chown {us} {quoted(path)}"

@@ -1,13 +1,14 @@
 """The pieces that every OpenAPI document of this software is made of."""
 
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from appliance.api.responses import ErrorResponse
 
-Answers = dict[str, tuple[str, type[BaseModel] | None]]
-"""Status codes with a sentence and the body's model; None for a reply of headers alone."""
+Answers = dict[str, tuple[str, type[BaseModel] | UnionType | None]]
+"""Status codes with a sentence and the body's model, or several; None for a reply of headers alone."""
 
 
 def query(name: str, schema: dict[str, Any], *, required: bool = False, text: str = "") -> dict[str, Any]:
@@ -46,8 +47,10 @@ def operation(
     return operation
 
 
-def _content(model: type[BaseModel]) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}}
+def _content(model: type[BaseModel] | UnionType) -> dict[str, Any]:
+    references = [{"$ref": f"#/components/schemas/{one.__name__}"} for one in get_args(model) or (model,)]
+    schema = references[0] if len(references) == 1 else {"oneOf": references}
+    return {"content": {"application/json": {"schema": schema}}}
 
 
 def _location() -> dict[str, Any]:

@@ -9,11 +9,13 @@ from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.host.filesystem import LOW_SPACE_BYTES, NETWORK_FILE_SYSTEMS
 from license.errors import LicenseError
 from license.evidence.verify.result import Report
+from license.files import is_shared
 
 _READ: Final = 0o5
 _WRITE: Final = 0o7
 _MIB: Final = 1024 * 1024
 _FEW_BYTES: Final = 16 * _MIB
+_OWN_DIRECTORY: Final = "name a directory of its own: this one is shared with the system or other people"
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 
 
@@ -35,13 +37,13 @@ def check_mount(key: str, fact: PathFact | None, service: Account, *, written: b
         return _missing(key, fact, service, written=written, made=made)
     about = f"{fact.path}: owner {fact.owner}, mode {fact.mode:04o}"
     if not fact.directory:
-        parent = fact.path.parent
-        return failed(key, f"{fact.path} is not a directory", f"name the one that holds it: {key}={parent}")
+        return failed(
+            key, f"{fact.path} is not a directory", f"name the directory that holds it: {key}=DIRECTORY"
+        )
     if not fact.allows(service, _WRITE if written else _READ):
         verb = "write" if written else "read"
-        command = (
-            f"sudo chown -R {service.name}: {fact.path}" if written else f"sudo chmod -R a+rX {fact.path}"
-        )
+        owned, opened = f"sudo chown {service.name}: {fact.path}", f"sudo chmod a+rx {fact.path}"
+        command = _OWN_DIRECTORY if is_shared(fact.path) else owned if written else opened
         return failed(key, f"{about}; the service runs as {service.name}, which cannot {verb} there", command)
     return passed(key, about)
 

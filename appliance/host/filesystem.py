@@ -1,6 +1,7 @@
 """Files and file systems: may a ledger live in a directory, how much room is left, who owns a file."""
 
 import contextlib
+import errno
 import grp
 import os
 import pwd
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from appliance.errors import OutputError
+from license.files import is_shared, quoted
 
 # SQLite's write-ahead log needs memory shared between processes and locks that hold: not given over a
 # network.
@@ -74,8 +76,16 @@ def check_output(directory: Path, *, mounts: str | None = None) -> None:
         raise OutputError(
             f"the output directory {directory} is not writable ({error.strerror}): {describe(directory)}; "
             f"this process runs as {_user()}",
-            hint=f"sudo chown {_user()} {directory} && sudo chmod u+rwx {directory}",
+            hint=_open_hint(directory, error),
         ) from error
+
+
+def _open_hint(directory: Path, error: OSError) -> str:
+    if is_shared(directory):
+        return "name a directory of its own: this one is shared with the system or other people"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"sudo chown {_user()} {quoted(directory)} && sudo chmod u+rwx {quoted(directory)}"
+    return f"look at the file system it lies on: findmnt --target {quoted(directory)}"
 
 
 def describe(path: Path) -> str:

@@ -25,7 +25,7 @@ from appliance.ledger.log.anchors import Anchor, close_all
 from appliance.ledger.log.appender import JournalContext
 from appliance.ledger.log.commit_thread import CommitThread
 from appliance.ledger.log.day_keys import DayKeys
-from appliance.ledger.log.directory_lock import LOCK_FILE, Lock
+from appliance.ledger.log.directory_lock import LOCK_FILE, Lock, claim_state
 from appliance.ledger.log.disk_reserve import Reserve
 from appliance.ledger.log.journal import Journal
 from appliance.ledger.log.recovery import Place, open_journal, succeed
@@ -71,13 +71,13 @@ class Ledger:
     """
 
     def __init__(
-        self, place: Place, journal: Journal, reserve: Reserve, *, lock: Lock, floor: QuotaFloor
+        self, place: Place, journal: Journal, reserve: Reserve, *, locks: tuple[Lock, Lock], floor: QuotaFloor
     ) -> None:
         self._place = place
         self._floor = floor
-        self._lock = lock
+        self._locks = locks
         self._writer = CommitThread(
-            journal, reserve, succeed=self._succeed, committed=floor.follow, lock=lock
+            journal, reserve, succeed=self._succeed, committed=floor.follow, lock=locks[0]
         )
         self.scrubber = Scrubber(lambda: self._writer.journal.path, self._writer.report_damage)
 
@@ -121,7 +121,9 @@ class Ledger:
             anchors=tuple(anchors),
         )
         lock = Lock(directory / LOCK_FILE)
+        claim: Lock | None = None
         try:
+            claim = claim_state(state, service)
             prefix = f"offline-appliance/{service}/{identity.verifying.fingerprint}"
             floor = QuotaFloor(directory, state, service)
             place = Place(directory=directory, context=context, prefix=prefix, known=floor.log)
@@ -131,20 +133,20 @@ class Ledger:
                 floor.recount(journal)
                 reserve = Reserve(directory)
                 _take_reserve(directory, reserve)
-                return cls(place, journal, reserve, lock=lock, floor=floor)
+                return cls(place, journal, reserve, locks=(lock, claim), floor=floor)
             except BaseException:
                 journal.close()
                 raise
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             close_all(anchors)
-            lock.release()
+            _release(lock, claim)
             raise OutputError(
                 f"the ledger in {directory} cannot be opened: {error}; {describe(directory)}",
                 hint="check free space, the owner of the directory and the state of the disk",
             ) from error
         except BaseException:
             close_all(anchors)
-            lock.release()
+            _release(lock, claim)
             raise
 
     async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
@@ -200,7 +202,7 @@ class Ledger:
         self._floor.close(self._writer.journal)
         self._writer.journal.close()
         close_all(self._place.context.anchors)
-        self._lock.release()
+        _release(*self._locks)
 
     def used(self, meter: str, start: int, end: int) -> int:
         """Return the billed units of a meter on the UTC days from `start` up to, not including, `end`.
@@ -270,6 +272,12 @@ def _make(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make {directory}: {error.strerror}; {describe(existing)}") from error
+
+
+def _release(*locks: Lock | None) -> None:
+    for lock in locks:
+        if lock is not None:
+            lock.release()
 
 
 def _take_reserve(directory: Path, reserve: Reserve) -> None:

@@ -115,24 +115,44 @@ class AdmissionControl:
         """What callers are to be told of the licence now, as in `Admission.warning`."""
         return _warning(self._manager.current, self._now())
 
-    def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
+    def used_up(self) -> str:
+        """Why not even one unit can be admitted now under a plan that blocks; empty if it can."""
+        licensed = self._manager.current
+        if licensed.license.plan.overage != "block":
+            return ""
+        units, end = self._plan_term(licensed, self._now())
+        # Without what is reserved: it may be given back, and a probe should not flap.
+        return self._used_up(units, end) if units is not None and self._recorded >= units else ""
+
+    @property
+    def _recorded(self) -> int:
+        return self._used_before + self.settled
+
+    def _plan_term(self, licensed: AuthenticLicense, now: int) -> tuple[int | None, int]:
+        """Return the units of the plan and the end of its term, with what is recorded of that term summed."""
         plan = licensed.license.plan
         units = plan.units(self._meter)
-        if units is None:
-            return
         start, end = window(plan, now)
-        if self._counted_term != (licensed.sha256, start):
+        if units is not None and self._counted_term != (licensed.sha256, start):
             self._used_before = counted(plan, self._meter, self._used, start)
             self._counted_term, self.settled = (licensed.sha256, start), 0
-        if self._used_before + self.settled + self.reserved + records > units:
-            if self.metering is not None:
-                self.metering.on_quota_exhausted()
-            raise LicenseRefusal(
-                # Short enough for the reason of a closed WebSocket, 123 bytes, with millions of units.
-                f"the plan's {units:,} units of {self._meter} until {format_date(end)} are used up",
-                code="OutOfQuota",
-                hint="buy more units or renew the plan; usage records and status stay readable",
-            )
+        return units, end
+
+    def _used_up(self, units: int, end: int) -> str:
+        # Short enough for the reason of a closed WebSocket, 123 bytes, with millions of units.
+        return f"the plan's {units:,} units of {self._meter} until {format_date(end)} are used up"
+
+    def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
+        units, end = self._plan_term(licensed, now)
+        if units is None or self._recorded + self.reserved + records <= units:
+            return
+        if self.metering is not None:
+            self.metering.on_quota_exhausted()
+        raise LicenseRefusal(
+            self._used_up(units, end),
+            code="OutOfQuota",
+            hint="buy more units or renew the plan; usage records and status stay readable",
+        )
 
 
 def _warning(licensed: AuthenticLicense, now: int) -> str:

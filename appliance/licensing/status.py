@@ -8,6 +8,7 @@ from appliance.licensing.effective_time import clock_state, time_text
 from appliance.licensing.manager import LicenseManager
 from appliance.licensing.quota import PlanUse, Used, plan_use, quota_notice
 from license.encoding.strict import format_date, format_time
+from license.licenses.terms import Plan
 from license.licenses.validity import Notice, State, days_left, grace_days_left, state_at
 
 
@@ -35,9 +36,11 @@ class LicenseStatus:
         manager: The licence in force.
         clock: Effective time.
         used: Usage recorded so far.
+        meter: What this service counts on.
     """
 
-    def __init__(self, *, manager: LicenseManager, clock: EffectiveClock, used: Used) -> None:
+    def __init__(self, *, manager: LicenseManager, clock: EffectiveClock, used: Used, meter: str) -> None:
+        self._meter = meter
         self._manager = manager
         self._clock = clock
         self._used = used
@@ -52,15 +55,25 @@ class LicenseStatus:
             now=now,
             state=state_at(license, now),
             plan=plan,
-            notices=(*self._manager.notices(now), *quota, *_clock_notices(self._clock)),
+            notices=(
+                *self._manager.notices(now),
+                *quota,
+                *_plan_notices(license.plan, self._meter),
+                *_clock_notices(self._clock),
+            ),
         )
 
     def announce(self) -> None:
         """Log each notice once."""
         now = self._clock.now()
-        for notice in (*self._manager.notices(now), *_clock_notices(self._clock)):
+        plan = self._manager.current.license.plan
+        for notice in (
+            *self._manager.notices(now),
+            *_plan_notices(plan, self._meter),
+            *_clock_notices(self._clock),
+        ):
             self._manager.announce(notice)
-        for use in plan_use(self._manager.current.license.plan, now, self._used):
+        for use in plan_use(plan, now, self._used):
             reached = quota_notice(use)
             if reached is not None:
                 self._manager.announce(reached, subject=f"{use.meter} {use.start}")
@@ -140,6 +153,20 @@ def _clock(clock: EffectiveClock) -> dict[str, Any]:
         "wall": time_text(clock.reading().wall),
         "state": clock_state(clock),
     }
+
+
+def _plan_notices(plan: Plan, meter: str) -> tuple[Notice, ...]:
+    if plan.units(meter) is not None or (not plan.meters and plan.overage != "block"):
+        return ()  # a plan that names no meter at all is paid by use
+    return (
+        Notice(
+            code="NoUnits",
+            mark=0,
+            message=f"the licence's plan names no units of {meter}, which this service counts: "
+            "usage is recorded, and nothing limits it",
+            hint="if units were bought, ask the vendor for a licence that names them",
+        ),
+    )
 
 
 def _clock_notices(clock: EffectiveClock) -> tuple[Notice, ...]:

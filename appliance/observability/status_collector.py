@@ -47,6 +47,7 @@ class Parts:
         waiting_tokens: Tokens in the queues of all models.
         models: Number of models that are served.
         ready: Whether a request would be answered.
+        used_up: Why the plan refuses every request; empty if it does not.
         metering: How a connected run stands with its endpoint; None in a disconnected use.
     """
 
@@ -58,6 +59,7 @@ class Parts:
     waiting_tokens: Callable[[], int]
     models: Callable[[], int]
     ready: Callable[[], bool]
+    used_up: Callable[[], str]
     metering: Metering | None = None
 
 
@@ -128,6 +130,11 @@ class StatusCollector(Collector):
             used.add_metric([use.meter], float(use.used))
         yield included
         yield used
+        yield _gauge(
+            "appliance_plan_used_up",
+            "Whether requests are refused because a plan that blocks has no units left",
+            bool(self._parts.used_up()),
+        )
 
     def _clock(self) -> Iterable[Metric]:
         clock = self._parts.clock

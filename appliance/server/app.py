@@ -103,7 +103,9 @@ class Appliance:
             service=self.product.name,
             anchors=[Anchor(path) for path in settings.ledger_anchors],
         )
-        self.status = LicenseStatus(manager=self.licenses, clock=self.clock, used=self.ledger.used)
+        self.status = LicenseStatus(
+            manager=self.licenses, clock=self.clock, used=self.ledger.used, meter=self.product.meter
+        )
         self.admission = AdmissionControl(
             manager=self.licenses, now=self.clock.now, used=self.ledger.used, meter=self.product.meter
         )

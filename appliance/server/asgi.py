@@ -76,5 +76,6 @@ def _parts(appliance: Served, operations: OperationsApi) -> Parts:
         waiting_tokens=service.waiting,
         models=lambda: len(service.deployments),
         ready=lambda: not operations.not_ready(),
+        used_up=appliance.admission.used_up,
         metering=appliance.metering,
     )

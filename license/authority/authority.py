@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from license.authority.book.heads import HeadRepository
+from license.authority.book.products import check_meters, check_product
 from license.authority.book.resource import Resource, make_plan
 from license.authority.book.store import Store
 from license.authority.issuing.issue import IssuedLicense, Terms, issue, system_clock
@@ -220,6 +221,8 @@ class Authority:
         Raises:
             LicenseError: a value is wrong, the name is taken, or there is no such line.
         """
+        check_product(product)
+        check_meters(product, meters or ())
         for line in models:
             load_line(self.home, line)
         now = self.clock()

@@ -8,7 +8,6 @@ serial that passes all of `license.licenses.verify` wins.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +32,7 @@ from license.errors import (
     WrongProduct,
     WrongType,
 )
-from license.files import read_limited, write_atomic
+from license.files import access_hint, read_limited, write_atomic
 from license.licenses.license import LICENSE_KIND
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import DELEGATION_KIND
@@ -175,7 +174,8 @@ def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Pat
         previous.unlink(missing_ok=True)
     except OSError as error:
         raise Unwritable(
-            f"cannot write the licence to {directory}: {error.strerror}", hint=_owner_hint(directory)
+            f"cannot write the licence to {directory}: {error.strerror}",
+            hint=access_hint(directory, directory=True),
         ) from error
     return note, issuer
 
@@ -199,7 +199,8 @@ def _read(path: Path) -> tuple[list[_File], dict[Path, LicenseError]]:
         ) from error
     except OSError as error:
         raise Unreadable(
-            f"cannot read the licence directory {path}: {error.strerror}", hint=_owner_hint(path)
+            f"cannot read the licence directory {path}: {error.strerror}",
+            hint=access_hint(path, directory=True),
         ) from error
     if len(paths) > MAX_FILES:
         raise Malformed(f"{path} holds more than {MAX_FILES} notes", hint="move the old ones away")
@@ -210,7 +211,7 @@ def _read(path: Path) -> tuple[list[_File], dict[Path, LicenseError]]:
             data = read_limited(file, MAX_NOTE_BYTES)
             files.append(_File(file, kind_of(read_unverified(data)), data))
         except Unreadable as error:
-            refused[file] = Unreadable(error.message, hint=_owner_hint(file))
+            refused[file] = Unreadable(error.message, hint=access_hint(file, directory=False))
         except LicenseError as error:
             refused[file] = Malformed(f"{file}: {error.message}", hint=error.hint)
     return files, refused
@@ -243,14 +244,3 @@ def _misnamed(path: Path) -> str | None:
             if kind_of(read_unverified(read_limited(file, MAX_NOTE_BYTES))) == LICENSE_KIND:
                 return f"this file is a licence under another name: mv {file} {path / LICENSE_FILE}"
     return None
-
-
-def _owner_hint(path: Path) -> str:
-    """Say who may use the path, who we are, and the command that brings the two together."""
-    us = f"{os.geteuid()}:{os.getegid()}"
-    for part in (path, *path.parents):
-        with contextlib.suppress(OSError):
-            status = part.stat()
-            owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
-            return f"{part} belongs to {owner} with mode {mode}, this process is {us}: chown -R {us} {part}"
-    return Unreadable.default_hint

@@ -25,6 +25,7 @@ from typing import Final
 
 from license.crypto.ed25519 import VerifyingKey, load_verifying_key
 from license.errors import LicenseError, UntrustedRoots
+from license.files import is_shared, quoted
 
 PACKAGE_ROOTS: Final = Path(__file__).parents[1] / "roots"
 SYSTEM_ROOTS: Final = Path("/etc/appliance/roots.d")
@@ -87,7 +88,7 @@ def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROO
             if weak is not None:
                 raise UntrustedRoots(
                     f"the trust root {path} does not count: this process could change {weak}",
-                    hint=f"chown root:root {weak} && chmod go-w {weak}",
+                    hint=_protect(path, weak),
                 )
             keys.append((path, key))
     if not keys:
@@ -133,3 +134,13 @@ def _is_sticky(path: Path) -> bool:
     """Whether `path` is a directory such as /tmp, where only a file's owner may replace it."""
     mode = path.stat().st_mode
     return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX)
+
+
+def _protect(path: Path, weak: Path) -> str:
+    """Return the command that puts a root key where only root can change it."""
+    if path == weak or path.resolve() == weak:
+        return f"sudo chown root:root {quoted(path)} && sudo chmod 0644 {quoted(path)}"
+    if weak == path.parent.resolve() and not is_shared(weak):
+        return f"sudo chown root:root {quoted(path.parent)} && sudo chmod 0755 {quoted(path.parent)}"
+    place = quoted(SYSTEM_ROOTS / path.name)
+    return f"put it where only root can change it: sudo install -D -m 0644 {quoted(path)} {place}"

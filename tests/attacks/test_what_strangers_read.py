@@ -28,6 +28,7 @@ def test_without_a_key_the_probes_tell_what_probes_need_and_no_more(site: Site, 
             "apiStatus": "Valid",
             "apiStatusMessage": "License is valid, no action needed.",
         }
+        assert service.status() == told.json()  # as the OpenAPI document says
         assert client.get("/status", headers={"Authorization": "wrong"}).json() == told.json()
         ready = client.get("/ready")
         assert ready.status_code == 200

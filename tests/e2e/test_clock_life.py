@@ -48,12 +48,6 @@ def serves(service: Service) -> bool:
         return client.post("/language/:analyze-text", params=VERSION, json=body).status_code == 200
 
 
-def status(service: Service) -> dict[str, Any]:
-    with service.client() as client:
-        body: dict[str, Any] = client.get("/status").json()
-    return body
-
-
 def until(claim: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not claim():
@@ -64,7 +58,7 @@ def until(claim: Callable[[], bool]) -> None:
 def run_once(site: Site) -> dict[str, Any]:
     service = site.start()
     assert serves(service)
-    body = status(service)
+    body = service.status()
     assert service.stop() == 0
     return body
 
@@ -80,7 +74,7 @@ def test_a_server_that_was_off_for_two_months_is_accepted_by_a_person(
     move_clock(0)
     service = site.start()
     assert serves(service)
-    body = status(service)
+    body = service.status()
     assert body["clock"]["state"] == "held"
     assert "appliance clock accept" in next(n["hint"] for n in body["notices"] if n["code"] == "ClockHeld")
     shown = site.operate("clock", "show")
@@ -89,7 +83,7 @@ def test_a_server_that_was_off_for_two_months_is_accepted_by_a_person(
     accepted = site.operate("clock", "accept", "--yes")
     assert accepted.returncode == 0, accepted.stderr
     service.reload()
-    until(lambda: bool(status(service)["clock"]["state"] == "ok"))
+    until(lambda: bool(service.status()["clock"]["state"] == "ok"))
     assert not (site.state / "clock-accept.json").exists()
     assert serves(service)
     assert "on a person's word" in service.text()
@@ -142,13 +136,13 @@ def test_a_clock_that_ran_ahead_is_put_right_by_a_new_licence_only(
     move_clock(0)
     service = site.start()
     assert serves(service)
-    assert status(service)["clock"]["state"] == "behind"
+    assert service.status()["clock"]["state"] == "behind"
     with Authority.open(site.vendor.home) as today:
         site.vendor = today
         site.issue(into=tmp_path / "stick")
         assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
         service.reload()
-        until(lambda: bool(status(service)["clock"]["state"] == "ok"))
+        until(lambda: bool(service.status()["clock"]["state"] == "ok"))
     assert serves(service)
     assert service.stop() == 0
     report = verify(site.output, load_roots(site.vendor.roots_dir))
@@ -167,7 +161,7 @@ def test_a_licence_used_up_by_a_clock_ahead_is_put_right_at_the_start(
     for days in (10, 50, 90):  # somebody nudges it on, start by start
         move_clock(days)
         service = site.start()
-        state = status(service)["license"]["state"]
+        state = service.status()["license"]["state"]
         assert service.stop() == 0
     assert state == "Expired"
     move_clock(0)

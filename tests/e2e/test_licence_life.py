@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -32,14 +31,6 @@ BUNDLED = ROOT / "appliance" / "bundled" / "ner-en"
 def ask(client: httpx2.Client, text: str = SENTENCE) -> httpx2.Response:
     body = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": text}]}}
     return client.post("/language/:analyze-text", params=VERSION, json=body)
-
-
-def status(service: Service) -> dict[str, Any]:
-    with service.client() as client:
-        reply = client.get("/status")
-        assert reply.status_code == 200
-        found: dict[str, Any] = reply.json()
-        return found
 
 
 def until(claim: Callable[[], bool], seconds: float = 60) -> None:
@@ -126,14 +117,14 @@ def test_round_trip_by_files_only(site: Site, vendor: Authority, tmp_path: Path)
 def test_a_licence_replaced_while_running_is_taken_over_without_a_restart(site: Site, tmp_path: Path) -> None:
     first = site.issue()
     service = site.start()
-    assert status(service)["license"]["id"] == first.id
+    assert service.status()["license"]["id"] == first.id
     bad = (site.license / "license.note").read_bytes().replace(b"Test customer", b"Best customer")
     (site.license / "zz.note").write_bytes(bad)
     service.reload()
-    until(lambda: bool(status(service)["license"]["refused"]))
-    (refused,) = status(service)["license"]["refused"]
+    until(lambda: bool(service.status()["license"]["refused"]))
+    (refused,) = service.status()["license"]["refused"]
     assert (refused["code"], Path(refused["file"]).name) == ("Forged", "zz.note")
-    assert status(service)["license"]["id"] == first.id
+    assert service.status()["license"]["id"] == first.id
     renewed = site.issue(into=tmp_path / "stick")
     stop, codes = threading.Event(), Counter[int]()
 
@@ -147,7 +138,7 @@ def test_a_licence_replaced_while_running_is_taken_over_without_a_restart(site: 
     done = site.operate("license", "install", str(tmp_path / "stick"))
     assert done.returncode == 0, done.stderr
     service.reload()
-    until(lambda: bool(status(service)["license"]["id"] == renewed.id))
+    until(lambda: bool(service.status()["license"]["id"] == renewed.id))
     stop.set()
     caller.join()
     assert set(codes) == {200}
@@ -165,12 +156,12 @@ def test_a_renewal_that_waits_takes_over_on_its_first_second(site: Site, tmp_pat
     renewed = site.issue(into=tmp_path / "stick", changes={"not_before": begins, "clock": tolerant})
     assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
     service.reload()
-    until(lambda: "next" in status(service)["license"])
-    assert status(service)["license"]["id"] == present.id
+    until(lambda: "next" in service.status()["license"])
+    assert service.status()["license"]["id"] == present.id
     time.sleep(max(0.0, begins + 0.5 - time.time()))
     service.reload()
-    until(lambda: bool(status(service)["license"]["id"] == renewed.id))
-    assert "next" not in status(service)["license"]
+    until(lambda: bool(service.status()["license"]["id"] == renewed.id))
+    assert "next" not in service.status()["license"]
 
 
 @pytest.mark.e2e
@@ -204,7 +195,7 @@ def test_a_thousand_requests_across_the_end_are_served_and_recorded_or_403(site:
         usage = client.get("/records/usage-logs/").json()
         assert client.get("/ready").status_code == 503
     assert usage["meters"][0]["quantity"] == codes[200]
-    assert status(service)["apiStatus"] == "Expired"
+    assert service.status()["apiStatus"] == "Expired"
     assert service.stop() == 0
     report = verify(site.output, load_roots(site.vendor.roots_dir))
     assert report.exit_code == 0
@@ -221,7 +212,7 @@ def site_that_ends(site: Site, *, seconds: int, grace: int = 0) -> Service:
         end = int(time.time()) + seconds
         short = site.issue(changes={"expires": end, "terminates": end + grace, "report_by": end})
         service.reload()
-        while status(service)["license"]["id"] != short.id and time.time() < end:
+        while service.status()["license"]["id"] != short.id and time.time() < end:
             time.sleep(0.05)
         if end - time.time() > seconds / 2:
             return service
@@ -235,7 +226,7 @@ def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed
     service = site_that_ends(site, seconds=6, grace=12)
     with service.client() as client:
         assert "Warning" not in ask(client).headers
-        until(lambda: bool(status(service)["license"]["state"] == "Grace"))
+        until(lambda: bool(service.status()["license"]["state"] == "Grace"))
         reply = ask(client)
         assert reply.status_code == 200
         assert re.match(r'299 - "the licence expired at .*answers no request', reply.headers["Warning"])
@@ -244,7 +235,7 @@ def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed
         job = client.post(JOBS, params=VERSION, json={"analysisInput": documents, "tasks": tasks})
         assert job.headers["Warning"] == reply.headers["Warning"]
         assert client.get(job.headers["operation-location"]).headers["Warning"] == reply.headers["Warning"]
-        until(lambda: bool(status(service)["license"]["state"] == "Expired"))
+        until(lambda: bool(service.status()["license"]["state"] == "Expired"))
         assert ask(client).status_code == 403
         assert client.get("/records/usage-logs/").status_code == 200
         assert site.operate("license", "show").returncode == 0
@@ -263,7 +254,7 @@ def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed
 @pytest.mark.e2e
 def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: Site, tmp_path: Path) -> None:
     service = site_that_ends(site, seconds=1, grace=600)
-    until(lambda: bool(status(service)["license"]["state"] == "Grace"))
+    until(lambda: bool(service.status()["license"]["state"] == "Grace"))
     stop, codes, warned = threading.Event(), Counter[int](), Counter[bool]()
 
     def call() -> None:
@@ -280,7 +271,7 @@ def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: S
     renewed = site.issue(into=tmp_path / "stick")
     assert site.operate("license", "install", str(tmp_path / "stick")).returncode == 0
     service.reload()
-    until(lambda: bool(status(service)["license"]["id"] == renewed.id))
+    until(lambda: bool(service.status()["license"]["id"] == renewed.id))
     until(lambda: warned[False] > 0)
     stop.set()
     for caller in callers:
@@ -296,14 +287,14 @@ def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: S
 @pytest.mark.e2e
 def test_a_service_whose_licence_ended_starts_again_with_its_records_open(site: Site) -> None:
     service = site_that_ends(site, seconds=3)
-    until(lambda: bool(status(service)["license"]["state"] == "Expired"))
+    until(lambda: bool(service.status()["license"]["state"] == "Expired"))
     assert service.stop() == 0
     again = site.start()
     with again.client() as client:
         assert ask(client).status_code == 403
         assert client.get("/records/usage-logs/").status_code == 200
-        assert status(again)["apiStatus"] == "Expired"
-        assert "expired at" in status(again)["apiStatusMessage"]
+        assert again.status()["apiStatus"] == "Expired"
+        assert "expired at" in again.status()["apiStatusMessage"]
         site.issue()
         again.reload()
         until(lambda: ask(client).status_code == 200)
@@ -348,14 +339,20 @@ def test_a_plan_that_blocks_answers_403_at_its_limit_and_more_units_open_it(site
         refused = ask(client)
         assert refused.json()["error"]["innererror"]["code"] == "OutOfQuota"
         assert client.get("/records/usage-logs/").json()["meters"][0]["quantity"] == 10
-        body = status(service)
+        body = service.status()
         assert (body["plan"]["meters"][0]["used"], body["plan"]["meters"][0]["percent"]) == (10, 100)
         assert "Quota" in [notice["code"] for notice in body["notices"]]
+        assert body["apiStatus"] == "OutOfQuota"
+        ready = client.get("/ready")
+        assert ready.status_code == 503
+        assert ready.json()["message"].startswith("OutOfQuota: the plan's 10 units of ")
         service.reload()
         until(lambda: "are refused with 403 OutOfQuota" in service.text())
         site.issue(meters={TEXT_RECORDS: 15}, overage="block")
         service.reload()
         until(lambda: ask(client).status_code == 200)
+        assert client.get("/ready").status_code == 200
+        assert service.status()["apiStatus"] == "Valid"
         codes = Counter(ask(client).status_code for _ in range(8))
         assert codes == {200: 4, 403: 4}
 
@@ -366,20 +363,20 @@ def test_a_plan_that_records_warns_and_goes_on(site: Site) -> None:
     service = site.start()
     with service.client() as client:
         for announced in (8, 9, 10):
-            while status(service)["plan"]["meters"][0]["used"] < announced:
+            while service.status()["plan"]["meters"][0]["used"] < announced:
                 assert ask(client).status_code == 200
             service.reload()
             said = f"{announced} of the 10 units"
             until(partial(says, service, said))
         assert ask(client).status_code == 200
-    assert status(service)["plan"]["meters"][0]["percent"] == 110
+    assert service.status()["plan"]["meters"][0]["percent"] == 110
 
 
 @pytest.mark.e2e
 def test_terms_in_whole_days_expire_as_the_vendor_issued_them(site: Site) -> None:
     found = site.issue(terms=Terms(days=20, grace_days=3, report_days=10))
     service = site.start()
-    body = status(service)
+    body = service.status()
     assert body["license"]["state"] == "Expiring"
     assert body["apiStatus"] == "Valid"
     assert body["license"]["daysLeft"] == 20

@@ -78,7 +78,7 @@ def test_a_licence_that_begins_later_is_not_yet_valid(site: Site) -> None:
 
 
 def test_a_licence_for_another_product_is_named(site: Site) -> None:
-    site.issue(product="speech")
+    site.issue(product="speech", meters={})
     refused(site, 78, "the licence is for speech, not for ner")
 
 

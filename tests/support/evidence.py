@@ -22,7 +22,7 @@ from license.evidence.verify.verify import verify
 from license.trust.signed_note import read_unverified, sign_note
 from tests.support.ledger import DAY, Machine, Vendor
 
-METER = "Ner.TextRecords"
+METER = "CognitiveServices.Ner.Container.TextRecords"
 
 
 def subtrees_of(leaves: Sequence[bytes]) -> Subtree:

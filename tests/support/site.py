@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from pydantic import TypeAdapter
 
+from appliance.api.operations.responses import Status, StatusWithoutKey
 from appliance.config.identity import load_identity
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
@@ -24,6 +26,9 @@ from license.trust.statement import render_statement
 START_SECONDS = 60
 VERSION = {"api-version": "2023-04-01"}
 SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."
+
+
+_STATUS: TypeAdapter[Status | StatusWithoutKey] = TypeAdapter(Status | StatusWithoutKey)
 
 
 class Service:
@@ -52,6 +57,15 @@ class Service:
 
     def client(self, **options: Any) -> httpx2.Client:
         return httpx2.Client(base_url=self.url, timeout=60, trust_env=False, **options)
+
+    def status(self) -> dict[str, Any]:
+        """`/status`, which must be what the OpenAPI document says."""
+        with self.client() as client:
+            reply = client.get("/status")
+        assert reply.status_code == 200
+        _STATUS.validate_json(reply.content)
+        body: dict[str, Any] = reply.json()
+        return body
 
     def reload(self) -> None:
         self.process.send_signal(signal.SIGHUP)

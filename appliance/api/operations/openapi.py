@@ -3,7 +3,7 @@
 from typing import Any
 
 from appliance.api.openapi_builder import Answers, operation, query
-from appliance.api.operations.responses import DailyUsage, Models, Ready, Status, Usage
+from appliance.api.operations.responses import DailyUsage, Models, Ready, Status, StatusWithoutKey, Usage
 
 
 def service_paths() -> dict[str, Any]:
@@ -22,7 +22,13 @@ def service_paths() -> dict[str, Any]:
             [],
             {"200": ("Ready", Ready), "503": ("Not ready", Ready)},
         ),
-        ("/status", "status", "Licence, models and ledger", [], {"200": ("Status", Status)}),
+        (
+            "/status",
+            "status",
+            "Licence, models and ledger",
+            [],
+            {"200": ("Status; little of it without a key", Status | StatusWithoutKey)},
+        ),
         (
             "/models",
             "models",

@@ -142,6 +142,32 @@ class LedgerStatus(Reply):
     mismatches: list[Mismatch]
 
 
+class MeteringStatus(Reply):
+    """How a connected run stands with its endpoint; times are null where there is none yet."""
+
+    mode: Literal["connected"]
+    endpoint: str
+    status: str
+    message: str
+    intervalSeconds: int
+    attemptsAllowed: int
+    failedAttempts: int
+    lastContact: str | None
+    nextAttempt: str | None
+    answersUntil: str | None
+    log: str
+    entries: int
+    acknowledged: int
+
+
+class StatusWithoutKey(Reply):
+    """What a caller without an access key is told where keys are asked for."""
+
+    service: str
+    apiStatus: str
+    apiStatusMessage: str
+
+
 class Status(Reply):
     """State of the service; asking costs nothing."""
 
@@ -155,6 +181,7 @@ class Status(Reply):
     notices: list[Notice]
     models: list[ModelStatus]
     ledger: LedgerStatus
+    metering: MeteringStatus | None = None
 
 
 class Meter(Reply):
@@ -187,5 +214,5 @@ class DailyUsage(Reply):
     days: list[DayUsage]
 
 
-MODELS = (Models, Ready, Status, Usage, DailyUsage)
+MODELS = (Models, Ready, Status, StatusWithoutKey, Usage, DailyUsage)
 """The bodies that operations answer with."""

@@ -26,6 +26,8 @@ from license.licenses.validity import State
 _SERVING: Final = "License is valid, no action needed."
 
 
+_ANSWERING: Final = (State.VALID, State.GRACE)
+OUT_OF_QUOTA: Final = "OutOfQuota"
 _WITHOUT_KEY: Final = ("service", "apiStatus")
 """What a probe without a key is told where keys are asked for, and `apiStatusMessage`."""
 
@@ -128,8 +130,11 @@ class OperationsApi:
             # The word of the endpoint comes first: without it nothing is answered whatever the lease says.
             if metering["status"] != State.VALID or not snapshot.notices:
                 body["apiStatus"], body["apiStatusMessage"] = metering["status"], metering["message"]
+        used_up = appliance.admission.used_up()
+        if used_up and body["apiStatus"] in _ANSWERING:
+            body["apiStatus"], body["apiStatusMessage"] = OUT_OF_QUOTA, f"{used_up[0].upper()}{used_up[1:]}."
         if without_key(request.scope):
-            serves = body["apiStatus"] in (State.VALID, State.GRACE)
+            serves = body["apiStatus"] in _ANSWERING
             body = {name: body[name] for name in _WITHOUT_KEY} | {
                 "apiStatusMessage": _brief("" if serves else str(body["apiStatus"]))
             }
@@ -146,6 +151,15 @@ class OperationsApi:
             return "The service is stopping."
         if not len(appliance.deployments):
             return "The model is still loading."
+        if reason := self._not_licensed():
+            return reason
+        if not appliance.ledger.healthy:
+            return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
+        return ""
+
+    def _not_licensed(self) -> str:
+        """Why the licence, its plan or the endpoint of a connected run allows no answer now."""
+        appliance = self._appliance
         if appliance.metering is not None:
             try:
                 appliance.metering.check(appliance.clock.now())
@@ -153,9 +167,8 @@ class OperationsApi:
                 return f"{error.code}: {error.message}"
         if not appliance.admission.state().serves:
             return f"The licence does not allow an answer now: {appliance.admission.state()}."
-        if not appliance.ledger.healthy:
-            return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
-        return ""
+        used_up = appliance.admission.used_up()
+        return f"{OUT_OF_QUOTA}: {used_up}." if used_up else ""
 
 
 def _brief(reason: str) -> str:

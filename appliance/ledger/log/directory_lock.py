@@ -1,4 +1,4 @@
-"""One writer for each ledger directory: a `flock` on its file `lock`, which ends with the process."""
+"""One writer for each ledger directory and each state directory: a `flock`, which ends with the process."""
 
 import contextlib
 import fcntl
@@ -7,8 +7,12 @@ from pathlib import Path
 
 from appliance.errors import LedgerLocked, OutputError
 from appliance.host.filesystem import describe
+from license.errors import LicenseError
+from license.files import read_limited, write_atomic
 
 LOCK_FILE = "lock"
+OWNER_FILE = "service"
+_MAX_NAME_BYTES = 100
 
 
 class Lock:
@@ -57,6 +61,41 @@ class Lock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def claim_state(directory: Path, service: str) -> Lock:
+    """Lock a state directory for one service, and note there which service it belongs to.
+
+    Day keys, the copy of the last checkpoint and the count of the plan lie there: two services, at once or in
+    turn, would take each other's for their own.
+
+    Raises:
+        LedgerLocked: Another process uses it.
+        OutputError: It belongs to another service, or it cannot be written.
+    """
+    another = f"give this service a state directory of its own: Mounts:State={directory}-{service}"
+    try:
+        lock = Lock(directory / LOCK_FILE)
+    except LedgerLocked:
+        raise LedgerLocked(f"another process uses the state directory {directory}", hint=another) from None
+    try:
+        _note_owner(directory / OWNER_FILE, service, another)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def _note_owner(path: Path, service: str, another: str) -> None:
+    try:
+        if not path.exists():
+            write_atomic(path, f"{service}\n".encode("ascii"))
+            return
+        owner = read_limited(path, _MAX_NAME_BYTES).decode("ascii", "replace").strip()
+    except (OSError, LicenseError) as error:
+        raise OutputError(f"cannot note in {path} whose state it is: {error}") from error
+    if owner != service:
+        raise OutputError(f"the state directory {path.parent} belongs to the service {owner}", hint=another)
 
 
 def _take(path: Path) -> int:

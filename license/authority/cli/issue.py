@@ -37,10 +37,12 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
     An appliance makes its own; this is for trying things out. Beside the key lies KEY.hpke, for which model
     keys are wrapped.
     """
+    from license.authority.book.products import check_product
     from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
     from license.crypto.hpke import HpkeKey
     from license.licenses.request import LicenseRequest, sign_request
 
+    check_product(product)
     if not key.exists():
         save_signing_key(key, SigningKey.generate("offline-appliance/instance"))
     machine = load_signing_key(key)

@@ -29,12 +29,6 @@ def ask(service: Service) -> Any:
         return client.post(ROUTE, params=VERSION, json=BODY)
 
 
-def status(service: Service) -> dict[str, Any]:
-    with service.client() as client:
-        found: dict[str, Any] = client.get("/status").json()
-        return found
-
-
 def until(true: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -44,7 +38,7 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
 
 def wait_for_word(service: Service) -> None:
     """A busy machine may miss an attempt; a stop reports the rest only after one that was answered."""
-    until(lambda: bool(status(service)["metering"]["failedAttempts"] == 0))
+    until(lambda: bool(service.status()["metering"]["failedAttempts"] == 0))
 
 
 def counted(site: ConnectedSite) -> int:
@@ -101,7 +95,7 @@ def serve_connected(site: ConnectedSite) -> None:
     assert ask(service).status_code == 200
     until(lambda: counted(site) == 3)
     wait_for_word(service)
-    said = status(service)
+    said = service.status()
     assert (said["apiStatus"], said["apiStatusMessage"]) == ("Valid", "Api Key is valid, no action needed.")
     metering = said["metering"]
     assert metering["status"] == "Valid"
@@ -120,7 +114,7 @@ def serve_disconnected(site: ConnectedSite, relay: Relay) -> None:
     sent = len(relay.requests)
     service = site.start()
     assert "Disconnected: metering is recorded, nothing is submitted." in service.text()
-    assert "metering" not in status(service)
+    assert "metering" not in service.status()
     assert ask(service).status_code == 200
     assert service.stop() == 0
     assert len(relay.requests) == sent
@@ -141,7 +135,7 @@ def serve_after_a_dead_start(site: ConnectedSite, relay: Relay) -> Service:
     with service.client() as client:
         assert client.get("/ready").status_code == 503
         assert client.get("/records/usage-logs/").json()["meters"][0]["quantity"] == 9
-    assert status(service)["apiStatus"] == "CouldNotConnect"
+    assert service.status()["apiStatus"] == "CouldNotConnect"
     relay.answer = pass_on
     until(lambda: ask(service).status_code == 200)
     until(lambda: counted(site) >= 12)
@@ -158,8 +152,8 @@ def test_when_the_cable_fails_it_answers_until_the_second_it_shows_and_resumes_b
     connected.online = (f"Billing={relay.url}", connected.online[1], "Metering:IntervalSeconds=1")
     service = connected.start()
     relay.answer = reset_at_once
-    until(lambda: bool(status(service)["metering"]["failedAttempts"] >= 9))
-    shown = parse_time(status(service)["metering"]["answersUntil"])
+    until(lambda: bool(service.status()["metering"]["failedAttempts"] >= 9))
+    shown = parse_time(service.status()["metering"]["answersUntil"])
     while int(time.time()) < shown:
         assert ask(service).status_code == 200
         time.sleep(0.2)

@@ -26,11 +26,11 @@ def output(**stands: object) -> PathFact:
         (output(uid=990), Level.PASS, ""),
         (output(gid=990, mode=0o770), Level.PASS, ""),
         (output(mode=0o777), Level.PASS, ""),
-        (output(), Level.FAIL, "sudo chown -R appliance: /srv/output"),
-        (output(uid=990, mode=0o500), Level.FAIL, "sudo chown -R appliance: /srv/output"),
+        (output(), Level.FAIL, "sudo chown appliance: /srv/output"),
+        (output(uid=990, mode=0o500), Level.FAIL, "sudo chown appliance: /srv/output"),
         (output(exists=False), Level.FAIL, "sudo install -d -m 0700 -o appliance /srv/output"),
         (output(exists=False, error="Permission denied"), Level.FAIL, "look as root: sudo appliance doctor"),
-        (output(directory=False), Level.FAIL, "name the one that holds it: Mounts:Output=/srv"),
+        (output(directory=False), Level.FAIL, "name the directory that holds it: Mounts:Output=DIRECTORY"),
         (None, Level.FAIL, "add Mounts:Output=DIRECTORY, or write it into /etc/appliance/appliance.env"),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_licence_mount_need_only_be_readable() -> None:
     assert check_mount("Mounts:License", readable, SERVICE, written=False, made=False).level is Level.PASS
     closed = PathFact(path=Path("/etc/appliance/license"), mode=0o700)
     found = check_mount("Mounts:License", closed, SERVICE, written=False, made=False)
-    assert (found.level, found.command) == (Level.FAIL, "sudo chmod -R a+rX /etc/appliance/license")
+    assert (found.level, found.command) == (Level.FAIL, "sudo chmod a+rx /etc/appliance/license")
 
 
 def test_a_licence_that_only_root_can_read_is_told() -> None:

@@ -184,7 +184,7 @@ def test_a_licence_that_could_not_be_made_takes_no_serial(vendor: Any) -> None:
     ("resource", "product", "status", "code"),
     [
         ({"approved": False}, "ner", "ContainerUseUnauthorized", "NotApproved"),
-        ({"product": "pii"}, "ner", "Mismatch", "Mismatch"),
+        ({"product": "speech", "meters": {}}, "ner", "Mismatch", "Mismatch"),
         ({"period": ("2025-01-01", "2026-01-01")}, "ner", "OutOfQuota", "PlanEnded"),
     ],
 )

@@ -106,7 +106,16 @@ def test_a_root_that_others_could_change_is_refused(place: Path, weak: str, how:
         os.chown(target, 65534, -1)
     with pytest.raises(UntrustedRoots, match="could change") as caught:
         installed_roots(packaged=place / "none", system=place / "roots.d")
-    assert caught.value.hint.startswith("chown root:root ")
+    root = place / "roots.d/root.vkey"
+    assert (
+        caught.value.hint
+        == {
+            "roots.d/root.vkey": f"sudo chown root:root {root} && sudo chmod 0644 {root}",
+            "roots.d": f"sudo chown root:root {root.parent} && sudo chmod 0755 {root.parent}",
+            ".": "put it where only root can change it: "
+            f"sudo install -D -m 0644 {root} /etc/appliance/roots.d/root.vkey",
+        }[weak]
+    )
 
 
 @as_root

@@ -48,7 +48,7 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
         good("init", "authority", "--name", "license.example.com", "--no-passphrase")
         good(
             *("resource", "create", "acme-ner", "--customer", "Acme Ltd", "--approved"),
-            *("--meter", "Some.Meter=1000"),
+            *("--meter", "CognitiveServices.Ner.Container.TextRecords=1000"),
         )
         good("request", "--key", "instance.key", "--out", "request.note")
         good("issue", "request.note", "--resource", "acme-ner", "--out", "delivery")
@@ -142,7 +142,7 @@ def test_verify_says_what_an_operator_wants_to_know(home: Path) -> None:
     for word in (
         "Acme Ltd",
         "Valid, expires in 365 days",
-        "1,000 Some.Meter",
+        "1,000 CognitiveServices.Ner.Container.TextRecords",
         "authority/roots/root.vkey",
         "epoch 1",
     ):
@@ -226,14 +226,21 @@ def test_a_resource_waits_for_approval(home: Path) -> None:
 
 
 def test_a_resource_is_shown_with_its_history(home: Path) -> None:
-    good("resource", "add-units", "acme-ner", "Some.Meter=500")
+    good("resource", "add-units", "acme-ner", "CognitiveServices.Ner.Container.TextRecords=500")
     said = good("resource", "show", "acme-ner")
-    for word in ("Acme Ltd", "1,500 Some.Meter", "created, tier DC0", "500 more units of Some.Meter"):
+    for word in (
+        "Acme Ltd",
+        "1,500 CognitiveServices.Ner.Container.TextRecords",
+        "created, tier DC0",
+        "500 more units of CognitiveServices.Ner.Container.TextRecords",
+    ):
         assert word in said
     shown = json.loads(good("resource", "show", "acme-ner", "--json"))
-    assert (shown["licences"], shown["meters"]) == (1, {"Some.Meter": 1_500})
+    assert (shown["licences"], shown["meters"]) == (1, {"CognitiveServices.Ner.Container.TextRecords": 1_500})
     good("issue", "request.note", "--resource", "acme-ner", "--out", "renewed")
-    assert "1,500 Some.Meter" in good("verify", "renewed", "--roots", "authority/roots")
+    assert "1,500 CognitiveServices.Ner.Container.TextRecords" in good(
+        "verify", "renewed", "--roots", "authority/roots"
+    )
     assert "does not limit Other" in refused("resource", "add-units", "acme-ner", "Other=1")
 
 

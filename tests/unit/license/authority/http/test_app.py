@@ -102,7 +102,7 @@ def test_a_bad_request_note_is_a_bad_request(url: str, shared: Any, change: Any,
     ("resource", "code", "word"),
     [
         ({"approved": False}, 403, "ContainerUseUnauthorized"),
-        ({"product": "pii"}, 409, "Mismatch"),
+        ({"product": "speech"}, 409, "Mismatch"),
         ({"period": ("2025-01-01", "2026-01-01")}, 403, "OutOfQuota"),
     ],
 )

@@ -1,0 +1,66 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from license.files import access_hint, is_shared
+from tests.support.paths import ROOT
+
+AS_NOBODY = "import os, sys; os.setgid(65534); os.setuid(65534); "
+COMMAND = re.compile(r"""["'{ :]((?:sudo )?(?:chown|chmod|rm|mv|install|setfacl)\b[^"']*)""")
+
+
+@pytest.mark.parametrize("path", ["/", "/license", "/etc", "/usr/share", "/var/lib", "/home/ada", "/var"])
+def test_what_others_share_is_never_to_be_changed(path: str) -> None:
+    assert is_shared(Path(path))
+    hint = access_hint(Path(path), directory=True)
+    assert "chown" not in hint
+    assert "chmod" not in hint
+
+
+def test_a_missing_directory_is_to_be_made_and_nothing_above_it_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "data" / "license"
+    hint = access_hint(missing, directory=True)
+    assert hint == f"make it: sudo install -d -m 0750 -o {os.geteuid()} -g {os.getegid()} {missing}"
+
+
+def test_a_missing_file_is_to_be_looked_for(tmp_path: Path) -> None:
+    assert (
+        access_hint(tmp_path / "a b.note", directory=False)
+        == f"there is no {tmp_path}/a b.note; check the path"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+@pytest.mark.parametrize("depth", [0, 1])
+def test_another_user_is_told_of_the_path_that_was_given(tmp_path: Path, depth: int) -> None:
+    place = Path("/srv") / tmp_path.name
+    given = place / "inside" if depth else place
+    given.mkdir(parents=True)
+    try:
+        place.chmod(0o700)
+        code = "from license.files import access_hint; from pathlib import Path; " + AS_NOBODY
+        code += f"print(access_hint(Path({str(given)!r}), directory=True))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+        )
+    finally:
+        for one in (given, place):
+            one.rmdir() if one.exists() else None
+    if depth:
+        assert done.stdout.endswith(f"sudo namei -l {given}\n")
+    else:
+        assert done.stdout.endswith(f"this process is 65534:65534: sudo chown 65534:65534 {given}\n")
+
+
+def test_no_hint_in_the_program_proposes_a_recursive_change_or_a_removal() -> None:
+    found = []
+    for folder in ("appliance", "license"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for command in COMMAND.findall(path.read_text(encoding="utf-8")):
+                if re.search(r"\s-\w*[Rr]\w*\s|--recursive|^(sudo )?rm\b.*-", command):
+                    found.append(f"{path.relative_to(ROOT)}: {command}")
+    assert found == []
