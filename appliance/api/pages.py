@@ -17,6 +17,7 @@ _TYPES: Final = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
+    ".wav": "audio/wav",
     ".html": "text/html",
 }
 

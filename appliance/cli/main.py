@@ -70,13 +70,29 @@ def main() -> None:
     """
 
 
-@main.command(epilog="Example:  appliance demo --once --port 5001")
+@main.command(epilog="Examples:  appliance demo --once --port 5001;  appliance demo --speech")
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--speech", is_flag=True, help="Show the speech service; the same as Service=speechtotext.")
 @click.option("--once", is_flag=True, help="End after the tour instead of serving until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tour.")
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep everything here.")
 @click.option("--port", type=click.IntRange(0, 65535), default=5000, show_default=True)
-def demo(once: bool, as_json: bool, home: Path | None, port: int) -> None:
-    """Show the whole loop on this machine: authority, licence, service, answers, usage, audit."""
-    from appliance.cli.demo import run
+def demo(
+    settings: tuple[str, ...], speech: bool, once: bool, as_json: bool, home: Path | None, port: int
+) -> None:
+    """Show the whole loop on this machine: authority, licence, service, answers, usage, audit.
 
-    run(once=once, as_json=as_json, home=home, port=port)
+    KEY=VALUE are settings of the service, so that a model of your own can be tried: Mounts:Model=FOLDER.
+    """
+    from appliance.cli.demo.tour import run
+    from appliance.config.settings import Settings
+    from appliance.errors import SettingsError
+
+    words = [*(["Service=speechtotext"] if speech else []), *settings]
+    read = Settings.read(words, {})
+    if read.unknown:
+        raise SettingsError(
+            f"nothing reads the setting {read.unknown[0]}", hint="`appliance serve --help` lists the settings"
+        )
+    rest = [word for word in words if word.partition("=")[0].casefold() != "service"]
+    run(once=once, as_json=as_json, home=home, port=port, service=read.service.name, settings=rest)

@@ -16,14 +16,14 @@ class Product:
         name: In `/status`, in usage reports, and as directory below the output mount.
         product: Product that a licence must name.
         meter: Meter that every answer counts on.
-        unit: One unit of that meter, in words for people.
+        units: Units of that meter, in words for people.
         page: File of its home page.
     """
 
     name: str
     product: str
     meter: str
-    unit: str
+    units: str
     page: str = "index.html"
 
 
@@ -31,13 +31,13 @@ CUSTOM_NER: Final = Product(
     name="customner",
     product="ner",
     meter="CognitiveServices.Ner.Container.TextRecords",  # 1,000 text elements or part of it, per document
-    unit="text record",
+    units="text records",
 )
 SPEECH_TO_TEXT: Final = Product(
     name="speechtotext",
     product="speech",
     meter="CognitiveServices.SpeechToText.Container.AudioSeconds",  # seconds of audio, each answer rounded up
-    unit="second of audio",
+    units="seconds of audio",
     page="speech.html",
 )
 SERVICES: Final = {service.name: service for service in (CUSTOM_NER, SPEECH_TO_TEXT)}

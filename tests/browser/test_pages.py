@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from appliance.config.products import CUSTOM_NER
+from appliance.config.products import CUSTOM_NER, SPEECH_TO_TEXT
 from appliance.ledger.ledger import UsageRecord
 from appliance.models.locations import BUNDLED
 from license.evidence.tool.command import run_verify
@@ -175,6 +175,24 @@ def test_the_home_page_tries_a_text_on_any_model_and_asks_nobody_else(
         await page.until("document.getElementById('outcome').innerText.includes('entities in')")
         assert "acme" in await page.run("document.getElementById('snippet').innerText")
         assert "two" in await page.run("document.getElementById('snippet').innerText")
+        assert page.complaints == []
+        only(service, page)
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_the_speech_page_hears_the_recording_that_it_offers(site: Site, drive: Drive, tmp_path: Path) -> None:
+    site.issue(product="speech", meters={SPEECH_TO_TEXT.meter: 1_000})
+    service = site.start("Service=speechtotext")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/")
+        await page.until("document.getElementById('licence-figure').innerText.includes('days left')")
+        await page.run("document.getElementById('example').click()")
+        await page.until("document.getElementById('text').innerText === '10001.'")
+        await page.until("document.getElementById('usage-figure').innerText.includes('4')")
+        assert len(await page.picture(tmp_path / "speech.png")) > 20_000
         assert page.complaints == []
         only(service, page)
 

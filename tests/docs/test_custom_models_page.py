@@ -84,7 +84,8 @@ def test_every_command_of_the_tutorial_does_what_the_page_says(
     shell: dict[str, str], tmp_path: Path, site: Site
 ) -> None:
     site.issue()
-    check, train, *library, start, ask = blocks()
+    check, train, *library, show, start, ask = blocks()
+    assert show == "appliance demo Models:Path=models"  # serves until Ctrl-C; tests/e2e/test_demo.py runs it
     assert "no mistake" in typed(check, tmp_path, shell)
     examined = typed(train, tmp_path, shell)
     assert re.search(r"^all +[89]\d\.\d", examined, re.MULTILINE), examined

@@ -44,7 +44,7 @@ TESTED_ELSEWHERE = {
     "appliance/services/*": "tests/e2e/test_language_api.py",
     "appliance/authoring/*": "tests/e2e/authoring/test_authoring.py",
     # Commands: typed into a process.
-    "appliance/cli/demo.py": "tests/e2e/test_demo.py",
+    "appliance/cli/demo/*": "tests/e2e/test_demo.py",
     "appliance/cli/doctor.py": "tests/unit/doctor/test_examine.py",
     "appliance/cli/usage*": "tests/integration/evidence/test_commands.py",
     "appliance/cli/metering.py": "tests/integration/connected/test_preview.py",

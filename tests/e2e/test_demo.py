@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.site import clean_environ
 
 
@@ -32,6 +33,29 @@ def test_the_tour_shows_licence_entities_usage_and_audit_and_cleans_up(tmp_path:
         assert expected in done.stdout
     assert "Traceback" not in done.stderr
     assert list(tmp_path.glob("appliance-demo-*")) == []
+
+
+@pytest.mark.e2e
+def test_the_tour_of_the_speech_service_hears_the_recording_that_comes_with_it(tmp_path: Path) -> None:
+    done = demo("--once", "--speech", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for expected in ("example.wav  10001.", "AudioSeconds  4", "4 seconds of audio", "verified: "):
+        assert expected in done.stdout
+
+
+@pytest.mark.e2e
+def test_a_model_of_ones_own_is_tried_without_a_vendor(tmp_path: Path) -> None:
+    folder = ROOT / "appliance" / "bundled" / "ner-en"
+    done = demo("--once", "--json", f"Mounts:Model={folder}", "ProjectName=own", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["answers"]) == 5
+
+
+@pytest.mark.e2e
+def test_a_setting_that_nothing_reads_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    done = demo("Mounts:Modell=x", home=tmp_path)
+    assert done.returncode == 78
+    assert "Mounts:Modell" in done.stderr
 
 
 @pytest.mark.slow

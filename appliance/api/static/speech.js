@@ -195,6 +195,7 @@ if (navigator.mediaDevices?.getUserMedia && "MediaRecorder" in window) {
   $("microphone").hidden = true;
   $("record").addEventListener("click", toggleRecording);
 }
+$("example").addEventListener("click", async () => recognise(await (await call("/static/example.wav")).blob()));
 $("key").addEventListener("change", refresh);
 showSnippet();
 refresh();

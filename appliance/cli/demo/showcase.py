@@ -1,0 +1,96 @@
+"""What the demo asks each service, and how it shows the answers."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import Request
+
+import click
+
+from appliance.api import pages
+from appliance.cli.demo.client import fetch
+from appliance.config.products import CUSTOM_NER, SPEECH_TO_TEXT, Product
+
+SENTENCES: Final = (
+    "Marie Curie moved from Warsaw to Paris in 1891 and later taught at the Sorbonne.",
+    "The World Health Organization sent two doctors from Geneva to Freetown on Monday.",
+    "Siemens and Deutsche Bahn signed the contract in Munich, said Angela Merkel's office.",
+    "Captain Ernest Shackleton left South Georgia with a crew of five.",
+    "After leaving Reuters, Maria Ressa founded Rappler in Manila.",
+)
+_COLOURS: Final = {"Person": "cyan", "Organization": "yellow", "Location": "green"}
+RECORDING: Final = Path(pages.__file__).parent / "static" / "example.wav"
+"""Digits, read aloud; the home page of the speech service offers it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showcase:
+    """One service in the demo.
+
+    Attributes:
+        product: The service.
+        heading: What is asked.
+        ask: Asks a service at a URL; yields each answer with a line for people.
+    """
+
+    product: Product
+    heading: str
+    ask: Callable[[str], Iterator[tuple[dict[str, Any], str]]]
+
+
+def _ask_text(url: str) -> Iterator[tuple[dict[str, Any], str]]:
+    for sentence in SENTENCES:
+        answer = _recognize(url, sentence)
+        yield answer, _highlight(sentence, answer["entities"])
+
+
+def _recognize(url: str, sentence: str) -> dict[str, Any]:
+    body = {
+        "kind": "EntityRecognition",
+        "analysisInput": {"documents": [{"id": "1", "text": sentence}]},
+        "parameters": {"stringIndexType": "UnicodeCodePoint"},
+    }
+    request = Request(  # noqa: S310 (a URL of our own making)
+        f"{url}/language/:analyze-text?api-version=2023-04-01",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    reply, headers = fetch(request)
+    entities = reply["results"]["documents"][0]["entities"]
+    return {"text": sentence, "entities": entities, "usage_record": headers.get("Usage-Record")}
+
+
+def _highlight(sentence: str, entities: list[dict[str, Any]]) -> str:
+    parts = []
+    position = 0
+    for entity in entities:
+        start, end = entity["offset"], entity["offset"] + entity["length"]
+        colour = _COLOURS.get(entity["category"], "magenta")
+        found = click.style(sentence[start:end], fg=colour, bold=True)
+        parts += [sentence[position:start], found, click.style(f"·{entity['category']}", fg=colour, dim=True)]
+        position = end
+    return "".join([*parts, sentence[position:]])
+
+
+def _ask_speech(url: str) -> Iterator[tuple[dict[str, Any], str]]:
+    request = Request(  # noqa: S310 (a URL of our own making)
+        f"{url}/speech/recognition/conversation/cognitiveservices/v1?language=en-US&format=detailed",
+        data=RECORDING.read_bytes(),
+        headers={"Content-Type": "audio/wav"},
+    )
+    reply, headers = fetch(request)
+    best = (reply.get("NBest") or [{}])[0]
+    answer = {
+        "recording": RECORDING.name,
+        "text": best.get("Display", ""),
+        "usage_record": headers.get("Usage-Record"),
+    }
+    yield answer, f"{RECORDING.name}  {click.style(answer['text'], fg='cyan', bold=True)}"
+
+
+SHOWCASES: Final = {
+    CUSTOM_NER.name: Showcase(CUSTOM_NER, "Sentences nobody tuned the model for", _ask_text),
+    SPEECH_TO_TEXT.name: Showcase(SPEECH_TO_TEXT, "A recording of spoken digits", _ask_speech),
+}
