@@ -13,9 +13,9 @@ from tests.support.site import Site, clean_environ
 
 
 def uses(site: Site) -> dict[str, UsedFields]:
-    """Every use entry of every log, by what its receipt says."""
+    """Every use entry of every log, those set aside too, by what its receipt says."""
     found: dict[str, UsedFields] = {}
-    for path in site.output.rglob("ledger-*.db"):
+    for path in [path for name in ("ledger", "damaged") for path in site.output.rglob(f"{name}-*.db")]:
         with contextlib.closing(open_database(path)) as connection:
             texts = [str(text) for (text,) in connection.execute("SELECT text FROM entry ORDER BY n")]
         origin = parse(texts[0]).text("o")
@@ -23,11 +23,15 @@ def uses(site: Site) -> dict[str, UsedFields]:
     return found
 
 
-def carry_out(site: Site) -> Ingested:
-    """Export the usage of a site as its operator does, and have the vendor take it in."""
+def carry_out(site: Site, *, prefix: tuple[str, ...] = ()) -> Ingested:
+    """Export the usage of a site as its operator does, and have the vendor take it in.
+
+    Raises:
+        AuthorityError: The vendor refuses it whole.
+    """
     path = site.home / f"usage-{len(list(site.home.glob('usage-*.zip')))}.zip"
     words = ("usage", "export", str(site.output), "--state", str(site.state), "--full", "-o", str(path))
-    command = [sys.executable, "-m", "appliance", *words]
+    command = [*prefix, sys.executable, "-m", "appliance", *words]
     subprocess.run(command, check=True, capture_output=True, env=clean_environ())
     return ingest_bundle(site.vendor, path)
 
