@@ -212,12 +212,14 @@ class AnyOrder(RuleBasedStateMachine):
             self.note("reload")
             self.service.reload()
 
+    @precondition(lambda self: not self.full)
     @rule()
     def take_copy(self) -> None:
-        if self.full:
-            return
         self.note("copy")
         self.down()
+        self.copy()
+
+    def copy(self) -> None:
         place = self.home / f"copy-{len(self.copies)}"
         for name in ("license", "output", "state"):
             shutil.copytree(self.site.home / name, place / name)
@@ -272,6 +274,7 @@ class AnyOrder(RuleBasedStateMachine):
         there = uses(self.site)
         self.check(there)
         self.take_in(there)
+        self.copy()
         self.news = False
 
     def take_in(self, there: dict[str, UsedFields]) -> None:
