@@ -291,10 +291,10 @@ def test_speech_is_counted_right_after_one_of_each(tones: Path) -> None:
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_text_is_counted_right_for_an_hour() -> None:
-    go(TextInAnyOrder, examples=100, steps=40)
+    go(TextInAnyOrder, examples=60, steps=40)
 
 
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_speech_is_counted_right_for_an_hour(tones: Path) -> None:
-    go(speech(tones), examples=60, steps=30)
+    go(speech(tones), examples=50, steps=30)

@@ -275,7 +275,7 @@ class AnyOrder(RuleBasedStateMachine):
         except AuthorityError as error:
             self.note(f"vendor refused: {error.code}")
             assert error.code == "OldExport", error
-            assert gone
+            assert self.put_back  # of use entries, or only of the others
             return
         codes = {finding.code for finding in taken.report.findings if finding.severity}
         broken = {finding.code for finding in taken.report.findings if finding.severity is Severity.BROKEN}
