@@ -9,6 +9,7 @@ from license.authority.ingest import Ingested, ingest_bundle
 from license.evidence.bundle.receipt import open_receipt
 from license.evidence.log.entry import UsedFields, parse, parse_use
 from license.evidence.log.source import open_database
+from license.trust.delegations import DelegationSet
 from tests.support.site import Site, clean_environ
 
 
@@ -38,8 +39,8 @@ def carry_out(site: Site, *, prefix: tuple[str, ...] = ()) -> Ingested:
 
 def counted_by_vendor(site: Site, taken: Ingested) -> Counter[str]:
     """Billed units by meter, as the vendor's receipt for an export says."""
-    note = site.vendor.keyring.issuer_note
-    receipt = open_receipt(taken.receipt, [note], roots=site.vendor.keyring.roots)
+    ring = site.vendor.keyring
+    receipt = open_receipt(taken.receipt, DelegationSet([ring.issuer_note], roots=ring.roots))
     units: Counter[str] = Counter()
     for (_, meter), tally in receipt.totals.items():
         assert tally.quantity == tally.billed
