@@ -80,8 +80,10 @@ def run(quality: str, corpus: str, data: Path, out: Path, seed: int) -> None:
     else:
         model = kept.with_suffix("")
         words = ("train", file, "--documents", documents, "--out", model, "--quality", quality, "--json")
-        words = (*words, "--seed", str(seed))
-        told = json.dumps({**json.loads(appliance(*words)), "served": served(model, file, documents)})
+        words_and_seed = (*words, "--seed", str(seed))
+        told = json.dumps(
+            {**json.loads(appliance(*words_and_seed)), "served": served(model, file, documents)}
+        )
     kept.write_text(told)
 
 

@@ -31,7 +31,7 @@ from sqlalchemy import create_engine
 
 from appliance.host.effective_clock import EffectiveClock
 from appliance.ledger.ledger import Ledger, UsageRecord
-from appliance.ledger.log import journal
+from appliance.ledger.log import appender
 from appliance.ledger.log.schema import LogTable
 from bench.machine import describe
 from bench.vendor import licensed_machine
@@ -125,12 +125,12 @@ def without_tree() -> Iterator[None]:
         rows = [(n, text, LEAF) for n, text in enumerate(texts, frontier.size)]
         return Frontier(size, [LEAF] * size.bit_count()), rows, []
 
-    kept = journal._grow
-    journal._grow = grow  # type: ignore[assignment]
+    kept = appender._grow
+    appender._grow = grow  # type: ignore[assignment]
     try:
         yield
     finally:
-        journal._grow = kept
+        appender._grow = kept
 
 
 def no_tree(directory: Path, waiters: int, rounds: int) -> float:

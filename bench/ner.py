@@ -87,7 +87,7 @@ def measure(
             loads.append(load(spec))
             return loads[-1].per_second * documents
 
-        for peer in peers or [None]:
+        for peer in peers or (None,):
             # One peer at a time: some use a core even when nobody asks.
             with contextlib.ExitStack() as alone:
                 sides: dict[str, Callable[[], float]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from appliance.config.products import CUSTOM_NER
 from license.authority.authority import Authority
-from tests.support.site import Product, Site
+from tests.support.site import Service, Site
 
 ANALYZE = "/language/:analyze-text?api-version=2023-04-01"
 
@@ -33,13 +33,13 @@ def licensed_site(directory: Path | None = None) -> Iterator[Site]:
 
 
 @contextlib.contextmanager
-def running_service(*words: str, directory: Path | None = None) -> Iterator[Product]:
+def running_service(*words: str, directory: Path | None = None) -> Iterator[Service]:
     """Yield the service, ready, metering to disk; `words` are further settings."""
     with licensed_site(directory) as site:
         yield site.start(*words)
 
 
-def address(service: Product) -> tuple[str, int]:
+def address(service: Service) -> tuple[str, int]:
     """Return host and port of a service."""
     host, _, port = service.url.removeprefix("http://").partition(":")
     return host, int(port)

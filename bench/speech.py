@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,10 @@ def main() -> None:
     given = parser.parse_args()
     folder = SpeechFolder.open(given.model)
     clips = [clip(path, folder.rate) for path in given.audio] or [made_up(folder.rate, n) for n in range(8)]
-    report = {"audio_seconds": round(sum(map(len, clips)) / folder.rate, 1), **factors(folder, clips)}
+    report: dict[str, Any] = {
+        "audio_seconds": round(sum(map(len, clips)) / folder.rate, 1),
+        **factors(folder, clips),
+    }
     report["streams"] = [
         asyncio.run(hold(folder, clips, streams, given.seconds, given.threads)) for streams in given.streams
     ]

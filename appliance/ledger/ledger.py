@@ -9,6 +9,7 @@
 the entries: `docs/formats.md`, part Evidence.
 """
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -152,13 +153,21 @@ class Ledger:
     async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
         """Record what one request used; returns when it is durable.
 
+        A record that was begun is not abandoned: where the caller's task is cancelled meanwhile, this still
+        returns its receipt, or raises, and the task is cancelled at whatever it awaits next.
+
         Raises:
             UsageStoreUnavailable: It could not be made durable: the answer must be withheld.
             ValueError: There is nothing to record.
         """
         if not uses:
             raise ValueError("a request that used nothing has no usage record")
-        origin, first = await self._writer.submit(uses)
+        promise = self._writer.submit(uses)
+        try:
+            origin, first = await promise
+        except asyncio.CancelledError:
+            _cancel_later()
+            origin, first = promise.result()
         return Receipt(origin, first, len(uses))
 
     def change_license(self, license: AuthenticLicense) -> None:
@@ -261,6 +270,14 @@ class Ledger:
     def highest_epoch(self) -> int:
         """Highest issuer epoch that was ever seen here."""
         return self._writer.journal.state.highest_epoch
+
+
+def _cancel_later() -> None:
+    """Have the running task cancelled at its next await instead of here, counted as the one request it is."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+        task.cancel()
 
 
 def _make(directory: Path) -> None:

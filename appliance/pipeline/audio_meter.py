@@ -46,14 +46,10 @@ class AudioMeter:
     async def record(self, seconds: float, *, request_id: str) -> Recorded:
         """Record that the turn under way was heard up to so many seconds; answer only after this.
 
-        A record that was begun is finished and counted even where its caller no longer waits for it.
-
         Raises:
             LicenseRefusal, NotMetered, UsageStoreUnavailable: The answer is to be withheld.
         """
-        return await asyncio.shield(self._record(self._before + seconds, request_id))
-
-    async def _record(self, end: float, request_id: str) -> Recorded:
+        end = self._before + seconds
         async with self._one:
             units = max(0, whole_seconds(end) - self._counted)
             recorded = await self._pipeline.record(units, request_id=request_id)

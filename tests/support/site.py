@@ -16,6 +16,7 @@ from appliance.api.operations.responses import Status, StatusWithoutKey
 from appliance.config.identity import load_identity
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
+from license.authority.book.resource import Resource
 from license.authority.issuing.issue import Terms
 from license.files import write_atomic
 from license.licenses.license import License
@@ -104,6 +105,11 @@ class Site:
     def state(self) -> Path:
         return self.home / "state"
 
+    def buy(self, *, product: str = "ner", **resource: Any) -> Resource:
+        """Have the vendor enter what a customer bought."""
+        resource.setdefault("meters", {TEXT_RECORDS: 1_000_000})
+        return self.vendor.create_resource(customer="Test customer", product=product, **resource).resource
+
     def issue(
         self,
         *,
@@ -111,6 +117,7 @@ class Site:
         product: str = "ner",
         into: Path | None = None,
         changes: dict[str, Any] | None = None,
+        bought: Resource | None = None,
         **resource: Any,
     ) -> License:
         """Carry a request out and a licence in, by files.
@@ -121,16 +128,17 @@ class Site:
             into: Directory for the two notes, if not the licence mount.
             changes: Claims that no command of the vendor gives, such as an end in a few seconds; signed all
                 the same by the real issuer.
-            resource: What was bought.
+            bought: What it is issued for, if not something new.
+            resource: What is bought.
         """
         identity = load_identity(self.state)
         hpke = None if identity.hpke is None else identity.hpke.public
         request = LicenseRequest(
             instance=identity.vkey, hpke=hpke, product=product, software="test", created=int(time.time())
         )
-        resource.setdefault("meters", {TEXT_RECORDS: 1_000_000})
-        created = self.vendor.create_resource(customer="Test customer", product=product, **resource)
-        issued = self.vendor.issue(created.resource, sign_request(request, identity.signing), terms=terms)
+        if bought is None:
+            bought = self.buy(product=product, **resource)
+        issued = self.vendor.issue(bought, sign_request(request, identity.signing), terms=terms)
         licensed, note = issued.license, issued.note
         if changes is not None:
             licensed = replace(licensed, **changes)

@@ -126,8 +126,10 @@ class Turn:
             await self._end()
         finally:
             self._settling = True
-            await self._backlog.end()  # nobody waits for room any more
-            await self._settle()
+            try:
+                await self._backlog.end()  # nobody waits for room any more
+            finally:
+                await self._settle()
 
     def _piece_bytes(self) -> int:
         found = self._stream.audio.format
@@ -140,7 +142,8 @@ class Turn:
             await self._meter.settle(heard, request_id=self.record_id)
         except (ApplianceError, OSError) as error:
             _log.warning("seconds heard in a turn could not be recorded: %s", error)
-        self._meter.end_turn(heard if self._answered is None else min(heard, self._answered))
+        finally:
+            self._meter.end_turn(heard if self._answered is None else min(heard, self._answered))
 
     async def _send_events(self, events: list[Event]) -> None:
         rate = self._engine.rate

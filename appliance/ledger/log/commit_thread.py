@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from appliance.errors import UsageStoreUnavailable
 from appliance.ledger.log.directory_lock import Lock
@@ -40,11 +40,22 @@ DUE_SECONDS = 0.25
 Written = tuple[str, int]
 
 
+class Promise(asyncio.Future[Written]):
+    """Where a record will stand. It cannot be taken back: the writer may have it on disk already.
+
+    A task that is cancelled while it awaits one is told so when the record is durable, or has failed.
+    """
+
+    def cancel(self, msg: Any | None = None) -> bool:  # noqa: ARG002
+        """Decline; asyncio then raises `CancelledError` in the task that waits, once this is resolved."""
+        return False
+
+
 class _Waiting(NamedTuple):
     """A request that awaits its commit; a tuple, since one is made for every request."""
 
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Written]
+    future: Promise
     uses: Sequence[UsageRecord]
 
 
@@ -107,7 +118,7 @@ class CommitThread:
         """Seconds since the thread last came round."""
         return time.monotonic() - self._beat
 
-    def submit(self, uses: Sequence[UsageRecord]) -> asyncio.Future[Written]:
+    def submit(self, uses: Sequence[UsageRecord]) -> Promise:
         """Queue uses of the running event loop's caller; the future says where the first is, once durable.
 
         It fails with `UsageStoreUnavailable` if they are not durable and will not be.
@@ -119,7 +130,7 @@ class CommitThread:
             self._lost += 1
             raise _unavailable(self._fault if not self._closed else "the ledger is closed")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Written] = loop.create_future()
+        future = Promise(loop=loop)
         # A batch of the model ends many requests in one turn of the loop: they share a commit, where the
         # first of them alone would otherwise wake the thread.
         gathered = self._gathered.get(loop)
@@ -319,14 +330,12 @@ class CommitThread:
                         item.loop.call_soon_threadsafe(_answer, [(item.future, ("", -1))], error)
 
 
-_Answer = tuple[asyncio.Future[Written], Written]
+_Answer = tuple[Promise, Written]
 
 
 def _answer(answers: Sequence[_Answer], error: Exception | None) -> None:
-    """Resolve futures on their own loop; whoever has left needs no answer."""
+    """Resolve futures on their own loop."""
     for future, written in answers:
-        if future.done():
-            continue
         if error is None:
             future.set_result(written)
         else:

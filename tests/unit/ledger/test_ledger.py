@@ -87,6 +87,21 @@ def test_a_caller_that_leaves_disturbs_nobody(machine: Machine, opened: Ledger) 
     assert opened.healthy
 
 
+def test_a_caller_whose_time_is_up_keeps_its_receipt_and_is_stopped_at_its_next_wait(
+    machine: Machine, opened: Ledger
+) -> None:
+    receipts = []
+
+    async def hurry() -> None:
+        async with asyncio.timeout(0):
+            receipts.append(await opened.commit([use(7)]))
+            await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(hurry())
+    assert [parse(machine.texts()[receipt.first]).text("id") for receipt in receipts] == ["r7"]
+
+
 def test_a_loop_that_is_gone_disturbs_nobody(opened: Ledger) -> None:
     loop = asyncio.new_event_loop()
     task = loop.create_task(opened.commit([use(1)]))

@@ -1,4 +1,4 @@
-"""A connection is counted in whole seconds, rounded up once, whoever leaves while a record is written."""
+"""A connection is counted in whole seconds, rounded up once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.errors import UsageStoreUnavailable
 from appliance.ledger.ledger import Receipt, UsageRecord
 from appliance.pipeline.audio_meter import AudioMeter
 from appliance.pipeline.pipeline import Recorded
@@ -15,22 +14,16 @@ from appliance.pipeline.units import whole_seconds
 
 
 class Books:
-    """Stands for the pipeline: notes units once `open` is set, or refuses."""
+    """Stands for the pipeline: notes units."""
 
     def __init__(self) -> None:
         self.units: list[int] = []
         self.asked: list[int] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.refuses = False
 
     def check(self, units: int = 0) -> None:
         self.asked.append(units)
 
     async def record(self, units: int, *, request_id: str) -> Recorded:
-        await self.open.wait()
-        if self.refuses:
-            raise UsageStoreUnavailable("the disk is full")
         self.units.append(units)
         return Recorded(
             receipt=Receipt(origin="log", first=1, count=1),
@@ -78,39 +71,6 @@ def test_a_connection_never_counts_more_than_it_was_sent_and_audio_sent_again_no
     ends = [sum(new[:at]) + heard for at, (heard, _) in enumerate(turns)]
     assert abs(asyncio.run(count()) - max(map(whole_seconds, ends))) <= 1e-6
     assert max(map(whole_seconds, ends)) <= whole_seconds(sum(heard for heard, _ in turns) + 1e-9) + 0
-
-
-def test_a_record_whose_caller_leaves_is_counted_once() -> None:
-    async def leave() -> list[int]:
-        books, meter = made()
-        books.open.clear()
-        waiting = asyncio.create_task(meter.record(5.6, request_id="id"))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        settling = asyncio.create_task(meter.settle(5.6, request_id="id"))
-        await asyncio.sleep(0.01)
-        books.open.set()
-        await settling
-        return books.units
-
-    assert asyncio.run(leave()) == [6]
-
-
-def test_a_record_that_failed_after_its_caller_left_is_made_again() -> None:
-    async def leave() -> list[int]:
-        books, meter = made()
-        books.open.clear()
-        books.refuses = True
-        waiting = asyncio.create_task(meter.record(5.6, request_id="id"))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        books.open.set()
-        await asyncio.sleep(0.01)
-        books.refuses = False
-        await meter.settle(5.6, request_id="id")
-        return books.units
-
-    assert asyncio.run(leave()) == [6]
 
 
 def test_the_gate_is_asked_for_what_is_not_counted_yet() -> None:
