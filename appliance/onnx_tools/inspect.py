@@ -36,7 +36,7 @@ class GraphFacts:
 
     Attributes:
         external_data: Whether weights lie in other files.
-        domains: Operator domains.
+        domains: Domains of the operators that nodes use.
         operators: Names of operators.
         inputs: Names of what the caller must give, in order.
         outputs: Names of what can be asked for, in order.
@@ -146,8 +146,12 @@ class _Walk:
             if number in (1, 2):
                 self.graph(sub_message(value), 0)
 
-    def operator_set(self, message: memoryview) -> None:
-        self.domains.update(text(v) for f, v in fields(message, shapes.OPERATOR_SET) if f == 1)
+    @staticmethod
+    def operator_set(message: memoryview) -> None:
+        """Read past a declared domain: what matters is which one a node uses; optimisers declare them all."""
+        for number, value in fields(message, shapes.OPERATOR_SET):
+            if number == 1:
+                text(value)
 
     def function(self, message: memoryview) -> None:
         for number, value in fields(message, shapes.FUNCTION):

@@ -39,15 +39,13 @@ def check_agreement(data: bytes) -> None:
 
 def real_facts(model: onnx.ModelProto) -> GraphFacts:
     """The facts of a model that was parsed."""
-    domains = {entry.domain for entry in model.opset_import if entry.HasField("domain")}
+    domains = set()
     operators = set()
     external = False
     for message in _messages(model):
         if isinstance(message, onnx.NodeProto):
             operators |= {message.op_type} if message.HasField("op_type") else set()
             domains |= {message.domain} if message.HasField("domain") else set()
-        elif isinstance(message, onnx.FunctionProto):
-            domains |= {entry.domain for entry in message.opset_import if entry.HasField("domain")}
         elif isinstance(message, TensorProto):
             external |= bool(message.external_data) or message.data_location == TensorProto.EXTERNAL
     weights = {tensor.name for tensor in model.graph.initializer}

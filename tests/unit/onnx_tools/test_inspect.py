@@ -62,6 +62,20 @@ def test_operators_of_foreign_libraries_show(make_graph: MakeGraph) -> None:
     assert read_graph(make_graph(quantised=False, domain="com.microsoft")).unknown_domains == ()
 
 
+@pytest.mark.parametrize("level", ["ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"])
+def test_what_onnxruntimes_own_optimiser_writes_needs_nothing_foreign(
+    make_graph: MakeGraph, tmp_path: Path, level: str
+) -> None:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(make_graph(quantised=True), options)
+    written = (tmp_path / "optimised.onnx").read_bytes()
+    declared = {entry.domain for entry in onnx.load_model_from_string(written).opset_import}
+    assert "com.microsoft.experimental" in declared, "it declares every domain it knows"
+    assert read_graph(written).unknown_domains == ()
+
+
 def test_graphs_nested_without_end_are_refused() -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [], [])
     for _ in range(20):
