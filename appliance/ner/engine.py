@@ -151,15 +151,16 @@ class NerEngine:
     ) -> "NerEngine":
         """Start the threads of a prepared model; arguments as of `load`. Blocks while it is calibrated."""
         folder, session = prepared.folder, prepared.session
-        if not sessions or (folder.batch_invariant and not batch_tokens):
-            found = _calibrated(folder, session, calibrations)
+        batches = folder.batch_invariant and not session.one_row
+        if not sessions or (batches and not batch_tokens):
+            found = _calibrated(folder, session, calibrations, batches=batches)
             sessions, batch_tokens = sessions or found.sessions, batch_tokens or found.batch_tokens
         worker = Worker(
             [session] * sessions,
             tokenizer=prepared.tokenizer,
             decoder=prepared.decoder,
             queue_tokens=queue_tokens,
-            batch_tokens=batch_tokens if folder.batch_invariant else 0,
+            batch_tokens=batch_tokens if batches else 0,
             pad_token=folder.pad_token,
             observe=observe,
         )
@@ -209,15 +210,15 @@ def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> No
         raise ModelError(f"model.onnx fails on a first sentence: {error}") from error
 
 
-def _calibrated(folder: ModelFolder, session: OnnxSession, kept: Calibrations | None) -> Calibration:
+def _calibrated(
+    folder: ModelFolder, session: OnnxSession, kept: Calibrations | None, *, batches: bool
+) -> Calibration:
     threads = list(dict.fromkeys(min(count, MAX_SESSIONS) for count in thread_counts()))
     if kept is None:
         return Calibration(sessions=threads[0], batch_tokens=USUAL_BATCH_TOKENS)
 
     def measured() -> Calibration:
-        return measure(
-            session, threads=threads, batches=folder.batch_invariant, window_tokens=folder.window_tokens
-        )
+        return measure(session, threads=threads, batches=batches, window_tokens=folder.window_tokens)
 
     return kept.of(folder.digests[MODEL], measured)
 

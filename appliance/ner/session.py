@@ -62,6 +62,9 @@ class OnnxSession:
                 f"model.onnx takes inputs {sorted(inputs)}, not those of token classification",
                 hint="inputs may be input_ids, attention_mask and token_type_ids",
             )
+        one_row = {_takes_one_row(node.name, node.shape) for node in inputs.values()}  # each is checked
+        self.one_row: bool = True in one_row
+        """Whether the graph was exported for one text a call."""
         wrong = sorted(name for name, node in inputs.items() if node.type != "tensor(int64)")
         if wrong:
             raise ModelError(f"model.onnx wants {', '.join(wrong)} in another type than int64")
@@ -88,3 +91,20 @@ class OnnxSession:
             feed["token_type_ids"] = np.zeros_like(ids) if types is None else types
         values: list[Logits] = self._session.run(tuple(names), feed)
         return values
+
+
+def _takes_one_row(name: str, shape: Sequence[object]) -> bool:
+    """Whether an input has room for one text only.
+
+    Raises:
+        ModelError: The shape is none that texts of any length can be given in.
+    """
+    hint = "export it with dynamic axes for batch and sequence, as `optimum-cli export onnx` does by default"
+    if len(shape) != 2:
+        raise ModelError(f"model.onnx takes {name} in shape {list(shape)}, not [batch, tokens]", hint=hint)
+    rows, tokens = shape
+    if isinstance(tokens, int):
+        raise ModelError(f"model.onnx takes {name} of exactly {tokens} tokens", hint=hint)
+    if isinstance(rows, int) and rows != 1:
+        raise ModelError(f"model.onnx takes {name} in batches of exactly {rows}", hint=hint)
+    return rows == 1

@@ -41,7 +41,7 @@ def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> L
     for place in places:
         try:
             _check_names(place, deployments)
-            engine = load(place.path)
+            engine = _load(load, place.path)
         except (ModelError, LicenseError) as error:
             _log.error("model %s/%s in %s: %s", place.project, place.names[0], place.path, error.message)
             errors.append(error)
@@ -63,6 +63,20 @@ def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> L
     if errors and not deployments:
         raise errors[0]
     return Loaded(deployments=tuple(deployments.values()), failed=tuple(failed), engines=tuple(engines))
+
+
+def _load(load: Callable[[Path], NerEngine], path: Path) -> NerEngine:
+    """Load one model; whatever goes wrong is a refusal of this model and not the end of the service.
+
+    Raises:
+        ModelError, LicenseError: It cannot be served.
+    """
+    try:
+        return load(path)
+    except (ModelError, LicenseError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic inside the tokenizer's library is no Exception
+        raise ModelError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _deployment(project: str, name: str, engine: NerEngine) -> Deployment:

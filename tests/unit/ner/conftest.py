@@ -98,7 +98,13 @@ def tokenizer_json() -> bytes:
     return tokenizer.to_str().encode()
 
 
-def graph_bytes(*, quantised: bool, domain: str = "", output: str = "logits") -> bytes:
+def graph_bytes(
+    *,
+    quantised: bool,
+    domain: str = "",
+    output: str = "logits",
+    shape: tuple[str | int, ...] = ("batch", "tokens"),
+) -> bytes:
     tables: dict[str, NDArray[Any]] = {
         "words": score_table(),
         "types": np.random.default_rng(3).normal(0, 0.2, (6, len(LABELS))).astype(np.float32),
@@ -134,7 +140,7 @@ def graph_bytes(*, quantised: bool, domain: str = "", output: str = "logits") ->
     else:
         nodes.append(helper.make_node("MatMul", ["hidden", "mix"], [output], domain=domain))
     inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+        helper.make_tensor_value_info(name, TensorProto.INT64, list(shape))
         for name in ("input_ids", "attention_mask", "token_type_ids")
     ]
     outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", "tokens", len(LABELS)])]
@@ -276,5 +282,8 @@ def texts() -> Callable[[int], list[str]]:
 
 @pytest.fixture(scope="session")
 def make_graph() -> Callable[..., bytes]:
-    """Make the tiny model's graph; `domain` moves its last operator there, `output` renames its answer."""
+    """Make the tiny model's graph.
+
+    `domain` moves its last operator there, `output` renames its answer, `shape` is that of its inputs.
+    """
     return graph_bytes

@@ -1,4 +1,6 @@
+import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,17 @@ def test_the_first_start_measures_and_the_second_knows(site: Site) -> None:
     with second.client() as client:
         assert client.post("/language/:analyze-text", params=VERSION, json=body).status_code == 200
     assert (site.state / "calibration.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_model_for_one_text_a_call_is_calibrated_and_answers_texts_one_by_one(
+    make_folder: Callable[..., Path], make_graph: Callable[..., bytes], tmp_path: Path
+) -> None:
+    graph = make_graph(quantised=False, shape=(1, "tokens"))
+    path = make_folder("float", files={"model.onnx": graph}, batch_invariant=True)
+    engine = NerEngine.load(ModelFolder.open(path), calibrations=kept(tmp_path / "calibration.json"))
+    try:
+        answers = asyncio.run(engine.recognize([SENTENCE] * 20))
+    finally:
+        assert engine.close(timeout_seconds=10)
+    assert len(answers) == 20
+    assert all(answer == answers[0] for answer in answers)

@@ -51,6 +51,27 @@ def test_inputs_of_another_kind_are_refused(make_graph: MakeGraph, old: bytes, n
         OnnxSession(make_graph(quantised=False).replace(old, new), labels=7)
 
 
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (("batch", 16), "of exactly 16 tokens"),
+        ((1, 16), "of exactly 16 tokens"),
+        ((4, "tokens"), "in batches of exactly 4"),
+    ],
+)
+def test_inputs_of_a_fixed_shape_are_refused(
+    make_graph: MakeGraph, shape: tuple[str | int, ...], words: str
+) -> None:
+    with pytest.raises(ModelError, match=words) as refused:
+        OnnxSession(make_graph(quantised=False, shape=shape), labels=7)
+    assert "dynamic axes" in refused.value.hint
+
+
+def test_a_graph_for_one_text_a_call_says_so(make_graph: MakeGraph) -> None:
+    assert OnnxSession(make_graph(quantised=False, shape=(1, "tokens")), labels=7).one_row
+    assert not OnnxSession(make_graph(quantised=False), labels=7).one_row
+
+
 def test_bytes_that_are_no_model_are_refused() -> None:
     with pytest.raises(ModelError, match="refused by onnxruntime"):
         OnnxSession(b"\x08\x07", labels=7)

@@ -25,7 +25,13 @@ class Engine:
         self.folder = Folder(path.name)
 
 
+class PanicError(BaseException):
+    """As the tokenizer's library raises it: no Exception."""
+
+
 def load(path: Path) -> NerEngine:
+    if "panic" in path.name:
+        raise PanicError("index out of range")
     if "bad" in path.name:
         raise ModelError(f"model.onnx in {path} is empty")
     return cast("NerEngine", Engine(path))
@@ -37,6 +43,7 @@ def test_a_model_that_fails_says_which_file_and_why_and_the_others_serve() -> No
         Place(project="p", names=("two", "alias"), path=Path("/m/good")),
         Place(project="p", names=("two",), path=Path("/m/again")),
         Place(project="p", names=("no name",), path=Path("/m/good")),
+        Place(project="p", names=("five",), path=Path("/m/panic")),
     ]
     loaded = load_models(places, load)
     assert [(d.project, d.name, d.model) for d in loaded.deployments] == [
@@ -48,6 +55,7 @@ def test_a_model_that_fails_says_which_file_and_why_and_the_others_serve() -> No
     assert "model.onnx in /m/bad is empty" in reasons["one"]
     assert "another folder" in reasons["two"]
     assert "cannot be a project" in reasons["no name"]
+    assert reasons["five"] == "it cannot be loaded: PanicError: index out of range"
 
 
 def test_when_no_model_loads_the_first_reason_ends_the_start() -> None:
