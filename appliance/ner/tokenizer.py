@@ -17,7 +17,7 @@ from tokenizers import Encoding, Tokenizer
 from appliance.errors import ModelError
 from appliance.ner.casing import case_class
 from appliance.ner.windows import spans
-from appliance.ner.words import Word, words
+from appliance.ner.words import Word, trim_words, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
@@ -75,6 +75,8 @@ class TextTokenizer:
             mask = self._tokenizer.encode("a").special_tokens_mask
         except Exception as error:  # the library raises bare Exception for whatever it cannot read
             raise ModelError(f"tokenizer.json cannot be read: {error}") from error
+        # Whether "a." is one word to it, as for the tokenizers of XLM-R, CamemBERT and their kin.
+        self._cuts_at_spaces_only = len(words(self._tokenizer.encode("a."))) == 1
         self._before = mask.index(0) if 0 in mask else 0
         self._after = mask[::-1].index(0) if 0 in mask else 0
         self._window_tokens = window_tokens
@@ -103,6 +105,8 @@ class TextTokenizer:
 
     def _document(self, text: str, encoding: Encoding) -> Document:
         found = words(encoding)
+        if self._cuts_at_spaces_only:
+            found = trim_words(found, text, encoding.offsets)
         if not found:
             return Document(text=text, starts=(), ends=(), windows=())
         ids = np.array(encoding.ids, dtype=np.int64)

@@ -1,6 +1,8 @@
 """Words as the tokenizer's own pre-tokenizer cuts them, with their place in the text and their case."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import category
 
 from appliance.ner.casing import case_class
 
@@ -37,6 +39,48 @@ def words(encoding: "Encoding") -> list[Word]:
                 found.append(Word(start=start, end=end, first=first, last=index))
         current, first = word, index
     return found
+
+
+def trim_words(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, int]]) -> list[Word]:
+    """Return words without white space and without the punctuation tokens at their edges.
+
+    Tokenizers that cut at white space alone, as those of XLM-R and CamemBERT do, have "Berlin." for a word.
+    Its last token is a word of its own here, as it is for tokenizers that cut at punctuation. Punctuation
+    inside a word, as in "Jean-Luc", stays in it; so does what shares a token with letters.
+
+    Args:
+        found: Words of the text.
+        text: The text.
+        offsets: Code points of each token.
+    """
+    trimmed: list[Word] = []
+    for word in found:
+        first, last = word.first, word.last
+        behind: list[Word] = []
+        if last - first > 1:
+            while first < last and _is_punctuation(text[slice(*offsets[first])]):
+                trimmed += _shown(text, *offsets[first], first, first + 1)
+                first += 1
+            while last > first and _is_punctuation(text[slice(*offsets[last - 1])]):
+                behind += _shown(text, *offsets[last - 1], last - 1, last)
+                last -= 1
+        if last > first:
+            trimmed += _shown(text, offsets[first][0], offsets[last - 1][1], first, last)
+        trimmed += reversed(behind)
+    # A mark for a space that is not there has the place of the character after it.
+    return [word for n, word in enumerate(trimmed) if not n or word.start >= trimmed[n - 1].end]
+
+
+def _is_punctuation(piece: str) -> bool:
+    piece = piece.strip()
+    return bool(piece) and all(category(letter)[0] == "P" for letter in piece)
+
+
+def _shown(text: str, start: int, end: int, first: int, last: int) -> list[Word]:
+    """One word without the white space around it; none if that is all."""
+    piece = text[start:end]
+    start, end = start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
+    return [Word(start=start, end=end, first=first, last=last)] if end > start else []
 
 
 def case_classes(text: str, encoding: "Encoding") -> list[int]:

@@ -1,11 +1,12 @@
 import pytest
 from tokenizers import Encoding, Tokenizer
-from tokenizers.models import WordPiece
+from tokenizers.models import Unigram, WordPiece
 from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, Metaspace, Sequence, WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
-from appliance.ner.words import Word, case_classes, words
+from appliance.ner.tokenizer import TextTokenizer
+from appliance.ner.words import Word, case_classes, trim_words, words
 
 VOCABULARY = [
     "[PAD]",
@@ -77,3 +78,55 @@ def test_empty_text_has_no_words(tokenizer: Tokenizer) -> None:
 def test_every_subword_gets_the_class_of_its_word(tokenizer: Tokenizer) -> None:
     text = "ANNA lee g20 in ."
     assert case_classes(text, tokenizer.encode(text)) == [0, 2, 2, 0, 5, 5, 5, 0, 0, 0]
+
+
+PIECES = [
+    "\u2581Ber",
+    "lin",
+    ".",
+    "\u2581(",
+    "\u2581Jean",
+    "-",
+    "Luc",
+    ")",
+    ",",
+    "!",
+    "?",
+    "\u2581met",
+    "\u2581",
+    "a",
+    "\u2581in",
+    ".",
+]
+
+
+@pytest.fixture
+def at_spaces() -> Tokenizer:
+    """As XLM-R cuts: at white space alone, with a mark for each space."""
+    pieces = dict.fromkeys(("<s>", "<unk>", *PIECES))
+    made = Tokenizer(Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
+    made.pre_tokenizer = Sequence([WhitespaceSplit(), Metaspace()])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("in Berlin.", ["in", "Berlin", "."]),
+        ("(Jean-Luc), met!?", ["(", "Jean-Luc", ")", ",", "met", "!", "?"]),
+        ("Berlin", ["Berlin"]),
+        ("...", [".", ".", "."]),
+    ],
+)
+def test_punctuation_at_the_edge_of_a_word_is_a_word_of_its_own(
+    at_spaces: Tokenizer, text: str, expected: list[str]
+) -> None:
+    encoding = at_spaces.encode(text)
+    found = trim_words(words(encoding), text, encoding.offsets)
+    assert [text[word.start : word.end] for word in found] == expected
+    tokens = [number for word in found for number in range(word.first, word.last)]
+    assert tokens == sorted(set(tokens))
+    document = TextTokenizer(
+        at_spaces.to_str().encode(), window_tokens=32, overlap_tokens=4, case_classes=False
+    ).cut([text])[0]
+    assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == expected
