@@ -17,6 +17,7 @@
     ├── NoModelKey                the licence does not open this model line or package
     ├── PackageDamaged            a model package's bytes are not those its manifest names
     ├── WrongPassphrase           the passphrase does not open the vendor's locked key
+    ├── ExcessiveWork             a key was locked with more work than this machine does
     ├── NotYetValid               its first day has not come
     ├── Expired                   its last day, grace included, has passed
     ├── Superseded                a newer one was already in force
@@ -191,6 +192,13 @@ class WrongPassphrase(LicenseError):
 
     code = "WrongPassphrase"
     default_hint = "type it again; without it the key is lost, and the spare root takes its place"
+
+
+class ExcessiveWork(LicenseError):
+    """A key was locked with more work than this machine does for a passphrase."""
+
+    code = "ExcessiveWork"
+    default_hint = "try again when the machine is less busy, or on a faster one; the passphrase was not tried"
 
 
 class NotYetValid(LicenseError):

@@ -14,7 +14,7 @@ from typing import Final
 from license.crypto import age
 from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
 from license.encoding.strict import clean_text
-from license.errors import AuthorityError, LicenseError, Malformed, WrongPassphrase
+from license.errors import AuthorityError, ExcessiveWork, LicenseError, Malformed, WrongPassphrase
 from license.files import read_limited, write_atomic
 
 MIN_PASSPHRASE_CHARS: Final = 12
@@ -96,6 +96,7 @@ def load_root(path: Path, ask: Callable[[], str]) -> SigningKey:
     Raises:
         Unreadable: the file is missing or not permitted.
         WrongPassphrase: the passphrase does not open it.
+        ExcessiveWork: it was locked with more work than this machine does.
         Malformed: it holds no root key.
     """
     data = read_limited(path, _MAX_BYTES)
@@ -105,6 +106,8 @@ def load_root(path: Path, ask: Callable[[], str]) -> SigningKey:
         secret = age.unlock(data, ask())
     except WrongPassphrase as error:
         raise WrongPassphrase(f"the passphrase does not open {path}") from error
+    except ExcessiveWork as error:
+        raise ExcessiveWork(f"{path} was locked with more work than this machine can do") from error
     try:
         return SigningKey.from_text(clean_text(secret).removesuffix("\n"))
     except LicenseError as error:

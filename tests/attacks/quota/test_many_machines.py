@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.site import Site, clean_environ
 
@@ -82,6 +83,6 @@ def test_without_a_limit_the_vendor_is_warned(serving: tuple[Authority, str]) ->
     authority, _ = serving
     free = typed(authority, "resource", "create", "free", "--customer", "Acme", "--tier", "F0")
     assert "warning: free is free and not limited to a number of machines" in free.stderr
-    bearer = ("--meter", "Some.Meter=5", "--overage", "block", "--binding", "any")
+    bearer = ("--meter", f"{TEXT_RECORDS}=5", "--overage", "block", "--binding", "any")
     blocking = typed(authority, "resource", "create", "paid", "--customer", "Acme", *bearer)
     assert "warning: the plan of paid blocks, and a bearer licence counts anew" in blocking.stderr

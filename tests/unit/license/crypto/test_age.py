@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pyrage import passphrase
 
 from license.crypto import age
-from license.errors import Malformed, NoModelKey, WrongPassphrase
+from license.errors import ExcessiveWork, Malformed, NoModelKey, WrongPassphrase
 
 ALICE = age.new_identity()
 BOB = age.new_identity()
@@ -88,6 +89,14 @@ def test_a_passphrase_locks_and_unlocks() -> None:
         age.unlock(locked[:-60], "correct horse")
     with pytest.raises(Malformed, match="not encrypted"):
         age.unlock(b"PRIVATE+KEY+x", "correct horse")
+
+
+def test_more_work_than_a_machine_does_is_told_from_a_wrong_passphrase() -> None:
+    locked = passphrase.encrypt(b"secret", "correct horse")
+    demanding = re.sub(rb"(-> scrypt \S+) \d+", rb"\1 30", locked)
+    assert demanding != locked
+    with pytest.raises(ExcessiveWork, match="more work than this machine"):
+        age.unlock(demanding, "correct horse")
 
 
 @pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed (Debian: apt-get install age)")
