@@ -26,8 +26,9 @@ Examples:
 )
 @click.option(
     "--roots",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Trust the root keys here instead of the installed ones.",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="Trust the root keys (*.vkey) in this folder, not the installed ones.",
 )
 @click.option("--verify", is_flag=True, help="Also verify every usage record; takes as long as an audit.")
 @settings_argument

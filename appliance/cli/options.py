@@ -27,8 +27,9 @@ def roots_option(function: _F) -> _F:
     """Add `--roots`."""
     return click.option(
         "--roots",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Trust the root keys in this directory, not the installed ones.",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Trust the root keys (*.vkey) in this folder, not the installed ones.",
     )(function)
 
 

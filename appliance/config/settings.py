@@ -9,6 +9,7 @@ No setting names a trust root: whoever can change a setting must not be able to 
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ class Settings:
     billing: str = _setting(
         "Billing", "", str, "endpoint of the resource that pays; for a connected run and the licence download"
     )
-    api_key: str = _setting("ApiKey", "", str, "a key of that resource; likewise")
+    api_key: str = _setting("ApiKey", "", str, "a key of the billing resource")
     download_license: bool = _setting(
         "DownloadLicense", False, parse_boolean, "True: fetch a licence into Mounts:License and exit"
     )
@@ -363,7 +364,7 @@ class Settings:
         if self.eula.strip().lower() != "accept":
             raise SettingsError(
                 "Missing EULA=accept command line option. You must provide this to continue.",
-                hint="read LICENSE.md, then add Eula=accept",
+                hint=f"read {_terms()}, then add Eula=accept",
             )
 
     def state_directory(self, environ: Mapping[str, str]) -> Path:
@@ -374,6 +375,13 @@ class Settings:
             return Path(environ["STATE_DIRECTORY"].split(":")[0])
         base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/root")) / ".local" / "state")
         return Path(base) / "offline-appliance"
+
+
+def _terms() -> Path:
+    """Return where the licence terms lie: beside the installed program, or in the checkout."""
+    installed = Path(sys.prefix).parent / "share" / "LICENSE.md"
+    checkout = Path(__file__).parents[2] / "LICENSE.md"
+    return checkout if checkout.is_file() else installed
 
 
 def describe() -> list[tuple[str, str, str]]:

@@ -27,7 +27,7 @@ class Metering(Protocol):
 
     @property
     def failed_attempts(self) -> int:
-        """Attempts to report that failed since there was word from the endpoint."""
+        """Failed reports since the last successful one."""
         ...
 
     def answers_until(self) -> int | None:

@@ -50,7 +50,7 @@ TIMEOUT_SECONDS: Final = (5, 30)
 RENEW_SECONDS: Final = DAY
 
 _PASSING: Final = (CouldNotConnect, BillingEndpointBusy, UnknownStatus, OutOfQuota)
-"""What may be over in a moment: with a lease of an earlier run, the service waits for it."""
+"""Temporary errors: start on the stored lease and retry."""
 
 _AT_FAULT: Final[tuple[tuple[type[DownloadError], str], ...]] = (
     (KeyInvalid, "ApiKey"),

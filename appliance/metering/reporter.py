@@ -179,7 +179,7 @@ class Reporter:
 
     @property
     def failed_attempts(self) -> int:
-        """Attempts to report that failed since there was word from the endpoint."""
+        """Failed reports since the last successful one."""
         return self.endpoint_state.failed
 
     def answers_until(self) -> int | None:

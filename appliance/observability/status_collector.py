@@ -147,7 +147,7 @@ def _metering(metering: Metering, now: int) -> Iterable[Metric]:
     until = metering.answers_until()
     yield _gauge(
         "appliance_metering_failed_attempts",
-        "Attempts to report that failed since there was word from the endpoint",
+        "Failed reports since the last successful one",
         metering.failed_attempts,
     )
     yield _gauge(

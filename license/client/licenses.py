@@ -148,6 +148,11 @@ def refusal(endpoint: Endpoint, reply: Reply, now: int) -> DownloadError:
     retry_after_s = _retry_after(reply.headers.get("Retry-After"), now)
     message = body.message or f"{endpoint.shown} answers with HTTP status {reply.code} and no reason"
     hint = body.hint or error.default_hint
+    if error is BadReply:  # its own words are those of another kind of server
+        message, hint = (
+            f"{endpoint.shown} answered {reply.code}: that is not a licence server",
+            error.default_hint,
+        )
     if retry_after_s is not None:
         hint = f"{hint} (the authority asks to wait {retry_after_s} s)"
     return error(message, hint=hint, retry_after_s=retry_after_s)

@@ -108,7 +108,11 @@ def open_license(
             f"the licence has serial {licensed.serial}, but serial {min_serial} was already in force here"
         )
     if product is not None and licensed.product != product:  # step 9
-        raise WrongProduct(f"the licence is for {licensed.product}, not for {product}")
+        raise WrongProduct(
+            f"the licence is for {licensed.product}, not for {product}",
+            licensed=licensed.product,
+            wanted=product,
+        )
     if instance_vkey is not None and not licensed.instance.allows(instance_vkey):  # step 10
         raise WrongMachine(f"the licence of {licensed.customer} is bound to another machine")
     return AuthenticLicense(

@@ -255,7 +255,7 @@ class Journal:
         self._set_rules(license)
         newer = 0 < self._state.highest_serial < license.license.serial
         if newer and clock.lower(license.license.issued):
-            # Still told at the time before: the last words of a day that never was.
+            # Record the clock change under the old time, then move back.
             before = next(event for event in clock.events() if event.kind is ClockEventKind.LOWERED).expected
             self._turn(before)
             self._appender.append(clock_drafts(clock, before), at=before)
