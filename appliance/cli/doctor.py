@@ -41,7 +41,7 @@ def doctor(
     verify: bool,
     words: tuple[str, ...],
 ) -> None:
-    """Say what is wrong with this installation, and the command that mends it. Changes nothing.
+    """Say what is wrong with this installation, and the command that fixes it. Changes nothing.
 
     Settings are those of the service; without any, /etc/appliance/appliance.env is read. With Billing=…
     the vendor's endpoint is asked too. Exit status: 0 if nothing failed, 1 otherwise.

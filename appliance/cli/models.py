@@ -276,7 +276,7 @@ def test_command(model: str, labelled: Path | None, roots: Path | None, words: t
         return
     if not plain:
         raise ModelError(
-            "an encrypted package is not scored here: what it finds is answered, and counted, by the service",
+            "an encrypted package cannot be scored here: only the service answers from it, and counts them",
             hint="ask the running service for the texts of the file, and compare",
         )
     from appliance.training.report import score_lines

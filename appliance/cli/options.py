@@ -52,11 +52,11 @@ def installation_from(words: tuple[str, ...], roots: Path | None = None, *, hint
         hint: What to say to whoever gives something else.
 
     Raises:
-        SettingsError: A word is no setting, or a setting is refused.
+        SettingsError: An argument is not a setting, or a setting is refused.
     """
     from appliance.licensing.installation import Installation  # `serve` reads this module before the model
 
     stray = [word for word in words if "=" not in word]
     if stray:
-        raise SettingsError(f"{stray[0]!r} is no setting: expected Key=Value", hint=hint)
+        raise SettingsError(f"{stray[0]!r} is not a setting: expected Key=Value", hint=hint)
     return Installation.read(words, os.environ, roots_directory=roots)

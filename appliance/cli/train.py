@@ -94,7 +94,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         click.echo(line)
     for title, section in (
         ("taken for something else:", confusion_lines(result.scores)),
-        ("the mistakes it was surest of:", wrong_lines(result.wrong[:10])),
+        ("the mistakes with the highest confidence:", wrong_lines(result.wrong[:10])),
         ("notes:", list(result.notes)),
     ):
         if section:

@@ -132,7 +132,7 @@ def give_to_owner(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder this software made; what is missing already is no error."""
+    """Remove a folder this software made; no error if it is missing."""
     shutil.rmtree(path, ignore_errors=True)
 
 

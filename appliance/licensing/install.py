@@ -148,7 +148,7 @@ def install_license(
 ) -> Path:
     """Save a verified licence in the licence directory, and return its path.
 
-    The files belong to whoever owns the directory. A bound licence is no secret: it is as readable as the
+    The files belong to whoever owns the directory. A bound licence is not secret: it is as readable as the
     directory, so that a service with a user of its own can read what root put there. A bearer licence is a
     key: mode 0600.
 

@@ -114,7 +114,7 @@ class Reporter:
             raise NotMetered(
                 f"No query is answered: {reason}. {endpoint_state.message}",
                 code=endpoint_state.status,
-                hint="service resumes by itself; `appliance diagnose` says what is wrong on the way",
+                hint="service resumes by itself; `appliance diagnose` checks each step of the connection",
                 retry_after_s=max(1, endpoint_state.next_at - now),
             )
         if endpoint_state.status == OutOfQuota.status:

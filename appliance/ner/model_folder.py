@@ -91,7 +91,7 @@ class ModelFolder:
                 message names the file and the reason.
         """
         if not path.is_dir():
-            raise ModelError(f"{path} is no model folder", hint=LOOK)
+            raise ModelError(f"{path} is not a model folder", hint=LOOK)
         return _describe(OnDisk(path))
 
     @classmethod

@@ -63,7 +63,7 @@ def import_model(source: Path, into: Path) -> Imported:
         into: An existing, empty folder.
 
     Raises:
-        ModelError: The source is no model folder, or holds something that is refused; the message says what.
+        ModelError: The source is not a model folder, or holds what is refused; the message says what.
     """
     if source.is_dir():
         return _copy(list(_folder_members(source)), into, None, str(source))

@@ -62,7 +62,7 @@ def try_folder(path: Path, *, seconds: float = SECONDS) -> Outcome:
             else f"exit code {completed.returncode}"
         )
         raise ModelError(
-            f"the model brought down the process that tried it ({how})",
+            f"the model crashed the process that tried it ({how})",
             hint="export it again with standard operators; it is not served",
         ) from None
     if "error" in reply:

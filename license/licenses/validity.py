@@ -68,7 +68,7 @@ def state_at(license: License, now: int) -> State:
         return State.EXPIRED
     if now >= license.expires:
         return State.GRACE
-    # A lease lasts days and is renewed by itself: its end is no news.
+    # A lease lasts days and is renewed by itself: its end is not announced.
     if license.expires - now <= MARKS[0] * DAY and license.connected is None:
         return State.EXPIRING
     return State.VALID

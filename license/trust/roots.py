@@ -92,7 +92,7 @@ def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROO
             weak = None if excused else _weak_spot(path)
             if weak is not None:
                 raise UntrustedRoots(
-                    f"the trust root {path} does not count: this process could change {weak}",
+                    f"the trust root {path} is refused: this process could change {weak}",
                     hint=_protect(path, weak),
                 )
             keys.append((path, key))

@@ -57,7 +57,7 @@ def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
         )
     accept_clock(installation)
     click.echo(
-        "the clock is vouched for; a running service believes it within a minute, at once with"
+        "the clock is confirmed; a running service believes it within a minute, at once with"
         " systemctl reload appliance; otherwise its next start does",
         err=True,
     )

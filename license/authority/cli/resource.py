@@ -140,14 +140,14 @@ def add_units(name: str, meters: dict[str, int], home: Path) -> None:
     """Enter units that NAME bought during the term.
 
     They stand in the next licence: issue one, with the same dates, and the customer installs it. An appliance
-    that runs connected hears of them by itself.
+    that runs connected gets them by itself.
     """
     with open_authority(home) as authority:
         for meter, units in meters.items():
             resource = authority.add_units(name, meter, units)
             click.echo(f"{resource.plan.units(meter)} {meter}")
     click.echo(
-        "issue a licence now: the customer's present one names the units before; a connected run needs none",
+        "issue a licence now: the customer's current licence has the old units; a connected run needs none",
         err=True,
     )
 

@@ -60,7 +60,7 @@ def grant_lease(
     Raises:
         AuthorityError: As `license.authority.issuing.issue.issue`; `Mismatch` also where the machine
             reports to another resource, `OutOfQuota` also where the units of a plan that blocks are used up.
-        LicenseError: It is no request, or not signed by the key it names.
+        LicenseError: It is not a request, or not signed by the key it names.
     """
     request = open_request(request_note)
     check_request(keyring, resource, request, now)

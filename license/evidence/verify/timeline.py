@@ -67,7 +67,7 @@ class Timeline:
             self._down += passed
             return None
         self._unexplained += passed
-        return Severity.CLEAN, "cut-off", "the service before had ended without a word"
+        return Severity.CLEAN, "cut-off", "the previous run ended without a stop entry"
 
     def _settle(self, seconds: int) -> Remark | None:
         passed, self._pending = self._pending + seconds, 0
