@@ -1,4 +1,4 @@
-"""What the service may have to tell somebody, without any HTTP status or exit code.
+"""The errors of the service, without any HTTP status or exit code.
 
     ApplianceError
     ├── SettingsError             a start parameter is missing or wrong

@@ -1,4 +1,4 @@
-"""What several commands share: options, words of the form Key=Value, and examples at the end of a help."""
+"""What several commands share: options, Key=Value arguments, and examples at the end of a help."""
 
 import os
 from collections.abc import Callable

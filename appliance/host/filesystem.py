@@ -1,4 +1,4 @@
-"""Files and file systems: may a ledger live in a directory, how much room is left, who owns a file."""
+"""Files and file systems: can a directory hold a ledger, how much space is free, who owns a file."""
 
 import contextlib
 import errno

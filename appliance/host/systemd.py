@@ -1,4 +1,4 @@
-"""The service's side of the contract with systemd, by the standard library alone.
+"""The interface to systemd, by the standard library alone.
 
 Five things that a service manager hands over in the environment: where to send state changes
 (sd_notify(3)), how often to show a sign of life (sd_watchdog_enabled(3)), the sockets that a .socket unit

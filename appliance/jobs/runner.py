@@ -1,4 +1,4 @@
-"""Runs jobs, ends them, and takes up after a restart what a stop or a crash left behind.
+"""Runs jobs, ends them, and resumes after a restart what a stop or a crash interrupted.
 
 A short job has ended before its submission is answered, and its texts never touch the disk. Any other job is
 stored before it is answered. Its usage counts exactly once, whenever the process dies:

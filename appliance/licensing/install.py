@@ -1,4 +1,4 @@
-"""Putting a carried licence into place: read whatever came over the gap, verify it, save it atomically.
+"""Installing a licence from files: read them, verify them, save them atomically.
 
 Files may have passed a Windows machine (carriage returns, byte order mark), lie in a directory, come in any
 order, or all on standard input. Nothing is written before it is verified. A renewal whose first day lies

@@ -1,4 +1,4 @@
-"""The licence in force: chosen at start, looked at again while the service runs, never lost to a bad file.
+"""The licence in force: chosen at start, checked again while the service runs, kept if a new file is bad.
 
 Several licences may lie in the directory. In force is the one with the highest serial among those that serve
 now, so a renewal may be installed before its first day: the present licence stays until then, and the change

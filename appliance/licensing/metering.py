@@ -1,4 +1,4 @@
-"""What the rest of a service asks of the reporter of a connected run, which stands above it.
+"""What the rest of a service needs of the reporter of a connected run, which is in a higher layer.
 
 `appliance.metering.reporter` is the one that does it; a disconnected run has none.
 """

@@ -1,4 +1,4 @@
-"""Reading the files of a model folder with care, whatever the task: JSON, sums, and what a graph asks for."""
+"""Strict reading of the files of a model folder, for every task: JSON, digests, and what a graph needs."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What stands at the moment of a scrape: licence, plan, ledger, clock, queue and disk."""
+"""Gauges at the moment of a scrape: licence, plan, ledger, clock, queue and disk."""
 
 import contextlib
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""From somebody's folder or ZIP archive to a staged model folder: known names, plain files, within limits.
+"""From a folder or ZIP archive to a staged model folder: known names, plain files, within limits.
 
 Nothing of the source decides where a file is written: names are compared with the few that a model folder
 has, and everything else stays where it is. No Python object is ever loaded from a file.

@@ -1,4 +1,4 @@
-"""Trying a model on one sentence, in a process of its own: what hangs or crashes there, harms nothing here.
+"""Trying a model on one sentence in a separate process, so that a hang or a crash does no harm.
 
 The sentence is fixed: nothing here asks a licence or counts, so nothing of the caller's is answered.
 

@@ -1,4 +1,4 @@
-"""An HTTP connection that real clients and proxies, and hostile ones, can meet.
+"""The HTTP connection: limits and time-outs for real clients, proxies and hostile callers.
 
 What is added to uvicorn's: a head of bounded size (431, 414); time-outs for head, body and silence; an offer
 to upgrade that is not taken is passed over; malformed HTTP is refused in the documented shape; and no reply

@@ -1,4 +1,4 @@
-"""The one online moment of an installation: ask the authority for a licence, and believe nothing it says.
+"""Asking the authority for a licence over HTTP, and verifying what it answers.
 
 `POST {Billing}/v1/licenses`, body: the request note; header `Ocp-Apim-Subscription-Key`: the key. No more
 leaves. The reply is a JSON object with two notes, which must pass every step of `license.licenses.verify`

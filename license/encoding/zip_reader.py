@@ -1,4 +1,4 @@
-"""Zip archives from strangers: bounded before anything is unpacked, and one refusal for whatever is wrong.
+"""Zip archives of unknown origin: bounded before anything is unpacked, and one refusal for all faults.
 
 Python's reader raises a dozen kinds of exception over a damaged archive, takes a list of files of any length
 into memory, and unpacks a thousandfold.

@@ -1,4 +1,4 @@
-"""What a start would say, asked before it matters: does the licence serve, does a model open, what stops."""
+"""Whether a start would be accepted now: does the licence serve, does a model open, what stops."""
 
 import re
 from dataclasses import dataclass

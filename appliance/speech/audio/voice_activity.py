@@ -1,4 +1,4 @@
-"""Is somebody speaking: by energy above the noise of the room, or by a small ONNX model.
+"""Voice activity detection: by energy above the noise floor, or by a small ONNX model.
 
 The energy detector prefers to say "speech": a false positive costs CPU; a false negative loses speech.
 """

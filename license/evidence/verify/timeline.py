@@ -1,4 +1,4 @@
-"""How the time between the entries of one log was spent: up, down, or nobody knows."""
+"""The time between the entries of one log: up, down or unknown."""
 
 from license.evidence.log.entry import Entry, parse_second
 from license.evidence.verify.result import Coverage, Severity
