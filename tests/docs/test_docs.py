@@ -52,6 +52,16 @@ def test_a_documented_command_exists_with_its_options(page: str, words: list[str
         assert {word for word in rest if word.startswith("--")} <= options | {"--help"}
 
 
+def test_pages_call_the_program_by_the_name_that_both_installers_put_into_the_path() -> None:
+    installer = (ROOT / "packaging" / "install.sh").read_text()
+    assert 'ln -sfn "$prefix/venv/bin/appliance" /usr/local/bin/appliance' in installer
+    assert (
+        '"usr/bin/appliance", "/opt/appliance/venv/bin/appliance"' in (ROOT / "packaging/deb.py").read_text()
+    )
+    typed = re.compile(r"^ {4}.*/opt/appliance/venv/bin/appliance", re.MULTILINE)
+    assert [str(page) for page in PAGES if typed.search(page.read_text())] == []
+
+
 def test_the_pages_do_show_commands() -> None:
     assert len(CALLS) > 8
 
