@@ -149,7 +149,7 @@ def test_an_address_of_another_machine_is_a_refusal(home: Path) -> None:
         (["a b"], "use lower-case letters, digits, `.` `_` `-`, without spaces"),
         (["x", "--model", "ner en"], "a model line is a name, a slash and a number, such as ner-en/3"),
         (["x", "--period", "1 Jan", "2 Jan"], "days look like 2026-12-31"),
-        (["x", "--meter", "Some Meter=1"], "use letters, digits and dots, without spaces"),
+        (["x", "--meter", "Some Meter=1"], "choose from: CognitiveServices.Ner.Container.TextRecords"),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused_with_the_rule(home: Path, words: list[str], rule: str) -> None:
