@@ -144,9 +144,9 @@ def refusal(endpoint: Endpoint, reply: Reply, now: int) -> DownloadError:
     body = _parse_refusal(reply)
     error = _BY_WORD.get(body.status) or _BY_HTTP.get(reply.code)
     if error is None:
-        error = UnknownStatus if reply.code >= 500 else BadReply
+        error = UnknownStatus if reply.code >= 500 and reply.code != 501 else BadReply
     retry_after_s = _retry_after(reply.headers.get("Retry-After"), now)
-    message = body.message or f"{endpoint.shown} answers with HTTP status {reply.code} and no reason"
+    message = body.message or f"{endpoint.shown} answered {reply.code} without a reason"
     hint = body.hint or error.default_hint
     if error is BadReply:  # its own words are those of another kind of server
         message, hint = (

@@ -301,11 +301,12 @@ def test_what_is_not_the_authority_is_a_bad_reply(
     assert type(refuse(answer, shared)) is kind
 
 
-def test_a_server_of_another_kind_is_named_as_what_it_is(shared: Any) -> None:
-    page = {"error": {"code": "404", "message": "Resource not found"}}
-    refused = refuse(reply("404 Not Found", page), shared)
+@pytest.mark.parametrize("status", ["404 Not Found", "501 Unsupported method"])
+def test_a_server_of_another_kind_is_named_as_what_it_is(shared: Any, status: str) -> None:
+    page = {"error": {"code": status[:3], "message": "Resource not found"}}
+    refused = refuse(reply(status, page), shared)
     assert re.fullmatch(
-        r"http://127\.0\.0\.1:\d+ answered 404: that is not a licence server", refused.message
+        r"http://127\.0\.0\.1:\d+ answered " + status[:3] + ": that is not a licence server", refused.message
     )
 
 
