@@ -1,15 +1,5 @@
 # Needs python3 (3.11 or newer) with python3-venv, and make. Nothing is installed outside .venv.
-#
-#   make run      install what the service needs and show it at work; options: make run ARGS="--once --port 5001"
-#   make install  only make .venv
-#   make lint     ruff, import-linter and mypy
-#   make test     every test that is quick enough to run each time
-#   make auditor  build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
-#   make test-boot    units, bundles and upgrades on a booted system, and a cut network (needs root)
-#   make nightly  the long ones: soak, fuzz, crash, fresh Debians, a busy machine
-#   make bundle   what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
-#   make lock     bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
-#   make clean    remove .venv and everything else that was built
+# `make` alone lists the targets; the words behind ## are that list.
 
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
@@ -21,9 +11,15 @@ UPGRADE ?=
 # Otherwise each of the processes that the tests start would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run install install-dev lint test test-boot auditor nightly bundle lock clean
+.DEFAULT_GOAL := help
+.PHONY: help run install install-dev lint test coverage test-boot nightly auditor bundle lock clean
 
-run: install
+help:  ## list these targets
+	@echo "Targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
+	  printf '%-18s %s\n' "$$target" "$$text"; done
+
+run: install  ## install what the service needs and show it at work; options: make run ARGS="--once --port 5001"
 	@exec $(VENV)/bin/appliance demo $(ARGS)
 
 # The locks are complete, so pip resolves nothing (--no-deps): older ones would look up the extras of dependencies
@@ -39,10 +35,10 @@ define installed_from
 	  { pwd; cat $(1) pyproject.toml; } > $(VENV)/.from-$(1); }
 endef
 
-install: $(VENV)/bin/python
+install: $(VENV)/bin/python  ## only make .venv, with what the service needs
 	$(call installed_from,requirements.lock)
 
-install-dev: $(VENV)/bin/python
+install-dev: $(VENV)/bin/python  ## the same with what tests and development need
 	$(call installed_from,requirements-dev.lock)
 
 $(VENV)/bin/python:
@@ -58,31 +54,37 @@ $(VENV)/bin/python:
 	@echo "Making $(VENV) with $$($(PYTHON) -V)"
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-lint: install-dev
+lint: install-dev  ## ruff, import-linter and mypy
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
 	$(VENV)/bin/python -m mypy
 
-test: install-dev
+test: install-dev  ## every test that is quick enough to run each time; options: make test ARGS=tests/docs
 	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot" $(ARGS)
 
-test-boot: install-dev
+# Not in `make test`: measuring costs half as much time again.
+coverage: install-dev  ## the tests of `make test` with the lines they do not reach, in .coverage-report/
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot" --cov --cov-report=term:skip-covered \
+	  --cov-report=html:.coverage-report $(ARGS)
+
+test-boot: install-dev  ## units, bundles and upgrades on a booted system, and a cut network (needs root)
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python -m pytest -n 2 -m "boot and not slow" --timeout=900 tests/system/boot $(ARGS)
 
-nightly: install-dev
+nightly: install-dev  ## the long ones: soak, fuzz, crash, fresh Debians, a busy machine, coverage
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
+	$(MAKE) coverage
 
-auditor: install
+auditor: install  ## build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
 	@$(VENV)/bin/python -m license.evidence.tool.zipapp dist/usage-verify.pyz
 
-bundle: install-dev
+bundle: install-dev  ## what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python packaging/build.py $(ARGS)
 
-lock:
+lock:  ## bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group build pyproject.toml -o requirements.lock
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
@@ -90,6 +92,6 @@ lock:
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group bundle -c requirements-dev.lock -o requirements-bundle.lock
 
-clean:
-	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+clean:  ## remove .venv and everything else that was built
+	rm -rf $(VENV) build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* *.egg-info
 	find appliance license recipes tests -name __pycache__ -type d -prune -exec rm -rf {} +

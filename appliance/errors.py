@@ -1,4 +1,4 @@
-"""What the service may have to tell somebody, without any HTTP status or exit code.
+"""The errors of the service, without any HTTP status or exit code.
 
     ApplianceError
     ├── SettingsError             a start parameter is missing or wrong
@@ -6,7 +6,7 @@
     ├── OutputError               the output mount cannot hold a ledger
     │   └── LedgerLocked          another process owns this ledger
     ├── UsageStoreUnavailable     a usage record could not be made durable; nothing was answered
-    ├── NotMetered                a connected run had no word from its endpoint for too long
+    ├── NotMetered                a connected run could not report to its endpoint for too long
     ├── JobStoreUnavailable       a job could not be stored or looked up
     ├── ModelError                a model folder is refused
     ├── MissingExtra              an optional part of this software is not installed

@@ -47,11 +47,16 @@ Exit codes live in `license.authority.cli.main`, HTTP statuses in `license.autho
 
 from __future__ import annotations
 
+from typing import Final
+
 NOT_FOUND_SENTENCE = (
     "The provided license path was not found. Please ensure a volume is mounted and a directory exists "
     "at the location specified by Mounts:License"
 )
 """The sentence operators of disconnected containers know; scripts search logs for it."""
+
+SERVICES: Final = {"ner": "customner", "speech": "speechtotext"}
+"""What `Service=` has to say for each product."""
 
 
 class LicenseError(Exception):
@@ -75,10 +80,20 @@ class LicenseError(Exception):
 
 
 class Malformed(LicenseError):
-    """The bytes do not follow the format: cut short, edited, or never such a file."""
+    """The bytes do not follow the format: cut short, edited, or never such a file.
+
+    Args:
+        message: One sentence for a person.
+        hint: The next step; without one, the advice for damaged files.
+        rule: How the value has to look, for a person who types it (`license.encoding.fields.typed`).
+    """
 
     code = "Malformed"
     default_hint = "copy the file again from where it came; compare sizes or SHA-256 sums on both sides"
+
+    def __init__(self, message: str, *, hint: str | None = None, rule: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
 
 
 class NeedsNewerVersion(Malformed):
@@ -150,7 +165,15 @@ class WrongProduct(LicenseError):
     """A genuine licence, but for another product."""
 
     code = "WrongProduct"
-    default_hint = "each product needs its own licence directory; mount the one that belongs to this service"
+    default_hint = "mount the directory with this service's licence, or start the service that it is for"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, licensed: str | None = None, wanted: str | None = None
+    ) -> None:
+        service = SERVICES.get(licensed or "")
+        if hint is None and service is not None:
+            hint = f"this is a licence for {licensed}: add Service={service}, or use one for {wanted}"
+        super().__init__(message, hint=hint)
 
 
 class WrongMode(LicenseError):
@@ -246,7 +269,8 @@ class UntrustedRoots(LicenseError):
 
     code = "UntrustedRoots"
     default_hint = (
-        "install the vendor's root key as /etc/appliance/roots.d/NAME.vkey, owned by root, mode 0644"
+        "copy the vendor's NAME.vkey to /etc/appliance/roots.d/, owned by root, mode 0644; commands also take"
+        " --roots DIR"
     )
 
 
@@ -397,4 +421,6 @@ class BadReply(DownloadError):
     """Something answered at the address, but not with the authority's protocol."""
 
     code = "BadReply"
-    default_hint = "check that Billing names the authority and not a proxy's or portal's page"
+    default_hint = (
+        "check the address in Billing: it must be the vendor's licence server, not a proxy or portal"
+    )

@@ -1,4 +1,4 @@
-"""Files that survive a power cut, reads that cannot be made to hang or to swallow a disk, hints about access.
+"""Files: atomic and durable writes, bounded reads, hints about access.
 
 Knows nothing of licences. Errors of writing are left as `OSError`: each caller has its own word for them.
 """

@@ -23,6 +23,7 @@ import wheels
 from common import ROOT, run, tracked
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE.md", "SECURITY.md")
 
 
 def main() -> None:
@@ -86,7 +87,7 @@ def _wheels(top: Path, pythons: Sequence[str], have: Path | None, *, version: st
 
 def _files(top: Path, roots: Path | None) -> None:
     shutil.copyfile(ROOT / "packaging" / "install.sh", top / "install.sh")
-    share = [*tracked("docs", "systemd"), "README.md", "CHANGELOG.md", "LICENSE.md"]
+    share = [*tracked("docs", "systemd"), *PAGES]
     for name in share:
         for place in (
             (top / name, top / "share" / name) if name.startswith("systemd/") else (top / "share" / name,)

@@ -9,7 +9,7 @@
 #
 # The program is built beside the old one and takes its place only when it is whole. Upgrades leave /etc/appliance
 # and /var/lib/appliance alone; running requests are finished, and callers wait in the socket meanwhile. If the new
-# version does not start, the one before goes on.
+# version does not start, it rolls back to the previous version.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -129,7 +129,7 @@ if booted; then
         cp -p "$new"/units/* /etc/systemd/system/ && systemctl daemon-reload
         systemctl restart "$unit" || true
         rm -rf "$new"
-        fail "$unit does not start with the new version; the one before is back" "journalctl -u $unit"
+        fail "$unit does not start with the new version: rolled back to the previous version" "journalctl -u $unit"
       fi
       fail "$unit does not start" "journalctl -u $unit"
     fi

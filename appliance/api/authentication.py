@@ -1,4 +1,4 @@
-"""Who may ask: nobody is asked for a key unless the operator set some, as in the containers.
+"""Access keys: none is needed unless the operator set some, as in the containers.
 
 Pages of this package and the two probes need none: a browser or a probe that opens them cannot send a header.
 Without a key the probes say what the containers say, and nothing of customer, licence and usage.

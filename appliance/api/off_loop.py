@@ -1,4 +1,4 @@
-"""Work that takes time in proportion to its input, kept off the event loop where the input is large."""
+"""Runs work on large input outside the event loop."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Headers that tell of an answer's usage record, and of a licence that draws near its end."""
+"""Headers with an answer's usage record, and with the warning of a licence in grace."""
 
 from appliance.pipeline.pipeline import Answer, Recorded
 

@@ -26,8 +26,9 @@ Examples:
 )
 @click.option(
     "--roots",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Trust the root keys here instead of the installed ones.",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="Trust the root keys (*.vkey) in this folder, not the installed ones.",
 )
 @click.option("--verify", is_flag=True, help="Also verify every usage record; takes as long as an audit.")
 @settings_argument
@@ -40,7 +41,7 @@ def doctor(
     verify: bool,
     words: tuple[str, ...],
 ) -> None:
-    """Say what is wrong with this installation, and the command that mends it. Changes nothing.
+    """Say what is wrong with this installation, and the command that fixes it. Changes nothing.
 
     Settings are those of the service; without any, /etc/appliance/appliance.env is read. With Billing=…
     the vendor's endpoint is asked too. Exit status: 0 if nothing failed, 1 otherwise.

@@ -45,7 +45,7 @@ class _Appliance(ErrorHandlingGroup):
         module, name = _COMMANDS[cmd_name]
         command = getattr(importlib.import_module(module), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{name} is no command")
+            raise TypeError(f"{module}.{name} is not a command")
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
 @settings_argument
 @click.pass_context
 def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
-    """Try the way to the billing endpoint, step by step: address, proxy, name, connection, TLS, key, clock.
+    """Check the connection to the billing endpoint: address, proxy, name, connection, TLS, key, clock.
 
     Settings are those of the service. Nothing is counted. Exit status: 0 if nothing failed, 1 otherwise.
     """

@@ -39,9 +39,9 @@ def _keys(installation: Installation) -> "ModelKeys":
     epilog=example("appliance models list Models:Path=/var/lib/appliance/models"),
 )
 def models_group() -> None:
-    """Take in, list, try, shrink and remove models; all without network.
+    """Add, list, test, quantize and remove models; all without network.
 
-    A model lies at PROJECT/NAME below the folder that Models:Path names, which is how callers name it too.
+    A model is in PROJECT/NAME below the folder that Models:Path names; callers name it in the same way.
     """
 
 
@@ -60,7 +60,7 @@ def models_group() -> None:
 def add_command(
     source: Path, project: str, name: str, replace: bool, roots: Path | None, words: tuple[str, ...]
 ) -> None:
-    """Check a model, try it on one sentence, record its digests and put it into the library.
+    """Check a model, try it on one sentence, record its digests and install it.
 
     SOURCE is a folder as Optimum or transformers export it for token classification, a folder of this
     software, a ZIP archive of either, or an encrypted package (.age).
@@ -129,7 +129,7 @@ def _print_outcome(outcome: "Outcome") -> None:
 @json_option
 @settings_argument
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
-    """List the models of the library, and what is wrong with those that cannot be served."""
+    """List the installed models, and what is wrong with those that cannot be served."""
     from appliance.registry.registry import ModelRegistry
 
     registry = ModelRegistry.of(_read(words).settings)
@@ -243,7 +243,7 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @settings_argument
 def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
-    """Remove a model from the library."""
+    """Remove an installed model."""
     from appliance.registry.registry import ModelRegistry
 
     registry = ModelRegistry.of(_read(words).settings)
@@ -264,9 +264,9 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
 @roots_option
 @settings_argument
 def test_command(model: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]) -> None:
-    """Ask a model one sentence, always the same, or score it on a labelled file.
+    """Ask a model one fixed sentence, or score it on a labelled file.
 
-    Sentences of one's own are answered by the service, which counts them.
+    For sentences of your own ask the service, which counts them.
     """
     from appliance.registry.smoke_test import try_folder, try_here
 
@@ -276,7 +276,7 @@ def test_command(model: str, labelled: Path | None, roots: Path | None, words: t
         return
     if not plain:
         raise ModelError(
-            "an encrypted package is not scored here: what it finds is answered, and counted, by the service",
+            "an encrypted package cannot be scored here: only the service answers from it, and counts them",
             hint="ask the running service for the texts of the file, and compare",
         )
     from appliance.training.report import score_lines
@@ -300,9 +300,9 @@ def test_command(model: str, labelled: Path | None, roots: Path | None, words: t
     help="CoNLL or JSONL file to measure both on.",
 )
 def quantize_command(source: Path, out: Path, labelled: Path) -> None:
-    """Write an 8-bit copy that answers the same whatever shares its batch; F1 before and after.
+    """Write an 8-bit copy of a model, and print F1 before and after.
 
-    Where it loses more than half a point of F1 nothing is written, and the float32 model stays.
+    Its answers do not depend on the batch. If it loses more than half a point of F1, nothing is written.
     """
     from appliance.onnx_tools.quantization import TOLERATED
     from appliance.registry.quantize import quantize

@@ -1,4 +1,4 @@
-"""What several commands share: options, words of the form Key=Value, and examples at the end of a help."""
+"""What several commands share: options, Key=Value arguments, and examples at the end of a help."""
 
 import os
 from collections.abc import Callable
@@ -27,8 +27,9 @@ def roots_option(function: _F) -> _F:
     """Add `--roots`."""
     return click.option(
         "--roots",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Trust the root keys in this directory, not the installed ones.",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Trust the root keys (*.vkey) in this folder, not the installed ones.",
     )(function)
 
 
@@ -51,11 +52,11 @@ def installation_from(words: tuple[str, ...], roots: Path | None = None, *, hint
         hint: What to say to whoever gives something else.
 
     Raises:
-        SettingsError: A word is no setting, or a setting is refused.
+        SettingsError: An argument is not a setting, or a setting is refused.
     """
     from appliance.licensing.installation import Installation  # `serve` reads this module before the model
 
     stray = [word for word in words if "=" not in word]
     if stray:
-        raise SettingsError(f"{stray[0]!r} is no setting: expected Key=Value", hint=hint)
+        raise SettingsError(f"{stray[0]!r} is not a setting: expected Key=Value", hint=hint)
     return Installation.read(words, os.environ, roots_directory=roots)

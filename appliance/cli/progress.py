@@ -1,4 +1,4 @@
-"""A sign of life for people while something takes longer than a second."""
+"""Progress for people when something takes longer than a second."""
 
 import contextlib
 import threading

@@ -54,8 +54,9 @@ class _ServeCommand(click.Command):
 @click.command(cls=_ServeCommand, epilog=_EXAMPLES, context_settings=WITH_SETTINGS)
 @click.option(
     "--roots",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Trust the root keys in this directory, not the installed ones; the evidence will name them.",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Trust the root keys (*.vkey) in this folder, not the installed ones; the evidence names them.",
 )
 @settings_argument
 def serve(roots: Path | None, words: tuple[str, ...]) -> None:

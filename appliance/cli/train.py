@@ -57,7 +57,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train a model on a project exported in the format of custom NER, and examine it.
+    """Train a model on a project exported in the format of custom NER, and evaluate it.
 
     The model is a folder that `appliance models add` takes and `Mounts:Model` serves.
     """
@@ -94,7 +94,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         click.echo(line)
     for title, section in (
         ("taken for something else:", confusion_lines(result.scores)),
-        ("the mistakes it was surest of:", wrong_lines(result.wrong[:10])),
+        ("the mistakes with the highest confidence:", wrong_lines(result.wrong[:10])),
         ("notes:", list(result.notes)),
     ):
         if section:

@@ -58,7 +58,7 @@ class Day(click.ParamType[int]):
 
 @click.group(cls=ErrorHandlingGroup)
 def usage() -> None:
-    """Report what was used, and check that the report can be believed."""
+    """Report, export and verify usage; keep receipts and prune."""
 
 
 @usage.command(epilog="Example:  appliance usage report /srv/output --month 2026-11 --csv")
@@ -170,7 +170,7 @@ def verify(
 ) -> None:
     """Check an export, or every ledger under a directory, from its bytes and the root keys alone.
 
-    Exit status: 0 clean, 1 findings to be explained, 2 broken, 65 no export or a damaged archive.
+    Exit status: 0 clean, 1 findings to be explained, 2 broken, 65 not an export or a damaged archive.
     """
     trusted = roots_of(roots)
     try:

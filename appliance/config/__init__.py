@@ -1,1 +1,1 @@
-"""What the installation is told and owns: settings, products, directories, keys."""
+"""The installation: settings, products, directories, keys."""

@@ -1,4 +1,4 @@
-"""Words of the command line as .NET reads them, and the one setting whose names are the operator's own."""
+"""The command line as .NET reads it, and the one setting whose names the operator chooses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final

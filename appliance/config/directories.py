@@ -11,7 +11,7 @@ from appliance.errors import OutputError, SettingsError
 LEASE_DIRECTORY: Final = "connected"
 """Where a connected run keeps its lease, in the state directory."""
 OUTPUT_DIRECTORY: Final = "output"
-"""Where it keeps its ledger without `Mounts:Output`, likewise: what systemd's units name as well."""
+"""Default ledger folder below the state directory; same as in the units."""
 
 
 def connected_mounts(settings: Settings, state: Path) -> Settings:

@@ -1,4 +1,4 @@
-"""Who this installation is: its two keys, made once and kept in the state directory.
+"""The identity of this installation: its two keys, made once and kept in the state directory.
 
 The instance key signs licence requests and opens the ledger; the HPKE key unwraps the model keys that a
 licence carries. Licences are bound to both, so losing them means asking for a new licence; copying them is

@@ -18,7 +18,7 @@ def parse_networks(text: str) -> tuple[IPNetwork, ...]:
     try:
         return tuple(ip_network(part.strip(), strict=False) for part in text.split(","))
     except ValueError:
-        raise ValueError("expected networks such as 10.0.0.0/8, commas between, or none") from None
+        raise ValueError("expected networks such as 10.0.0.0/8, comma-separated, or none") from None
 
 
 def parse_hosts(text: str) -> tuple[str, ...]:
@@ -33,5 +33,5 @@ def parse_origins(text: str) -> tuple[str, ...]:
     """Read web origins as browsers write them; lower case."""
     found = tuple(part.strip().lower().removesuffix("/") for part in text.split(","))
     if not all(_ORIGIN.fullmatch(part) for part in found):
-        raise ValueError("expected origins such as https://app.example.com, commas between")
+        raise ValueError("expected origins such as https://app.example.com, comma-separated")
     return found

@@ -40,7 +40,7 @@ def read_key_file(path: Path) -> tuple[str, ...]:
     except LicenseError as error:
         raise SettingsError(f"{KEY_FILE}: {error.message}", hint=error.hint) from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{KEY_FILE}: {path} is no text", hint="write one key a line") from error
+        raise SettingsError(f"{KEY_FILE}: {path} is not text", hint="write one key per line") from error
     lines = (line.strip() for line in text.splitlines())
     keys = tuple(line for line in lines if line and not line.startswith("#"))
     if not keys:

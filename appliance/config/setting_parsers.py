@@ -68,7 +68,7 @@ def parse_files(text: str) -> tuple[Path, ...]:
     """Read several absolute paths with commas between."""
     paths = tuple(parse_file(part.strip()) for part in text.split(","))
     if not all(path.is_absolute() for path in paths):
-        raise ValueError("expected files with their whole paths, and commas between")
+        raise ValueError("expected files with their whole paths, comma-separated")
     return paths
 
 

@@ -9,6 +9,7 @@ No setting names a trust root: whoever can change a setting must not be able to 
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,12 +48,12 @@ class Settings:
 
     eula: str = _setting("Eula", "", str, "accept: you accept the licence terms (always needed)")
     service: Product = _setting(
-        "Service", CUSTOM_NER, parse_product, "what this process is: customner or speechtotext"
+        "Service", CUSTOM_NER, parse_product, "the service to run: customner or speechtotext"
     )
     billing: str = _setting(
-        "Billing", "", str, "endpoint of the resource that pays; for a connected run and the licence download"
+        "Billing", "", str, "billing endpoint; for a connected run and the licence download"
     )
-    api_key: str = _setting("ApiKey", "", str, "a key of that resource; likewise")
+    api_key: str = _setting("ApiKey", "", str, "a key of the billing resource")
     download_license: bool = _setting(
         "DownloadLicense", False, parse_boolean, "True: fetch a licence into Mounts:License and exit"
     )
@@ -72,7 +73,7 @@ class Settings:
         "Mounts:Model", None, parse_directory, "model folder to serve (default: the bundled English model)"
     )
     model_id: str = _setting(
-        "ModelId", "", str, "speech model to download where none is yet: its id, or LINE or LINE/RELEASE"
+        "ModelId", "", str, "speech model to download if there is none yet: its id, or LINE or LINE/RELEASE"
     )
     base_model_locale: str = _setting(
         "BaseModelLocale", "", parse_locale, "list the base speech models of a locale and exit"
@@ -121,19 +122,19 @@ class Settings:
         "Http:TrustedProxies",
         parse_networks("127.0.0.0/8, ::1"),
         parse_networks,
-        "networks of proxies whose X-Forwarded-… and Forwarded headers are believed, commas between",
+        "networks of proxies whose X-Forwarded-… and Forwarded headers are trusted, comma-separated",
     )
     allowed_hosts: tuple[str, ...] = _setting(
         "Http:AllowedHosts",
         (),
         parse_hosts,
-        "names of this service besides the machine's own, commas between; *.DOMAIN: all below it, *: any",
+        "further names of this service, comma-separated; *.DOMAIN: all below it, *: any",
     )
     allowed_origins: tuple[str, ...] = _setting(
         "Http:AllowedOrigins",
         (),
         parse_origins,
-        "web origins besides its own whose pages may use this service (CORS), commas between; * for any",
+        "other web origins whose pages may use this service (CORS), comma-separated; * for any",
     )
     connections: int = _setting(
         "Http:Connections",
@@ -148,7 +149,7 @@ class Settings:
         "Http:BodySeconds",
         30,
         number_within(1, 3600),
-        "longest silence of a caller that sends or reads a body",
+        "longest pause of a caller that sends or reads a body",
     )
     keep_alive_seconds: int = _setting(
         "Http:KeepAliveSeconds",
@@ -166,7 +167,7 @@ class Settings:
         "Tls:ClientAuthority",
         None,
         parse_file,
-        "PEM file: only clients with a certificate from these are served",
+        "PEM file of authorities: only clients with their certificates are served",
     )
     drain_seconds: int = _setting(
         "Http:DrainSeconds", 20, number_within(0, 3600), "longest wait for running requests at stop"
@@ -204,14 +205,12 @@ class Settings:
     jobs_database: str = _setting(
         "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
     )
-    job_turns: int = _setting(
-        "Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that ask the models at once"
-    )
+    job_turns: int = _setting("Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that run at once")
     ledger_anchors: tuple[Path, ...] = _setting(
         "Ledger:Anchors",
         (),
         parse_files,
-        "files that receive each signed head of the usage log, commas between",
+        "files that receive each signed head of the usage log, comma-separated",
     )
     sessions: int = _setting(
         "Engine:Sessions",
@@ -250,19 +249,19 @@ class Settings:
         "Speech:IdleSeconds",
         300,
         number_within(1, 86_400),
-        "silence of a speech client after which it is cut off",
+        "seconds without data after which a speech client is disconnected",
     )
     transcribe_bytes: int = _setting(
         "Speech:TranscribeBytes", 64 * 1024 * 1024, number_within(1024, 1 << 30), "largest file to transcribe"
     )
     log_level: str = _setting(
-        "Logging:LogLevel:Default", "information", parse_log_level, "least level that is logged"
+        "Logging:LogLevel:Default", "information", parse_log_level, "lowest level that is logged"
     )
     console_level: str = _setting(
         "Logging:Console:LogLevel:Default",
         "",
         parse_log_level,
-        "least level on the console (default: as above)",
+        "lowest level on the console (default: Logging:LogLevel:Default)",
     )
     metering_seconds: int = _setting(
         "Metering:IntervalSeconds",
@@ -271,11 +270,13 @@ class Settings:
         "seconds between two usage reports; connected only",
     )
     http_proxy: str = _setting("HTTP_PROXY", "", str, "proxy to the endpoint; connected only")
-    https_proxy: str = _setting("HTTPS_PROXY", "", str, "the same for an https endpoint, before HTTP_PROXY")
+    https_proxy: str = _setting("HTTPS_PROXY", "", str, "proxy to an https endpoint, used before HTTP_PROXY")
     http_proxy_creds: str = _setting("HTTP_PROXY_CREDS", "", str, "user:password for the proxy")
-    no_proxy: str = _setting("NO_PROXY", "", str, "hosts and domains to ask directly, with commas between")
+    no_proxy: str = _setting(
+        "NO_PROXY", "", str, "hosts and domains to reach without the proxy, comma-separated"
+    )
     key_file: Path | None = _setting(
-        KEY_FILE, None, parse_file, "file of keys that callers must send, one a line"
+        KEY_FILE, None, parse_file, "file of keys that callers must send, one per line"
     )
     api_keys: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
@@ -284,7 +285,7 @@ class Settings:
         "Logging:Console:FormatterName",
         "simple",
         choice_of("simple", "json"),
-        "simple, or json: one object a line",
+        "simple, or json: one object per line",
     )
     disk_format: str = _setting(
         "Logging:Disk:Format", "", choice_of("json"), "json: also log to files below Mounts:Output"
@@ -293,7 +294,7 @@ class Settings:
         "Logging:Disk:MaxFileSize",
         1,
         parse_mib,
-        "MiB at which a new log file is begun, ten are kept (-1: no limit)",
+        "size in MiB after which a new log file begins; ten are kept (-1: no limit)",
     )
     unknown: tuple[str, ...] = ()
     inert: tuple[str, ...] = ()
@@ -363,7 +364,7 @@ class Settings:
         if self.eula.strip().lower() != "accept":
             raise SettingsError(
                 "Missing EULA=accept command line option. You must provide this to continue.",
-                hint="read LICENSE.md, then add Eula=accept",
+                hint=f"read {_terms()}, then add Eula=accept",
             )
 
     def state_directory(self, environ: Mapping[str, str]) -> Path:
@@ -374,6 +375,13 @@ class Settings:
             return Path(environ["STATE_DIRECTORY"].split(":")[0])
         base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/root")) / ".local" / "state")
         return Path(base) / "offline-appliance"
+
+
+def _terms() -> Path:
+    """Return where the licence terms lie: beside the installed program, or in the checkout."""
+    installed = Path(sys.prefix).parent / "share" / "LICENSE.md"
+    checkout = Path(__file__).parents[2] / "LICENSE.md"
+    return checkout if checkout.is_file() else installed
 
 
 def describe() -> list[tuple[str, str, str]]:

@@ -72,7 +72,7 @@ def _read_jsonl(text: str, name: str, dataset: str) -> list[LabelledDocument]:
 def _entry(value: Any) -> tuple[str, str, list[Claim]]:
     text, entities = value["text"], value.get("entities", value.get("labels", []))
     if not isinstance(text, str):
-        raise TypeError("text is no text")
+        raise TypeError("text is not a string")
     claims = []
     for entity in entities:
         start, end, label = (

@@ -57,7 +57,7 @@ class LabellingMistakes(DatasetError):
         super().__init__(
             f"{count} labelling {'mistake' if count == 1 else 'mistakes'} in {documents} "
             f"{'document' if documents == 1 else 'documents'}",
-            hint="mend them all, then try again; nothing was trained",
+            hint="correct them all, then run the command again",
         )
         self.mistakes = tuple(mistakes)
 

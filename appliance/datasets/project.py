@@ -50,7 +50,7 @@ def with_texts(project: ProjectFile, folder: Path) -> Labelled:
         LabellingMistakes: Everything that is wrong.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder", hint="--documents names the folder with the texts")
+        raise DatasetError(f"{folder} is not a folder", hint="--documents names the folder with the texts")
     categories, mistakes = _categories(project)
     known = frozenset(categories)
     documents: list[LabelledDocument] = []

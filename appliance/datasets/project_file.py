@@ -114,7 +114,7 @@ def parse_project(data: bytes, name: str) -> ProjectFile:
         name: What it is called, for messages.
 
     Raises:
-        DatasetError: It is no JSON, or of another kind.
+        DatasetError: It is not JSON, or of another kind.
         LabellingMistakes: Fields are missing or of the wrong type: all of them.
     """
     found = parse_wire(ProjectFile, data, name)
@@ -135,13 +135,13 @@ def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
     """Read JSON into a model.
 
     Raises:
-        DatasetError: It is no JSON.
+        DatasetError: It is not JSON.
         LabellingMistakes: Fields are missing or of the wrong type: all of them.
     """
     try:
         value = load_json(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{name} is no JSON: {error}", hint="export the project again") from None
+        raise DatasetError(f"{name} is not JSON: {error}", hint="export the project again") from None
     try:
         return model.model_validate(value)
     except ValidationError as error:

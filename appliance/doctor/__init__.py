@@ -1,4 +1,4 @@
-"""`appliance doctor`: what is wrong with this installation, and the command that mends it. Needs no network.
+"""`appliance doctor`: what is wrong with this installation, and the command that fixes it. Needs no network.
 
 facts.py      looks at the machine, changes nothing
 licences.py   checks of trust roots, key, licence and clock       } pure: facts in,

@@ -1,4 +1,4 @@
-"""Looks at everything once and puts each fact to its check; the order is that of a start."""
+"""Reads every fact once and runs each check on it, in the order of a start."""
 
 import os
 import time

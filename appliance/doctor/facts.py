@@ -1,4 +1,4 @@
-"""What the machine says about itself. Reads only: nothing is created, locked or written."""
+"""Facts about the machine. Reads only: nothing is created, locked or written."""
 
 import contextlib
 import grp

@@ -20,7 +20,7 @@ class Finding:
         check: Stable name of the check.
         level: `FAIL` if the service does not start or answer like this; `WARN` if that is near, or a risk.
         message: One sentence.
-        command: The command that mends it, or what to do; empty if nothing has to be.
+        command: The command that fixes it, or what to do; empty if there is nothing to do.
     """
 
     check: str

@@ -143,7 +143,7 @@ def check_secrets(download: PathFact, credentials: Sequence[PathFact]) -> Findin
             f"sudo rm {download.path}    # once the licence is here",
         )
     kept = ", ".join(str(fact.path) for fact in credentials if fact.exists)
-    return passed("secrets", f"root's alone: {kept}" if kept else "none lie about")
+    return passed("secrets", f"only root can read {kept}" if kept else "no files with secrets")
 
 
 def check_endpoint(address: str, error: LicenseError | None) -> Finding:

@@ -33,7 +33,7 @@ def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def to_text(findings: Sequence[Finding]) -> str:
-    """Return one line for each finding, with the command that mends it below, and a summary."""
+    """Return one line for each finding, with the command that fixes it below, and a summary."""
     width = max(len(finding.check) for finding in findings)
     lines = []
     for finding in findings:

@@ -145,7 +145,7 @@ def check_evidence(report: Report | LicenseError | None, output: Path | None = N
         return failed(
             "usage records",
             "they cannot be verified",
-            "mend Mounts:Output and the trust roots first",
+            "correct Mounts:Output and the trust roots first",
         )
     command = f"appliance usage verify {output}"
     if isinstance(report, LicenseError):

@@ -291,7 +291,7 @@ class EffectiveClock:
                 self._state = replace(self._state, effective=float(floor))
 
     def accept(self) -> bool:
-        """Adopt a held wall clock now, on a person's word; False if none is held."""
+        """Adopt a held wall clock now, because the operator confirmed it; False if none is held."""
         with self._lock:
             self._step()
             if self._state.held_since is None:

@@ -1,4 +1,4 @@
-"""Files and file systems: may a ledger live in a directory, how much room is left, who owns a file."""
+"""Files and file systems: can a directory hold a ledger, how much space is free, who owns a file."""
 
 import contextlib
 import errno
@@ -132,7 +132,7 @@ def give_to_owner(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder this software made; what is missing already is no error."""
+    """Remove a folder this software made; no error if it is missing."""
     shutil.rmtree(path, ignore_errors=True)
 
 

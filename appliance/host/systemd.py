@@ -1,4 +1,4 @@
-"""The service's side of the contract with systemd, by the standard library alone.
+"""The interface to systemd, by the standard library alone.
 
 Five things that a service manager hands over in the environment: where to send state changes
 (sd_notify(3)), how often to show a sign of life (sd_watchdog_enabled(3)), the sockets that a .socket unit
@@ -79,8 +79,8 @@ async def keep_alive(
 
     Args:
         interval_seconds: From `watchdog_seconds`.
-        stuck: Names the part that no longer moves, or returns None. While it names one, no sign is sent
-            and the manager restarts the service when `WatchdogSec=` has passed.
+        stuck: Names the part that has stopped making progress, or returns None. While it names a part, no
+            sign is sent and the manager restarts the service when `WatchdogSec=` has passed.
         environ: Where `NOTIFY_SOCKET` is found.
     """
     reported = None
@@ -89,8 +89,8 @@ async def keep_alive(
         if part is None:
             notify("WATCHDOG=1", environ=environ)
         elif part != reported:
-            log.critical("%s no longer moves; waiting for the service manager to restart the service", part)
-            notify(f"STATUS={part} no longer moves", environ=environ)
+            log.critical("%s has stopped making progress; the service manager will restart the service", part)
+            notify(f"STATUS={part} has stopped making progress", environ=environ)
         reported = part
         await asyncio.sleep(interval_seconds)
 
@@ -159,7 +159,7 @@ def credential_settings(*, environ: Mapping[str, str] = os.environ) -> dict[str,
     `ApiKeys:billing`, as an environment variable of that name would.
 
     Raises:
-        SettingsError: One cannot be read or is no text.
+        SettingsError: A credential cannot be read or is not text.
     """
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if not directory or not Path(directory).is_dir():
@@ -170,7 +170,7 @@ def credential_settings(*, environ: Mapping[str, str] = os.environ) -> dict[str,
         try:
             settings[name] = (credential(path.name, environ=environ) or b"").decode("utf-8").strip()
         except UnicodeDecodeError as error:
-            raise SettingsError(f"credential {path.name!r} is no text") from error
+            raise SettingsError(f"credential {path.name!r} is not text") from error
     return settings
 
 

@@ -1,4 +1,4 @@
-"""Runs jobs, ends them, and takes up after a restart what a stop or a crash left behind.
+"""Runs jobs, ends them, and resumes after a restart what a stop or a crash interrupted.
 
 A short job has ended before its submission is answered, and its texts never touch the disk. Any other job is
 stored before it is answered. Its usage counts exactly once, whenever the process dies:
@@ -160,7 +160,7 @@ class Jobs:
         jobs = [job for job in await self._store.unfinished(now=self._clock()) if job.id not in self._active]
         if jobs:
             self._recorded |= await asyncio.to_thread(self._counted_before, jobs, recorded)
-            _log.info("jobs taken up again: %d; tasks counted before: %d", len(jobs), len(self._recorded))
+            _log.info("jobs resumed: %d; tasks already counted: %d", len(jobs), len(self._recorded))
         for job in jobs:
             if job.id not in self._cancelled_early and job.id not in self._active:
                 self._start(_Active(job=job, stored=True))
@@ -360,7 +360,7 @@ class Jobs:
                 await self._save_rest()
                 await self._store.expire(now=now)
             except JobStoreUnavailable:
-                _log.debug("jobs could not be tended to; it is tried again")
+                _log.debug("job maintenance failed; it will be retried")
             await asyncio.sleep(TEND_SECONDS)
 
     async def _save_rest(self) -> None:

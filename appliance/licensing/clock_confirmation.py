@@ -1,9 +1,8 @@
-"""A person's confirmation that this machine's clock is right, on its way to the running service.
+"""The operator's confirmation of the clock, read by the service.
 
-`appliance clock accept` leaves a small file in the state directory, which only the service's user and root
-may write. The service takes it away at its next look (within a minute, or at once on SIGHUP) and then
-believes the clock, once: the file names the boot and the time that the person saw, so it can neither be kept
-for later nor vouch for another time.
+`appliance clock accept` writes a small file into the state directory, which only the service's user and root
+may write. The service reads and removes it within a minute, or at once on SIGHUP, and then believes the
+clock, once. The file names the boot and the time that the operator saw: it is of no use later.
 """
 
 import json
@@ -38,7 +37,7 @@ def write_confirmation(directory: Path, reading: Reading) -> Path:
 
 
 def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
-    """Adopt a held wall clock if a person vouched for it; the file is removed whatever it says.
+    """Adopt a held wall clock if the operator confirmed it; the file is removed whatever it says.
 
     Returns:
         Whether the clock was adopted.
@@ -52,15 +51,15 @@ def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
         finally:
             path.unlink()
     except (LicenseError, OSError, ValueError) as error:
-        _log.warning("the word on the clock in %s cannot be used: %s", path, error)
+        _log.warning("the confirmation of the clock in %s cannot be used: %s", path, error)
         return False
     if not vouches(confirmation, clock.reading()):
-        _log.warning("the word on the clock was given for another time or boot; it changes nothing")
+        _log.warning("the confirmation of the clock is for another time or boot: ignored")
         return False
     if not clock.accept():
-        _log.info("the clock was accepted already; nothing was held")
+        _log.info("the clock was believed already: nothing to accept")
         return False
-    _log.warning("this machine's clock is accepted, on a person's word")
+    _log.warning("this machine's clock is accepted: the operator confirmed it")
     return True
 
 
@@ -75,5 +74,5 @@ def vouches(confirmation: Mapping[str, Any], reading: Reading) -> bool:
 def _read(path: Path) -> Mapping[str, Any]:
     confirmation = json.loads(read_limited(path, _MAX_BYTES))
     if not isinstance(confirmation, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return confirmation

@@ -70,7 +70,7 @@ def accept_clock(installation: Installation) -> None:
         write_confirmation(installation.state, reading())
     except OSError as error:
         raise ClockRefusal(
-            f"the word cannot be left in {installation.state}: {error.strerror}",
+            f"the confirmation cannot be written to {installation.state}: {error.strerror}",
             hint="run this as root or as the service's user",
         ) from error
 

@@ -1,4 +1,4 @@
-"""The one moment on line of a disconnected installation: a licence and model packages from the vendor."""
+"""The one step with a network: a licence and model packages from the vendor."""
 
 import time
 from collections.abc import Callable, Sequence

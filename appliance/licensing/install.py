@@ -1,4 +1,4 @@
-"""Putting a carried licence into place: read whatever came over the gap, verify it, save it atomically.
+"""Installing a licence from files: read them, verify them, save them atomically.
 
 Files may have passed a Windows machine (carriage returns, byte order mark), lie in a directory, come in any
 order, or all on standard input. Nothing is written before it is verified. A renewal whose first day lies
@@ -148,7 +148,7 @@ def install_license(
 ) -> Path:
     """Save a verified licence in the licence directory, and return its path.
 
-    The files belong to whoever owns the directory. A bound licence is no secret: it is as readable as the
+    The files belong to whoever owns the directory. A bound licence is not secret: it is as readable as the
     directory, so that a service with a user of its own can read what root put there. A bearer licence is a
     key: mode 0600.
 

@@ -77,7 +77,7 @@ class Maintenance:
             try:
                 await asyncio.to_thread(self.reload)
             except Exception:  # whatever it is, the next look is half a minute away and must come
-                _log.exception("licence and clock could not be looked after")
+                _log.exception("licence and clock could not be checked")
             await asyncio.sleep(RELOAD_SECONDS)
 
     def reload(self) -> None:

@@ -1,4 +1,4 @@
-"""The licence in force: chosen at start, looked at again while the service runs, never lost to a bad file.
+"""The licence in force: chosen at start, checked again while the service runs, kept if a new file is bad.
 
 Several licences may lie in the directory. In force is the one with the highest serial among those that serve
 now, so a renewal may be installed before its first day: the present licence stays until then, and the change
@@ -127,7 +127,7 @@ class LicenseManager:
             except (LicenseError, UsageStoreUnavailable) as error:
                 if self.problem is None or self.problem.message != error.message:
                     _log.warning(
-                        "the licence in force stays, its directory is refused: %s; %s",
+                        "the licence directory cannot be used, the licence in force stays: %s; %s",
                         error.message,
                         error.hint,
                     )
@@ -175,7 +175,7 @@ class LicenseManager:
         refused: list[tuple[Path, LicenseError]] = []
 
         def on_refusal(path: Path, reason: LicenseError) -> None:
-            # The licence before the present one may stay where it is: that is no news.
+            # The licence before the present one may stay where it is: nothing to log.
             if not isinstance(reason, Superseded):
                 refused.append((path, reason))
 

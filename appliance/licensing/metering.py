@@ -1,4 +1,4 @@
-"""What the rest of a service asks of the reporter of a connected run, which stands above it.
+"""What the rest of a service needs of the reporter of a connected run, which is in a higher layer.
 
 `appliance.metering.reporter` is the one that does it; a disconnected run has none.
 """
@@ -27,7 +27,7 @@ class Metering(Protocol):
 
     @property
     def failed_attempts(self) -> int:
-        """Attempts to report that failed since there was word from the endpoint."""
+        """Failed reports since the last successful one."""
         ...
 
     def answers_until(self) -> int | None:

@@ -102,7 +102,7 @@ def _what_follows(use: PlanUse) -> str:
 
 
 def _hint(use: PlanUse) -> str:
-    more = "buy more units: install the licence that names them; a connected run hears of them by itself"
+    more = "buy more units: install the licence that names them; a connected run gets them by itself"
     return f"{more}, or wait until {format_date(use.end)}" if _is_monthly(use) else more
 
 

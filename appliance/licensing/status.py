@@ -1,4 +1,4 @@
-"""Status of licence, plan and clock: one account, shared by the log, `/status` and the home page."""
+"""Status of licence, plan and clock, for the log, `/status` and the home page."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""A connected run: the same program on the same ledger, with an endpoint that is told what was used.
+"""A connected run: the same program on the same ledger, with reports to an endpoint.
 
 Nothing of it is made in a disconnected run.
 """

@@ -50,7 +50,7 @@ TIMEOUT_SECONDS: Final = (5, 30)
 RENEW_SECONDS: Final = DAY
 
 _PASSING: Final = (CouldNotConnect, BillingEndpointBusy, UnknownStatus, OutOfQuota)
-"""What may be over in a moment: with a lease of an earlier run, the service waits for it."""
+"""Temporary errors: start on the stored lease and retry."""
 
 _AT_FAULT: Final[tuple[tuple[type[DownloadError], str], ...]] = (
     (KeyInvalid, "ApiKey"),
@@ -65,7 +65,9 @@ _AT_FAULT: Final[tuple[tuple[type[DownloadError], str], ...]] = (
 )
 
 
-_WAY_HINT: Final = "check address, route and firewall; `appliance diagnose` tries the way step by step"
+_WAY_HINT: Final = (
+    "check address, route and firewall; `appliance diagnose` checks each step of the connection"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ def metering_client(settings: Settings) -> MeteringClient:
 
 
 def proxy_of(settings: Settings, host: str, *, tls: bool) -> Proxy | None:
-    """Return the proxy to ask a host through, None for none; raises `SettingsError` if it is no address."""
+    """Return the proxy to ask a host through, None for none; raises `SettingsError` for a wrong address."""
     address = (tls and settings.https_proxy) or settings.http_proxy
     if not address or _is_direct(host, settings.no_proxy):
         return None

@@ -41,7 +41,7 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
 
     Raises:
         SettingsError: `Billing` is missing.
-        BillingInvalid: It is no address.
+        BillingInvalid: It is not an address.
     """
     client = metering_client(replace(settings, api_key=KEY_SHOWN))
     mounted = connected_mounts(settings, identity.directory)

@@ -114,7 +114,7 @@ class Reporter:
             raise NotMetered(
                 f"No query is answered: {reason}. {endpoint_state.message}",
                 code=endpoint_state.status,
-                hint="service resumes by itself; `appliance diagnose` says what is wrong on the way",
+                hint="service resumes by itself; `appliance diagnose` checks each step of the connection",
                 retry_after_s=max(1, endpoint_state.next_at - now),
             )
         if endpoint_state.status == OutOfQuota.status:
@@ -179,7 +179,7 @@ class Reporter:
 
     @property
     def failed_attempts(self) -> int:
-        """Attempts to report that failed since there was word from the endpoint."""
+        """Failed reports since the last successful one."""
         return self.endpoint_state.failed
 
     def answers_until(self) -> int | None:

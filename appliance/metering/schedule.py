@@ -1,12 +1,12 @@
-"""When to report, and until when to answer without word from the endpoint. Pure: no clock, no network.
+"""When to report, and until when to answer without a successful report. Pure: no clock, no network.
 
-    word from the endpoint    │◄─ interval ─►│◄─ interval ─►│   …   │◄─ interval ─►│
+    successful report         │◄─ interval ─►│◄─ interval ─►│   …   │◄─ interval ─►│
     attempts                                 1              2       9             10
     answers until                                                                  └─ and its time-out
 
-No metering, no answers: once so many attempts in a row have failed, one an interval, no query is answered.
-The last second in which one is answered is known beforehand and never moves nearer: it is that of the last
-attempt, and the time that attempt may take. `Retry-After` puts an attempt off, and with it all that follow.
+No metering, no answers: after so many failed attempts in a row, one per interval, no query is answered. The
+last second in which queries are answered is known in advance: the time of the last attempt plus its time-out.
+It is never brought forward. It moves later only if the endpoint asks to wait (`Retry-After`).
 """
 
 from dataclasses import dataclass, replace
@@ -29,14 +29,14 @@ class ReportInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointState:
-    """How things stand with the endpoint. Times are effective time in Unix seconds.
+    """What is known of the endpoint. Times are effective time in Unix seconds.
 
     Attributes:
         interval: How often, and how many times.
         next_at: When the next attempt is due.
-        failed: Attempts that failed since there was word from the endpoint.
-        until: The last second in which a query is answered; None before the first word.
-        heard_at: When there was word last; None before.
+        failed: Failed reports since the last successful one.
+        until: The last second in which a query is answered; None before the first successful report.
+        heard_at: When a report last succeeded; None before.
         status: Status word of the last attempt.
         message: What it means, in a sentence.
     """
@@ -63,7 +63,7 @@ class EndpointState:
         return replace(heard, until=heard._last())
 
     def succeeded(self, begun: int, ended: int, *, status: str, message: str) -> "EndpointState":
-        """There was word from the endpoint, in an attempt of this time."""
+        """An attempt of this time has succeeded."""
         heard = replace(
             self, failed=0, heard_at=ended, status=status, message=message, next_at=self._after(begun, ended)
         )
@@ -85,7 +85,7 @@ class EndpointState:
         return replace(failed, until=max(self.until, failed._last()))
 
     def _after(self, begun: int, ended: int) -> int:
-        """The attempt after one: an interval after it was due, or after it was made if that was elsewhen."""
+        """Next attempt: one interval after it was due, or after it ran if it ran late or early."""
         late = begun - self.next_at
         due = self.next_at if 0 <= late <= self.interval.timeout else begun
         return max(due + self.interval.seconds, ended)

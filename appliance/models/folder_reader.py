@@ -1,4 +1,4 @@
-"""Reading the files of a model folder with care, whatever the task: JSON, sums, and what a graph asks for."""
+"""Strict reading of the files of a model folder, for every task: JSON, digests, and what a graph needs."""
 
 import re
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def read_facts(files: Files, name: str) -> GraphFacts:
     """Read a graph's facts and refuse what would reach beyond the folder.
 
     Raises:
-        ModelError: It is no ONNX model, keeps weights elsewhere, or needs foreign operators.
+        ModelError: It is not an ONNX model, keeps weights elsewhere, or needs foreign operators.
     """
     with files.mapped(name) as data:
         view = memoryview(data)
@@ -51,7 +51,7 @@ def read_facts(files: Files, name: str) -> GraphFacts:
         finally:
             view.release()
     if facts is None:
-        raise ModelError(f"{name} is no ONNX model: {reason}", hint=LOOK)
+        raise ModelError(f"{name} is not an ONNX model: {reason}", hint=LOOK)
     if facts.external_data:
         raise ModelError(
             f"{name} keeps weights in other files (external data), which is refused",
@@ -77,7 +77,7 @@ def read_json(files: Files, name: str, limit: int = MAX_CONFIG_BYTES) -> dict[st
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{name} in {files.path} is not readable JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{name} in {files.path} is no JSON object")
+        raise ModelError(f"{name} in {files.path} is not a JSON object")
     return value
 
 

@@ -1,7 +1,7 @@
 """Which models a service has: where they lie under its mounts, and how they are named for callers.
 
     Mounts:Model=FOLDER                     one model, as ProjectName/DeploymentName
-    Models:Path=MOUNT (or /modelPath)       MOUNT                    a model itself, likewise
+    Models:Path=MOUNT (or /modelPath)       MOUNT                    a model, as ProjectName/DeploymentName
                                             MOUNT/name               as ProjectName/name
                                             MOUNT/project/name       as project/name
     ProjectName=P ExportedModelName=E       only MOUNT/P/E or MOUNT/E, as P/E and as P/DeploymentName
@@ -56,7 +56,7 @@ def find_models(settings: Settings, *, container_mount: Path = CONTAINER_MOUNT) 
         below = list(_below(mount, project=project, name=name))
         if not below and settings.models_path is not None:
             raise ModelError(
-                f"{mount} holds no model folder",
+                f"{mount} has no model folder in it",
                 hint="put models at PROJECT/DEPLOYMENT below it, see docs/models.md",
             )
         found += below

@@ -40,7 +40,7 @@ class Kind(Generic[F]):
         tasks: What manifests may name.
         folder: Reads a plain folder.
         files: Reads the files of a package: content, the package's path, its line and release.
-        beside: What packages in the same directory may hold besides, which is no concern of this kind.
+        beside: Kinds of other packages that may lie in the same directory; skipped.
     """
 
     tasks: tuple[str, ...]

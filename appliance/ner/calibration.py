@@ -1,4 +1,4 @@
-"""How a model is best asked on this machine: a short measurement at its first start, kept for the later ones.
+"""Sessions and batch size for this machine: measured at a model's first start, kept for later ones.
 
 What pays depends on processor and model: some compute several short windows together faster than one by one,
 others do not, and two threads of one core may be worth one thread or more. Half a second of trying shapes

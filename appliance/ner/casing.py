@@ -1,4 +1,4 @@
-"""The case class of a word: what a lower-casing vocabulary throws away, kept as one small number."""
+"""The case class of a word: the upper and lower case that the vocabulary drops, as one small number."""
 
 LOWER = 0
 TITLE = 1

@@ -1,4 +1,4 @@
-"""A model folder, checked: its files are there, are the files it names, and say what the model promises.
+"""A checked model folder: its files are there, have the right digests, and fit together.
 
 Nothing here runs the model. What a folder may look like, with and without `model.json`: `docs/models.md`.
 """
@@ -91,7 +91,7 @@ class ModelFolder:
                 message names the file and the reason.
         """
         if not path.is_dir():
-            raise ModelError(f"{path} is no model folder", hint=LOOK)
+            raise ModelError(f"{path} is not a model folder", hint=LOOK)
         return _describe(OnDisk(path))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What a text model is to the rest: the tasks of its manifest, and how folders and packages are read."""
+"""The kind "text model": the tasks of its manifest, and how folders and packages are read."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""What waits for the model: texts that nobody has tokenised yet, and windows in the order of their turn.
+"""What waits for the model: texts that are not tokenised yet, and windows in the order of their turn.
 
 Every method may be called from any thread. The owners of the model (`worker`) block in `take`; the event
 loop only ever calls `put`, which tries for room and never waits for it.

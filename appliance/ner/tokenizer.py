@@ -59,7 +59,7 @@ class TextTokenizer:
         case_classes: Whether the model reads case classes in its `token_type_ids` input; zeros otherwise.
 
     Raises:
-        ModelError: The bytes are no tokenizer, or the window leaves no room beside the special tokens.
+        ModelError: The bytes are not a tokenizer, or the window leaves no room beside the special tokens.
     """
 
     def __init__(self, data: bytes, *, window_tokens: int, overlap_tokens: int, case_classes: bool) -> None:

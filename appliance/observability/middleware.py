@@ -1,4 +1,4 @@
-"""The parts that are measured, each in a shell that passes everything on."""
+"""Wrappers that measure a part and pass everything on."""
 
 import time
 from collections.abc import Sequence

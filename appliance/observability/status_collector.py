@@ -1,4 +1,4 @@
-"""What stands at the moment of a scrape: licence, plan, ledger, clock, queue and disk."""
+"""Gauges at the moment of a scrape: licence, plan, ledger, clock, queue and disk."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -99,7 +99,7 @@ class StatusCollector(Collector):
         license = parts.manager.current.license
         state = parts.status.snapshot().state
         states = GaugeMetricFamily(
-            "appliance_license_state", "State of the licence: 1 for the one it is in", labels=["state"]
+            "appliance_license_state", "State of the licence: 1 for the current state", labels=["state"]
         )
         for known in _STATES:
             states.add_metric([str(known)], float(known is state))
@@ -110,7 +110,7 @@ class StatusCollector(Collector):
             )
             yield _gauge(
                 "appliance_license_grace_days_left",
-                "Days until nothing is answered any more",
+                "Days until requests are refused",
                 grace_days_left(license, now),
             )
         else:
@@ -147,12 +147,12 @@ def _metering(metering: Metering, now: int) -> Iterable[Metric]:
     until = metering.answers_until()
     yield _gauge(
         "appliance_metering_failed_attempts",
-        "Attempts to report that failed since there was word from the endpoint",
+        "Failed reports since the last successful one",
         metering.failed_attempts,
     )
     yield _gauge(
         "appliance_metering_seconds_left",
-        "Seconds for which queries are answered without further word",
+        "Seconds until queries are refused unless a report succeeds",
         0 if until is None else max(0, until - now + 1),
     )
 

@@ -80,7 +80,7 @@ def read_graph(data: bytes | memoryview) -> GraphFacts:
         elif number == 14:
             key, text_value = _pair(sub_message(value))
             if key in metadata:
-                raise MalformedGraphError("a name of the metadata stands twice")
+                raise MalformedGraphError("a name of the metadata appears twice")
             metadata[key] = text_value
         elif number == 20:
             walk.training(sub_message(value))

@@ -85,7 +85,7 @@ def _admit(number: int, kind: int, shape: Shape, seen: set[int]) -> None:
             f"field {number} of {shape.name} is of wire type {kind}, not {shape.one[number]}"
         )
     if number in seen:
-        raise MalformedGraphError(f"field {number} of {shape.name} stands twice")
+        raise MalformedGraphError(f"field {number} of {shape.name} appears twice")
     seen.add(number)
 
 
@@ -108,7 +108,7 @@ def sub_message(value: int | memoryview) -> memoryview:
         MalformedGraphError: It holds a number.
     """
     if isinstance(value, int):
-        raise MalformedGraphError("a number stands where a message belongs")
+        raise MalformedGraphError("a number where a message is expected")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Seconds of audio: what a connection is metered as.
+"""The meter of a connection: seconds of audio.
 
 A connection counts the audio that was heard in it, silence included, in whole seconds, and is rounded up
 once: each record counts what came since the one before it, so the sum of 7.2 seconds is 8 however many

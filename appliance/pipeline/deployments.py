@@ -88,7 +88,7 @@ class Deployments:
         self._items = {**self._items, (deployment.project, deployment.name): deployment}
 
     def drop(self, project: str, name: str) -> None:
-        """Serve it no longer; what is not served is no error."""
+        """Stop serving it. No error if it is not served."""
         self._items = {key: item for key, item in self._items.items() if key != (project, name)}
 
     def find(self, project: str, name: str) -> Deployment:

@@ -46,7 +46,7 @@ class Answer:
     Attributes:
         entities: Entities of each text, positions in code points.
         receipt: Where its usage record stands in the ledger; None if nothing was analysed.
-        usage: What was recorded; None likewise.
+        usage: What was recorded; None if nothing was analysed.
         admission: The licence decision it was served under.
     """
 

@@ -26,7 +26,7 @@ class Added:
         entry: Where it lies.
         folder: What it says about itself.
         outcome: What it answered to one sentence.
-        left_out: Files of the source that are no part of a model folder.
+        left_out: Files of the source that do not belong in a model folder.
     """
 
     entry: RegistryEntry

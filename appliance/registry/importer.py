@@ -1,4 +1,4 @@
-"""From somebody's folder or ZIP archive to a staged model folder: known names, plain files, within limits.
+"""From a folder or ZIP archive to a staged model folder: known names, plain files, within limits.
 
 Nothing of the source decides where a file is written: names are compared with the few that a model folder
 has, and everything else stays where it is. No Python object is ever loaded from a file.
@@ -63,7 +63,7 @@ def import_model(source: Path, into: Path) -> Imported:
         into: An existing, empty folder.
 
     Raises:
-        ModelError: The source is no model folder, or holds something that is refused; the message says what.
+        ModelError: The source is not a model folder, or holds what is refused; the message says what.
     """
     if source.is_dir():
         return _copy(list(_folder_members(source)), into, None, str(source))

@@ -1,4 +1,4 @@
-"""Trying a model on one sentence, in a process of its own: what hangs or crashes there, harms nothing here.
+"""Trying a model on one sentence in a separate process, so that a hang or a crash does no harm.
 
 The sentence is fixed: nothing here asks a licence or counts, so nothing of the caller's is answered.
 
@@ -62,7 +62,7 @@ def try_folder(path: Path, *, seconds: float = SECONDS) -> Outcome:
             else f"exit code {completed.returncode}"
         )
         raise ModelError(
-            f"the model brought down the process that tried it ({how})",
+            f"the model crashed the process that tried it ({how})",
             hint="export it again with standard operators; it is not served",
         ) from None
     if "error" in reply:

@@ -168,7 +168,7 @@ class Appliance:
         return build_application(self)
 
     def stuck(self) -> str | None:
-        """Name the part that no longer moves, if there is one; the watchdog asks."""
+        """Name the part that has stopped making progress, if there is one; the watchdog asks."""
         if self.service.stuck():
             return "the model"
         if self.ledger.heartbeat_age() > STUCK_SECONDS:

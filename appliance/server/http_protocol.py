@@ -1,4 +1,4 @@
-"""An HTTP connection that real clients and proxies, and hostile ones, can meet.
+"""The HTTP connection: limits and time-outs for real clients, proxies and hostile callers.
 
 What is added to uvicorn's: a head of bounded size (431, 414); time-outs for head, body and silence; an offer
 to upgrade that is not taken is passed over; malformed HTTP is refused in the documented shape; and no reply
@@ -170,14 +170,14 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if self.parser.should_upgrade() and not self._taken:
             if self.parser.get_method() == b"CONNECT":
-                self._refuse(invalid_http("CONNECT is for proxies, and this is none."))
+                self._refuse(invalid_http("CONNECT is for proxies; this is not a proxy."))
             self._ignored_offer = True
             return
         if self._probes_only and not self._is_probe():
             self._refuse(overloaded())
             return
         self.begin()
-        # What follows the body is no header: trailers end in a list that nobody reads.
+        # What follows the body is not a header: trailers end in a list that nobody reads.
         self.headers = []
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Load shedding: while the model's queue is full, a request is answered once its headers are here.
+"""Load shedding: answer 429 after the headers while the queue is full.
 
 Under five times the load that a machine can carry, four of five requests are refused, and what they cost is
 taken from the one that is answered. So the reply is written by the connection itself: no task, no routes, and

@@ -1,4 +1,4 @@
-"""Replies that a connection writes by itself, without the application: refusals of what is no request."""
+"""Replies that a connection writes by itself, without the application: refusals of what is not a request."""
 
 import json
 from collections.abc import Iterable, Sequence

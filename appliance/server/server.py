@@ -4,11 +4,11 @@
     stop    STOPPING → no new connections → running requests → jobs → model → ledger's last checkpoint
 
 A socket of our own answers before the model is loaded: meanwhile `/ready` says 503, `/status` 200. Sockets
-of a service manager are left alone until then. Whoever calls during a start or restart waits in their queue
-and is answered, as a socket unit promises.
+of a service manager are left alone until then: systemd queues connections during a restart.
 """
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
@@ -125,9 +125,13 @@ def listen(settings: Settings) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
+        if error.errno != errno.EADDRINUSE:
+            raise SettingsError(
+                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
+                hint="Http:Host must be an address of this machine, or 0.0.0.0; ports below 1024 need root",
+            ) from error
         raise SettingsError(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
-            hint="stop what uses that port (`ss -ltnp`), or choose another with Http:Port=5001",
+            f"port {settings.port} is taken", hint="stop what uses it (`ss -ltnp`), or use Http:Port=5001"
         ) from error
     return listening
 

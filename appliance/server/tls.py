@@ -49,7 +49,7 @@ def _require_clients(context: ssl.SSLContext, authority: Path) -> None:
 
 
 def _no_password() -> str:
-    raise ValueError("the key is encrypted; the service has nobody to ask for its password")
+    raise ValueError("the key is encrypted: write it without a passphrase (`openssl pkey -in KEY -out NEW`)")
 
 
 def _reason(error: Exception) -> str:

@@ -83,7 +83,7 @@ class Service(Protocol):
         ...
 
     def stuck(self) -> bool:
-        """Whether a model no longer moves."""
+        """Whether a model has stopped making progress."""
         ...
 
     async def begin_shutdown(self) -> None:

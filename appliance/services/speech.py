@@ -114,7 +114,7 @@ class SpeechService:
         return False
 
     def stuck(self) -> bool:
-        """Whether the model no longer moves."""
+        """Whether the model has stopped making progress."""
         return self._engine is not None and self._engine.heartbeat_age() > STUCK_SECONDS * _STUCK_FACTOR
 
     async def begin_shutdown(self) -> None:

@@ -172,7 +172,7 @@ class TextService:
         return at_once and bool(self._engines) and all(engine.full for engine in self._all_engines())
 
     def stuck(self) -> bool:
-        """Whether a model no longer moves."""
+        """Whether a model has stopped making progress."""
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
 
     def _all_engines(self) -> list[NerEngine]:

@@ -22,6 +22,7 @@ from license.authority.keys.rotate import rotate
 from license.authority.models.catalogue import read_catalogue, save_manifest
 from license.crypto import age
 from license.crypto.ed25519 import SigningKey
+from license.encoding.fields import typed
 from license.encoding.strict import DAY, clean_text, parse_date
 from license.errors import Unwritable
 from license.files import read_limited, write_atomic
@@ -227,19 +228,21 @@ class Authority:
             load_line(self.home, line)
         now = self.clock()
         today = now - now % DAY
-        days = (parse_date(period[0]), parse_date(period[1])) if period else (today, today + 365 * DAY)
-        resource = Resource(
-            name=name or f"{product}-{secrets.token_hex(3)}",
-            subscription=str(uuid.uuid4()),
-            customer=customer,
-            product=product,
-            plan=make_plan(tier=tier, product=product, period=days, meters=meters, overage=overage),
-            binding=binding,
-            approved=approved,
-            created=now,
-            models=tuple(models),
-            max_instances=max_instances,
-        )
+        with typed("days look like 2026-12-31: --period FIRST END, and END is the day after the last"):
+            days = (parse_date(period[0]), parse_date(period[1])) if period else (today, today + 365 * DAY)
+        with typed():
+            resource = Resource(
+                name=name or f"{product}-{secrets.token_hex(3)}",
+                subscription=str(uuid.uuid4()),
+                customer=customer,
+                product=product,
+                plan=make_plan(tier=tier, product=product, period=days, meters=meters, overage=overage),
+                binding=binding,
+                approved=approved,
+                created=now,
+                models=tuple(models),
+                max_instances=max_instances,
+            )
         key1, key2 = self.store.add(resource)
         return CreatedResource(resource, key1, key2)
 

@@ -107,7 +107,7 @@ def parse_proxy(address: str, credentials: str = "") -> Proxy:
         credentials: `user:password`, or empty.
 
     Raises:
-        Malformed: It is no such address.
+        Malformed: It is not such an address.
     """
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")

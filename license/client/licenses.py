@@ -1,4 +1,4 @@
-"""The one online moment of an installation: ask the authority for a licence, and believe nothing it says.
+"""Asking the authority for a licence over HTTP, and verifying what it answers.
 
 `POST {Billing}/v1/licenses`, body: the request note; header `Ocp-Apim-Subscription-Key`: the key. No more
 leaves. The reply is a JSON object with two notes, which must pass every step of `license.licenses.verify`
@@ -144,10 +144,15 @@ def refusal(endpoint: Endpoint, reply: Reply, now: int) -> DownloadError:
     body = _parse_refusal(reply)
     error = _BY_WORD.get(body.status) or _BY_HTTP.get(reply.code)
     if error is None:
-        error = UnknownStatus if reply.code >= 500 else BadReply
+        error = UnknownStatus if reply.code >= 500 and reply.code != 501 else BadReply
     retry_after_s = _retry_after(reply.headers.get("Retry-After"), now)
-    message = body.message or f"{endpoint.shown} answers with HTTP status {reply.code} and no reason"
+    message = body.message or f"{endpoint.shown} answered {reply.code} without a reason"
     hint = body.hint or error.default_hint
+    if error is BadReply:  # its own words are those of another kind of server
+        message, hint = (
+            f"{endpoint.shown} answered {reply.code}: that is not a licence server",
+            error.default_hint,
+        )
     if retry_after_s is not None:
         hint = f"{hint} (the authority asks to wait {retry_after_s} s)"
     return error(message, hint=hint, retry_after_s=retry_after_s)

@@ -83,7 +83,7 @@ class MeteringClient:
         answer = _parse_reply(endpoint, reply, now)
         position = answer.get("next")
         if answer.get("log") != report.log or not isinstance(position, int) or not 0 <= position <= MAX_INT:
-            raise BadReply("the answer is no acknowledgement of this report")
+            raise BadReply("the answer is not an acknowledgement of this report")
         return Acknowledgement(status=_status_of(answer), log=report.log, next=position)
 
     def check(self, log: str, *, now: int) -> Acknowledgement:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from license.client.http import MAX_REPLY_BYTES, Endpoint, Reply, connect, failure, get, parse_address
 from license.client.licenses import KEY_HEADER, check_key, refusal
-from license.encoding.fields import LINE, RELEASE, SHA256, Fields, check_text
+from license.encoding.fields import LINE, RELEASE, SHA256, Fields, check_text, typed
 from license.encoding.strict import clean_text, parse_json
 from license.errors import (
     BadReply,
@@ -147,10 +147,12 @@ def download_package(  # noqa: PLR0913 (one keyword for each thing a caller deci
         Unwritable: the directory cannot be written.
         LicenseError: the manifest does not verify.
     """
-    check_text("the model line", line, pattern=LINE)
+    with typed():
+        check_text("the model line", line, pattern=LINE)
     if release is None:
         release = _newest(list_models(billing=billing, api_key=api_key, now=now, timeout_s=stall_s), line)
-    check_text("the release", release, pattern=RELEASE)
+    with typed():
+        check_text("the release", release, pattern=RELEASE)
     where = f"/v1/models/{line}/{release}"
     claims = Fields(_ask(billing, where, api_key, now, stall_s))
     try:

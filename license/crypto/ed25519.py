@@ -75,7 +75,7 @@ class VerifyingKey:
         if len(self.public) != 32:
             raise Malformed("a public key must be 32 bytes long")
         if self.public[:31] + bytes([self.public[31] & 0x7F]) in _SMALL_ORDER:
-            raise Malformed("a public key of small order signs nothing in particular")
+            raise Malformed("a public key of small order is refused: one signature would fit many texts")
         try:
             hashed = self.name.encode("utf-8") + b"\n" + _ALGORITHM + self.public
         except UnicodeEncodeError as error:

@@ -7,7 +7,8 @@ Unknown fields are left alone. Used by licence, delegation and request alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -34,6 +35,15 @@ IDENTIFIER: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 """Identifiers of licences and subscriptions."""
 METER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]{0,127}")
 """Dotted meter names."""
+_RULES: Final = {
+    TOKEN: "use lower-case letters, digits, `.` `_` `-`, without spaces",
+    LINE: "a model line is a name, a slash and a number, such as ner-en/3",
+    RELEASE: "use lower-case letters, digits, `.` `_` `-`, such as 1.0.2",
+    METER: "use letters, digits and dots, without spaces",
+    LANGUAGE: "use a language tag such as en-US",
+}
+"""How a name has to look, for people who type it."""
+_CORRECT: Final = "correct the value that is named, then run the command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +158,22 @@ def check_text(label: str, value: str, *, pattern: re.Pattern[str] | None = None
     if not value.isprintable():
         raise Malformed(f"{label} holds characters that do not show")
     if pattern is not None and pattern.fullmatch(value) is None:
-        raise Malformed(f"{label} is not well formed: {value!r}")
+        raise Malformed(f"{label} is not well formed: {value!r}", rule=_RULES.get(pattern, ""))
+
+
+@contextmanager
+def typed(hint: str = "") -> Iterator[None]:
+    """Give a refusal of a value that a person typed the rule for such values, and not the advice for files.
+
+    Args:
+        hint: The rule; without one, that of the pattern which the value does not match.
+    """
+    try:
+        yield
+    except Malformed as error:
+        if type(error) is not Malformed or error.hint != Malformed.default_hint:
+            raise
+        raise Malformed(error.message, hint=hint or error.rule or _CORRECT) from error
 
 
 def check_range(label: str, value: int, low: int, high: int) -> None:

@@ -94,7 +94,7 @@ def load_json(text: str) -> Any:
     """Return the JSON value in `text`, floats included: for files that are not signed.
 
     Raises:
-        ValueError: it is no JSON, names a key twice, or holds NaN or an infinity.
+        ValueError: it is not JSON, names a key twice, or holds NaN or an infinity.
         RecursionError: it is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
@@ -197,7 +197,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _parse_int(digits: str) -> int:

@@ -1,4 +1,4 @@
-"""Zip archives from strangers: bounded before anything is unpacked, and one refusal for whatever is wrong.
+"""Zip archives of unknown origin: bounded before anything is unpacked, and one refusal for all faults.
 
 Python's reader raises a dozen kinds of exception over a damaged archive, takes a list of files of any length
 into memory, and unpacks a thousandfold.
@@ -72,7 +72,7 @@ class ZipReader:
         is damaged.
 
         Raises:
-            UnreadableArchive: There is no such file, or it cannot be unpacked.
+            UnreadableArchive: There is not such a file, or it cannot be unpacked.
         """
         try:
             return io.BufferedReader(_Member(self._archive.open(entry), self._name))
@@ -90,8 +90,8 @@ def open_zip(path: Path, *, max_files: int, free_bytes: int = FREE_BYTES) -> Ite
         free_bytes: What it may unpack to however short it is.
 
     Raises:
-        UnreadableArchive: It is no zip, is damaged, or is larger inside than its length allows.
-        Unreadable: It cannot be opened, or is no plain file.
+        UnreadableArchive: It is not a zip, is damaged, or is larger inside than its length allows.
+        Unreadable: It cannot be opened, or is not a plain file.
     """
     with _open(path) as file:
         length = os.fstat(file.fileno()).st_size

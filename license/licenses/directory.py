@@ -148,7 +148,7 @@ def load_all(
 
 def _check_mode(licensed: AuthenticLicense, *, lease: bool) -> None:
     if lease and licensed.license.connected is None:
-        raise WrongMode("the licence is no lease of a metering endpoint")
+        raise WrongMode("the licence is not a lease of a metering endpoint")
     if not lease and licensed.license.connected is not None:
         raise WrongMode("it is the lease of a connected run, not a licence")
 

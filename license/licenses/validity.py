@@ -7,7 +7,7 @@
 
 Each boundary belongs to the state on its right. `not_before` is taken `clock.tolerance_s` earlier, because
 the authority's clock may run ahead; the other dates are exact. A service asks anew for every request, so a
-licence ends while the service runs. Records, status, export, verify and installing a new one never end.
+licence ends while the service runs. Records, status, export, verify and installing a licence keep working.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ MARKS: Final = (90, 60, 30, 14, 7, 6, 5, 4, 3, 2, 1)
 """Days before a date at which it is announced."""
 REPORT_MARKS: Final = tuple(mark for mark in MARKS if mark <= 30)
 
-STAYS: Final = "usage records, status, export, verify and installing a licence go on"
+STAYS: Final = "records, export and installing a licence keep working"
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class State(StrEnum):
@@ -67,7 +68,7 @@ def state_at(license: License, now: int) -> State:
         return State.EXPIRED
     if now >= license.expires:
         return State.GRACE
-    # A lease lasts days and is renewed by itself: its end is no news.
+    # A lease lasts days and is renewed by itself: its end is not announced.
     if license.expires - now <= MARKS[0] * DAY and license.connected is None:
         return State.EXPIRING
     return State.VALID
@@ -93,7 +94,7 @@ def warnings(license: License, now: int) -> tuple[Notice, ...]:
             Notice(
                 code="Grace",
                 mark=_mark(left, MARKS) or MARKS[0],
-                message=f"the licence expired at {format_time(license.expires)}; {what_stops(license)}"
+                message=f"the licence expired at {format_time(license.expires)}. {what_stops(license)}"
                 f" ({days_text(left)} left)",
                 hint="install the renewed licence now",
             )
@@ -104,7 +105,7 @@ def warnings(license: License, now: int) -> tuple[Notice, ...]:
             Notice(
                 code="Expiring",
                 mark=_mark(left, MARKS) or MARKS[0],
-                message=f"the licence expires in {days_text(left)}, at {format_time(license.expires)};"
+                message=f"the licence ends on {moment_text(license.expires)}, in {days_text(left)}."
                 f" {what_stops(license)}",
                 hint="export the usage records, send them to the vendor and install the renewed licence",
             )
@@ -115,8 +116,16 @@ def warnings(license: License, now: int) -> tuple[Notice, ...]:
 
 
 def what_stops(license: License) -> str:
-    """Say which of the service's duties end with the licence, when, and which do not."""
-    return f"from {format_time(license.terminates)} on {license.product} answers no request; {STAYS}"
+    """Say what stops when the licence ends, when, and what keeps working."""
+    return f"From {moment_text(license.terminates)} requests are refused; {STAYS}"
+
+
+def moment_text(second: int) -> str:
+    """Return a Unix second for people, in UTC: `19 Dec 2026`, with the time unless it is midnight."""
+    date, _, clock = format_time(second).partition("T")
+    year, month, day = date.split("-")
+    text = f"{int(day)} {_MONTHS[int(month) - 1]} {year}"
+    return text if clock == "00:00:00Z" else f"{text} {clock[:5]} UTC"
 
 
 def check_dates(license: License, now: int) -> None:

@@ -52,7 +52,7 @@ class AuthenticLicense:
         delegation: What the root says of its issuer.
         root: The trust root that vouches for both.
         note: The licence note as signed (without byte order mark and carriage returns).
-        issuer_note: The issuer note, likewise.
+        issuer_note: The issuer note as signed.
         sha256: Hex SHA-256 of `note`; the same on every machine, however the file travelled.
         roots: The roots it was verified under: who else may vouch for what it carries.
     """
@@ -83,7 +83,7 @@ def open_license(
         issuer_note: Content of `issuer.note`.
         roots: Keys that may delegate.
         product: The product that asks; None leaves step 9 out, for people who only look.
-        instance_vkey: Text form of this machine's key; None leaves step 10 out, likewise.
+        instance_vkey: Text form of this machine's key; None leaves step 10 out.
         min_serial: Highest licence serial this installation has had in force.
         min_epoch: Highest delegation epoch it has seen.
 
@@ -108,7 +108,11 @@ def open_license(
             f"the licence has serial {licensed.serial}, but serial {min_serial} was already in force here"
         )
     if product is not None and licensed.product != product:  # step 9
-        raise WrongProduct(f"the licence is for {licensed.product}, not for {product}")
+        raise WrongProduct(
+            f"the licence is for {licensed.product}, not for {product}",
+            licensed=licensed.product,
+            wanted=product,
+        )
     if instance_vkey is not None and not licensed.instance.allows(instance_vkey):  # step 10
         raise WrongMachine(f"the licence of {licensed.customer} is bound to another machine")
     return AuthenticLicense(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from license.files import is_shared, quoted
 PACKAGE_ROOTS: Final = Path(__file__).parents[1] / "roots"
 SYSTEM_ROOTS: Final = Path("/etc/appliance/roots.d")
 _SUFFIX = ".vkey"
+_NAME_A_FOLDER = "name the folder of *.vkey files, or one such file: --roots DIR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +58,20 @@ class TrustRoots:
 
 
 def load_roots(directory: Path) -> TrustRoots:
-    """Return the roots in a directory that a person named on purpose, such as `license verify --roots DIR`.
+    """Return the roots that a person named on purpose, such as `license verify --roots DIR`.
+
+    Args:
+        directory: A folder of `.vkey` files, or one such file.
 
     Raises:
-        UntrustedRoots: no directory, no `.vkey` file in it, or one that holds no key.
+        UntrustedRoots: no such folder, no `.vkey` file in it, or one that holds no key.
     """
-    keys = _read(directory)
+    try:
+        keys = _load([directory]) if directory.is_file() else _read(directory)
+    except UntrustedRoots as error:
+        raise UntrustedRoots(error.message, hint=_NAME_A_FOLDER) from error
     if not keys:
-        raise UntrustedRoots(
-            f"there is no root key (*{_SUFFIX}) in {directory}", hint="check the path of --roots"
-        )
+        raise UntrustedRoots(f"there is no root key (*{_SUFFIX}) in {directory}", hint=_NAME_A_FOLDER)
     return _roots(keys)
 
 
@@ -87,7 +92,7 @@ def installed_roots(*, packaged: Path = PACKAGE_ROOTS, system: Path = SYSTEM_ROO
             weak = None if excused else _weak_spot(path)
             if weak is not None:
                 raise UntrustedRoots(
-                    f"the trust root {path} does not count: this process could change {weak}",
+                    f"the trust root {path} is refused: this process could change {weak}",
                     hint=_protect(path, weak),
                 )
             keys.append((path, key))
@@ -103,6 +108,10 @@ def _read(directory: Path) -> list[tuple[Path, VerifyingKey]]:
         return []
     except OSError as error:
         raise UntrustedRoots(f"cannot read the trust roots in {directory}: {error.strerror}") from error
+    return _load(paths)
+
+
+def _load(paths: Sequence[Path]) -> list[tuple[Path, VerifyingKey]]:
     try:
         return [(path, load_verifying_key(path)) for path in paths]
     except LicenseError as error:

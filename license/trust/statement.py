@@ -56,7 +56,7 @@ def parse_statement(text: str, kind: str, *, understood: Collection[str] = ()) -
 
 
 def kind_of(text: str) -> str | None:
-    """Return the kind a text claims to be (`license`, `delegation`, …), or None if it is no statement."""
+    """Return the kind a text claims to be (`license`, `delegation`, …), or None if it is not a statement."""
     kind, slash, _ = text.partition("\n")[0].removeprefix(PREFIX).partition("/")
     return kind if text.startswith(PREFIX) and slash and kind else None
 
@@ -74,5 +74,5 @@ def _check_crit(claims: Mapping[str, Any], understood: Collection[str]) -> None:
     unknown = [name for name in crit if name not in understood]
     if unknown:
         raise NeedsNewerVersion(
-            f"the file insists on {shown(', '.join(unknown))}, which this version does not know"
+            f"the file needs {shown(', '.join(unknown))}, which this version does not know"
         )

@@ -84,7 +84,7 @@ def test_no_other_spelling_of_a_model_is_taken_in(
 ) -> None:
     done = _add(export(model__onnx=spell(exported_files["model.onnx"])))
     assert done.returncode == 78, done.stderr
-    assert "model.onnx is no ONNX model" in done.stderr
+    assert "model.onnx is not an ONNX model" in done.stderr
 
 
 @pytest.mark.e2e
@@ -94,7 +94,7 @@ def test_a_model_that_hides_its_reference_to_the_key_is_not_taken_in(
     model = reader_of("state/instance.key", len(SECRET))
     done = _add(export(model__onnx=model))
     assert done.returncode == 78, done.stderr
-    assert "model.onnx is no ONNX model" in done.stderr
+    assert "model.onnx is not an ONNX model" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((data_folder / "models").glob("*/*"))
 
@@ -114,7 +114,7 @@ def test_a_model_folder_that_hides_it_and_signs_its_digests_is_not_served(
     )
     done = _appliance("models", "test", "p/m", f"Models:Path={data_folder / 'models'}")
     assert done.returncode == 78, done.stdout + done.stderr
-    assert "is no ONNX model" in done.stdout + done.stderr
+    assert "is not an ONNX model" in done.stdout + done.stderr
     assert SECRET.hex() not in done.stdout
 
 

@@ -13,7 +13,10 @@ import license.authority.cli.main
 from appliance.config.settings import describe
 from tests.support.paths import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "systemd" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "systemd/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 PROGRAMS: dict[str, click.Command] = {
     "appliance": appliance.cli.main.main,
     "license": license.authority.cli.main.main,
@@ -49,6 +52,16 @@ def test_a_documented_command_exists_with_its_options(page: str, words: list[str
         assert {word for word in rest if word.startswith("--")} <= options | {"--help"}
 
 
+def test_pages_call_the_program_by_the_name_that_both_installers_put_into_the_path() -> None:
+    installer = (ROOT / "packaging" / "install.sh").read_text()
+    assert 'ln -sfn "$prefix/venv/bin/appliance" /usr/local/bin/appliance' in installer
+    assert (
+        '"usr/bin/appliance", "/opt/appliance/venv/bin/appliance"' in (ROOT / "packaging/deb.py").read_text()
+    )
+    typed = re.compile(r"^ {4}.*/opt/appliance/venv/bin/appliance", re.MULTILINE)
+    assert [str(page) for page in PAGES if typed.search(page.read_text())] == []
+
+
 def test_the_pages_do_show_commands() -> None:
     assert len(CALLS) > 8
 
@@ -64,6 +77,19 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them of its headings."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_a_heading_lead_to_one(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", page.read_text()):
+        if "://" not in target:
+            assert anchor in headings(page.parent / target if target else page), f"{target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -94,7 +94,6 @@ TESTED_ELSEWHERE = {
     "license/authority/keys/*": "tests/unit/license/authority/keys/test_rotate.py",
     "license/authority/models/*": "tests/unit/license/authority/keys/test_model_lines.py",
     "license/client/*": "tests/unit/license/client/test_licenses.py",
-    "license/encoding/*": "tests/unit/license/licenses/test_license.py",
     "license/evidence/bundle/*": "tests/unit/license/evidence/bundle/test_archive.py",
     "license/evidence/log/*": "tests/unit/license/evidence/log/test_proof.py",
     "license/evidence/render/*": "tests/unit/license/evidence/tool/test_zipapp.py",

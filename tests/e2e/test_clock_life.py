@@ -86,7 +86,7 @@ def test_a_server_that_was_off_for_two_months_is_accepted_by_a_person(
     until(lambda: bool(service.status()["clock"]["state"] == "ok"))
     assert not (site.state / "clock-accept.json").exists()
     assert serves(service)
-    assert "on a person's word" in service.text()
+    assert "accepted: the operator confirmed it" in service.text()
     assert service.stop() == 0
     report = verify(site.output, load_roots(site.vendor.roots_dir))
     assert {"clock-held", "clock-adopted"} <= {finding.code for finding in report.findings}

@@ -229,7 +229,7 @@ def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed
         until(lambda: bool(service.status()["license"]["state"] == "Grace"))
         reply = ask(client)
         assert reply.status_code == 200
-        assert re.match(r'299 - "the licence expired at .*answers no request', reply.headers["Warning"])
+        assert re.match(r'299 - "the licence expired at .*requests are refused', reply.headers["Warning"])
         documents = {"documents": [{"id": "1", "text": SENTENCE}]}
         tasks = [{"kind": "EntityRecognition"}]
         job = client.post(JOBS, params=VERSION, json={"analysisInput": documents, "tasks": tasks})
@@ -382,4 +382,4 @@ def test_terms_in_whole_days_expire_as_the_vendor_issued_them(site: Site) -> Non
     assert body["license"]["daysLeft"] == 20
     assert [notice["code"] for notice in body["notices"]] == ["Expiring", "ReportDue"]
     assert found.terminates > found.expires
-    until(lambda: "the licence expires in 20 days" in service.text())
+    until(lambda: re.search(r"the licence ends on .*, in 20 days", service.text()) is not None)

@@ -95,7 +95,7 @@ class _Gunzipped:
             raise invalid_body("The body is not gzip, as its Content-Encoding says.") from None
         self._balance -= len(piece)
         if self._balance > _OVERHEAD:
-            raise invalid_body("The gzip body holds next to nothing.")
+            raise invalid_body("The gzip body is much longer than its content.")
         self._pending = self._decompressor.unconsumed_tail or self._decompressor.unused_data
         return piece
 

@@ -3,7 +3,7 @@
 A browser sends requests for any page to any address, with `text/plain` bodies even without asking first, and
 lets any page open a WebSocket. It names the page's origin, so foreign ones are refused with 403 before they
 cost something. Pages of allowed origins get what CORS (Fetch standard) asks for, preflight included. Callers
-that are no browsers name no origin.
+that are not browsers name no origin.
 """
 
 from collections.abc import Awaitable, Sequence

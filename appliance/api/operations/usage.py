@@ -1,6 +1,6 @@
 """Usage records over HTTP: reports, days, and the proof that a record stands in the log. Never charged.
 
-Paths and shapes are those of the containers. An expired licence closes none of them: evidence is no hostage.
+Paths and shapes are those of the containers. These work without a valid licence.
 """
 
 import asyncio

@@ -63,7 +63,7 @@ class Message:
         except (ValueError, RecursionError):
             raise ProtocolError(_BAD_DATA, f"the body of {self.path} is not readable JSON") from None
         if not isinstance(value, dict):
-            raise ProtocolError(_BAD_DATA, f"the body of {self.path} is no JSON object")
+            raise ProtocolError(_BAD_DATA, f"the body of {self.path} is not a JSON object")
         return value
 
 

@@ -1,4 +1,4 @@
-"""What a start would say, asked before it matters: does the licence serve, does a model open, what stops."""
+"""Whether a start would be accepted now: does the licence serve, does a model open, what stops."""
 
 import re
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Fit:
     Attributes:
         what: The path or line that was asked about.
         line: Its model line; empty for a plain folder that names none.
-        release: Its release, likewise.
+        release: Its release; empty for a plain folder that names none.
         how: Why it opens, in words.
     """
 
@@ -92,7 +92,7 @@ def check_model(installation: Installation, licenses: InstalledLicenses, what: s
 
     Raises:
         LicenseError: The licence does not open it; the message names line and licence.
-        ModelError: It is no model that is served here.
+        ModelError: It is not a model that can be served here.
     """
     keys = ModelKeys(licensed=licenses.current, hpke=licenses.identity.hpke, roots=installation.roots())
     path = Path(what)

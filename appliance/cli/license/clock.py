@@ -42,9 +42,9 @@ def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
 @roots_option
 @settings_argument
 def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
-    """Vouch for the machine's clock, which is far ahead of what is proven.
+    """Confirm the machine's clock, which is far ahead of what is proven.
 
-    Nothing but a new licence takes that back, so a wrong clock would use the licence up.
+    Only a new licence reverses this, so a wrong clock would use the licence up.
     """
     from appliance.licensing.clock_report import accept_clock, clock_status
     from appliance.licensing.effective_time import time_text
@@ -57,7 +57,7 @@ def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
         )
     accept_clock(installation)
     click.echo(
-        "the clock is vouched for; a running service believes it within a minute, at once with"
+        "the clock is confirmed; a running service believes it within a minute, at once with"
         " systemctl reload appliance; otherwise its next start does",
         err=True,
     )

@@ -35,8 +35,8 @@ def _print_json(value: Any) -> None:
 def license_group() -> None:
     """Get, carry, install and inspect this installation's licence.
 
-    The commands take the settings of the service as Key=Value words, and read /etc/appliance/appliance.env
-    where that file exists.
+    The commands take the settings of the service as Key=Value, and read /etc/appliance/appliance.env where
+    that file exists.
     """
 
 

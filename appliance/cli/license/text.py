@@ -1,4 +1,4 @@
-"""Licences in an operator's words: the result table, the command to run next, and what will stop."""
+"""Licences for the operator: the result table, the command to run next, and what will stop."""
 
 import shlex
 from collections.abc import Sequence

@@ -37,9 +37,9 @@ class JournalContext:
         keys: Its day keys.
         clock: Effective time.
         software: Name and version, for `open` and `boot` entries.
-        service: Service name, likewise.
+        service: Service name, for the same entries.
         copies: Files of the installation's own that receive every checkpoint.
-        anchors: Files that others keep, likewise.
+        anchors: Files kept elsewhere that receive every checkpoint.
     """
 
     identity: SigningKey

@@ -1,4 +1,4 @@
-"""One thread that writes the log, and a queue to it: whatever waits when it is free becomes one transaction.
+"""One thread that writes the log, and its queue: all that waits when it is free becomes one transaction.
 
 No timer: an idle ledger commits at once, a busy one groups by itself. A request's future is resolved only
 after the commit returned. Whatever fails between taking a group and answering it becomes that group's error;

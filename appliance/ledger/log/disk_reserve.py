@@ -1,4 +1,4 @@
-"""A file that only takes up room, so that a full disk still lets the ledger say that it is full."""
+"""Reserved space, freed to log 'disk full'."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ class Reserve:
         self._path = directory / "reserve"
 
     def hold(self) -> None:
-        """Take up the room, if it is not taken yet; raises `OSError` if the disk has not that much left."""
+        """Reserve the space unless it is reserved; raises `OSError` if the disk has less than that left."""
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
@@ -28,5 +28,5 @@ class Reserve:
             os.close(descriptor)
 
     def free(self) -> None:
-        """Give the room back to whoever writes next."""
+        """Free the space for the next write."""
         self._path.unlink(missing_ok=True)

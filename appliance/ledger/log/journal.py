@@ -255,7 +255,7 @@ class Journal:
         self._set_rules(license)
         newer = 0 < self._state.highest_serial < license.license.serial
         if newer and clock.lower(license.license.issued):
-            # Still told at the time before: the last words of a day that never was.
+            # Record the clock change under the old time, then move back.
             before = next(event for event in clock.events() if event.kind is ClockEventKind.LOWERED).expected
             self._turn(before)
             self._appender.append(clock_drafts(clock, before), at=before)
@@ -285,7 +285,7 @@ class Journal:
         turned = not state.day <= at < state.day + DAY
         if turned:
             self._turn(at)
-        # The turn alone is no sign of life: a start writes one too, for days on which nothing ran.
+        # The turn alone does not show that the service ran: a start writes one for days without a run too.
         if turned or at - state.written_at >= IDLE_SECONDS:
             drafts = [*clock_drafts(self._context.clock, at), tick_draft("idle", at)]
             self._appender.append(drafts, at=at, why="minute")
@@ -342,7 +342,7 @@ class Journal:
         self._appender.append([disk_draft(fault, since=since, lost=lost, at=at)], at=at, why="disk")
 
     def _turn(self, at: int) -> None:
-        """End the day in progress if `at` lies on another one, and the month likewise."""
+        """End the day in progress if `at` lies on another day, and the month if it lies in another month."""
         state = self._state
         if not state.day <= at < state.day + DAY:
             key = self._context.keys.make(state.origin)

@@ -64,7 +64,7 @@ class Rehash:
         """Check some entries, index and text, with the tiles they lie in; raises `Damaged`."""
         for n, text in rows:
             if f',"n":{n},' not in text[:64]:
-                raise Damaged("entries", f"entry {n} says that it is another one")
+                raise Damaged("entries", f"entry {n} has another number in its text")
             if (1, n // TILE_WIDTH) not in self._good:
                 self._tile(n // TILE_WIDTH)
 

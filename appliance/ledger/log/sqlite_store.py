@@ -128,7 +128,7 @@ class Store:
             self._files: tuple[_File, _File | None] = (_identity(self._main), None)
             self._wal_bytes = 0
         except Displaced as error:
-            # Without its directory, a whole mount may be gone: that is no damage, it may come back.
+            # Without its directory, a whole mount may be gone: that is not damage, it may come back.
             self.path.parent.stat()
             raise Damaged("missing", f"{self.path.name} is missing") from error
         self._engine = create_engine(
@@ -174,7 +174,7 @@ class Store:
         connection: it goes into the main file first.
 
         Raises:
-            Damaged: The file is missing or is no database any more.
+            Damaged: The file is missing or is no longer a database.
             OSError, sqlite3.Error: The disk does not allow it yet.
         """
         with contextlib.suppress(sqlite3.Error):
@@ -246,7 +246,7 @@ class Store:
 
         Raises:
             sqlite3.Error: Nothing was written; `reopen` before going on.
-            Displaced, OSError: The files are no longer those that were written to; likewise.
+            Displaced, OSError: The files are no longer those that were written to. Nothing was written.
         """
         self._check_wal()
         connection = self._connection

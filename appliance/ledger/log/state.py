@@ -29,7 +29,7 @@ class LogState:
         written_at: Effective time of the last entry.
         signed_size: Number of entries under the last checkpoint, signed at `signed_at`.
         license_id: The licence in force, and `license_sha256` the hash of its note.
-        highest_serial: Highest licence serial that was ever in force, and `highest_epoch` likewise.
+        highest_serial: Highest licence serial that was ever in force; `highest_epoch` the same for epochs.
         unsummed: Number of `use` entries of the day after its last `sum` entry.
         effective: Effective time when something was last committed.
         totals: Usage so far.

@@ -1,4 +1,4 @@
-"""Reading entries of one log from its database, whatever they say: by index, by kind, by what `ack` says."""
+"""Reading entries of one log from its database: by index, by kind, by what `ack` entries say."""
 
 import sqlite3
 from typing import Final

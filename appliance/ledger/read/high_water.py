@@ -22,7 +22,7 @@ class HighWater:
     Attributes:
         mark: Effective time at the last commit, with its uptime; None without a ledger.
         serial: Highest licence serial that was in force; 0 without one.
-        epoch: Highest issuer epoch, likewise.
+        epoch: Highest issuer epoch that was in force; 0 without one.
     """
 
     mark: Mark | None = None

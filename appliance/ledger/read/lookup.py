@@ -1,4 +1,4 @@
-"""Was this request counted already? Asked once after a restart, for work that a crash may have cut in two."""
+"""Was this request counted already? Asked once after a restart, for work that a crash interrupted."""
 
 import contextlib
 import logging

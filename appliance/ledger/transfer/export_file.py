@@ -1,4 +1,4 @@
-"""The export command's work: a file that appears only when it is whole, and a word in the journal."""
+"""The export command: a file that appears only when it is complete, and an entry in the journal."""
 
 import contextlib
 import hashlib

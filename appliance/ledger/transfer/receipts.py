@@ -50,7 +50,7 @@ def keep_receipt(output: Path, delivery: Path, roots: TrustRoots) -> tuple[Recei
     ledgers = [ledger for ledger in find_ledgers(output) if _is_about(receipt, ledger)]
     if not ledgers:
         raise LicenseError(
-            f"the receipt is about no log under {output}", hint="name the output mount that was exported"
+            f"the receipt covers no log under {output}", hint="name the output mount that was exported"
         )
     for ledger in ledgers:
         directory = ledger / RECEIPTS

@@ -100,11 +100,11 @@ def _plan(path: Path, roots: TrustRoots, before: str | None) -> Pruning:
 def _reason(report: LogReport, *, covered: int, through: str, entries: int) -> str:
     broken = next((f for f in report.findings if f.severity is Severity.BROKEN), None)
     if broken is not None:
-        return f"the log is broken ({broken.code}: {broken.message}): it is evidence as it is"
+        return f"the log is broken ({broken.code}: {broken.message}): nothing is removed from a broken log"
     if not covered:
         return "no receipt covers it"
     if not through:
-        return "no month that is closed lies under a receipt"
+        return "no receipt covers a closed month"
     return "" if entries else "nothing is left to prune"
 
 

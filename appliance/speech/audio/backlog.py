@@ -1,4 +1,4 @@
-"""Audio that has arrived and waits to be heard, bounded: who sends faster than is heard has to wait."""
+"""A bounded queue of audio that has arrived: a client that sends faster than it is processed has to wait."""
 
 import asyncio
 from typing import Final

@@ -1,7 +1,6 @@
-"""Is somebody speaking: by energy above the noise of the room, or by a small ONNX model.
+"""Voice activity detection: by energy above the noise floor, or by a small ONNX model.
 
-The energy detector errs on the side of speech: what it lets through in vain costs a little computing and
-comes out of the recogniser as no words, while what it cuts off is lost.
+The energy detector prefers to say "speech": a false positive costs CPU; a false negative loses speech.
 """
 
 import math

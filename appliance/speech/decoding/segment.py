@@ -1,4 +1,4 @@
-"""One stretch of speech on its way to text: fed with samples, asked for a guess, and finished once.
+"""One segment of speech: takes samples, gives interim hypotheses, and is finished once.
 
 A model with finite context is run over windows that overlap, and each frame is decoded once, so a guess
 costs no more than the new audio. Any other model sees the stretch from its beginning each time; how often is

@@ -43,7 +43,7 @@ class Rules:
             words = tuple(spoken.lower().split())
             if not tab or not 0 < len(words) <= MAX_WORDS or not 0 < len(written.strip()) <= MAX_WRITTEN:
                 raise ModelError(
-                    f"line {number} of {where} is no rule",
+                    f"line {number} of {where} is not a rule",
                     hint=f"a rule is 1 to {MAX_WORDS} words, a tab, and up to {MAX_WRITTEN} characters",
                 )
             found[words] = " ".join(written.split())

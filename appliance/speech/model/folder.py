@@ -123,7 +123,7 @@ class SpeechFolder:
             ModelError: A file is missing, unreadable, changed, or of a kind that is not served.
         """
         if not path.is_dir():
-            raise ModelError(f"{path} is no model folder", hint=LOOK)
+            raise ModelError(f"{path} is not a model folder", hint=LOOK)
         return _describe(OnDisk(path))
 
     @classmethod
@@ -210,7 +210,7 @@ def _check_manifest(fields: Fields, digests: Mapping[str, str]) -> None:
     task = fields.text("task")
     if task not in TASKS:
         raise ModelError(
-            f"{MANIFEST} names task {task!r}, which is no speech to text",
+            f"{MANIFEST} names task {task!r}, which is not speech to text",
             hint=f"tasks of this service are {', '.join(TASKS)}",
         )
     check_digests(fields.table("files"), digests)

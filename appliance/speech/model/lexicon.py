@@ -185,4 +185,4 @@ def _entries(
         try:
             yield words, float(weight) * math.log(10) if weight.strip() else None
         except ValueError:
-            raise ModelError(f"{name} line {number}: the weight is no number") from None
+            raise ModelError(f"{name} line {number}: the weight is not a number") from None

@@ -74,7 +74,7 @@ def from_json(text: str, *, pad: str | None = None, delimiter: str = "|") -> Voc
         delimiter: The piece that parts words.
 
     Raises:
-        ModelError: It is no such file, or names no blank.
+        ModelError: It is not such a file, or names no blank.
     """
     try:
         table: Any = json.loads(text)
@@ -99,7 +99,7 @@ def from_tokens(text: str) -> Vocabulary:
     """Read a `tokens.txt`: a piece and its number a line.
 
     Raises:
-        ModelError: It is no such file, or names no blank.
+        ModelError: It is not such a file, or names no blank.
     """
     table: dict[str, int] = {}
     for line in text.splitlines():

@@ -27,7 +27,7 @@ FILE: Final = "prices.csv"
 COLUMNS: Final = ("tier", "meter", "from", "price", "per", "currency")
 _MAX_BYTES: Final = 262_144
 _TEMPLATE: Final = """\
-# What a unit costs. A row is good from that unit of a calendar month (UTC) on; what a plan includes is free.
+# Price of a unit. A row applies from that unit of a calendar month (UTC) on; units in a plan are free.
 # Remove the # of these examples and put your own prices.
 tier,meter,from,price,per,currency
 # S0,CognitiveServices.Ner.Container.TextRecords,0,1.00,1000,EUR
@@ -78,7 +78,7 @@ class PriceTable:
             raise Malformed("the prices are in more than one currency")
         firsts = {(row.tier, row.meter, row.first) for row in self.rows}
         if len(firsts) != len(self.rows):
-            raise Malformed("two prices are good from the same unit on")
+            raise Malformed("two prices apply from the same unit on")
         for row in self.rows:
             if (row.tier, row.meter, 0) not in firsts:
                 raise Malformed(f"{row.tier} {row.meter} has no price from unit 0 on")
@@ -152,6 +152,6 @@ def _rows(text: str) -> Iterator[Price]:
                 currency=currency,
             )
         except (ValueError, InvalidOperation) as error:
-            raise Malformed(f"line {number} is no price: {line[:80]!r}") from error
+            raise Malformed(f"line {number} is not a price: {line[:80]!r}") from error
         except Malformed as error:
             raise Malformed(f"line {number}: {error.message}") from error

@@ -83,7 +83,8 @@ def _refusals(status: int = 1) -> Iterator[None]:
         raise
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        raise Refusal(f"{what}{error.strerror or error}", Unwritable.default_hint, status) from error
+        hint = Unwritable.default_hint if error.filename else ""
+        raise Refusal(f"{what}{error.strerror or error}", hint, status) from error
 
 
 @contextmanager

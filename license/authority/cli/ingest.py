@@ -55,8 +55,8 @@ def ingest(
     A summary gets no receipt at once, but openings.note: entries to be shown, drawn at random. The answer is
     taken in by the same command. A full export needs none.
 
-    Exit status: 0 clean, 1 findings to be explained, 2 broken; 64 wrong usage, 65 no export or a damaged
-    archive, 77 refused, such as an export older than one that was accepted.
+    Exit status: 0 clean, 1 findings to be explained, 2 broken; 64 wrong usage, 65 not an export or a
+    damaged archive, 77 refused, such as an export older than one that was accepted.
     """
     from license.authority.ingest import ingest_bundle
     from license.evidence.render.html import render_page

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from license.authority.cli.common import example, json_option, print_json, print_license, read_file
+from license.encoding.fields import typed
 from license.encoding.strict import parse_time
 from license.errors import Unreadable
 
@@ -59,7 +60,8 @@ def verify(
     from license.trust.roots import load_roots
 
     roots = load_roots(roots_dir)
-    now = int(time.time()) if at is None else parse_time(at)
+    with typed("--at takes a time in UTC, such as 2026-12-31T00:00:00Z"):
+        now = int(time.time()) if at is None else parse_time(at)
     if file.is_dir():
         opened = load_directory(file, roots=roots, **wanted)
     else:

@@ -49,6 +49,7 @@ def init(
     from license.authority.authority import Authority
     from license.authority.keys.keyring import check_vacant
     from license.authority.keys.root_keys import RootPlace
+    from license.encoding.fields import typed
 
     check_vacant(directory)  # before anybody invents a passphrase
     phrase = None if no_passphrase else _new_passphrase(passphrase_file)
@@ -59,7 +60,9 @@ def init(
         "root": RootPlace(directory=root_dir, passphrase=phrase),
         "spare-root": RootPlace(directory=spare_dir, passphrase=spare_phrase),
     }
-    with Authority.create(directory, name=name, places=places, database=database) as authority:
+    with typed("--name is a domain such as license.example.com, without spaces and `+`"):
+        made = Authority.create(directory, name=name, places=places, database=database)
+    with made as authority:
         for path in sorted(authority.roots_dir.iterdir()):
             click.echo(f"{path}  {path.read_text().strip()}")
         root_keys = authority.root_keys

@@ -139,15 +139,15 @@ def show(name: str, home: Path, as_json: bool) -> None:
 def add_units(name: str, meters: dict[str, int], home: Path) -> None:
     """Enter units that NAME bought during the term.
 
-    They stand in the next licence: issue one, with the same dates, and the customer installs it. An appliance
-    that runs connected hears of them by itself.
+    They are in the next licence: issue one, with the same dates, and the customer installs it. An appliance
+    that runs connected gets them by itself.
     """
     with open_authority(home) as authority:
         for meter, units in meters.items():
             resource = authority.add_units(name, meter, units)
             click.echo(f"{resource.plan.units(meter)} {meter}")
     click.echo(
-        "issue a licence now: the customer's present one names the units before; a connected run needs none",
+        "issue a licence now: the customer's current licence has the old units; a connected run needs none",
         err=True,
     )
 
@@ -178,8 +178,8 @@ def _machines(_ctx: click.Context, _option: click.Parameter, value: str) -> int 
 def limit(name: str, machines: int | None, home: Path) -> None:
     """Limit NAME to MACHINES machines, or to `none`.
 
-    No further one gets a licence or a lease. Those that have one keep it and get the next; one that was
-    replaced goes on being one of them.
+    No further machine gets a licence or a lease. Machines that have one keep it and get renewals; a machine
+    that was replaced still counts.
     """
     with open_authority(home) as authority:
         changed, known = authority.limit(name, machines), len(authority.store.machines(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from contextlib import suppress
@@ -10,9 +11,20 @@ from typing import Final
 
 import click
 
-from license.authority.cli.common import example, home_option, open_authority
+from license.authority.cli.common import Refusal, example, home_option, open_authority
 
 MAX_LISTENING: Final = 128
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=MAX_LISTENING)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            hint = "stop what uses it (`ss -ltnp`), or use `--port 8081`"
+            raise Refusal(f"port {port} is taken", hint) from error
+        hint = "--host must be an address of this machine; ports below 1024 need root"
+        raise Refusal(f"cannot listen on {host} port {port}: {error.strerror or error}", hint) from error
 
 
 @click.command(epilog=example("license serve --port 8080"))
@@ -38,10 +50,7 @@ def serve(host: str, port: int, per_minute: int, home: Path) -> None:
     from license.authority.http.app import Limits, make_app
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    with (
-        open_authority(home) as authority,
-        socket.create_server((host, port), backlog=MAX_LISTENING) as listener,
-    ):
+    with open_authority(home) as authority, _listen(host, port) as listener:
         app = make_app(authority, Limits(licenses=per_minute))
         shown = f"[{host}]" if ":" in host else host
         click.echo(f"listening on http://{shown}:{listener.getsockname()[1]}", err=True)

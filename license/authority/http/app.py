@@ -55,8 +55,8 @@ class Limits:
     Attributes:
         at_once: Licences worked on at once; the next caller is told to come back, not kept waiting.
         licenses: Licences one resource may ask for in a minute, and at once.
-        reports: Leases and usage reports, likewise.
-        reads: Other calls of one resource, likewise.
+        reports: Leases and usage reports of one resource, in the same way.
+        reads: Other calls of one resource, in the same way.
         failures: Calls with a key that is not known, of one client address.
     """
 

@@ -12,7 +12,7 @@ from license.authority.book.resource import Resource, check_issues_licenses
 from license.authority.book.store import Store
 from license.authority.keys.keyring import Keyring
 from license.encoding.strict import DAY, format_date, format_time
-from license.errors import AuthorityError
+from license.errors import SERVICES, AuthorityError
 from license.licenses.license import LICENSE_KIND, License
 from license.licenses.request import LicenseRequest
 from license.licenses.terms import InstanceBinding, LedgerPolicy, LogHead
@@ -242,6 +242,12 @@ def system_clock() -> int:
     return int(time.time())
 
 
+def _product_hint(sold: str, wanted: str) -> str:
+    service = SERVICES.get(sold)
+    again = f"make the request again with `Service={service}`" if service else "make the request again for it"
+    return f"the request was made for {wanted}: {again}, or use the key of a resource for {wanted}"
+
+
 def _check_entitled(resource: Resource, request: LicenseRequest, now: int) -> None:
     if not resource.approved:
         raise AuthorityError(
@@ -255,7 +261,7 @@ def _check_entitled(resource: Resource, request: LicenseRequest, now: int) -> No
             f"the key belongs to a resource for {resource.product}, but the request is for {request.product}",
             status="Mismatch",
             code="Mismatch",
-            hint=f"use the key of a resource for {request.product}",
+            hint=_product_hint(resource.product, request.product),
         )
     if now >= resource.plan.period[1]:
         raise AuthorityError(

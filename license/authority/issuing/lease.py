@@ -1,11 +1,11 @@
-"""What stands in for a licence while an appliance runs connected: a lease, granted when its key is checked.
+"""The lease: what a connected appliance has instead of a licence, granted when its key is checked.
 
 A lease is a licence of a few days, bound to the machine, with the claim `connected`: how often to report and
 how many attempts may fail. Readers that do not know the claim refuse the file, and a disconnected run refuses
-it too, so carrying a lease away gains nothing. It takes no serial of its own: it has the highest that was in
-force on the machine. So a licence that was downloaded meanwhile, for the day the cable is cut, is never older
-than the leases used since. One exception: a machine whose effective time runs ahead gets a new serial, since
-only a licence of a higher one lets it set its time back.
+it too, so carrying a lease away gains nothing. It takes no serial of its own: it has the highest serial that
+was in force on the machine. A licence downloaded later always has a serial at least as high as any lease. One
+exception: a machine whose effective time runs ahead gets a new serial, since only a licence with a higher
+serial lets it set its time back.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def grant_lease(
     Raises:
         AuthorityError: As `license.authority.issuing.issue.issue`; `Mismatch` also where the machine
             reports to another resource, `OutOfQuota` also where the units of a plan that blocks are used up.
-        LicenseError: It is no request, or not signed by the key it names.
+        LicenseError: It is not a request, or not signed by the key it names.
     """
     request = open_request(request_note)
     check_request(keyring, resource, request, now)

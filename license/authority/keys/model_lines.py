@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from license.crypto import age
-from license.encoding.fields import LINE, check_text
+from license.encoding.fields import LINE, check_text, typed
 from license.encoding.strict import clean_text
 from license.errors import AuthorityError, Malformed, Unwritable
 from license.files import read_limited, write_atomic
@@ -20,7 +20,8 @@ _MAX_BYTES = 4_096
 
 def line_path(home: Path, line: str) -> Path:
     """Return where the identity of a line lies; raises `Malformed` if `line` cannot be one."""
-    check_text("the model line", line, pattern=LINE)
+    with typed():
+        check_text("the model line", line, pattern=LINE)
     return home / "keys" / "lines" / f"{line.replace('/', '+')}.key"
 
 

@@ -80,6 +80,6 @@ def _read(model_dir: Path) -> dict[str, str]:
             f"{path} is not JSON: {error}", hint="see docs/models.md for what it holds"
         ) from error
     if not isinstance(model, dict):
-        raise Malformed(f"{path} is no JSON object", hint=_FORMAT)
+        raise Malformed(f"{path} is not a JSON object", hint=_FORMAT)
     known = ("line", "release", "task", "name", "language")
     return {key: model[key] for key in known if isinstance(model.get(key), str)}

@@ -75,7 +75,7 @@ class MeteredDay:
         meter: The meter.
         tally: The sums.
         subscription: What pays; empty if it is not known here.
-        customer: Whose; likewise.
+        customer: Whose; empty if that is not known here.
         cost: What it costs; None where that is not known, as off line.
         currency: Of the cost, ISO 4217.
     """

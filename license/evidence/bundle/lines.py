@@ -1,4 +1,4 @@
-"""The lines of an export that are no entries: gaps, hashes that do not fit, and signed heads."""
+"""The lines of an export that are not entries: gaps, hashes that do not fit, and signed heads."""
 
 import re
 from collections.abc import Iterable

@@ -63,7 +63,7 @@ class BundleManifest:
     Attributes:
         instance: Text form of the installation's key, which signs it.
         license: ID of the licence in force; empty if none was.
-        serial: Its serial; 0 likewise.
+        serial: Its serial; 0 if none was in force.
         form: `summary` or `full`.
         through: Effective time of the last entry, in Unix seconds.
         logs: The logs.

@@ -20,7 +20,7 @@ _OPEN: Final = f"{_WIDE}<table>"
 _CLOSE: Final = "</table></div>"
 _SENTENCES: Final = {
     0: "Every check below passed. The figures are those that the installation recorded and signed.",
-    1: "The evidence holds together; the findings below want an explanation by the operator.",
+    1: "The evidence is consistent; the operator should explain the findings below.",
     2: "The evidence contradicts itself, or something it should rest on is missing. See the findings.",
 }
 _WORDS: Final = {Severity.CLEAN: "passed", Severity.FINDING: "finding", Severity.BROKEN: "broken"}

@@ -36,7 +36,7 @@ exit status:
   1   findings that want an explanation by the operator
   2   broken: the evidence contradicts itself, or what it should rest on is missing or unreadable
   64  the command was used wrongly
-  65  the file is no export, or a damaged archive: nothing in it was looked at
+  65  the file is not an export, or a damaged archive: nothing in it was looked at
   70  a fault of this program: no verdict
 
 example:
@@ -81,7 +81,7 @@ def roots_of(source: str | None) -> TrustRoots:
 
     Raises:
         UntrustedRoots: There is none.
-        Malformed: The text is no key.
+        Malformed: The text is not a key.
     """
     if source is None:
         return installed_roots()

@@ -61,9 +61,9 @@ class LicensePeriod:
         since: Effective time of its `lic` entry.
         index: Index of that entry.
         expires: From here on in grace; None if the licence could not be verified.
-        customer: Whom it names; likewise.
-        subscription: What pays; likewise.
-        max_logs: How many logs it allows; 0 likewise.
+        customer: Whom it names; None if the licence could not be verified.
+        subscription: What pays; None if the licence could not be verified.
+        max_logs: How many logs it allows; 0 if the licence could not be verified.
     """
 
     id: str

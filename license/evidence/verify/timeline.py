@@ -1,4 +1,4 @@
-"""How the time between the entries of one log was spent: up, down, or nobody knows."""
+"""The time between the entries of one log: up, down or unknown."""
 
 from license.evidence.log.entry import Entry, parse_second
 from license.evidence.verify.result import Coverage, Severity
@@ -67,7 +67,7 @@ class Timeline:
             self._down += passed
             return None
         self._unexplained += passed
-        return Severity.CLEAN, "cut-off", "the service before had ended without a word"
+        return Severity.CLEAN, "cut-off", "the previous run ended without a stop entry"
 
     def _settle(self, seconds: int) -> Remark | None:
         passed, self._pending = self._pending + seconds, 0

@@ -44,15 +44,15 @@ def test_a_licence_for_text_opens_no_speech(
     site.issue()
     done = site.run("Service=speechtotext", f"Mounts:Model={tones}")
     assert done.returncode == 78
-    assert "WrongProduct" in done.stderr or "product" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "error: the licence is for ner, not for speech\n" in done.stderr
+    assert "hint: this is a licence for ner: add Service=customner, or use one for speech\n" in done.stderr
 
 
 def test_a_licence_for_speech_opens_no_text(new_site: Callable[..., Site]) -> None:
     done = new_site().run()
     assert done.returncode == 78
-    assert "product" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "error: the licence is for speech, not for ner\n" in done.stderr
+    assert "hint: this is a licence for speech: add Service=speechtotext, or use one for ner\n" in done.stderr
 
 
 def test_a_text_model_is_refused_with_what_is_supported(new_site: Callable[..., Site]) -> None:

@@ -149,7 +149,7 @@ def lose_reply(relay: Relay, connection: socket.socket, request: bytes) -> None:
 
 
 def garble(relay: Relay, connection: socket.socket, request: bytes) -> None:
-    """Deliver, and answer with something that is no JSON."""
+    """Deliver, and answer with something that is not JSON."""
     relay.forward(request)
     told(200, b"<html>portal</html>")(relay, connection, request)
 

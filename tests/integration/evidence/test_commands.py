@@ -100,7 +100,7 @@ def test_an_export_goes_out_is_verified_taken_in_and_receipted(customer: Custome
     kept = run("receipt", customer.machine.output, customer.place / "receipt", "--roots", roots)
     assert kept.exit_code == 0, kept.output
     pruned = run("prune", customer.machine.output, "--roots", roots, "--dry-run")
-    assert "no month that is closed lies under a receipt" in pruned.output
+    assert "no receipt covers a closed month" in pruned.output
 
 
 def test_the_operators_note_stays_at_home(customer: Customer) -> None:

@@ -143,7 +143,7 @@ def a_version_that_does_not_start_is_taken_back(container: Container) -> None:
     assert "appliance.service" in units.stdout
     refused = container.run("sh /srv/broken/install.sh", check=False)
     assert refused.returncode == 1
-    assert "the one before is back" in refused.stderr
+    assert "rolled back to the previous version" in refused.stderr
     assert container.run(f"readlink {VENV}").stdout == program
     assert container.show("ActiveState") == "active"
     assert "Berlin" in ask(container)

@@ -46,7 +46,7 @@ def test_a_key_file_has_a_key_a_line(tmp_path: Path) -> None:
     path.write_text("# one\n  first \n\nsecond\r\n")
     assert read_key_file(path) == ("first", "second")
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(SettingsError, match="no text"):
+    with pytest.raises(SettingsError, match="is not text"):
         read_key_file(path)
     path.write_bytes(b"x" * 70_000)
     with pytest.raises(SettingsError, match="ApiKeys:File"):

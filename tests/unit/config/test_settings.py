@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from appliance.config.command_line import command_line_pairs
 from appliance.config.settings import Settings, describe
 from appliance.errors import SettingsError
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,9 @@ def test_the_eula_is_accepted_in_any_case(value: str) -> None:
 
 @pytest.mark.parametrize("args", [[], ["Eula="], ["Eula=yes"], ["Eula=accept2"]])
 def test_a_missing_or_wrong_eula_is_refused_with_the_documented_sentence(args: list[str]) -> None:
-    with pytest.raises(SettingsError, match="Missing EULA=accept command line option"):
+    with pytest.raises(SettingsError, match="Missing EULA=accept command line option") as caught:
         Settings.read(args, {}).require_eula()
+    assert caught.value.hint == f"read {ROOT / 'LICENSE.md'}, then add Eula=accept"
 
 
 @pytest.mark.parametrize("value", ["True", "true", "TRUE", "1"])

@@ -89,8 +89,9 @@ def test_a_link_does_not_lead_out_of_the_documents(tmp_path: Path) -> None:
     path = project(tmp_path, {"a.txt": ("Anna", [("Person", 0, 4)])})
     (tmp_path / "documents" / "a.txt").unlink()
     (tmp_path / "documents" / "a.txt").symlink_to("/etc/hostname")
-    with pytest.raises(LabellingMistakes, match="1 labelling mistake in 1 document"):
+    with pytest.raises(LabellingMistakes, match="1 labelling mistake in 1 document") as caught:
         read_project(path, tmp_path / "documents")
+    assert caught.value.hint == "correct them all, then run the command again"
 
 
 @pytest.mark.parametrize(

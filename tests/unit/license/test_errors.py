@@ -1,7 +1,7 @@
 import inspect
 
 from license import errors
-from license.errors import LicenseError, LicenseNotFound
+from license.errors import LicenseError, LicenseNotFound, WrongProduct
 
 CLASSES = [
     value
@@ -32,3 +32,8 @@ def test_a_missing_licence_says_the_documented_sentence() -> None:
         "The provided license path was not found. Please ensure a volume is mounted and a directory exists "
         "at the location specified by Mounts:License"
     )
+
+
+def test_a_licence_of_another_product_names_the_setting() -> None:
+    refused = WrongProduct("the licence is for speech, not for ner", licensed="speech", wanted="ner")
+    assert refused.hint == "this is a licence for speech: add Service=speechtotext, or use one for ner"

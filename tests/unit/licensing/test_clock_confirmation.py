@@ -1,4 +1,4 @@
-"""A person's word on the clock: taken once, for the boot and the time it was given for."""
+"""The operator's confirmation of the clock: read once, for the boot and the time it was given for."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def held(reading: Reading = AHEAD) -> EffectiveClock:
     return EffectiveClock(sources=sources, mark=Mark(effective=T, uptime=0.0, boot="before"))
 
 
-def test_a_word_is_taken_once(tmp_path: Path) -> None:
+def test_a_confirmation_is_read_once(tmp_path: Path) -> None:
     clock = held()
     assert clock.held
     path = write_confirmation(tmp_path, AHEAD)
@@ -40,7 +40,7 @@ def test_a_word_is_taken_once(tmp_path: Path) -> None:
     ],
     ids=["another boot", "another time", "a clock that stood still meanwhile"],
 )
-def test_a_word_for_another_time_or_boot_is_used_up_and_changes_nothing(
+def test_a_confirmation_for_another_time_or_boot_is_used_up_and_changes_nothing(
     tmp_path: Path, reading: Reading
 ) -> None:
     write_confirmation(tmp_path, AHEAD)
@@ -50,7 +50,7 @@ def test_a_word_for_another_time_or_boot_is_used_up_and_changes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_word_given_an_hour_ago_holds_if_the_clock_went_on(tmp_path: Path) -> None:
+def test_a_confirmation_given_an_hour_ago_holds_if_the_clock_went_on(tmp_path: Path) -> None:
     write_confirmation(tmp_path, AHEAD)
     clock = held(replace(AHEAD, wall=AHEAD.wall + 3_600, uptime=AHEAD.uptime + 3_600))
     assert consume_confirmation(tmp_path, clock)
@@ -65,7 +65,7 @@ def test_a_word_given_an_hour_ago_holds_if_the_clock_went_on(tmp_path: Path) -> 
         lambda path: path.write_bytes(b"\xff" * 5_000),
     ],
 )
-def test_nonsense_is_no_word(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+def test_nonsense_confirms_nothing(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     spoil(tmp_path / FILE)
     clock = held()
     assert not consume_confirmation(tmp_path, clock)

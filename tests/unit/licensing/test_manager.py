@@ -166,7 +166,7 @@ def test_each_announced_day_is_logged_once(site: Site, caplog: pytest.LogCapture
             for notice in kept.notices(NOW + hours * 3600):
                 if notice.code == "Expiring":
                     kept.announce(notice)
-    days = [int(r.message.split("expires in ")[1].split()[0]) for r in caplog.records]
+    days = [int(r.message.split("in ")[1].split()[0]) for r in caplog.records]
     assert days == [90, 60, 30, 14, 7, 6, 5, 4, 3, 2, 1]
 
 

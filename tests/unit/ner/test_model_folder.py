@@ -85,7 +85,7 @@ def test_a_missing_an_empty_and_a_changed_file_are_named(make_folder: MakeFolder
 
 
 def test_no_folder_is_no_model(tmp_path: Path) -> None:
-    assert "no model folder" in refusal(tmp_path / "absent")
+    assert "not a model folder" in refusal(tmp_path / "absent")
 
 
 def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(make_folder: MakeFolder) -> None:
@@ -164,7 +164,7 @@ def test_graphs_that_reach_outside_are_refused(make_folder: MakeFolder, make_gra
     foreign = make_graph(quantised=False, domain="ai.onnx.contrib")
     assert "external data" in refusal(make_folder(files={"model.onnx": outside}))
     assert "ai.onnx.contrib" in refusal(make_folder(manifest=False, files={"model.onnx": foreign}))
-    assert "no ONNX model" in refusal(make_folder(files={"model.onnx": b"pickle"}))
+    assert "not an ONNX model" in refusal(make_folder(files={"model.onnx": b"pickle"}))
 
 
 def test_a_folder_in_memory_is_checked_like_one_on_disk(make_folder: MakeFolder) -> None:

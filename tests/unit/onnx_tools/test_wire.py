@@ -48,7 +48,7 @@ def test_the_largest_number_is_read() -> None:
         (b"\x0f", "wire type 7"),
         (b"\x0d\x00\x00\x00\x00", "wire type 5"),
         (b"\x29" + b"\x00" * 8, "wire type 1"),
-        (b"\x08\x01\x08\x02", "stands twice"),
+        (b"\x08\x01\x08\x02", "appears twice"),
     ],
 )
 def test_every_other_spelling_is_refused(data: bytes, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Who is refused at the door, over real connections."""
+"""Load shedding over real connections: 429 after the headers while the queue is full."""
 
 import socket
 import threading

@@ -21,7 +21,7 @@ def test_show_says_what_stops_and_when(operate: Operate, site: Site) -> None:
     site.issue(terms=Terms(days=20, grace_days=3, report_days=10))
     result = operate("license", "show")
     assert result.exit_code == 0
-    for words in ("Expiring, expires in 20 days", "ner answers no request", "1,000,000", "issuer", "root"):
+    for words in ("Expiring, expires in 20 days", "requests are refused", "1,000,000", "issuer", "root"):
         assert words in result.stdout
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 import ssl
 import threading
@@ -298,6 +299,15 @@ def test_what_is_not_the_authority_is_a_bad_reply(
     shared: Any, answer: Callable[[socket.socket], None], kind: type[LicenseError]
 ) -> None:
     assert type(refuse(answer, shared)) is kind
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "501 Unsupported method"])
+def test_a_server_of_another_kind_is_named_as_what_it_is(shared: Any, status: str) -> None:
+    page = {"error": {"code": status[:3], "message": "Resource not found"}}
+    refused = refuse(reply(status, page), shared)
+    assert re.fullmatch(
+        r"http://127\.0\.0\.1:\d+ answered " + status[:3] + ": that is not a licence server", refused.message
+    )
 
 
 def test_a_redirect_is_not_followed_since_the_key_would_go_along(shared: Any) -> None:

@@ -11,7 +11,9 @@ from license.licenses.validity import (
     State,
     check_dates,
     days_left,
+    days_text,
     grace_days_left,
+    moment_text,
     state_at,
     warnings,
 )
@@ -89,10 +91,16 @@ def test_a_begun_day_counts(left: int, days: int) -> None:
 def test_expiry_is_announced_at_each_mark(days: int, mark: int) -> None:
     notice = warnings(LICENCE, EXPIRES - days * DAY)[0]
     assert (notice.code, notice.mark) == ("Expiring", mark)
-    assert "2027-01-01T00:00:00Z" in notice.message
-    assert "from 2027-01-31T00:00:00Z on ner answers no request" in notice.message
-    assert "usage records, status, export, verify" in notice.message
+    assert notice.message == (
+        f"the licence ends on 1 Jan 2027, in {days_text(days)}. From 31 Jan 2027 requests are refused; "
+        "records, export and installing a licence keep working"
+    )
     assert notice.hint
+
+
+def test_a_moment_within_a_day_has_its_time() -> None:
+    assert moment_text(TERMINATES) == "31 Jan 2027"
+    assert moment_text(TERMINATES + 7_793) == "31 Jan 2027 02:09 UTC"
 
 
 def test_there_are_as_many_announcements_as_marks() -> None:

@@ -168,3 +168,18 @@ def test_who_owns_the_package_may_own_the_roots_in_it_but_not_those_of_the_syste
     assert ask_as_nobody(place / "package/roots", place / "none") == "1\n"
     os.chown(place / "package", 0, -1)  # the code is safe now, so its roots have to be
     assert "could change" in ask_as_nobody(place / "package/roots", place / "none")
+
+
+def test_roots_may_be_named_by_one_file(tmp_path: Path) -> None:
+    root = write_root(tmp_path, "root")
+    write_root(tmp_path, "spare")
+    assert tuple(load_roots(tmp_path / "root.vkey")) == (root.verifying,)
+
+
+@pytest.mark.parametrize("named", ["empty", "missing", "note.txt", "note.txt/below"])
+def test_a_wrong_place_for_roots_is_told_what_to_name(tmp_path: Path, named: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "note.txt").write_text("no key")
+    with pytest.raises(UntrustedRoots) as caught:
+        load_roots(tmp_path / named)
+    assert caught.value.hint == "name the folder of *.vkey files, or one such file: --roots DIR"

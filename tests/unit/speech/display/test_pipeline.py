@@ -116,7 +116,7 @@ def test_a_model_that_is_asked_for_and_missing_is_named(
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda at: write_rules(at, "no tab here\n"), "no rule"),
+        (lambda at: write_rules(at, "no tab here\n"), "is not a rule"),
         (lambda at: write_rules(at, task="speech-punct"), "speech-punct"),
         (lambda at: write_rescorer(at, "this is no model"), "no n-grams"),
         (lambda at: write_rescorer(at, ARPA.replace("-1.0\ttwo", "nan\ttwo")), "no 1-gram"),

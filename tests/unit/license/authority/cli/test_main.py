@@ -134,7 +134,32 @@ def test_a_port_in_use_is_a_refusal(home: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
-        assert "Address already in use" in refused("serve", "--port", port)
+        said = refused("serve", "--port", port)
+    assert f"error: port {port} is taken\n" in said
+    assert "hint: stop what uses it (`ss -ltnp`), or use `--port 8081`\n" in said
+
+
+def test_an_address_of_another_machine_is_a_refusal(home: Path) -> None:
+    assert "--host must be an address of this machine" in refused("serve", "--host", "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["a b"], "use lower-case letters, digits, `.` `_` `-`, without spaces"),
+        (["x", "--model", "ner en"], "a model line is a name, a slash and a number, such as ner-en/3"),
+        (["x", "--period", "1 Jan", "2 Jan"], "days look like 2026-12-31"),
+        (["x", "--meter", "Some Meter=1"], "choose from: CognitiveServices.Ner.Container.TextRecords"),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_refused_with_the_rule(home: Path, words: list[str], rule: str) -> None:
+    assert rule in refused("resource", "create", *words, "--customer", "C")
+
+
+def test_a_request_for_another_product_says_what_to_make(home: Path) -> None:
+    good("resource", "create", "acme-speech", "--product", "speech", "--customer", "C", "--approved")
+    said = refused("issue", "request.note", "--resource", "acme-speech", "--out", "wrong")
+    assert "the request was made for ner: make the request again with `Service=speechtotext`" in said
 
 
 def test_verify_says_what_an_operator_wants_to_know(home: Path) -> None:
