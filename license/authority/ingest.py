@@ -22,7 +22,7 @@ from typing import Final
 
 from license.authority.authority import Authority
 from license.authority.billing.reconcile import Account, reconcile
-from license.authority.book.asked import AskedLog, OpeningRepository
+from license.authority.book.asked import AskedLog, OpeningRepository, Summary
 from license.authority.book.heads import Days, HeadRepository, SeenLog
 from license.authority.book.metering import LogUsage, MeterRepository, disagreement
 from license.authority.book.resource import Resource
@@ -31,6 +31,7 @@ from license.authority.openings import (
     Demand,
     demand,
     find_hidden,
+    not_reached,
     other_sums,
     unopened,
 )
@@ -103,13 +104,14 @@ def ingest_bundle(
         resource = _resource(authority, bundle, known)
         seen = {log.head.origin: log for log in repository.logs(resource.name)}
         asked = openings.logs(resource.name)
-        _check_owner(repository, bundle, resource)
+        shown = openings.summaries(resource.name)
+        _check_owner(repository, openings, bundle, resource)
         _check_age(bundle, seen)
         withheld = [known[sha256] for sha256 in bundle.manifest.withheld if sha256 in known]
         notes = [*withheld, authority.keyring.witness_note, authority.keyring.issuer_note]
         meters = MeterRepository(authority.store.engine)
         named = list(_reported_heads(bundle, meters.heads(resource.name)))
-        heads = list(_kept_heads(bundle, seen, asked))
+        heads = list(_kept_heads(bundle, seen, asked, shown))
         report = verify_bundle(bundle, authority.keyring.roots, heads=heads, notes=notes, named=named)
         reported = meters.logs(resource.name)
         hidden = find_hidden(bundle, report, _covered(authority, bundle, seen), asked)
@@ -117,6 +119,7 @@ def ingest_bundle(
         findings += _metering_findings(report, reported)
         findings += _time_findings(authority, report, seen, asked, resource)
         findings += [*unopened(hidden), *other_sums(report, asked)]
+        findings += not_reached(bundle, shown, now=authority.clock(), silent=SILENT_DAYS * DAY)
         report = replace(report, findings=(*report.findings, *findings))
         accepted = _accept(authority, bundle, report, resource, _sha256(path))
         wanted = demand(
@@ -126,14 +129,15 @@ def ingest_bundle(
             now=authority.clock(),
             count=stretches,
         )
+    met = {log.log for log in report.logs if _extends(report, log)}
     current = seen | {log.head.origin: log for log in accepted}
     if wanted is not None:
         accepted = []
         if keep:
-            openings.ask(resource.name, wanted.logs)
+            openings.ask(resource.name, wanted.logs, met=met)
     if accepted and keep:
         repository.advance(accepted, {origin: log.head.size for origin, log in seen.items()})
-        openings.settle((log.head.origin, log.head.size) for log in accepted)
+        openings.settle(((log.head.origin, log.head.size) for log in accepted), met=met)
     signed = b"" if wanted is None or not keep else sign_openings(wanted.openings, authority.keyring.issuer)
     return Ingested(
         resource=resource,
@@ -148,16 +152,19 @@ def ingest_bundle(
 
 
 def _kept_heads(
-    bundle: Bundle, seen: Mapping[str, SeenLog], asked: Mapping[str, AskedLog]
+    bundle: Bundle, seen: Mapping[str, SeenLog], asked: Mapping[str, AskedLog], shown: Sequence[Summary]
 ) -> Iterator[tuple[str, bytes]]:
     """The heads of these logs that the book holds: those cosigned, and those of summaries asked about."""
     sizes = {claim.origin: claim.size for claim in bundle.manifest.logs}
     for origin, log in seen.items():
         if origin in sizes:
             yield f"the head cosigned {format_time(log.at)}", log.note
-    for origin, summary in asked.items():
-        if summary.head.size <= sizes.get(origin, 0):
-            yield f"the summary of {format_time(summary.at)}", summary.checkpoint
+    summaries = {log.checkpoint: log.at for log in asked.values()}
+    summaries |= {summary.checkpoint: summary.at for summary in shown}
+    for checkpoint, at in summaries.items():
+        head = read_checkpoint(checkpoint)
+        if head.size <= sizes.get(head.origin, 0):
+            yield f"the summary of {format_time(at)}", checkpoint
 
 
 def _covered(authority: Authority, bundle: Bundle, seen: Mapping[str, SeenLog]) -> dict[str, int]:
@@ -198,12 +205,14 @@ def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> 
     return by_subscription[max(subscriptions)[1]]
 
 
-def _check_owner(repository: HeadRepository, bundle: Bundle, resource: Resource) -> None:
+def _check_owner(
+    repository: HeadRepository, openings: OpeningRepository, bundle: Bundle, resource: Resource
+) -> None:
     for claim in bundle.manifest.logs:
-        owner = repository.owner(claim.origin)
+        owner = repository.owner(claim.origin) or openings.owner(claim.origin)
         if owner not in (None, resource.name):
             raise AuthorityError(
-                f"the log {claim.origin} was accepted for the resource {owner} before",
+                f"the log {claim.origin} was taken in for the resource {owner} before",
                 code="OtherResource",
                 hint="an installation reports to the resource it was licensed from first",
             )

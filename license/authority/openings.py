@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from license.authority.book.asked import AskedLog
+from license.authority.book.asked import AskedLog, Summary
 from license.authority.book.heads import SeenLog
 from license.encoding.strict import format_time
 from license.errors import AuthorityError
@@ -110,6 +110,33 @@ def unopened(hidden: Mapping[str, Hidden]) -> Iterator[Finding]:
                 f"(the first: entries {log.owed[0].first:,} to {log.owed[0].stop - 1:,})"
             )
             yield Finding(severity=Severity.FINDING, code="unopened", message=sentence, log=origin)
+
+
+def not_reached(bundle: Bundle, shown: Sequence[Summary], *, now: int, silent: int) -> Iterator[Finding]:
+    """Tell of summaries that were asked about, and that neither this export nor an accepted one goes on from.
+
+    Args:
+        bundle: The export.
+        shown: The heads of those summaries.
+        now: Unix second.
+        silent: Seconds after which a summary of another installation wants an explanation.
+    """
+    sizes = {claim.origin: claim.size for claim in bundle.manifest.logs}
+    machines = {origin.rpartition("/")[0] for origin in sizes}
+    for summary in shown:
+        origin, size = summary.head.origin, summary.head.size
+        at = f"the summary of {format_time(summary.at)}, with {size:,} entries of this log,"
+        if size <= sizes.get(origin, 0):
+            continue
+        if origin.rpartition("/")[0] in machines:
+            ends = (
+                f"this export ends at {sizes[origin]:,}" if origin in sizes else "this export lacks the log"
+            )
+            sentence = f"{at} is not opened, and {ends}: an older export, or the log was put back"
+            yield Finding(severity=Severity.FINDING, code="unopened", message=sentence, log=origin)
+        elif now - summary.at > silent:
+            sentence = f"{at} was never opened, and nothing came since"
+            yield Finding(severity=Severity.FINDING, code="not-reported", message=sentence, log=origin)
 
 
 def other_sums(report: Report, before: Mapping[str, AskedLog]) -> Iterator[Finding]:

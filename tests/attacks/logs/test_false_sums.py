@@ -4,12 +4,14 @@ The machine's owner keeps the key of the day, which the service erases, and sign
 midnight. A changed program could do the same.
 """
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from license.crypto.ed25519 import SigningKey, load_signing_key
-from license.errors import UnknownIssuer
+from license.errors import AuthorityError, UnknownIssuer
 from license.evidence.bundle.openings import Openings, Stretch, sign_openings
 from license.evidence.log.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint
 from license.evidence.log.entry import Tally
@@ -145,3 +147,57 @@ def test_a_strangers_question_is_not_answered(customer: Customer) -> None:
     stranger = SigningKey.generate(customer.authority.keyring.issuer.name)
     with pytest.raises(UnknownIssuer):
         customer.answer(replace(done, openings=sign_openings(asked(done.openings), stranger)))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_shorter_history_in_the_place_of_a_summary_does_not_make_it_forgotten(
+    customer: Customer, tmp_path: Path, full: bool
+) -> None:
+    """The machine is put back behind a summary that was asked about, and uses less from there on."""
+    machine = customer.machine
+    run_days(machine, 1)
+    for directory in (machine.output, machine.state):
+        shutil.copytree(directory, tmp_path / "before" / directory.name)
+    run_days(machine, 4, first=1)
+    assert customer.ask().openings
+    for directory in (machine.output, machine.state):
+        shutil.rmtree(directory)
+        shutil.copytree(tmp_path / "before" / directory.name, directory)
+    run_days(machine, 1, first=5)
+    shorter = customer.ingest(customer.export(full=full))
+    assert "unopened" in codes(shorter.report)
+    run_days(machine, 6, first=6)
+    longer = customer.ingest(customer.export(full=full))
+    # The day that the summary was signed in has another key in this history, or the head does not fit.
+    assert codes(longer.report, 2) & {"checkpoint", "fork"}
+    assert longer.accepted == ()
+
+
+def test_machines_whose_summaries_were_never_opened_are_told(customer: Customer, tmp_path: Path) -> None:
+    """Under a bearer licence each new installation has a draw of its own; the others stay in the book."""
+    bearer = customer.license(binding="any")
+    for attempt in ("first", "second"):
+        machine = Machine(tmp_path / attempt, customer.machine.vendor)
+        machine.licensed = bearer
+        run_days(machine, 2)
+        done = customer.ask(customer.export(machine=machine))
+        assert done.openings
+    customer.machine.pass_time(101 * DAY)  # the vendor's clock
+    last = customer.ask(customer.answer(done, machine=machine))
+    assert "not-reported" in codes(last.report)
+    assert last.accepted
+
+
+def test_a_log_that_was_asked_about_is_no_other_resources(customer: Customer) -> None:
+    """A draw that came out badly is not made again under the next licence's name."""
+    run_days(customer.machine, 2)
+    assert customer.ask().openings
+    customer.resource = customer.authority.create_resource(
+        "acme-2", customer="Acme Ltd", meters={METER: 50}, period=("2026-01-01", "2028-01-01")
+    ).resource
+    for _ in range(3):  # the newest licence names the resource
+        customer.machine.licensed = customer.license()
+    run_days(customer.machine, 1, first=2)
+    with pytest.raises(AuthorityError) as refused:
+        customer.ask()
+    assert refused.value.code == "OtherResource"
