@@ -17,7 +17,7 @@ from typing import Any, Final
 from appliance.ledger.read.totals import Days, greater
 from license.encoding.strict import format_date, parse_date, parse_json
 from license.errors import LicenseError, Malformed
-from license.evidence.log.entry import Sums, Tally
+from license.evidence.log.entry import Entry, Sums, Tally, render
 from license.files import read_limited, write_atomic
 
 _log = logging.getLogger("appliance.usage")
@@ -104,6 +104,9 @@ def _parse(claims: dict[str, Any]) -> Floor:
         }
         for date, sums in claims["days"].items()
     }
+    for day, sums in days.items():
+        # What could not be recorded as carried was never counted, and would hold up every start.
+        render(Entry(kind="carry", n=0, at=day, values={"of": format_date(day), "s": sums}))
     return Floor(log=str(claims["log"]), days=days)
 
 

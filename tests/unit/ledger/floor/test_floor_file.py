@@ -50,6 +50,10 @@ def test_a_torn_file_is_no_count(file: FloorFile, cut: int, caplog: pytest.LogCa
         b'{"log":"x","days":{"2026-09-21":{"A":[1,2,-3]}}}',
         b'{"log":"x","days":{"2026-09-21":{"A":[1,2,"3"]}}}',
         b'{"log":"x","days":{"yesterday":{"A":[1,2,3]}}}',
+        b'{"log":"x","days":{"2026-09-21":{"":[1,2,3]}}}',
+        b'{"log":"x","days":{"2026-09-21":{"A meter":[1,2,3]}}}',
+        b'{"log":"x","days":{"2026-09-21":{"A":[1,2,1000000000000000000]}}}',
+        b'{"log":"x","days":{"2026-09-21":{%s:[1,2,3]}}}' % (b'"%s"' % (b"A" * 201)),
         b"\xff",
     ],
 )
