@@ -5,7 +5,8 @@ The status words of a licence download have codes of their own, so that a script
 `docs/licence.md` has the table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -38,6 +39,7 @@ from license.errors import (
 EXIT_CONFIGURATION: Final = 78
 EXIT_TRY_LATER: Final = 75
 EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 64
 
 DOWNLOAD_EXITS: Final[dict[type[DownloadError], int]] = {
     KeyInvalid: 10,
@@ -88,6 +90,29 @@ class ErrorHandlingGroup(click.Group):
         except (ApplianceError, LicenseError) as error:
             show(error)
             ctx.exit(exit_code(error))
+
+
+class VerdictCommand(click.Command):
+    """A command whose exit status 0, 1 or 2 is a verdict: wrong usage is 64."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line."""
+        with _wrong_usage():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _wrong_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _wrong_usage() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = EXIT_USAGE  # type: ignore[misc]  # click reads it from whatever was raised
+        raise
 
 
 def looks_like_settings(words: Sequence[str]) -> bool:

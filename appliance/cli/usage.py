@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.errors import ErrorHandlingGroup, show
+from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand, show
 from appliance.cli.options import json_option
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
 from license.encoding.strict import format_time, parse_date
-from license.errors import LicenseError, UnreadableArchive
+from license.errors import LicenseError
 from license.evidence.bundle.focus import focus_csv
 from license.evidence.render.text import audit_json, audit_lines
-from license.evidence.tool.command import EXIT_BROKEN, EXIT_UNREADABLE, roots_of, run_verify
+from license.evidence.tool.command import roots_of, run_verify, status_of
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -151,7 +151,9 @@ def _opened(entries: int, missing: int) -> str:
     return f"{shown}; {missing:,} were pruned or lost, and a receipt in the file must cover them"
 
 
-@usage.command(epilog="Example:  appliance usage verify usage.zip --roots ./roots --html report.html")
+@usage.command(
+    cls=VerdictCommand, epilog="Example:  appliance usage verify usage.zip --roots ./roots --html report.html"
+)
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
 @click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
@@ -170,14 +172,16 @@ def verify(
 ) -> None:
     """Check an export, or every ledger under a directory, from its bytes and the root keys alone.
 
-    Exit status: 0 clean, 1 findings to be explained, 2 broken, 65 not an export or a damaged archive.
+    Exit status: 0 clean, 1 findings to be explained, 2 broken; 64 wrong usage, 65 not an export or a
+    damaged archive.
     """
-    trusted = roots_of(roots)
     try:
-        audit = run_verify(path, trusted, heads=heads, notes=notes, html=html)
+        audit = run_verify(path, roots_of(roots), heads=heads, notes=notes, html=html)
     except LicenseError as error:
         show(error)
-        ctx.exit(EXIT_UNREADABLE if isinstance(error, UnreadableArchive) else EXIT_BROKEN)
+        ctx.exit(status_of(error))
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from error
     if as_json:
         click.echo(json.dumps(audit_json(audit), indent=2))
     else:

@@ -73,7 +73,7 @@ def export_usage(
     directories = [ledger_directory(output, product, identity.instance) for product in SERVICES.values()]
     ledger = next((directory for directory in directories if directory.is_dir()), directories[0])
     asked = None if openings is None else openings(ledger)
-    with tempfile.TemporaryDirectory(dir=None if out is None else out.parent, prefix=".export-") as work:
+    with _work_directory(out) as work:
         path = Path(work) / "export.zip"
         try:
             with path.open("xb") as file:
@@ -92,6 +92,16 @@ def export_usage(
         except OSError as error:
             raise Unwritable(f"the export cannot be written: {error.strerror}") from error
         yield made
+
+
+def _work_directory(out: Path | None) -> "tempfile.TemporaryDirectory[str]":
+    """Make a directory where the file is to appear, so that it can be moved there whole."""
+    place = None if out is None else out.parent
+    try:
+        return tempfile.TemporaryDirectory(dir=place, prefix=".export-")
+    except OSError as error:
+        where = place or Path(tempfile.gettempdir())
+        raise Unwritable(f"the export cannot be written in {where}: {error.strerror}") from error
 
 
 def print_members(path: Path, echo: Callable[[str], object]) -> None:

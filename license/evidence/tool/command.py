@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
 from license.crypto.ed25519 import VerifyingKey
-from license.errors import LicenseError, UnreadableArchive, UntrustedRoots
+from license.errors import LicenseError, Malformed, UnreadableArchive, UntrustedRoots
 from license.evidence.bundle.lines import read_heads
+from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.render.html import render_page
 from license.evidence.render.text import audit_json, audit_lines
 from license.evidence.verify.result import Report
@@ -44,6 +45,24 @@ example:
 """
 
 
+class NoHeads(Malformed):
+    """A file that was given as one of signed heads holds none: a slip, and no word about the evidence."""
+
+    code = "NoHeads"
+    default_hint = "give lines of the journal, a checkpoint or a proof; a receipt is none of them"
+
+
+def status_of(error: LicenseError) -> int:
+    """Return the exit status of a refusal to verify."""
+    match error:
+        case UntrustedRoots() | NoHeads():
+            return EXIT_USAGE
+        case UnreadableArchive():
+            return EXIT_UNREADABLE
+        case _:
+            return EXIT_BROKEN
+
+
 def run_verify(
     path: Path,
     roots: TrustRoots,
@@ -62,10 +81,10 @@ def run_verify(
         html: Where the page goes.
 
     Raises:
-        LicenseError: The file is not an export, or one of the others cannot be used.
+        LicenseError: The file is not an export, or one of the others cannot be used; `NoHeads`.
         OSError: A file cannot be read or written.
     """
-    others = [head for file in heads for head in read_heads(file)]
+    others = [head for file in heads for head in _heads_in(file)]
     extra = [] if notes is None else [read_limited(file, MAX_NOTE_BYTES) for file in notes.glob("*.note")]
     report = verify(path, roots, heads=others, notes=extra)
     if html is not None:
@@ -80,20 +99,28 @@ def roots_of(source: str | None) -> TrustRoots:
     """Return the roots in a directory, or the one given as a key's text; the installed ones without a place.
 
     Raises:
-        UntrustedRoots: There is none.
-        Malformed: The text is not a key.
+        UntrustedRoots: There is none, or the text is not a key.
     """
     if source is None:
         return installed_roots()
     if "+" in source and not Path(source).exists():
-        return TrustRoots(keys=(VerifyingKey.from_vkey(source),), sources=(Path("the command line"),))
+        try:
+            key = VerifyingKey.from_vkey(source)
+        except LicenseError as error:
+            raise UntrustedRoots(f"--roots is neither a directory nor a key: {error}") from error
+        return TrustRoots(keys=(key,), sources=(Path("the command line"),))
     return load_roots(Path(source))
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
     """Run the auditor's command; returns the exit status."""
     out = out or sys.stdout
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.path.exists():
+        parser.error(f"there is no {options.path}")
+    if options.notes is not None and not options.notes.is_dir():
+        parser.error(f"{options.notes} is not a directory")
     try:
         report = run_verify(
             options.path,
@@ -102,12 +129,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
             notes=options.notes,
             html=options.html,
         )
-    except UntrustedRoots as error:
-        return _refuse(error.message, error.hint, EXIT_USAGE)
-    except UnreadableArchive as error:
-        return _refuse(error.message, error.hint, EXIT_UNREADABLE)
     except LicenseError as error:
-        return _refuse(error.message, error.hint, EXIT_BROKEN)
+        return _refuse(error.message, error.hint, status_of(error))
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}", "", EXIT_USAGE)
     except Exception as error:
@@ -149,6 +172,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page to print")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _heads_in(file: Path) -> list[tuple[str, bytes]]:
+    try:
+        heads = read_heads(file)
+        for _, note in heads[:1]:  # a line of a journal may be cut; a file of another kind has no head at all
+            read_checkpoint(note)
+    except LicenseError as error:
+        raise NoHeads(f"{file} holds no signed head: {error}") from error
+    return heads
 
 
 def _refuse(message: str, hint: str, status: int) -> int:

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,8 @@ from license.evidence.bundle.focus import COLUMNS
 from tests.support.customer import Customer
 from tests.support.evidence import METER, run_days
 from tests.support.ledger import DAY, NOON, Machine, Vendor
+
+DOOR = "import sys; from license.evidence.tool.command import main; sys.exit(main())"
 
 
 @contextmanager
@@ -152,6 +156,43 @@ def test_what_keeps_an_export_from_a_verdict_has_a_status_that_no_verdict_has(cu
     # Elsewhere nothing is a verdict: 1 is a refusal, 2 wrong usage.
     assert CliRunner().invoke(license_main, ["usage", "nobody", *home]).exit_code == 1
     assert CliRunner().invoke(license_main, ["usage"]).exit_code == 2
+
+
+def test_an_export_to_where_nothing_can_be_written_is_refused_in_a_sentence(
+    customer: Customer, tmp_path: Path
+) -> None:
+    for place in (tmp_path / "nowhere" / "usage.zip", Path("/proc/usage.zip")):
+        done = run("export", customer.machine.output, "--state", customer.machine.state, "-o", place)
+        assert (done.exit_code, str(place.parent) in done.stderr) == (1, True), done.exception
+        assert "error: the export cannot be written" in done.stderr
+
+
+def test_what_keeps_the_auditors_command_from_a_verdict_has_a_status_that_no_verdict_has(
+    customer: Customer, tmp_path: Path
+) -> None:
+    roots, file = customer.authority.roots_dir, export(customer, "--full")
+    assert ingest(customer, file, "--out", str(tmp_path / "receipt")).exit_code == 0
+    known = ("verify", file, "--roots", roots)
+    for words in (
+        ("verify", tmp_path / "none.zip", "--roots", roots),
+        ("verify", file, "--roots", tmp_path / "none"),
+        (*known, "--unknown"),
+        (*known, "--heads", tmp_path / "none"),
+        (*known, "--heads", tmp_path / "receipt" / "receipt.note"),  # signed, but no head
+        (*known, "--heads", __file__),
+        (*known, "--html", "/proc/page.html"),
+        (*known, "--notes", tmp_path / "none"),
+    ):
+        done = run(*words)
+        assert (done.exit_code, "rror: " in done.stderr) == (64, True), (words, done.exit_code, done.stderr)
+        door = subprocess.run(
+            [sys.executable, "-c", DOOR, *map(str, words[1:])],
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (door.returncode, b"error: " in door.stderr) == (64, True), (words, door.stderr)
+    assert run(*known).exit_code == 0
 
 
 def test_findings_and_what_is_broken_have_the_statuses_of_the_auditor(customer: Customer) -> None:
