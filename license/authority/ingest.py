@@ -42,7 +42,7 @@ from license.evidence.bundle.openings import sign_openings
 from license.evidence.bundle.receipt import Receipt, sign_receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.cosignature import add_line, cosign
-from license.evidence.log.entry import NOTHING, Tally
+from license.evidence.log.entry import NOTHING, Tally, parse
 from license.evidence.verify.result import Finding, LogReport, Report, Severity
 from license.evidence.verify.verify import verify_bundle
 from license.evidence.verify.witness import Witnessed, witnessed_heads
@@ -183,19 +183,23 @@ def _book_notes(authority: Authority) -> Iterator[bytes]:
 
 
 def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> Resource:
-    """The resource of the newest licence in the export that this authority issued."""
+    """The resource of the newest licence in force in the export that this authority issued."""
     by_subscription = {resource.subscription: resource for resource in authority.store.resources()}
     notes = bundle.notes()
-    candidates = [*notes.values(), *(known[sha] for sha in bundle.manifest.withheld if sha in known)]
+    candidates = notes | {sha: known[sha] for sha in bundle.manifest.withheld if sha in known}
     roots = authority.keyring.roots
     issuers = DelegationSet([*notes.values(), authority.keyring.issuer_note], roots=roots)
     subscriptions = []
-    for note in candidates:
+    for sha256, note in candidates.items():
         with contextlib.suppress(LicenseError):
             for _, issuer in issuers.of(note, "issuer"):
                 licensed = open_license(note, issuer, roots=roots).license
                 if licensed.subscription in by_subscription:
-                    subscriptions.append((licensed.serial, licensed.subscription))
+                    subscriptions.append((licensed.serial, licensed.subscription, sha256))
+    if len({subscription for _, subscription, _ in subscriptions}) > 1:
+        # A note may lie in a log without ever having been in force there: only entries say what was.
+        in_force = set(_in_force(bundle))
+        subscriptions = [found for found in subscriptions if found[2] in in_force] or subscriptions
     if not subscriptions:
         raise AuthorityError(
             "no licence in the export was issued by this authority",
@@ -203,6 +207,15 @@ def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> 
             hint="check --home, and that the export comes from your customer",
         )
     return by_subscription[max(subscriptions)[1]]
+
+
+def _in_force(bundle: Bundle) -> Iterator[str]:
+    """The hashes of the licences that the logs say were in force."""
+    for source in bundle.logs():
+        with contextlib.suppress(LicenseError):  # what is damaged is found, and accepted under no name
+            for _, text, _ in source.rows():
+                if text.startswith('{"k":"lic",'):
+                    yield parse(text).text("h")
 
 
 def _check_owner(
@@ -248,6 +261,12 @@ def _vendor_findings(
             sentence = f"nothing was reported of this log since {format_time(log.at)}"
             yield _finding(Severity.FINDING, "not-reported", sentence, origin)
     limit = max((period.max_logs for log in report.logs for period in log.licenses), default=0)
+    payers = {period.subscription for log in report.logs for period in log.licenses if period.subscription}
+    if len(payers) > 1:
+        sentence = (
+            f"licences of {len(payers)} resources were in force, and all usage is charged to one of them"
+        )
+        yield _finding(Severity.FINDING, "two-resources", sentence, bundle.manifest.instance)
     origins = {*seen, *(log.log for log in report.logs)}
     if limit and len(origins) > limit:
         sentence = f"there are {len(origins)} logs, and the licence allows {limit}"

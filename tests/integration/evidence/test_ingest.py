@@ -1,5 +1,6 @@
 """The vendor takes exports in: cosigns what holds, refuses what is old, and finds what is missing."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -174,6 +175,31 @@ def test_an_export_of_a_stranger_is_refused(customer: Customer, tmp_path: Path, 
     with pytest.raises(AuthorityError) as refused:
         customer.ingest(export(three_days, tmp_path / "stranger.zip"))
     assert refused.value.code == "UnknownCustomer"
+
+
+def test_a_licence_of_another_resource_slipped_into_a_log_pays_for_nothing(customer: Customer) -> None:
+    first, machine = customer.resource, customer.machine
+    run_days(machine, 1)
+    customer.resource = customer.authority.create_resource(
+        "another", customer="Acme Ltd", meters={METER: 10**9}, period=("2026-01-01", "2028-01-01")
+    ).resource
+    other = [customer.license() for _ in range(3)][-1]  # it has the higher serial
+    statement = "INSERT INTO note (sha256, note) VALUES (?, ?)"
+    machine.sql(statement, hashlib.sha256(other.note).hexdigest(), other.note)
+    for full in (False, True):
+        done = customer.ingest(customer.export(full=full))
+        assert (done.resource.name, len(done.accepted), codes(done.report)) == (first.name, 1, set())
+
+
+def test_usage_under_licences_of_two_resources_is_told(customer: Customer) -> None:
+    run_days(customer.machine, 1)
+    customer.resource = customer.authority.create_resource(
+        "another", customer="Acme Ltd", meters={METER: 10**9}, period=("2026-01-01", "2028-01-01")
+    ).resource
+    customer.machine.licensed = [customer.license() for _ in range(3)][-1]
+    run_days(customer.machine, 1, first=1)
+    done = customer.ask(customer.export(full=True))
+    assert (done.resource.name, codes(done.report)) == ("another", {"two-resources"})
 
 
 def test_a_looked_at_export_is_not_cosigned(customer: Customer) -> None:
