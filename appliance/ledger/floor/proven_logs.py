@@ -9,8 +9,8 @@ import contextlib
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.ledger.log.rehash import check_summed
@@ -82,24 +82,47 @@ class Others:
     known: Days
 
 
-def read_installations(service: Path, *, but: Path, subscription: str) -> Others:
+def merge_copies(logs: Iterable[LoggedUsage]) -> list[LoggedUsage]:
+    """Return each log once: a copy, such as a backup that lies beside it, tells of the same usage."""
+    found: dict[tuple[str, bool], LoggedUsage] = {}
+    for log in logs:
+        other = found.get((log.origin, log.proven), log)
+        found[log.origin, log.proven] = replace(
+            log,
+            days=greater(log.days, other.days),
+            carried=greater(log.carried, other.carried),
+            subscriptions=log.subscriptions | other.subscriptions,
+        )
+    return list(found.values())
+
+
+def read_installations(service: Path, *, but: Path, prefix: str, subscription: str) -> Others:
     """Return what other installations used under a subscription, by their logs in the same output directory.
+
+    A directory that holds a copy of logs of one's own is no other installation: it adds nothing to what was
+    used, but may know of more.
 
     Args:
         service: The directory that holds the ledger directories.
         but: The own one.
+        prefix: Origin of the own logs without the number.
         subscription: The resource that pays.
     """
-    used, greatest = RunningTotals(), dict[int, Sums]()
+    everything: list[LoggedUsage] = []
+    greatest = dict[int, Sums]()
     for directory in sorted(path for path in service.iterdir() if path.is_dir() and path != but):
         own, carried = RunningTotals(), dict[int, Sums]()
-        for log in read_logs(directory):
-            if log.proven and subscription in log.subscriptions:
-                own.add_days(log.days)
-                used.add_days(log.days)
-                carried = greater(carried, log.carried)
+        logs = [log for log in read_logs(directory) if log.proven and subscription in log.subscriptions]
+        for log in merge_copies(logs):
+            own.add_days(log.days)
+            carried = greater(carried, log.carried)
         own.add_days(carried)
         greatest = greater(greatest, own.days())
+        everything += logs
+    used = RunningTotals()
+    for log in merge_copies(everything):
+        if log.origin.rpartition("/")[0] != prefix:
+            used.add_days(log.days)
     return Others(used=used.days(), known=greatest)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.ledger.floor.floor_file import Floor, FloorFile
-from appliance.ledger.floor.proven_logs import Others, read_installations, read_logs
+from appliance.ledger.floor.proven_logs import Others, merge_copies, read_installations, read_logs
 from appliance.ledger.log.journal import Journal
 from appliance.ledger.read.totals import Days, RunningTotals, greater, lacking, merge
 
@@ -64,7 +64,7 @@ class QuotaFloor:
         earlier, own, claimed = RunningTotals(), RunningTotals(), RunningTotals()
         carried: Days = journal.state.carried
         own.absorb(journal.state.totals)
-        for log in read_logs(self._directory, but=journal.state.origin):
+        for log in merge_copies(read_logs(self._directory, but=journal.state.origin)):
             if log.proven:
                 earlier.add_days(log.days)
                 own.add_days(log.days)
@@ -109,7 +109,12 @@ class QuotaFloor:
         if license is None or not _blocks(journal):
             return Others(used={}, known={})
         subscription = license.license.subscription
-        return read_installations(self._directory.parent, but=self._directory, subscription=subscription)
+        return read_installations(
+            self._directory.parent,
+            but=self._directory,
+            prefix=journal.state.origin.rpartition("/")[0],
+            subscription=subscription,
+        )
 
     def _whole(self, journal: Journal) -> Floor:
         totals = RunningTotals()

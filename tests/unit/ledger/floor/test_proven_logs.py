@@ -96,3 +96,36 @@ def test_a_licence_that_begins_to_block_counts_them_at_once(beside: Callable[...
     ledger.change_license(second.vendor.license(second.identity.verifying.vkey, serial=2, overage="block"))
     assert ledger.used(METER, 0, second.wall + DAY) == 40
     ledger.close()
+
+
+def test_backups_beside_a_log_count_nothing_twice(beside: Callable[..., Machine]) -> None:
+    """Nor for others: of copies of one log, each entry was used once."""
+    first = beside("first")
+    run(first, 20)
+    for name in ("backup", "older"):
+        shutil.copytree(first.directory, first.directory.parent / name)
+    assert run(first, 5) == 50
+    second = beside("second")
+    assert run(second, 1) == 52
+    assert (run(first, 0), run(second, 0)) == (52, 52)
+
+
+def test_a_log_that_was_moved_aside_is_known_all_the_same(beside: Callable[..., Machine]) -> None:
+    first = beside("first")
+    run(first, 20)
+    first.directory.rename(first.directory.parent / "aside")
+    for path in first.state.iterdir():
+        path.unlink()
+    assert run(first, 5) == 50
+
+
+def test_a_backup_of_a_file_beside_the_log_that_followed_it_counts_once(
+    beside: Callable[..., Machine],
+) -> None:
+    first = beside("first")
+    run(first, 20)
+    for path in first.state.glob("day-*.key"):
+        path.unlink()  # so that the log is set aside, whole as it is
+    assert run(first, 1) == 42
+    shutil.copyfile(first.directory / "damaged-1.db", first.directory / "ledger-1.db")
+    assert run(first, 0) == 42
