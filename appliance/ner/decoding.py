@@ -22,6 +22,7 @@ SCHEMES: Final = ("BIO", "BILOU", "IOB1", "IO")
 """BIO: every entity opens with B. BILOU: also L closes and U stands alone; BIOES is its twin.
 IOB1: B only between touching entities. IO: labels without prefixes."""
 
+_PREFIXES: Final = {"BIO": "BI", "BILOU": "BILUES", "IOB1": "BI", "IO": ""}
 _SAME_TAG: Final = {"E": "L", "S": "U"}
 _REACH: Final = 4  # words looked at on either side of a broken rule, to begin with
 _LOOSE: Final = frozenset(",;:")
@@ -163,11 +164,20 @@ class Decoder:
 
 
 def infer_scheme(labels: Sequence[str]) -> str:
-    """Return the scheme that the prefixes of these labels suggest."""
-    prefixes = {label[0] for label in labels if label[1:2] == "-"}
-    if prefixes & set("LUES"):
+    """Return the scheme that these labels suggest.
+
+    A letter and a hyphen are a prefix where a category has several of them, or every label has one: `E-MAIL`
+    and `B-CELL` are names.
+    """
+    named = [label for label in labels if not _is_outside(label)]
+    prefixes: dict[str, set[str]] = {}
+    for label in named:
+        if label[1:2] == "-" and label[0] in _PREFIXES["BILOU"]:
+            prefixes.setdefault(label[2:], set()).add(label[0])
+    if any(found & set("BI") and found & set("LUES") for found in prefixes.values()):
         return "BILOU"
-    return "BIO" if prefixes & set("BI") else "IO"
+    everywhere = bool(named) and all(label[1:2] == "-" and label[0] in _PREFIXES["BIO"] for label in named)
+    return "BIO" if everywhere or any(found >= set("BI") for found in prefixes.values()) else "IO"
 
 
 def category_of(label: str, scheme: str) -> str:
@@ -214,11 +224,16 @@ def _alone(inside: str, opening: str, closing: str) -> bool:
 
 def _split(label: str, scheme: str) -> tuple[str, str]:
     """Return (tag, category): tag is one of O B I L U."""
-    if label == "O":
+    if _is_outside(label):
         return "O", ""
-    if scheme != "IO" and label[1:2] == "-" and label[0] in "BILUES":
+    if label[1:2] == "-" and label[0] in _PREFIXES[scheme]:
         return _SAME_TAG.get(label[0], label[0]), label[2:]
     return "I", label
+
+
+def _is_outside(label: str) -> bool:
+    """Whether a label stands for no entity; some models label special tokens too, such as `[PAD]`."""
+    return label == "O" or (label[:1], label[-1:]) in (("[", "]"), ("<", ">"))
 
 
 def _allowed(pairs: Sequence[tuple[str, str]], scheme: str) -> NDArray[np.bool_]:

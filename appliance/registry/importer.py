@@ -113,6 +113,7 @@ def _archive_members(archive: ZipReader, source: Path) -> list[_Member]:
             raise ModelError(f"{source} holds {place} twice: two readers could take different ones")
         seen.add(place)
         members.append(_Member(place=place, size=entry.file_size, entry=entry))
+    members = [member for member in members if not _is_litter(member.place)]
     tops = {member.place.parts[0] for member in members}
     if len(tops) == 1 and all(len(member.place.parts) > 1 for member in members):
         inner = [PurePosixPath(*member.place.parts[1:]) for member in members]
@@ -139,15 +140,32 @@ def _check_entry(entry: zipfile.ZipInfo, place: PurePosixPath, source: Path) -> 
         raise ModelError(f"{source} holds {place}, which is a link or a device and not a plain file")
 
 
+def _is_litter(place: PurePosixPath) -> bool:
+    """Whether a file is no part of what was packed: a Mac adds such to every ZIP."""
+    return place.parts[0] == "__MACOSX" or place.name.startswith("._") or place.name == ".DS_Store"
+
+
 def _wanted(place: PurePosixPath) -> bool:
-    return (place.name in _LIMITS and len(place.parts) == 1) or str(place) == f"onnx/{MODEL}"
+    return (place.name in _LIMITS and len(place.parts) == 1) or _is_graph(place)
+
+
+def _is_graph(place: PurePosixPath) -> bool:
+    return place.suffix == ".onnx" and (len(place.parts) == 1 or place.parts[:-1] == ("onnx",))
+
+
+def _only_graph(members: Sequence[_Member]) -> _Member | None:
+    """The graph of a folder that has one, whatever it is called: Optimum writes `model_quantized.onnx`."""
+    graphs = [member for member in members if _is_graph(member.place)]
+    return graphs[0] if len(graphs) == 1 else None
 
 
 def _copy(members: Sequence[_Member], into: Path, archive: ZipReader | None, source: str) -> Imported:
     by_place = {str(member.place): member for member in members}
     chosen: dict[str, _Member] = {}
     for name in _LIMITS:
-        member = by_place.get(name) or (by_place.get(f"onnx/{name}") if name == MODEL else None)
+        member = by_place.get(name)
+        if member is None and name == MODEL:
+            member = by_place.get(f"onnx/{name}") or _only_graph(members)
         if member is not None:
             chosen[name] = member
     _require(chosen, members, source)
@@ -194,7 +212,7 @@ def _require(chosen: dict[str, _Member], members: Sequence[_Member], source: str
         if others:
             raise ModelError(
                 f"{source} holds {', '.join(others[:5])}, but no {MODEL}",
-                hint=f"call one of them {MODEL}",
+                hint=f"keep the one that is to be served, or call it {MODEL}",
             )
         pickled = next((name for name in names if name.lower().endswith(_PICKLED)), None)
         if pickled:

@@ -178,6 +178,11 @@ def test_the_scheme_shows_in_the_prefixes() -> None:
     assert infer_scheme(BIO) == "BIO"
     assert infer_scheme(BILOU) == infer_scheme(BIOES) == "BILOU"
     assert infer_scheme(("O", "Person")) == "IO"
+    assert infer_scheme(("O", "E-MAIL", "U-RL")) == infer_scheme(("O", "B-CELL", "T-CELL")) == "IO"
+    assert infer_scheme(("O", "B-E-MAIL", "I-E-MAIL", "E-MAIL")) == "BIO"
+    assert infer_scheme(("O", "I-PER", "I-LOC")) == infer_scheme(("[PAD]", "O", "B-PER", "I-PER")) == "BIO"
+    assert [category_of(label, "IO") for label in ("E-MAIL", "[PAD]", "<pad>")] == ["E-MAIL", "", ""]
+    assert category_of("E-MAIL", "BIO") == "E-MAIL"
     assert [category_of(label, "BIO") for label in ("O", "B-Place", "Place")] == ["", "Place", "Place"]
 
 

@@ -198,7 +198,11 @@ def test_a_model_that_fails_is_refused(export: Export, registry: ModelRegistry) 
     [
         ({"model__onnx": None}, "holds no model.onnx", "docs/models.md"),
         ({"model__onnx": None, "model__safetensors": b"x"}, "no ONNX graph", "optimum-cli"),
-        ({"model__onnx": None, "model_quantized__onnx": b"x"}, "but no model.onnx", "call one of them"),
+        (
+            {"model__onnx": None, "model_quantized__onnx": b"x", "model_fp16__onnx": b"x"},
+            "but no model.onnx",
+            "keep the one that is to be served, or call it model.onnx",
+        ),
         ({"tokenizer__json": None, "vocab__txt": b"a"}, "tokenizer as vocab.txt", "use_fast=True"),
         ({"config__json": None}, "its labels have no names", "optimum-cli"),
         ({"config__json": b'{"id2label": {"0": "O"}, "architectures": ["BertModel"]}'}, "BertModel", "token"),
@@ -222,3 +226,32 @@ def test_an_archive_of_a_folder_is_taken_like_the_folder(
     assert set(taken.names) == set(exported_files)
     assert taken.left_out == ("extra.bin",)
     assert {path.name: path.read_bytes() for path in into.iterdir()} == dict(exported_files)
+
+
+@pytest.mark.parametrize("place", ["model_quantized.onnx", "onnx/model.onnx", "onnx/model_int8.onnx"])
+def test_the_only_graph_is_taken_whatever_it_is_called(
+    tmp_path: Path, exported_files: Mapping[str, bytes], place: str
+) -> None:
+    members = {(place if name == "model.onnx" else name): data for name, data in exported_files.items()}
+    folder = tmp_path / "folder"
+    for name, data in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    for number, source in enumerate((folder, zipped(tmp_path / "a.zip", members))):
+        into = tmp_path / f"into-{number}"
+        into.mkdir()
+        assert set(import_model(source, into).names) == set(exported_files)
+        assert (into / "model.onnx").read_bytes() == exported_files["model.onnx"]
+
+
+def test_what_a_mac_adds_to_an_archive_does_not_matter(
+    tmp_path: Path, exported_files: Mapping[str, bytes]
+) -> None:
+    members = {f"my-model/{name}": data for name, data in exported_files.items()}
+    litter = {f"__MACOSX/my-model/._{name}": b"Mac OS X" for name in exported_files}
+    into = tmp_path / "into"
+    into.mkdir()
+    packed = zipped(tmp_path / "a.zip", {**members, **litter, "my-model/.DS_Store": b"x"})
+    taken = import_model(packed, into)
+    assert set(taken.names) == set(exported_files)
+    assert taken.left_out == ()
