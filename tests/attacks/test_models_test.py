@@ -50,7 +50,7 @@ def test_a_package_answers_the_fixed_sentence_and_nothing_else(
         assert "Traceback" not in told(done)
         assert "Curie" not in told(done)
         assert "Person" not in told(done)
-    assert "counted" in told(done)
+    assert "only the service answers from it, and counts them" in told(done)
 
 
 def test_a_plain_model_asked_in_its_own_process_answers_the_fixed_sentence() -> None:
