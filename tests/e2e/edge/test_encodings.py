@@ -13,7 +13,7 @@ from tests.support.site import Service, Site
 from tests.support.wire import ANALYZE, BODY
 
 pytestmark = pytest.mark.e2e
-BOMB = 1 << 30
+BOMB = 1 << 28
 
 
 def send(client: httpx2.Client, body: bytes, **headers: str) -> httpx2.Response:
