@@ -147,7 +147,7 @@ def ingest_bundle(
         demand=wanted,
         openings=signed,
         checkpoints={log.head.origin: add_line(log.note, log.head.cosig) for log in accepted} if keep else {},
-        accounts=reconcile(resource.plan, _furthest(current, reported)),
+        accounts=reconcile(resource.plans, _furthest(current, reported)),
     )
 
 
