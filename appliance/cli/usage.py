@@ -19,6 +19,7 @@ from license.evidence.tool.command import roots_of, run_verify, status_of
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+_PATH = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -156,7 +157,7 @@ def _opened(entries: int, missing: int) -> str:
 )
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
-@click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
+@click.option("--heads", type=_PATH, multiple=True, help="Signed heads kept elsewhere; repeatable.")
 @click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
 @json_option
