@@ -50,7 +50,7 @@ class NoHeads(Malformed):
     """A file that was given as one of signed heads holds none: a slip, and no word about the evidence."""
 
     code = "NoHeads"
-    default_hint = "give lines of the journal, a checkpoint, a proof, an export or an output directory; no receipt"
+    default_hint = "give lines of the journal, a checkpoint, a proof, an export or an output directory"
 
 
 def status_of(error: LicenseError) -> int:
