@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from appliance.licensing.manager import choose, next_after
 from license.authority.book.metering import MeterRepository
 from license.authority.issuing.lease import is_used_up
 from license.crypto.ed25519 import SigningKey
@@ -13,7 +12,6 @@ from license.encoding.strict import DAY, parse_time
 from license.errors import AuthorityError
 from tests.unit.license.authority.book.test_metering import origin_of, report, signed
 
-HOUR = 3_600
 END = parse_time("2027-01-01T00:00:00Z")
 
 
@@ -31,13 +29,6 @@ def test_a_machine_with_a_licence_to_the_end_gets_the_next_period(yearly: Any) -
     assert second.license.plan == renewed.plan
     assert second.license.subscription == first.license.subscription
     assert (second.license.serial, second.license.replaces) == (2, first.license.id)
-    # The appliance keeps the present one in force until the next begins.
-    both = [second, first]
-    for now, in_force in [(END - HOUR, first), (END, second)]:
-        chosen = choose(both, lambda _, now=now: now)
-        assert chosen is in_force
-        waits = next_after(chosen, both, lambda _, now=now: now)
-        assert waits is (second if in_force is first else None)
 
 
 def test_a_machine_without_one_gets_the_present_period_first(yearly: Any) -> None:
