@@ -310,6 +310,23 @@ class Authority:
             heads=[log.head for log in HeadRepository(self.store.engine).logs(resource.name)],
         )
 
+    def waiting_until(self, resource: Resource, request_note: bytes, binding: str | None = None) -> int:
+        """Return when the next period begins, for which a machine has a licence already; 0 without one.
+
+        Args:
+            resource: What pays.
+            request_note: The request of the machine.
+            binding: Of the licences; the resource's without it.
+
+        Raises:
+            LicenseError: It is no request.
+        """
+        bound = (binding or resource.binding) == "instance"
+        instance = open_request(request_note).instance if bound else ""
+        begins = resource.plan_at(self.clock()).period[1]
+        has = self.store.licensed_until(resource.name, instance) > begins
+        return begins if has and resource.earlier else 0
+
     def grant_lease(
         self, resource: Resource, request_note: bytes, *, terms: ConnectedTerms | None = None
     ) -> IssuedLicense:

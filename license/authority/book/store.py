@@ -102,7 +102,8 @@ class Store:
             raise AuthorityError(
                 f"there already is a resource {resource.name}",
                 code="AlreadyExists",
-                hint="choose another name; `license resource list` shows those taken",
+                hint="choose another name, or give this one its next period: "
+                f"`license resource renew {resource.name}`",
             ) from error
         return key1, key2
 

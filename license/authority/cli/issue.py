@@ -18,6 +18,7 @@ from license.authority.cli.common import (
     read_file,
     warn,
 )
+from license.encoding.strict import format_date
 from license.files import read_limited, write_atomic
 
 if TYPE_CHECKING:
@@ -98,12 +99,25 @@ def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, *
         paying = authority.store.get(name)
         request_note = read_file(request_file)
         _check_folder(out, paying, request_note, terms["binding"] or paying.binding)
+        waiting = authority.waiting_until(paying, request_note, terms["binding"])
         issued = authority.issue(paying, request_note, terms=Terms(**terms))
         roots, now = authority.keyring.roots, authority.clock()
     opened = open_license(issued.note, issued.issuer_note, roots=roots)
     out.mkdir(parents=True, exist_ok=True)
     for path in save_license(out, opened):
         click.echo(f"wrote {path}", err=True)
+    if opened.license.not_before > now:
+        begins = format_date(opened.license.not_before)
+        click.echo(
+            f"it is for the period from {begins} on; installed before, it waits for that day", err=True
+        )
+    elif waiting:
+        warn(
+            [
+                f"a licence of the period from {format_date(waiting)} on was issued before, and this one "
+                "has a higher serial: issue that one again, with --period next, and deliver both"
+            ]
+        )
     binding = opened.license.instance.binding
     if terms["max_instances"] is None or binding == "any":
         warn(warnings_of(paying, binding))

@@ -127,6 +127,12 @@ def test_a_resource_is_renewed_and_its_next_licence_issued(home: Path) -> None:
     present, following = json.loads(good("resource", "show", "acme-ner", "--json"))["plans"]
     assert json.loads(issued)["license"]["plan"] == following
     assert present["period"][1] == following["period"][0]
+    asked = ("issue", "request.note", "--resource", "acme-ner", "--out", "delivery")
+    assert "installed before, it waits for that day" in run(*asked).stderr
+    assert "issue that one again, with --period next" in run(*asked, "--period", "present").stderr
+    assert "higher serial" not in run(*asked, "--period", "next").stderr
+    said = refused("resource", "create", "acme-ner", "--customer", "Acme Ltd")
+    assert "license resource renew acme-ner" in said
     assert "renewed already" in refused("resource", "renew", "acme-ner")
     assert "then " + following["period"][0] in good("usage", "acme-ner")
 
