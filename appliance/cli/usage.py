@@ -8,6 +8,7 @@ import click
 
 from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand, show
 from appliance.cli.options import json_option
+from appliance.cli.usage_mounts import find_mounts
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
@@ -19,6 +20,7 @@ from license.evidence.tool.command import roots_of, run_verify, status_of
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+_PATH = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -58,11 +60,15 @@ class Day(click.ParamType[int]):
 
 @click.group(cls=ErrorHandlingGroup)
 def usage() -> None:
-    """Report, export and verify usage; keep receipts and prune."""
+    """Report, export and verify usage; keep receipts and prune.
+
+    OUTPUT is the output directory of the service. Without it the commands find it as the licence commands do:
+    in settings given as Key=Value words, in the environment, or in /etc/appliance/appliance.env.
+    """
 
 
-@usage.command(epilog="Example:  appliance usage report /srv/output --month 2026-11 --csv")
-@click.argument("output", type=_DIRECTORY)
+@usage.command(epilog="Example:  appliance usage report --month 2026-11 --csv")
+@click.argument("words", nargs=-1, metavar="[OUTPUT] [Key=Value]...")
 @click.option("--month", type=Month(), help="Only this UTC month, such as 2026-11.")
 @click.option("--from", "first", type=Day(), help="Only from this UTC day on, such as 2026-11-01.")
 @click.option("--to", "last", type=Day(), help="Only up to this UTC day, which is included.")
@@ -74,7 +80,7 @@ def usage() -> None:
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print a row per day, log and meter, in FOCUS columns.")
 def report(
-    output: Path,
+    words: tuple[str, ...],
     month: tuple[int, int] | None,
     first: int | None,
     last: int | None,
@@ -86,7 +92,7 @@ def report(
         raise click.UsageError("give a month, or a range with --from and --to, not both")
     if as_json and as_csv:
         raise click.UsageError("give --json or --csv, not both")
-    everything = list(usage_by_day(output))
+    everything = list(usage_by_day(find_mounts(words).output))
     # Of all time, so that what a script reads keeps its shape in a month in which one service rested.
     services = sorted({day.service for day in everything}) or [CUSTOM_NER.name]
     days = list(between(everything, month=month, first=first, last=last))
@@ -99,9 +105,11 @@ def report(
         click.echo(render_report(days, services))
 
 
-@usage.command(epilog="Example:  appliance usage export /srv/output --state /srv/state -o usage.zip")
-@click.argument("output", type=_DIRECTORY)
-@click.option("--state", type=_DIRECTORY, required=True, help="The service's state directory (Mounts:State).")
+@usage.command(epilog="Example:  appliance usage export -o usage.zip")
+@click.argument("words", nargs=-1, metavar="[OUTPUT] [Key=Value]...")
+@click.option(
+    "--state", type=_DIRECTORY, help="The service's state directory; default: what Mounts:State names."
+)
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
 @click.option("--summary/--full", default=True, help="Sums of each day, or every entry; default: --summary.")
 @click.option("--open", "note", type=_FILE, help="Show what the vendor's openings.note asks to see.")
@@ -111,8 +119,8 @@ def report(
 @click.option("--dry-run", is_flag=True, help="Write nothing; print everything that would leave.")
 @click.option("-m", "--message", metavar="NOTE", help="Why; kept in the local journal, never in the file.")
 def export(
-    output: Path,
-    state: Path,
+    words: tuple[str, ...],
+    state: Path | None,
     out: Path | None,
     summary: bool,
     note: Path | None,
@@ -132,9 +140,15 @@ def export(
         raise click.UsageError("name the file with -o FILE, or look first with --dry-run")
     if note is not None and not summary:
         raise click.UsageError("a full export shows everything: give --open or --full, not both")
+    mounts = find_mounts(words)
     openings = None if note is None else lambda ledger: load_openings(ledger, note, roots_of(roots))
     with export_usage(
-        output, state, out=None if dry_run else out, full=not summary, note=message, openings=openings
+        mounts.output,
+        state or mounts.state,
+        out=None if dry_run else out,
+        full=not summary,
+        note=message,
+        openings=openings,
     ) as made:
         if dry_run:
             print_members(made.path, click.echo)
@@ -154,16 +168,16 @@ def _opened(entries: int, missing: int) -> str:
 @usage.command(
     cls=VerdictCommand, epilog="Example:  appliance usage verify usage.zip --roots ./roots --html report.html"
 )
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("words", nargs=-1, metavar="[PATH] [Key=Value]...")
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
-@click.option("--heads", type=_FILE, multiple=True, help="Signed heads kept elsewhere; repeatable.")
+@click.option("--heads", type=_PATH, multiple=True, help="Signed heads kept elsewhere; repeatable.")
 @click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
 @json_option
 @click.pass_context
 def verify(
     ctx: click.Context,
-    path: Path,
+    words: tuple[str, ...],
     roots: str | None,
     heads: tuple[Path, ...],
     notes: Path | None,
@@ -172,9 +186,12 @@ def verify(
 ) -> None:
     """Check an export, or every ledger under a directory, from its bytes and the root keys alone.
 
+    PATH is the export or the directory; without it, the output directory of the service is checked.
+
     Exit status: 0 clean, 1 findings to be explained, 2 broken; 64 wrong usage, 65 not an export or a
     damaged archive.
     """
+    path = Path(words[0]) if len(words) == 1 and Path(words[0]).is_file() else find_mounts(words).output
     try:
         audit = run_verify(path, roots_of(roots), heads=heads, notes=notes, html=html)
     except LicenseError as error:
@@ -189,30 +206,32 @@ def verify(
     ctx.exit(audit.exit_code)
 
 
-@usage.command(epilog="Example:  appliance usage receipt /srv/output ./receipt --roots ./roots")
-@click.argument("output", type=_DIRECTORY)
-@click.argument("delivery", type=_DIRECTORY)
+@usage.command(epilog="Example:  appliance usage receipt ./receipt --roots ./roots")
+@click.argument("words", nargs=-1, metavar="[OUTPUT] DELIVERY [Key=Value]...")
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
-def receipt(output: Path, delivery: Path, roots: str | None) -> None:
+def receipt(words: tuple[str, ...], roots: str | None) -> None:
     """Keep the vendor's receipt in DELIVERY beside the logs under OUTPUT that it is about.
 
     The next export then proves growth from there, and closed months under it can be pruned.
     """
     from appliance.ledger.transfer.receipts import keep_receipt
 
-    kept, places = keep_receipt(output, delivery, roots_of(roots))
+    mounts = find_mounts(words, more=1)
+    if not mounts.paths[0].is_dir():
+        raise click.UsageError(f"{mounts.paths[0]} is not a directory with the vendor's receipt")
+    kept, places = keep_receipt(mounts.output, mounts.paths[0], roots_of(roots))
     for head in kept.logs:
         click.echo(f"{head.origin}  {head.size:,} entries accepted {format_time(kept.issued)}")
     for place in places:
         click.echo(f"kept in {place}", err=True)
 
 
-@usage.command(epilog="Example:  appliance usage prune /srv/output --dry-run")
-@click.argument("output", type=_DIRECTORY)
+@usage.command(epilog="Example:  appliance usage prune --dry-run")
+@click.argument("words", nargs=-1, metavar="[OUTPUT] [Key=Value]...")
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
 @click.option("--before", type=Month(), help="Only months before this one, such as 2026-11.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
-def prune(output: Path, roots: str | None, before: tuple[int, int] | None, dry_run: bool) -> None:
+def prune(words: tuple[str, ...], roots: str | None, before: tuple[int, int] | None, dry_run: bool) -> None:
     """Remove the usage entries of closed months that a signed receipt covers; stop the service first.
 
     Sums, hashes, signed heads and every other entry stay, so that the rest can be proved as before.
@@ -221,7 +240,7 @@ def prune(output: Path, roots: str | None, before: tuple[int, int] | None, dry_r
     from appliance.ledger.transfer.retention import prune as carry_out
 
     month = None if before is None else month_text(*before)
-    for planned in plan_pruning(output, roots_of(roots), before=month):
+    for planned in plan_pruning(find_mounts(words).output, roots_of(roots), before=month):
         if planned.reason:
             click.echo(f"{planned.origin}: {planned.reason}")
             continue

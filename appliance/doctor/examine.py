@@ -29,6 +29,7 @@ from appliance.doctor.license_checks import (
     check_identity,
     check_lease,
     check_license,
+    check_report,
     check_roots,
     check_settings,
     check_time_source,
@@ -193,6 +194,7 @@ def _license_findings(
         _mount(installation, service, "Mounts:License", mount, written=False),
         notes,
         check_license(licensed, now),
+        *([] if isinstance(licensed, LicenseError) else [check_report(licensed, now)]),
     ]
 
 

@@ -241,9 +241,9 @@ def processor() -> ProcessorFact:
 def ledger(directory: Path) -> LedgerFact:
     """Return the logs of one installation; a log that cannot be read says so."""
     origin, size = "", 0
-    for _, note in published_heads(directory):
+    for kept in published_heads(directory):
         with contextlib.suppress(LicenseError):
-            head = read_checkpoint(note)
+            head = read_checkpoint(kept.note)
             origin, size = head.origin, head.size
     logs = tuple(_log(path) for path in find_databases(directory))
     return LedgerFact(directory=directory, logs=logs, head_origin=origin, head_size=size)

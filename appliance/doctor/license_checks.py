@@ -79,6 +79,16 @@ def check_identity(key: PathFact, instance: str, error: str, service: Account) -
     return passed("identity", f"instance {instance}, key {key.path}, owner {key.owner}, mode {key.mode:04o}")
 
 
+def check_report(licensed: AuthenticLicense, now: int) -> Finding:
+    """The day by which the vendor wants the next usage report is not near; service does not depend on it."""
+    due = format_time(licensed.license.report_by)
+    notices = [notice for notice in warnings(licensed.license, now) if notice.code == "ReportDue"]
+    if not notices:
+        return passed("usage report", f"the next one is due by {due}")
+    command = "appliance usage export -o usage.zip    # then docs/runbooks/export.md"
+    return warned("usage report", notices[0].message, command)
+
+
 def check_license(licensed: AuthenticLicense | LicenseError, now: int) -> Finding:
     """A licence for this machine is there and serves at `now`, Unix seconds of effective time."""
     if isinstance(licensed, LicenseError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from license.authority.book.heads import HeadRepository
+from license.authority.book.plans import next_plan, parse_period
 from license.authority.book.products import check_meters, check_product
 from license.authority.book.resource import Resource, make_plan
 from license.authority.book.store import Store
@@ -23,7 +24,7 @@ from license.authority.models.catalogue import read_catalogue, save_manifest
 from license.crypto import age
 from license.crypto.ed25519 import SigningKey
 from license.encoding.fields import typed
-from license.encoding.strict import DAY, clean_text, parse_date
+from license.encoding.strict import DAY, clean_text
 from license.errors import Unwritable
 from license.files import read_limited, write_atomic
 from license.licenses.request import open_request
@@ -228,8 +229,7 @@ class Authority:
             load_line(self.home, line)
         now = self.clock()
         today = now - now % DAY
-        with typed("days look like 2026-12-31: --period FIRST END, and END is the day after the last"):
-            days = (parse_date(period[0]), parse_date(period[1])) if period else (today, today + 365 * DAY)
+        days = parse_period(period) if period else (today, today + 365 * DAY)
         with typed():
             resource = Resource(
                 name=name or f"{product}-{secrets.token_hex(3)}",
@@ -249,6 +249,34 @@ class Authority:
     def approve(self, name: str) -> Resource:
         """Grant a resource disconnected use; raises `AuthorityError` if there is none of that name."""
         return self.store.approve(name, now=self.clock())
+
+    def renew_resource(
+        self,
+        name: str,
+        *,
+        period: tuple[str, str] | None = None,
+        meters: Mapping[str, int] | None = None,
+        overage: str | None = None,
+        again: bool = False,
+    ) -> Resource:
+        """Enter a resource's next period; keys, models, machines and history stay.
+
+        Args:
+            name: Name of the resource.
+            period: First day and the day after the last, `YYYY-MM-DD`; without it, as long as the present
+                one, from its end on.
+            meters: Included units by meter name, where they shall be others than before.
+            overage: `record` or `block`; as before without it.
+            again: Change a next period that was entered and has not begun.
+
+        Raises:
+            LicenseError: there is no such resource, or a value is wrong
+                (`license.authority.book.plans.next_plan`).
+        """
+        check_meters(self.store.get(name).product, meters or ())
+        days, now = parse_period(period) if period else None, self.clock()
+        make = partial(next_plan, now=now, period=days, meters=meters, overage=overage, again=again)
+        return self.store.renew(name, make, now=now)
 
     def add_units(self, name: str, meter: str, units: int) -> Resource:
         """Enter units bought during the term; raises `LicenseError` if the plan does not count that meter."""
@@ -281,6 +309,23 @@ class Authority:
             identities=identities,
             heads=[log.head for log in HeadRepository(self.store.engine).logs(resource.name)],
         )
+
+    def waiting_until(self, resource: Resource, request_note: bytes, binding: str | None = None) -> int:
+        """Return when the next period begins, for which a machine has a licence already; 0 without one.
+
+        Args:
+            resource: What pays.
+            request_note: The request of the machine.
+            binding: Of the licences; the resource's without it.
+
+        Raises:
+            LicenseError: It is no request.
+        """
+        bound = (binding or resource.binding) == "instance"
+        instance = open_request(request_note).instance if bound else ""
+        begins = resource.plan_at(self.clock()).period[1]
+        has = self.store.licensed_until(resource.name, instance) > begins
+        return begins if has and resource.earlier else 0
 
     def grant_lease(
         self, resource: Resource, request_note: bytes, *, terms: ConnectedTerms | None = None

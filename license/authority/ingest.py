@@ -43,6 +43,7 @@ from license.evidence.bundle.receipt import Receipt, sign_receipt
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.cosignature import add_line, cosign
 from license.evidence.log.entry import NOTHING, Tally, parse
+from license.evidence.log.source import KeptHead
 from license.evidence.verify.result import Finding, LogReport, Report, Severity
 from license.evidence.verify.verify import verify_bundle
 from license.evidence.verify.witness import Witnessed, witnessed_heads
@@ -147,24 +148,24 @@ def ingest_bundle(
         demand=wanted,
         openings=signed,
         checkpoints={log.head.origin: add_line(log.note, log.head.cosig) for log in accepted} if keep else {},
-        accounts=reconcile(resource.plan, _furthest(current, reported)),
+        accounts=reconcile(resource.plans, _furthest(current, reported)),
     )
 
 
 def _kept_heads(
     bundle: Bundle, seen: Mapping[str, SeenLog], asked: Mapping[str, AskedLog], shown: Sequence[Summary]
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[KeptHead]:
     """The heads of these logs that the book holds: those cosigned, and those of summaries asked about."""
     sizes = {claim.origin: claim.size for claim in bundle.manifest.logs}
     for origin, log in seen.items():
         if origin in sizes:
-            yield f"the head cosigned {format_time(log.at)}", log.note
+            yield KeptHead(f"the head cosigned {format_time(log.at)}", log.note)
     summaries = {log.checkpoint: log.at for log in asked.values()}
     summaries |= {summary.checkpoint: summary.at for summary in shown}
     for checkpoint, at in summaries.items():
         head = read_checkpoint(checkpoint)
         if head.size <= sizes.get(head.origin, 0):
-            yield f"the summary of {format_time(at)}", checkpoint
+            yield KeptHead(f"the summary of {format_time(at)}", checkpoint)
 
 
 def _covered(authority: Authority, bundle: Bundle, seen: Mapping[str, SeenLog]) -> dict[str, int]:

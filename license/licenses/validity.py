@@ -158,7 +158,7 @@ def _report_due(license: License, now: int) -> list[Notice]:
             code="ReportDue",
             mark=mark,
             message=f"a usage report is due {due} {format_time(license.report_by)}; service is not affected",
-            hint="export the usage records and send them to the vendor",
+            hint="export the usage records and send them to the vendor: appliance usage export -o usage.zip",
         )
     ]
 

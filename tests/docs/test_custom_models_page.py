@@ -94,14 +94,77 @@ def test_every_command_of_the_tutorial_does_what_the_page_says(
     assert "added loans/v1" in said
     assert "Charles Babbage" in said, "models test asks one fixed sentence"
     service = serve(start, tmp_path, shell, site)
+    assert {"Date", "Interest"} == categories(ask, service, tmp_path, shell)
+
+
+def categories(ask: str, service: Service, home: Path, shell: dict[str, str]) -> set[str]:
+    """Ask as the page says, wait for the job, and return what it found."""
     assert "http://localhost:5000" in ask
-    reply = typed(ask.replace("http://localhost:5000", service.url), tmp_path, shell)
+    reply = typed(ask.replace("http://localhost:5000", service.url), home, shell)
     place = re.search(r"^operation-location: (\S+)", reply, re.MULTILINE | re.IGNORECASE)
     assert place, reply
     for _ in range(1_000):
-        job = json.loads(typed(f"curl -s {place[1]}", tmp_path, shell))
+        job = json.loads(typed(f"curl -s {place[1]}", home, shell))
         if job["status"] not in ("running", "notStarted"):
             break
         time.sleep(0.05)
     (document,) = job["tasks"]["items"][0]["results"]["documents"]
-    assert {one["category"] for one in document["entities"]} == {"Date", "Interest"}
+    return {one["category"] for one in document["entities"]}
+
+
+def write_labels(home: Path, form: str) -> None:
+    """Write the labels of the example as `train.FORM` and `dev.FORM`, as another tool would have them."""
+    folder = ROOT / "docs" / "examples" / "loans"
+    documents = json.loads((folder / "project.json").read_text())["assets"]["documents"]
+    for name, part in (("train", documents[3:]), ("dev", documents[:3])):
+        with (home / f"{name}.{form}").open("w", encoding="utf-8", newline="\n") as file:
+            for document in part:
+                with (folder / "documents" / document["location"]).open(encoding="utf-8", newline="") as text:
+                    content = text.read()
+                labels = [label for part in document["entities"] for label in part["labels"]]
+                spans = sorted(
+                    (one["offset"], one["offset"] + one["length"], one["category"]) for one in labels
+                )
+                write = {"jsonl": as_jsonl, "conll": as_conll}[form]
+                file.write(write(document["location"], content, spans))
+
+
+def as_jsonl(name: str, text: str, spans: list[tuple[int, int, str]]) -> str:
+    entities = [{"start": start, "end": end, "label": label} for start, end, label in spans]
+    return json.dumps({"id": name, "text": text, "entities": entities}) + "\n"
+
+
+def as_conll(_name: str, text: str, spans: list[tuple[int, int, str]]) -> str:
+    lines = ["-DOCSTART- O", ""]
+    for word in re.finditer(r"\w+|[^\w\s]", text):
+        inside = [span for span in spans if span[0] <= word.start() < span[1]]
+        begins = any(start == word.start() for start, _, _ in inside)
+        tag = f"{'B' if begins else 'I'}-{inside[0][2]}" if inside else "O"
+        lines.append(f"{word[0]} {tag}")
+        if word[0] == ".":
+            lines.append("")
+    return "\n".join([*lines, "", ""])
+
+
+@pytest.mark.e2e
+@pytest.mark.slow  # it trains, as the page says
+@pytest.mark.skipif(
+    shutil.which("curl") is None, reason="curl is not installed (Debian: apt-get install curl)"
+)
+@pytest.mark.parametrize("form", ["conll", "jsonl"])
+def test_labels_in_other_formats_come_to_an_answer_as_the_page_says(
+    shell: dict[str, str], tmp_path: Path, site: Site, form: str
+) -> None:
+    site.issue()
+    write_labels(tmp_path, form)
+    convert, train = (
+        next(line.strip() for line in PAGE.splitlines() if line.strip().startswith(beginning))
+        for beginning in ("appliance dataset convert", "appliance train contracts")
+    )
+    assert ".conll" in convert
+    typed(convert.replace(".conll", f".{form}"), tmp_path, shell)
+    assert re.search(r"^all +(100|[5-9]\d)\.\d", typed(train, tmp_path, shell), re.MULTILINE)
+    _, _, *library, _, start, ask = blocks()
+    for command in library:
+        typed(command.replace("loans-model", "contracts-model"), tmp_path, shell)
+    assert "Interest" in categories(ask, serve(start, tmp_path, shell, site), tmp_path, shell)

@@ -43,7 +43,7 @@ def run(vendor: Authority, billing: str, tmp_path: Path) -> Callable[[str], tupl
     stick = tmp_path / "stick"
     stick.mkdir()
     (stick / "ner-en").symlink_to(ROOT / "appliance" / "bundled" / "ner-en")
-    key = vendor.create_resource(customer="C", meters={TEXT_RECORDS: 1_000}).key1
+    key = vendor.create_resource("bought", customer="C", meters={TEXT_RECORDS: 1_000}).key1
     environ = {
         **clean_environ(),
         "Mounts__License": str(site.license),
@@ -84,15 +84,35 @@ def test_every_command_of_the_page_does_what_the_page_says(
             )
             continue
         assert code == 0, f"{command}\n{said}"
+        if seen[-1] == "license show" and seen.count("license request") == 2 and "--json" not in command:
+            assert re.search(r"^next ", said, re.MULTILINE), said
         if seen[-1] == "license request":
-            created = vendor.create_resource(customer="C", meters={TEXT_RECORDS: 1_000})
-            issued = vendor.issue(created.resource, (tmp_path / "request.note").read_bytes())
+            if seen.count("license request") == 1:
+                bought = vendor.create_resource(customer="C", meters={TEXT_RECORDS: 1_000}).resource
+            else:  # the same resource, for its next period
+                bought = vendor.renew_resource(bought.name)
+            issued = vendor.issue(bought, (tmp_path / "request.note").read_bytes())
             (tmp_path / "stick" / "license.note").write_bytes(issued.note)
             (tmp_path / "stick" / "issuer.note").write_bytes(issued.issuer_note)
     assert set(seen) == {
         *(f"license {name}" for name in ("download", "request", "install", "show", "check")),
         *(f"clock {name}" for name in ("show", "accept")),
     }
+
+
+@pytest.mark.e2e
+def test_the_next_licence_of_a_renewed_resource_comes_over_the_network_with_the_same_key(
+    run: Callable[[str], tuple[int, str]], vendor: Authority
+) -> None:
+    download, show = (
+        next(command for command in commands() if command.startswith(f"appliance license {name}"))
+        for name in ("download", "show")
+    )
+    assert run(download)[0] == 0
+    vendor.renew_resource("bought")
+    code, said = run(download)
+    assert (code, "Valid from" in said) == (0, True), said
+    assert re.search(r"^next +\S+ \(serial 2\) from ", run(show)[1], re.MULTILINE)
 
 
 def test_the_page_names_every_state_and_every_clock_word() -> None:

@@ -180,9 +180,9 @@ def _turns(connection: sqlite3.Connection) -> list[Entry]:
 
 def _heads(directory: Path) -> list[Checkpoint]:
     heads = []
-    for _, note in published_heads(directory):
+    for kept in published_heads(directory):
         with contextlib.suppress(LicenseError):
-            heads.append(read_checkpoint(note))
+            heads.append(read_checkpoint(kept.note))
     return heads
 
 

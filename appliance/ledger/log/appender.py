@@ -123,7 +123,7 @@ class Appender:
         self._advance(frontier, at=at, drafts=drafts, sums=sums_of(groups), license=license)
         if signed is not None:
             state.signed_size, state.signed_at = signed.size, at
-            self.publish(signed.note)
+            self.publish(signed)
         return firsts
 
     def _advance(
@@ -161,10 +161,12 @@ class Appender:
         head = Checkpoint(origin=self._state.origin, size=frontier.size, root=frontier.root())
         return Signed(size=frontier.size, at=at, why=why, note=sign_checkpoint(head, *keys))
 
-    def publish(self, note: bytes) -> None:
+    def publish(self, signed: Signed) -> None:
         """Put a checkpoint where others find it; it is durable in the log already, so failures only warn."""
+        note = signed.note
         # One line, from which the note can be put together again: whoever keeps it becomes a witness.
-        _log.info("checkpoint %s", note.decode("utf-8").rstrip("\n").replace("\n", " | "))
+        line = note.decode("utf-8").rstrip("\n").replace("\n", " | ")
+        _log.info("checkpoint of %s: %s", format_time(signed.at), line)
         for path in self._context.copies:
             try:
                 write_atomic(path, note)

@@ -190,9 +190,9 @@ class Journal:
 
         Whatever becomes of the file: this head says what was in it.
         """
-        note = self._appender.sign(self._state.frontier, self.now(), "damage").note
-        self._appender.publish(note)
-        return note
+        signed = self._appender.sign(self._state.frontier, self.now(), "damage")
+        self._appender.publish(signed)
+        return signed.note
 
     @property
     def state(self) -> LogState:

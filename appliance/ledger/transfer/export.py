@@ -188,7 +188,7 @@ def _open_logs(
 
 def _read(source: DatabaseLog, number: int, asked: LogOpenings | None) -> _Log:
     connection = source.connection
-    heads = [*source.checkpoints(), *(note for _, note in source.published())]
+    heads = [*source.checkpoints(), *(kept.note for kept in source.published())]
     if asked is not None:
         heads.append(asked.checkpoint)  # heads of minutes are not kept for ever
     read = []

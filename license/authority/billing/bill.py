@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from license.authority.billing.prices import PriceTable
+from license.authority.billing.reconcile import plan_of
 from license.authority.book.metering import LogUsage
-from license.encoding.strict import format_date
 from license.evidence.log.entry import Tally
 from license.licenses.terms import Plan
 
@@ -35,25 +35,32 @@ class Charge:
     cost: Decimal | None
 
 
-def charges(plan: Plan, prices: PriceTable, usage: Iterable[LogUsage]) -> list[Charge]:
+def charges(plans: Sequence[Plan], prices: PriceTable, usage: Iterable[LogUsage]) -> list[Charge]:
     """Return every charge in the order of days.
 
     Included units are used up in that order: those of a plan over its period, those of a free plan in each
-    month. Usage outside the plan's period is charged too, with nothing included. The costs of a month add up
-    to what its units cost together.
+    month. Each day is charged by the plan in whose period it lies; usage outside every period is charged too,
+    by the last one's tier and with nothing included. The costs of a month add up to what its units cost
+    together.
+
+    Args:
+        plans: The plans of a resource, in the order of their periods; at least one.
+        prices: What units cost.
+        usage: Its logs.
     """
-    start, end = (format_date(day) for day in plan.period)
     days = sorted(
         (date, log.origin, meter, tally) for log in usage for (date, meter), tally in log.days.items()
     )
-    taken: defaultdict[tuple[str, str], int] = defaultdict(int)
+    taken: defaultdict[tuple[int, str, str], int] = defaultdict(int)
     charged: defaultdict[tuple[str, str], int] = defaultdict(int)
     result = []
     for date, origin, meter, tally in days:
-        units = plan.units(meter) if start <= date < end else None
-        window = (date[:7] if plan.monthly else "", meter)
+        found = plan_of(plans, date)
+        plan = found or plans[-1]
+        units = None if found is None else found.units(meter)
+        window = (plan.period[0], date[:7] if plan.monthly else "", meter)
         free = 0 if units is None else min(tally.billed, max(0, units - taken[window]))
-        taken[window] += tally.billed if start <= date < end else 0
+        taken[window] += 0 if found is None else tally.billed
         month = (date[:7], meter)
         before = prices.cost(plan.tier, meter, charged[month])
         charged[month] += tally.billed - free

@@ -1,6 +1,6 @@
-"""Usage against what was bought: one line for each meter and period of a plan."""
+"""Usage against what was bought: one line for each meter and period of each plan."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from license.authority.book.heads import Days
@@ -36,26 +36,38 @@ class Account:
         return None if not self.included else 100 * self.used.billed // self.included
 
 
-def reconcile(plan: Plan, usage: Iterable[Days]) -> list[Account]:
-    """Return the accounts of a plan, for the usage of any number of logs.
+def reconcile(plans: Sequence[Plan], usage: Iterable[Days]) -> list[Account]:
+    """Return the accounts of a resource's plans, for the usage of any number of logs.
 
-    Usage outside the plan's period is told too, under the word `outside`.
+    Each day counts against the plan in whose period it lies. Usage outside every period is told too, under
+    the word `outside`.
     """
-    start, end = (format_date(day) for day in plan.period)
-    whole = f"{start} to {end}"
     sums: dict[tuple[str, str], Tally] = {}
-    if not plan.monthly:
-        sums = {(whole, meter): NOTHING for meter, _ in plan.meters}
+    included: dict[tuple[str, str], int | None] = {}
+    for plan in plans:
+        for meter, _ in () if plan.monthly else plan.meters:
+            key = _period(plan, ""), meter
+            sums[key], included[key] = NOTHING, plan.units(meter)
     for days in usage:
         for (date, meter), tally in days.items():
-            period = (date[:7] if plan.monthly else whole) if start <= date < end else "outside"
-            sums[period, meter] = sums.get((period, meter), NOTHING).plus(tally)
+            found = plan_of(plans, date)
+            key = "outside" if found is None else _period(found, date), meter
+            sums[key] = sums.get(key, NOTHING).plus(tally)
+            included[key] = None if found is None else found.units(meter)
     return [
-        Account(
-            period=period,
-            meter=meter,
-            used=tally,
-            included=None if period == "outside" else plan.units(meter),
-        )
+        Account(period=period, meter=meter, used=tally, included=included[period, meter])
         for (period, meter), tally in sorted(sums.items())
     ]
+
+
+def plan_of(plans: Sequence[Plan], date: str) -> Plan | None:
+    """Return the plan in whose period a day (`YYYY-MM-DD`) lies; None if it lies in no period."""
+    for plan in plans:
+        start, end = (format_date(day) for day in plan.period)
+        if start <= date < end:
+            return plan
+    return None
+
+
+def _period(plan: Plan, date: str) -> str:
+    return date[:7] if plan.monthly else " to ".join(format_date(day) for day in plan.period)

@@ -26,12 +26,13 @@ class Resource:
         subscription: Identifier in licences.
         customer: Name, for people.
         product: Such as `ner`.
-        plan: Tier, period, included units.
+        plan: Tier, period, included units; of a resource that was renewed, the last period.
         binding: `instance` or `any`: where its licences may be used.
         approved: Whether disconnected use was granted.
         created: Unix second.
         models: Model lines its licences open, in the order in which they were granted.
         max_instances: How many machines may have licences or leases of it; None for any number.
+        earlier: The plans before `plan`, oldest first; their periods do not overlap.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Resource:
     created: int
     models: tuple[str, ...] = ()
     max_instances: int | None = None
+    earlier: tuple[Plan, ...] = ()
 
     def __post_init__(self) -> None:
         check_text("the resource's name", self.name, pattern=TOKEN)
@@ -57,6 +59,19 @@ class Resource:
             raise Malformed("a model line is granted twice")
         if self.max_instances is not None:
             check_limit(self.max_instances, self.binding)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Every plan it has had, has or will have, in the order of their periods."""
+        return (*self.earlier, self.plan)
+
+    def plan_at(self, now: int) -> Plan:
+        """Return the plan whose period is in progress; else the next one, and after the last the last."""
+        return next((plan for plan in self.plans if now < plan.period[1]), self.plan)
+
+    def plan_after(self, plan: Plan) -> Plan | None:
+        """Return the plan that follows one of its plans; None after the last."""
+        return next((other for other in self.plans if other.period[0] >= plan.period[1]), None)
 
 
 def check_limit(max_instances: int, binding: str) -> None:

@@ -28,6 +28,7 @@ from license.authority.book.machines import (
     machines_of,
     set_machine_limit,
 )
+from license.authority.book.plans import change_units, earlier_plans, enter_renewal
 from license.authority.book.resource import Change, Resource, check_limit
 from license.authority.book.tables import ChangeRow, LicenseRow, ResourceRow
 from license.errors import AuthorityError, Malformed
@@ -101,7 +102,8 @@ class Store:
             raise AuthorityError(
                 f"there already is a resource {resource.name}",
                 code="AlreadyExists",
-                hint="choose another name; `license resource list` shows those taken",
+                hint="choose another name, or give this one its next period: "
+                f"`license resource renew {resource.name}`",
             ) from error
         return key1, key2
 
@@ -137,20 +139,55 @@ class Store:
             Malformed: the plan does not count that meter, or the sum is beyond what a licence can say.
         """
         with self._changing(name, now, f"{units:,} more units of {meter}") as (session, row):
-            before = _resource(session, row)
-            included = before.plan.units(meter)
+            plan = _resource(session, row).plan_at(now)
+            included = plan.units(meter)
             if included is None:
-                known = ", ".join(name for name, _ in before.plan.meters) or "none"
+                known = ", ".join(name for name, _ in plan.meters) or "none"
                 raise Malformed(
                     f"the plan of {name} does not limit {meter}, so there is nothing to add to",
                     hint=f"its meters: {known}",
                 )
-            meters = tuple(
-                (key, value + units if key == meter else value) for key, value in before.plan.meters
+            meters = ((key, value + units if key == meter else value) for key, value in plan.meters)
+            change_units(session, row, replace(plan, meters=tuple(meters)))
+            session.flush()
+            return _resource(session, row)
+
+    def renew(self, name: str, make: Callable[[Resource], Plan], *, now: int) -> Resource:
+        """Enter the plan of a resource's next period; keys, models and history stay.
+
+        Args:
+            name: Name of the resource.
+            make: Gets the resource as it is and returns the plan
+                (`license.authority.book.plans.next_plan`); where the last one has not begun, it replaces it.
+            now: Unix second.
+
+        Raises:
+            AuthorityError: there is no such resource, or what `make` raises.
+        """
+        with Session(self._engine) as session:
+            lock_resource(session, name)
+            row = _existing(session, name)
+            plan = make(_resource(session, row))
+            what = enter_renewal(session, row, plan, now=now)
+            session.add(row)
+            session.add(ChangeRow(resource=name, at=now, what=what))
+            session.flush()
+            renewed = _resource(session, row)
+            session.commit()
+            return renewed
+
+    def licensed_until(self, resource: str, instance: str) -> int:
+        """Return when the last licence of a machine, or bearer licence, expires; 0 without one.
+
+        Args:
+            resource: Name of the resource.
+            instance: Text form of the machine's key, or empty for bearer licences.
+        """
+        with Session(self._engine) as session:
+            query = select(func.max(LicenseRow.expires)).where(
+                LicenseRow.resource == resource, LicenseRow.instance == instance
             )
-            after = replace(before, plan=replace(before.plan, meters=meters))
-            row.meters = json.dumps(dict(meters))
-            return after
+            return session.exec(query).one() or 0
 
     def grant(self, name: str, line: str, *, now: int) -> Resource:
         """Let the resource's licences open one more model line; granting it again changes nothing.
@@ -335,6 +372,7 @@ def _resource(session: Session, row: ResourceRow) -> Resource:
         models=tuple(json.loads(row.models)),
         created=row.created,
         max_instances=machine_limit(session, row.name),
+        earlier=earlier_plans(session, row.name),
     )
 
 

@@ -55,6 +55,19 @@ class ResourceRow(Table, table=True):
     key2_sha256: str
 
 
+class FormerPlanRow(Table, table=True):
+    """A plan that a resource had before it was renewed; the last one stands in its own row."""
+
+    __tablename__ = "former_plan"
+
+    resource: str = Field(primary_key=True, foreign_key="resource.name")
+    period_start: int = Field(sa_column=_big(primary_key=True, autoincrement=False))
+    period_end: int = Field(sa_column=_big())
+    tier: str
+    meters: str
+    overage: str
+
+
 class LicenseRow(Table, table=True):
     """A licence that was issued, under the serial the database gave it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,11 @@ from license.authority.cli.common import (
     read_file,
     warn,
 )
+from license.encoding.strict import format_date
 from license.files import read_limited, write_atomic
+
+if TYPE_CHECKING:
+    from license.authority.book.resource import Resource
 
 
 @click.command(epilog=example("license request --key instance.key --out request.note"))
@@ -64,7 +68,16 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 @click.argument("request_file", metavar="REQUEST", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--resource", "name", required=True, help="The resource that pays.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Directory for the two notes.")
-@click.option("--days", default=365, show_default=True, type=click.IntRange(1, 36_500))
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36_500),
+    help="Days it is good for.  [default: 365, or to the end of the plan's period]",
+)
+@click.option(
+    "--period",
+    type=click.Choice(["present", "next"]),
+    help="After a renewal. Default: next, if the machine has a licence to the end of the present one.",
+)
 @click.option("--grace-days", default=30, show_default=True, type=click.IntRange(0, 3_650))
 @click.option("--report-days", default=90, show_default=True, type=click.IntRange(1, 36_500))
 @click.option("--binding", type=click.Choice(["instance", "any"]), help="Default: as the resource says.")
@@ -74,7 +87,8 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, **terms: Any) -> None:
     """Issue a licence for a request note.
 
-    Writes license.note and issuer.note, which belong together.
+    Writes license.note and issuer.note, which belong together. A folder that holds the licence of another
+    customer or machine is refused.
     """
     from license.authority.book.resource import warnings_of
     from license.authority.issuing.issue import Terms
@@ -83,13 +97,59 @@ def issue(request_file: Path, name: str, out: Path, home: Path, as_json: bool, *
 
     with open_authority(home) as authority:
         paying = authority.store.get(name)
-        issued = authority.issue(paying, read_file(request_file), terms=Terms(**terms))
+        request_note = read_file(request_file)
+        _check_folder(out, paying, request_note, terms["binding"] or paying.binding)
+        waiting = authority.waiting_until(paying, request_note, terms["binding"])
+        issued = authority.issue(paying, request_note, terms=Terms(**terms))
         roots, now = authority.keyring.roots, authority.clock()
     opened = open_license(issued.note, issued.issuer_note, roots=roots)
     out.mkdir(parents=True, exist_ok=True)
     for path in save_license(out, opened):
         click.echo(f"wrote {path}", err=True)
+    if opened.license.not_before > now:
+        begins = format_date(opened.license.not_before)
+        click.echo(
+            f"it is for the period from {begins} on; installed before, it waits for that day", err=True
+        )
+    elif waiting:
+        warn(
+            [
+                f"a licence of the period from {format_date(waiting)} on was issued before, and this one "
+                "has a higher serial: issue that one again, with --period next, and deliver both"
+            ]
+        )
     binding = opened.license.instance.binding
     if terms["max_instances"] is None or binding == "any":
         warn(warnings_of(paying, binding))
     print_license(opened, roots, now, as_json)
+
+
+def _check_folder(out: Path, paying: Resource, request_note: bytes, binding: str) -> None:
+    """Refuse a folder with the licence of another customer or machine, before a serial is given out.
+
+    Raises:
+        Unwritable: It holds one, or a file of that name that is no licence.
+        LicenseError: The request is none.
+    """
+    from license.errors import LicenseError, Unwritable
+    from license.licenses.directory import LICENSE_FILE
+    from license.licenses.license import LICENSE_KIND, License
+    from license.licenses.request import open_request
+    from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
+    from license.trust.statement import parse_statement
+
+    request = open_request(request_note)
+    path = out / LICENSE_FILE
+    if not path.exists():
+        return
+    hint = f"name another folder, such as --out {paying.name}-{request.key.fingerprint}"
+    try:
+        statement = parse_statement(read_unverified(read_limited(path, MAX_NOTE_BYTES)), LICENSE_KIND)
+        there = License.from_claims(statement)
+    except LicenseError as error:
+        raise Unwritable(f"{path} is no licence, and would be overwritten", hint=hint) from error
+    vkeys = (request.instance,) if binding == "instance" else ()
+    if there.subscription != paying.subscription:
+        raise Unwritable(f"{path} is a licence of {there.customer}, and would be overwritten", hint=hint)
+    if there.instance.vkeys != vkeys:
+        raise Unwritable(f"{path} is a licence for another machine, and would be overwritten", hint=hint)

@@ -72,11 +72,11 @@ def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     from license.text import table
 
     with open_authority(home) as authority:
-        created = authority.create_resource(name, **choices)
+        created, now = authority.create_resource(name, **choices), authority.clock()
     if as_json:
-        print_json({**resource_json(created.resource), "key1": created.key1, "key2": created.key2})
+        print_json({**resource_json(created.resource, now), "key1": created.key1, "key2": created.key2})
     else:
-        click.echo(table(resource_rows(created, str(home))))
+        click.echo(table(resource_rows(created, str(home), now)))
         click.echo("the keys are not stored: give one to the customer now", err=True)
     warn(warnings_of(created.resource))
 
@@ -90,9 +90,9 @@ def list_(home: Path, as_json: bool) -> None:
     from license.text import columns
 
     with open_authority(home) as authority:
-        resources = authority.store.resources()
+        resources, now = authority.store.resources(), authority.clock()
     if as_json:
-        print_json([resource_json(resource) for resource in resources])
+        print_json([resource_json(resource, now) for resource in resources])
         return
     rows = [
         (
@@ -120,13 +120,14 @@ def show(name: str, home: Path, as_json: bool) -> None:
     with open_authority(home) as authority:
         resource, history = authority.store.get(name), authority.store.history(name)
         issued, machines = len(authority.store.notes(name)), machines_seen(authority.store, name)
+        now = authority.clock()
     if as_json:
         changes = [{"at": format_time(change.at), "what": change.what} for change in history]
         seen = [machine_json(machine) for machine in machines]
-        print_json({**resource_json(resource), "licences": issued, "machines": seen, "history": changes})
+        print_json({**resource_json(resource, now), "licences": issued, "machines": seen, "history": changes})
         return
     rows = [("licences", str(issued)), *(("machine", str(machine)) for machine in machines)]
-    click.echo(table([*resource_details(resource), *rows, *history_rows(history)]))
+    click.echo(table([*resource_details(resource, now), *rows, *history_rows(history)]))
 
 
 @resource.command(
@@ -145,11 +146,53 @@ def add_units(name: str, meters: dict[str, int], home: Path) -> None:
     with open_authority(home) as authority:
         for meter, units in meters.items():
             resource = authority.add_units(name, meter, units)
-            click.echo(f"{resource.plan.units(meter)} {meter}")
+            click.echo(f"{resource.plan_at(authority.clock()).units(meter)} {meter}")
     click.echo(
         "issue a licence now: the customer's current licence has the old units; a connected run needs none",
         err=True,
     )
+
+
+@resource.command(epilog=example("license resource renew acme-ner"))
+@click.argument("name")
+@click.option("--period", nargs=2, metavar="FIRST END", help="First day, and the day after the last.")
+@click.option(
+    "--meter",
+    "meters",
+    multiple=True,
+    metavar="NAME=UNITS",
+    callback=_meters,
+    help="Included units that shall be others than before; repeatable.",
+)
+@click.option("--overage", type=click.Choice(["record", "block"]), help="Default: as before.")
+@click.option("--again", is_flag=True, help="Change a next period that was entered and has not begun.")
+@home_option
+@json_option
+def renew(name: str, home: Path, as_json: bool, **choices: Any) -> None:
+    """Enter the next period of NAME, which keeps its keys.
+
+    It begins where the present one ends, is as long and has the same units, those added since included. Model
+    lines, machines and history stay. Usage of the days before is still counted and charged by the plan that
+    it belongs to.
+
+    Licences for it can be issued now: the appliance puts them in force on their first day.
+    """
+    from license.authority.book.resource import warnings_of
+    from license.authority.cli.text import resource_details, resource_json
+    from license.text import table
+
+    with open_authority(home) as authority:
+        renewed, now = authority.renew_resource(name, **choices), authority.clock()
+    if as_json:
+        print_json(resource_json(renewed, now))
+    else:
+        click.echo(table(resource_details(renewed, now)))
+        click.echo(
+            f"next: license issue REQUEST --resource {name} --out DIR, for each machine that has a licence; "
+            "a connected run needs none",
+            err=True,
+        )
+    warn(warnings_of(renewed))
 
 
 @resource.command(epilog=example("license resource grant acme-ner ner-en/3"))

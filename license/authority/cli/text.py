@@ -9,33 +9,42 @@ from license.authority.authority import CreatedResource
 from license.authority.book.overview import MachineSeen
 from license.authority.book.resource import Change, Resource
 from license.encoding.strict import format_date, format_time
+from license.licenses.terms import Plan
 from license.text import Row
 
 
-def resource_rows(created: CreatedResource, home: str) -> list[Row]:
+def resource_rows(created: CreatedResource, home: str, now: int) -> list[Row]:
     """Return a new resource with its keys, and what to type next."""
-    rows = resource_details(created.resource)
+    rows = resource_details(created.resource, now)
     if not created.resource.approved:
         rows.append(("next", f"license resource approve {created.resource.name} --home {home}"))
     return [*rows, ("key 1", created.key1), ("key 2", created.key2)]
 
 
-def resource_details(resource: Resource) -> list[Row]:
-    """Return what a resource is."""
-    plan = resource.plan
-    per = " a month" if plan.monthly else ""
-    period = " to ".join(format_date(day) for day in plan.period)
+def resource_details(resource: Resource, now: int) -> list[Row]:
+    """Return what a resource is at an instant, with its former plans and the next."""
     return [
         ("resource", resource.name),
         ("subscription", resource.subscription),
         ("customer", resource.customer),
         ("product", resource.product),
-        ("plan", f"{plan.tier}, {period}, overage {plan.overage}"),
-        *(("included", f"{count:,} {meter}{per}") for meter, count in plan.meters),
+        *(row for plan in resource.plans for row in _plan_rows(plan, resource.plan_at(now))),
         ("models", ", ".join(resource.models) or "none"),
         ("binding", resource.binding),
         ("machines", "any number" if (most := resource.max_instances) is None else f"{most:,} at most"),
         ("approved", "yes" if resource.approved else "no"),
+    ]
+
+
+def _plan_rows(plan: Plan, present: Plan) -> list[Row]:
+    per = " a month" if plan.monthly else ""
+    period = " to ".join(format_date(day) for day in plan.period)
+    name = "plan"
+    if plan != present:
+        name = "former plan" if plan.period[0] < present.period[0] else "next plan"
+    return [
+        (name, f"{plan.tier}, {period}, overage {plan.overage}"),
+        *(("included", f"{count:,} {meter}{per}") for meter, count in plan.meters),
     ]
 
 
@@ -54,17 +63,19 @@ def machine_json(machine: MachineSeen) -> dict[str, Any]:
     }
 
 
-def resource_json(resource: Resource) -> dict[str, Any]:
-    """Return a resource for programs; its keys are not known any more."""
+def resource_json(resource: Resource, now: int) -> dict[str, Any]:
+    """Return a resource at an instant for programs; its keys are not known any more."""
+    plan = resource.plan_at(now)
     return {
         "name": resource.name,
         "subscription": resource.subscription,
         "customer": resource.customer,
         "product": resource.product,
-        "tier": resource.plan.tier,
-        "period": [format_date(day) for day in resource.plan.period],
-        "meters": dict(resource.plan.meters),
-        "overage": resource.plan.overage,
+        "tier": plan.tier,
+        "period": [format_date(day) for day in plan.period],
+        "meters": dict(plan.meters),
+        "overage": plan.overage,
+        "plans": [plan.to_claims() for plan in resource.plans],
         "models": list(resource.models),
         "binding": resource.binding,
         "approved": resource.approved,

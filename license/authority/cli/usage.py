@@ -59,7 +59,7 @@ def usage(name: str, month: str | None, as_csv: bool, heads: bool, home: Path, a
     prices = read_prices(home)
     charged = [
         charge
-        for charge in charges(resource.plan, prices, logs)
+        for charge in charges(resource.plans, prices, logs)
         if month is None or charge.date.startswith(month)
     ]
     if as_csv:
@@ -135,9 +135,8 @@ def _print(
     from license.authority.cli.bars import bars
     from license.text import columns
 
-    plan = resource.plan
-    period = " to ".join(format_date(day) for day in plan.period)
-    click.echo(f"{resource.name} ({resource.customer}), {plan.tier}, {period}\n")
+    periods = ("{} to {}".format(*map(format_date, plan.period)) for plan in resource.plans)
+    click.echo(f"{resource.name} ({resource.customer}), {resource.plan.tier}, {', then '.join(periods)}\n")
     if not charges:
         click.echo("no usage")
     else:
@@ -194,6 +193,7 @@ def _as_json(
     return {
         "resource": resource.name,
         "tier": resource.plan.tier,
+        "periods": [[format_date(day) for day in plan.period] for plan in resource.plans],
         "currency": currency,
         "months": [
             {

@@ -116,7 +116,7 @@ class _Service:
                 "resource": resource.name,
                 "product": resource.product,
                 "approved": resource.approved,
-                "period": [format_date(day) for day in resource.plan.period],
+                "period": [format_date(day) for day in resource.plan_at(self._authority.clock()).period],
                 "models": list(resource.models),
                 **counted,
             }

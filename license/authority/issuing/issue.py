@@ -15,11 +15,12 @@ from license.encoding.strict import DAY, format_date, format_time
 from license.errors import SERVICES, AuthorityError
 from license.licenses.license import LICENSE_KIND, License
 from license.licenses.request import LicenseRequest
-from license.licenses.terms import InstanceBinding, LedgerPolicy, LogHead
+from license.licenses.terms import InstanceBinding, LedgerPolicy, LogHead, Plan
 from license.models.keys import bind_identity
 from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement
 
+DEFAULT_DAYS: Final = 365
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -28,7 +29,10 @@ class Terms:
     """What the vendor grants beside the plan.
 
     Attributes:
-        days: Days until `expires`; never beyond the end of the plan's period.
+        days: Days until `expires`, which must be within the plan's period; None for 365, or fewer where the
+            period ends before.
+        period: `present` or `next`: for which period of a resource that was renewed; None for the next one
+            where the machine has a licence to the end of the present one.
         grace_days: Days from `expires` to `terminates`.
         report_days: Days until the next usage export is due.
         max_logs: Usage logs that may be written.
@@ -38,7 +42,8 @@ class Terms:
         on_fork: What the appliance does if its log is not the one that was accepted: `flag` or `refuse`.
     """
 
-    days: int = 365
+    days: int | None = None
+    period: str | None = None
     grace_days: int = 30
     report_days: int = 90
     max_logs: int = 4
@@ -88,7 +93,8 @@ def issue(
 
     Raises:
         AuthorityError: with the status word a caller is told: `ContainerUseUnauthorized` (not approved),
-            `Mismatch` (another product, or a resource for models), `OutOfQuota` (the plan has ended),
+            `Mismatch` (another product, or a resource for models), `OutOfQuota` (the plan has ended, or does
+            not last so many days, or was not renewed),
             `Unknown` (the issuer's own time is over, or the request cannot be given model keys). Of
             `ContainerUseUnauthorized` too: one machine more than the resource may have.
     """
@@ -96,8 +102,11 @@ def issue(
     check_issues_licenses(resource)
     check_request(keyring, resource, request, now)
     binding = terms.binding or resource.binding
-    not_before = max(now, resource.plan.period[0])
-    expires = min(not_before + terms.days * DAY, resource.plan.period[1])
+    instance = request.instance if binding == "instance" else ""
+    plan = choose_plan(store, resource, instance, now=now, wanted=terms.period)
+    not_before = max(now, plan.period[0])
+    _check_days(resource, plan, not_before, terms.days)
+    expires = min(not_before + (terms.days or DEFAULT_DAYS) * DAY, plan.period[1])
     terminates = expires + terms.grace_days * DAY
     dates = Dates(
         not_before=not_before,
@@ -112,6 +121,7 @@ def issue(
         now=now,
         binding=binding,
         dates=dates,
+        plan=plan,
         identities=identities or {},
         rest={
             "features": terms.features,
@@ -121,11 +131,63 @@ def issue(
     )
     license, note = store.record(
         resource.name,
-        request.instance if binding == "instance" else "",
+        instance,
         make,
         max_instances=terms.max_instances,
     )
     return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
+
+
+def choose_plan(
+    store: Store, resource: Resource, instance: str, *, now: int, wanted: str | None = None
+) -> Plan:
+    """Return the plan that a machine's licence is to name.
+
+    Args:
+        store: The book.
+        resource: What pays.
+        instance: Text form of the machine's key, or empty for a bearer licence.
+        now: Unix second.
+        wanted: `present` or `next`; None for the next one where the machine has a licence to the end of the
+            present one.
+
+    Raises:
+        AuthorityError: `NotRenewed`: there is no next period.
+    """
+    present = resource.plan_at(now)
+    following = resource.plan_after(present)
+    if wanted == "next" and following is None:
+        raise AuthorityError(
+            f"{resource.name} has no period after the one that ends on {format_date(present.period[1])}",
+            status="OutOfQuota",
+            code="NotRenewed",
+            hint=f"the vendor enters it with `license resource renew {resource.name}`",
+        )
+    if following is None or wanted == "present":
+        return present
+    served = store.licensed_until(resource.name, instance) >= present.period[1]
+    return following if wanted == "next" or served else present
+
+
+def _check_days(resource: Resource, plan: Plan, not_before: int, days: int | None) -> None:
+    """Refuse a licence that was to last longer than its plan."""
+    first = not_before - not_before % DAY
+    most = (plan.period[1] - first) // DAY
+    if days is None or days <= most:
+        return
+    renew = f"license resource renew {resource.name}"
+    raise AuthorityError(
+        f"{days:,} days from {format_date(not_before)} go beyond the plan of {resource.name}, which ends on "
+        f"{format_date(plan.period[1])}",
+        status="OutOfQuota",
+        code="BeyondPlan",
+        hint=f"--days {most} is the longest now"
+        + (
+            f"; for days after it, renew the plan with `{renew}` and issue another licence"
+            if resource.plan_after(plan) is None
+            else "; a further licence is for the next period"
+        ),
+    )
 
 
 def ledger_policy(keyring: Keyring, heads: Iterable[LogHead], *, on_fork: str = "flag") -> LedgerPolicy:
@@ -152,6 +214,7 @@ def license_maker(  # noqa: PLR0913 (what a licence is made from)
     now: int,
     binding: str,
     dates: Dates,
+    plan: Plan,
     identities: Mapping[str, str],
     rest: Mapping[str, Any],
     max_logs: int,
@@ -189,7 +252,7 @@ def license_maker(  # noqa: PLR0913 (what a licence is made from)
             subscription=resource.subscription,
             product=resource.product,
             models=tuple(keys),
-            plan=resource.plan,
+            plan=plan,
             instance=InstanceBinding(binding=binding, vkeys=vkeys, max_logs=max_logs),
             **rest,
         )
@@ -268,5 +331,5 @@ def _check_entitled(resource: Resource, request: LicenseRequest, now: int) -> No
             f"the plan of {resource.name} ended on {format_date(resource.plan.period[1])}",
             status="OutOfQuota",
             code="PlanEnded",
-            hint="renew the plan, then ask again",
+            hint=f"the vendor renews it with `license resource renew {resource.name}`; then ask again",
         )

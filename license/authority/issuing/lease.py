@@ -68,8 +68,9 @@ def grant_lease(
     meters = MeterRepository(store.engine)
     meters.check_owner(resource.name, instance)
     check_quota(store, resource, now)
-    not_before = max(now, resource.plan.period[0])
-    expires = min(not_before + LEASE_SECONDS, resource.plan.period[1])
+    plan = resource.plan_at(now)
+    not_before = max(now, plan.period[0])
+    expires = min(not_before + LEASE_SECONDS, plan.period[1])
     make = license_maker(
         keyring,
         resource,
@@ -77,6 +78,7 @@ def grant_lease(
         now=now,
         binding="instance",
         dates=Dates(not_before=not_before, expires=expires, terminates=expires, report_by=expires),
+        plan=plan,
         identities={line: load_identity(line) for line in resource.models},
         rest={
             "ledger": ledger_policy(
@@ -107,20 +109,22 @@ def check_quota(store: Store, resource: Resource, now: int) -> None:
             status="OutOfQuota",
             code="UsedUp",
             hint="upgrade the tier or buy more units"
-            + (", or wait for the first day of the next month (UTC)" if resource.plan.monthly else ""),
+            + (
+                ", or wait for the first day of the next month (UTC)" if resource.plan_at(now).monthly else ""
+            ),
         )
 
 
 def is_used_up(store: Store, resource: Resource, now: int) -> bool:
     """Tell whether a plan blocks and some meter of it has no unit left at this instant."""
-    plan = resource.plan
+    plan = resource.plan_at(now)
     if plan.overage != "block":
         return False
     today = format_date(now)
     usage = (log.days for log in usage_of(store.engine, resource.name))
     return any(
         account.included is not None and account.used.billed >= account.included
-        for account in reconcile(plan, usage)
+        for account in reconcile((plan,), usage)
         if not plan.monthly or account.period == today[:7]
     )
 

@@ -35,7 +35,7 @@ from license.evidence.bundle.manifest import (
     open_manifest,
 )
 from license.evidence.log.entry import MAX_ENTRY_BYTES, Sums
-from license.evidence.log.source import Gap, Row
+from license.evidence.log.source import Gap, KeptHead, Row
 from license.trust.signed_note import MAX_NOTE_BYTES
 
 NOTE: Final = "bundle.note"
@@ -86,13 +86,13 @@ class Bundle:
                     notes[hashlib.sha256(note).hexdigest()] = note
         return notes
 
-    def logs(
-        self, heads: Sequence[tuple[str, bytes]] = (), extra: Iterable[bytes] = ()
-    ) -> list["BundledLog"]:
+    def logs(self, heads: Sequence[KeptHead] = (), extra: Iterable[bytes] = ()) -> list["BundledLog"]:
         """Return its logs, to be verified; with signed heads and notes that others kept."""
-        notes = {hashlib.sha256(note).hexdigest(): note for note in extra} | self.notes()
+        own, others = self.notes(), {hashlib.sha256(note).hexdigest(): note for note in extra}
+        # What was left out is the export's own all the same.
+        added = frozenset(others[sha] for sha in others.keys() - own.keys() - set(self.manifest.withheld))
         return [
-            BundledLog(bundle=self, claim=claim, kept=notes, others=tuple(heads))
+            BundledLog(bundle=self, claim=claim, kept=others | own, added=added, others=tuple(heads))
             for claim in self.manifest.logs
         ]
 
@@ -160,7 +160,8 @@ class BundledLog:
     bundle: Bundle
     claim: LogClaim
     kept: Mapping[str, bytes]
-    others: tuple[tuple[str, bytes], ...]
+    added: frozenset[bytes]
+    others: tuple[KeptHead, ...]
     _gaps: dict[int, Gap] = field(default_factory=dict)
 
     @property
@@ -174,9 +175,11 @@ class BundledLog:
         return self.bundle.manifest.form == "summary"
 
     @property
-    def exported(self) -> bool:
-        """A bundle is an export."""
-        return True
+    def export_end(self) -> int | None:
+        """Time of the last entry of the bundle; None for a log that has a successor in it."""
+        manifest = self.bundle.manifest
+        last = max(claim.number for claim in manifest.logs)
+        return manifest.through if self.claim.number == last else None
 
     @property
     def size(self) -> int:
@@ -242,7 +245,7 @@ class BundledLog:
         """The signed heads, oldest first."""
         return parse_head_lines(self.bundle.read(f"{self.claim.folder}/heads.txt"))
 
-    def published(self) -> tuple[tuple[str, bytes], ...]:
+    def published(self) -> tuple[KeptHead, ...]:
         """Signed heads that others kept."""
         return self.others
 
@@ -253,6 +256,10 @@ class BundledLog:
     def notes(self) -> list[bytes]:
         """Every note of the bundle."""
         return list(self.kept.values())
+
+    def added_notes(self) -> frozenset[bytes]:
+        """Notes that others kept, such as a licence that is newer than the bundle."""
+        return self.added
 
     def withheld(self, sha256: str) -> bool:
         """Whether the bundle says that it left this note out."""

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from license.encoding.fields import Fields
-from license.encoding.strict import clean_text, decode_base64, encode_base64, parse_json
+from license.encoding.strict import clean_text, decode_base64, encode_base64, parse_json, parse_time
 from license.errors import Malformed
 from license.evidence.log.source import Gap
-from license.trust.signed_note import read_unverified
 
 MAX_LINES_BYTES: Final = 64 * 1024 * 1024
-_HEAD_LINE: Final = re.compile(r"offline-appliance/[^\n]*")
+_HEAD_LINE: Final = re.compile(
+    r"(?:checkpoint of ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z): )?(offline-appliance/[^\n]*)"
+)
 
 
 def render_gap(gap: Gap) -> str:
@@ -51,29 +51,29 @@ def render_head_lines(notes: Iterable[bytes]) -> bytes:
 
 def parse_head_lines(data: bytes) -> list[bytes]:
     """Read such lines; whatever stands before `offline-appliance/` in a line, as in a journal, is dropped."""
+    return list(parse_journal(data))
+
+
+def parse_journal(data: bytes) -> dict[bytes, int | None]:
+    """Read such lines, each with the effective time that the service wrote before it, in Unix seconds.
+
+    Whatever else stands before `offline-appliance/` in a line is dropped. Lines of older software have no
+    time.
+    """
     text = clean_text(data, max_bytes=MAX_LINES_BYTES)
     # One line at a time, and each once: a list of all lines can take many times the memory of the text.
-    found = dict.fromkeys(match[0].rstrip() for match in _HEAD_LINE.finditer(text) if " |  | " in match[0])
-    return [line.replace(" | ", "\n").encode("utf-8") + b"\n" for line in found]
+    found: dict[str, int | None] = {}
+    for match in _HEAD_LINE.finditer(text):
+        if " |  | " in match[2]:
+            found.setdefault(match[2].rstrip(), None if match[1] is None else _time(match[1]))
+    return {line.replace(" | ", "\n").encode("utf-8") + b"\n": at for line, at in found.items()}
 
 
-def read_heads(path: Path) -> list[tuple[str, bytes]]:
-    """Return the signed heads in a file that somebody kept: journal lines, a checkpoint, or a proof.
-
-    Raises:
-        Malformed: There is none in it.
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        data = file.read(MAX_LINES_BYTES)
-    notes = parse_head_lines(data)
-    if not notes:
-        text = clean_text(data, max_bytes=MAX_LINES_BYTES)
-        if text.startswith(("c2sp.org/tlog-proof@v1\n", "old ")):
-            text = text.partition("\n\n")[2]
-        read_unverified(text.encode("utf-8"))
-        notes = [text.encode("utf-8")]
-    return [(path.name, note) for note in notes]
+def _time(text: str) -> int | None:
+    try:
+        return parse_time(text)
+    except Malformed:
+        return None
 
 
 def index_of(text: str, expected: int) -> int:

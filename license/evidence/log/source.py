@@ -6,11 +6,11 @@ The standard library's `sqlite3` only, read-only, one snapshot for all that is r
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from license.errors import LicenseError
 from license.evidence.log.entry import Sums, Tally
@@ -27,6 +27,20 @@ _MAX_CHECKPOINT_FILE: Final = 65_536
 
 # For each entry: index, exact text, and the leaf hash stored when it was written (b"" if there is none).
 Row = tuple[int, str, bytes]
+
+
+class KeptHead(NamedTuple):
+    """A signed head that was found elsewhere than in its log.
+
+    Attributes:
+        where: Where, in a word for people.
+        note: Its bytes.
+        at: Effective time at which it was signed, in Unix seconds, if whoever kept it says so.
+    """
+
+    where: str
+    note: bytes
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +77,11 @@ class LogSource(Protocol):
         ...
 
     @property
-    def exported(self) -> bool:
-        """Whether it ends where it was exported: the log itself may have gone on since."""
+    def export_end(self) -> int | None:
+        """Time of the last entry of the export that it ends with, in Unix seconds: it may have gone on since.
+
+        None where nothing can come after it: it is the log itself, or has a successor in its export.
+        """
         ...
 
     def gaps(self, first: int, stop: int, sizes: Iterable[int]) -> Sequence[Gap]:
@@ -76,6 +93,10 @@ class LogSource(Protocol):
 
     def notes(self) -> Iterable[bytes]:
         """Every licence, issuer note and receipt kept with the log."""
+        ...
+
+    def added_notes(self) -> Collection[bytes]:
+        """Those of the notes that others kept, and that may be newer than the log as it is shown."""
         ...
 
     def withheld(self, sha256: str) -> bool:
@@ -99,8 +120,8 @@ class LogSource(Protocol):
         """The signed heads kept with the log, oldest first."""
         ...
 
-    def published(self) -> Sequence[tuple[str, bytes]]:
-        """Signed heads found elsewhere: where, and the note."""
+    def published(self) -> Sequence[KeptHead]:
+        """Signed heads found elsewhere."""
         ...
 
     def note(self, sha256: str) -> bytes | None:
@@ -172,7 +193,7 @@ class DatabaseLog:
 
     path: Path
     connection: sqlite3.Connection
-    heads: tuple[tuple[str, bytes], ...]
+    heads: tuple[KeptHead, ...]
 
     @property
     def name(self) -> str:
@@ -185,9 +206,9 @@ class DatabaseLog:
         return False
 
     @property
-    def exported(self) -> bool:
+    def export_end(self) -> None:
         """A database is the log itself."""
-        return False
+        return
 
     @property
     def size(self) -> int:
@@ -215,6 +236,10 @@ class DatabaseLog:
                     notes += _notes(connection)
         return [*dict.fromkeys(notes), *kept_receipts(self.path.parent)]
 
+    def added_notes(self) -> Collection[bytes]:
+        """All its notes are its own."""
+        return ()
+
     def withheld(self, sha256: str) -> bool:  # noqa: ARG002 (the protocol's)
         """No note is left out of a database."""
         return False
@@ -232,7 +257,7 @@ class DatabaseLog:
         rows = self.connection.execute("SELECT note FROM checkpoint ORDER BY id")
         return [str(note).encode("utf-8", "replace") for (note,) in rows]
 
-    def published(self) -> tuple[tuple[str, bytes], ...]:
+    def published(self) -> tuple[KeptHead, ...]:
         """The signed heads beside the database."""
         return self.heads
 
@@ -278,22 +303,22 @@ def last_words_file(number: int) -> str:
     return f"damaged-{number}.checkpoint"
 
 
-def published_heads(directory: Path) -> list[tuple[str, bytes]]:
+def published_heads(directory: Path) -> list[KeptHead]:
     """Return the signed heads in files of a ledger directory: the last one, and those of logs set aside."""
     heads = []
     for path in (directory / CHECKPOINT_FILE, *sorted(directory.glob("damaged-*.checkpoint"))):
         with contextlib.suppress(OSError), path.open("rb") as file:
-            heads.append((path.name, file.read(_MAX_CHECKPOINT_FILE)))
+            heads.append(KeptHead(path.name, file.read(_MAX_CHECKPOINT_FILE)))
     return heads
 
 
 @contextlib.contextmanager
-def open_log(path: Path, heads: Sequence[tuple[str, bytes]] = ()) -> Iterator[DatabaseLog]:
+def open_log(path: Path, heads: Sequence[KeptHead] = ()) -> Iterator[DatabaseLog]:
     """Open the log in a database for verification; raises `sqlite3.Error` if it cannot be read.
 
     Args:
         path: The database.
-        heads: Signed heads that others kept, with a word for where: compared where they are of this log.
+        heads: Signed heads that others kept: compared where they are of this log.
     """
     # The file first: the database may be ahead of it, never behind.
     published = [*published_heads(path.parent), *heads]

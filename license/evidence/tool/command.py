@@ -15,8 +15,9 @@ from typing import Final, NoReturn, TextIO
 
 from license.crypto.ed25519 import VerifyingKey
 from license.errors import LicenseError, Malformed, UnreadableArchive, UntrustedRoots
-from license.evidence.bundle.lines import read_heads
+from license.evidence.bundle.kept_heads import read_heads
 from license.evidence.log.checkpoint import read_checkpoint
+from license.evidence.log.source import KeptHead
 from license.evidence.render.html import render_page
 from license.evidence.render.text import audit_json, audit_lines
 from license.evidence.verify.result import Report
@@ -49,7 +50,7 @@ class NoHeads(Malformed):
     """A file that was given as one of signed heads holds none: a slip, and no word about the evidence."""
 
     code = "NoHeads"
-    default_hint = "give lines of the journal, a checkpoint or a proof; a receipt is none of them"
+    default_hint = "give lines of the journal, a checkpoint, a proof, an export or an output directory"
 
 
 def status_of(error: LicenseError) -> int:
@@ -76,7 +77,7 @@ def run_verify(
     Args:
         path: An export, a ledger directory or an output mount.
         roots: Keys that may vouch for licences.
-        heads: Files of signed heads that others kept.
+        heads: Files and directories of signed heads that others kept.
         notes: Directory of licences that an export had to leave out.
         html: Where the page goes.
 
@@ -165,8 +166,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        metavar="FILE",
-        help="signed heads kept elsewhere: journal lines, checkpoints, proofs; repeatable",
+        metavar="PATH",
+        help="signed heads kept elsewhere: journal lines, checkpoints, proofs, other exports, an output "
+        "directory; repeatable",
     )
     parser.add_argument("--notes", type=Path, metavar="DIR", help="licences that the export had to leave out")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page to print")
@@ -174,11 +176,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _heads_in(file: Path) -> list[tuple[str, bytes]]:
+def _heads_in(file: Path) -> list[KeptHead]:
     try:
         heads = read_heads(file)
-        for _, note in heads[:1]:  # a line of a journal may be cut; a file of another kind has no head at all
-            read_checkpoint(note)
+        for kept in heads[:1]:  # a line of a journal may be cut; a file of another kind has no head at all
+            read_checkpoint(kept.note)
     except LicenseError as error:
         raise NoHeads(f"{file} holds no signed head: {error}") from error
     return heads

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from license.crypto.ed25519 import VerifyingKey
-from license.errors import LicenseError
+from license.errors import LicenseError, UnknownSigner
 from license.evidence.log.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
-from license.evidence.log.source import LogSource
+from license.evidence.log.source import KeptHead, LogSource
+from license.trust.signed_note import read_signers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +18,37 @@ class Head:
         where: `""` for one of the log's own, otherwise where it was found.
         note: Its bytes.
         claim: What it claims.
+        at: When it was signed, in Unix seconds, if whoever kept it says so.
     """
 
     where: str
     note: bytes
     claim: Checkpoint
+    at: int | None = None
+
+    def may_follow(self, day_keys: Sequence[VerifyingKey], instance: VerifyingKey | None, end: int) -> bool:
+        """Whether a head that others kept may have been signed after an export ended.
+
+        Args:
+            day_keys: The keys of the days in the export, in order.
+            instance: Key of the installation.
+            end: Time of the export's last entry, in Unix seconds.
+
+        Returns:
+            False where it was signed before that time, by the key of a day that had ended, or by nobody who
+            signs heads of this log.
+        """
+        if not self.where or (self.at is not None and self.at < end):
+            return False
+        known = [*day_keys, *([] if instance is None else [instance])]
+        try:
+            signers = self.open(known)
+        except UnknownSigner:  # the keys of later days are not known yet: they bear the name of the log
+            return any(name == self.claim.origin for name, _ in read_signers(self.note))
+        except LicenseError:
+            return False
+        ended = day_keys[:-1]
+        return not any(signer in ended for signer in signers)
 
     def open(self, known: Iterable[VerifyingKey]) -> tuple[VerifyingKey, ...]:
         """Return which of the known keys signed it; raises `LicenseError` if none did, or one badly."""
@@ -45,14 +72,14 @@ class Heads:
         """Read the heads kept with a log, and those found elsewhere."""
         by_size: dict[int, list[Head]] = {}
         unreadable = []
-        notes = [("", note) for note in source.checkpoints()] + list(source.published())
-        for where, note in notes:
+        own = [KeptHead("", note) for note in source.checkpoints()]
+        for where, note, at in [*own, *source.published()]:
             try:
                 claim = read_checkpoint(note)
             except LicenseError as error:
                 unreadable.append(f"a checkpoint{f' in {where}' if where else ''} is damaged: {error}")
                 continue
-            by_size.setdefault(claim.size, []).append(Head(where=where, note=note, claim=claim))
+            by_size.setdefault(claim.size, []).append(Head(where=where, note=note, claim=claim, at=at))
         return cls(by_size=by_size, unreadable=unreadable)
 
     def sizes(self) -> list[int]:

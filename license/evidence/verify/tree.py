@@ -6,7 +6,7 @@ The codes of findings are those of `docs/formats.md`, part Evidence.
 from collections.abc import Sequence
 
 from license.crypto.ed25519 import VerifyingKey
-from license.encoding.strict import format_date
+from license.encoding.strict import format_date, format_time
 from license.errors import LicenseError
 from license.evidence.log.merkle import Frontier
 from license.evidence.log.source import Gap, LogSource
@@ -40,10 +40,10 @@ class SignedTree:
     ) -> None:
         self._find = findings.add
         self._heads = Heads.collect(source)
-        self._witnessed = [*witnessed_heads(source.notes(), roots), *named]
+        self._witnessed = [*witnessed_heads(source.notes(), roots, added=source.added_notes()), *named]
         self._compared = frozenset(self.sizes())
         self._frontier = Frontier()
-        self._exported = source.exported
+        self._export_end = source.export_end
         self._holds = True
         self._origin = source.name
         self._instance: VerifyingKey | None = None
@@ -134,27 +134,7 @@ class SignedTree:
             size: Number of entries that were read.
             last: Time of the last one.
         """
-        later = self._heads.beyond(size, self._origin)
-        reported = [head for head in later if self._exported and self._is_reported(head)]
-        for head in reported[-1:]:
-            sentence = (
-                f"{head.where} has a head over {head.claim.size} entries that the installation reported; "
-                f"this export ends at {size}: take a newer one to compare it"
-            )
-            self._find(Severity.CLEAN, "newer", sentence, size - 1)
-        for head in [head for head in later if head not in reported][:1]:
-            sentence = f"{head.claim.size} entries were signed, but only {size} are there"
-            self._find(Severity.BROKEN, "rollback", sentence, size)
-        for witnessed in self._witnessed:
-            if witnessed.head.origin != self._origin or witnessed.head.size <= size:
-                continue
-            if not witnessed.proven:
-                self._on_unproven(witnessed, size)
-            else:
-                sentence = (
-                    f"{witnessed.where} has a head over {witnessed.head.size} entries; only {size} are there"
-                )
-                self._find(Severity.BROKEN, "rollback", sentence, size)
+        self._check_beyond(size)
         since = self._unsigned_since
         if not self.signed:
             self._find(Severity.BROKEN, "unsigned", "no checkpoint of the log holds")
@@ -162,13 +142,36 @@ class SignedTree:
             sentence = f"the entries from {self.signed} on are not signed"
             self._find(Severity.FINDING, "unsigned-tail", sentence, self.signed, at=since)
 
-    def _is_reported(self, head: Head) -> bool:
-        """Whether a head that others kept is of a report: signed by the installation, and by no day's key."""
-        instance = [] if self._instance is None else [self._instance]
-        try:
-            return bool(head.where) and list(head.open([*self.keys, *instance])) == instance
-        except LicenseError:
-            return False
+    def _check_beyond(self, size: int) -> None:
+        """Judge heads over more entries than there are: an export may be older than they are."""
+        instance, end = self._instance, self._export_end
+        heads = self._heads.beyond(size, self._origin)
+        newer = [head for head in heads if end is not None and head.may_follow(self.keys, instance, end)]
+        for head in newer[-1:]:
+            self._tell_newer(head.where, head.claim.size, head.at, size)
+        for head in [head for head in heads if head not in newer][:1]:
+            sentence = f"{head.claim.size} entries were signed, but only {size} are there"
+            self._find(Severity.BROKEN, "rollback", sentence, size)
+        for witnessed in self._witnessed:
+            if witnessed.head.origin != self._origin or witnessed.head.size <= size:
+                continue
+            if not witnessed.proven:
+                self._on_unproven(witnessed, size)
+            elif end is not None and witnessed.may_follow(end):
+                self._tell_newer(witnessed.where, witnessed.head.size, witnessed.at, size)
+            else:
+                sentence = (
+                    f"{witnessed.where} has a head over {witnessed.head.size} entries; only {size} are there"
+                )
+                self._find(Severity.BROKEN, "rollback", sentence, size)
+
+    def _tell_newer(self, where: str, head: int, at: int | None, size: int) -> None:
+        when = "" if at is None else f" of {format_time(at)}"
+        sentence = (
+            f"{where} has a head{when} over {head} entries, and this export ends at {size}: it is older, so "
+            "compare a later export, or the output directory"
+        )
+        self._find(Severity.CLEAN, "newer", sentence, size - 1)
 
     def _compare(self, size: int) -> None:
         """Compare the tree so far with every head of this size."""

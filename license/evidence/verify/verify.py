@@ -17,10 +17,18 @@ from license.crypto.ed25519 import VerifyingKey
 from license.errors import LicenseError
 from license.evidence.bundle.archive import FOCUS, NOTE, Bundle, BundledLog, open_bundle
 from license.evidence.bundle.focus import MeteredDay, focus_csv
+from license.evidence.bundle.manifest import BundleManifest
 from license.evidence.log.checkpoint import read_checkpoint
 from license.evidence.log.entry import NOTHING, Tally
 from license.evidence.log.proof import ConsistencyProof
-from license.evidence.log.source import LogSource, find_databases, find_ledgers, open_log, published_heads
+from license.evidence.log.source import (
+    KeptHead,
+    LogSource,
+    find_databases,
+    find_ledgers,
+    open_log,
+    published_heads,
+)
 from license.evidence.verify.result import Coverage, Finding, LogReport, Report, Severity
 from license.evidence.verify.rules import Audit
 from license.evidence.verify.witness import Witnessed, named_heads, witnessed_heads
@@ -31,7 +39,7 @@ def verify(
     path: Path,
     roots: TrustRoots,
     *,
-    heads: Sequence[tuple[str, bytes]] = (),
+    heads: Sequence[KeptHead] = (),
     notes: Sequence[bytes] = (),
 ) -> Report:
     """Verify an export, or every log at or below a directory: a ledger, or a whole output mount.
@@ -41,8 +49,8 @@ def verify(
     Args:
         path: The file or directory.
         roots: Keys that may vouch for licences.
-        heads: Signed heads that others kept, with a word for where: each is compared.
-        notes: Licences that an export had to leave out, from the vendor or the operator.
+        heads: Signed heads that others kept: each is compared.
+        notes: Licences that an export had to leave out, and others, from the vendor or the operator.
 
     Raises:
         LicenseError: The file is not an export signed by the installation it names.
@@ -54,7 +62,7 @@ def verify(
         return verify_bundle(bundle, roots, heads=heads, notes=notes)
 
 
-def _verify_directory(directory: Path, roots: TrustRoots, others: Sequence[tuple[str, bytes]]) -> Report:
+def _verify_directory(directory: Path, roots: TrustRoots, others: Sequence[KeptHead]) -> Report:
     findings: list[Finding] = []
     reports: list[LogReport] = []
     heads = [*others]
@@ -86,7 +94,7 @@ def verify_bundle(
     bundle: Bundle,
     roots: TrustRoots,
     *,
-    heads: Sequence[tuple[str, bytes]] = (),
+    heads: Sequence[KeptHead] = (),
     notes: Sequence[bytes] = (),
     named: Sequence[Witnessed] = (),
 ) -> Report:
@@ -111,8 +119,8 @@ def verify_bundle(
     table = focus_csv(metered_days(reports)).encode()
     if _read_or_nothing(bundle, FOCUS) != table and not manifest.withheld:
         findings.append(_broken("table", "the table of usage is not what the logs say", FOCUS))
-    own = [head for head in heads if _is_of(head[1], manifest.instance)]
-    return summarize(reports, [*findings, *_headless(own, reports)])
+    own = [head for head in heads if _is_of(head.note, manifest.instance)]
+    return summarize(reports, [*findings, *_headless(own, reports, exported=manifest)])
 
 
 def _is_of(note: bytes, instance: str) -> bool:
@@ -228,18 +236,36 @@ def _missing(reports: Sequence[LogReport]) -> list[Finding]:
     return findings
 
 
-def _headless(heads: Sequence[tuple[str, bytes]], reports: Sequence[LogReport]) -> list[Finding]:
+def _headless(
+    heads: Sequence[KeptHead], reports: Sequence[LogReport], *, exported: BundleManifest | None = None
+) -> list[Finding]:
     """A published head of a log that is not here; unsigned claims of one are told all the same."""
     present = {report.log for report in reports}
     findings = []
-    for _, note in heads:
+    for where, note, at in heads:
         with contextlib.suppress(LicenseError):
             head = read_checkpoint(note)
-            if head.origin not in present:
+            if head.origin in present:
+                continue
+            if exported is not None and _follows(head.origin, at, exported):
+                sentence = f"{where} has a head of a log that began after this export: compare a later one"
+                findings.append(_note("newer", sentence, head.origin))
+            else:
                 sentence = f"a head over {head.size} entries was published, but the log is missing"
                 findings.append(_broken("missing-log", sentence, head.origin))
     return findings
 
 
+def _follows(origin: str, at: int | None, exported: BundleManifest) -> bool:
+    """Whether a log may have begun after an export: its number is higher than those of the logs in it."""
+    number = origin.rpartition("/")[2]
+    last = max((claim.number for claim in exported.logs), default=0)
+    return number.isdecimal() and int(number) > last > 0 and (at is None or at >= exported.through)
+
+
 def _broken(code: str, message: str, log: str) -> Finding:
     return Finding(severity=Severity.BROKEN, code=code, message=message, log=log)
+
+
+def _note(code: str, message: str, log: str) -> Finding:
+    return Finding(severity=Severity.CLEAN, code=code, message=message, log=log)

@@ -2,11 +2,12 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from license.crypto.ed25519 import VerifyingKey
-from license.encoding.strict import decode_base64
+from license.encoding.strict import DAY, decode_base64
 from license.errors import LicenseError, UnknownSigner
 from license.evidence.bundle.receipt import RECEIPT_KIND, open_receipt
 from license.evidence.log.checkpoint import Checkpoint
@@ -22,6 +23,9 @@ from license.trust.roots import TrustRoots
 from license.trust.signed_note import read_unverified
 from license.trust.statement import kind_of
 
+CLOCKS_DIFFER_SECONDS: Final = DAY
+"""By how much a witness's clock and effective time may differ, so that which was first cannot be said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witnessed:
@@ -34,6 +38,8 @@ class Witnessed:
         fault: Why its cosignature does not hold; empty if it does, or if the witness's key is not known here.
         proven: Whether a witness whom a root entitles cosigned it, or a log that is signed itself names it.
         expected: Whether an export must show enough of the log for it to be compared.
+        at: When the witness cosigned it, in Unix seconds by its clock, if the note may be newer than the log
+            as it is shown; None where the log itself brings the note.
     """
 
     where: str
@@ -42,6 +48,11 @@ class Witnessed:
     fault: str
     proven: bool = True
     expected: bool = True
+    at: int | None = None
+
+    def may_follow(self, end: int) -> bool:
+        """Whether it may have been cosigned after an export ended, at this Unix second of effective time."""
+        return self.at is not None and self.at + CLOCKS_DIFFER_SECONDS >= end
 
 
 def proven_heads(licensed: AuthenticLicense) -> tuple[LogHead, ...]:
@@ -61,31 +72,40 @@ def with_proven_heads(licensed: AuthenticLicense) -> License:
     return replace(licensed.license, ledger=policy)
 
 
-def witnessed_heads(notes: Iterable[bytes], roots: TrustRoots) -> list[Witnessed]:
+def witnessed_heads(
+    notes: Iterable[bytes], roots: TrustRoots, *, added: Collection[bytes] = ()
+) -> list[Witnessed]:
     """Return the heads in those notes that verify; what does not verify vouches for nothing.
+
+    Args:
+        notes: Licences, issuer notes and receipts.
+        roots: Keys that may vouch for them.
+        added: Those of the notes that others kept, and that may be newer than the log as it is shown.
 
     Raises:
         Malformed: There are more delegations than anybody needs.
     """
     by_kind: dict[str | None, list[bytes]] = {}
-    for note in notes:
+    for note in sorted(notes, key=lambda note: note in added):  # what the log brings itself says more
         by_kind.setdefault(_kind(note), []).append(note)
-    licenses: list[License] = []
+    licenses: list[tuple[License, bool]] = []
     delegations = DelegationSet(by_kind.get(DELEGATION_KIND, []), roots=roots)
     for note in by_kind.get(LICENSE_KIND, []):
-        licenses += _open(note, delegations, roots)
-    carried = [note for license in licenses for note in license.ledger.witnesses]
+        licenses += [(license, note in added) for license in _open(note, delegations, roots)]
+    carried = [note for license, _ in licenses for note in license.ledger.witnesses]
     witnesses = DelegationSet([*by_kind.get(DELEGATION_KIND, []), *carried], roots=roots).keys("witness")
     heads: dict[tuple[LogHead, bool], Witnessed] = {}  # a head that stands in many notes is checked once
     for note in by_kind.get(RECEIPT_KIND, []):
         with contextlib.suppress(LicenseError):
             for log in open_receipt(note, delegations).logs:
                 if (log, True) not in heads:
-                    heads[log, True] = _witnessed("a receipt", log, witnesses, receipt=True)
-    for license in licenses:
+                    head = _witnessed("a receipt", log, witnesses, receipt=True)
+                    heads[log, True] = head if note in added else replace(head, at=None)
+    for license, later in licenses:
         for log in license.ledger.logs:
             if (log, False) not in heads:
-                heads[log, False] = _witnessed(f"the licence {license.id}", log, witnesses, receipt=False)
+                head = _witnessed(f"the licence {license.id}", log, witnesses, receipt=False)
+                heads[log, False] = head if later else replace(head, at=None)
     return list(heads.values())
 
 
@@ -107,17 +127,17 @@ def named_heads(sources: Iterable[LogSource]) -> list[Witnessed]:
 
 def _witnessed(where: str, log: LogHead, witnesses: Sequence[VerifyingKey], *, receipt: bool) -> Witnessed:
     head = Checkpoint(origin=log.origin, size=log.size, root=log.root)
-    fault, proven = "", False
+    fault, proven, at = "", False, None
     for witness in witnesses:
         try:
-            check_cosignature(log.cosig, head, witness)
+            at = check_cosignature(log.cosig, head, witness)
             proven = True
         except UnknownSigner:
             continue
         except LicenseError as error:
             fault = error.message
         break
-    return Witnessed(where=where, head=head, receipt=receipt, fault=fault, proven=proven)
+    return Witnessed(where=where, head=head, receipt=receipt, fault=fault, proven=proven, at=at)
 
 
 def _open(note: bytes, delegations: DelegationSet, roots: TrustRoots) -> Iterator[License]:

@@ -115,8 +115,13 @@ def test_a_head_of_another_machine_says_nothing_of_this_export(
     status, said = audited(meter, exported(reporting, tmp_path / "e.zip"), reported)
     assert (status, codes(said)) == (0, {"claimed"}), said
     own = Checkpoint(origin=f"{reporting.ledger.origin[:-1]}2", size=5, root=bytes(32))
-    reported.write_bytes(render_head_lines([sign_checkpoint(own, reporting.identity.signing)]))
-    assert audited(meter, tmp_path / "e.zip", reported)[0] == 2
+    line = render_head_lines([sign_checkpoint(own, reporting.identity.signing)])
+    reported.write_bytes(line)
+    status, said = audited(meter, tmp_path / "e.zip", reported)
+    assert (status, codes(said)) == (0, {"claimed", "newer"}), "a log that may have begun since"
+    reported.write_bytes(b"checkpoint of 2020-01-01T00:00:00Z: " + line)
+    status, said = audited(meter, tmp_path / "e.zip", reported)
+    assert (status, "missing-log" in codes(said)) == (2, True), said
 
 
 def test_where_nothing_was_reported_the_command_says_so(meter: Vendor) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from appliance.ledger.read.inclusion_proof import prove_entry
 from license.crypto.ed25519 import SigningKey
-from license.evidence.bundle.lines import parse_head_lines, read_heads, render_head_lines
+from license.encoding.strict import format_time
+from license.evidence.bundle.kept_heads import read_heads
+from license.evidence.bundle.lines import parse_head_lines, render_head_lines
 from license.evidence.log.checkpoint import read_checkpoint, sign_checkpoint
 from license.evidence.log.merkle import Frontier, leaf_hash
 from license.evidence.verify.verify import verify
@@ -131,10 +133,13 @@ def test_an_old_snapshot_looks_clean_until_a_newer_head_is_at_hand(
     path = export(snapshot, tmp_path / "old.zip")
     assert verify(path, vendor.roots).exit_code == 0
     kept = tmp_path / "siem.log"
-    kept.write_bytes(
-        b"Nov 21 host appliance[1]: checkpoint "
-        + render_head_lines([(closed.directory / "checkpoint").read_bytes()])
-    )
+    line = render_head_lines([(closed.directory / "checkpoint").read_bytes()])
+    when = format_time(verify(closed.output, vendor.roots).logs[-1].last).encode()
+    kept.write_bytes(b"Sep 24 host appliance[1]: checkpoint of " + when + b": " + line)
+    assert "newer" in codes(verify(path, vendor.roots, heads=read_heads(kept)), 0), "it may be an old export"
+    snapshot.pass_time(9 * DAY)
+    run_days(snapshot, 1, each=1)
+    path = export(snapshot, tmp_path / "new.zip")
     assert codes(verify(path, vendor.roots, heads=read_heads(kept)), 2) == {"rollback"}
 
 

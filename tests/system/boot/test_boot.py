@@ -139,7 +139,7 @@ def a_caller_needs_a_key_where_one_is_set(container: Container) -> None:
 def every_command_of_the_runbooks_works(container: Container, home: Path) -> None:
     container.run(f"ln -s {VENV}/bin/appliance /usr/local/bin/appliance; mkdir -p /media/usb")
     bring_delivery(container, home)
-    for page in ("backup", "clock", "renewal", "new-hardware", "disk-full", "key-rotation"):
+    for page in ("backup", "clock", "renewal", "export", "new-hardware", "disk-full", "key-rotation"):
         lines = (ROOT / "docs/runbooks" / f"{page}.md").read_text().splitlines()
         script = "\n".join(line[4:] for line in lines if line.startswith("    "))
         done = container.run(f"set -e -o pipefail\n{script}", check=False)

@@ -11,11 +11,12 @@ from appliance.doctor.license_checks import (
     check_clock,
     check_identity,
     check_license,
+    check_report,
     check_settings,
     check_time_source,
 )
 from appliance.host.effective_clock import ClockRules, Mark
-from license.encoding.strict import DAY
+from license.encoding.strict import DAY, format_time
 from license.errors import LicenseError, WrongMachine
 from license.licenses.verify import AuthenticLicense
 
@@ -69,6 +70,14 @@ def test_a_licence_is_judged_at_the_time_given(licensed: AuthenticLicense) -> No
         terms.terminates: Level.FAIL,
     }
     assert {moment: check_license(licensed, moment).level for moment in moments} == moments
+
+
+def test_the_day_of_the_next_usage_report_is_told_and_reminded_of(licensed: AuthenticLicense) -> None:
+    due = licensed.license.report_by
+    early, late = check_report(licensed, due - 60 * DAY), check_report(licensed, due + 1)
+    assert (early.level, late.level) == (Level.PASS, Level.WARN)
+    assert format_time(due) in early.message
+    assert "appliance usage export" in late.command
 
 
 def test_a_refused_licence_gives_its_word_and_next_step() -> None:

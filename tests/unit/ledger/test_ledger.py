@@ -220,7 +220,7 @@ def test_checkpoints_go_to_the_file_the_state_directory_and_the_log_output(
         machine.open().close()
     note = (machine.directory / "checkpoint").read_bytes()
     assert note == (machine.state / "head").read_bytes()
-    line = caplog.messages[-1].removeprefix("checkpoint ")
+    line = caplog.messages[-1].partition("Z: ")[2]
     assert line.replace(" | ", "\n").replace("\n \n", "\n\n").encode() + b"\n" == note
     assert (machine.directory / "checkpoint").stat().st_mode & 0o777 == 0o600
 

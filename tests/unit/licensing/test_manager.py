@@ -175,3 +175,20 @@ def test_with_the_renewal_in_place_its_end_is_no_news(site: Site) -> None:
     put(site, "renewed", dates(20, 400))
     kept = keeper(site, Clock())
     assert [notice.code for notice in kept.notices(NOW + 19 * DAY)] == ["ReportDue"]
+
+
+def test_the_licence_of_a_renewed_resource_waits_for_its_period(site: Site) -> None:
+    bought = site.buy()
+    first = site.issue(bought=bought)
+    renewed = site.issue(bought=site.vendor.renew_resource(bought.name), into=site.license / "..")
+    assert (renewed.not_before, renewed.plan.period[0]) == (first.expires, first.expires)
+    for name in ("license", "issuer"):
+        (site.license / ".." / f"{name}.note").rename(site.license / f"renewed-{name}.note")
+    clock = Clock(first.expires - DAY)
+    kept = keeper(site, clock)
+    assert kept.current.license.id == first.id
+    assert kept.pending is not None
+    assert kept.pending.license.id == renewed.id
+    clock.now = renewed.not_before
+    kept.reload(accept_all, time_under=clock)
+    assert kept.current.license.id == renewed.id

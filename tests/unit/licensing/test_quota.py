@@ -36,6 +36,12 @@ def test_a_yearly_plan_counts_from_its_first_day_and_on_into_the_grace() -> None
     assert uses(days, plan(), at("2027-03-12")).used == 31
 
 
+def test_a_renewed_plan_has_days_of_its_own() -> None:
+    days = {"2027-03-09": 11, "2027-03-12": 13}
+    renewed = Plan(tier="DC0", period=(YEAR[1], parse_date("2028-03-10")), meters=((METER, 1_000),))
+    assert uses(days, renewed, at("2027-03-12")).used == 13
+
+
 def test_a_free_plan_counts_each_month_anew() -> None:
     days = {"2026-11-30": 4_000, "2026-12-01": 10, "2026-12-31": 20}
     free = plan("F0", units=5_000, overage="block")

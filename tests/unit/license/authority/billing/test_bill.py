@@ -19,7 +19,7 @@ from license.authority.book.metering import LogUsage, MeterRepository
 from license.authority.book.resource import make_plan
 from license.authority.cli.bars import bars
 from license.authority.cli.main import main
-from license.encoding.strict import parse_date
+from license.encoding.strict import DAY, parse_date
 from license.errors import Malformed, Unwritable
 from license.evidence.log.entry import Tally
 from tests.unit.license.authority.book.test_metering import origin_of, report, signed
@@ -117,7 +117,7 @@ def test_the_costs_of_days_add_up_to_what_the_month_costs(
         from license.encoding.strict import format_date
 
         logs[log][format_date(PERIOD[0] + day * 86_400)] = units
-    made = charges(plan, prices, [used(days, log) for log, days in logs.items()])
+    made = charges([plan], prices, [used(days, log) for log, days in logs.items()])
     assert sum(charge.tally.billed for charge in made) == sum(usage.values())
     assert sum(charge.included for charge in made) == min(included, sum(usage.values()))
     months: defaultdict[str, list[Any]] = defaultdict(lambda: [0, Decimal(0)])
@@ -132,8 +132,19 @@ def test_the_costs_of_days_add_up_to_what_the_month_costs(
 
 def test_free_units_come_anew_each_month() -> None:
     plan = make_plan(tier="F0", product="ner", period=PERIOD)
-    made = charges(plan, PriceTable(), [used({"2026-03-01": 6_000, "2026-04-01": 100})])
+    made = charges([plan], PriceTable(), [used({"2026-03-01": 6_000, "2026-04-01": 100})])
     assert [charge.included for charge in made] == [5_000, 100]
+
+
+def test_each_period_of_a_renewed_resource_is_charged_by_its_own_plan(tmp_path: Path) -> None:
+    plans = [
+        make_plan(tier="DC0", product="ner", period=days, meters={METER: included})
+        for days, included in [(PERIOD, 5_000), ((PERIOD[1], PERIOD[1] + 31 * DAY), 2_000)]
+    ]
+    days = {"2026-12-30": 4_000, "2026-12-31": 3_000, "2027-01-01": 1_000, "2027-01-02": 2_000}
+    made = charges(plans, table(tmp_path), [used(days)])
+    assert [charge.included for charge in made] == [4_000, 1_000, 1_000, 1_000]
+    assert [charge.cost for charge in made] == [0, Decimal(1), 0, Decimal("0.5")]
 
 
 def test_bars_show_every_day_and_nothing_that_was_used_as_nothing() -> None:

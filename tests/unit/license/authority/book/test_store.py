@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,37 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def signed(licence: License) -> Callable[[int, str | None], tuple[License, bytes]]:
-    from dataclasses import replace
-
     def make(serial: int, before: str | None) -> tuple[License, bytes]:
         made = replace(licence, serial=serial, id=f"L{serial}", replaces=before)
         return made, f"note {serial}\n".encode()
 
     return make
+
+
+def test_a_renewed_resource_keeps_its_former_plans_and_its_keys(store: Store) -> None:
+    key, _ = store.add(resource())
+    first = store.get("acme-ner").plan
+    plan = replace(first, period=(PERIOD[1], PERIOD[1] + 10), meters=((METER, 7),))
+    renewed = store.renew("acme-ner", lambda _: plan, now=PERIOD[0])
+    assert (renewed.plan, renewed.earlier) == (plan, (first,))
+    assert store.find_by_key(key) == store.get("acme-ner") == renewed
+    store.add_units("acme-ner", METER, 5, now=PERIOD[0])
+    assert [one.units(METER) for one in store.get("acme-ner").plans] == [105, 7]
+    changed = replace(plan, meters=((METER, 8),))
+    assert store.renew("acme-ner", lambda _: changed, now=PERIOD[0]).plans[1:] == (changed,)
+    third = replace(plan, period=(PERIOD[1] + 10, PERIOD[1] + 20))
+    assert len(store.renew("acme-ner", lambda _: third, now=PERIOD[1]).plans) == 3
+
+
+def test_a_book_from_before_renewals_is_opened(tmp_path: Path) -> None:
+    before = Store(tmp_path / "book.db")
+    before.add(resource())
+    with before.engine.begin() as connection:
+        connection.execute(text("DROP TABLE former_plan"))
+    before.close()
+    store = Store(tmp_path / "book.db")
+    assert store.get("acme-ner").earlier == ()
+    store.close()
 
 
 def test_what_was_entered_comes_back(store: Store) -> None:

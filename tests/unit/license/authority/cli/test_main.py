@@ -90,8 +90,9 @@ def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = ["init", "pack", "resource create", "resource list", "resource approve", "resource grant"]
-    order += ["resource add-units", "resource regenerate-key", "resource limit", "resource show", "rotate"]
-    order += ["request", "issue", "inspect", "verify", "prices", "usage"]
+    order += ["resource add-units", "resource regenerate-key", "resource limit", "rotate"]
+    order += ["request", "issue", "inspect", "verify", "resource renew", "resource show"]
+    order += ["prices", "usage"]
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
     assert leaves == {*order, "ingest", "serve"}  # these have tests of their own
     monkeypatch.chdir(tmp_path)
@@ -110,6 +111,48 @@ def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
         good(*words, *asks.get(name, []))
     assert (tmp_path / "delivery/license.note").exists()
     assert "1,000,000" not in good("verify", "delivery", "--roots", "authority/roots")
+
+
+def test_a_resource_is_renewed_and_its_next_licence_issued(home: Path) -> None:
+    said = refused("issue", "request.note", "--resource", "acme-ner", "--days", "800", "--out", "delivery")
+    assert "go beyond the plan of acme-ner" in said
+    assert "--days 365 is the longest" in said
+    renewed = good("resource", "renew", "acme-ner")
+    shown = good("resource", "show", "acme-ner")
+    for word in ("next plan", "1,000 CognitiveServices.Ner.Container.TextRecords", "overage record"):
+        assert word in renewed
+        assert word in shown
+    assert "renewed for" in shown
+    issued = good("issue", "request.note", "--resource", "acme-ner", "--out", "delivery", "--json")
+    present, following = json.loads(good("resource", "show", "acme-ner", "--json"))["plans"]
+    assert json.loads(issued)["license"]["plan"] == following
+    assert present["period"][1] == following["period"][0]
+    asked = ("issue", "request.note", "--resource", "acme-ner", "--out", "delivery")
+    assert "installed before, it waits for that day" in run(*asked).stderr
+    assert "issue that one again, with --period next" in run(*asked, "--period", "present").stderr
+    assert "higher serial" not in run(*asked, "--period", "next").stderr
+    said = refused("resource", "create", "acme-ner", "--customer", "Acme Ltd")
+    assert "license resource renew acme-ner" in said
+    assert "renewed already" in refused("resource", "renew", "acme-ner")
+    assert "then " + following["period"][0] in good("usage", "acme-ner")
+
+
+def test_a_licence_of_another_customer_or_machine_is_not_overwritten(home: Path) -> None:
+    before = Path("delivery/license.note").read_bytes()
+    issue = ("issue", "request.note", "--out", "delivery", "--resource")
+    good("resource", "create", "beta-ner", "--customer", "Beta Ltd", "--approved")
+    said = refused(*issue, "beta-ner")
+    assert "delivery/license.note is a licence of Acme Ltd" in said
+    assert re.search(r"--out beta-ner-[0-9a-f]{12}", said)
+    good("request", "--key", "other.key", "--out", "other.note")
+    assert "for another machine" in refused("issue", "other.note", *issue[2:], "acme-ner")
+    assert "for another machine" in refused(*issue, "acme-ner", "--binding", "any")
+    assert Path("delivery/license.note").read_bytes() == before
+    assert '"licences": 1' in good("resource", "show", "acme-ner", "--json")
+    good(*issue, "acme-ner")
+    Path("delivery/license.note").write_bytes(b"notes of a meeting")
+    assert "is no licence" in refused(*issue, "acme-ner")
+    assert Path("delivery/license.note").read_bytes() == b"notes of a meeting"
 
 
 def test_serve_hands_out_licences_until_told_to_stop(home: Path) -> None:

@@ -15,6 +15,7 @@ from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, LicenseError, Malformed
 from license.evidence.bundle.archive import NOTE, open_bundle
 from license.evidence.bundle.lines import parse_head_lines, render_head_lines
+from license.evidence.log.source import KeptHead
 from license.evidence.verify.result import Report
 from license.evidence.verify.verify import verify
 from tests.support.evidence import (
@@ -235,13 +236,16 @@ def test_what_a_damaged_log_recorded_last_is_exported_and_signed(
     assert {(f.code, f.index) for f in broken(report)} == {("changed", 7)}
 
 
-def test_a_restored_backup_is_found_by_a_head_that_others_kept(
+def test_a_head_that_others_kept_later_is_no_verdict_on_an_older_export(
     packed: Packed, closed: Machine, vendor: Vendor, tmp_path: Path
 ) -> None:
     old = packed(name="old.zip")
     run_days(closed, 1, first=3)
     head = (closed.directory / "checkpoint").read_bytes()
-    report = verify(old, vendor.roots, heads=[("siem.log", head)])
+    report = verify(old, vendor.roots, heads=[KeptHead("siem.log", head)])
+    assert codes(report, 0) >= {"newer"}
+    early = verify(old, vendor.roots).logs[-1].last - 1
+    report = verify(old, vendor.roots, heads=[KeptHead("siem.log", head, early)])
     assert codes(report, 2) == {"rollback"}
 
 
@@ -261,7 +265,9 @@ def test_a_copy_of_the_machine_is_found_by_a_head_of_the_other_copy(
         record(ledger, *numbers)
         ledger.close()
     line = render_head_lines([(clone.directory / "checkpoint").read_bytes()])
-    report = verify(packed(), vendor.roots, heads=[("siem.log", parse_head_lines(b"Nov 21 " + line)[0])])
+    report = verify(
+        packed(), vendor.roots, heads=[KeptHead("siem.log", parse_head_lines(b"Nov 21 " + line)[0])]
+    )
     assert "fork" in codes(report, 2) or "checkpoint" in codes(report, 2)
 
 
