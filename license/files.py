@@ -5,6 +5,7 @@ Knows nothing of licences. Errors of writing are left as `OSError`: each caller 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shlex
@@ -31,8 +32,10 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     it and the directory reach the disk before this returns. `mode` is set exactly, whatever the umask.
 
     Raises:
-        OSError: the directory is missing, read-only or full; the old file is untouched, nothing is left over.
+        OSError: the directory is missing, read-only or full, or what lies there is no regular file; that is
+            untouched, and nothing is left over.
     """
+    require_replaceable(path)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -45,6 +48,83 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse to put a file over a device, a FIFO, a socket or a directory, be it by way of a link.
+
+    Raises:
+        OSError: something of that kind lies there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, "not a regular file, and only those are replaced", str(path))
+
+
+def replace_by(path: Path, finished: Path) -> None:
+    """Move a finished file into its place, durably.
+
+    Raises:
+        OSError: as `write_atomic`.
+    """
+    require_replaceable(path)
+    finished.replace(path)
+    sync_directory(path.parent)
+
+
+def file_problem(path: Path) -> str | None:
+    """Say why a command could not write the file that a person named, as far as it can be told beforehand.
+
+    A link is a problem too: `/dev/stdout` is one, and what is renamed into its place would take it away.
+
+    Returns:
+        A sentence, or None if nothing speaks against it.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    if mode is not None and not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "a link" if stat.S_ISLNK(mode) else "no regular file"
+        return f"{path} is {kind}: name a new file, or a regular one to be replaced"
+    return _write_problem(path.parent)
+
+
+def folder_problem(path: Path, *, new: bool) -> str | None:
+    """Say why a command could not write into the folder that a person named, as `file_problem`.
+
+    Args:
+        path: The folder; it may be missing, with directories above it.
+        new: Whether it must hold nothing.
+    """
+    try:
+        while not path.exists():
+            path, new = path.parent, False
+        if not path.is_dir():
+            return f"{path} is not a directory"
+        if new and any(path.iterdir()):
+            return f"{path} is not empty: name a new folder"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return _write_problem(path)
+
+
+def _write_problem(directory: Path) -> str | None:
+    """Try to make a file that never gets a name, or loses it at once: permissions alone do not tell."""
+    if not directory.exists():
+        return f"there is no directory {directory}"
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        return f"cannot write into {directory}: {error.strerror}"
+    return None
 
 
 def sync_directory(path: Path) -> None:

@@ -12,6 +12,7 @@ from appliance.datasets.conll_jsonl import SENTENCES, read_file
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, lines
 from appliance.datasets.project import read_project, write_project
+from license.console.outputs import OutputFolder
 
 LABELLED_FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -61,7 +62,7 @@ def dataset_group() -> None:
     multiple=True,
     help="Labelled file to examine with; repeatable.",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the project.")
+@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the project.")
 @click.option("--name", default="", help="Name of the project (default: the folder's).")
 @click.option("--language", default="en", show_default=True, help="BCP 47 tag of the texts.")
 @click.option(

@@ -8,6 +8,7 @@ import click
 
 from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
 from appliance.errors import OutputError
+from license.console.outputs import OutputFile
 
 _EXAMPLES = """\b
 Examples:
@@ -21,7 +22,7 @@ Examples:
 @json_option
 @click.option(
     "--bundle",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="Also write a support archive: no secrets, no customer text.",
 )
 @click.option(

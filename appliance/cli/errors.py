@@ -1,15 +1,14 @@
 """How errors leave the command line: `error:`, `hint:`, and the only exit codes of the package.
 
-Codes follow sysexits(3) where it has a word: 78 configuration, 75 try again later. Wrong usage is click's 2.
+Codes follow sysexits(3) where it has a word: 78 configuration, 75 try again later, 74 input or output failed.
+Wrong usage is click's 2, or 64 where 2 is a verdict. `license.console.refusal` has what both programs share.
 The status words of a licence download have codes of their own, so that a script can tell them apart;
 `docs/licence.md` has the table.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
-
-import click
+import errno
+from collections.abc import Sequence
+from typing import Final
 
 from appliance.config.command_line import is_display_word
 from appliance.errors import (
@@ -20,6 +19,8 @@ from appliance.errors import (
     OutputError,
     SettingsError,
 )
+from license.console import group as console
+from license.console.group import EXIT_USAGE, CommandGroup
 from license.errors import (
     BadReply,
     BillingEndpointBusy,
@@ -35,11 +36,27 @@ from license.errors import (
     UnknownStatus,
     Unwritable,
 )
+from license.evidence.tool.command import status_of
 
 EXIT_CONFIGURATION: Final = 78
 EXIT_TRY_LATER: Final = 75
+EXIT_IO: Final = 74
 EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 64
+
+_WRONG_PATH: Final = frozenset(
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EEXIST,
+        errno.EROFS,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+    )
+)
+"""What the system says of a path that is wrong, or not for this user: trying again changes nothing."""
 
 DOWNLOAD_EXITS: Final[dict[type[DownloadError], int]] = {
     KeyInvalid: 10,
@@ -56,15 +73,29 @@ DOWNLOAD_EXITS: Final[dict[type[DownloadError], int]] = {
 """Exit codes of a download, by what the authority said; the first class that an error is an instance of."""
 
 
-def show(error: ApplianceError | LicenseError) -> None:
-    """Print the sentence and the next step to standard error."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
-    if error.hint:
-        click.echo(f"{click.style('hint:', fg='yellow')} {error.hint}", err=True)
-
-
-def exit_code(error: ApplianceError | LicenseError) -> int:
+def exit_code(error: Exception) -> int:
     """The exit code of an error; this is the one place that decides it."""
+    match error:
+        case OSError():
+            return EXIT_CONFIGURATION if error.errno in _WRONG_PATH else EXIT_IO
+        case ApplianceError() | LicenseError():
+            return _own_exit_code(error)
+        case _:  # a database
+            return EXIT_IO
+
+
+def verdict_exit_code(error: Exception) -> int:
+    """The exit code where 1 means findings and 2 broken evidence; `docs/auditor.md` has the table."""
+    match error:
+        case LicenseError():
+            return status_of(error)
+        case OSError() if error.errno in _WRONG_PATH:
+            return EXIT_USAGE
+        case _:
+            return exit_code(error)
+
+
+def _own_exit_code(error: ApplianceError | LicenseError) -> int:
     match error:
         case LedgerLocked():
             return EXIT_TRY_LATER
@@ -80,39 +111,24 @@ def exit_code(error: ApplianceError | LicenseError) -> int:
             return EXIT_CONFIGURATION
 
 
-class ErrorHandlingGroup(click.Group):
-    """A command group whose commands may raise the errors of both packages."""
+class ErrorHandlingGroup(CommandGroup):
+    """A command group whose commands may raise the errors of both packages, and those of the system."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; turn a refusal into its sentence and exit code."""
-        try:
-            return super().invoke(ctx)
-        except (ApplianceError, LicenseError) as error:
-            show(error)
-            ctx.exit(exit_code(error))
+    families = (ApplianceError, LicenseError)
+
+    def exit_status(self, error: Exception) -> int:
+        """Return the exit code of an error."""
+        return exit_code(error)
 
 
-class VerdictCommand(click.Command):
-    """A command whose exit status 0, 1 or 2 is a verdict: wrong usage is 64."""
+class VerdictCommand(console.VerdictCommand):
+    """A command whose exit code 0, 1 or 2 is a verdict; what keeps it from one has other codes."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the command line."""
-        with _wrong_usage():
-            return super().make_context(*args, **kwargs)
+    families = (ApplianceError, LicenseError)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        with _wrong_usage():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _wrong_usage() -> Iterator[None]:
-    try:
-        yield
-    except click.UsageError as error:
-        error.exit_code = EXIT_USAGE  # type: ignore[misc]  # click reads it from whatever was raised
-        raise
+    def exit_status(self, error: Exception) -> int:
+        """Return the exit code of what kept the command from its verdict."""
+        return verdict_exit_code(error)
 
 
 def looks_like_settings(words: Sequence[str]) -> bool:

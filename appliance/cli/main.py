@@ -8,13 +8,15 @@ appliance Eula=accept Billing=… ApiKey=… DownloadLicense=True Mounts:License
 import importlib
 import os
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup, looks_like_settings
+from license.console.completion import completion_command
+from license.console.group import HELP_OPTIONS
+from license.console.suggestions import closest
 
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "clock": ("appliance.cli.license.clock", "clock_group"),
@@ -50,11 +52,19 @@ class _Appliance(ErrorHandlingGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert `serve` where a container's command line has no command."""
-        own = {"--help", "--version"}
+        own = {*HELP_OPTIONS, "--version"}
         implied = looks_like_settings(args) and args[0] not in own
+        if implied and len(args) == 1 and not ctx.resilient_parsing:
+            _refuse_lone_option(args[0], own, ctx)
         if implied or (not args and _has_eula(os.environ)):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
+
+
+def _refuse_lone_option(word: str, own: set[str], ctx: click.Context) -> None:
+    """Refuse `--verison`: as a setting it would have no value."""
+    if word.startswith("-") and "=" not in word and closest(word, own) is not None:
+        raise click.NoSuchOption(word, possibilities=own, ctx=ctx)
 
 
 def _has_eula(environ: Mapping[str, str]) -> bool:
@@ -62,7 +72,7 @@ def _has_eula(environ: Mapping[str, str]) -> bool:
 
 
 @click.group(cls=_Appliance, epilog="Try it now:  appliance demo --once")
-@click.version_option(version("offline-appliance"), prog_name="appliance")
+@click.version_option(package_name="offline-appliance", prog_name="appliance")
 def main() -> None:
     """An AI service for servers that never touch the internet.
 
@@ -87,12 +97,17 @@ def demo(
     from appliance.cli.demo.tour import run
     from appliance.config.settings import Settings
     from appliance.errors import SettingsError
+    from appliance.licensing.installation import likely_setting
 
     words = [*(["Service=speechtotext"] if speech else []), *settings]
     read = Settings.read(words, {})
     if read.unknown:
         raise SettingsError(
-            f"nothing reads the setting {read.unknown[0]}", hint="`appliance serve --help` lists the settings"
+            f"nothing reads the setting {read.unknown[0]}",
+            hint=likely_setting(read.unknown[0]) or "`appliance serve --help` lists the settings",
         )
     rest = [word for word in words if word.partition("=")[0].casefold() != "service"]
     run(once=once, as_json=as_json, home=home, port=port, service=read.service.name, settings=rest)
+
+
+main.add_command(completion_command("appliance"))

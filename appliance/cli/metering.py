@@ -8,6 +8,7 @@ import click
 
 from appliance.cli.errors import ErrorHandlingGroup
 from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
+from license.console.outputs import OutputFolder
 
 
 @click.command(
@@ -42,7 +43,7 @@ def metering_group() -> None:
     context_settings=WITH_SETTINGS,
 )
 @settings_argument
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Also write them here.")
+@click.option("-o", "--out", type=OutputFolder(), help="Also write them here.")
 def preview(words: tuple[str, ...], out: Path | None) -> None:
     """Print every byte that a connected run would send now, without sending it; only the key is masked.
 
@@ -50,6 +51,7 @@ def preview(words: tuple[str, ...], out: Path | None) -> None:
     """
     from appliance.licensing.installation import Installation
     from appliance.metering.preview import preview as show
+    from license.files import write_atomic
 
     installation = Installation.read(words, os.environ, roots_directory=None)
     for number, request in enumerate(show(installation.settings, installation.identity()), start=1):
@@ -57,4 +59,4 @@ def preview(words: tuple[str, ...], out: Path | None) -> None:
         click.echo(request.data, nl=not request.data.endswith(b"\n"))
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
-            (out / f"request-{number}").write_bytes(request.data)
+            write_atomic(out / f"request-{number}", request.data, mode=0o644)

@@ -13,6 +13,7 @@ from appliance.config.products import SERVICES
 from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
 from appliance.licensing.installation import Installation
+from license.console.outputs import OutputFolder
 
 if TYPE_CHECKING:
     from appliance.models.packages import ModelKeys
@@ -114,6 +115,32 @@ def _print_folder(folder: "ModelFolder") -> None:
         click.echo(f"  sha256      {value}  {name}")
 
 
+def _described(model: str, folder: "ModelFolder") -> dict[str, Any]:
+    return {
+        "model": model,
+        "name": folder.name,
+        "release": folder.release,
+        "description": folder.description,
+        "categories": list(folder.categories),
+        "labels": len(folder.labels),
+        "scheme": folder.scheme,
+        "windowTokens": folder.window_tokens,
+        "batchInvariant": folder.batch_invariant,
+        "digests": dict(folder.digests),
+    }
+
+
+def _outcome_object(outcome: "Outcome") -> dict[str, Any]:
+    return {
+        "family": outcome.family,
+        "sentence": outcome.sentence,
+        "found": [
+            {"text": text, "category": category, "score": round(score, 4)}
+            for text, category, score in outcome.found
+        ],
+    }
+
+
 def _print_outcome(outcome: "Outcome") -> None:
     click.echo(f"  family      {outcome.family}")
     click.echo(f"  self-test   {outcome.sentence}")
@@ -187,10 +214,14 @@ def _open_folder(model: str, installation: Installation) -> tuple["ModelFolder",
 )
 @click.argument("model")
 @roots_option
+@json_option
 @settings_argument
-def show_command(model: str, roots: Path | None, words: tuple[str, ...]) -> None:
-    """Show what a model says about itself, with the digests of its files."""
+def show_command(model: str, roots: Path | None, as_json: bool, words: tuple[str, ...]) -> None:
+    """Show what a model says about itself."""
     folder, _ = _open_folder(model, _read(words, roots))
+    if as_json:
+        click.echo(json.dumps(_described(model, folder), ensure_ascii=False, indent=2))
+        return
     click.echo(model)
     _print_folder(folder)
     if folder.description:
@@ -243,13 +274,17 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @settings_argument
 def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
-    """Remove an installed model."""
+    """Delete a model from the library, for good.
+
+    MODEL is PROJECT/NAME, as `appliance models list` names it. A running service keeps it until its next
+    start.
+    """
     from appliance.registry.registry import ModelRegistry
 
     registry = ModelRegistry.of(_read(words).settings)
     entry = registry.find(model)
     if not yes:
-        click.confirm(f"remove {model} from {registry.root}?", abort=True)
+        click.confirm(f"Delete {entry.path} for good?", abort=True, err=True)
     registry.remove(entry)
     click.echo(f"removed {model}; a running service goes on with it until its next start")
 
@@ -262,27 +297,42 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     help="Score it on this CoNLL or JSONL file; not for encrypted packages.",
 )
 @roots_option
+@json_option
 @settings_argument
-def test_command(model: str, labelled: Path | None, roots: Path | None, words: tuple[str, ...]) -> None:
-    """Ask a model one fixed sentence, or score it on a labelled file.
+def test_command(
+    model: str, labelled: Path | None, roots: Path | None, as_json: bool, words: tuple[str, ...]
+) -> None:
+    """Try a model on one built-in sentence, or score it on a labelled file.
 
-    For sentences of your own ask the service, which counts them.
+    MODEL is PROJECT/NAME of the library, or a folder. Your own sentences go to the running service, which
+    counts them.
     """
     from appliance.registry.smoke_test import try_folder, try_here
 
     folder, plain = _open_folder(model, _read(words, roots))
     if labelled is None:
-        _print_outcome(try_folder(folder.path) if plain else try_here(folder))
+        outcome = try_folder(folder.path) if plain else try_here(folder)
+        if as_json:
+            click.echo(json.dumps(_outcome_object(outcome), ensure_ascii=False, indent=2))
+        else:
+            _print_outcome(outcome)
         return
     if not plain:
         raise ModelError(
             "an encrypted package cannot be scored here: only the service answers from it, and counts them",
             hint="ask the running service for the texts of the file, and compare",
         )
-    from appliance.training.report import score_lines
+    from appliance.training.report import evaluation_object, score_lines
     from appliance.training.run import examine
 
     scores, run = examine(folder, read_file(labelled))
+    if as_json:
+        report = {
+            "tokensPerSecond": round(run.tokens / max(run.seconds, 1e-9)),
+            **evaluation_object(scores, []),
+        }
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        return
     for line in score_lines(scores):
         click.echo(line)
     click.echo(f"{run.tokens / max(run.seconds, 1e-9):.0f} tokens a second, one session")
@@ -292,15 +342,16 @@ def test_command(model: str, labelled: Path | None, roots: Path | None, words: t
     "quantize", epilog=example("appliance models quantize exported/ --out small/ --labelled test.conll")
 )
 @click.argument("source", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the 8-bit model.")
+@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the 8-bit model.")
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     required=True,
     help="CoNLL or JSONL file to measure both on.",
 )
-def quantize_command(source: Path, out: Path, labelled: Path) -> None:
-    """Write an 8-bit copy of a model, and print F1 before and after.
+@json_option
+def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> None:
+    """Write an 8-bit copy that answers the same whatever shares its batch; F1 before and after.
 
     Its answers do not depend on the batch. If it loses more than half a point of F1, nothing is written.
     """
@@ -308,13 +359,21 @@ def quantize_command(source: Path, out: Path, labelled: Path) -> None:
     from appliance.registry.quantize import quantize
 
     result = quantize(source, out, read_file(labelled), tell=lambda step: click.echo(f"{step} …", err=True))
-    for name, side in (("float32", result.before), ("8 bits", result.after)):
+    sides = (("float32", result.before), ("8 bits", result.after))
+    if as_json:
+        measured = {
+            name: {"f1": side.scores.micro.f1, "bytes": side.bytes, "tokensPerSecond": round(side.speed)}
+            for name, side in sides
+        }
+        report = {**measured, "loss": result.loss, "written": str(out) if result.kept else None}
+        click.echo(json.dumps(report, indent=2))
+    for name, side in () if as_json else sides:
         click.echo(
             f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"
             f"  {side.speed:7.0f} tokens/s"
         )
     if result.kept:
-        click.echo(f"8 bits cost {100 * result.loss:.2f} points of F1; written to {out}")
+        click.echo(f"8 bits cost {100 * result.loss:.2f} points of F1; written to {out}", err=as_json)
         return
     raise ModelError(
         f"8 bits cost {100 * result.loss:.2f} points of F1, more than {100 * TOLERATED}: float32 is kept,"

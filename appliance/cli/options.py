@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from appliance.errors import SettingsError
+from license.console.suggestions import closest
 
 if TYPE_CHECKING:
     from appliance.licensing.installation import Installation
@@ -40,7 +41,27 @@ def json_option(function: _F) -> _F:
 
 def settings_argument(function: _F) -> _F:
     """Add the settings of the service, as the parameter `words`."""
-    return click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...")(function)
+    return click.argument(
+        "words", nargs=-1, type=click.UNPROCESSED, metavar="[Key=Value]...", callback=_no_mistyped_option
+    )(function)
+
+
+def _no_mistyped_option(
+    ctx: click.Context, _argument: click.Parameter, words: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse `--jsn`, which would be taken for a setting of that name."""
+    from appliance.config.settings import describe
+
+    settings = {key.lower() for key, _, _ in describe()}
+    options = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts if name[0] == "-"]
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if not word.startswith("--") or equals or name[2:].lower() in settings:
+            continue
+        meant = closest(name, [*options, *(f"--{key}" for key in settings)])
+        if meant in options:
+            raise click.NoSuchOption(name, possibilities=[meant], ctx=ctx)
+    return words
 
 
 def installation_from(words: tuple[str, ...], roots: Path | None = None, *, hint: str) -> "Installation":

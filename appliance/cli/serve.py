@@ -123,7 +123,10 @@ def _check(settings: Settings) -> None:
             hint="add Mounts:Output=/var/lib/appliance/output, or leave Logging:Disk:Format out",
         )
     if settings.unknown:
-        _log.warning("settings that nothing reads: %s", ", ".join(settings.unknown))
+        from appliance.licensing.installation import likely_setting
+
+        named = [f"{key} ({meant})" if (meant := likely_setting(key)) else key for key in settings.unknown]
+        _log.warning("settings that nothing reads: %s", ", ".join(named))
     if settings.inert and not settings.connected:
         _log.info("settings without meaning off line, no socket is opened: %s", ", ".join(settings.inert))
 
@@ -194,13 +197,11 @@ def _banner(settings: Settings, appliance: "Appliance") -> None:
     if not settings.api_keys and settings.tls_client_authority is None:
         _log.warning("No access control enabled!")
     _log.info("Hosting environment: Production")
-    if settings.port and "LISTEN_FDS" not in os.environ:  # a socket unit's address stands in the ready line
-        scheme = "http" if settings.tls_certificate is None else "https"
-        _log.info("Now listening on: %s://%s:%d", scheme, settings.host, settings.port)
 
 
 def _ready(address: str) -> None:
     gc.freeze()
     gc.enable()
+    _log.info("Now listening on: %s", address)
     _log.info("ready: %s", address)
     _log.info("Application started. Press Ctrl+C to shut down.")

@@ -18,7 +18,6 @@ from typing import Final
 
 import click
 
-from appliance.cli.progress import Bytes
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.config.settings import Settings
 from appliance.errors import ModelError, SettingsError
@@ -27,6 +26,7 @@ from appliance.models.packages import find_packages
 from appliance.speech.model.folder import DISPLAY_TASKS, TASKS
 from appliance.speech.model.kind import same_language
 from license.client.packages import Offer, download_package, list_models
+from license.console.progress import Bytes
 from license.errors import LicenseError, ModelDownloadTimedOut, Unwritable
 from license.files import read_limited
 from license.models.manifest import MANIFEST_KIND

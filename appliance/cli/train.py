@@ -11,6 +11,7 @@ import click
 from appliance.cli.dataset import LABELLED_FILE, read_labelled
 from appliance.cli.options import example
 from appliance.datasets.split import split
+from license.console.outputs import OutputFolder
 
 
 @click.command(
@@ -24,7 +25,7 @@ from appliance.datasets.split import split
     required=True,
     help="Folder with the texts.",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for the model.")
+@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the model.")
 @click.option(
     "--quality",
     type=click.Choice(["fast", "best"]),

@@ -1,22 +1,25 @@
 """Commands about usage: report, export, verify, keep a receipt, prune. All but the last while it runs."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
 
 import click
 
-from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand, show
+from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand
 from appliance.cli.options import json_option
 from appliance.cli.usage_mounts import find_mounts
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
+from license.console.outputs import OutputFile
+from license.console.progress import waiting
 from license.encoding.strict import format_time, parse_date
 from license.errors import LicenseError
 from license.evidence.bundle.focus import focus_csv
 from license.evidence.render.text import audit_json, audit_lines
-from license.evidence.tool.command import roots_of, run_verify, status_of
+from license.evidence.tool.command import roots_of, run_verify
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -110,7 +113,7 @@ def report(
 @click.option(
     "--state", type=_DIRECTORY, help="The service's state directory; default: what Mounts:State names."
 )
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the file goes.")
+@click.option("-o", "--out", type=OutputFile(), help="Where the file goes.")
 @click.option("--summary/--full", default=True, help="Sums of each day, or every entry; default: --summary.")
 @click.option("--open", "note", type=_FILE, help="Show what the vendor's openings.note asks to see.")
 @click.option(
@@ -142,14 +145,17 @@ def export(
         raise click.UsageError("a full export shows everything: give --open or --full, not both")
     mounts = find_mounts(words)
     openings = None if note is None else lambda ledger: load_openings(ledger, note, roots_of(roots))
-    with export_usage(
+    making = export_usage(
         mounts.output,
         state or mounts.state,
         out=None if dry_run else out,
         full=not summary,
         note=message,
         openings=openings,
-    ) as made:
+    )
+    with contextlib.ExitStack() as stack:
+        with waiting("writing the export"):
+            made = stack.enter_context(making)
         if dry_run:
             print_members(made.path, click.echo)
         else:
@@ -172,7 +178,7 @@ def _opened(entries: int, missing: int) -> str:
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
 @click.option("--heads", type=_PATH, multiple=True, help="Signed heads kept elsewhere; repeatable.")
 @click.option("--notes", type=_DIRECTORY, help="Licences that the export had to leave out.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
+@click.option("--html", type=OutputFile(), help="Also write a page to print.")
 @json_option
 @click.pass_context
 def verify(
@@ -192,13 +198,8 @@ def verify(
     damaged archive.
     """
     path = Path(words[0]) if len(words) == 1 and Path(words[0]).is_file() else find_mounts(words).output
-    try:
+    with waiting(f"checking {path}"):
         audit = run_verify(path, roots_of(roots), heads=heads, notes=notes, html=html)
-    except LicenseError as error:
-        show(error)
-        ctx.exit(status_of(error))
-    except OSError as error:
-        raise click.UsageError(f"{error.filename}: {error.strerror}") from error
     if as_json:
         click.echo(json.dumps(audit_json(audit), indent=2))
     else:

@@ -13,6 +13,8 @@ from typing import Any, Final
 from appliance.datasets.document import Label, LabelledDocument, categories_of
 from appliance.datasets.label_errors import Claim, DatasetError, LabellingMistakes, Mistake, check_claims
 from appliance.datasets.project import MAX_PROJECT_BYTES
+from license.errors import LicenseError
+from license.files import read_limited
 
 SENTENCES: Final = 10
 """Sentences that make one document where a CoNLL file does not tell documents apart."""
@@ -34,11 +36,9 @@ def read_file(path: Path, *, dataset: str = "", sentences: int = SENTENCES) -> l
         LabellingMistakes: Everything that is wrong with its labels.
     """
     try:
-        if path.stat().st_size > MAX_PROJECT_BYTES:
-            raise DatasetError(f"{path} is larger than {MAX_PROJECT_BYTES} bytes")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror}") from error
+        text = read_limited(path, MAX_PROJECT_BYTES).decode("utf-8-sig")
+    except LicenseError as error:
+        raise DatasetError(error.message, hint=error.hint) from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not UTF-8 (byte {error.start})", hint="save it as UTF-8") from None
     if path.suffix.lower() in (".jsonl", ".ndjson"):

@@ -16,6 +16,8 @@ from appliance.datasets.document import (
 )
 from appliance.datasets.label_errors import Claim, DatasetError, LabellingMistakes, Mistake, check_claims
 from appliance.datasets.project_file import KIND, FileDocument, ProjectFile, parse_project
+from license.errors import LicenseError
+from license.files import read_limited
 
 MAX_PROJECT_BYTES: Final = 256 * 2**20
 MAX_DOCUMENT_BYTES: Final = 8 * 2**20
@@ -34,11 +36,9 @@ def read_project(path: Path, documents: Path) -> Labelled:
         LabellingMistakes: Everything that is wrong with its labels.
     """
     try:
-        if path.stat().st_size > MAX_PROJECT_BYTES:
-            raise DatasetError(f"{path} is larger than {MAX_PROJECT_BYTES} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror}") from error
+        data = read_limited(path, MAX_PROJECT_BYTES)
+    except LicenseError as error:
+        raise DatasetError(error.message, hint=error.hint) from error
     return with_texts(parse_project(data, path.name), documents)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.config.directories import OUTPUT_DIRECTORY, connected_mounts
-from appliance.config.env_file import ENVIRONMENT_FILE, read_env_file
+from appliance.config.env_file import ENVIRONMENT_FILE, load_env_file, read_env_file
 from appliance.config.identity import KEY_FILE, Identity
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.config.settings import Settings
 from appliance.doctor import facts
 from appliance.doctor.facts import Account, LedgerFact, UnitFact
-from appliance.doctor.finding import Finding
+from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.doctor.host_checks import (
     check_endpoint,
     check_memory,
@@ -42,7 +42,7 @@ from appliance.doctor.storage_checks import (
     check_notes,
     check_space,
 )
-from appliance.errors import ApplianceError, IdentityError
+from appliance.errors import ApplianceError, IdentityError, SettingsError
 from appliance.host.effective_clock import ClockRules, ClockSources, clock_rules
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
 from appliance.licensing.effective_time import time_at_start
@@ -101,9 +101,12 @@ def read_installation(
     Raises:
         SettingsError: A setting cannot be read.
     """
-    unit = read_env_file(environment_file)
+    try:
+        unit = read_env_file(environment_file)
+        hosted = bool(unit)
+    except SettingsError:  # a finding: see `_environment_file`
+        unit, hosted = {}, True
     settings = Settings.read(words, {**unit, **environ})
-    hosted = bool(unit)
     if hosted and settings.state_mount is None and not environ.get("STATE_DIRECTORY"):
         state = UNIT_STATE
     else:
@@ -116,13 +119,20 @@ def read_installation(
     )
 
 
-def examine(installation: Installation, *, clock: ClockSources, verify: bool = False) -> Examination:
+def examine(
+    installation: Installation,
+    *,
+    clock: ClockSources,
+    verify: bool = False,
+    environment_file: Path = ENVIRONMENT_FILE,
+) -> Examination:
     """Look at the machine and return every finding. Reads only.
 
     Args:
         installation: What is examined.
         clock: The machine's clocks.
         verify: Whether every usage record is verified too, which takes as long as an audit.
+        environment_file: The settings file of the unit.
     """
     settings, state = installation.settings, installation.state
     service = _service_account(installation)
@@ -141,6 +151,7 @@ def examine(installation: Installation, *, clock: ClockSources, verify: bool = F
     ledger = facts.ledger(directory) if directory is not None else LedgerFact(directory=state)
     unit = facts.unit()
     findings = [
+        *_environment_file(environment_file),
         check_settings(settings),
         check_roots(roots),
         _mount(installation, service, "Mounts:State", state, written=True),
@@ -163,6 +174,18 @@ def examine(installation: Installation, *, clock: ClockSources, verify: bool = F
     if settings.billing:
         findings.append(_endpoint(settings.billing))
     return Examination(findings=tuple(findings), licensed=licensed, ledger=ledger, unit=unit)
+
+
+def _environment_file(path: Path) -> list[Finding]:
+    """Say whether systemd takes the unit's settings file, and what it ignores in it; nothing without one."""
+    name = "settings file"
+    try:
+        read = load_env_file(path)
+    except SettingsError as error:
+        return [failed(name, error.message, error.hint)]
+    if read.ignored:
+        return [warned(name, f"systemd ignores a part of {path}: {'; '.join(read.ignored)}", f"edit {path}")]
+    return [passed(name, f"{path} sets {len(read.values)} settings")] if read.values else []
 
 
 def _evidence(output: Path | None, roots: TrustRoots | LicenseError) -> Finding:

@@ -8,6 +8,7 @@ from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.errors import SettingsError
 from appliance.host.effective_clock import ClockRules, Mark
 from appliance.licensing.effective_time import time_text
+from appliance.licensing.installation import likely_setting
 from license.encoding.strict import DAY, format_time
 from license.errors import LicenseError, LicenseNotFound
 from license.licenses.validity import State, days_left, grace_days_left, state_at, warnings
@@ -28,7 +29,10 @@ def check_settings(settings: Settings) -> Finding:
         return failed("settings", error.message, error.hint)
     if settings.unknown:
         names = ", ".join(settings.unknown)
-        return warned("settings", f"nothing reads {names}", "appliance serve --help    # lists every setting")
+        meant = likely_setting(settings.unknown[0])
+        return warned(
+            "settings", f"nothing reads {names}", meant or "appliance serve --help    # lists every setting"
+        )
     if settings.inert:
         return passed("settings", f"accepted; without meaning off line: {', '.join(settings.inert)}")
     return passed("settings", "the licence terms are accepted")

@@ -20,6 +20,7 @@ from appliance.host.effective_clock import Reading, system_sources
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
 from appliance.licensing.effective_time import time_at_start
 from appliance.licensing.manager import choose
+from license.console.suggestions import did_you_mean
 from license.errors import LicenseError
 from license.licenses.directory import load_all
 from license.licenses.license import License
@@ -64,9 +65,10 @@ class Installation:
         host = read_env_file(system)
         settings = Settings.read(words, {**host, **environ})
         if settings.unknown:
+            unknown = settings.unknown[0]
             raise SettingsError(
-                f"nothing reads the setting {settings.unknown[0]}",
-                hint="`appliance serve --help` lists the settings",
+                f"nothing reads the setting {unknown}",
+                hint=likely_setting(unknown) or "`appliance serve --help` lists the settings",
             )
         unit = Settings.read([], host)
         named = unit.license_mount
@@ -186,6 +188,11 @@ class InstalledLicenses:
     def current(self) -> AuthenticLicense:
         """The licence that a start would put in force."""
         return choose(self.usable, self.time_under)
+
+
+def likely_setting(key: str) -> str:
+    """Ask whether another setting was meant; empty where none is spelt like it."""
+    return did_you_mean(key, (known for known, _, _ in describe()))
 
 
 def is_setting(word: str) -> bool:

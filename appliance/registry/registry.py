@@ -51,9 +51,27 @@ class ModelRegistry:
         )
 
     def entries(self) -> list[RegistryEntry]:
-        """Return the models, by name."""
-        if not self.root.is_dir():
-            return []
+        """Return the models, by name.
+
+        Raises:
+            ModelError: The folder is missing, or cannot be looked into.
+        """
+        try:
+            return self._look()
+        except NotADirectoryError as error:
+            raise ModelError(f"{self.root} is not a folder", hint="Models:Path names a folder") from error
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"there is no folder {self.root}",
+                hint="check Models:Path; `appliance models add` makes the folder with its first model",
+            ) from error
+        except OSError as error:
+            raise ModelError(
+                f"cannot look into {error.filename}: {error.strerror}",
+                hint=f"sudo namei -l {error.filename} shows who may",
+            ) from error
+
+    def _look(self) -> list[RegistryEntry]:
         return [
             RegistryEntry(project=project.name, name=path.name, path=path)
             for project in sorted(self.root.iterdir())
@@ -132,7 +150,10 @@ class ModelRegistry:
 
     def remove(self, entry: RegistryEntry) -> None:
         """Remove a model, and its project's folder with the last one."""
-        aside = Path(tempfile.mkdtemp(prefix=".outgoing-", dir=self.root))
+        try:
+            aside = Path(tempfile.mkdtemp(prefix=".outgoing-", dir=self.root))
+        except OSError as error:
+            raise ModelError(f"cannot write to {self.root}: {error.strerror}") from error
         try:
             entry.path.rename(aside / entry.name)
             if not any(entry.path.parent.iterdir()):

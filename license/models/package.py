@@ -30,7 +30,14 @@ from license.errors import (
     Unreadable,
     Unwritable,
 )
-from license.files import HashingWriter, open_regular, read_limited, sync_directory, write_atomic
+from license.files import (
+    HashingWriter,
+    open_regular,
+    read_limited,
+    require_replaceable,
+    sync_directory,
+    write_atomic,
+)
 from license.models.archive import Archive, Unpacker, regular_files
 from license.models.manifest import MAX_FILES, Manifest, PackedFile, open_manifest, sign_manifest
 from license.trust.roots import TrustRoots
@@ -217,6 +224,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
         file.flush()
         os.fchmod(file.fileno(), 0o644)
         os.fsync(file.fileno())
+        require_replaceable(path)
         temporary.replace(path)
     sync_directory(path.parent)
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -56,6 +57,17 @@ def test_a_setting_that_nothing_reads_is_refused_before_anything_is_made(tmp_pat
     done = demo("Mounts:Modell=x", home=tmp_path)
     assert done.returncode == 78
     assert "Mounts:Modell" in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = demo("--once", "--port", str(port), "--home", str(tmp_path / "home"), home=tmp_path)
+    assert done.returncode == 1
+    assert (done.stdout, list(tmp_path.iterdir())) == ("", [])
+    error, hint = done.stderr.splitlines()
+    assert error == f"error: port {port} is taken"
+    assert "--port" in hint
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ def test_the_log_on_disk_is_json_and_holds_no_text(site: Site) -> None:
     (file,) = site.output.glob("customner/*/logs/customner.json")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert any(line["message"].startswith("ready: ") for line in lines)
+    assert any(line["message"] == f"Now listening on: {service.url}" for line in lines)
     for text in (file.read_text(), service.text()):
         assert "Merkel" not in text
         assert "Reuters" not in text

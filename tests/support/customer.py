@@ -1,11 +1,13 @@
 """An authority with one resource, and a machine licensed from it, on one clock."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from appliance.config.identity import load_identity
 from appliance.ledger.transfer.openings import load_openings
 from license.authority.authority import Authority
 from license.authority.book.heads import HeadRepository
@@ -16,7 +18,7 @@ from license.crypto.hpke import HpkeKey
 from license.licenses.request import LicenseRequest, sign_request
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.roots import load_roots
-from tests.support.evidence import METER, export
+from tests.support.evidence import METER, export, run_days
 from tests.support.ledger import Machine, Vendor
 
 
@@ -76,6 +78,23 @@ class Customer:
 
     def sizes(self) -> list[int]:
         return [log.head.size for log in HeadRepository(self.authority.store.engine).logs(self.resource.name)]
+
+
+@contextmanager
+def used_since(begun: int, place: Path, vendor: Vendor) -> Iterator[Customer]:
+    """A machine whose keys lie where the commands look for them, licensed, and used for two days."""
+    identity = load_identity(place / "machine" / "state")
+    machine = Machine(place / "machine", vendor, identity=identity.signing, wall=begun)
+    machine.directory = machine.output / "customner" / identity.instance
+    authority = Authority.create(place / "authority", clock=lambda: machine.wall)
+    resource = authority.create_resource(
+        "acme", customer="Acme Ltd", meters={METER: 1000}, period=("2026-01-01", "2099-01-01")
+    ).resource
+    made = Customer(authority, resource, machine, place)
+    machine.licensed = made.license()
+    run_days(machine, 2)
+    with authority:
+        yield made
 
 
 @pytest.fixture

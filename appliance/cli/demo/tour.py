@@ -6,9 +6,12 @@ The demo is their client, and in the end the auditor.
 """
 
 import contextlib
+import errno
 import json
+import os
 import shlex
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -74,6 +77,7 @@ def run(
     Raises:
         ApplianceError: A step failed; the message names it and where its log lies.
     """
+    _require_free(port)
     with contextlib.ExitStack() as stack:
         if home is None:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="appliance-demo-")))
@@ -89,6 +93,20 @@ def run(
         stop = _interrupted()
         tour.say(f"\nready: {result['url']}  (Ctrl-C stops)")
         stop.wait()
+
+
+def _require_free(port: int) -> None:
+    """Refuse a port that something listens on, before anything is made or downloaded."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken" if taken else f"cannot be used: {os.strerror(error.errno or 0)}"
+        raise DemoFailed(
+            f"port {port} {reason}",
+            hint="choose another: appliance demo --port 5001, or --port 0 for any free one",
+        ) from error
 
 
 def _tour(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from appliance.cli.license.text import term_words
-from appliance.cli.progress import waiting
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.errors import ModelError
 from appliance.licensing.installation import Installation, InstalledLicenses
@@ -16,6 +15,7 @@ from appliance.ner.model_kind import NER
 from appliance.speech.display.loading import display_kind
 from appliance.speech.model.folder import DISPLAY_TASKS, SpeechFolder
 from appliance.speech.model.kind import SPEECH
+from license.console.progress import waiting
 from license.encoding.fields import LINE
 from license.encoding.strict import format_time
 from license.licenses.validity import check_dates, what_stops

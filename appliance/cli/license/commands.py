@@ -14,6 +14,7 @@ import click
 from appliance.cli.errors import ErrorHandlingGroup
 from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
 from appliance.licensing.installation import Installation, is_setting
+from license.console.outputs import OutputFile
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PICKED_UP: Final = "a running service takes it over within a minute; at once: systemctl reload appliance"
@@ -68,7 +69,7 @@ def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=OutputFile(dash=True),
     required=True,
     help="File, or - for output.",
 )

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from appliance.cli.license.text import result_table, run_template
-from appliance.cli.progress import Bytes, waiting
 from appliance.config.secrets import shown_address
 from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
 from appliance.licensing.installation import Installation
+from license.console.progress import Bytes, waiting
 
 
 def download_and_tell(installation: Installation, lines: Sequence[str] = ()) -> None:

@@ -21,7 +21,7 @@ from license.encoding.strict import format_time
 from license.errors import Unwritable
 from license.evidence.bundle.manifest import BundleManifest
 from license.evidence.bundle.openings import Openings
-from license.files import sync_directory
+from license.files import replace_by
 
 _log = logging.getLogger("appliance.usage")
 
@@ -85,8 +85,7 @@ def export_usage(
                 path=path, size=path.stat().st_size, sha256=_sha256(path), opened=opened, missing=missing
             )
             if out is not None:
-                path.replace(out)
-                sync_directory(out.parent)
+                replace_by(out, path)
                 made = replace(made, path=out)
                 _remember(ledger, made, manifest, note)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What all commands share: how a refusal is shown, options, and reading and printing.
+"""What all commands share: the exit statuses, options, and reading and printing.
 
 Data goes to standard output, words to standard error. Exit status: 0 done, 1 refused, 2 wrong usage. A
 refusal is two lines, `error:` and `hint:`, never a traceback. `-` stands for standard input. An archive that
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from license.errors import LicenseError, Unreadable, UnreadableArchive, Unwritable
+from license.console import group as console
+from license.errors import Unreadable, UnreadableArchive
 from license.files import read_limited
 from license.trust.signed_note import MAX_NOTE_BYTES
 
@@ -28,72 +28,24 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-EXIT_USAGE: Final = 64  # these are of sysexits(3)
-EXIT_UNREADABLE: Final = 65
+EXIT_UNREADABLE: Final = 65  # these are of sysexits(3)
 EXIT_REFUSED: Final = 77
 
 
-class Refusal(click.ClickException):
-    """A refusal as people see it: what is wrong, and what to do."""
+class ErrorHandlingGroup(console.CommandGroup):
+    """A group of the vendor's commands: a refusal is 1, a damaged archive 65."""
 
-    def __init__(self, message: str, hint: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from whatever was raised
-
-    def show(self, file: Any = None) -> None:
-        """Print the two lines."""
-        click.echo(f"{click.style('error:', fg='red')} {self.message}", err=True, file=file)
-        if self.hint:
-            click.echo(f"{click.style('hint:', fg='yellow')} {self.hint}", err=True, file=file)
+    def exit_status(self, error: Exception) -> int:
+        """Return 65 for a damaged archive, else 1."""
+        return EXIT_UNREADABLE if isinstance(error, UnreadableArchive) else 1
 
 
-class ErrorHandlingGroup(click.Group):
-    """A group whose commands may raise refusals."""
+class VerdictCommand(console.VerdictCommand):
+    """A command whose exit status 0, 1 or 2 is a verdict: a refusal is 77, a damaged archive 65."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and show what it refuses."""
-        with _refusals():
-            return super().invoke(ctx)
-
-
-class VerdictCommand(click.Command):
-    """A command whose exit status 0, 1 or 2 is a verdict: what keeps it from one has another status."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the command line; wrong usage is 64."""
-        with _wrong_usage():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a refusal is 77."""
-        with _wrong_usage(), _refusals(EXIT_REFUSED):
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _refusals(status: int = 1) -> Iterator[None]:
-    try:
-        yield
-    except UnreadableArchive as error:
-        raise Refusal(error.message, error.hint, EXIT_UNREADABLE) from error
-    except LicenseError as error:
-        raise Refusal(error.message, error.hint, status) from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        what = f"{error.filename}: " if error.filename else ""
-        hint = Unwritable.default_hint if error.filename else ""
-        raise Refusal(f"{what}{error.strerror or error}", hint, status) from error
-
-
-@contextmanager
-def _wrong_usage() -> Iterator[None]:
-    try:
-        yield
-    except click.UsageError as error:
-        error.exit_code = EXIT_USAGE  # type: ignore[misc]  # click reads it from whatever was raised
-        raise
+    def exit_status(self, error: Exception) -> int:
+        """Return 65 for a damaged archive, else 77."""
+        return EXIT_UNREADABLE if isinstance(error, UnreadableArchive) else EXIT_REFUSED
 
 
 def example(*lines: str) -> str:

@@ -16,6 +16,8 @@ from license.authority.cli.common import (
     open_authority,
     print_json,
 )
+from license.console.outputs import OutputFile, OutputFolder
+from license.console.progress import waiting
 
 if TYPE_CHECKING:
     from license.authority.billing.reconcile import Account
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=VerdictCommand, epilog=example("license ingest usage-2026-11.zip --out receipt"))
 @click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Directory for the receipt and what proves it.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page to print.")
+@click.option("--out", type=OutputFolder(), help="Directory for the receipt and what proves it.")
+@click.option("--html", type=OutputFile(), help="Also write a page to print.")
 @click.option(
     "--stretches",
     type=click.IntRange(1, 120),
@@ -60,11 +62,13 @@ def ingest(
     """
     from license.authority.ingest import ingest_bundle
     from license.evidence.render.html import render_page
+    from license.files import write_atomic
 
     if out is None and not dry_run:
         raise click.UsageError("name a directory for the receipt with --out DIR, or look with --dry-run")
     with open_authority(home) as authority:
-        ingested = ingest_bundle(authority, bundle, keep=not dry_run, stretches=stretches)
+        with waiting(f"checking {bundle.name}"):
+            ingested = ingest_bundle(authority, bundle, keep=not dry_run, stretches=stretches)
         if out is not None and (ingested.receipt or ingested.openings):
             _save(out, ingested, authority.keyring.issuer_note, authority.keyring.witness_note)
         if html is not None:
@@ -72,7 +76,7 @@ def ingest(
             page = render_page(
                 ingested.report, subject=bundle.name, sha256="", roots=roots, checked_at=int(time.time())
             )
-            html.write_text(page, encoding="utf-8")
+            write_atomic(html, page.encode("utf-8"), mode=0o644)
     if as_json:
         print_json(_as_json(ingested))
     else:

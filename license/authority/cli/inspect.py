@@ -38,7 +38,11 @@ def inspect(file: Path, as_json: bool) -> None:
 @click.command(epilog=example("license verify delivery/license.note --roots authority/roots"))
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
-    "--roots", "roots_dir", required=True, type=click.Path(path_type=Path), help="Directory of *.vkey files."
+    "--roots",
+    "roots_dir",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of *.vkey files, or one.",
 )
 @click.option(
     "--issuer", type=click.Path(path_type=Path), help="Issuer note; default: issuer.note beside FILE."

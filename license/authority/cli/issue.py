@@ -18,6 +18,7 @@ from license.authority.cli.common import (
     read_file,
     warn,
 )
+from license.console.outputs import OutputFile, OutputFolder
 from license.encoding.strict import format_date
 from license.files import read_limited, write_atomic
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     required=True,
     help="The machine's key; made if missing.",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the request.")
+@click.option(
+    "--out", type=OutputFile(dash=True), required=True, help="Where to write the request; - for output."
+)
 @click.option("--product", default="ner", show_default=True)
 @click.option("--software", default="license request", show_default=True, help="Named in the request.")
 def request(key: Path, out: Path, product: str, software: str) -> None:
@@ -60,14 +63,18 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
         created=int(time.time()),
         hpke=HpkeKey.from_bytes(read_limited(wrapping, 64)).public,
     )
-    write_atomic(out, sign_request(license_request, machine), mode=0o644)
+    note = sign_request(license_request, machine)
+    if str(out) == "-":
+        click.echo(note, nl=False)
+        return
+    write_atomic(out, note, mode=0o644)
     click.echo(f"wrote {out}; next: license issue {out} --resource NAME", err=True)
 
 
 @click.command(epilog=example("license issue request.note --resource acme-ner --out delivery"))
 @click.argument("request_file", metavar="REQUEST", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--resource", "name", required=True, help="The resource that pays.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Directory for the two notes.")
+@click.option("--out", type=OutputFolder(), default=Path(), help="Directory for the two notes.")
 @click.option(
     "--days",
     type=click.IntRange(1, 36_500),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from license.authority.cli.common import example, home_option, open_authority
+from license.console.outputs import OutputFolder
 from license.encoding.strict import format_time
 from license.errors import AuthorityError, Malformed
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from license.authority.keys.root_keys import RootPlace
 
 _PATH: Final = click.Path(path_type=Path)
+_PLACE: Final = OutputFolder(exists=True)
 
 
 @click.command(
@@ -25,8 +27,8 @@ _PATH: Final = click.Path(path_type=Path)
 )
 @click.argument("directory", type=_PATH)
 @click.option("--name", default="license-authority", show_default=True, help="Vendor's name in its keys.")
-@click.option("--root-dir", type=_PATH, help="Where the root key goes, such as a stick; default: DIRECTORY.")
-@click.option("--spare-dir", type=_PATH, help="Where the spare root key goes; best somewhere else.")
+@click.option("--root-dir", type=_PLACE, help="Where the root key goes, such as a stick; default: DIRECTORY.")
+@click.option("--spare-dir", type=_PLACE, help="Where the spare root key goes; best somewhere else.")
 @click.option("--passphrase-file", type=_PATH, help="Passphrase of the root; default: ask.")
 @click.option("--spare-passphrase-file", type=_PATH, help="That of the spare root; default: the same.")
 @click.option("--no-passphrase", is_flag=True, help="Leave both root keys in clear.")

@@ -13,18 +13,21 @@ from license.authority.cli.pack import pack
 from license.authority.cli.resource import resource
 from license.authority.cli.serve import serve
 from license.authority.cli.usage import prices, usage
+from license.console.completion import completion_command
 
 
 @click.group(
     cls=ErrorHandlingGroup, context_settings={"max_content_width": 100}, epilog=example("license init --help")
 )
+@click.version_option(package_name="offline-appliance", prog_name="license")
 def main() -> None:
     """Sell, issue, inspect and verify licences of the offline appliance."""
 
 
 for _command in (init, rotate, resource, pack, request, issue, ingest, serve, usage, prices, inspect, verify):
     main.add_command(_command)
+main.add_command(completion_command("license"))
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="license")

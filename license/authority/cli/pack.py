@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from license.authority.cli.common import example, home_option, json_option, open_authority, print_json
+from license.console.outputs import OutputFolder
+from license.console.progress import waiting
 
 
 @click.command(epilog=example("license pack model --line ner-en/3 --release 1.0.0 --task ner"))
@@ -15,7 +17,7 @@ from license.authority.cli.common import example, home_option, json_option, open
 @click.option("--release", help="Release of the line; default: as model.json says.")
 @click.option("--task", help="What the model does; default: as model.json says.")
 @click.option("--name", help="Name for people; default: as model.json says, or the line's.")
-@click.option("--out", type=click.Path(path_type=Path), help="Directory; default: what serve offers.")
+@click.option("--out", type=OutputFolder(), help="Directory; default: what serve offers.")
 @home_option
 @json_option
 def pack(
@@ -41,15 +43,16 @@ def pack(
         if line not in lines(home):
             authority.create_line(line)
             click.echo(f"new line {line}: back up {line_path(home, line)}, every package needs it", err=True)
-        manifest, files = authority.pack(
-            model_dir,
-            line=line,
-            release=about.release,
-            name=about.name,
-            task=about.task,
-            out=out,
-            language=about.language,
-        )
+        with waiting(f"encrypting {model_dir}"):
+            manifest, files = authority.pack(
+                model_dir,
+                line=line,
+                release=about.release,
+                name=about.name,
+                task=about.task,
+                out=out,
+                language=about.language,
+            )
     for path in (files.package, files.manifest, files.issuer):
         click.echo(f"wrote {path}", err=True)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from license.authority.cli.common import (
+    ErrorHandlingGroup,
     example,
     home_option,
     json_option,
@@ -29,7 +30,7 @@ def _meters(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ..
     return meters
 
 
-@click.group(epilog=example("license resource create --help"))
+@click.group(cls=ErrorHandlingGroup, epilog=example("license resource create --help"))
 def resource() -> None:
     """Customers' resources: what they bought, and their keys."""
 

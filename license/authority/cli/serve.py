@@ -11,7 +11,8 @@ from typing import Final
 
 import click
 
-from license.authority.cli.common import Refusal, example, home_option, open_authority
+from license.authority.cli.common import example, home_option, open_authority
+from license.console.refusal import Refusal
 
 MAX_LISTENING: Final = 128
 

@@ -79,12 +79,13 @@ def _print_heads(name: str, heads: dict[str, bytes]) -> None:
 
 
 @click.command(epilog=example("license prices --init"))
-@click.option("--init", is_flag=True, help="Write a table to be edited.")
+@click.option("--init", is_flag=True, help="Write prices.csv with an example, to be edited.")
 @home_option
-def prices(init: bool, home: Path) -> None:
-    """Show what a unit costs in each tier.
+@json_option
+def prices(init: bool, home: Path, as_json: bool) -> None:
+    """Show the price list: what a unit costs in each tier.
 
-    The table is prices.csv in the authority's directory, for the vendor to edit.
+    It is the file prices.csv in the authority's directory, which the vendor edits. Bills are made from it.
     """
     from license.authority.billing.prices import read_prices, write_template
     from license.text import columns
@@ -93,6 +94,21 @@ def prices(init: bool, home: Path) -> None:
         click.echo(f"edit {write_template(home)}", err=True)
         return
     rows = read_prices(home).rows
+    if as_json:
+        print_json(
+            [
+                {
+                    "tier": row.tier,
+                    "meter": row.meter,
+                    "from": row.first,
+                    "price": str(row.price),
+                    "currency": row.currency,
+                    "per": row.per,
+                }
+                for row in rows
+            ]
+        )
+        return
     if not rows:
         click.echo("nothing has a price yet: license prices --init", err=True)
         return

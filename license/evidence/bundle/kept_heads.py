@@ -40,6 +40,8 @@ def read_heads(path: Path) -> list[KeptHead]:
         if not heads:
             raise Malformed(f"there is no signed head of a usage log in {path}")
         return heads
+    if path.exists() and not path.is_file():  # a FIFO would be waited for
+        raise Malformed(f"{path} is not a regular file")
     with path.open("rb") as file:
         data = file.read(MAX_LINES_BYTES)
     if data.startswith(_ZIP):

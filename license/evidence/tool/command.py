@@ -22,7 +22,7 @@ from license.evidence.render.html import render_page
 from license.evidence.render.text import audit_json, audit_lines
 from license.evidence.verify.result import Report
 from license.evidence.verify.verify import verify
-from license.files import read_limited
+from license.files import read_limited, write_atomic
 from license.trust.roots import TrustRoots, installed_roots, load_roots
 from license.trust.signed_note import MAX_NOTE_BYTES
 
@@ -92,7 +92,7 @@ def run_verify(
         page = render_page(
             report, subject=path.name, sha256=_sha256(path), roots=roots, checked_at=int(time.time())
         )
-        html.write_text(page, encoding="utf-8")
+        write_atomic(html, page.encode("utf-8"), mode=0o644)
     return report
 
 

@@ -8,40 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from appliance.cli.usage import usage
-from appliance.config.identity import load_identity
 from appliance.ledger.transfer.export import JOURNAL_FILE
-from license.authority.authority import Authority
 from license.authority.cli.main import main as license_main
 from license.evidence.bundle.focus import COLUMNS
-from tests.support.customer import Customer
-from tests.support.evidence import METER, run_days
-from tests.support.ledger import DAY, NOON, Machine, Vendor
+from tests.support.customer import Customer, used_since
+from tests.support.evidence import run_days
+from tests.support.ledger import DAY, NOON, Vendor
 
 DOOR = "import sys; from license.evidence.tool.command import main; sys.exit(main())"
-
-
-@contextmanager
-def used_since(begun: int, place: Path, vendor: Vendor) -> Iterator[Customer]:
-    """A machine whose keys lie where the commands look for them, licensed, and used for two days."""
-    identity = load_identity(place / "machine" / "state")
-    machine = Machine(place / "machine", vendor, identity=identity.signing, wall=begun)
-    machine.directory = machine.output / "customner" / identity.instance
-    authority = Authority.create(place / "authority", clock=lambda: machine.wall)
-    resource = authority.create_resource(
-        "acme", customer="Acme Ltd", meters={METER: 1000}, period=("2026-01-01", "2099-01-01")
-    ).resource
-    made = Customer(authority, resource, machine, place)
-    machine.licensed = made.license()
-    run_days(machine, 2)
-    with authority:
-        yield made
 
 
 @pytest.fixture

@@ -66,6 +66,14 @@ def test_a_model_is_added_listed_shown_tried_and_removed(
     assert run("models", "show", "acme/v1", models).exit_code == 78
 
 
+def test_a_library_that_is_missing_or_no_folder_is_an_error_and_no_empty_list(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "missing", tmp_path / "file"):
+        done = run("models", "list", f"Models:Path={path}")
+        assert done.exit_code == 78
+        assert str(path) in done.stderr
+
+
 def test_without_a_library_the_command_says_which_setting_is_missing(export: Export) -> None:
     done = run("models", "add", export())
     assert done.exit_code == 78

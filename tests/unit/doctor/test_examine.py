@@ -110,6 +110,26 @@ def test_the_units_settings_are_read_where_no_others_are_given(tmp_path: Path) -
     assert who.state == Path("/var/lib/appliance")
 
 
+def test_a_settings_file_that_systemd_refuses_or_partly_ignores_is_a_finding(
+    tmp_path: Path, find: Find
+) -> None:
+    file = tmp_path / "appliance.env"
+    levels = {}
+    for data in (
+        b"Eula=accept\n",
+        b"Eula=accept\nMounts:Output=/srv\n",
+        b"Eula=accept\nProjectName=caf\xe9\n",
+    ):
+        file.write_bytes(data)
+        who = read_installation(["Eula=accept"], {}, environment_file=file)
+        assert who.hosted
+        finding = find(examine(who, clock=synchronised(), environment_file=file), "settings file")
+        levels[finding.level] = finding.message
+    assert list(levels) == [Level.PASS, Level.WARN, Level.FAIL]
+    assert "line 2" in levels[Level.WARN]
+    assert f"{file}, line 2: not UTF-8" in levels[Level.FAIL]
+
+
 @pytest.mark.e2e
 def test_beside_a_running_service_all_is_well_and_the_service_stays_so(
     site: Site, who: Callable[..., Installation], find: Find

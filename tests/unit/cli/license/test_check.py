@@ -1,5 +1,6 @@
 """`license show` and `license check`: what an operator asks before it matters."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,8 +86,9 @@ def test_every_command_has_help_with_an_example(group: str) -> None:
 
     listed = CliRunner().invoke(main, [group, "--help"])
     assert listed.exit_code == 0
-    names = [line.split()[0] for line in listed.output.split("Commands:")[1].splitlines() if line.strip()]
-    for name in names[: names.index("Example:") if "Example:" in names else None]:
+    names = re.findall(r"(?m)^  (\S+)  ", listed.output.partition("Commands:")[2])
+    assert len(names) > 1
+    for name in names:
         shown = CliRunner().invoke(main, [group, name, "--help"])
         assert shown.exit_code == 0, name
         assert f"appliance {group} {name}" in shown.output

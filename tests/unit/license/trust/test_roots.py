@@ -53,6 +53,13 @@ def test_keys_survive_windows(tmp_path: Path) -> None:
     assert load_roots(tmp_path).keys == (key.verifying,)
 
 
+def test_one_file_is_a_root_whatever_it_is_called_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    key = write_root(tmp_path)
+    write_root(tmp_path, "other")
+    named = (tmp_path / "root.vkey").rename(tmp_path / "vendor.txt")
+    assert load_roots(named).keys == (key.verifying,)
+
+
 def test_no_directory_or_no_key_is_no_root(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(UntrustedRoots, match="no root key") as caught:

@@ -1,6 +1,9 @@
-"""Progress for people when something takes longer than a second."""
+"""A sign of life while something takes longer than a second: on standard error, and only for people."""
+
+from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +15,17 @@ FIRST_SECONDS: Final = 1.0
 NEXT_SECONDS: Final = 5.0
 
 
+def _watched() -> bool:
+    """Whether a person looks at standard error."""
+    return sys.stderr.isatty()
+
+
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Say on standard error what is being waited for: after one second, then every five."""
+    """Say what is being done: after one second, then every five; only on a terminal."""
+    if not _watched():
+        yield
+        return
     ended = threading.Event()
     started = time.monotonic()
 
@@ -47,7 +58,7 @@ class Bytes:
     def __call__(self, done: int, total: int) -> None:
         """Tell how many bytes are here, and of how many."""
         now = time.monotonic()
-        if now >= self._next:
+        if now >= self._next and _watched():
             self._next = now + NEXT_SECONDS
             share = done * 100 // max(total, 1)
             click.echo(f"  {self._what}: {done >> 20} of {total >> 20} MiB, {share} %", err=True)

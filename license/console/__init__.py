@@ -1,0 +1,1 @@
+"""How both commands, `appliance` and `license`, speak with people: one style, one place."""

@@ -1,0 +1,112 @@
+"""A group of commands with the manners of both programs.
+
+`-h` beside `--help`; summaries in full; `did you mean` for a mistyped command; NO_COLOR; no error without its
+two lines and its exit status.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar, Final
+
+import click
+
+from license.console.refusal import WrongUsage, refusals, wrong_usage
+from license.console.suggestions import closest
+from license.errors import LicenseError
+
+EXIT_USAGE: Final = 64
+"""EX_USAGE of sysexits(3): wrong usage of a command whose 2 is a verdict."""
+HELP_OPTIONS: Final = ("-h", "--help")
+_NO_LIMIT: Final = 10_000
+
+
+class CommandGroup(click.Group):
+    """A group whose commands may raise the errors of their program, and whatever the system raises.
+
+    Attributes:
+        families: Errors that bring a message and a hint.
+    """
+
+    group_class = type
+    families: ClassVar[tuple[type[Exception], ...]] = (LicenseError,)
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        given = attributes.pop("context_settings", None) or {}
+        attributes["context_settings"] = {"help_option_names": list(HELP_OPTIONS), **given}
+        super().__init__(*args, **attributes)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line up to the name of a command."""
+        if os.environ.get("NO_COLOR"):
+            extra.setdefault("color", False)
+        with wrong_usage(), refusals(self.families, self.exit_status):
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what it raises into its two lines and its exit status."""
+        with wrong_usage(), refusals(self.families, self.exit_status):
+            return super().invoke(ctx)
+
+    def exit_status(self, error: Exception) -> int:  # noqa: ARG002 (other programs tell errors apart)
+        """Return the exit status of an error: of a family, of the system, or of a database."""
+        return 1
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise WrongUsage(f"there is no command {name!r}", self._instead_of(ctx, name), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the whole first sentence of its help."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, command.get_short_help_str(_NO_LIMIT))
+            for name, command in commands
+            if command is not None and not command.hidden
+        ]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+    def _instead_of(self, ctx: click.Context, name: str) -> str:
+        """The command that was probably meant: of this group, else the one of that name in a group below."""
+        known = self.list_commands(ctx)
+        close = closest(name, known)
+        if close is not None:
+            return f"did you mean {ctx.command_path} {close}?"
+        for group in known:
+            below = self.get_command(ctx, group)
+            if isinstance(below, click.Group) and name in below.list_commands(ctx):
+                return f"did you mean {ctx.command_path} {group} {name}?"
+        return f"see {ctx.command_path} --help"
+
+
+class VerdictCommand(click.Command):
+    """A command whose exit status 0, 1 or 2 is a verdict: what keeps it from one has another status.
+
+    Attributes:
+        families: As those of `CommandGroup`.
+    """
+
+    families: ClassVar[tuple[type[Exception], ...]] = (LicenseError,)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; wrong usage is 64."""
+        with wrong_usage(EXIT_USAGE), refusals(self.families, self.exit_status):
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with wrong_usage(EXIT_USAGE), refusals(self.families, self.exit_status):
+            return super().invoke(ctx)
+
+    def exit_status(self, error: Exception) -> int:
+        """Return the exit status of what keeps the command from its verdict."""
+        raise NotImplementedError
