@@ -143,7 +143,7 @@ def test_an_export_to_where_nothing_can_be_written_is_refused_in_a_sentence(
 ) -> None:
     for place in (tmp_path / "nowhere" / "usage.zip", Path("/proc/usage.zip")):
         done = run("export", customer.machine.output, "--state", customer.machine.state, "-o", place)
-        assert (done.exit_code, str(place.parent) in done.stderr) == (1, True), done.exception
+        assert (done.exit_code, str(place.parent) in done.stderr) == (2, True), done.exception
         assert "error: the export cannot be written" in done.stderr
 
 
