@@ -1,6 +1,7 @@
 """What must not start does not start: a sentence, a next step, an exit code, no traceback."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
+from tests.support.command_runs import Job, run_all
 from tests.support.site import Site
 
 DAY = 86_400
@@ -137,3 +139,21 @@ def test_a_broken_model_folder_ends_the_start_with_its_reason(site: Site, tmp_pa
 
 def test_a_download_names_what_is_missing(site: Site) -> None:
     refused(site, 78, "DownloadLicense=True also needs Billing and ApiKey", words=("DownloadLicense=True",))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to another user: needs root")
+@pytest.mark.parametrize("mount", ["Mounts:Output", "Mounts:License", "Mounts:State"])
+def test_a_directory_that_the_service_may_not_enter_is_two_lines_and_a_setting_to_mend(
+    site: Site, mount: str
+) -> None:
+    site.issue()
+    places = {"Mounts:Output": site.output, "Mounts:License": site.license, "Mounts:State": site.state}
+    closed = places[mount]
+    os.chown(closed, 65534, 65534)
+    closed.chmod(0)
+    places = {key: path.relative_to(site.home) for key, path in places.items()}
+    words = ["serve", "--roots", str(site.vendor.roots_dir), "Eula=accept", "Http:Port=0"]
+    words += [f"{key}={path}" for key, path in places.items()]
+    (ran,) = run_all([Job(program="appliance", words=words, place=str(site.home))])
+    errors = [line for line in ran.err.splitlines() if line.startswith(("error:", "hint:"))]
+    assert (ran.code, len(errors), "Traceback" in ran.err) == (78, 2, False), ran.err

@@ -58,8 +58,9 @@ class Ran:
 
 def run_all(jobs: Sequence[Job]) -> list[Ran]:
     half = len(jobs) // 2
+    parts = [part for part in (jobs[:half], jobs[half:]) if part]
     with ThreadPoolExecutor(2) as pool:
-        return [ran for part in pool.map(_run_part, (jobs[:half], jobs[half:])) for ran in part]
+        return [ran for done in pool.map(_run_part, parts) for ran in done]
 
 
 def _run_part(jobs: Sequence[Job]) -> list[Ran]:
