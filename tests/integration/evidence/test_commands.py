@@ -144,7 +144,7 @@ def test_an_export_to_where_nothing_can_be_written_is_refused_in_a_sentence(
     for place in (tmp_path / "nowhere" / "usage.zip", Path("/proc/usage.zip")):
         done = run("export", customer.machine.output, "--state", customer.machine.state, "-o", place)
         assert (done.exit_code, str(place.parent) in done.stderr) == (2, True), done.exception
-        assert "error: the export cannot be written" in done.stderr
+        assert done.stderr.startswith("error: invalid value for '-o' / '--out': ")
 
 
 def test_what_keeps_the_auditors_command_from_a_verdict_has_a_status_that_no_verdict_has(
