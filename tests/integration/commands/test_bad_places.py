@@ -20,6 +20,8 @@ from license.console.group import VerdictCommand
 from license.console.outputs import OutputFile, OutputFolder
 from tests.support.command_runs import Job, Ran, run_all
 
+pytestmark = pytest.mark.slow  # several hundred processes; tests/e2e/test_refusals.py has the closed mounts
+
 PROGRAMS: Final = {"appliance": appliance, "license": license}
 
 WORDS: Final = {
