@@ -74,7 +74,7 @@ def test_names_that_may_not_stand_in_a_note_are_refused(name: str) -> None:
 
 
 def test_secrets_do_not_show(alice: SigningKey) -> None:
-    secret = alice.to_text().rpartition("+")[2]
+    secret = alice.to_text().split("+", 4)[4]  # base64 has plus signs too
     assert secret not in repr(alice)
     assert secret not in str(alice)
 
