@@ -20,6 +20,8 @@ from license.errors import Malformed, Unreadable
 
 # An auditor's machine may run Windows, which has another set of flags.
 _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+OWN_DIRECTORY: Final = "name a directory of its own: this one is shared with the system or other people"
+"""The hint where `is_shared` holds: no command may change such a directory."""
 _SHARED_BELOW: Final = frozenset(
     ("/usr", "/usr/local", "/var", "/etc/ssl", "/dev", "/proc", "/sys", "/run", "/boot", "/root", "/lib")
 )
@@ -244,5 +246,5 @@ def access_hint(path: Path, *, directory: bool) -> str:
     owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
     said = f"{path} belongs to {owner} with mode {mode}, this process is {us}"
     if is_shared(path):
-        return f"{said}; name a directory of its own"
+        return f"{said}; {OWN_DIRECTORY}"
     return f"{said}: sudo chown {us} {quoted(path)}"

@@ -9,13 +9,12 @@ from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.host.filesystem import LOW_SPACE_BYTES, NETWORK_FILE_SYSTEMS
 from license.errors import LicenseError
 from license.evidence.verify.result import Report
-from license.files import is_shared
+from license.files import OWN_DIRECTORY, is_shared
 
 _READ: Final = 0o5
 _WRITE: Final = 0o7
 _MIB: Final = 1024 * 1024
 _FEW_BYTES: Final = 16 * _MIB
-_OWN_DIRECTORY: Final = "name a directory of its own: this one is shared with the system or other people"
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 
 
@@ -43,7 +42,7 @@ def check_mount(key: str, fact: PathFact | None, service: Account, *, written: b
     if not fact.allows(service, _WRITE if written else _READ):
         verb = "write" if written else "read"
         owned, opened = f"sudo chown {service.name}: {fact.path}", f"sudo chmod a+rx {fact.path}"
-        command = _OWN_DIRECTORY if is_shared(fact.path) else owned if written else opened
+        command = OWN_DIRECTORY if is_shared(fact.path) else owned if written else opened
         return failed(key, f"{about}; the service runs as {service.name}, which cannot {verb} there", command)
     return passed(key, about)
 

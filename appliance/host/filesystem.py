@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from appliance.errors import OutputError
-from license.files import is_shared, quoted
+from license.files import OWN_DIRECTORY, is_shared, quoted
 
 # SQLite's write-ahead log needs memory shared between processes and locks that hold: not given over a
 # network.
@@ -82,7 +82,7 @@ def check_output(directory: Path, *, mounts: str | None = None) -> None:
 
 def _open_hint(directory: Path, error: OSError) -> str:
     if is_shared(directory):
-        return "name a directory of its own: this one is shared with the system or other people"
+        return OWN_DIRECTORY
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"sudo chown {_user()} {quoted(directory)} && sudo chmod u+rwx {quoted(directory)}"
     return f"look at the file system it lies on: findmnt --target {quoted(directory)}"

@@ -9,11 +9,10 @@ import struct
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.recorded import check_vendor_counts, uses
+from tests.support.recorded import Asked, check_vendor_counts, uses
 from tests.support.site import SENTENCE, Service, Site
 from tests.support.wire import Wire, post
 
@@ -24,19 +23,6 @@ UNFINISHED = 5
 """Units of requests whose end is never sent; others have fewer, so that a record tells whose it was."""
 
 _RESET = struct.pack("ii", 1, 0)
-
-
-@dataclass
-class Asked:
-    """What callers know of their requests, by what each of them used.
-
-    Attributes:
-        answered: Units by receipt, of the replies that were fully received.
-        cut: How many requests of so many units were cut.
-    """
-
-    answered: dict[str, int] = field(default_factory=dict)
-    cut: Counter[int] = field(default_factory=Counter)
 
 
 def request(units: int) -> bytes:

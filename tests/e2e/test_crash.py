@@ -5,33 +5,19 @@ import random
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 
 import httpx2
 import pytest
 
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
-from tests.support.recorded import check_vendor_counts, uses
+from tests.support.recorded import Asked, check_vendor_counts, uses
 from tests.support.site import SENTENCE, VERSION, Service, Site
 
 _log = logging.getLogger(__name__)
 
 CALLERS = (1, 2, 3, 4)
 """Units that each caller asks for at a time, so that a record tells whose request it was."""
-
-
-@dataclass
-class Asked:
-    """What callers know of their requests, by what each of them used.
-
-    Attributes:
-        answered: Units by receipt, of the replies that were fully received.
-        cut: How many requests of so many units were cut.
-    """
-
-    answered: dict[str, int] = field(default_factory=dict)
-    cut: Counter[int] = field(default_factory=Counter)
 
 
 def load(service: Service, stop: threading.Event, asked: Asked, units: int) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass, field
 
 from license.authority.ingest import Ingested, ingest_bundle
 from license.evidence.bundle.receipt import open_receipt
@@ -11,6 +12,19 @@ from license.evidence.log.entry import UsedFields, parse, parse_use
 from license.evidence.log.source import open_database
 from license.trust.delegations import DelegationSet
 from tests.support.site import Site, clean_environ
+
+
+@dataclass
+class Asked:
+    """What callers know of their requests, by what each of them used.
+
+    Attributes:
+        answered: Units by receipt, of the replies that were fully received.
+        cut: How many requests of so many units were cut.
+    """
+
+    answered: dict[str, int] = field(default_factory=dict)
+    cut: Counter[int] = field(default_factory=Counter)
 
 
 def uses(site: Site) -> dict[str, UsedFields]:

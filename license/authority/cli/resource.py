@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,15 +20,22 @@ from license.authority.cli.common import (
 )
 from license.encoding.strict import format_time
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+_EXAMPLE: Final = "CognitiveServices.Ner.Container.TextRecords=1000"
+
 
 def _meters(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
     meters = {}
     for value in values:
         name, _, units = value.partition("=")
         if not units.isascii() or not units.isdigit() or len(units) > 18:
-            raise click.BadParameter(f"{value!r} must look like NAME=UNITS, such as Some.Meter=1000")
+            raise click.BadParameter(f"{value!r} must look like NAME=UNITS, such as {_EXAMPLE}")
         meters[name] = int(units)
     return meters
+
+
+def _meter_option(text: str) -> Callable[[_F], _F]:
+    return click.option("--meter", "meters", multiple=True, metavar="NAME=UNITS", callback=_meters, help=text)
 
 
 @click.group(cls=ErrorHandlingGroup, epilog=example("license resource create --help"))
@@ -46,14 +54,7 @@ def resource() -> None:
 @click.option("--customer", required=True, help="Customer's name, as it shall stand in licences.")
 @click.option("--product", default="ner", show_default=True)
 @click.option("--tier", default="DC0", show_default=True, type=click.Choice(["F0", "S0", "DC0"]))
-@click.option(
-    "--meter",
-    "meters",
-    multiple=True,
-    metavar="NAME=UNITS",
-    callback=_meters,
-    help="Included units, for F0 in each month; repeatable.",
-)
+@_meter_option("Included units, for F0 in each month; repeatable.")
 @click.option("--model", "models", multiple=True, metavar="LINE", help="Model line to open; repeatable.")
 @click.option("--overage", type=click.Choice(["record", "block"]), help="Default: record; F0: block.")
 @click.option("--binding", default="instance", show_default=True, type=click.Choice(["instance", "any"]))
@@ -157,14 +158,7 @@ def add_units(name: str, meters: dict[str, int], home: Path) -> None:
 @resource.command(epilog=example("license resource renew acme-ner"))
 @click.argument("name")
 @click.option("--period", nargs=2, metavar="FIRST END", help="First day, and the day after the last.")
-@click.option(
-    "--meter",
-    "meters",
-    multiple=True,
-    metavar="NAME=UNITS",
-    callback=_meters,
-    help="Included units that shall be others than before; repeatable.",
-)
+@_meter_option("Included units that shall be others than before; repeatable.")
 @click.option("--overage", type=click.Choice(["record", "block"]), help="Default: as before.")
 @click.option("--again", is_flag=True, help="Change a next period that was entered and has not begun.")
 @home_option
