@@ -73,7 +73,7 @@ def claim_state(directory: Path, service: str) -> Lock:
         LedgerLocked: Another process uses it.
         OutputError: It belongs to another service, or it cannot be written.
     """
-    another = f"give this service a state directory of its own: Mounts:State={directory}-{service}"
+    another = "give this service a state directory of its own: Mounts:State=DIRECTORY"
     try:
         lock = Lock(directory / LOCK_FILE)
     except LedgerLocked:

@@ -13,7 +13,10 @@ AS_NOBODY = "import os, sys; os.setgid(65534); os.setuid(65534); "
 COMMAND = re.compile(r"""["'{ :]((?:sudo )?(?:chown|chmod|rm|mv|install|setfacl)\b[^"']*)""")
 
 
-@pytest.mark.parametrize("path", ["/", "/license", "/etc", "/usr/share", "/var/lib", "/home/ada", "/var"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/license", "/etc", "/usr/share", "/var/lib", "/home/ada", "/var", "/usr/share/doc", "/sys/fs/x"],
+)
 def test_what_others_share_is_never_to_be_changed(path: str) -> None:
     assert is_shared(Path(path))
     hint = access_hint(Path(path), directory=True)
@@ -64,3 +67,25 @@ def test_no_hint_in_the_program_proposes_a_recursive_change_or_a_removal() -> No
                 if re.search(r"\s-\w*[Rr]\w*\s|--recursive|^(sudo )?rm\b.*-", command):
                     found.append(f"{path.relative_to(ROOT)}: {command}")
     assert found == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_a_user_without_a_home_is_told_too(tmp_path: Path) -> None:
+    given = Path("/srv") / tmp_path.name
+    given.mkdir()
+    code = (
+        "from license.files import access_hint; from pathlib import Path; import os; "
+        "os.environ.pop('HOME', None); os.setgid(54321); os.setuid(54321); "
+        f"print(access_hint(Path({str(given)!r}), directory=True))"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+        )
+    finally:
+        given.rmdir()
+    assert done.stdout.endswith(f"this process is 54321:54321: sudo chown 54321:54321 {given}\n")
+
+
+def test_the_home_of_a_services_user_is_its_own() -> None:
+    assert not is_shared(Path("/var/lib/appliance"))
