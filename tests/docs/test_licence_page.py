@@ -1,10 +1,7 @@
 """The commands of docs/licence.md, run in the order of the page: both ways to a licence, and what follows."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
+from tests.support.forked_process import run_forked_text
 from tests.support.paths import ROOT
 from tests.support.site import Site, clean_environ
 
@@ -55,16 +53,8 @@ def run(vendor: Authority, billing: str, tmp_path: Path) -> Callable[[str], tupl
         for printed, real in FIXED.items():
             command = command.replace(printed, real.format(site=site, billing=billing, key=key, stick=stick))
         words = shlex.split(command)
-        given = [sys.executable, "-m", "appliance", *words[1:3], "--roots", str(vendor.roots_dir), *words[3:]]
-        done = subprocess.run(
-            given,
-            cwd=tmp_path,
-            env={**environ, "PYTHONPATH": os.fspath(Path.cwd())},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        given = [*words[1:3], "--roots", str(vendor.roots_dir), *words[3:]]
+        done = run_forked_text("appliance", given, environ=environ, directory=tmp_path)
         return done.returncode, done.stdout + done.stderr
 
     return type_in

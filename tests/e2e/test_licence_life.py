@@ -253,7 +253,7 @@ def test_grace_serves_with_a_warning_and_marked_entries_then_ends_and_is_renewed
 
 @pytest.mark.e2e
 def test_a_renewal_in_the_middle_of_the_grace_loses_and_mismarks_nothing(site: Site, tmp_path: Path) -> None:
-    service = site_that_ends(site, seconds=1, grace=600)
+    service = site_that_ends(site, seconds=2, grace=600)
     until(lambda: bool(service.status()["license"]["state"] == "Grace"))
     stop, codes, warned = threading.Event(), Counter[int](), Counter[bool]()
 

@@ -11,6 +11,7 @@ from license.evidence.bundle.receipt import open_receipt
 from license.evidence.log.entry import UsedFields, parse, parse_use
 from license.evidence.log.source import open_database
 from license.trust.delegations import DelegationSet
+from tests.support.forked_process import run_forked
 from tests.support.site import Site, clean_environ
 
 
@@ -46,8 +47,11 @@ def carry_out(site: Site, *, prefix: tuple[str, ...] = ()) -> Ingested:
     """
     path = site.home / f"usage-{len(list(site.home.glob('usage-*.zip')))}.zip"
     words = ("usage", "export", str(site.output), "--state", str(site.state), "--full", "-o", str(path))
-    command = [*prefix, sys.executable, "-m", "appliance", *words]
-    subprocess.run(command, check=True, capture_output=True, env=clean_environ())
+    if prefix:
+        command = [*prefix, sys.executable, "-m", "appliance", *words]
+        subprocess.run(command, check=True, capture_output=True, env=clean_environ())
+    else:
+        run_forked("appliance", words, environ=clean_environ()).check_returncode()
     return ingest_bundle(site.vendor, path)
 
 

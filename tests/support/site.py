@@ -23,7 +23,9 @@ from license.licenses.license import License
 from license.licenses.request import LicenseRequest, sign_request
 from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement
+from tests.support.forked_process import ForkedProcess, can_fork, run_forked_text
 
+AnyProcess = ForkedProcess | subprocess.Popen[bytes]
 START_SECONDS = 60
 VERSION = {"api-version": "2023-04-01"}
 SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."
@@ -35,7 +37,7 @@ _STATUS: TypeAdapter[Status | StatusWithoutKey] = TypeAdapter(Status | StatusWit
 class Service:
     """One running service process."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, process: AnyProcess, log: Path) -> None:
         self.process = process
         self.log = log
         self.url = ""
@@ -151,9 +153,11 @@ class Site:
         return licensed
 
     def command(self, *words: str, roots: Path | None = None) -> list[str]:
+        return [sys.executable, "-m", "appliance", *self.words(*words, roots=roots)]
+
+    def words(self, *words: str, roots: Path | None = None) -> list[str]:
         return [
-            *(sys.executable, "-m", "appliance", "serve"),
-            *("--roots", str(roots or self.vendor.roots_dir)),
+            *("serve", "--roots", str(roots or self.vendor.roots_dir)),
             *("Eula=accept", *self.mounts, "Http:Host=127.0.0.1", "Http:Port=0"),
             *(() if any(word.startswith("Engine:") for word in words) else self.fixed),
             *words,
@@ -163,18 +167,8 @@ class Site:
         self, *words: str, stdin: bytes = b"", settings: bool = True
     ) -> "subprocess.CompletedProcess[str]":
         """Run one of the operator's commands, such as `license show`, in a process of its own."""
-        command = [sys.executable, "-m", "appliance", *words, "--roots", str(self.vendor.roots_dir)]
-        done = subprocess.run(
-            [*command, *(self.mounts if settings else ())],
-            input=stdin,
-            capture_output=True,
-            timeout=60,
-            env=clean_environ(),
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
+        given = [*words, "--roots", str(self.vendor.roots_dir), *(self.mounts if settings else ())]
+        return run_forked_text("appliance", given, environ=clean_environ(), stdin=stdin)
 
     @property
     def mounts(self) -> tuple[str, ...]:
@@ -186,21 +180,19 @@ class Site:
 
     def run(self, *words: str, roots: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a start that is expected to end by itself."""
-        return subprocess.run(
-            self.command(*words, roots=roots),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=clean_environ(),
-            check=False,
-        )
+        return run_forked_text("appliance", self.words(*words, roots=roots), environ=clean_environ())
 
     def start(self, *words: str, prefix: tuple[str, ...] = (), wait: bool = True) -> Service:
         log = self.home / f"service-{len(self.running)}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*prefix, *self.command(*words)], stdout=output, stderr=output, env=clean_environ()
-            )
+            process: AnyProcess
+            environ = clean_environ()
+            if prefix or not can_fork(environ):
+                command = [*prefix, *self.command(*words)]
+                process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
+            else:
+                given = self.words(*words)
+                process = ForkedProcess("appliance", given, environ=environ, stdout=output, stderr=output)
         service = Service(process, log)
         self.running.append(service)
         return service.wait_ready() if wait else service

@@ -10,6 +10,7 @@ import pytest
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
+from tests.support.forked_process import run_forked_text
 from tests.support.site import Site, clean_environ
 
 MACHINES, ALLOWED = 6, 2
@@ -30,14 +31,8 @@ def serving(tmp_path: Path) -> Iterator[tuple[Authority, str]]:
 
 def typed(authority: Authority, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run a command of the vendor."""
-    return subprocess.run(
-        [sys.executable, "-m", "license.authority.cli.main", *words],
-        env={**os.environ, "LICENSE_HOME": str(authority.home)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = {**os.environ, "LICENSE_HOME": str(authority.home)}
+    return run_forked_text("license.authority.cli.main", words, environ=environ)
 
 
 def test_of_six_machines_two_get_licences_by_download_file_or_lease(
