@@ -36,7 +36,6 @@ from license.errors import (
     UnknownStatus,
     Unwritable,
 )
-from license.evidence.tool.command import status_of
 
 EXIT_CONFIGURATION: Final = 78
 EXIT_TRY_LATER: Final = 75
@@ -88,6 +87,8 @@ def verdict_exit_code(error: Exception) -> int:
     """The exit code where 1 means findings and 2 broken evidence; `docs/auditor.md` has the table."""
     match error:
         case LicenseError():
+            from license.evidence.tool.command import status_of  # only audits need all that it imports
+
             return status_of(error)
         case OSError() if error.errno in _WRONG_PATH:
             return EXIT_USAGE

@@ -5,7 +5,6 @@ appliance Eula=accept Billing=… ApiKey=…      serves connected: usage is rep
 appliance Eula=accept Billing=… ApiKey=… DownloadLicense=True Mounts:License=…      downloads and exits
 """
 
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,40 +14,61 @@ import click
 
 from appliance.cli.errors import ErrorHandlingGroup, looks_like_settings
 from license.console.completion import completion_command
-from license.console.group import HELP_OPTIONS
+from license.console.group import HELP_OPTIONS, Lazy
 from license.console.suggestions import closest
 
-_COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "clock": ("appliance.cli.license.clock", "clock_group"),
-    "dataset": ("appliance.cli.dataset", "dataset_group"),
-    "diagnose": ("appliance.cli.metering", "diagnose"),
-    "doctor": ("appliance.cli.doctor", "doctor"),
-    "license": ("appliance.cli.license.commands", "license_group"),
-    "metering": ("appliance.cli.metering", "metering_group"),
-    "models": ("appliance.cli.models", "models_group"),
-    "serve": ("appliance.cli.serve", "serve"),
-    "train": ("appliance.cli.train", "train_command"),
-    "usage": ("appliance.cli.usage", "usage"),
+_COMMANDS: Final = {
+    "clock": Lazy(
+        "appliance.cli.license.clock",
+        "clock_group",
+        "The time that the licence is judged by: it never runs backwards.",
+    ),
+    "dataset": Lazy(
+        "appliance.cli.dataset",
+        "dataset_group",
+        "Make a project out of labelled files, and check one.",
+    ),
+    "diagnose": Lazy(
+        "appliance.cli.metering",
+        "diagnose",
+        "Check the connection to the billing endpoint: address, proxy, name, connection, TLS, key, clock.",
+    ),
+    "doctor": Lazy(
+        "appliance.cli.doctor",
+        "doctor",
+        "Say what is wrong with this installation, and the command that fixes it.",
+    ),
+    "license": Lazy(
+        "appliance.cli.license.commands",
+        "license_group",
+        "Get, carry, install and inspect this installation's licence.",
+    ),
+    "metering": Lazy("appliance.cli.metering", "metering_group", "What a connected run reports."),
+    "models": Lazy(
+        "appliance.cli.models",
+        "models_group",
+        "Add, list, test, quantize and remove models; all without network.",
+    ),
+    "serve": Lazy(
+        "appliance.cli.serve",
+        "serve",
+        "Serve, or with DownloadLicense=True fetch the licence and exit.",
+    ),
+    "train": Lazy(
+        "appliance.cli.train",
+        "train_command",
+        "Train a model on a project exported in the format of custom NER, and evaluate it.",
+    ),
+    "usage": Lazy(
+        "appliance.cli.usage",
+        "usage",
+        "Report, export and verify usage; keep receipts and prune.",
+    ),
 }
-"""Module and name of each command. Loaded when asked for: a start waits for none of the others."""
 
 
 class _Appliance(ErrorHandlingGroup):
     """The top-level group: a command line that begins with a setting means `serve`, as in the containers."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name every command, loaded or not."""
-        return sorted({*super().list_commands(ctx), *_COMMANDS})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command's module if it has one of its own."""
-        if cmd_name not in _COMMANDS:
-            return super().get_command(ctx, cmd_name)
-        module, name = _COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), name)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{name} is not a command")
-        return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert `serve` where a container's command line has no command."""
@@ -71,7 +91,7 @@ def _has_eula(environ: Mapping[str, str]) -> bool:
     return any(name.lower() == "eula" for name in environ)
 
 
-@click.group(cls=_Appliance, epilog="Try it now:  appliance demo --once")
+@click.group(cls=_Appliance, lazy=_COMMANDS, epilog="Try it now:  appliance demo --once")
 @click.version_option(package_name="offline-appliance", prog_name="appliance")
 def main() -> None:
     """An AI service for servers that never touch the internet.

@@ -6,8 +6,10 @@ two lines and its exit status.
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import Any, ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, NamedTuple
 
 import click
 
@@ -21,8 +23,25 @@ HELP_OPTIONS: Final = ("-h", "--help")
 _NO_LIMIT: Final = 10_000
 
 
+class Lazy(NamedTuple):
+    """A command that is imported when it is run, so that no other command waits for it.
+
+    Attributes:
+        module: Where it is defined.
+        name: Its name there.
+        summary: The first sentence of its help, which the help of the group shows.
+    """
+
+    module: str
+    name: str
+    summary: str
+
+
 class CommandGroup(click.Group):
     """A group whose commands may raise the errors of their program, and whatever the system raises.
+
+    Args:
+        lazy: Commands that are imported only when they are run, by name.
 
     Attributes:
         families: Errors that bring a message and a hint.
@@ -31,10 +50,25 @@ class CommandGroup(click.Group):
     group_class = type
     families: ClassVar[tuple[type[Exception], ...]] = (LicenseError,)
 
-    def __init__(self, *args: Any, **attributes: Any) -> None:
+    def __init__(self, *args: Any, lazy: Mapping[str, Lazy] | None = None, **attributes: Any) -> None:
         given = attributes.pop("context_settings", None) or {}
         attributes["context_settings"] = {"help_option_names": list(HELP_OPTIONS), **given}
         super().__init__(*args, **attributes)
+        self.lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command, imported or not."""
+        return sorted({*super().list_commands(ctx), *self.lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now if it was not yet."""
+        if cmd_name not in self.lazy:
+            return super().get_command(ctx, cmd_name)
+        module, name, _ = self.lazy[cmd_name]
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{name} is not a command")
+        return command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -65,15 +99,17 @@ class CommandGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands, each with the whole first sentence of its help."""
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [
-            (name, command.get_short_help_str(_NO_LIMIT))
-            for name, command in commands
-            if command is not None and not command.hidden
-        ]
+        rows = [(name, summary) for name in self.list_commands(ctx) if (summary := self._summary(ctx, name))]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
+        """The first sentence of a command's help; empty if the command is hidden."""
+        if name in self.lazy:
+            return self.lazy[name].summary
+        command = self.get_command(ctx, name)
+        return "" if command is None or command.hidden else command.get_short_help_str(_NO_LIMIT)
 
     def _instead_of(self, ctx: click.Context, name: str) -> str:
         """The command that was probably meant: of this group, else the one of that name in a group below."""

@@ -17,8 +17,6 @@ import click
 
 from license.console import group as console
 from license.errors import Unreadable, UnreadableArchive
-from license.files import read_limited
-from license.trust.signed_note import MAX_NOTE_BYTES
 
 if TYPE_CHECKING:
     from license.authority.authority import Authority
@@ -91,6 +89,9 @@ def open_authority(home: Path) -> Authority:
 
 def read_file(path: Path) -> bytes:
     """Return the content of a file, or of standard input for `-`; raises `LicenseError`."""
+    from license.files import read_limited
+    from license.trust.signed_note import MAX_NOTE_BYTES
+
     if str(path) != "-":
         return read_limited(path, MAX_NOTE_BYTES)
     if sys.stdin.isatty():

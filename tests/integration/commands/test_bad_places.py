@@ -19,6 +19,7 @@ from license.authority.cli.main import main as license
 from license.console.group import VerdictCommand
 from license.console.outputs import OutputFile, OutputFolder
 from tests.support.command_runs import Job, Ran, run_all
+from tests.support.command_tree import leaves
 
 pytestmark = pytest.mark.slow  # several hundred processes; tests/e2e/test_refusals.py has the closed mounts
 
@@ -65,21 +66,9 @@ VERDICTS: Final = {"doctor", "diagnose"}
 """Commands whose 1 says what was found; they print it."""
 
 
-def leaves(program: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    def below(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-        context = click.Context(group)
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            assert command is not None
-            if isinstance(command, click.Group):
-                yield from below(command, (*path, name))
-            else:
-                yield (*path, name), command
-
-    yield from below(PROGRAMS[program], ())
-
-
-COMMANDS: Final = [(program, path, command) for program in PROGRAMS for path, command in leaves(program)]
+COMMANDS: Final = [
+    (program, path, command) for program, root in PROGRAMS.items() for path, command in leaves(root)
+]
 
 
 def takes_path(parameter: click.Parameter) -> bool:

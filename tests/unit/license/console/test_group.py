@@ -9,6 +9,8 @@ from click.testing import CliRunner, Result
 
 from appliance.cli.main import main as appliance
 from license.authority.cli.main import main as license
+from license.console.group import CommandGroup
+from tests.support.command_tree import tree
 
 PROGRAMS = {"appliance": appliance, "license": license}
 EACH = pytest.mark.parametrize("program", PROGRAMS)
@@ -18,24 +20,20 @@ def run(program: str, *words: str, **environ: str) -> Result:
     return CliRunner(env=environ).invoke(PROGRAMS[program], words, prog_name=program, color=True)
 
 
-def groups(command: click.Command, *path: str) -> list[tuple[str, ...]]:
-    if not isinstance(command, click.Group):
-        return []
-    context = click.Context(command)
-    below = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
-    return [path, *(found for name, each in below if each for found in groups(each, *path, name))]
+def groups(program: str) -> list[tuple[str, ...]]:
+    return [path for path, command in tree(PROGRAMS[program]) if isinstance(command, click.Group)]
 
 
 @EACH
 def test_dash_h_is_help_for_every_group(program: str) -> None:
-    for path in groups(PROGRAMS[program]):
+    for path in groups(program):
         short, long = run(program, *path, "-h"), run(program, *path, "--help")
         assert (short.exit_code, short.output) == (0, long.output)
 
 
 @EACH
 def test_no_summary_of_a_command_is_cut(program: str) -> None:
-    for path in groups(PROGRAMS[program]):
+    for path in groups(program):
         assert "..." not in run(program, *path, "--help").output.partition("Commands:")[2]
 
 
@@ -99,3 +97,28 @@ def test_the_vendors_command_loads_no_database_and_no_web_server_to_say_how_it_i
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"sqlalchemy", "sqlmodel", "pydantic", "uvicorn", "starlette"} & set(done.stderr.split())
+
+
+@EACH
+def test_a_summary_that_is_shown_without_importing_the_command_is_that_of_its_help(program: str) -> None:
+    group = PROGRAMS[program]
+    assert isinstance(group, CommandGroup)
+    for name, lazy in group.lazy.items():
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        assert command.get_short_help_str(10_000) == lazy.summary
+
+
+@EACH
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_no_heavy_library_is_imported_before_a_command_is_known(program: str, word: str) -> None:
+    module = PROGRAMS[program].callback.__module__
+    heavy = ("cryptography", "numpy", "pydantic", "sqlalchemy", "sqlmodel", "starlette", "uvicorn")
+    code = (
+        f"import sys\nfrom {module} import main\n"
+        f"try: main([{word!r}])\n"
+        f"finally: print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    loaded = next(line for line in done.stderr.splitlines() if line.startswith("["))
+    assert loaded == "[]"

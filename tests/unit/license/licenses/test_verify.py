@@ -133,7 +133,7 @@ def test_optimised_python_refuses_as_well(issued: Issued, tmp_path: Any) -> None
 
 def test_verifying_loads_no_database_no_web_server_and_no_model_runtime() -> None:
     program = (
-        "import sys, license.authority.cli.main, license.text, license.client.licenses\n"
+        "import sys, license.authority.cli.inspect, license.text, license.client.licenses\n"
         "import license.licenses.directory\n"
         "heavy = {'sqlmodel', 'sqlalchemy', 'pydantic', 'starlette', 'uvicorn', 'onnxruntime', 'appliance'}\n"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)\n"

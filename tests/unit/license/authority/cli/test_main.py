@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
 from license.authority.cli.main import main
+from tests.support.command_tree import leaves, tree
 
 LICENSE = [sys.executable, "-m", "license.authority.cli.main"]
 
@@ -64,18 +63,7 @@ def home(sold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def commands(
-    group: click.Group = main, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield path, group
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(tree(main))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -93,8 +81,12 @@ def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
     order += ["resource add-units", "resource regenerate-key", "resource limit", "rotate"]
     order += ["request", "issue", "inspect", "verify", "resource renew", "resource show"]
     order += ["prices", "usage"]
-    leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
-    assert leaves == {*order, "ingest", "serve", "completion"}  # these have tests of their own
+    assert {" ".join(path) for path, _ in leaves(main)} == {
+        *order,
+        "ingest",
+        "serve",
+        "completion",
+    }  # these have tests of their own
     monkeypatch.chdir(tmp_path)
     media = {"/media/one": str(tmp_path / "one"), "/media/two": str(tmp_path / "two")}
     for path in [*media.values(), "model"]:
