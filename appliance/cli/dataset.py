@@ -1,12 +1,13 @@
 """`appliance dataset …`: options in, one call, text out."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example
+from appliance.cli.options import example, json_option, print_json
 from appliance.config.setting_parsers import is_name
 from appliance.datasets.conll_jsonl import SENTENCES, read_file
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
@@ -72,6 +73,7 @@ def dataset_group() -> None:
     show_default=True,
     help="Sentences in a document, where a CoNLL file has no -DOCSTART-.",
 )
+@json_option
 @click.argument("files", nargs=-1, type=LABELLED_FILE)
 def convert(
     train_files: tuple[Path, ...],
@@ -81,6 +83,7 @@ def convert(
     name: str,
     language: str,
     sentences: int,
+    as_json: bool,
 ) -> None:
     """Convert CoNLL (a token and its tag a line) or JSONL files to a project file with its documents.
 
@@ -111,19 +114,37 @@ def convert(
         language=language,
     )
     target = write_project(labelled, out)
-    count = sum(len(document.labels) for document in documents)
-    click.echo(f"{target}: {len(documents)} documents, {count} labels, {len(labelled.categories)} categories")
+    if as_json:
+        print_json({"project": str(target), "documents": str(out / "documents"), **_counts(labelled)})
+        return
+    click.echo(f"{target}: {_counts_text(labelled)}")
     click.echo(f"next: appliance train {target} --documents {out / 'documents'} --out MODEL")
 
 
 @dataset_group.command("check", epilog=example("appliance dataset check project.json --documents documents/"))
 @click.argument("project", type=LABELLED_FILE)
 @click.option("--documents", type=click.Path(path_type=Path, file_okay=False), required=True)
-def check(project: Path, documents: Path) -> None:
+@json_option
+def check(project: Path, documents: Path, as_json: bool) -> None:
     """Check every label of a project, and say all that is wrong."""
-    labelled = read_labelled(project, documents)
-    count = sum(len(document.labels) for document in labelled.documents)
-    click.echo(
-        f"{len(labelled.documents)} documents, {count} labels, {len(labelled.categories)} categories:"
-        " no mistake"
-    )
+    if not as_json:
+        click.echo(f"{_counts_text(read_labelled(project, documents))}: no mistake")
+        return
+    try:
+        print_json({**_counts(read_project(project, documents)), "mistakes": []})
+    except LabellingMistakes as found:
+        print_json({"mistakes": [asdict(mistake) for mistake in found.mistakes]})
+        raise
+
+
+def _counts(labelled: Labelled) -> dict[str, Any]:
+    return {
+        "texts": len(labelled.documents),
+        "labels": sum(len(document.labels) for document in labelled.documents),
+        "categories": list(labelled.categories),
+    }
+
+
+def _counts_text(labelled: Labelled) -> str:
+    labels = sum(len(document.labels) for document in labelled.documents)
+    return f"{len(labelled.documents)} documents, {labels} labels, {len(labelled.categories)} categories"

@@ -1,12 +1,11 @@
 """`appliance doctor`."""
 
-import json
 import os
 from pathlib import Path
 
 import click
 
-from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
+from appliance.cli.options import WITH_SETTINGS, json_option, print_json, settings_argument
 from appliance.errors import OutputError
 from license.console.outputs import OutputFile
 
@@ -55,7 +54,10 @@ def doctor(
     installation = read_installation(words, os.environ, roots_directory=roots)
     examination = examine(installation, clock=system_sources(), verify=verify)
     findings = examination.findings
-    click.echo(json.dumps(to_json(findings), indent=2) if as_json else to_text(findings))
+    if as_json:
+        print_json(to_json(findings))
+    else:
+        click.echo(to_text(findings))
     if bundle is not None:
         try:
             write_bundle(bundle, installation.settings, examination, now=system_time())

@@ -1,13 +1,12 @@
 """`appliance diagnose` and `appliance metering preview`: options in, one call, text out."""
 
-import json
 import os
 from pathlib import Path
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import WITH_SETTINGS, json_option, settings_argument
+from appliance.cli.options import WITH_SETTINGS, json_option, print_json, settings_argument
 from license.console.outputs import OutputFolder
 
 
@@ -28,7 +27,10 @@ def diagnose(ctx: click.Context, as_json: bool, words: tuple[str, ...]) -> None:
     from appliance.licensing.installation import Installation
 
     findings = try_way(Installation.read(words, os.environ, roots_directory=None).settings)
-    click.echo(json.dumps(to_json(findings), indent=2) if as_json else to_text(findings))
+    if as_json:
+        print_json(to_json(findings))
+    else:
+        click.echo(to_text(findings))
     ctx.exit(exit_code(findings))
 
 

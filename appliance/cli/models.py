@@ -1,6 +1,5 @@
 """`appliance models …`: options in, one call, text out."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
+from appliance.cli.options import (
+    example,
+    installation_from,
+    json_option,
+    print_json,
+    roots_option,
+    settings_argument,
+)
 from appliance.config.products import SERVICES
 from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from appliance.registry.add import Added
     from appliance.registry.registry import ModelRegistry, RegistryEntry
     from appliance.registry.smoke_test import Outcome
+    from license.client.packages import Offer
 
 
 def _read(words: tuple[str, ...], roots: Path | None = None) -> Installation:
@@ -57,9 +64,16 @@ def models_group() -> None:
 @click.option("--name", default="", help="deploymentName of callers (default: the source's own name).")
 @click.option("--replace", is_flag=True, help="Put it in the place of the model of that name.")
 @roots_option
+@json_option
 @settings_argument
 def add_command(
-    source: Path, project: str, name: str, replace: bool, roots: Path | None, words: tuple[str, ...]
+    source: Path,
+    project: str,
+    name: str,
+    replace: bool,
+    roots: Path | None,
+    as_json: bool,
+    words: tuple[str, ...],
 ) -> None:
     """Check a model, try it on one sentence, record its digests and install it.
 
@@ -79,7 +93,10 @@ def add_command(
         )
     else:
         added = add(source, registry, project=project, name=name, replace=replace)
-    _print_added(added, registry)
+    if as_json:
+        print_json(_added_object(added))
+    else:
+        _print_added(added, registry)
 
 
 def _name_of(source: Path) -> str:
@@ -101,6 +118,15 @@ def _print_added(added: "Added", registry: "ModelRegistry") -> None:
     if added.left_out:
         click.echo(f"  left out, since serving does not need it: {', '.join(added.left_out[:8])}")
     click.echo("a service that has Models:Path set to this folder serves it after its next start")
+
+
+def _added_object(added: "Added") -> dict[str, Any]:
+    return {
+        **_described(f"{added.entry.project}/{added.entry.name}", added.folder),
+        "path": str(added.entry.path),
+        "selfTest": _outcome_object(added.outcome),
+        "leftOut": list(added.left_out),
+    }
 
 
 def _print_folder(folder: "ModelFolder") -> None:
@@ -133,6 +159,7 @@ def _described(model: str, folder: "ModelFolder") -> dict[str, Any]:
 def _outcome_object(outcome: "Outcome") -> dict[str, Any]:
     return {
         "family": outcome.family,
+        "compared": outcome.tested,
         "sentence": outcome.sentence,
         "found": [
             {"text": text, "category": category, "score": round(score, 4)}
@@ -162,7 +189,7 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     registry = ModelRegistry.of(_read(words).settings)
     rows = [_row(entry) for entry in registry.entries()]
     if as_json:
-        click.echo(json.dumps({"path": str(registry.root), "models": rows}, ensure_ascii=False, indent=2))
+        print_json({"path": str(registry.root), "models": rows})
         return
     if not rows:
         click.echo(f"no models in {registry.root}")
@@ -220,7 +247,7 @@ def show_command(model: str, roots: Path | None, as_json: bool, words: tuple[str
     """Show what a model says about itself."""
     folder, _ = _open_folder(model, _read(words, roots))
     if as_json:
-        click.echo(json.dumps(_described(model, folder), ensure_ascii=False, indent=2))
+        print_json(_described(model, folder))
         return
     click.echo(model)
     _print_folder(folder)
@@ -239,15 +266,16 @@ def show_command(model: str, roots: Path | None, as_json: bool, words: tuple[str
     ),
 )
 @roots_option
+@json_option
 @settings_argument
-def download_command(words: tuple[str, ...], roots: Path | None) -> None:
+def download_command(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     """Bring model packages from the vendor's catalogue into the directory that Mounts:Model names.
 
     ModelId takes an id, or a model line such as speech-en/1; PunctId, RescoreId, ResegmentId and WfstitnId
     the same for display models. BaseModelLocale=en-US lists speech models; DisplayLocale=en-US with
     FullDisplay, or some of Punct, Rescore, Resegment and Wfstitn, brings the newest display models.
     """
-    from appliance.cli.speech_catalogue import Wanted, at_place, download_models, print_models
+    from appliance.cli.speech_catalogue import Wanted, at_place, available, download_models, print_models
     from appliance.config.command_line import display_types, is_display_word
 
     chosen = tuple(word for word in words if is_display_word(word))
@@ -262,11 +290,32 @@ def download_command(words: tuple[str, ...], roots: Path | None) -> None:
         raise SettingsError(
             "no model is named", hint="add ModelId=LINE, or BaseModelLocale=en-US to list what there is"
         )
-    if wanted.query:
+    if wanted.query and as_json:
+        print_json([_offer_object(kind, offer) for kind, offer in available(installation, wanted)])
+    elif wanted.query:
         print_models(installation, wanted)
-        return
-    for package in download_models(installation, wanted):
-        click.echo(package)
+    else:
+        packages = download_models(installation, wanted)
+        if as_json:
+            print_json({"packages": [str(package) for package in packages]})
+        else:
+            click.echo("\n".join(map(str, packages)))
+
+
+def _offer_object(kind: str, offer: "Offer") -> dict[str, Any]:
+    from license.encoding.strict import format_time
+
+    return {
+        "id": offer.id,
+        "type": kind,
+        "line": offer.line,
+        "release": offer.release,
+        "name": offer.name,
+        "locale": offer.language,
+        "created": format_time(offer.issued),
+        "bytes": offer.bytes,
+        "sha256": offer.sha256,
+    }
 
 
 @models_group.command("remove", epilog=example("appliance models remove loans/v1 --yes"))
@@ -313,7 +362,7 @@ def test_command(
     if labelled is None:
         outcome = try_folder(folder.path) if plain else try_here(folder)
         if as_json:
-            click.echo(json.dumps(_outcome_object(outcome), ensure_ascii=False, indent=2))
+            print_json(_outcome_object(outcome))
         else:
             _print_outcome(outcome)
         return
@@ -331,7 +380,7 @@ def test_command(
             "tokensPerSecond": round(run.tokens / max(run.seconds, 1e-9)),
             **evaluation_object(scores, []),
         }
-        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        print_json(report)
         return
     for line in score_lines(scores):
         click.echo(line)
@@ -366,7 +415,7 @@ def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> 
             for name, side in sides
         }
         report = {**measured, "loss": result.loss, "written": str(out) if result.kept else None}
-        click.echo(json.dumps(report, indent=2))
+        print_json(report)
     for name, side in () if as_json else sides:
         click.echo(
             f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"

@@ -1,5 +1,6 @@
 """What several commands share: options, Key=Value arguments, and examples at the end of a help."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,11 @@ def roots_option(function: _F) -> _F:
 def json_option(function: _F) -> _F:
     """Add `--json`, as the parameter `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def settings_argument(function: _F) -> _F:

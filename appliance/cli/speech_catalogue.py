@@ -121,17 +121,22 @@ def before_serving(installation: Installation) -> bool:
     return not only_base
 
 
+def available(installation: Installation, wanted: Wanted) -> list[tuple[str, Offer]]:
+    """Return the models of a locale with their types, as `print_models` prints them."""
+    offers = _offers(installation)
+    return [(kind, offer) for kind in (BASE, *wanted.types) for offer in _of(offers, kind, wanted.query)]
+
+
 def print_models(installation: Installation, wanted: Wanted) -> None:
     """Print the models of a locale in the lines that the container prints."""
     locale = wanted.query.lower()
-    offers = _offers(installation)
+    models = available(installation, wanted)
     click.echo(f"Checking available base model for {locale}")
     _print_line("Info", f"Searching available base models for {locale}")
-    for kind in (BASE, *wanted.types):
-        for offer in _of(offers, kind, wanted.query):
-            created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.issued))
-            what = "[Base model]" if kind == BASE else f"[{kind} model]"
-            _print_line("Info", f"{what} Locale: {locale}, CreatedDate: {created}, Id: {offer.id}")
+    for kind, offer in models:
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.issued))
+        what = "[Base model]" if kind == BASE else f"[{kind} model]"
+        _print_line("Info", f"{what} Locale: {locale}, CreatedDate: {created}, Id: {offer.id}")
     _print_line("Fatal", _CLOSING.format(locale=locale))
 
 

@@ -1,14 +1,14 @@
 """Commands about usage: report, export, verify, keep a receipt, prune. All but the last while it runs."""
 
 import contextlib
-import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand
-from appliance.cli.options import json_option
+from appliance.cli.options import json_option, print_json
 from appliance.cli.usage_mounts import find_mounts
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
@@ -20,6 +20,9 @@ from license.errors import LicenseError
 from license.evidence.bundle.focus import focus_csv
 from license.evidence.render.text import audit_json, audit_lines
 from license.evidence.tool.command import roots_of, run_verify
+
+if TYPE_CHECKING:
+    from appliance.ledger.transfer.retention import Pruning
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})|([0-9]{1,2})/([0-9]{4})")
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -101,7 +104,7 @@ def report(
     days = list(between(everything, month=month, first=first, last=last))
     if as_json:
         reports = [usage_response(days, service) for service in services]
-        click.echo(json.dumps(reports if len(reports) > 1 else reports[0], indent=2))
+        print_json(reports if len(reports) > 1 else reports[0])
     elif as_csv:
         click.echo(focus_csv(metered(days)), nl=False)
     else:
@@ -121,7 +124,8 @@ def report(
 )
 @click.option("--dry-run", is_flag=True, help="Write nothing; print everything that would leave.")
 @click.option("-m", "--message", metavar="NOTE", help="Why; kept in the local journal, never in the file.")
-def export(
+@json_option
+def export(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     words: tuple[str, ...],
     state: Path | None,
     out: Path | None,
@@ -130,6 +134,7 @@ def export(
     roots: str | None,
     dry_run: bool,
     message: str | None,
+    as_json: bool,
 ) -> None:
     """Write the usage of this installation into one signed file for the vendor and for auditors.
 
@@ -141,6 +146,8 @@ def export(
 
     if out is None and not dry_run:
         raise click.UsageError("name the file with -o FILE, or look first with --dry-run")
+    if as_json and dry_run:
+        raise click.UsageError("a dry run prints the files of the export: give --json or --dry-run, not both")
     if note is not None and not summary:
         raise click.UsageError("a full export shows everything: give --open or --full, not both")
     mounts = find_mounts(words)
@@ -158,6 +165,9 @@ def export(
             made = stack.enter_context(making)
         if dry_run:
             print_members(made.path, click.echo)
+        elif as_json:
+            facts = {"file": str(made.path), "bytes": made.size, "sha256": made.sha256}
+            print_json({**facts, "opened": made.opened, "missing": made.missing})
         else:
             click.echo(f"{made.path}  {made.size:,} bytes  SHA-256 {made.sha256}")
         if note is not None:
@@ -201,7 +211,7 @@ def verify(
     with waiting(f"checking {path}"):
         audit = run_verify(path, roots_of(roots), heads=heads, notes=notes, html=html)
     if as_json:
-        click.echo(json.dumps(audit_json(audit), indent=2))
+        print_json(audit_json(audit))
     else:
         click.echo("\n".join(audit_lines(audit)))
     ctx.exit(audit.exit_code)
@@ -210,7 +220,8 @@ def verify(
 @usage.command(epilog="Example:  appliance usage receipt ./receipt --roots ./roots")
 @click.argument("words", nargs=-1, metavar="[OUTPUT] DELIVERY [Key=Value]...")
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
-def receipt(words: tuple[str, ...], roots: str | None) -> None:
+@json_option
+def receipt(words: tuple[str, ...], roots: str | None, as_json: bool) -> None:
     """Keep the vendor's receipt in DELIVERY beside the logs under OUTPUT that it is about.
 
     The next export then proves growth from there, and closed months under it can be pruned.
@@ -221,6 +232,12 @@ def receipt(words: tuple[str, ...], roots: str | None) -> None:
     if not mounts.paths[0].is_dir():
         raise click.UsageError(f"{mounts.paths[0]} is not a directory with the vendor's receipt")
     kept, places = keep_receipt(mounts.output, mounts.paths[0], roots_of(roots))
+    if as_json:
+        logs = [{"log": head.origin, "entries": head.size} for head in kept.logs]
+        print_json(
+            {"issued": format_time(kept.issued), "logs": logs, "kept": [str(place) for place in places]}
+        )
+        return
     for head in kept.logs:
         click.echo(f"{head.origin}  {head.size:,} entries accepted {format_time(kept.issued)}")
     for place in places:
@@ -232,7 +249,10 @@ def receipt(words: tuple[str, ...], roots: str | None) -> None:
 @click.option("--roots", metavar="DIR|VKEY", help="Trust these root keys instead of the installed ones.")
 @click.option("--before", type=Month(), help="Only months before this one, such as 2026-11.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
-def prune(words: tuple[str, ...], roots: str | None, before: tuple[int, int] | None, dry_run: bool) -> None:
+@json_option
+def prune(
+    words: tuple[str, ...], roots: str | None, before: tuple[int, int] | None, dry_run: bool, as_json: bool
+) -> None:
     """Remove the usage entries of closed months that a signed receipt covers; stop the service first.
 
     Sums, hashes, signed heads and every other entry stay, so that the rest can be proved as before.
@@ -241,11 +261,27 @@ def prune(words: tuple[str, ...], roots: str | None, before: tuple[int, int] | N
     from appliance.ledger.transfer.retention import prune as carry_out
 
     month = None if before is None else month_text(*before)
-    for planned in plan_pruning(find_mounts(words).output, roots_of(roots), before=month):
-        if planned.reason:
-            click.echo(f"{planned.origin}: {planned.reason}")
-            continue
-        if not dry_run:
+    plan = plan_pruning(find_mounts(words).output, roots_of(roots), before=month)
+    for planned in plan:
+        if not planned.reason and not dry_run:
             carry_out(planned)
-        verb = "would be removed" if dry_run else "removed"
-        click.echo(f"{planned.origin}: {planned.entries:,} usage entries to {planned.through} {verb}")
+        if not as_json:
+            click.echo(f"{planned.origin}: {_pruned(planned, dry_run)}")
+    if as_json:
+        print_json(
+            [
+                {
+                    "log": planned.origin,
+                    "entries": planned.entries,
+                    "through": planned.through,
+                    "removed": not (planned.reason or dry_run),
+                    "reason": planned.reason,
+                }
+                for planned in plan
+            ]
+        )
+
+
+def _pruned(planned: "Pruning", dry_run: bool) -> str:
+    verb = "would be removed" if dry_run else "removed"
+    return planned.reason or f"{planned.entries:,} usage entries to {planned.through} {verb}"

@@ -1,12 +1,18 @@
 """`appliance clock …`: options in, one call, text out."""
 
-import json
 from pathlib import Path
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
+from appliance.cli.options import (
+    example,
+    installation_from,
+    json_option,
+    print_json,
+    roots_option,
+    settings_argument,
+)
 from appliance.licensing.installation import Installation
 
 
@@ -32,7 +38,7 @@ def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     status = clock_status(_read(words, roots))
     rows = {"effective": time_text(status.effective), "wall": time_text(status.wall), "state": status.state}
     if as_json:
-        click.echo(json.dumps({**rows, "words": status.words}, ensure_ascii=False, indent=2))
+        print_json({**rows, "words": status.words})
     else:
         click.echo(table([*rows.items(), ("", status.words)]))
 

@@ -4,7 +4,6 @@ Data goes to standard output, words to standard error. Exit codes: `appliance.cl
 `docs/licence.md`.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,7 +11,14 @@ from typing import Any, Final, TypeVar
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, installation_from, json_option, roots_option, settings_argument
+from appliance.cli.options import (
+    example,
+    installation_from,
+    json_option,
+    print_json,
+    roots_option,
+    settings_argument,
+)
 from appliance.licensing.installation import Installation, is_setting
 from license.console.outputs import OutputFile
 
@@ -26,10 +32,6 @@ def _models(help_text: str) -> Callable[[_F], _F]:
 
 def _read(words: tuple[str, ...], roots: Path | None) -> Installation:
     return installation_from(words, roots, hint="such as Mounts:License=/etc/appliance/license")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 @click.group("license", cls=ErrorHandlingGroup, epilog=example("appliance license show"))
@@ -52,8 +54,9 @@ def license_group() -> None:
     " directory that Mounts:Model names; repeatable."
 )
 @roots_option
+@json_option
 @settings_argument
-def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]) -> None:
+def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], as_json: bool) -> None:
     """Ask the vendor for a licence over the network, verify it and save it.
 
     The same as starting with DownloadLicense=True. The key of this installation is made if there is none.
@@ -62,7 +65,7 @@ def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...]
 
     installation = _read(words, roots)
     installation.settings.require_eula()
-    download_and_tell(installation, models)
+    download_and_tell(installation, models, as_json=as_json)
 
 
 @license_group.command(epilog=example("appliance license request -o request.note"))
@@ -109,13 +112,14 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
 )
 @click.option("--dry-run", is_flag=True, help="Verify and show, write nothing.")
 @roots_option
+@json_option
 @click.argument("files", nargs=-1, required=True, type=click.UNPROCESSED, metavar="FILE... [Key=Value]...")
-def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
+def install(files: tuple[str, ...], roots: Path | None, dry_run: bool, as_json: bool) -> None:
     """Verify a licence that was carried in, and put it in force.
 
     FILE is license.note and issuer.note in any order, a directory that holds them, or - for standard input.
     """
-    from appliance.cli.license.text import result_table, run_template
+    from appliance.cli.license.text import result_json, result_table, run_template
     from appliance.licensing.install import compare_logs, install_license, read_delivery, verify_delivery
 
     installation = _read(tuple(filter(is_setting, files)), roots)
@@ -127,7 +131,10 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
     for finding in compare_logs(installation, licensed):
         click.echo(f"LedgerMismatch: {finding.origin}: {finding.message}", err=True)
     if dry_run:
-        click.echo(result_table(licensed, Path("nothing: --dry-run"), now=now))
+        if as_json:
+            print_json(result_json(installation, licensed, None, now=now))
+        else:
+            click.echo(result_table(licensed, Path("nothing: --dry-run"), now=now))
         return
     path = install_license(
         installation.license_directory(),
@@ -135,8 +142,11 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool) -> None:
         begun=installation.has_begun(licensed),
         present=installation.in_place(),
     )
-    click.echo(result_table(licensed, path, now=now))
-    click.echo(run_template(installation))
+    if as_json:
+        print_json(result_json(installation, licensed, path, now=now))
+    else:
+        click.echo(result_table(licensed, path, now=now))
+        click.echo(run_template(installation))
     click.echo(_PICKED_UP, err=True)
 
 
@@ -152,7 +162,7 @@ def show(words: tuple[str, ...], roots: Path | None, as_json: bool) -> None:
     installation = _read(words, roots)
     licenses = installation.licenses()
     if as_json:
-        _print_json(show_json(licenses))
+        print_json(show_json(licenses))
     else:
         click.echo(table(show_rows(installation, licenses)))
 
@@ -182,7 +192,7 @@ def check(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], a
     fits = [fit for model in models for fit in check_model(installation, licenses, model)]
     if as_json:
         opened = [{"model": fit.what, "line": fit.line, "release": fit.release} for fit in fits]
-        _print_json({**show_json(licenses), "models_opened": opened})
+        print_json({**show_json(licenses), "models_opened": opened})
         return
     current = licenses.current
     click.echo(f"licence {current.license.id}: {state_words(current, licenses.time_under(current.license))}")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.license.text import result_table, run_template
+from appliance.cli.license.text import result_json, result_table, run_template
+from appliance.cli.options import print_json
 from appliance.config.secrets import shown_address
 from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
@@ -14,7 +15,9 @@ from appliance.licensing.installation import Installation
 from license.console.progress import Bytes, waiting
 
 
-def download_and_tell(installation: Installation, lines: Sequence[str] = ()) -> None:
+def download_and_tell(
+    installation: Installation, lines: Sequence[str] = (), *, as_json: bool = False
+) -> None:
     """Download a licence, put it in place, then print what it says and the command to run next.
 
     Where `Mounts:Model` names a directory, the packages of the lines asked for are brought there too.
@@ -43,5 +46,9 @@ def download_and_tell(installation: Installation, lines: Sequence[str] = ()) -> 
         for line in lines:
             click.echo(f"Downloading the model package of {line} …", err=True)
             packages.append(fetch_package(installation, line, directory, Bytes(f"downloading {line}")))
-    click.echo(result_table(licensed, note, now=int(time.time()), packages=packages))
+    now = int(time.time())
+    if as_json:
+        print_json(result_json(installation, licensed, note, now=now, packages=packages))
+        return
+    click.echo(result_table(licensed, note, now=now, packages=packages))
     click.echo(run_template(installation))

@@ -4,6 +4,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from appliance.config.products import CUSTOM_NER
 from appliance.licensing.installation import Installation, program
@@ -11,7 +12,7 @@ from license.encoding.strict import format_date, format_time
 from license.licenses.terms import Plan
 from license.licenses.validity import days_left, days_text
 from license.licenses.verify import AuthenticLicense
-from license.text import table
+from license.text import license_json, table
 
 
 def result_table(licensed: AuthenticLicense, note: Path, *, now: int, packages: Sequence[Path] = ()) -> str:
@@ -45,6 +46,31 @@ def result_table(licensed: AuthenticLicense, note: Path, *, now: int, packages: 
             ),
         ]
     )
+
+
+def result_json(
+    installation: Installation,
+    licensed: AuthenticLicense,
+    note: Path | None,
+    *,
+    now: int,
+    packages: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Return the same for programs, with the commands to run next.
+
+    Args:
+        installation: Where it was saved.
+        licensed: The licence.
+        note: Where it was saved; None if it was only looked at.
+        now: Effective time, Unix seconds.
+        packages: Model packages that were saved besides.
+    """
+    return {
+        "saved": None if note is None else str(note),
+        "packages": [str(package) for package in packages],
+        **license_json(licensed, now),
+        "run": run_commands(installation),
+    }
 
 
 def term_words(plan: Plan) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from license.authority.cli.common import example, home_option, open_authority
+from license.authority.cli.common import example, home_option, json_option, open_authority, print_json
 from license.console.outputs import OutputFolder
 from license.encoding.strict import format_time
 from license.errors import AuthorityError, Malformed
@@ -33,7 +33,8 @@ _PLACE: Final = OutputFolder(exists=True)
 @click.option("--spare-passphrase-file", type=_PATH, help="That of the spare root; default: the same.")
 @click.option("--no-passphrase", is_flag=True, help="Leave both root keys in clear.")
 @click.option("--database", metavar="URL", help="SQLAlchemy address of the book; default: a SQLite file.")
-def init(
+@json_option
+def init(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     directory: Path,
     name: str,
     root_dir: Path | None,
@@ -42,6 +43,7 @@ def init(
     spare_passphrase_file: Path | None,
     no_passphrase: bool,
     database: str | None,
+    as_json: bool,
 ) -> None:
     """Make a new authority: its keys and an empty book.
 
@@ -65,9 +67,12 @@ def init(
     with typed("--name is a domain such as license.example.com, without spaces and `+`"):
         made = Authority.create(directory, name=name, places=places, database=database)
     with made as authority:
-        for path in sorted(authority.roots_dir.iterdir()):
-            click.echo(f"{path}  {path.read_text().strip()}")
+        roots = {str(path): path.read_text().strip() for path in sorted(authority.roots_dir.iterdir())}
         root_keys = authority.root_keys
+    if as_json:
+        print_json({"roots": roots, "rootKeys": [str(path) for path in root_keys]})
+    else:
+        click.echo("\n".join(f"{file}  {vkey}" for file, vkey in roots.items()))
     for path in root_keys:
         click.echo(f"{path} is a root key: keep it off line, apart from the other one", err=True)
     click.echo(f"install {authority.roots_dir}/*.vkey with the appliance", err=True)
@@ -78,7 +83,8 @@ def init(
 @click.option("--root", type=_PATH, help="The root key's file; default: where `license init` puts it.")
 @click.option("--passphrase-file", type=_PATH, help="Its passphrase; default: ask if it is locked.")
 @home_option
-def rotate(role: str, root: Path | None, passphrase_file: Path | None, home: Path) -> None:
+@json_option
+def rotate(role: str, root: Path | None, passphrase_file: Path | None, home: Path, as_json: bool) -> None:
     """Put the next issuer or witness in force, in the name of a root.
 
     Appliances that were installed before accept it. Those that have seen it refuse what an earlier issuer
@@ -96,7 +102,10 @@ def rotate(role: str, root: Path | None, passphrase_file: Path | None, home: Pat
         delegation = authority.rotate(role, key)
     until = format_time(delegation.not_after)
     click.echo(f"{delegation.key.name} of epoch {delegation.epoch} is in force until {until}", err=True)
-    click.echo(delegation.vkey)
+    if as_json:
+        print_json(delegation.to_claims())
+    else:
+        click.echo(delegation.vkey)
     if role == "issuer":
         click.echo("licences issued from now on carry it; send each customer a renewed one in time", err=True)
 

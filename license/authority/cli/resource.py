@@ -139,16 +139,22 @@ def show(name: str, home: Path, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("meters", nargs=-1, required=True, metavar="METER=UNITS...", callback=_meters)
 @home_option
-def add_units(name: str, meters: dict[str, int], home: Path) -> None:
+@json_option
+def add_units(name: str, meters: dict[str, int], home: Path, as_json: bool) -> None:
     """Enter units that NAME bought during the term.
 
     They are in the next licence: issue one, with the same dates, and the customer installs it. An appliance
     that runs connected gets them by itself.
     """
+    included: dict[str, int | None] = {}
     with open_authority(home) as authority:
         for meter, units in meters.items():
             resource = authority.add_units(name, meter, units)
-            click.echo(f"{resource.plan_at(authority.clock()).units(meter)} {meter}")
+            included[meter] = resource.plan_at(authority.clock()).units(meter)
+    if as_json:
+        print_json({"name": name, "included": included})
+    else:
+        click.echo("\n".join(f"{units} {meter}" for meter, units in included.items()))
     click.echo(
         "issue a licence now: the customer's current licence has the old units; a connected run needs none",
         err=True,

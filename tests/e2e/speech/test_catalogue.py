@@ -1,5 +1,6 @@
 """Models from the vendor's catalogue, listed, downloaded and served by the container's start parameters."""
 
+import json
 import re
 import shlex
 import threading
@@ -121,6 +122,26 @@ def test_display_models_are_listed_where_their_types_are_chosen(vendor: Authorit
     assert shop.offers["rules"].id in result.stdout
     assert shop.offers["pauses"].id in result.stdout
     assert shop.offers["german"].id not in result.stdout
+
+
+def test_a_program_reads_the_models_of_a_locale_and_the_packages_that_were_downloaded(
+    vendor: Authority, shop: Shop, tmp_path: Path
+) -> None:
+    result = type_(
+        vendor, "models", "download", *asking(shop, "BaseModelLocale=en-US", "FullDisplay")[1:], "--json"
+    )
+    assert result.exit_code == 0, result.output
+    offers = {offer["id"]: offer for offer in json.loads(result.stdout)}
+    new = shop.offers["new"]
+    assert (offers[new.id]["type"], offers[new.id]["line"], offers[new.id]["sha256"]) == (
+        "Base",
+        new.line,
+        new.sha256,
+    )
+    assert offers[shop.offers["rules"].id]["type"] == "Wfstitn"
+    words = asking(shop, f"ModelId={new.id}", f"Mounts:Model={tmp_path}", "--json")[1:]
+    brought = json.loads(type_(vendor, "models", "download", *words).stdout)
+    assert brought == {"packages": [str(tmp_path / f"{new.stem}.age")]}
 
 
 @pytest.mark.parametrize("name", ["id", "line", "release"])

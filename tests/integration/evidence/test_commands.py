@@ -81,10 +81,18 @@ def test_an_export_goes_out_is_verified_taken_in_and_receipted(customer: Custome
     assert "1 log(s) cosigned" in taken.output
     names = {path.suffix for path in (customer.place / "receipt").iterdir()}
     assert names == {".note", ".checkpoint"}
-    kept = run("receipt", customer.machine.output, customer.place / "receipt", "--roots", roots)
+    kept = run("receipt", customer.machine.output, customer.place / "receipt", "--roots", roots, "--json")
     assert kept.exit_code == 0, kept.output
+    facts = json.loads(kept.stdout)
+    assert facts["kept"] == [str(customer.machine.directory)]
+    (log,) = facts["logs"]
+    assert log["entries"] > 20  # two days of ten, and what signs them
     pruned = run("prune", customer.machine.output, "--roots", roots, "--dry-run")
     assert "no receipt covers a closed month" in pruned.output
+    pruned = run("prune", customer.machine.output, "--roots", roots, "--json")
+    (left,) = json.loads(pruned.stdout)
+    assert (left["log"], left["entries"], left["removed"]) == (log["log"], 0, False)
+    assert left["reason"] == "no receipt covers a closed month"
 
 
 def test_the_operators_note_stays_at_home(customer: Customer) -> None:

@@ -49,9 +49,22 @@ def test_a_model_is_added_listed_shown_tried_and_removed(
     assert again.exit_code == 78
     assert "--replace" in again.output
     replaced = run(
-        "models", "add", tmp_path / "twice", "--project", "acme", "--name", "v1", "--replace", models
+        "models",
+        "add",
+        tmp_path / "twice",
+        "--project",
+        "acme",
+        "--name",
+        "v1",
+        "--replace",
+        "--json",
+        models,
     )
     assert replaced.exit_code == 0, replaced.output
+    facts = json.loads(replaced.stdout)
+    assert (facts["model"], facts["path"]) == ("acme/v1", str(folder))
+    assert facts["digests"].keys() == manifest["files"].keys()
+    assert facts["selfTest"]["sentence"].startswith("Ada Lovelace")
     listed = json.loads(run("models", "list", models, "--json").output)
     assert [(one["project"], one["name"]) for one in listed["models"]] == [("acme", "v1")]
     assert "Person" in run("models", "show", "acme/v1", models).output

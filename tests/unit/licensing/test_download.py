@@ -46,6 +46,17 @@ def test_a_download_saves_as_readable_as_the_directory_and_prints_table_and_comm
     assert not any(word.startswith(("ApiKey", "Billing")) for word in command)
 
 
+def test_a_program_reads_where_the_licence_lies_what_it_says_and_what_to_run(
+    operate: Operate, site: Site, billing: str, key: str
+) -> None:
+    facts = json.loads(download(operate, billing, key, "--json").stdout)
+    assert facts["saved"] == str(site.license / "license.note")
+    assert facts["license"]["customer"] == "Test customer"
+    assert facts["state"] == "Valid"
+    assert facts["packages"] == []
+    assert f"Mounts:License={site.license}" in shlex.split(facts["run"][-1])
+
+
 def test_the_start_parameter_does_the_same(operate: Operate, site: Site, billing: str, key: str) -> None:
     words = ("Eula=accept", f"Billing={billing}", f"ApiKey={key}", "DownloadLicense=True")
     result = operate("serve", *words)

@@ -1,5 +1,6 @@
 """A licence that was carried in: read however it travelled, verified before it is saved, never in the way."""
 
+import json
 import os
 import stat
 import time
@@ -43,6 +44,18 @@ def test_both_files_in_either_order_are_installed_as_readable_as_their_directory
     assert "in 365 days" in result.stdout
     assert "1,000,000 until" in result.stdout
     assert "within a minute" in result.stderr
+
+
+def test_a_program_reads_what_was_installed_and_what_a_dry_run_would_install(
+    operate: Operate, site: Site, stick: Path
+) -> None:
+    looked = json.loads(operate("license", "install", str(stick), "--dry-run", "--json").stdout)
+    assert (looked["saved"], names(site)) == (None, [])
+    done = json.loads(operate("license", "install", str(stick), "--json").stdout)
+    assert done["saved"] == str(site.license / "license.note")
+    assert {**done, "saved": None} == looked
+    assert done["license"]["customer"] == "Test customer"
+    assert done["run"]
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
