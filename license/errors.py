@@ -11,6 +11,7 @@
     ├── LicenseNotFound           no licence where one was expected
     ├── Unreadable                a file cannot be read (missing, permission, not a file)
     ├── Unwritable                a file cannot be written
+    │   └── NoRoom                … since the disk has too little free space for it
     ├── WrongProduct              a genuine licence for another product
     ├── WrongMachine              a genuine licence, or a key in it, for another installation
     ├── WrongMode                 a lease without its endpoint, or a licence in the place of a lease
@@ -159,6 +160,13 @@ class Unwritable(LicenseError):
 
     code = "Unwritable"
     default_hint = "check owner, mode and free space of the directory, and that it is not mounted read-only"
+
+
+class NoRoom(Unwritable):
+    """The disk has less free space than what is to be written needs."""
+
+    code = "NoRoom"
+    default_hint = "make room on that disk, or name a place on another one"
 
 
 class WrongProduct(LicenseError):

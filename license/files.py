@@ -1,6 +1,7 @@
 """Files: atomic and durable writes, bounded reads, hints about access.
 
 Knows nothing of licences. Errors of writing are left as `OSError`: each caller has its own word for them.
+Too little room, which is looked for before long work, is `NoRoom` for all.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import errno
 import hashlib
 import os
 import shlex
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from license.errors import Malformed, Unreadable
+from license.errors import Malformed, NoRoom, Unreadable
 
 # An auditor's machine may run Windows, which has another set of flags.
 _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
@@ -126,6 +128,28 @@ def _write_problem(directory: Path) -> str | None:
     except OSError as error:
         return f"cannot write into {directory}: {error.strerror}"
     return None
+
+
+def require_room(place: Path, needed: int, what: str) -> None:
+    """Refuse long work whose result would not fit on the disk.
+
+    Args:
+        place: Where it will be written; the nearest directory above counts where it is missing.
+        needed: Bytes that it takes for certain, or more.
+        what: What is to be written, as the subject of a sentence.
+
+    Raises:
+        NoRoom: There is less.
+    """
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        disk = shutil.disk_usage(place)
+    except OSError:
+        return  # writing will say what is wrong there
+    if disk.total and disk.free < needed:
+        megabytes = f"{-(-needed // 10**6):,} MB", f"{disk.free // 10**6:,} MB"
+        raise NoRoom(f"{what} needs {megabytes[0]} in {place}, and {megabytes[1]} are free there")
 
 
 def sync_directory(path: Path) -> None:

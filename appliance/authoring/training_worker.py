@@ -20,6 +20,7 @@ from appliance.datasets.project_file import ProjectFile
 from appliance.datasets.split import split
 from appliance.errors import ApplianceError
 from appliance.training.train import Trained, train
+from license.errors import NoRoom
 
 _NICE = 10
 
@@ -87,7 +88,7 @@ def main() -> int:
         _say({"done": _run(specification)})
     except LabellingMistakes as error:
         _say({"error": error.code, "messages": [str(mistake) for mistake in error.mistakes]})
-    except ApplianceError as error:
+    except (ApplianceError, NoRoom) as error:
         hint = f" ({error.hint})" if error.hint else ""
         _say({"error": error.code, "messages": [f"{error.message}{hint}"]})
     return 0

@@ -32,6 +32,7 @@ from license.errors import (
     LicenseError,
     Mismatch,
     ModelDownloadTimedOut,
+    NoRoom,
     OutOfQuota,
     UnknownStatus,
     Unwritable,
@@ -106,6 +107,8 @@ def _own_exit_code(error: ApplianceError | LicenseError) -> int:
             return next(
                 (code for kind, code in DOWNLOAD_EXITS.items() if isinstance(error, kind)), EXIT_FAILED
             )
+        case NoRoom():
+            return EXIT_IO
         case Unwritable() | ApplianceError():
             return EXIT_FAILED
         case _:

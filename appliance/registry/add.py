@@ -13,6 +13,7 @@ from appliance.ner.model_kind import NER, open_release
 from appliance.registry.importer import import_model
 from appliance.registry.registry import ModelRegistry, RegistryEntry
 from appliance.registry.smoke_test import Outcome, try_folder, try_here
+from license.files import require_room
 from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 
 _PACKAGES: Final = (PACKAGE_SUFFIX, MANIFEST_SUFFIX)
@@ -47,6 +48,7 @@ def add(source: Path, registry: ModelRegistry, *, project: str, name: str, repla
 
     Raises:
         ModelError: It is refused; nothing was changed.
+        NoRoom: The disk is too full for it.
     """
     registry.place(project, name)
     with registry.stage() as staged:
@@ -71,6 +73,8 @@ def add_package(
     """
     registry.place(project, name)
     files = find_packages(source)[0] if source.is_dir() else PackageFiles.beside(source)
+    if files.package.exists():
+        require_room(registry.root, files.package.stat().st_size, f"the package {files.package}")
     manifest = keys.manifest(files, NER.tasks)
     folder = open_release(files, manifest, keys)
     outcome = try_here(folder)

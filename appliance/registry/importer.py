@@ -16,6 +16,7 @@ from appliance.models.folder_reader import MANIFEST, MAX_CONFIG_BYTES, MAX_MANIF
 from appliance.ner.model_folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER
 from license.encoding.zip_reader import ZipReader, open_zip
 from license.errors import Unreadable, UnreadableArchive
+from license.files import require_room
 
 MAX_TEXT_BYTES: Final = 2**20
 MAX_MEMBERS: Final = 1_000
@@ -64,6 +65,7 @@ def import_model(source: Path, into: Path) -> Imported:
 
     Raises:
         ModelError: The source is not a model folder, or holds what is refused; the message says what.
+        NoRoom: The disk is too full for it.
     """
     if source.is_dir():
         return _copy(list(_folder_members(source)), into, None, str(source))
@@ -176,6 +178,7 @@ def _copy(members: Sequence[_Member], into: Path, archive: ZipReader | None, sou
         limit = _LIMITS.get(name, MAX_TEXT_BYTES)
         if member.size > limit:
             raise ModelError(f"{member.place} in {source} has {member.size} bytes; at most {limit} are read")
+    require_room(into.parent, sum(member.size for member in chosen.values()), f"the model {source}")
     for name, member in chosen.items():
         _copy_one(member, into / name, _LIMITS.get(name, MAX_TEXT_BYTES), archive, source)
     copied = {member.place for member in chosen.values()}

@@ -13,6 +13,7 @@ from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
 from appliance.onnx_tools.quantization import TOLERATED, eight_bit
 from appliance.training.run import Answers, examine
 from appliance.training.scoring import Scores
+from license.files import require_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,14 @@ def quantize(
     Raises:
         ModelError: The source is refused, holds no float32 weights, finds nothing in `documents`, or `out`
             exists.
+        NoRoom: The disk is too full for it.
     """
     if out.exists():
         raise ModelError(f"{out} is there already", hint="name a new folder")
     folder = ModelFolder.open(source)
+    tell("writing 8-bit weights")
+    rewritten = eight_bit(folder.read(MODEL))
+    require_room(out.parent, len(rewritten.model) + len(folder.read(TOKENIZER)), f"the 8-bit model {out}")
     tell("measuring the model as it is")
     before, answers = examine(folder, documents)
     if not before.micro.right:
@@ -76,8 +81,6 @@ def quantize(
             hint=f"label text with what this model finds: {', '.join(folder.categories)}",
         )
     first = Side(bytes=(source / MODEL).stat().st_size, scores=before, answers=answers)
-    tell("writing 8-bit weights")
-    rewritten = eight_bit(folder.read(MODEL))
     staged = out.with_name(f".{out.name}.part")
     remove_tree(staged)
     try:

@@ -10,17 +10,20 @@ from appliance.datasets.document import Labelled, categories_of
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
 from appliance.host.filesystem import remove_tree
-from appliance.ner.model_folder import ModelFolder
+from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.onnx_tools.quantization import TOLERATED
-from appliance.training.encoder import bundled
+from appliance.training.encoder import ENCODER, bundled
 from appliance.training.full_finetuning import train_best
 from appliance.training.light_head_training import Told, train_fast
 from appliance.training.model_writer import About, write_card, write_evaluation, write_folder
 from appliance.training.report import Wrong, evaluation_object, worst
 from appliance.training.run import Answers, examine
 from appliance.training.scoring import Scores
+from license.files import require_room
 
 QUALITIES: Final = ("fast", "best")
+_WEIGHTS: Final = {"fast": 1, "best": 4}
+"""What a training writes at least, in sizes of the bundled 8-bit encoder; `best` compares it with float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +77,11 @@ def train(
     Raises:
         DatasetError: There is nothing to learn from, or the folder cannot be written.
         MissingExtra: `best` without torch.
+        NoRoom: The disk is too full for the model.
     """
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
+    require_room(out, _WEIGHTS[quality] * (ENCODER / MODEL).stat().st_size, f"the model {out}")
     used = set(categories_of(parts.train))
     categories = [name for name in labelled.categories if name in used]
     began, cpu_began = time.monotonic(), time.process_time()

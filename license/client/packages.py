@@ -30,7 +30,7 @@ from license.errors import (
     PackageDamaged,
     Unwritable,
 )
-from license.files import sync_directory, write_atomic
+from license.files import require_room, sync_directory, write_atomic
 from license.models.manifest import Manifest, open_manifest, package_id
 from license.models.package import MANIFEST_SUFFIX, PackageFiles
 from license.trust.roots import TrustRoots
@@ -144,7 +144,7 @@ def download_package(  # noqa: PLR0913 (one keyword for each thing a caller deci
         DownloadError: not asked, not answered, or refused; its class says which.
         NoModelKey: the resource has no package of the line.
         PackageDamaged: what arrived is not what the manifest names; it was removed.
-        Unwritable: the directory cannot be written.
+        Unwritable: the directory cannot be written; `NoRoom`: not as much as the package has.
         LicenseError: the manifest does not verify.
     """
     with typed():
@@ -177,6 +177,8 @@ def download_package(  # noqa: PLR0913 (one keyword for each thing a caller deci
     )
     with _writing(directory):
         if not (files.package.exists() and _sum_of(files.package) == manifest.sha256):
+            here = part.stat().st_size if part.exists() else 0
+            require_room(directory, manifest.bytes - here, f"the package {files.package.name}")
             transfer.run()
             part.replace(files.package)
             sync_directory(directory)

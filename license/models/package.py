@@ -35,6 +35,7 @@ from license.files import (
     open_regular,
     read_limited,
     require_replaceable,
+    require_room,
     sync_directory,
     write_atomic,
 )
@@ -114,6 +115,7 @@ def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)
         Malformed: the folder or a value is not such as may be packed.
         Unreadable: the folder cannot be read.
         Unwritable: `out` cannot be written, or holds that release already: releases are never overwritten.
+        NoRoom: the package would not fit there.
     """
     paths = regular_files(model_dir)
     if len(paths) > MAX_FILES:
@@ -138,6 +140,7 @@ def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)
             f"release {release} of {line} is already packed as {files.package}",
             hint="a release never changes once it exists: choose the next --release, or remove the old files",
         )
+    require_room(out, sum(path.stat().st_size for path in paths), f"the package {files.package.name}")
     archive = Archive(paths)
     try:
         with _new_file(files.package) as file:

@@ -41,6 +41,16 @@ def tmpfs(point: Path, *, megabytes: int) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def full_disk(point: Path) -> Iterator[Path]:
+    """A folder on a memory file system of its own that has no free byte; the folder may get small names."""
+    require_mounts()
+    with tmpfs(point, megabytes=1) as disk:
+        (disk / "folder").mkdir()
+        fill(disk / "filler")
+        yield disk / "folder"
+
+
+@contextlib.contextmanager
 def ext4(home: Path, point: Path) -> Iterator[Path]:
     """An ext4 in a sparse image below `home`, on a loop device; it turns read-only on its first error."""
     image = home / "image"

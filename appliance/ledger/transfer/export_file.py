@@ -5,12 +5,14 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from appliance.config.directories import ledger_directory
 from appliance.config.identity import load_identity
@@ -18,11 +20,15 @@ from appliance.config.products import SERVICES
 from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
 from appliance.ledger.transfer.openings import count_opened
 from license.encoding.strict import format_time
-from license.errors import Unwritable
+from license.errors import LicenseError, Unwritable
 from license.evidence.bundle.manifest import BundleManifest
 from license.evidence.bundle.openings import Openings
-from license.files import replace_by
+from license.evidence.log.source import find_databases, open_log
+from license.files import replace_by, require_room
 
+_RANDOM_BYTES: Final = 9
+"""Of the 74 random bits of a UUID version 7, which every usage entry has."""
+_USES: Final = "SELECT count(*) FROM entry WHERE kind = 'use'"
 _log = logging.getLogger("appliance.usage")
 
 
@@ -67,7 +73,7 @@ def export_usage(
 
     Raises:
         IdentityError: There are no keys.
-        LicenseError: There is nothing to export, or the file cannot be written.
+        LicenseError: There is nothing to export, or the file cannot be written; `NoRoom`: it would not fit.
     """
     identity = load_identity(state, create=False)
     directories = [ledger_directory(output, product, identity.instance) for product in SERVICES.values()]
@@ -75,6 +81,8 @@ def export_usage(
     asked = None if openings is None else openings(ledger)
     with _work_directory(out) as work:
         path = Path(work) / "export.zip"
+        if full:
+            require_room(path.parent, _least_bytes(ledger), "the full export")
         try:
             with path.open("xb") as file:
                 manifest = write_bundle(ledger, file, identity=identity.signing, full=full, openings=asked)
@@ -91,6 +99,16 @@ def export_usage(
         except OSError as error:
             raise Unwritable(f"the export cannot be written: {error.strerror}") from error
         yield made
+
+
+def _least_bytes(ledger: Path) -> int:
+    """What the entries of a full export take at least: nothing makes the random part of their ids smaller."""
+    uses = 0
+    for database in find_databases(ledger):
+        with contextlib.suppress(LicenseError, sqlite3.Error), open_log(database) as source:
+            (count,) = source.connection.execute(_USES).fetchone()
+            uses += count
+    return uses * _RANDOM_BYTES
 
 
 def _work_directory(out: Path | None) -> "tempfile.TemporaryDirectory[str]":

@@ -12,6 +12,7 @@ from appliance.datasets.conll_jsonl import read_file
 from appliance.ner.model_folder import ModelFolder
 from appliance.registry.quantize import quantize
 from appliance.training.run import answers
+from tests.support.disks import full_disk
 
 Export = Callable[..., Path]
 
@@ -108,6 +109,17 @@ def test_quantize_measures_both_and_its_answers_do_not_depend_on_company(
     again = run("models", "quantize", tmp_path / "small", "--out", tmp_path / "x", "--labelled", labelled)
     assert again.exit_code == 78
     assert "quantised already" in again.output
+
+
+def test_a_disk_without_room_for_8_bits_is_told_before_anything_is_measured(
+    trained: Path, tmp_path: Path, labelled: Path
+) -> None:
+    with full_disk(tmp_path / "disk") as full:
+        done = run("models", "quantize", trained, "--out", full / "small", "--labelled", labelled)
+        assert list(full.iterdir()) == []
+    assert done.exit_code == 74, done.output
+    assert f"the 8-bit model {full / 'small'} needs 1 MB in {full}, and 0 MB are free there" in done.stderr
+    assert "measuring" not in done.stderr
 
 
 def test_float32_is_kept_where_8_bits_cost_more_than_is_tolerated(

@@ -1,10 +1,12 @@
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from license.errors import Malformed, Unreadable
-from license.files import read_limited, write_atomic
+from license.errors import Malformed, NoRoom, Unreadable
+from license.files import read_limited, require_room, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
@@ -45,3 +47,26 @@ def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
             read_limited(path, 10)
     with pytest.raises(Unreadable, match="there is no file"):
         read_limited(tmp_path / "none", 10)
+
+
+def test_work_that_does_not_fit_is_refused_with_what_it_needs_and_what_there_is(tmp_path: Path) -> None:
+    require_room(tmp_path, 0, "the model m")
+    require_room(tmp_path / "not" / "made" / "yet", 1, "the model m")
+    with pytest.raises(NoRoom) as refused:
+        require_room(tmp_path / "not" / "made" / "yet", 2**62, "the model m")
+    said = re.fullmatch(
+        rf"the model m needs ([\d,]+) MB in {tmp_path}, and ([\d,]+) MB are free there", refused.value.message
+    )
+    assert said
+    assert int(said[1].replace(",", "")) > int(said[2].replace(",", ""))
+    assert refused.value.hint == "make room on that disk, or name a place on another one"
+
+
+def test_a_few_bytes_that_are_missing_are_told_as_a_whole_megabyte(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(NoRoom) as refused:
+        require_room(tmp_path, free + 10**9, "it")
+    needs, has = (
+        int(number.replace(",", "")) for number in re.findall(r"([\d,]+) MB", refused.value.message)
+    )
+    assert needs > has

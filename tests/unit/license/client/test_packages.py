@@ -20,6 +20,7 @@ from license.errors import (
     Malformed,
     ModelDownloadTimedOut,
     NoModelKey,
+    NoRoom,
     PackageDamaged,
     UnknownSigner,
     UnknownStatus,
@@ -27,6 +28,7 @@ from license.errors import (
 )
 from license.models.keys import identity_for
 from license.models.package import PackageFiles, open_package, read_manifest
+from tests.support.disks import require_mounts, tmpfs
 
 MODEL = bytes(range(256)) * 8_000
 
@@ -95,6 +97,17 @@ def test_what_is_there_is_not_fetched_again(
         seen: list[int] = []
         fetch(url, release="1.0.0", progress=lambda here, _: seen.append(here))
     assert seen == []
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_first_byte(
+    offering: Any, fetch: Callable[..., Any], serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    require_mounts()
+    seen: list[int] = []
+    with tmpfs(tmp_path / "small", megabytes=1) as small, serve(make_app(offering.authority)) as url:
+        with pytest.raises(NoRoom, match=rf"needs 3 MB in {small}, and 1 MB are free there"):
+            fetch(url, directory=small, progress=lambda here, _: seen.append(here))
+        assert (seen, list(small.iterdir())) == ([], [])
 
 
 class Relay:
