@@ -14,6 +14,7 @@ from appliance.datasets.document import Labelled, LabelledDocument, categories_o
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, lines
 from appliance.datasets.project import read_project, write_project
 from license.console.outputs import OutputFolder
+from license.files import quoted
 
 LABELLED_FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -118,7 +119,7 @@ def convert(
         print_json({"project": str(target), "documents": str(out / "documents"), **_counts(labelled)})
         return
     click.echo(f"{target}: {_counts_text(labelled)}")
-    click.echo(f"next: appliance train {target} --documents {out / 'documents'} --out MODEL")
+    click.echo(f"next: appliance train {quoted(target)} --documents {quoted(out / 'documents')} --out MODEL")
 
 
 @dataset_group.command("check", epilog=example("appliance dataset check project.json --documents documents/"))

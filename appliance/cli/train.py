@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,16 @@ from appliance.cli.dataset import LABELLED_FILE, read_labelled
 from appliance.cli.options import example
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
+from license.encoding.fields import RELEASE
+from license.files import quoted
+
+
+def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    if RELEASE.fullmatch(value) is None:
+        raise click.BadParameter(
+            f"{value[:60]!r} is no release: use lower-case letters, digits, . _ - as in 1.0.2"
+        )
+    return value
 
 
 @click.command(
@@ -44,7 +55,7 @@ from license.console.outputs import OutputFolder
 @click.option(
     "--test-share", type=click.IntRange(5, 50), default=20, show_default=True, help="Per cent for the test."
 )
-@click.option("--release", default="1", show_default=True, help="Version of the model.")
+@click.option("--release", callback=_release, default="1", show_default=True, help="Version of the model.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of starting weights and order.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
@@ -106,7 +117,8 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         f"\ntrained in {result.seconds:.0f} s; {result.tokens_per_second:.0f} tokens a second, one session"
     )
     click.echo(
-        f"next: appliance models add {out} --project {labelled.name} --name v{release} Models:Path=DIR"
+        f"next: appliance models add {quoted(out)} --project {shlex.quote(labelled.name)} --name v{release}"
+        " Models:Path=DIR"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from appliance.config.products import Product
 from appliance.config.settings import Settings
 from appliance.errors import OutputError, SettingsError
+from license.files import quoted
 
 LEASE_DIRECTORY: Final = "connected"
 """Where a connected run keeps its lease, in the state directory."""
@@ -55,6 +56,6 @@ def required_mounts(settings: Settings) -> tuple[Path, Path]:
     if not settings.output_mount.is_dir():
         raise OutputError(
             f"the output directory {settings.output_mount} does not exist",
-            hint=f"create it for the service's user: sudo install -d -m 0700 {settings.output_mount}",
+            hint=f"create it for the service's user: sudo install -d -m 0700 {quoted(settings.output_mount)}",
         )
     return settings.license_mount, settings.output_mount

@@ -16,7 +16,7 @@ from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_ke
 from license.crypto.hpke import HpkeKey
 from license.encoding.strict import decode_base64, encode_base64
 from license.errors import LicenseError, Malformed, Unreadable
-from license.files import read_limited, write_atomic
+from license.files import quoted, read_limited, write_atomic
 
 KEY_FILE: Final = "instance.key"
 HPKE_FILE: Final = "hpke.key"
@@ -98,7 +98,8 @@ def load_identity(directory: Path, *, create: bool = True) -> Identity:
     except OSError as error:
         raise IdentityError(
             f"the state directory {directory} cannot be used: {error.strerror}",
-            hint=f"sudo install -d -m 0700 -o {os.getuid()} {directory}, or name another with Mounts:State",
+            hint=f"sudo install -d -m 0700 -o {os.getuid()} {quoted(directory)}, or name another with "
+            "Mounts:State",
         ) from error
 
 

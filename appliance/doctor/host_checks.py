@@ -9,6 +9,7 @@ from appliance.errors import ApplianceError
 from appliance.ner.model_folder import ModelFolder
 from appliance.speech.model.folder import SpeechFolder
 from license.errors import LicenseError
+from license.files import quoted
 
 _MIB: Final = 1024 * 1024
 _BASE_BYTES: Final = 250 * _MIB
@@ -134,13 +135,13 @@ def check_secrets(download: PathFact, credentials: Sequence[PathFact]) -> Findin
             return failed(
                 "secrets",
                 f"{fact.path} holds a secret, and is owner {fact.owner}, mode {fact.mode:04o}",
-                f"sudo chown root:root {fact.path} && sudo chmod 0600 {fact.path}",
+                f"sudo chown root:root {quoted(fact.path)} && sudo chmod 0600 {quoted(fact.path)}",
             )
     if download.exists:
         return warned(
             "secrets",
             f"{download.path} still holds the key for licence downloads",
-            f"sudo rm {download.path}    # once the licence is here",
+            f"sudo rm {quoted(download.path)}    # once the licence is here",
         )
     kept = ", ".join(str(fact.path) for fact in credentials if fact.exists)
     return passed("secrets", f"only root can read {kept}" if kept else "no files with secrets")

@@ -11,6 +11,7 @@ from appliance.licensing.effective_time import time_text
 from appliance.licensing.installation import likely_setting
 from license.encoding.strict import DAY, format_time
 from license.errors import LicenseError, LicenseNotFound
+from license.files import quoted
 from license.licenses.validity import State, days_left, grace_days_left, state_at, warnings
 from license.licenses.verify import AuthenticLicense
 from license.trust.roots import TrustRoots
@@ -72,13 +73,13 @@ def check_identity(key: PathFact, instance: str, error: str, service: Account) -
         return failed(
             "identity",
             f"others can read the key of this machine, {key.path} (mode {key.mode:04o})",
-            f"sudo chmod 0600 {key.path}",
+            f"sudo chmod 0600 {quoted(key.path)}",
         )
     if key.uid not in (service.uid, 0):
         return warned(
             "identity",
             f"{key.path} belongs to {key.owner}, and the service runs as {service.name}",
-            f"sudo chown {service.name}: {key.path}",
+            f"sudo chown {service.name}: {quoted(key.path)}",
         )
     return passed("identity", f"instance {instance}, key {key.path}, owner {key.owner}, mode {key.mode:04o}")
 

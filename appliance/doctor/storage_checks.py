@@ -9,7 +9,7 @@ from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.host.filesystem import LOW_SPACE_BYTES, NETWORK_FILE_SYSTEMS
 from license.errors import LicenseError
 from license.evidence.verify.result import Report
-from license.files import OWN_DIRECTORY, is_shared
+from license.files import OWN_DIRECTORY, is_shared, quoted
 
 _READ: Final = 0o5
 _WRITE: Final = 0o7
@@ -41,7 +41,8 @@ def check_mount(key: str, fact: PathFact | None, service: Account, *, written: b
         )
     if not fact.allows(service, _WRITE if written else _READ):
         verb = "write" if written else "read"
-        owned, opened = f"sudo chown {service.name}: {fact.path}", f"sudo chmod a+rx {fact.path}"
+        owned = f"sudo chown {service.name}: {quoted(fact.path)}"
+        opened = f"sudo chmod a+rx {quoted(fact.path)}"
         command = OWN_DIRECTORY if is_shared(fact.path) else owned if written else opened
         return failed(key, f"{about}; the service runs as {service.name}, which cannot {verb} there", command)
     return passed(key, about)
@@ -55,7 +56,9 @@ def _missing(key: str, fact: PathFact, service: Account, *, written: bool, made:
     if made:
         return passed(key, f"{fact.path} is made at the first start")
     mode, owner = ("0700", service.name) if written else ("0755", "root")
-    return failed(key, f"{fact.path} does not exist", f"sudo install -d -m {mode} -o {owner} {fact.path}")
+    return failed(
+        key, f"{fact.path} does not exist", f"sudo install -d -m {mode} -o {owner} {quoted(fact.path)}"
+    )
 
 
 def check_notes(notes: Sequence[PathFact], service: Account) -> Finding:
@@ -72,7 +75,7 @@ def check_notes(notes: Sequence[PathFact], service: Account) -> Finding:
     return failed(
         "licence files",
         f"{first.path}: owner {first.owner}, mode {first.mode:04o}; {service.name} cannot read it",
-        f"sudo chmod a+r {first.path.parent}/*.note",
+        f"sudo chmod a+r {quoted(first.path.parent)}/*.note",
     )
 
 
@@ -115,7 +118,7 @@ def check_ledger(fact: LedgerFact) -> Finding:
                 "restore the directory from its backup: docs/runbooks/backup.md",
             )
         return passed("ledger", f"none yet at {fact.directory}; the first start makes it")
-    verify = f"appliance usage verify {fact.directory}"
+    verify = f"appliance usage verify {quoted(fact.directory)}"
     for log in fact.logs:
         if log.error:
             return failed("ledger", f"{log.name} cannot be read: {log.error}", verify)
@@ -146,7 +149,7 @@ def check_evidence(report: Report | LicenseError | None, output: Path | None = N
             "they cannot be verified",
             "correct Mounts:Output and the trust roots first",
         )
-    command = f"appliance usage verify {output}"
+    command = f"appliance usage verify {quoted(output)}"
     if isinstance(report, LicenseError):
         return failed("usage records", report.message, command)
     entries = sum(log.size for log in report.logs)

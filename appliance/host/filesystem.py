@@ -59,7 +59,8 @@ def check_output(directory: Path, *, mounts: str | None = None) -> None:
     if not directory.exists():
         raise OutputError(
             f"the output directory {directory} does not exist",
-            hint=f"create it for the service's user: sudo install -d -m 0700 -o {_user()} {directory}",
+            hint="create it for the service's user: "
+            f"sudo install -d -m 0700 -o {_user()} {quoted(directory)}",
         )
     if not directory.is_dir():
         raise OutputError(f"the output path {directory} is not a directory: {describe(directory)}")

@@ -50,7 +50,7 @@ def add(source: Path, registry: ModelRegistry, *, project: str, name: str, repla
         ModelError: It is refused; nothing was changed.
         NoRoom: The disk is too full for it.
     """
-    registry.place(project, name)
+    registry.vacant(project, name, replace=replace)
     with registry.stage() as staged:
         imported = import_model(source, staged)
         folder = ModelFolder.open(staged)
@@ -71,7 +71,7 @@ def add_package(
     Raises:
         ModelError, LicenseError: It is refused; nothing was changed.
     """
-    registry.place(project, name)
+    registry.vacant(project, name, replace=replace)
     files = find_packages(source)[0] if source.is_dir() else PackageFiles.beside(source)
     if files.package.exists():
         require_room(registry.root, files.package.stat().st_size, f"the package {files.package}")

@@ -12,7 +12,7 @@ from appliance.config.settings import Settings
 from appliance.errors import ModelError, SettingsError
 from appliance.host.filesystem import remove_tree
 from appliance.models.locations import CONTAINER_MOUNT
-from license.files import sync_directory
+from license.files import quoted, sync_directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class ModelRegistry:
         except OSError as error:
             raise ModelError(
                 f"cannot look into {error.filename}: {error.strerror}",
-                hint=f"sudo namei -l {error.filename} shows who may",
+                hint=f"sudo namei -l {quoted(Path(error.filename))} shows who may",
             ) from error
 
     def _look(self) -> list[RegistryEntry]:
@@ -107,6 +107,19 @@ class ModelRegistry:
                 )
         return self.root / project / name
 
+    def vacant(self, project: str, name: str, *, replace: bool) -> Path:
+        """Return where a model of these names belongs, if none is there or it may be replaced.
+
+        Raises:
+            ModelError: A name cannot be one, or a model has it already.
+        """
+        target = self.place(project, name)
+        if target.exists() and not replace:
+            raise ModelError(
+                f"{project}/{name} is there already", hint="choose another --name, or say --replace"
+            )
+        return target
+
     @contextmanager
     def stage(self) -> Iterator[Path]:
         """Give an empty folder on the registry's disk; what is not put into place disappears."""
@@ -127,11 +140,7 @@ class ModelRegistry:
         Raises:
             ModelError: There is a model of that name already, or the disk refuses.
         """
-        target = self.place(project, name)
-        if target.exists() and not replace:
-            raise ModelError(
-                f"{project}/{name} is there already", hint="choose another --name, or say --replace"
-            )
+        target = self.vacant(project, name, replace=replace)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             for path in staged.iterdir():

@@ -32,7 +32,7 @@ from license.errors import (
     WrongProduct,
     WrongType,
 )
-from license.files import access_hint, read_limited, write_atomic
+from license.files import access_hint, quoted, read_limited, write_atomic
 from license.licenses.license import LICENSE_KIND
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import DELEGATION_KIND
@@ -242,5 +242,6 @@ def _misnamed(path: Path) -> str | None:
     for file in sorted(path.iterdir())[:MAX_FILES]:
         with contextlib.suppress(LicenseError):
             if kind_of(read_unverified(read_limited(file, MAX_NOTE_BYTES))) == LICENSE_KIND:
-                return f"this file is a licence under another name: mv {file} {path / LICENSE_FILE}"
+                names = f"{quoted(file)} {quoted(path / LICENSE_FILE)}"
+                return f"this file is a licence under another name: mv {names}"
     return None

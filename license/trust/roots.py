@@ -151,5 +151,5 @@ def _protect(path: Path, weak: Path) -> str:
         return f"sudo chown root:root {quoted(path)} && sudo chmod 0644 {quoted(path)}"
     if weak == path.parent.resolve() and not is_shared(weak):
         return f"sudo chown root:root {quoted(path.parent)} && sudo chmod 0755 {quoted(path.parent)}"
-    place = quoted(SYSTEM_ROOTS / path.name)
-    return f"put it where only root can change it: sudo install -D -m 0644 {quoted(path)} {place}"
+    installed = quoted(SYSTEM_ROOTS / path.name)
+    return f"put it where only root can change it: sudo install -D -m 0644 {quoted(path)} {installed}"

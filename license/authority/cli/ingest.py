@@ -18,6 +18,7 @@ from license.authority.cli.common import (
 )
 from license.console.outputs import OutputFile, OutputFolder
 from license.console.progress import waiting
+from license.files import quoted
 
 if TYPE_CHECKING:
     from license.authority.billing.reconcile import Account
@@ -127,7 +128,7 @@ def _next_step(demand: Demand, out: Path | None) -> str:
         lines += [
             f"send      {out / 'openings.note'} and {out / 'issuer.note'}",
             "there     appliance usage export OUTPUT --state STATE --open openings.note -o opened.zip",
-            f"then      license ingest opened.zip --out {out}",
+            f"then      license ingest opened.zip --out {quoted(out)}",
             "or        ask for a full export instead (--full): it needs no openings",
         ]
     return "\n".join(lines)

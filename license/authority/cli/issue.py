@@ -20,7 +20,7 @@ from license.authority.cli.common import (
 )
 from license.console.outputs import OutputFile, OutputFolder
 from license.encoding.strict import format_date
-from license.files import read_limited, write_atomic
+from license.files import quoted, read_limited, write_atomic
 
 if TYPE_CHECKING:
     from license.authority.book.resource import Resource
@@ -68,7 +68,7 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
         click.echo(note, nl=False)
         return
     write_atomic(out, note, mode=0o644)
-    click.echo(f"wrote {out}; next: license issue {out} --resource NAME", err=True)
+    click.echo(f"wrote {out}; next: license issue {quoted(out)} --resource NAME", err=True)
 
 
 @click.command(epilog=example("license issue request.note --resource acme-ner --out delivery"))

@@ -78,7 +78,7 @@ def create(name: str, home: Path, as_json: bool, **choices: Any) -> None:
     if as_json:
         print_json({**resource_json(created.resource, now), "key1": created.key1, "key2": created.key2})
     else:
-        click.echo(table(resource_rows(created, str(home), now)))
+        click.echo(table(resource_rows(created, home, now)))
         click.echo("the keys are not stored: give one to the customer now", err=True)
     warn(warnings_of(created.resource))
 

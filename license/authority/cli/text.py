@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from license.authority.authority import CreatedResource
 from license.authority.book.overview import MachineSeen
 from license.authority.book.resource import Change, Resource
 from license.encoding.strict import format_date, format_time
+from license.files import quoted
 from license.licenses.terms import Plan
 from license.text import Row
 
 
-def resource_rows(created: CreatedResource, home: str, now: int) -> list[Row]:
+def resource_rows(created: CreatedResource, home: Path, now: int) -> list[Row]:
     """Return a new resource with its keys, and what to type next."""
     rows = resource_details(created.resource, now)
     if not created.resource.approved:
-        rows.append(("next", f"license resource approve {created.resource.name} --home {home}"))
+        rows.append(("next", f"license resource approve {created.resource.name} --home {quoted(home)}"))
     return [*rows, ("key 1", created.key1), ("key 2", created.key2)]
 
 

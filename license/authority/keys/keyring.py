@@ -25,7 +25,7 @@ from license.authority.keys.root_keys import RootPlace, save_root
 from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
 from license.encoding.strict import DAY
 from license.errors import AuthorityError, Unreadable, Unwritable
-from license.files import read_limited, write_atomic
+from license.files import quoted, read_limited, write_atomic
 from license.trust.delegation import DELEGATION_KIND, ROLES, Delegation, open_delegation
 from license.trust.roots import TrustRoots, load_roots
 from license.trust.signed_note import MAX_NOTE_BYTES, sign_note
@@ -150,7 +150,7 @@ def load_keyring(home: Path) -> Keyring:
         raise AuthorityError(
             f"there is no authority in {home}",
             code="NoAuthority",
-            hint=f"make one with `license init {home}`, or name another with --home",
+            hint=f"make one with `license init {quoted(home)}`, or name another with --home",
         )
     roots = load_roots(home / "roots")
     issuer, issuer_note, delegated = _load_role(home, "issuer", roots)

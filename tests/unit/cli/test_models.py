@@ -49,6 +49,8 @@ def test_a_model_is_added_listed_shown_tried_and_removed(
     again = run("models", "add", export("twice"), "--project", "acme", "--name", "v1", models)
     assert again.exit_code == 78
     assert "--replace" in again.output
+    absent = run("models", "add", tmp_path / "absent", "--project", "acme", "--name", "v1", models)
+    assert "is there already" in absent.stderr, "the place is looked at before the source"
     replaced = run(
         "models",
         "add",

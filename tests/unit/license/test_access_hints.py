@@ -1,3 +1,4 @@
+import ast
 import os
 import re
 import subprocess
@@ -89,3 +90,28 @@ def test_a_user_without_a_home_is_told_too(tmp_path: Path) -> None:
 
 def test_the_home_of_a_services_user_is_its_own() -> None:
     assert not is_shared(Path("/var/lib/appliance"))
+
+
+TYPED = re.compile(
+    r"\b(?:sudo|chown|chmod|install -d|rm|cp|mv|namei|appliance [a-z]+|license [a-z]+) [^`;,\n]*$"
+)
+PLACES = re.compile(r"\b(?:path|file|directory|folder|filename|out|home|target|place|\w+_mount)\b")
+
+
+def test_a_path_in_a_command_that_is_printed_is_quoted_for_the_shell() -> None:
+    """A folder may be called `My models`: what we print must work when it is pasted."""
+    bare = []
+    for file in (*(ROOT / "appliance").rglob("*.py"), *(ROOT / "license").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            before = ""
+            for part in node.values:
+                if isinstance(part, ast.Constant):
+                    before += str(part.value)
+                elif isinstance(part, ast.FormattedValue):
+                    value = ast.unparse(part.value)
+                    if TYPED.search(before) and PLACES.search(value) and "quote" not in value:
+                        bare.append(f"{file.name}:{node.lineno}: {before}{{{value}}}")
+                    before += "X"
+    assert bare == []

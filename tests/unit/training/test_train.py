@@ -59,6 +59,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "Ship" in done.stdout
     again = run(*words, "--out", home / "model")
     assert "is not empty" in again.stderr
+    named = run(*words, "--out", home / "other", "--release", "Spring 2027")
+    assert "'Spring 2027' is no release: use lower-case letters" in named.stderr
+    assert not (home / "other").exists()
     return home / "model"
 
 

@@ -60,7 +60,8 @@ def test_each_refusal_has_its_own_sentence() -> None:
 
 def test_each_refusal_of_a_licence_has_a_vector() -> None:
     elsewhere = {  # no licence bytes can show these
-        *("LicenseError", "LicenseNotFound", "Unreadable", "Unwritable", "UntrustedRoots", "Superseded"),
+        *("LicenseError", "LicenseNotFound", "Unreadable", "Unwritable", "NoRoom", "UntrustedRoots"),
+        "Superseded",
         *("AuthorityError", "WrongPassphrase", "ExcessiveWork"),  # of locked keys: vectors/locked
         *("UnreadableArchive", "UnsignedReport"),  # zips: tests/attacks; reports: vectors/report.note
         "WrongMode",  # a lease is as authentic as a licence; where it lies is wrong: test_metering.py
