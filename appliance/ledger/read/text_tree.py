@@ -4,34 +4,18 @@ import sqlite3
 from typing import Final
 
 from license.evidence.log.merkle import TILE_HEIGHT, TILE_WIDTH, Subtree, fold, leaf_hash
+from license.evidence.log.tiles import stored_hash, subtree_over
 
 # Where pruned entries were, their hashes lie at level 0.
 _TEXTS: Final = (
     "SELECT n, text, NULL FROM entry WHERE n >= ?1 AND n < ?2 "
     "UNION ALL SELECT idx, NULL, root FROM tile WHERE level = 0 AND idx >= ?1 AND idx < ?2 ORDER BY 1"
 )
-_TILES: Final = "SELECT idx, NULL, root FROM tile WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
 
 
 def text_subtree(connection: sqlite3.Connection) -> Subtree:
-    """Return a `Subtree` that hashes the texts of a log; from height 8 up it takes the stored tiles.
-
-    It raises `LookupError` where entries or tiles are missing, and `TypeError` where a column holds something
-    that was never written there.
-    """
-
-    def subtree(height: int, index: int) -> bytes:
-        level, rest = divmod(height, TILE_HEIGHT)
-        first, stop = index << rest, (index + 1) << rest
-        if level:
-            rows = connection.execute(_TILES, (level, first, stop)).fetchall()
-        else:
-            rows = connection.execute(_TEXTS, (first, stop)).fetchall()
-        if [row[0] for row in rows] != list(range(first, stop)):
-            raise LookupError(f"entries or tiles around {index << height} are missing")
-        return fold([_hash(text, root) for _, text, root in rows])
-
-    return subtree
+    """Return a `Subtree` that hashes the texts of a log; errors as those of `subtree_over`."""
+    return subtree_over(connection, _TEXTS, _hash)
 
 
 def last_tile_fits(size: int, subtree: Subtree) -> bool:
@@ -44,8 +28,5 @@ def last_tile_fits(size: int, subtree: Subtree) -> bool:
 
 
 def _hash(text: object, root: object) -> bytes:
-    if isinstance(text, str):
-        return leaf_hash(text.encode("utf-8"))
-    if type(root) is not bytes:
-        raise TypeError("neither a text nor a hash")
-    return root
+    """A column `text` that holds no text is never taken for a hash."""
+    return leaf_hash(text.encode("utf-8")) if isinstance(text, str) else stored_hash(root)

@@ -48,20 +48,16 @@ class _SummaryRow(Table, table=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedLog:
-    """A log of which stretches were asked for.
+class Summary:
+    """The head of a summary that was asked about.
 
     Attributes:
-        checkpoint: The head of the summary; stretches before it were drawn from.
-        at: When they were asked for, in Unix seconds.
-        asked: The stretches, in order.
-        days: The sums that the summary said.
+        checkpoint: Its note.
+        at: When the summary was taken in and asked about, in Unix seconds.
     """
 
     checkpoint: bytes
     at: int
-    asked: tuple[Stretch, ...]
-    days: Days
 
     @property
     def head(self) -> Checkpoint:
@@ -70,21 +66,16 @@ class AskedLog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """The head of a summary that was asked about.
+class AskedLog(Summary):
+    """A summary of a log, with the stretches of it that were asked for and are not answered.
 
     Attributes:
-        checkpoint: Its note.
-        at: When the summary was taken in, in Unix seconds.
+        asked: The stretches, in order.
+        days: The sums that the summary said.
     """
 
-    checkpoint: bytes
-    at: int
-
-    @property
-    def head(self) -> Checkpoint:
-        """What the checkpoint says."""
-        return read_checkpoint(self.checkpoint)
+    asked: tuple[Stretch, ...]
+    days: Days
 
 
 class OpeningRepository:

@@ -5,6 +5,7 @@ leaves stand in `tile`. Standard library only; the connection is the caller's.
 """
 
 import sqlite3
+from collections.abc import Callable
 from typing import Final
 
 from license.evidence.log.merkle import TILE_HEIGHT, Subtree, fold
@@ -17,9 +18,20 @@ _TILES: Final = "SELECT idx, root FROM tile WHERE level = ? AND idx >= ? AND idx
 
 
 def stored_subtree(connection: sqlite3.Connection) -> Subtree:
-    """Return a `Subtree` over the hashes stored in a log's database.
+    """Return a `Subtree` over the hashes stored in a log's database; errors as those of `subtree_over`."""
+    return subtree_over(connection, _LEAVES, stored_hash)
 
-    It raises `LookupError` where hashes are missing: they were never there, or somebody removed them.
+
+def subtree_over(connection: sqlite3.Connection, leaves: str, leaf: Callable[..., bytes]) -> Subtree:
+    """Return a `Subtree` whose leaves a query brings; from height 8 up it takes the stored tiles.
+
+    It raises `LookupError` where hashes are missing: they were never there, or somebody removed them or put
+    something else in their place.
+
+    Args:
+        connection: The log's database.
+        leaves: Brings the index and further columns of the entries from ?1 up to ?2, in order.
+        leaf: Makes a leaf's hash of those columns.
     """
 
     def subtree(height: int, index: int) -> bytes:
@@ -28,10 +40,17 @@ def stored_subtree(connection: sqlite3.Connection) -> Subtree:
         if level:
             rows = connection.execute(_TILES, (level, first, stop)).fetchall()
         else:
-            rows = connection.execute(_LEAVES, (first, stop)).fetchall()
-        whole = [row[0] for row in rows] == list(range(first, stop))
-        if not whole or any(type(row[1]) is not bytes for row in rows):
+            rows = connection.execute(leaves, (first, stop)).fetchall()
+        if [row[0] for row in rows] != list(range(first, stop)):
             raise LookupError(f"hashes of the entries from {index << height} on are missing")
-        return fold([bytes(row[1]) for row in rows])
+        hash_of = stored_hash if level else leaf
+        return fold([hash_of(*columns) for _, *columns in rows])
 
     return subtree
+
+
+def stored_hash(stored: object) -> bytes:
+    """Return the hash that a column holds; raises `LookupError` if it holds something else."""
+    if type(stored) is not bytes:
+        raise LookupError("what is stored in the place of a hash is not one")
+    return stored
