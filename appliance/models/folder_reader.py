@@ -55,7 +55,7 @@ def read_facts(files: Files, name: str) -> GraphFacts:
     if facts.external_data:
         raise ModelError(
             f"{name} keeps weights in other files (external data), which is refused",
-            hint="save the model with its weights inside",
+            hint="import the folder, which puts them inside: appliance models add FOLDER",
         )
     if facts.unknown_domains:
         raise ModelError(

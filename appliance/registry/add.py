@@ -1,6 +1,7 @@
 """`appliance models add`: import a model, check it, try it, record what it is, put it where it is served."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.model_kind import NER, open_release
 from appliance.registry.importer import import_model
+from appliance.registry.label_names import check_label_names, rename_labels
 from appliance.registry.registry import ModelRegistry, RegistryEntry
 from appliance.registry.smoke_test import Outcome, try_folder, try_here
 from license.files import require_room
@@ -43,8 +45,24 @@ def is_package(source: Path) -> bool:
     return source.name.endswith(_PACKAGES)
 
 
-def add(source: Path, registry: ModelRegistry, *, project: str, name: str, replace: bool = False) -> Added:
+def add(
+    source: Path,
+    registry: ModelRegistry,
+    *,
+    project: str,
+    name: str,
+    replace: bool = False,
+    labels: Sequence[str] = (),
+) -> Added:
     """Take in a folder or a ZIP archive of one.
+
+    Args:
+        source: The folder or the archive.
+        registry: Where it is put.
+        project: `projectName` of callers.
+        name: `deploymentName` of callers.
+        replace: Whether it may take the place of a model of that name.
+        labels: Names of the model's labels, in order, where its own are not to be taken.
 
     Raises:
         ModelError: It is refused; nothing was changed.
@@ -53,7 +71,11 @@ def add(source: Path, registry: ModelRegistry, *, project: str, name: str, repla
     registry.vacant(project, name, replace=replace)
     with registry.stage() as staged:
         imported = import_model(source, staged)
+        if labels:
+            rename_labels(staged, labels)
         folder = ModelFolder.open(staged)
+        if not labels:
+            check_label_names(folder.labels)
         outcome = try_folder(staged)
         if MANIFEST not in imported.names:
             # From now on a changed file is noticed, as with a folder of our own.

@@ -7,13 +7,16 @@ has, and everything else stays where it is. No Python object is ever loaded from
 import stat
 import zipfile  # for the type of a member alone; `zip_reader` reads
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from appliance.errors import ModelError
 from appliance.models.folder_reader import MANIFEST, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
 from appliance.ner.model_folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER
+from appliance.onnx_tools.inspect import MalformedGraphError, read_graph
+from appliance.registry.external_data import merge_external_data
+from appliance.registry.unsupported import EXPORT_HINT, parse_config, refuse_by_config, refuse_by_name
 from license.encoding.zip_reader import ZipReader, open_zip
 from license.errors import Unreadable, UnreadableArchive
 from license.files import require_room
@@ -35,7 +38,8 @@ _SLOW_TOKENIZERS: Final = frozenset(
 )
 _ODD: Final = frozenset("\\:\0")
 _CHUNK: Final = 1 << 20
-EXPORT_HINT: Final = "export it: optimum-cli export onnx --model DIR --task token-classification OUT"
+_PART: Final = ".external-data.part"
+_NESTED: Final = 4  # folders that hold one folder and nothing else, before the model's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,8 @@ def import_model(source: Path, into: Path) -> Imported:
         NoRoom: The disk is too full for it.
     """
     if source.is_dir():
-        return _copy(list(_folder_members(source)), into, None, str(source))
+        root = _model_root(source)
+        return _copy(list(_folder_members(root)), into, None, str(source))
     if not source.is_file():
         raise ModelError(f"there is no folder or file {source}")
     try:
@@ -81,6 +86,16 @@ def import_model(source: Path, into: Path) -> Imported:
         ) from error
     except (Unreadable, OSError) as error:
         raise ModelError(f"{source} cannot be unpacked: {error}") from error
+
+
+def _model_root(folder: Path) -> Path:
+    """Return the folder that holds the files: those around it hold one folder and nothing else."""
+    for _ in range(_NESTED):
+        inside = [path for path in folder.iterdir() if not _is_litter(PurePosixPath(path.name))]
+        if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_dir():
+            break
+        folder = inside[0]
+    return folder
 
 
 def _folder_members(root: Path) -> Iterator[_Member]:
@@ -116,13 +131,11 @@ def _archive_members(archive: ZipReader, source: Path) -> list[_Member]:
         seen.add(place)
         members.append(_Member(place=place, size=entry.file_size, entry=entry))
     members = [member for member in members if not _is_litter(member.place)]
-    tops = {member.place.parts[0] for member in members}
-    if len(tops) == 1 and all(len(member.place.parts) > 1 for member in members):
-        inner = [PurePosixPath(*member.place.parts[1:]) for member in members]
-        return [
-            _Member(place=place, size=member.size, entry=member.entry)
-            for place, member in zip(inner, members, strict=True)
-        ]
+    for _ in range(_NESTED):
+        tops = {member.place.parts[0] for member in members}
+        if len(tops) != 1 or any(len(member.place.parts) == 1 for member in members):
+            break
+        members = [replace(one, place=PurePosixPath(*one.place.parts[1:])) for one in members]
     return members
 
 
@@ -148,11 +161,20 @@ def _is_litter(place: PurePosixPath) -> bool:
 
 
 def _wanted(place: PurePosixPath) -> bool:
-    return (place.name in _LIMITS and len(place.parts) == 1) or _is_graph(place)
+    return (place.name in _LIMITS and len(place.parts) == 1) or _is_graph(place) or _is_data(place)
 
 
 def _is_graph(place: PurePosixPath) -> bool:
-    return place.suffix == ".onnx" and (len(place.parts) == 1 or place.parts[:-1] == ("onnx",))
+    return place.suffix == ".onnx" and _is_near(place)
+
+
+def _is_data(place: PurePosixPath) -> bool:
+    """Whether a file may be the external data of a graph."""
+    return (".onnx" in place.name or place.suffix == ".data") and _is_near(place)
+
+
+def _is_near(place: PurePosixPath) -> bool:
+    return len(place.parts) == 1 or place.parts[:-1] == ("onnx",)
 
 
 def _only_graph(members: Sequence[_Member]) -> _Member | None:
@@ -162,6 +184,7 @@ def _only_graph(members: Sequence[_Member]) -> _Member | None:
 
 
 def _copy(members: Sequence[_Member], into: Path, archive: ZipReader | None, source: str) -> Imported:
+    refuse_by_name([member.place for member in members], source)
     by_place = {str(member.place): member for member in members}
     chosen: dict[str, _Member] = {}
     for name in _LIMITS:
@@ -181,11 +204,38 @@ def _copy(members: Sequence[_Member], into: Path, archive: ZipReader | None, sou
     require_room(into.parent, sum(member.size for member in chosen.values()), f"the model {source}")
     for name, member in chosen.items():
         _copy_one(member, into / name, _LIMITS.get(name, MAX_TEXT_BYTES), archive, source)
+    refuse_by_config(parse_config((into / CONFIG).read_bytes()), source)
     copied = {member.place for member in chosen.values()}
+    copied |= _merge(into / MODEL, chosen[MODEL].place, members, archive, source)
     return Imported(
         names=tuple(chosen),
         left_out=tuple(str(member.place) for member in members if member.place not in copied),
     )
+
+
+def _merge(
+    graph: Path, place: PurePosixPath, members: Sequence[_Member], archive: ZipReader | None, source: str
+) -> set[PurePosixPath]:
+    """Put weights that lie beside a graph into it; return the files that they came from."""
+    data = graph.read_bytes()
+    try:
+        if not read_graph(data).external_data:
+            return set()
+    except MalformedGraphError:
+        return set()  # who opens the folder says what is wrong
+    near = {member.place.name: member for member in members if member.place.parent == place.parent}
+    used: set[PurePosixPath] = set()
+
+    def read(name: str) -> bytes:
+        used.add(near[name].place)
+        _copy_one(near[name], graph.with_name(_PART), MAX_MODEL_BYTES, archive, source)
+        part = graph.with_name(_PART).read_bytes()
+        graph.with_name(_PART).unlink()
+        return part
+
+    sizes = {name: member.size for name, member in near.items() if _is_data(member.place)}
+    graph.write_bytes(merge_external_data(data, sizes, read))
+    return used
 
 
 def _copy_one(member: _Member, target: Path, limit: int, archive: ZipReader | None, source: str) -> None:
