@@ -45,7 +45,7 @@ _COMMANDS: Final = {
     ),
     "metering": Lazy("appliance.cli.metering", "metering_group", "What a connected run reports."),
     "models": Lazy(
-        "appliance.cli.models",
+        "appliance.cli.models.commands",
         "models_group",
         "Add, list, test, quantize and remove models; all without network.",
     ),

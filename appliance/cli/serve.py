@@ -99,7 +99,7 @@ def _run(
         LicenseError: The licence is refused, or could not be downloaded.
     """
     from appliance.cli.license.download import download_and_tell
-    from appliance.cli.speech_catalogue import at_place, before_serving
+    from appliance.cli.models.speech_catalogue import at_place, before_serving
     from appliance.licensing.installation import Installation
     from appliance.observability import logging as logs
 

@@ -46,7 +46,7 @@ def merge_external_data(graph: bytes, sizes: dict[str, int], read: Callable[[str
         tensor.raw_data = files[name][offset:end]
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _check(names: list[str], sizes: dict[str, int], graph_bytes: int) -> None:

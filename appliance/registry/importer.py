@@ -233,7 +233,7 @@ def _merge(
         graph.with_name(_PART).unlink()
         return part
 
-    sizes = {name: member.size for name, member in near.items() if _is_data(member.place)}
+    sizes = {name: member.size for name, member in near.items() if name not in _LIMITS}
     graph.write_bytes(merge_external_data(data, sizes, read))
     return used
 

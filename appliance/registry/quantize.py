@@ -45,7 +45,7 @@ class Comparison:
 
 
 def quantize(
-    source: Path,
+    folder: ModelFolder,
     out: Path,
     documents: Sequence[LabelledDocument],
     *,
@@ -55,20 +55,19 @@ def quantize(
     """Write an 8-bit copy of a model folder, unless it loses more F1 than is tolerated.
 
     Args:
-        source: A folder with a float32 model.
+        folder: A float32 model.
         out: A new folder; it holds the 8-bit model afterwards, or is not made.
         documents: Labelled text to measure both on.
         tolerated: The most F1 that may be lost, 0…1.
         tell: Hears what is being done.
 
     Raises:
-        ModelError: The source is refused, holds no float32 weights, finds nothing in `documents`, or `out`
+        ModelError: The model holds no float32 weights, finds nothing in `documents`, or `out`
             exists.
         NoRoom: The disk is too full for it.
     """
     if out.exists():
         raise ModelError(f"{out} is there already", hint="name a new folder")
-    folder = ModelFolder.open(source)
     tell("writing 8-bit weights")
     rewritten = eight_bit(folder.read(MODEL))
     require_room(out.parent, len(rewritten.model) + len(folder.read(TOKENIZER)), f"the 8-bit model {out}")
@@ -80,7 +79,7 @@ def quantize(
             " cannot be measured on them",
             hint=f"label text with what this model finds: {', '.join(folder.categories)}",
         )
-    first = Side(bytes=(source / MODEL).stat().st_size, scores=before, answers=answers)
+    first = Side(bytes=(folder.path / MODEL).stat().st_size, scores=before, answers=answers)
     staged = out.with_name(f".{out.name}.part")
     remove_tree(staged)
     try:
@@ -94,7 +93,7 @@ def quantize(
         second = Side(bytes=len(rewritten.model), scores=after, answers=answers)
         kept = before.micro.f1 - after.micro.f1 <= tolerated
         if kept:
-            _texts(source, staged)
+            _texts(folder.path, staged)
             staged.rename(out)
     except OSError as error:
         raise ModelError(f"cannot write {out}: {error.strerror}") from error

@@ -16,7 +16,9 @@ from appliance.errors import ModelError
 from appliance.models.folder_reader import MAX_MODEL_BYTES
 from appliance.registry.add import add
 from appliance.registry.importer import import_model
+from appliance.registry.open_source import open_source
 from appliance.registry.registry import ModelRegistry
+from appliance.registry.smoke_test import try_folder
 
 Export = Callable[..., Path]
 
@@ -255,3 +257,29 @@ def test_what_a_mac_adds_to_an_archive_does_not_matter(
     taken = import_model(packed, into)
     assert set(taken.names) == set(exported_files)
     assert taken.left_out == ()
+
+
+@pytest.mark.parametrize("around", ["my-model", "a/b/c"])
+def test_folders_around_the_models_own_do_not_matter(
+    tmp_path: Path, exported_files: Mapping[str, bytes], around: str
+) -> None:
+    for number, source in enumerate((tmp_path / "folder", tmp_path / "a.zip")):
+        if source.suffix:
+            zipped(source, {f"{around}/{name}": data for name, data in exported_files.items()})
+        else:
+            for name, data in exported_files.items():
+                (source / around / name).parent.mkdir(parents=True, exist_ok=True)
+                (source / around / name).write_bytes(data)
+        into = tmp_path / f"into-{number}"
+        into.mkdir()
+        assert set(import_model(source, into).names) == set(exported_files)
+
+
+def test_an_archive_of_an_export_is_tried_as_it_is(
+    tmp_path: Path, exported_files: Mapping[str, bytes]
+) -> None:
+    packed = zipped(tmp_path / "my-model.zip", {f"x/{name}": data for name, data in exported_files.items()})
+    with open_source(packed) as folder:
+        assert folder.name == "my-model"
+        assert try_folder(folder.path).sentence
+    assert not folder.path.exists()

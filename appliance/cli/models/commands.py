@@ -1,5 +1,7 @@
 """`appliance models …`: options in, one call, text out."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
+from appliance.cli.models.text import (
+    added_object,
+    folder_object,
+    offer_object,
+    outcome_object,
+    print_added,
+    print_folder,
+    print_outcome,
+)
 from appliance.cli.options import (
     example,
     installation_from,
@@ -24,10 +35,7 @@ from license.console.outputs import OutputFolder
 if TYPE_CHECKING:
     from appliance.models.packages import ModelKeys
     from appliance.ner.model_folder import ModelFolder
-    from appliance.registry.add import Added
-    from appliance.registry.registry import ModelRegistry, RegistryEntry
-    from appliance.registry.smoke_test import Outcome
-    from license.client.packages import Offer
+    from appliance.registry.registry import RegistryEntry
 
 
 def _read(words: tuple[str, ...], roots: Path | None = None) -> Installation:
@@ -63,6 +71,9 @@ def models_group() -> None:
 @click.option("--project", default="", help="projectName of callers (default: the setting ProjectName).")
 @click.option("--name", default="", help="deploymentName of callers (default: the source's own name).")
 @click.option("--replace", is_flag=True, help="Put it in the place of the model of that name.")
+@click.option(
+    "--labels", default="", help="Names of its labels in order: O,B-Person,I-Person,… or a file of them."
+)
 @roots_option
 @json_option
 @settings_argument
@@ -71,6 +82,7 @@ def add_command(
     project: str,
     name: str,
     replace: bool,
+    labels: str,
     roots: Path | None,
     as_json: bool,
     words: tuple[str, ...],
@@ -81,22 +93,26 @@ def add_command(
     software, a ZIP archive of either, or an encrypted package (.age).
     """
     from appliance.registry.add import add, add_package, is_package
+    from appliance.registry.label_names import read_label_names
     from appliance.registry.registry import ModelRegistry
 
     installation = _read(words, roots)
     registry = ModelRegistry.of(installation.settings)
     project = project or installation.settings.project_name
     name = name or _name_of(source)
+    names = read_label_names(labels) if labels else ()
     if is_package(source):
+        if labels:
+            raise ModelError("the labels of an encrypted package have their names", hint="leave --labels out")
         added = add_package(
             source, registry, _keys(installation), project=project, name=name, replace=replace
         )
     else:
-        added = add(source, registry, project=project, name=name, replace=replace)
+        added = add(source, registry, project=project, name=name, replace=replace, labels=names)
     if as_json:
-        print_json(_added_object(added))
+        print_json(added_object(added))
     else:
-        _print_added(added, registry)
+        print_added(added, registry)
 
 
 def _name_of(source: Path) -> str:
@@ -104,77 +120,6 @@ def _name_of(source: Path) -> str:
     for suffix in (".zip", ".age", ".model.note"):
         name = name.removesuffix(suffix)
     return name
-
-
-def _print_added(added: "Added", registry: "ModelRegistry") -> None:
-    entry = added.entry
-    click.echo(f"added {entry.project}/{entry.name} to {registry.root}")
-    _print_folder(added.folder)
-    _print_outcome(added.outcome)
-    if not added.outcome.tested:
-        click.echo(
-            f"  note: family {added.outcome.family} is accepted, but was not compared with transformers"
-        )
-    if added.left_out:
-        click.echo(f"  left out, since serving does not need it: {', '.join(added.left_out[:8])}")
-    click.echo("a service that has Models:Path set to this folder serves it after its next start")
-
-
-def _added_object(added: "Added") -> dict[str, Any]:
-    return {
-        **_described(f"{added.entry.project}/{added.entry.name}", added.folder),
-        "path": str(added.entry.path),
-        "selfTest": _outcome_object(added.outcome),
-        "leftOut": list(added.left_out),
-    }
-
-
-def _print_folder(folder: "ModelFolder") -> None:
-    named = " ".join(part for part in (folder.name, folder.release) if part)
-    click.echo(f"  model       {named}")
-    click.echo(f"  categories  {', '.join(folder.categories)}")
-    click.echo(
-        f"  labels      {len(folder.labels)}, {folder.scheme}; windows of {folder.window_tokens} tokens"
-    )
-    click.echo(f"  batching    {'several texts a call' if folder.batch_invariant else 'one window a call'}")
-    for name, value in folder.digests.items():
-        click.echo(f"  sha256      {value}  {name}")
-
-
-def _described(model: str, folder: "ModelFolder") -> dict[str, Any]:
-    return {
-        "model": model,
-        "name": folder.name,
-        "release": folder.release,
-        "description": folder.description,
-        "categories": list(folder.categories),
-        "labels": len(folder.labels),
-        "scheme": folder.scheme,
-        "windowTokens": folder.window_tokens,
-        "batchInvariant": folder.batch_invariant,
-        "digests": dict(folder.digests),
-    }
-
-
-def _outcome_object(outcome: "Outcome") -> dict[str, Any]:
-    return {
-        "family": outcome.family,
-        "compared": outcome.tested,
-        "sentence": outcome.sentence,
-        "found": [
-            {"text": text, "category": category, "score": round(score, 4)}
-            for text, category, score in outcome.found
-        ],
-    }
-
-
-def _print_outcome(outcome: "Outcome") -> None:
-    click.echo(f"  family      {outcome.family}")
-    click.echo(f"  self-test   {outcome.sentence}")
-    for text, category, score in outcome.found:
-        click.echo(f"              {category}: {text} ({score:.2f})")
-    if not outcome.found:
-        click.echo("              no entity found")
 
 
 @models_group.command(
@@ -221,19 +166,22 @@ def _row(entry: "RegistryEntry") -> dict[str, Any]:
     }
 
 
-def _open_folder(model: str, installation: Installation) -> tuple["ModelFolder", bool]:
-    """Open what a person names, a folder or PROJECT/NAME of the library, and say whether it is plain."""
+@contextlib.contextmanager
+def _opened(model: str, installation: Installation) -> Iterator[tuple["ModelFolder", bool]]:
+    """Open what a person names, an export or PROJECT/NAME of the library, and say whether it is plain."""
     from appliance.models.packages import find_packages
-    from appliance.ner.model_folder import ModelFolder
     from appliance.ner.model_kind import open_model
+    from appliance.registry.open_source import open_source
     from appliance.registry.registry import ModelRegistry
 
     path = Path(model)
-    if not path.is_dir():
+    if not path.exists():
         path = ModelRegistry.of(installation.settings).find(model).path
-    if find_packages(path):
-        return open_model(path, _keys(installation)), False
-    return ModelFolder.open(path), True
+    if path.is_dir() and find_packages(path):
+        yield open_model(path, _keys(installation)), False
+    else:
+        with open_source(path) as folder:
+            yield folder, True
 
 
 @models_group.command(
@@ -245,17 +193,17 @@ def _open_folder(model: str, installation: Installation) -> tuple["ModelFolder",
 @settings_argument
 def show_command(model: str, roots: Path | None, as_json: bool, words: tuple[str, ...]) -> None:
     """Show what a model says about itself."""
-    folder, _ = _open_folder(model, _read(words, roots))
-    if as_json:
-        print_json(_described(model, folder))
-        return
-    click.echo(model)
-    _print_folder(folder)
-    if folder.description:
-        click.echo(f"  about       {folder.description}")
-    card = folder.path / "MODEL_CARD.md"
-    if card.is_file():
-        click.echo(f"  model card  {card}")
+    with _opened(model, _read(words, roots)) as (folder, _):
+        if as_json:
+            print_json(folder_object(model, folder))
+            return
+        click.echo(model)
+        print_folder(folder)
+        if folder.description:
+            click.echo(f"  about       {folder.description}")
+        card = folder.path / "MODEL_CARD.md"
+        if card.is_file():
+            click.echo(f"  model card  {card}")
 
 
 @models_group.command(
@@ -275,7 +223,13 @@ def download_command(words: tuple[str, ...], roots: Path | None, as_json: bool) 
     the same for display models. BaseModelLocale=en-US lists speech models; DisplayLocale=en-US with
     FullDisplay, or some of Punct, Rescore, Resegment and Wfstitn, brings the newest display models.
     """
-    from appliance.cli.speech_catalogue import Wanted, at_place, available, download_models, print_models
+    from appliance.cli.models.speech_catalogue import (
+        Wanted,
+        at_place,
+        available,
+        download_models,
+        print_models,
+    )
     from appliance.config.command_line import display_types, is_display_word
 
     chosen = tuple(word for word in words if is_display_word(word))
@@ -291,7 +245,7 @@ def download_command(words: tuple[str, ...], roots: Path | None, as_json: bool) 
             "no model is named", hint="add ModelId=LINE, or BaseModelLocale=en-US to list what there is"
         )
     if wanted.query and as_json:
-        print_json([_offer_object(kind, offer) for kind, offer in available(installation, wanted)])
+        print_json([offer_object(kind, offer) for kind, offer in available(installation, wanted)])
     elif wanted.query:
         print_models(installation, wanted)
     else:
@@ -300,22 +254,6 @@ def download_command(words: tuple[str, ...], roots: Path | None, as_json: bool) 
             print_json({"packages": [str(package) for package in packages]})
         else:
             click.echo("\n".join(map(str, packages)))
-
-
-def _offer_object(kind: str, offer: "Offer") -> dict[str, Any]:
-    from license.encoding.strict import format_time
-
-    return {
-        "id": offer.id,
-        "type": kind,
-        "line": offer.line,
-        "release": offer.release,
-        "name": offer.name,
-        "locale": offer.language,
-        "created": format_time(offer.issued),
-        "bytes": offer.bytes,
-        "sha256": offer.sha256,
-    }
 
 
 @models_group.command("remove", epilog=example("appliance models remove loans/v1 --yes"))
@@ -353,44 +291,50 @@ def test_command(
 ) -> None:
     """Try a model on one built-in sentence, or score it on a labelled file.
 
-    MODEL is PROJECT/NAME of the library, or a folder. Your own sentences go to the running service, which
-    counts them.
+    MODEL is PROJECT/NAME of the library, or what `models add` takes. Your own sentences go to the running
+    service, which counts them.
     """
+    with _opened(model, _read(words, roots)) as (folder, plain):
+        if labelled is None:
+            _try(folder, plain=plain, as_json=as_json)
+        elif plain:
+            _score(folder, labelled, as_json=as_json)
+        else:
+            raise ModelError(
+                "an encrypted package cannot be scored here:"
+                " only the service answers from it, and counts them",
+                hint="ask the running service for the texts of the file, and compare",
+            )
+
+
+def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
     from appliance.registry.smoke_test import try_folder, try_here
 
-    folder, plain = _open_folder(model, _read(words, roots))
-    if labelled is None:
-        outcome = try_folder(folder.path) if plain else try_here(folder)
-        if as_json:
-            print_json(_outcome_object(outcome))
-        else:
-            _print_outcome(outcome)
-        return
-    if not plain:
-        raise ModelError(
-            "an encrypted package cannot be scored here: only the service answers from it, and counts them",
-            hint="ask the running service for the texts of the file, and compare",
-        )
+    outcome = try_folder(folder.path) if plain else try_here(folder)
+    if as_json:
+        print_json(outcome_object(outcome))
+    else:
+        print_outcome(outcome)
+
+
+def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
     from appliance.training.report import evaluation_object, score_lines
     from appliance.training.run import examine
 
     scores, run = examine(folder, read_file(labelled))
+    speed = run.tokens / max(run.seconds, 1e-9)
     if as_json:
-        report = {
-            "tokensPerSecond": round(run.tokens / max(run.seconds, 1e-9)),
-            **evaluation_object(scores, []),
-        }
-        print_json(report)
+        print_json({"tokensPerSecond": round(speed), **evaluation_object(scores, [])})
         return
     for line in score_lines(scores):
         click.echo(line)
-    click.echo(f"{run.tokens / max(run.seconds, 1e-9):.0f} tokens a second, one session")
+    click.echo(f"{speed:.0f} tokens a second, one session")
 
 
 @models_group.command(
     "quantize", epilog=example("appliance models quantize exported/ --out small/ --labelled test.conll")
 )
-@click.argument("source", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the 8-bit model.")
 @click.option(
     "--labelled",
@@ -405,9 +349,12 @@ def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> 
     Its answers do not depend on the batch. If it loses more than half a point of F1, nothing is written.
     """
     from appliance.onnx_tools.quantization import TOLERATED
+    from appliance.registry.open_source import open_source
     from appliance.registry.quantize import quantize
 
-    result = quantize(source, out, read_file(labelled), tell=lambda step: click.echo(f"{step} …", err=True))
+    documents = read_file(labelled)
+    with open_source(source) as folder:
+        result = quantize(folder, out, documents, tell=lambda step: click.echo(f"{step} …", err=True))
     sides = (("float32", result.before), ("8 bits", result.after))
     if as_json:
         measured = {

@@ -127,7 +127,7 @@ def test_a_disk_without_room_for_8_bits_is_told_before_anything_is_measured(
 def test_float32_is_kept_where_8_bits_cost_more_than_is_tolerated(
     trained: Path, tmp_path: Path, labelled: Path
 ) -> None:
-    done = quantize(trained, tmp_path / "small", read_file(labelled), tolerated=-1.0)
+    done = quantize(ModelFolder.open(trained), tmp_path / "small", read_file(labelled), tolerated=-1.0)
     assert not done.kept
     assert not (tmp_path / "small").exists()
     assert not list(tmp_path.glob(".small*"))

@@ -1,0 +1,1 @@
+"""`appliance models …`: the library of models."""

@@ -1,0 +1,106 @@
+"""What the commands on models print, as text and as objects for `--json`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from appliance.ner.model_folder import ModelFolder
+    from appliance.registry.add import Added
+    from appliance.registry.registry import ModelRegistry
+    from appliance.registry.smoke_test import Outcome
+    from license.client.packages import Offer
+
+
+def print_added(added: "Added", registry: "ModelRegistry") -> None:
+    """Print what was added, and when it is served."""
+    entry = added.entry
+    click.echo(f"added {entry.project}/{entry.name} to {registry.root}")
+    print_folder(added.folder)
+    print_outcome(added.outcome)
+    if not added.outcome.tested:
+        click.echo(
+            f"  note: family {added.outcome.family} is accepted, but was not compared with transformers"
+        )
+    if added.left_out:
+        click.echo(f"  left out, since serving does not need it: {', '.join(added.left_out[:8])}")
+    click.echo("a service that has Models:Path set to this folder serves it after its next start")
+
+
+def added_object(added: "Added") -> dict[str, Any]:
+    """What `add --json` prints."""
+    return {
+        **folder_object(f"{added.entry.project}/{added.entry.name}", added.folder),
+        "path": str(added.entry.path),
+        "selfTest": outcome_object(added.outcome),
+        "leftOut": list(added.left_out),
+    }
+
+
+def print_folder(folder: "ModelFolder") -> None:
+    """Print what a model says about itself."""
+    named = " ".join(part for part in (folder.name, folder.release) if part)
+    click.echo(f"  model       {named}")
+    click.echo(f"  categories  {', '.join(folder.categories)}")
+    click.echo(
+        f"  labels      {len(folder.labels)}, {folder.scheme}; windows of {folder.window_tokens} tokens"
+    )
+    click.echo(f"  batching    {'several texts a call' if folder.batch_invariant else 'one window a call'}")
+    for name, value in folder.digests.items():
+        click.echo(f"  sha256      {value}  {name}")
+
+
+def folder_object(model: str, folder: "ModelFolder") -> dict[str, Any]:
+    """What `show --json` prints of a model."""
+    return {
+        "model": model,
+        "name": folder.name,
+        "release": folder.release,
+        "description": folder.description,
+        "categories": list(folder.categories),
+        "labels": len(folder.labels),
+        "scheme": folder.scheme,
+        "windowTokens": folder.window_tokens,
+        "batchInvariant": folder.batch_invariant,
+        "digests": dict(folder.digests),
+    }
+
+
+def outcome_object(outcome: "Outcome") -> dict[str, Any]:
+    """What a model said to the fixed sentence."""
+    return {
+        "family": outcome.family,
+        "compared": outcome.tested,
+        "sentence": outcome.sentence,
+        "found": [
+            {"text": text, "category": category, "score": round(score, 4)}
+            for text, category, score in outcome.found
+        ],
+    }
+
+
+def print_outcome(outcome: "Outcome") -> None:
+    """Print what a model said to the fixed sentence."""
+    click.echo(f"  family      {outcome.family}")
+    click.echo(f"  self-test   {outcome.sentence}")
+    for text, category, score in outcome.found:
+        click.echo(f"              {category}: {text} ({score:.2f})")
+    if not outcome.found:
+        click.echo("              no entity found")
+
+
+def offer_object(kind: str, offer: "Offer") -> dict[str, Any]:
+    """One model of the vendor's catalogue."""
+    from license.encoding.strict import format_time
+
+    return {
+        "id": offer.id,
+        "type": kind,
+        "line": offer.line,
+        "release": offer.release,
+        "name": offer.name,
+        "locale": offer.language,
+        "created": format_time(offer.issued),
+        "bytes": offer.bytes,
+        "sha256": offer.sha256,
+    }
