@@ -9,6 +9,7 @@ from typing import Final
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.training.label_spans import trim_labels
 from appliance.training.scoring import Scores, score
 
 AT_ONCE: Final = 16
@@ -65,10 +66,10 @@ def answers(folder: ModelFolder, texts: Sequence[str], told: Callable[[int], Non
 
 
 def examine(folder: ModelFolder, documents: Sequence[LabelledDocument]) -> tuple[Scores, Answers]:
-    """Ask a model labelled documents and compare.
+    """Ask a model labelled documents and compare; labels are trimmed as answers are.
 
     Raises:
         ModelError: The model cannot be loaded.
     """
     given = answers(folder, [document.text for document in documents])
-    return score(zip((document.labels for document in documents), given.found, strict=True)), given
+    return score(zip(map(trim_labels, documents), given.found, strict=True)), given

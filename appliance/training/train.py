@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +12,9 @@ from appliance.datasets.split import Split
 from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.onnx_tools.quantization import TOLERATED
-from appliance.training.encoder import ENCODER, bundled
+from appliance.training.encoder import ENCODER, bundled, tokenizer_of
 from appliance.training.full_finetuning import train_best
+from appliance.training.label_spans import fit_labels
 from appliance.training.light_head_training import Told, train_fast
 from appliance.training.model_writer import About, write_card, write_evaluation, write_folder
 from appliance.training.report import Wrong, evaluation_object, worst
@@ -82,6 +83,9 @@ def train(
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
     require_room(out, _WEIGHTS[quality] * (ENCODER / MODEL).stat().st_size, f"the model {out}")
+    base = bundled()
+    fitted = [fit_labels(documents, tokenizer_of(base)) for documents in (parts.train, parts.test)]
+    parts = replace(parts, train=fitted[0].documents, test=fitted[1].documents)
     used = set(categories_of(parts.train))
     categories = [name for name in labelled.categories if name in used]
     began, cpu_began = time.monotonic(), time.process_time()
@@ -102,10 +106,15 @@ def train(
         documents=(len(parts.train), len(parts.test)),
         seconds=seconds,
     )
-    folder = write_folder(out, bundled(), model, labels, about)
+    folder = write_folder(out, base, model, labels, about)
     told("examining the model", 0.99)
     scores, given = examine(folder, parts.test)
-    notes = list(_notes(labelled, parts, used))
+    notes = [
+        f"{part}: {note}"
+        for part, one in zip(("learning", "test"), fitted, strict=True)
+        for note in one.notes()
+    ]
+    notes += _notes(labelled, parts, used)
     if float32 is not None:
         folder, scores, given, note = _smaller_or_better(out, float32, labels, about, parts, (scores, given))
         notes.append(note)
