@@ -4,10 +4,12 @@ How words are cut is `words.py`'s business and how long texts are cut is `window
 Rust library and become arrays.
 """
 
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -47,6 +49,25 @@ class Document:
     starts: Sequence[int]
     ends: Sequence[int]
     windows: Sequence[Window]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How well a vocabulary fits texts: their tokens, those it lacks, and their words."""
+
+    tokens: int
+    unknown: int
+    words: int
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of the tokens that the vocabulary lacks, 0…1."""
+        return self.unknown / self.tokens if self.tokens else 0.0
+
+    @property
+    def pieces(self) -> float:
+        """Tokens a word; many where the vocabulary was made for another language."""
+        return self.tokens / self.words if self.words else 0.0
 
 
 class TextTokenizer:
@@ -90,6 +111,26 @@ class TextTokenizer:
     def vocabulary(self) -> int:
         """How many token numbers there are: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @cached_property
+    def unknown(self) -> int | None:
+        """Number of the token for what the vocabulary lacks; None where it lacks nothing."""
+        model = json.loads(self._tokenizer.to_str())["model"]
+        name = model.get("unk_token")
+        number = self._tokenizer.token_to_id(name) if name else model.get("unk_id")
+        return None if number is None else int(number)
+
+    def reading(self, texts: Sequence[str]) -> Reading:
+        """Say how well the vocabulary fits texts."""
+        encodings = self._tokenizer.encode_batch(
+            [_SURROGATE.sub("\ufffd", text) for text in texts], add_special_tokens=False
+        )
+        unknown = self.unknown
+        return Reading(
+            tokens=sum(len(encoding.ids) for encoding in encodings),
+            unknown=sum(encoding.ids.count(unknown) for encoding in encodings if unknown is not None),
+            words=sum(len(words(encoding)) for encoding in encodings),
+        )
 
     def cut(self, texts: Sequence[str]) -> list[Document]:
         """Tokenise texts together and cut them into windows; the GIL is released while the library works.

@@ -17,6 +17,7 @@ from appliance.training.full_finetuning import train_best
 from appliance.training.label_spans import fit_labels
 from appliance.training.light_head_training import Told, train_fast
 from appliance.training.model_writer import About, write_card, write_evaluation, write_folder
+from appliance.training.readable import check_readable, read_by_language
 from appliance.training.report import Wrong, evaluation_object, worst
 from appliance.training.run import Answers, examine
 from appliance.training.scoring import Scores
@@ -76,7 +77,8 @@ def train(
         now: Unix seconds, for the model card.
 
     Raises:
-        DatasetError: There is nothing to learn from, or the folder cannot be written.
+        DatasetError: There is nothing to learn from, the encoder cannot read the texts, or the folder cannot
+            be written.
         MissingExtra: `best` without torch.
         NoRoom: The disk is too full for the model.
     """
@@ -84,7 +86,10 @@ def train(
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
     require_room(out, _WEIGHTS[quality] * (ENCODER / MODEL).stat().st_size, f"the model {out}")
     base = bundled()
-    fitted = [fit_labels(documents, tokenizer_of(base)) for documents in (parts.train, parts.test)]
+    tokenizer = tokenizer_of(base)
+    every = (*parts.train, *parts.test)
+    unread = check_readable(read_by_language(every, tokenizer, labelled.language))
+    fitted = [fit_labels(documents, tokenizer) for documents in (parts.train, parts.test)]
     parts = replace(parts, train=fitted[0].documents, test=fitted[1].documents)
     used = set(categories_of(parts.train))
     categories = [name for name in labelled.categories if name in used]
@@ -114,7 +119,7 @@ def train(
         for part, one in zip(("learning", "test"), fitted, strict=True)
         for note in one.notes()
     ]
-    notes += _notes(labelled, parts, used)
+    notes += unread + _notes(labelled, parts, used)
     if float32 is not None:
         folder, scores, given, note = _smaller_or_better(out, float32, labels, about, parts, (scores, given))
         notes.append(note)
