@@ -23,7 +23,7 @@ from typing import Any, Final
 from appliance.datasets.project import read_project
 from appliance.datasets.split import split
 from appliance.ner.model_folder import ModelFolder
-from appliance.training.run import answers
+from appliance.training.evaluation.examine import answers
 
 QUALITIES: Final = ("fast", "best", "plain")
 CORPORA: Final = {

@@ -22,10 +22,10 @@ from appliance.datasets.document import Label, LabelledDocument, categories_of
 from appliance.datasets.project import read_project
 from appliance.datasets.split import split
 from appliance.ner.model_folder import MODEL
+from appliance.training.best.encoder_weights import read_weights
+from appliance.training.best.train_best import IGNORED, Example, encode
 from appliance.training.encoder import bundled, labels_for, tokenizer_of
-from appliance.training.encoder_weights import read_weights
-from appliance.training.full_finetuning import IGNORED, Example, encode
-from appliance.training.scoring import Scores, score
+from appliance.training.evaluation.scoring import Scores, score
 
 
 def network(labels: Sequence[str]) -> Any:

@@ -76,7 +76,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     # Matrices are small here: more than one thread for each would only wait for each other. Read by the
     # library when it is first imported, which is now.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from appliance.training.report import confusion_lines, score_lines, wrong_lines
+    from appliance.training.evaluation.report import confusion_lines, score_lines, wrong_lines
     from appliance.training.train import train
 
     labelled = read_labelled(project, documents)
@@ -89,7 +89,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         labelled, parts, out, quality=quality, release=release, seed=seed, told=_Progress(), now=time.time
     )
     if as_json:
-        from appliance.training.report import evaluation_object
+        from appliance.training.evaluation.report import evaluation_object
 
         report = {
             "model": str(out),

@@ -11,8 +11,8 @@ from appliance.host.filesystem import remove_tree
 from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
 from appliance.onnx_tools.quantization import TOLERATED, eight_bit
-from appliance.training.run import Answers, examine
-from appliance.training.scoring import Scores
+from appliance.training.evaluation.examine import Answers, examine
+from appliance.training.evaluation.scoring import Scores
 from license.files import require_room
 
 

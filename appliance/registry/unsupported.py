@@ -71,7 +71,7 @@ def refuse_by_config(config: Mapping[str, Any], name: str) -> None:
 
 
 def parse_config(data: bytes) -> Mapping[str, Any]:
-    """Return a configuration, or nothing where it is no JSON object: who reads it for good says so."""
+    """Return a configuration, or nothing where it is not a JSON object: the reader of the folder says so."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from appliance.datasets.label_errors import DatasetError
 from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
-from appliance.training.scoring import Scores
+from appliance.training.evaluation.scoring import Scores
 
 EVALUATION: Final = "evaluation.json"
 CARD: Final = "MODEL_CARD.md"

@@ -12,15 +12,15 @@ from appliance.datasets.split import Split
 from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.onnx_tools.quantization import TOLERATED
+from appliance.training.best.train_best import train_best
 from appliance.training.encoder import ENCODER, bundled, tokenizer_of
-from appliance.training.full_finetuning import train_best
+from appliance.training.evaluation.examine import Answers, examine
+from appliance.training.evaluation.report import Wrong, evaluation_object, worst
+from appliance.training.evaluation.scoring import Scores
+from appliance.training.fast.train_fast import Told, train_fast
 from appliance.training.label_spans import fit_labels
-from appliance.training.light_head_training import Told, train_fast
 from appliance.training.model_writer import About, write_card, write_evaluation, write_folder
 from appliance.training.readable import check_readable, read_by_language
-from appliance.training.report import Wrong, evaluation_object, worst
-from appliance.training.run import Answers, examine
-from appliance.training.scoring import Scores
 from license.files import require_room
 
 QUALITIES: Final = ("fast", "best")

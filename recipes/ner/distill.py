@@ -24,7 +24,7 @@ from transformers import BertConfig
 
 from appliance.ner.model_folder import CONFIG, MODEL
 from appliance.onnx_tools.bert_graph import HIDDEN
-from appliance.training.encoder_weights import read_weights
+from appliance.training.best.encoder_weights import read_weights
 from recipes.ner.augment import Names
 from recipes.ner.batches import Batch, epoch_batches, masked
 from recipes.ner.corpora import Sentence, read_corpora

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
-from appliance.training.torch_network import descend
+from appliance.training.best.torch_network import descend
 from recipes.ner.batches import Batch
 from recipes.ner.model import OTHERS, NerModel
 from recipes.ner.options import Options

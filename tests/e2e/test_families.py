@@ -20,7 +20,7 @@ from appliance.ner.decoding import trim
 from appliance.ner.model_folder import ModelFolder
 from appliance.registry.add import add
 from appliance.registry.registry import ModelRegistry
-from appliance.training.run import answers
+from appliance.training.evaluation.examine import answers
 
 pytestmark = [
     pytest.mark.slow,

@@ -8,7 +8,7 @@ from appliance.api.times import time_text
 from appliance.authoring.store import JOB_SECONDS
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.datasets.project_file import KIND
-from appliance.training.scoring import NOTHING
+from appliance.training.evaluation.scoring import NOTHING
 
 NEVER: Final = "2099-12-31"
 """Models on this box do not expire."""

@@ -25,7 +25,7 @@ from appliance.config.setting_parsers import is_name
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.project_file import KIND, parse_project
 from appliance.errors import Busy, MissingExtra
-from appliance.training.full_finetuning import require_torch
+from appliance.training.best.train_best import require_torch
 from appliance.training.model_writer import EVALUATION
 
 BASE: Final = "/language/authoring/analyze-text/projects"

@@ -318,8 +318,8 @@ def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
 
 
 def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
-    from appliance.training.report import evaluation_object, score_lines
-    from appliance.training.run import examine
+    from appliance.training.evaluation.examine import examine
+    from appliance.training.evaluation.report import evaluation_object, score_lines
 
     scores, run = examine(folder, read_file(labelled))
     speed = run.tokens / max(run.seconds, 1e-9)

@@ -5,8 +5,8 @@ import pytest
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.model_folder import ModelFolder
 from appliance.training.encoder import bundled, tokenizer_of
+from appliance.training.evaluation.examine import examine
 from appliance.training.label_spans import fit_labels, trim_labels
-from appliance.training.run import examine
 from tests.support.paths import BUNDLED
 
 

@@ -14,13 +14,13 @@ from appliance.datasets.document import Label, LabelledDocument
 from appliance.errors import MissingExtra
 from appliance.ner.model_folder import ModelFolder
 from appliance.onnx_tools.bert_graph import build
+from appliance.training.best.encoder_weights import read_weights
+from appliance.training.best.train_best import Pace, Tuning, require_torch, train_best
 from appliance.training.encoder import ENCODER, bundled
-from appliance.training.encoder_weights import read_weights
-from appliance.training.full_finetuning import Pace, Tuning, require_torch, train_best
+from appliance.training.evaluation.examine import Answers, answers, examine
+from appliance.training.evaluation.report import in_sentence, worst
+from appliance.training.evaluation.scoring import NOTHING, score
 from appliance.training.model_writer import About, write_folder
-from appliance.training.report import in_sentence, worst
-from appliance.training.run import Answers, answers, examine
-from appliance.training.scoring import NOTHING, score
 
 FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
 SHIPS = ("Aurora", "Borealis", "Calypso", "Dauntless", "Endeavour", "Fortune", "Gannet", "Halcyon")

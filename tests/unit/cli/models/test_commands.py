@@ -11,7 +11,7 @@ from appliance.cli.main import main
 from appliance.datasets.conll_jsonl import read_file
 from appliance.ner.model_folder import ModelFolder
 from appliance.registry.quantize import quantize
-from appliance.training.run import answers
+from appliance.training.evaluation.examine import answers
 from tests.support.disks import full_disk
 
 Export = Callable[..., Path]

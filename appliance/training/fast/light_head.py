@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.training.crf import Array, best_path, gradient
 from appliance.training.encoder import CONTEXT, Learnt
+from appliance.training.fast.crf import Array, best_path, gradient
 
 FORBIDDEN = -1e4
 LEARNT = 0.002

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.datasets.document import Label, LabelledDocument, line_of
-from appliance.training.run import Answers
-from appliance.training.scoring import NOTHING, Counts, Scores
+from appliance.training.evaluation.examine import Answers
+from appliance.training.evaluation.scoring import NOTHING, Counts, Scores
 
 WORST: Final = 20
 _AROUND: Final = 60

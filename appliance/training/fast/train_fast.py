@@ -8,8 +8,8 @@ from appliance.datasets.document import LabelledDocument
 from appliance.datasets.split import stratified
 from appliance.ner.model_folder import MODEL
 from appliance.training.encoder import Encoder, labels_for
-from appliance.training.head_graph import with_head
-from appliance.training.light_head import Options, Progress, train_head
+from appliance.training.fast.head_graph import with_head
+from appliance.training.fast.light_head import Options, Progress, train_head
 
 HELD_SHARE: Final = 0.15
 LEAST_FOR_HOLDING: Final = 20

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from appliance.onnx_tools.bert_graph import Graph
 from appliance.training.encoder import LAYERS
-from appliance.training.light_head import Head
+from appliance.training.fast.light_head import Head
 
 _OUTPUT = "logits"
 

@@ -14,12 +14,12 @@ from appliance.errors import MissingExtra
 from appliance.ner.model_folder import MODEL
 from appliance.ner.tokenizer import Window
 from appliance.onnx_tools.bert_graph import build
+from appliance.training.best.encoder_weights import Weights, read_weights
 from appliance.training.encoder import bundled, labels_for, targets_of, tokenizer_of
-from appliance.training.encoder_weights import Weights, read_weights
-from appliance.training.light_head_training import Told
+from appliance.training.fast.train_fast import Told
 
 if TYPE_CHECKING:
-    from appliance.training.torch_network import Network
+    from appliance.training.best.torch_network import Network
 
 IGNORED: Final = -100
 
@@ -197,7 +197,7 @@ def tune(
     import torch  # noqa: PLC0415  (an optional extra)
     from torch.nn import functional  # noqa: PLC0415
 
-    from appliance.training.torch_network import Network, descend  # noqa: PLC0415
+    from appliance.training.best.torch_network import Network, descend  # noqa: PLC0415
 
     torch.manual_seed(seed)
     random = Random(seed)  # noqa: S311

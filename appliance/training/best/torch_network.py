@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from appliance.training.encoder_weights import Array, Weights
+from appliance.training.best.encoder_weights import Array, Weights
 
 
 class _Attention(nn.Module):  # type: ignore[misc, unused-ignore]  # where torch is not installed

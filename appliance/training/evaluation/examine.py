@@ -9,8 +9,8 @@ from typing import Final
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.training.evaluation.scoring import Scores, score
 from appliance.training.label_spans import trim_labels
-from appliance.training.scoring import Scores, score
 
 AT_ONCE: Final = 16
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.training.crf import best_path, gradient
+from appliance.training.fast.crf import best_path, gradient
 
 
 def total(scores: np.ndarray, path: tuple[int, ...], moves: np.ndarray) -> float:

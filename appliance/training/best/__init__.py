@@ -1,0 +1,1 @@
+"""The quality best: the whole encoder learns, in torch."""

@@ -1,0 +1,1 @@
+"""What a model answers to labelled documents, and how right it is."""

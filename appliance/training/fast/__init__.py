@@ -1,0 +1,1 @@
+"""The quality fast: a light head on a frozen encoder, in numpy."""
