@@ -52,7 +52,7 @@ def license_rows(opened: AuthenticLicense, roots: TrustRoots, now: int) -> list[
             f"{plan.tier}, {' to '.join(format_date(day) for day in plan.period)}, overage {plan.overage}",
         ),
         *units,
-        ("models", ", ".join(model.train for model in licence.models) or "none"),
+        ("models", ", ".join(model.train for model in licence.models) or "any that needs no key"),
         ("issuer", f"{opened.delegation.key.name} (epoch {opened.delegation.epoch})"),
         ("root", f"{opened.root.vkey} ({roots.source_of(opened.root)})"),
         ("sha256", opened.sha256),

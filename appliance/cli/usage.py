@@ -167,11 +167,17 @@ def export(  # noqa: PLR0913, PLR0917 (one parameter for each option)
             print_members(made.path, click.echo)
         elif as_json:
             facts = {"file": str(made.path), "bytes": made.size, "sha256": made.sha256}
-            print_json({**facts, "opened": made.opened, "missing": made.missing})
+            print_json({**facts, "opened": made.opened, "missing": made.missing, "unsigned": made.unsigned})
         else:
             click.echo(f"{made.path}  {made.size:,} bytes  SHA-256 {made.sha256}")
         if note is not None:
             click.echo(_opened(made.opened, made.missing), err=True)
+        if made.unsigned:
+            click.echo(
+                f"{made.unsigned:,} newer entries are not in it, since they are not signed yet: the service"
+                " signs each minute, and at once with systemctl reload appliance; then export again",
+                err=True,
+            )
 
 
 def _opened(entries: int, missing: int) -> str:

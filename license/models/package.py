@@ -207,7 +207,7 @@ def open_package(path: Path, manifest: Manifest, identity: str) -> Mapping[str, 
         except NoModelKey as error:
             raise NoModelKey(
                 f"the key in the licence for model line {manifest.line} does not open {path.name}",
-                hint="the licence is from before the line's key was made anew: install a new licence",
+                hint="the line's key was replaced after the licence was issued: install a new licence",
             ) from error
         except Malformed as error:
             if "identity" in error.message:

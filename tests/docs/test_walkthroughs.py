@@ -230,6 +230,10 @@ def test_a_newcomer_starts_the_service_and_asks_it(tmp_path: Path, *, speech: bo
                 ["bash", "-ec", piece], capture_output=True, text=True, timeout=60, check=True
             )
             assert "London" in done.stdout or "apiStatus" in done.stdout, done.stdout
+            if '"kind"' in piece:
+                (document,) = json.loads(done.stdout)["results"]["documents"]
+                found = [(entity["text"], entity["category"]) for entity in document["entities"]]
+                assert found == [("Alan Turing", "Person"), ("London", "Location")]
         with urllib.request.urlopen(f"{url}/status", timeout=60) as reply:  # noqa: S310
             assert json.load(reply)["apiStatus"] == "Valid"
     finally:

@@ -91,6 +91,6 @@ def _ask_speech(url: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 SHOWCASES: Final = {
-    CUSTOM_NER.name: Showcase(CUSTOM_NER, "Sentences nobody tuned the model for", _ask_text),
+    CUSTOM_NER.name: Showcase(CUSTOM_NER, "Sentences that the model has not seen", _ask_text),
     SPEECH_TO_TEXT.name: Showcase(SPEECH_TO_TEXT, "A recording of spoken digits", _ask_speech),
 }

@@ -127,7 +127,7 @@ def _tour(
     billing = stack.enter_context(listening(authority))
     tour.say(f"   listening on {billing}, everything lies under {home}")
 
-    tour.begin("The one connected moment: the licence is downloaded, verified and saved")
+    tour.begin("The licence is downloaded, verified and saved: the only step with a network")
     serve = ["serve", "--roots", str(authority.roots_dir)]
     program = [sys.executable, "-m", "appliance", *serve]
     service_words = [] if showcase.product is CUSTOM_NER else [f"Service={showcase.product.name}"]
@@ -156,7 +156,7 @@ def _tour(
         answers.append(answer)
         tour.say(f"   {line}")
 
-    tour.begin("What the output mount now says was used")
+    tour.begin("The usage, as recorded in the output mount")
     usage = get(f"{url}/records/usage-logs/")
     for meter in usage["meters"]:
         tour.say(f"   {meter['name']}  {meter['quantity']}")

@@ -42,6 +42,7 @@ class Made:
         sha256: Its SHA-256 in hex.
         opened: Usage entries that the vendor asked to see.
         missing: How many of them are not here any more.
+        unsigned: Newer entries that are not in it, since no signed head covers them yet.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Made:
     sha256: str
     opened: int = 0
     missing: int = 0
+    unsigned: int = 0
 
 
 @contextlib.contextmanager
@@ -90,7 +92,12 @@ def export_usage(
                 os.fsync(file.fileno())
             opened, missing = (0, 0) if asked is None else count_opened(ledger, asked)
             made = Made(
-                path=path, size=path.stat().st_size, sha256=_sha256(path), opened=opened, missing=missing
+                path=path,
+                size=path.stat().st_size,
+                sha256=_sha256(path),
+                opened=opened,
+                missing=missing,
+                unsigned=0 if asked else _unsigned(ledger, manifest),
             )
             if out is not None:
                 replace_by(out, path)
@@ -99,6 +106,15 @@ def export_usage(
         except OSError as error:
             raise Unwritable(f"the export cannot be written: {error.strerror}") from error
         yield made
+
+
+def _unsigned(ledger: Path, manifest: BundleManifest) -> int:
+    """How many entries the logs have beyond the heads at which the export ends."""
+    entries = 0
+    for database in find_databases(ledger):
+        with contextlib.suppress(LicenseError, sqlite3.Error), open_log(database) as source:
+            entries += source.size
+    return max(0, entries - sum(log.size for log in manifest.logs))
 
 
 def _least_bytes(ledger: Path) -> int:

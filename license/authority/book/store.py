@@ -232,7 +232,7 @@ class Store:
             AuthorityError: there is no such resource.
         """
         key = new_key()
-        with self._changing(name, now, f"key {which} made anew") as (_, row):
+        with self._changing(name, now, f"key {which} replaced") as (_, row):
             setattr(row, f"key{which}_lookup", key[:_LOOKUP_CHARS])
             setattr(row, f"key{which}_sha256", _hash(key))
         return key

@@ -78,7 +78,7 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 @click.option(
     "--days",
     type=click.IntRange(1, 36_500),
-    help="Days it is good for.  [default: 365, or to the end of the plan's period]",
+    help="Days it is good for.  [default: 365, or to the end of the plan's year]",
 )
 @click.option(
     "--period",

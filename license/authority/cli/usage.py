@@ -87,7 +87,7 @@ def prices(init: bool, home: Path, as_json: bool) -> None:
 
     It is the file prices.csv in the authority's directory, which the vendor edits. Bills are made from it.
     """
-    from license.authority.billing.prices import read_prices, write_template
+    from license.authority.billing.prices import FILE, read_prices, write_template
     from license.text import columns
 
     if init:
@@ -110,7 +110,9 @@ def prices(init: bool, home: Path, as_json: bool) -> None:
         )
         return
     if not rows:
-        click.echo("nothing has a price yet: license prices --init", err=True)
+        file = home / FILE
+        todo = f"edit {file}" if file.exists() else "license prices --init"
+        click.echo(f"nothing has a price yet: {todo}", err=True)
         return
     click.echo(
         columns(

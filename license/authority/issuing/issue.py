@@ -21,6 +21,7 @@ from license.trust.signed_note import sign_note
 from license.trust.statement import render_statement
 
 DEFAULT_DAYS: Final = 365
+_LEAP_YEAR_DAYS: Final = 366
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -29,8 +30,8 @@ class Terms:
     """What the vendor grants beside the plan.
 
     Attributes:
-        days: Days until `expires`, which must be within the plan's period; None for 365, or fewer where the
-            period ends before.
+        days: Days until `expires`, which must be within the plan's period; None for 365, or to the end of a
+            period that ends before or, in a leap year, a day later.
         period: `present` or `next`: for which period of a resource that was renewed; None for the next one
             where the machine has a licence to the end of the present one.
         grace_days: Days from `expires` to `terminates`.
@@ -106,7 +107,7 @@ def issue(
     plan = choose_plan(store, resource, instance, now=now, wanted=terms.period)
     not_before = max(now, plan.period[0])
     _check_days(resource, plan, not_before, terms.days)
-    expires = min(not_before + (terms.days or DEFAULT_DAYS) * DAY, plan.period[1])
+    expires = _expires(plan, not_before, terms.days)
     terminates = expires + terms.grace_days * DAY
     dates = Dates(
         not_before=not_before,
@@ -167,6 +168,13 @@ def choose_plan(
         return present
     served = store.licensed_until(resource.name, instance) >= present.period[1]
     return following if wanted == "next" or served else present
+
+
+def _expires(plan: Plan, not_before: int, days: int | None) -> int:
+    """Return when a licence expires; by default with its plan, also where that lasts for a leap year."""
+    if days is None and plan.period[1] - not_before <= _LEAP_YEAR_DAYS * DAY:
+        return plan.period[1]
+    return min(not_before + (days or DEFAULT_DAYS) * DAY, plan.period[1])
 
 
 def _check_days(resource: Resource, plan: Plan, not_before: int, days: int | None) -> None:

@@ -38,7 +38,7 @@ def create_line(home: Path, line: str) -> str:
         raise AuthorityError(
             f"the model line {line} exists",
             code="AlreadyExists",
-            hint="its identity is never made anew: licences and packages depend on it",
+            hint="its identity is never replaced: licences and packages depend on it",
         )
     identity = age.new_identity()
     recipient = age.recipient_of(identity)

@@ -182,7 +182,7 @@ class Audit:
             self._find(Severity.BROKEN, "day-sums", sentence, self._next - 1)
         elif hidden:
             sentence = (
-                f"the sums of {format_date(self._day)}, a day not yet closed, are the installation's word"
+                f"the sums of {format_date(self._day)}, which has not ended, are claimed and not proven"
             )
             self._find(Severity.CLEAN, "claimed", sentence, self._next - 1)
 

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,21 @@ def test_an_export_goes_out_is_verified_taken_in_and_receipted(customer: Custome
     (left,) = json.loads(pruned.stdout)
     assert (left["log"], left["entries"], left["removed"]) == (log["log"], 0, False)
     assert left["reason"] == "no receipt covers a closed month"
+
+
+def test_an_export_says_how_many_entries_are_too_new_to_be_in_it(customer: Customer) -> None:
+    words = ("--state", customer.machine.state, "-o", customer.place / "usage.zip")
+    assert "not signed yet" not in run("export", customer.machine.output, *words).stderr
+    with closing(sqlite3.connect(next(customer.machine.directory.glob("ledger-*.db")))) as connection:
+        (before,) = connection.execute("SELECT count(*) FROM checkpoint").fetchone()
+        connection.execute("DELETE FROM checkpoint WHERE id = (SELECT max(id) FROM checkpoint)")
+        connection.commit()
+    assert before > 1
+    (customer.machine.directory / "checkpoint").unlink()
+    said = run("export", customer.machine.output, *words)
+    assert re.match(r"[1-9]\d* newer entries are not in it, since they are not signed yet", said.stderr)
+    told = json.loads(run("export", customer.machine.output, *words, "--json").stdout)
+    assert f"{told['unsigned']} newer" in said.stderr
 
 
 def test_the_operators_note_stays_at_home(customer: Customer) -> None:

@@ -117,3 +117,19 @@ def test_each_day_counts_against_the_plan_of_its_own_period(yearly: Any) -> None
         "2027-01-01 to 2028-01-01": (60, 10),
         "outside": (8, 0),
     }
+
+
+def test_a_licence_lasts_as_long_as_its_year_also_in_a_leap_year(new_vendor: Callable[..., Any]) -> None:
+    """Otherwise the machine is in grace on the last day, and its renewal is for the present period again."""
+    vendor = new_vendor(period=("2027-03-01", "2028-03-01"))
+    vendor.clock.now = parse_period(("2027-03-01", "2028-03-01"))[0]
+    first = vendor.opened().license
+    assert format_date(first.expires) == "2028-03-01"
+    vendor.authority.renew_resource("acme-ner")
+    assert format_date(vendor.opened().license.not_before) == "2028-03-01"
+
+
+def test_a_licence_of_a_longer_plan_lasts_365_days(new_vendor: Callable[..., Any]) -> None:
+    vendor = new_vendor(period=("2027-03-01", "2029-03-01"))
+    vendor.clock.now = parse_period(("2027-03-01", "2028-03-01"))[0]
+    assert format_date(vendor.opened().license.expires) == "2028-02-29"

@@ -147,7 +147,7 @@ def test_the_history_says_what_happened_and_only_what_did(store: Store) -> None:
         (1, "approved for disconnected use"),
         (2, f"1,000 more units of {METER}"),
         (3, "model line ner-en/3 granted"),
-        (4, "key 2 made anew"),
+        (4, "key 2 replaced"),
     ]
 
 

@@ -129,6 +129,13 @@ def test_a_resource_is_renewed_and_its_next_licence_issued(home: Path) -> None:
     assert "then " + following["period"][0] in good("usage", "acme-ner")
 
 
+def test_without_prices_the_next_step_is_told(home: Path) -> None:
+    (home / "authority/prices.csv").unlink(missing_ok=True)
+    assert run("prices").stderr == "nothing has a price yet: license prices --init\n"
+    good("prices", "--init")
+    assert run("prices").stderr == "nothing has a price yet: edit authority/prices.csv\n"
+
+
 def test_a_licence_of_another_customer_or_machine_is_not_overwritten(home: Path) -> None:
     before = Path("delivery/license.note").read_bytes()
     issue = ("issue", "request.note", "--out", "delivery", "--resource")

@@ -43,7 +43,7 @@ def test_a_line_is_made_once_and_kept_private(vendor: Any) -> None:
     assert f"# public key: {recipient}" in path.read_text()
     with pytest.raises(AuthorityError, match="exists") as caught:
         create_line(home, "ner-en/3")
-    assert "never made anew" in caught.value.hint
+    assert "never replaced" in caught.value.hint
     create_line(home, "ner.v2-de/12")
     assert lines(home) == ["ner-en/3", "ner.v2-de/12"]
 
