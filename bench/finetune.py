@@ -21,10 +21,9 @@ import numpy as np
 from appliance.datasets.document import Label, LabelledDocument, categories_of
 from appliance.datasets.project import read_project
 from appliance.datasets.split import split
-from appliance.ner.model_folder import MODEL
-from appliance.training.best.encoder_weights import read_weights
+from appliance.training.base.open_base import bundled_base
 from appliance.training.best.train_best import IGNORED, Example, encode
-from appliance.training.encoder import bundled, labels_for, tokenizer_of
+from appliance.training.encoder import labels_for, tokenizer_of
 from appliance.training.evaluation.scoring import Scores, score
 
 
@@ -33,7 +32,7 @@ def network(labels: Sequence[str]) -> Any:
     import torch  # noqa: PLC0415  (not installed everywhere)
     from transformers import BertConfig, BertForTokenClassification  # noqa: PLC0415
 
-    weights = read_weights(bundled().read(MODEL))
+    weights = bundled_base().weights()
     arrays = weights.arrays
     tables = "encoder.embeddings"
     words = arrays[f"{tables}.word_embeddings.weight"]
@@ -102,9 +101,9 @@ def fine_tune(
 def examine(made: Any, documents: Sequence[LabelledDocument], labels: Sequence[str]) -> Scores:
     import torch  # noqa: PLC0415
 
-    cuts = tokenizer_of(bundled()).cut([document.text for document in documents])
+    cuts = tokenizer_of(bundled_base().folder).cut([document.text for document in documents])
     found = []
-    for examples, cut in zip(encode(documents, labels), cuts, strict=True):
+    for examples, cut in zip(encode(documents, labels, bundled_base().folder), cuts, strict=True):
         numbers: list[int] = []
         for one in examples:
             inputs, _ = tensors([one])
@@ -143,7 +142,7 @@ def main() -> None:
     torch.manual_seed(given.seed)
     parts = split(read_project(given.project, given.documents).documents)
     labels = labels_for(sorted(categories_of(parts.train)))
-    learnt = [one for examples in encode(parts.train, labels) for one in examples]
+    learnt = [one for examples in encode(parts.train, labels, bundled_base().folder) for one in examples]
     began = time.process_time()
     made = network(labels)
     fine_tune(made, learnt, epochs=given.epochs, batch=given.batch, rate=given.rate, seed=given.seed)

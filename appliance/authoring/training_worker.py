@@ -19,7 +19,7 @@ from appliance.datasets.project import with_texts
 from appliance.datasets.project_file import ProjectFile
 from appliance.datasets.split import split
 from appliance.errors import ApplianceError
-from appliance.training.train import Trained, train
+from appliance.training.train import Options, Trained, train
 from license.errors import NoRoom
 
 _NICE = 10
@@ -41,12 +41,12 @@ def _run(specification: dict[str, Any]) -> dict[str, Any]:
         labelled,
         parts,
         out,
-        quality=specification["quality"],
-        release=specification["release"],
+        Options(quality=specification["quality"], release=specification["release"]),
         told=lambda step, share: _say({"step": step, "share": share}),
     )
     results = [
-        _result(document, labels) for document, labels in zip(parts.test, trained.answers.found, strict=True)
+        _result(document, labels)
+        for document, labels in zip(trained.examined, trained.answers.found, strict=True)
     ]
     (out / RESULTS).write_text(json.dumps(results), encoding="utf-8")
     (out / RESULTS).chmod(0o600)

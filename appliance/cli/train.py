@@ -1,11 +1,15 @@
 """`appliance train`: options in, one call, text out."""
 
+import contextlib
 import json
 import os
 import shlex
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +19,9 @@ from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
 from license.encoding.fields import RELEASE
 from license.files import quoted
+
+if TYPE_CHECKING:
+    from appliance.training.base.open_base import Base
 
 
 def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
@@ -55,6 +62,13 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
 @click.option(
     "--test-share", type=click.IntRange(5, 50), default=20, show_default=True, help="Per cent for the test."
 )
+@click.option(
+    "--base",
+    "base_name",
+    default="en",
+    show_default=True,
+    help="Encoder to start from: en (bundled), or the folder of one: BERT, RoBERTa, XLM-R, DistilBERT.",
+)
 @click.option("--release", callback=_release, default="1", show_default=True, help="Version of the model.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of starting weights and order.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
@@ -65,6 +79,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     quality: str,
     how: str,
     test_share: int,
+    base_name: str,
     release: str,
     seed: int,
     as_json: bool,
@@ -77,7 +92,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     # library when it is first imported, which is now.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from appliance.training.evaluation.report import confusion_lines, score_lines, wrong_lines
-    from appliance.training.train import train
+    from appliance.training.train import Options, train
 
     labelled = read_labelled(project, documents)
     by_file = {"auto": None, "file": True, "stratified": False}[how]
@@ -85,9 +100,9 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     click.echo(
         f"learning from {len(parts.train)} documents, testing on {len(parts.test)} ({parts.how})", err=True
     )
-    result = train(
-        labelled, parts, out, quality=quality, release=release, seed=seed, told=_Progress(), now=time.time
-    )
+    with _base(base_name) as base:
+        options = Options(base=base, quality=quality, release=release, seed=seed)
+        result = train(labelled, parts, out, options, told=_Progress(), now=time.time)
     if as_json:
         from appliance.training.evaluation.report import evaluation_object
 
@@ -120,6 +135,19 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         f"next: appliance models add {quoted(out)} --project {shlex.quote(labelled.name)} --name v{release}"
         " Models:Path=DIR"
     )
+
+
+@contextlib.contextmanager
+def _base(name: str) -> Iterator["Base"]:
+    """Open the encoder that a person names."""
+    from appliance.training.base.open_base import bundled_base, open_base
+
+    if name == "en":
+        yield bundled_base()
+        return
+    with tempfile.TemporaryDirectory(prefix="base-") as place:
+        click.echo(f"reading the encoder {name}", err=True)
+        yield open_base(Path(name), Path(place) / "base")
 
 
 class _Progress:

@@ -1,9 +1,8 @@
-"""The bundled encoder as custom models use it: its tokenizer, its windows, its hidden layers as features."""
+"""An encoder as custom models use it: its tokenizer, its windows, its hidden layers as features."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,8 +14,6 @@ from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
 from appliance.ner.session import OnnxSession
 from appliance.ner.tokenizer import Document, TextTokenizer
 
-ENCODER: Final = Path(__file__).parents[1] / "bundled" / "encoder-en"
-LAYERS: Final = ("hidden_2", "hidden_4", "hidden_6")
 MAX_THREADS: Final = 8
 CONTEXT: Final = 3
 """Token numbers that a head reads at each word: the word's first token, the one before, the one after."""
@@ -35,11 +32,6 @@ class Learnt:
     features: NDArray[np.float16]
     tokens: NDArray[np.int32]
     targets: NDArray[np.intp]
-
-
-def bundled() -> ModelFolder:
-    """Return the model whose encoder is used: the wide one, from which the served model was narrowed."""
-    return ModelFolder.open(ENCODER)
 
 
 def tokenizer_of(folder: ModelFolder) -> TextTokenizer:
@@ -73,12 +65,17 @@ def targets_of(document: LabelledDocument, cut: Document, numbers: dict[str, int
 
 
 class Encoder:
-    """The frozen encoder; one call of it per window, one thread a core."""
+    """A frozen encoder; one call of it per window, one thread a core.
 
-    def __init__(self) -> None:
-        self.folder = bundled()
-        self.tokenizer = tokenizer_of(self.folder)
-        self._session = OnnxSession(self.folder.read(MODEL), labels=len(self.folder.labels))
+    Args:
+        folder: The encoder.
+        layers: Outputs of its graph that are features.
+    """
+
+    def __init__(self, folder: ModelFolder, layers: tuple[str, ...]) -> None:
+        self.tokenizer = tokenizer_of(folder)
+        self._layers = layers
+        self._session = OnnxSession(folder.read(MODEL), labels=len(folder.labels))
 
     def sequences(
         self,
@@ -106,7 +103,7 @@ class Encoder:
         for window in cut.windows:
             ids = window.ids[None]
             types = None if window.types is None else window.types[None]
-            layers = self._session.outputs(LAYERS, ids, np.ones_like(ids), types)
+            layers = self._session.outputs(self._layers, ids, np.ones_like(ids), types)
             joint = np.concatenate([layer[0] for layer in layers], axis=-1)
             if features is None:
                 features = np.zeros((words, joint.shape[1]), dtype=np.float16)

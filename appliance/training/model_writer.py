@@ -29,6 +29,7 @@ class About:
         how: How it was trained, in a few words.
         split: Who decided which documents examine.
         documents: Documents it learnt from, and documents it was examined on.
+        encoder: What it started from, and under which licence.
         seconds: Training time.
     """
 
@@ -39,6 +40,7 @@ class About:
     how: str
     split: str
     documents: tuple[int, int]
+    encoder: str
     seconds: float
 
 
@@ -102,8 +104,7 @@ Custom named entity recognition, trained {day} on this installation, without net
 - **Quality:** {about.quality} ({about.how})
 - **Learnt from:** {about.documents[0]} documents; examined on {about.documents[1]} others, {about.split}
 - **Training time:** {about.seconds:.0f} seconds
-- **Encoder:** the bundled English encoder encoder-en, CC BY-SA 4.0; its attributions hold for this model too,
-  and whoever passes the weights on passes them on under CC BY-SA 4.0
+- **Encoder:** {about.encoder}
 
 | category | precision | recall | F1 | support |
 |---|---|---|---|---|

@@ -40,8 +40,7 @@ def check_readable(readings: Mapping[str, Reading]) -> list[str]:
             raise DatasetError(
                 f"the encoder cannot read {_named(language)}:"
                 f" {reading.unknown_share:.0%} of the tokens are unknown to it",
-                hint="take these documents out, or serve a model that was trained elsewhere:"
-                " appliance models add FOLDER",
+                hint="take these documents out, or start from an encoder of their language: --base FOLDER",
             )
     notes = []
     for language, reading in readings.items():

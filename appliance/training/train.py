@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from appliance.datasets.document import Labelled, categories_of
+from appliance.datasets.document import Labelled, LabelledDocument, categories_of
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
 from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.onnx_tools.quantization import TOLERATED
+from appliance.training.base.open_base import Base, bundled_base
 from appliance.training.best.train_best import train_best
-from appliance.training.encoder import ENCODER, bundled, tokenizer_of
+from appliance.training.encoder import tokenizer_of
 from appliance.training.evaluation.examine import Answers, examine
 from appliance.training.evaluation.report import Wrong, evaluation_object, worst
 from appliance.training.evaluation.scoring import Scores
@@ -25,7 +26,7 @@ from license.files import require_room
 
 QUALITIES: Final = ("fast", "best")
 _WEIGHTS: Final = {"fast": 1, "best": 4}
-"""What a training writes at least, in sizes of the bundled 8-bit encoder; `best` compares it with float32."""
+"""What a training writes at least, in sizes of the 8-bit encoder; `best` compares it with float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Trained:
         folder: The model.
         scores: On the test documents.
         wrong: The worst mistakes on them.
+        examined: The test documents, with the labels that were compared.
         answers: What the model found in each of them.
         seconds: Wall-clock seconds of the training, without the test.
         cpu_seconds: Processor seconds of it, all threads together.
@@ -46,6 +48,7 @@ class Trained:
     folder: ModelFolder
     scores: Scores
     wrong: tuple[Wrong, ...]
+    examined: tuple[LabelledDocument, ...]
     answers: Answers
     seconds: float
     cpu_seconds: float
@@ -53,14 +56,29 @@ class Trained:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a model is trained.
+
+    Attributes:
+        base: The encoder to start from; the bundled one if None.
+        quality: One of `QUALITIES`.
+        release: Version of the model.
+        seed: Of starting weights and order.
+    """
+
+    base: Base | None = None
+    quality: str = "fast"
+    release: str = "1"
+    seed: int = 1
+
+
 def train(
     labelled: Labelled,
     parts: Split,
     out: Path,
+    options: Options,
     *,
-    quality: str = "fast",
-    release: str = "1",
-    seed: int = 1,
     told: Told,
     now: Callable[[], float] = time.time,
 ) -> Trained:
@@ -70,9 +88,7 @@ def train(
         labelled: The project.
         parts: Which documents teach and which examine.
         out: A new folder.
-        quality: One of `QUALITIES`.
-        release: Version of the model.
-        seed: Of starting weights and order.
+        options: How.
         told: Hears what is being done and the share of all that is done.
         now: Unix seconds, for the model card.
 
@@ -84,9 +100,11 @@ def train(
     """
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
-    require_room(out, _WEIGHTS[quality] * (ENCODER / MODEL).stat().st_size, f"the model {out}")
-    base = bundled()
-    tokenizer = tokenizer_of(base)
+    base = options.base or bundled_base()
+    require_room(
+        out, _WEIGHTS[options.quality] * (base.folder.path / MODEL).stat().st_size, f"the model {out}"
+    )
+    tokenizer = tokenizer_of(base.folder)
     every = (*parts.train, *parts.test)
     unread = check_readable(read_by_language(every, tokenizer, labelled.language))
     fitted = [fit_labels(documents, tokenizer) for documents in (parts.train, parts.test)]
@@ -95,23 +113,24 @@ def train(
     categories = [name for name in labelled.categories if name in used]
     began, cpu_began = time.monotonic(), time.process_time()
     float32: bytes | None = None
-    if quality == "best":
-        best = train_best(parts.train, categories, seed=seed, told=told)
+    if options.quality == "best":
+        best = train_best(base, parts.train, categories, seed=options.seed, told=told)
         model, float32, labels, how = best.eight_bit, best.float32, best.labels, best.how
     else:
-        model, labels, how = train_fast(parts.train, categories, seed=seed, told=told)
+        model, labels, how = train_fast(base, parts.train, categories, seed=options.seed, told=told)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     about = About(
         name=labelled.name,
-        release=release,
+        release=options.release,
         language=labelled.language,
-        quality=quality,
+        quality=options.quality,
         how=how,
         split=parts.how,
         documents=(len(parts.train), len(parts.test)),
+        encoder=base.card,
         seconds=seconds,
     )
-    folder = write_folder(out, base, model, labels, about)
+    folder = write_folder(out, base.folder, model, labels, about)
     told("examining the model", 0.99)
     scores, given = examine(folder, parts.test)
     notes = [
@@ -121,7 +140,9 @@ def train(
     ]
     notes += unread + _notes(labelled, parts, used)
     if float32 is not None:
-        folder, scores, given, note = _smaller_or_better(out, float32, labels, about, parts, (scores, given))
+        folder, scores, given, note = _smaller_or_better(
+            out, base, float32, labels, about, parts, (scores, given)
+        )
         notes.append(note)
     wrong = worst(parts.test, given)
     write_evaluation(out, evaluation_object(scores, wrong))
@@ -131,6 +152,7 @@ def train(
         folder=folder,
         scores=scores,
         wrong=tuple(wrong),
+        examined=parts.test,
         answers=given,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
@@ -141,6 +163,7 @@ def train(
 
 def _smaller_or_better(
     out: Path,
+    base: Base,
     float32: bytes,
     labels: Sequence[str],
     about: About,
@@ -151,7 +174,7 @@ def _smaller_or_better(
     staged = out.with_name(f".{out.name}.float32")
     remove_tree(staged)
     try:
-        folder = write_folder(staged, bundled(), float32, labels, about)
+        folder = write_folder(staged, base.folder, float32, labels, about)
         scores, given = examine(folder, parts.test)
         loss = scores.micro.f1 - small[0].micro.f1
         told = f"8-bit weights cost {100 * loss:.2f} points of F1"

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import MissingExtra
-from appliance.ner.model_folder import MODEL
+from appliance.ner.model_folder import ModelFolder
 from appliance.ner.tokenizer import Window
 from appliance.onnx_tools.bert_graph import build
-from appliance.training.best.encoder_weights import Weights, read_weights
-from appliance.training.encoder import bundled, labels_for, targets_of, tokenizer_of
+from appliance.training.base.open_base import Base
+from appliance.training.best.encoder_weights import Weights
+from appliance.training.encoder import labels_for, targets_of, tokenizer_of
 from appliance.training.fast.train_fast import Told
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def require_torch() -> None:
 
 
 def train_best(
+    base: Base,
     documents: Sequence[LabelledDocument],
     categories: Sequence[str],
     *,
@@ -131,9 +133,10 @@ def train_best(
     told: Told,
     tuning: Tuning | None = None,
 ) -> Best:
-    """Fine-tune the bundled encoder.
+    """Fine-tune an encoder.
 
     Args:
+        base: The encoder.
         documents: What to learn from.
         categories: What to find.
         seed: Of the head's starting weights, dropout and order.
@@ -146,10 +149,9 @@ def train_best(
     require_torch()
     tuning = tuning or Tuning()
     labels = labels_for(categories)
-    folder = bundled()
     told("reading the encoder's weights", 0.0)
-    weights = read_weights(folder.read(MODEL))
-    examples = [example for windows in encode(documents, labels) for example in windows]
+    weights = base.weights()
+    examples = [example for windows in encode(documents, labels, base.folder) for example in windows]
     network, epochs = tune(
         weights, labels, examples, tuning, seed=seed, told=lambda step, share: told(step, 0.98 * share)
     )
@@ -163,10 +165,12 @@ def train_best(
     return Best(eight_bit=models["token"], float32=models["float"], labels=labels, how=how)
 
 
-def encode(documents: Sequence[LabelledDocument], labels: Sequence[str]) -> list[list[Example]]:
+def encode(
+    documents: Sequence[LabelledDocument], labels: Sequence[str], folder: ModelFolder
+) -> list[list[Example]]:
     """Return the windows of each document as serving cuts them, with their targets."""
     numbers = {label: number for number, label in enumerate(labels)}
-    cuts = tokenizer_of(bundled()).cut([document.text for document in documents])
+    cuts = tokenizer_of(folder).cut([document.text for document in documents])
     found = []
     for document, cut in zip(documents, cuts, strict=True):
         targets = targets_of(document, cut, numbers)

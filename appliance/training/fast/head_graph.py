@@ -1,4 +1,4 @@
-"""The bundled encoder's graph with another head: one ONNX model that serving takes like any other."""
+"""An encoder's graph with another head: one ONNX model that serving takes like any other."""
 
 from collections.abc import Sequence
 
@@ -7,24 +7,24 @@ import onnx
 from onnx import TensorProto, helper
 
 from appliance.onnx_tools.bert_graph import Graph
-from appliance.training.encoder import LAYERS
 from appliance.training.fast.light_head import Head
 
 _OUTPUT = "logits"
 
 
-def with_head(encoder: bytes, head: Head, labels: Sequence[str]) -> bytes:
+def with_head(encoder: bytes, layers: Sequence[str], head: Head, labels: Sequence[str]) -> bytes:
     """Return the model: tokens to hidden layers as in `encoder`, then to the scores of `labels`.
 
     Args:
-        encoder: A model with the inputs of token classification and the outputs `LAYERS`.
-        head: Trained on those layers.
+        encoder: A model with the inputs of token classification and the outputs `layers`.
+        layers: Outputs that the head reads.
+        head: Trained on them.
         labels: As the head was trained with them.
     """
     model = onnx.load_model_from_string(encoder)
-    _keep(model.graph, LAYERS)
+    _keep(model.graph, layers)
     graph = Graph(prefix="head_")
-    joint = graph.one("Concat", *LAYERS, axis=-1)
+    joint = graph.one("Concat", *layers, axis=-1)
     hidden = graph.one(
         "Add", graph.one("MatMul", joint, graph.constant(head.first)), graph.constant(head.bias)
     )

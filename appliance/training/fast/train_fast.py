@@ -1,4 +1,4 @@
-"""The fast route: a light head on the frozen bundled encoder, with the appliance's own packages alone."""
+"""The fast route: a light head on the frozen encoder, with the appliance's own packages alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Final
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.split import stratified
 from appliance.ner.model_folder import MODEL
+from appliance.training.base.open_base import Base
 from appliance.training.encoder import Encoder, labels_for
 from appliance.training.fast.head_graph import with_head
 from appliance.training.fast.light_head import Options, Progress, train_head
@@ -19,18 +20,19 @@ Told = Callable[[str, float], None]
 
 
 def train_fast(
-    documents: Sequence[LabelledDocument], categories: Sequence[str], *, seed: int = 1, told: Told
+    base: Base, documents: Sequence[LabelledDocument], categories: Sequence[str], *, seed: int = 1, told: Told
 ) -> tuple[bytes, tuple[str, ...], str]:
     """Train a head and return the model's graph, its labels, and how it was trained in words.
 
     Args:
+        base: The encoder, which stays as it is.
         documents: What to learn from.
         categories: What to find.
         seed: Of the starting weights and the order.
         told: Hears what is being done and the share of all that is done, 0…1.
     """
     labels = labels_for(categories)
-    encoder = Encoder()
+    encoder = Encoder(base.folder, base.layers)
     vocabulary = encoder.tokenizer.vocabulary
     told("reading the documents with the encoder", 0.0)
     learnt = encoder.sequences(documents, labels, lambda share: told("reading the documents", 0.5 * share))
@@ -57,7 +59,7 @@ def train_fast(
     )
     told("writing the model", 0.99)
     how = f"frozen encoder, two-layer head of {options.hidden}, {epochs} epochs"
-    return with_head(encoder.folder.read(MODEL), head, labels), labels, how
+    return with_head(base.folder.read(MODEL), base.layers, head, labels), labels, how
 
 
 def _line(progress: Progress) -> str:

@@ -4,7 +4,8 @@ import pytest
 
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.model_folder import ModelFolder
-from appliance.training.encoder import bundled, tokenizer_of
+from appliance.training.base.open_base import bundled_base
+from appliance.training.encoder import tokenizer_of
 from appliance.training.evaluation.examine import examine
 from appliance.training.label_spans import fit_labels, trim_labels
 from tests.support.paths import BUNDLED
@@ -40,7 +41,7 @@ def test_outer_space_and_punctuation_is_trimmed_as_in_answers(
 ) -> None:
     one = document(f"{before}{labelled}  home", (labelled, "City"))
     assert [one.text[label.start : label.end] for label in trim_labels(one)] == [answered]
-    fitted = fit_labels([one], tokenizer_of(bundled()))
+    fitted = fit_labels([one], tokenizer_of(bundled_base().folder))
     assert held(fitted.documents[0]) == [answered]
     assert fitted.trimmed == (labelled != answered)
     assert (fitted.widened, fitted.lost) == ((), ())
@@ -48,7 +49,7 @@ def test_outer_space_and_punctuation_is_trimmed_as_in_answers(
 
 def test_labels_that_cut_words_are_widened_and_named() -> None:
     one = document("\nWe fly to Hamburg and Bremen.", ("Ham", "City"), ("emen", "City"))
-    fitted = fit_labels([one], tokenizer_of(bundled()))
+    fitted = fit_labels([one], tokenizer_of(bundled_base().folder))
     assert held(fitted.documents[0]) == ["Hamburg", "Bremen"]
     assert fitted.widened == ("a.txt line 2", "a.txt line 2")
     assert fitted.notes() == ["2 of 2 labels cut words: widened to whole ones (a.txt line 2, a.txt line 2)"]
@@ -58,7 +59,7 @@ def test_labels_without_a_word_of_their_own_are_left_out_and_named() -> None:
     one = document(
         "Hamburg  , Bremen", ("Ham", "City"), ("burg", "Rest"), ("  ,", "Comma"), ("Bremen", "City")
     )
-    fitted = fit_labels([one], tokenizer_of(bundled()))
+    fitted = fit_labels([one], tokenizer_of(bundled_base().folder))
     assert held(fitted.documents[0]) == ["Hamburg", "Bremen"]
     assert len(fitted.lost) == 2
     assert "2 of 4 labels hold no word of their own: left out" in "\n".join(fitted.notes())

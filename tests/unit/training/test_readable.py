@@ -6,7 +6,8 @@ from tokenizers import Tokenizer, models
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.label_errors import DatasetError
 from appliance.ner.tokenizer import Reading, TextTokenizer
-from appliance.training.encoder import bundled, tokenizer_of
+from appliance.training.base.open_base import bundled_base
+from appliance.training.encoder import tokenizer_of
 from appliance.training.readable import check_readable, read_by_language
 
 
@@ -16,7 +17,7 @@ def text(words: str, language: str = "") -> LabelledDocument:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> TextTokenizer:
-    return tokenizer_of(bundled())
+    return tokenizer_of(bundled_base().folder)
 
 
 def test_english_is_read_and_chinese_is_refused_by_its_language(tokenizer: TextTokenizer) -> None:
@@ -26,7 +27,7 @@ def test_english_is_read_and_chinese_is_refused_by_its_language(tokenizer: TextT
     assert readings["en"].unknown == 0
     with pytest.raises(DatasetError, match=r"in language 'zh': \d+% of the tokens are unknown") as caught:
         check_readable(readings)
-    assert "appliance models add" in caught.value.hint
+    assert "--base FOLDER" in caught.value.hint
     assert check_readable({"en": readings["en"]}) == []
 
 

@@ -14,9 +14,9 @@ from appliance.datasets.document import Label, LabelledDocument
 from appliance.errors import MissingExtra
 from appliance.ner.model_folder import ModelFolder
 from appliance.onnx_tools.bert_graph import build
+from appliance.training.base.open_base import BUNDLED, bundled_base
 from appliance.training.best.encoder_weights import read_weights
 from appliance.training.best.train_best import Pace, Tuning, require_torch, train_best
-from appliance.training.encoder import ENCODER, bundled
 from appliance.training.evaluation.examine import Answers, answers, examine
 from appliance.training.evaluation.report import in_sentence, worst
 from appliance.training.evaluation.scoring import NOTHING, score
@@ -130,7 +130,11 @@ def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> 
     told: list[str] = []
     tuning = Tuning(steps=(60, 60), epochs=(4, 30), least_loss=0.1)
     made = train_best(
-        documents[:24], ("Seller", "Ship"), told=lambda step, _: told.append(step), tuning=tuning
+        bundled_base(),
+        documents[:24],
+        ("Seller", "Ship"),
+        told=lambda step, _: told.append(step),
+        tuning=tuning,
     )
     about = About(
         name="ships",
@@ -140,10 +144,13 @@ def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> 
         how=made.how,
         split="",
         documents=(24, 6),
+        encoder="",
         seconds=1,
     )
     for weights in (made.eight_bit, made.float32):
-        folder = write_folder(tmp_path / str(len(weights)), bundled(), weights, made.labels, about)
+        folder = write_folder(
+            tmp_path / str(len(weights)), bundled_base().folder, weights, made.labels, about
+        )
         scores, _ = examine(folder, documents[24:])
         assert scores.micro.f1 > 0.9
     assert told[-2].startswith("epoch "), told
@@ -164,7 +171,7 @@ def test_without_torch_the_best_route_says_what_to_install() -> None:
 def test_the_bundled_encoders_weights_are_read_back_as_they_were_written() -> None:
     import onnxruntime as ort
 
-    data = (ENCODER / "model.onnx").read_bytes()
+    data = (BUNDLED / "model.onnx").read_bytes()
     weights = read_weights(data)
     width = weights.arrays["encoder.embeddings.word_embeddings.weight"].shape[1]
     head = {"head.weight": np.zeros((3, width), np.float32), "head.bias": np.zeros(3, np.float32)}

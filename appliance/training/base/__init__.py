@@ -1,0 +1,1 @@
+"""What a training starts from: the bundled encoder, or one from outside."""
