@@ -2,40 +2,95 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.options import example, json_option, print_json
+from appliance.cli.options import LABELLED, example, json_option, print_json
 from appliance.config.setting_parsers import is_name
-from appliance.datasets.conll_jsonl import SENTENCES, read_file
+from appliance.datasets.conversion_report import ConversionReport, counts
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
+from appliance.datasets.formats.format import SENTENCES, ReadOptions, SourceFile
+from appliance.datasets.formats.label_files import Reading, drop_kinds, read_labels
+from appliance.datasets.formats.label_writer import files_of, write_files
+from appliance.datasets.formats.registry import BY_NAME, PROJECT, READABLE, WRITABLE
+from appliance.datasets.formats.tag_names import read_names
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, lines
-from appliance.datasets.project import read_project, write_project
+from appliance.datasets.offset_units import OffsetUnit
+from appliance.datasets.project import MAX_PROJECT_BYTES, read_project, write_project
 from license.console.outputs import OutputFolder
-from license.files import quoted
+from license.errors import LicenseError
+from license.files import quoted, read_limited
 
-LABELLED_FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
+def read_labelled(project: Path, documents: Path | None, *, show: bool = True) -> Labelled:
+    """Return a project with its texts, or what label files of another format hold.
 
-def read_labelled(project: Path, documents: Path) -> Labelled:
-    """Return a project with its texts; mistakes of its labels are printed, a line each.
+    Args:
+        project: A project file, or label files of another format.
+        documents: Folder with the texts of a project file; None to look beside it.
+        show: Print mistakes of labels, a line each.
 
     Raises:
         LabellingMistakes: Labels are wrong.
-        DatasetError: The project cannot be read.
+        DatasetError: The project or the files cannot be read.
     """
     try:
-        return read_project(project, documents)
+        if documents is not None and _is_project(project):
+            return read_project(project, documents)
+        found, report = read_labels([(project, "")], Reading(documents=documents))
+    except LabellingMistakes as mistakes:
+        if show:
+            _show(mistakes)
+        raise
+    if show:
+        _tell(report)
+    return _labelled(found, project.resolve().stem, "en")
+
+
+def read_documents(path: Path, *, documents: Path | None = None) -> list[LabelledDocument]:
+    """Return the documents of label files of whatever format; what was read is said on standard error.
+
+    Raises:
+        LabellingMistakes: Labels are wrong; they are printed, a line each.
+        DatasetError: The files cannot be read.
+    """
+    try:
+        found, report = read_labels([(path, "")], Reading(documents=documents))
     except LabellingMistakes as mistakes:
         _show(mistakes)
         raise
+    _tell(report)
+    return found
+
+
+def _is_project(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    try:
+        return PROJECT.sniff(SourceFile(path.name, read_limited(path, MAX_PROJECT_BYTES)))
+    except LicenseError as error:
+        raise DatasetError(error.message, hint=error.hint) from error
 
 
 def _show(mistakes: LabellingMistakes) -> None:
     for line in lines(mistakes.mistakes):
         click.echo(line, err=True)
+
+
+def _tell(report: ConversionReport) -> None:
+    for line in report.lines():
+        click.echo(line, err=True)
+
+
+def _labelled(documents: list[LabelledDocument], name: str, language: str) -> Labelled:
+    return Labelled(
+        name=name,
+        categories=tuple(sorted(categories_of(documents))),
+        documents=tuple(documents),
+        language=language,
+    )
 
 
 @click.group(
@@ -51,91 +106,144 @@ def dataset_group() -> None:
     "convert", epilog=example("appliance dataset convert --train train.conll --test dev.conll --out loans")
 )
 @click.option(
-    "--train",
-    "train_files",
-    type=LABELLED_FILE,
-    multiple=True,
-    help="Labelled file to learn from; repeatable.",
+    "--train", "train_files", type=LABELLED, multiple=True, help="Labelled files to learn from; repeatable."
 )
 @click.option(
-    "--test",
-    "test_files",
-    type=LABELLED_FILE,
-    multiple=True,
-    help="Labelled file to examine with; repeatable.",
+    "--test", "test_files", type=LABELLED, multiple=True, help="Labelled files to examine with; repeatable."
 )
-@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the project.")
+@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for what is made.")
 @click.option("--name", default="", help="Name of the project (default: the folder's).")
 @click.option("--language", default="en", show_default=True, help="BCP 47 tag of the texts.")
 @click.option(
     "--sentences",
     type=click.IntRange(1, 10_000),
-    default=SENTENCES,
-    show_default=True,
-    help="Sentences in a document, where a CoNLL file has no -DOCSTART-.",
+    help=f"Sentences in a document, where a file does not tell documents apart (default: {SENTENCES}).",
 )
+@click.option(
+    "--from", "forced", type=click.Choice(READABLE), help="Format of the files (default: told by content)."
+)
+@click.option(
+    "--to",
+    "made",
+    type=click.Choice(WRITABLE),
+    default=PROJECT.name,
+    show_default=True,
+    help="Format to write.",
+)
+@click.option(
+    "--documents", type=click.Path(path_type=Path, file_okay=False), help="Folder with the texts files name."
+)
+@click.option("--labels", "names", help="Tags by number, O,B-PER,I-PER, or a file that lists them.")
+@click.option("--offset-unit", "unit", help="What offsets count: code-points, utf16, bytes, graphemes.")
+@click.option("--drop-overlaps", is_flag=True, help="Of labels that overlap, keep the outer one.")
+@click.option("--drop-relations", is_flag=True, help="Leave out what is no label of words, as relations.")
+@click.option("--drop-discontinuous", is_flag=True, help="Leave out labels with a gap.")
 @json_option
-@click.argument("files", nargs=-1, type=LABELLED_FILE)
-def convert(
+@click.argument("files", nargs=-1, type=LABELLED)
+def convert(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     train_files: tuple[Path, ...],
     test_files: tuple[Path, ...],
     files: tuple[Path, ...],
     out: Path,
     name: str,
     language: str,
-    sentences: int,
+    sentences: int | None,
+    forced: str | None,
+    made: str,
+    documents: Path | None,
+    names: str | None,
+    unit: str | None,
+    drop_overlaps: bool,
+    drop_relations: bool,
+    drop_discontinuous: bool,
     as_json: bool,
 ) -> None:
-    """Convert CoNLL (a token and its tag a line) or JSONL files to a project file with its documents.
+    """Convert labelled files, folders or ZIP archives to a project, or to another format.
 
-    FILES are split later, by category; files given with --train and --test keep their use.
+    The format is told by content; docs/custom-models.md lists all. FILES are split later, by category; files
+    given with --train and --test keep their use. A label that cannot be carried is an error, unless an option
+    says that it may be left out; each conversion says what was read and what was written.
     """
-    documents: list[LabelledDocument] = []
-    mistaken: list[LabellingMistakes] = []
-    for paths, dataset in ((train_files, "Train"), (test_files, "Test"), (files, "")):
-        for path in paths:
-            try:
-                documents += read_file(path, dataset=dataset, sentences=sentences)
-            except LabellingMistakes as mistakes:
-                _show(mistakes)
-                mistaken.append(mistakes)
-    if mistaken:
-        raise LabellingMistakes([mistake for mistakes in mistaken for mistake in mistakes.mistakes])
-    if not documents:
+    inputs = [
+        (path, dataset)
+        for paths, dataset in ((train_files, "Train"), (test_files, "Test"), (files, ""))
+        for path in paths
+    ]
+    if not inputs:
         raise DatasetError("no labelled file is given", hint="appliance dataset convert FILE --out FOLDER")
     name = name or out.resolve().name
     if not is_name(name):
         raise DatasetError(
             f"{name[:60]!r} cannot name a project", hint="say --name with letters, digits, '_', '.', '-'"
         )
-    labelled = Labelled(
-        name=name,
-        categories=tuple(sorted(categories_of(documents))),
-        documents=tuple(documents),
-        language=language,
+    reading = Reading(
+        options=ReadOptions(
+            sentences=sentences or SENTENCES,
+            names=read_names(names) if names else (),
+            unit=OffsetUnit.parse(unit) if unit else None,
+        ),
+        forced=forced or "",
+        drop=drop_kinds(overlaps=drop_overlaps, relations=drop_relations, discontinuous=drop_discontinuous),
+        documents=documents,
+        sentences_said=sentences is not None,
     )
-    target = write_project(labelled, out)
+    try:
+        found, report = read_labels(inputs, reading)
+    except LabellingMistakes as mistakes:
+        _show(mistakes)
+        raise
+    _tell(report)
+    labelled = _labelled(found, name, language)
+    target, written = _write(labelled, made, out)
     if as_json:
-        print_json({"project": str(target), "documents": str(out / "documents"), **_counts(labelled)})
+        place = {"project": str(target), "documents": str(out / "documents")}
+        shown = place if made == PROJECT.name else {"folder": str(target)}
+        print_json({**shown, **_counts(labelled), "files": [asdict(one) for one in report.files]})
         return
-    click.echo(f"{target}: {_counts_text(labelled)}")
-    click.echo(f"next: appliance train {quoted(target)} --documents {quoted(out / 'documents')} --out MODEL")
+    click.echo(
+        f"{target}: {counts(len(found), 'document')}, {counts(report.read, 'label')} read, "
+        f"{counts(written, 'label')} written, {len(labelled.categories)} categories"
+    )
+    if made == PROJECT.name:
+        click.echo(
+            f"next: appliance train {quoted(target)} --documents {quoted(out / 'documents')} --out MODEL"
+        )
+
+
+def _write(labelled: Labelled, made: str, out: Path) -> tuple[Path, int]:
+    """Write, and return what was written and how many labels stand in it."""
+    if made == PROJECT.name:
+        target = write_project(labelled, out)
+        again = read_project(target, out / "documents").documents
+        return target, sum(len(document.labels) for document in again)
+    write_files(files_of(labelled, BY_NAME[made]), out)
+    return out, sum(len(document.labels) for document in labelled.documents)
 
 
 @dataset_group.command("check", epilog=example("appliance dataset check project.json --documents documents/"))
-@click.argument("project", type=LABELLED_FILE)
-@click.option("--documents", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.argument("project", type=LABELLED)
+@click.option(
+    "--documents",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with the texts that a project file names.",
+)
 @json_option
-def check(project: Path, documents: Path, as_json: bool) -> None:
-    """Check every label of a project, and say all that is wrong."""
-    if not as_json:
-        click.echo(f"{_counts_text(read_labelled(project, documents))}: no mistake")
-        return
+def check(project: Path, documents: Path | None, as_json: bool) -> None:
+    """Check every label of a project or of label files, and say all that is wrong."""
     try:
-        print_json({**_counts(read_project(project, documents)), "mistakes": []})
+        labelled = read_labelled(project, documents, show=not as_json)
     except LabellingMistakes as found:
-        print_json({"mistakes": [asdict(mistake) for mistake in found.mistakes]})
+        if as_json:
+            print_json({"mistakes": [asdict(mistake) for mistake in found.mistakes]})
         raise
+    if as_json:
+        print_json({**_counts(labelled), "mistakes": []})
+        return
+    count = sum(len(document.labels) for document in labelled.documents)
+    click.echo(
+        f"{len(labelled.documents)} documents, {count} labels, {len(labelled.categories)} categories:"
+        " no mistake"
+    )
 
 
 def _counts(labelled: Labelled) -> dict[str, Any]:
@@ -144,8 +252,3 @@ def _counts(labelled: Labelled) -> dict[str, Any]:
         "labels": sum(len(document.labels) for document in labelled.documents),
         "categories": list(labelled.categories),
     }
-
-
-def _counts_text(labelled: Labelled) -> str:
-    labels = sum(len(document.labels) for document in labelled.documents)
-    return f"{len(labelled.documents)} documents, {labels} labels, {len(labelled.categories)} categories"

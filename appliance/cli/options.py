@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+LABELLED: Final = click.Path(path_type=Path, exists=True)
+"""A label file, a folder of them, or a ZIP archive."""
 WITH_SETTINGS: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Context settings of a command that takes settings in every form that a start takes."""
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from appliance.cli.dataset import LABELLED_FILE, read_labelled
-from appliance.cli.options import example
+from appliance.cli.dataset import read_labelled
+from appliance.cli.options import LABELLED, example
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
 from license.encoding.fields import RELEASE
@@ -36,12 +36,11 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     "train",
     epilog=example("appliance train project.json --documents documents/ --out model/ --quality fast"),
 )
-@click.argument("project", type=LABELLED_FILE)
+@click.argument("project", type=LABELLED)
 @click.option(
     "--documents",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder with the texts.",
+    help="Folder with the texts that a project file names.",
 )
 @click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the model.")
 @click.option(
@@ -74,7 +73,7 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     project: Path,
-    documents: Path,
+    documents: Path | None,
     out: Path,
     quality: str,
     how: str,
@@ -84,9 +83,10 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train a model on a project exported in the format of custom NER, and evaluate it.
+    """Train a model on labelled text, and evaluate it.
 
-    The model is a folder that `appliance models add` takes and `Mounts:Model` serves.
+    PROJECT is a project file as custom NER exports it, or label files of another format: a file, a folder or
+    a ZIP archive. The model is a folder that `appliance models add` takes and `Mounts:Model` serves.
     """
     # Matrices are small here: more than one thread for each would only wait for each other. Read by the
     # library when it is first imported, which is now.

@@ -9,6 +9,9 @@ from appliance.datasets.document import Label, line_of
 from appliance.errors import ApplianceError
 
 SHOWN: Final = 40
+OVERLAPS, RELATIONS, DISCONTINUOUS = "overlaps", "relations", "discontinuous"
+KINDS: Final = (OVERLAPS, RELATIONS, DISCONTINUOUS)
+"""What this software's labels cannot say: a word in two labels, what ties labels, a label with a gap."""
 _EXCERPT: Final = 60
 
 
@@ -28,6 +31,8 @@ class Mistake:
         reason: What is wrong, without any text of the document.
         remedy: What to do.
         excerpt: The text in question, for a person at a terminal.
+        kind: What cannot be carried (`overlaps`, `relations`, `discontinuous`) and may be left out by wish;
+            empty for what must be corrected.
     """
 
     document: str
@@ -35,6 +40,7 @@ class Mistake:
     reason: str
     remedy: str
     excerpt: str = ""
+    kind: str = ""
 
     def __str__(self) -> str:
         """Render as one line, without text of the document."""
@@ -57,9 +63,17 @@ class LabellingMistakes(DatasetError):
         super().__init__(
             f"{count} labelling {'mistake' if count == 1 else 'mistakes'} in {documents} "
             f"{'document' if documents == 1 else 'documents'}",
-            hint="correct them all, then run the command again",
+            hint=_hint(mistakes),
         )
         self.mistakes = tuple(mistakes)
+
+
+def _hint(mistakes: Sequence[Mistake]) -> str:
+    kinds = [kind for kind in KINDS if any(mistake.kind == kind for mistake in mistakes)]
+    if not kinds:
+        return "correct them all, then run the command again"
+    options = " ".join(f"--drop-{kind}" for kind in kinds)
+    return f"correct them all; `appliance dataset convert {options}` leaves out what cannot be carried"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +88,15 @@ class Claim:
 def check_claims(
     document: str, text: str, claims: Iterable[Claim], known: frozenset[str], places: Sequence[int] | None
 ) -> tuple[tuple[Label, ...], list[Mistake]]:
-    """Turn claims into labels, and whatever cannot be one into a mistake.
+    """Turn claims into labels, and whatever cannot be one into a mistake; none may overlap."""
+    labels, mistakes = place_claims(document, text, claims, known, places)
+    return labels, [*mistakes, *_overlaps(document, text, labels)]
+
+
+def place_claims(
+    document: str, text: str, claims: Iterable[Claim], known: frozenset[str], places: Sequence[int] | None
+) -> tuple[tuple[Label, ...], list[Mistake]]:
+    """Turn claims into labels in order, which may overlap, and whatever cannot be one into a mistake.
 
     Args:
         document: Its name.
@@ -91,9 +113,7 @@ def check_claims(
         mistakes += found
         if label is not None:
             labels.append(label)
-    labels.sort()
-    mistakes += _overlaps(document, text, labels)
-    return tuple(labels), mistakes
+    return tuple(sorted(labels)), mistakes
 
 
 def _label(
@@ -161,23 +181,27 @@ def _before(unit: int, places: Sequence[int] | None) -> int:
 
 
 def _overlaps(document: str, text: str, labels: Sequence[Label]) -> list[Mistake]:
-    found = []
-    for before, after in pairwise(labels):
-        if after.start < before.end:
-            twice = (before.start, before.end) == (after.start, after.end)
-            found.append(
-                Mistake(
-                    document=document,
-                    line=line_of(text, after.start),
-                    reason=f"the label {after.category} at character {after.start} overlaps "
-                    f"{before.category} at {before.start}",
-                    remedy="one of two labels on the same words must go"
-                    if twice
-                    else "shorten or remove one of them: a word has one category",
-                    excerpt=text[before.start : max(before.end, after.end)][:_EXCERPT],
-                )
-            )
-    return found
+    return [
+        overlap(document, text, before, after)
+        for before, after in pairwise(labels)
+        if after.start < before.end
+    ]
+
+
+def overlap(document: str, text: str, before: Label, after: Label) -> Mistake:
+    """Return what is wrong with `after`, which overlaps `before`."""
+    twice = before[:2] == after[:2]
+    return Mistake(
+        document=document,
+        line=line_of(text, after.start),
+        reason=f"the label {after.category} at character {after.start} overlaps "
+        f"{before.category} at {before.start}",
+        remedy="one of two labels on the same words must go"
+        if twice
+        else "shorten or remove one of them: a word has one category",
+        excerpt=text[min(before.start, after.start) : max(before.end, after.end)][:_EXCERPT],
+        kind=OVERLAPS,
+    )
 
 
 def _closest(category: str, known: frozenset[str]) -> str:

@@ -21,7 +21,7 @@ from license.files import read_limited
 
 MAX_PROJECT_BYTES: Final = 256 * 2**20
 MAX_DOCUMENT_BYTES: Final = 8 * 2**20
-_DATASETS: Final = {"train": TRAIN, "test": TEST, "": ""}
+DATASETS: Final = {"train": TRAIN, "test": TEST, "": ""}
 
 
 def read_project(path: Path, documents: Path) -> Labelled:
@@ -51,7 +51,7 @@ def with_texts(project: ProjectFile, folder: Path) -> Labelled:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder", hint="--documents names the folder with the texts")
-    categories, mistakes = _categories(project)
+    categories, mistakes = declared_categories(project)
     known = frozenset(categories)
     documents: list[LabelledDocument] = []
     seen: set[str] = set()
@@ -77,7 +77,8 @@ def with_texts(project: ProjectFile, folder: Path) -> Labelled:
     )
 
 
-def _categories(project: ProjectFile) -> tuple[tuple[str, ...], list[Mistake]]:
+def declared_categories(project: ProjectFile) -> tuple[tuple[str, ...], list[Mistake]]:
+    """Return the categories that a project declares, and those it declares twice."""
     names = [entity.category for entity in project.assets.entities]
     doubled = sorted({name for name in names if names.count(name) > 1})
     return tuple(dict.fromkeys(names)), [
@@ -94,7 +95,7 @@ def _categories(project: ProjectFile) -> tuple[tuple[str, ...], list[Mistake]]:
 def _document(
     item: FileDocument, folder: Path, known: frozenset[str]
 ) -> tuple[LabelledDocument | None, list[Mistake]]:
-    dataset = _DATASETS.get((item.dataset or "").casefold())
+    dataset = DATASETS.get((item.dataset or "").casefold())
     found: list[Mistake] = []
     if dataset is None:
         found.append(
@@ -104,9 +105,7 @@ def _document(
     if isinstance(text, Mistake):
         return None, [*found, text]
     claims = [
-        Claim(category=label.category, offset=label.offset, length=label.length)
-        for region in item.entities
-        for label in region.labels
+        Claim(category=label.category, offset=label.offset, length=label.length) for label in item.all_labels
     ]
     labels, wrong = check_claims(item.location, text, claims, known, code_points(text))
     document = LabelledDocument(
@@ -115,10 +114,23 @@ def _document(
     return document, [*found, *wrong]
 
 
-def read_text(  # noqa: PLR0911 (one for each reason)
-    folder: Path, location: str
-) -> str | Mistake:
+def read_text(folder: Path, location: str) -> str | Mistake:
     """Return the text of a document, or why there is none. A location never leads out of the folder."""
+    data = read_bytes(folder, location)
+    return data if isinstance(data, Mistake) else text_of(data, location)
+
+
+def text_of(data: bytes, location: str) -> str | Mistake:
+    """Return the text that bytes are, or the mistake that they are none."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        reason = f"it is not UTF-8 (byte {error.start})"
+        return Mistake(document=location[:100], line=0, reason=reason, remedy="save it as UTF-8")
+
+
+def read_bytes(folder: Path, location: str) -> bytes | Mistake:
+    """Return the bytes of a document, or why there are none. A location never leads out of the folder."""
 
     def wrong(reason: str, remedy: str) -> Mistake:
         return Mistake(document=location[:100], line=0, reason=reason, remedy=remedy)
@@ -134,9 +146,7 @@ def read_text(  # noqa: PLR0911 (one for each reason)
             return wrong(f"there is no such file in {folder}", "copy the text there, under this name")
         if path.stat().st_size > MAX_DOCUMENT_BYTES:
             return wrong(f"it is larger than {MAX_DOCUMENT_BYTES} bytes", "cut it into several documents")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return wrong(f"it is not UTF-8 (byte {error.start})", "save it as UTF-8")
+        return path.read_bytes()
     except OSError as error:
         return wrong(f"it cannot be read: {error.strerror}", "check the file and its permissions")
 

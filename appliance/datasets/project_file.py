@@ -5,7 +5,7 @@ Source: `concepts/data-formats.md` of the custom NER documentation and `analyzet
 """
 
 import json
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -36,6 +36,8 @@ class Wire(BaseModel):
     """Base of what is read: unknown keys are ignored, known ones are taken in any letter case."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+    formerly: ClassVar[dict[str, str]] = {}
+    """Names that earlier versions of a format had for a field, in small letters."""
 
     @model_validator(mode="before")
     @classmethod
@@ -43,12 +45,15 @@ class Wire(BaseModel):
         if not isinstance(value, dict):
             return value
         known = {name.casefold(): name for name in cls.model_fields}
+        given = {str(key).casefold() for key in value}
+        known |= {old: new for old, new in cls.formerly.items() if new.casefold() not in given}
         return {known.get(str(key).casefold(), key): item for key, item in value.items()}
 
 
 class FileLabel(Wire):
     """One label; offsets are UTF-16 code units from the start of the document."""
 
+    formerly = {"extractorname": "category", "entity": "category"}
     category: Name
     offset: int
     length: int
@@ -63,23 +68,35 @@ class FileRegion(Wire):
 
 
 class FileDocument(Wire):
-    """One document: where its text is, and its labels."""
+    """One document: where its text is, and its labels.
 
+    Until 2022-03-01-preview the regions were called extractors; others have labels without regions.
+    """
+
+    formerly = {"extractors": "entities", "culture": "language"}
     location: Annotated[str, Field(max_length=1024)]
     language: Name | None = None
     dataset: Name | None = None
     entities: tuple[FileRegion, ...] = ()
+    labels: tuple[FileLabel, ...] = ()
+
+    @property
+    def all_labels(self) -> tuple[FileLabel, ...]:
+        """Its labels, of all regions."""
+        return (*(label for region in self.entities for label in region.labels), *self.labels)
 
 
 class FileEntity(Wire):
     """A declared category."""
 
+    formerly = {"name": "category"}
     category: Name = Field(min_length=1)
 
 
 class FileAssets(Wire):
     """Categories and documents."""
 
+    formerly = {"extractors": "entities"}
     projectKind: str = KIND  # noqa: N815
     entities: tuple[FileEntity, ...] = ()
     documents: tuple[FileDocument, ...] = ()
@@ -88,6 +105,7 @@ class FileAssets(Wire):
 class FileMetadata(Wire):
     """What the project is called and made for."""
 
+    formerly = {"name": "projectName"}
     projectKind: Name = KIND  # noqa: N815
     projectName: Name = ""  # noqa: N815
     storageInputContainerName: Name = ""  # noqa: N815

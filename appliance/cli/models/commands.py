@@ -19,6 +19,7 @@ from appliance.cli.models.text import (
     print_outcome,
 )
 from appliance.cli.options import (
+    LABELLED,
     example,
     installation_from,
     json_option,
@@ -27,7 +28,6 @@ from appliance.cli.options import (
     settings_argument,
 )
 from appliance.config.products import SERVICES
-from appliance.datasets.conll_jsonl import read_file
 from appliance.errors import ModelError, SettingsError
 from appliance.licensing.installation import Installation
 from license.console.outputs import OutputFolder
@@ -280,8 +280,8 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
 @click.argument("model")
 @click.option(
     "--labelled",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Score it on this CoNLL or JSONL file; not for encrypted packages.",
+    type=LABELLED,
+    help="Score it on these labelled files, of any format; not for encrypted packages.",
 )
 @roots_option
 @json_option
@@ -318,10 +318,11 @@ def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
 
 
 def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
+    from appliance.cli.dataset import read_documents
     from appliance.training.evaluation.examine import examine
     from appliance.training.evaluation.report import evaluation_object, score_lines
 
-    scores, run = examine(folder, read_file(labelled))
+    scores, run = examine(folder, read_documents(labelled))
     speed = run.tokens / max(run.seconds, 1e-9)
     if as_json:
         print_json({"tokensPerSecond": round(speed), **evaluation_object(scores, [])})
@@ -338,9 +339,9 @@ def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
 @click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the 8-bit model.")
 @click.option(
     "--labelled",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=LABELLED,
     required=True,
-    help="CoNLL or JSONL file to measure both on.",
+    help="Labelled files to measure both on, of any format.",
 )
 @json_option
 def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> None:
@@ -348,11 +349,12 @@ def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> 
 
     Its answers do not depend on the batch. If it loses more than half a point of F1, nothing is written.
     """
+    from appliance.cli.dataset import read_documents
     from appliance.onnx_tools.quantization import TOLERATED
     from appliance.registry.open_source import open_source
     from appliance.registry.quantize import quantize
 
-    documents = read_file(labelled)
+    documents = read_documents(labelled)
     with open_source(source) as folder:
         result = quantize(folder, out, documents, tell=lambda step: click.echo(f"{step} …", err=True))
     sides = (("float32", result.before), ("8 bits", result.after))

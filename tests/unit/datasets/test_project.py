@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.cli.main import main
-from appliance.datasets.conll_jsonl import read_file
 from appliance.datasets.document import Label, Labelled, LabelledDocument, code_points, utf16_length
+from appliance.datasets.formats.label_files import read_file
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
 from appliance.datasets.project import project_object, read_project, write_project
 from appliance.datasets.split import split, stratified

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.datasets.conll_jsonl import read_file
 from appliance.datasets.document import Label, LabelledDocument
+from appliance.datasets.formats.label_files import read_file
 from appliance.errors import MissingExtra
 from appliance.ner.model_folder import ModelFolder
 from appliance.onnx_tools.bert_graph import build

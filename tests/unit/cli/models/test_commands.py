@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from appliance.cli.main import main
-from appliance.datasets.conll_jsonl import read_file
+from appliance.datasets.formats.label_files import read_file
 from appliance.ner.model_folder import ModelFolder
 from appliance.registry.quantize import quantize
 from appliance.training.evaluation.examine import answers

@@ -1,0 +1,1 @@
+"""Formats whose labels are places in a text."""

@@ -1,0 +1,62 @@
+"""A label in JSON, by whatever words its tool uses for start, end and category."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from appliance.datasets.formats.format import Span
+from appliance.datasets.formats.json_values import string, whole_number
+
+_STARTS: Final = ("start", "start_offset", "startOffset", "begin", "start_char", "offset")
+_ENDS: Final = ("end", "end_offset", "endOffset", "end_char")
+_LABELS: Final = ("label", "category", "type", "entity_group", "tag", "entity", "labels")
+_TEXTS: Final = ("text", "word", "surface", "mention")
+
+
+def span_of(value: Any) -> Span:
+    """Return the label that an object or a list of start, end and category describes.
+
+    Raises:
+        TypeError, ValueError, KeyError: It describes none.
+    """
+    if isinstance(value, list | tuple):
+        if len(value) < 3:
+            raise ValueError("a label needs start, end and category")
+        return make_span(value[0], value[1], value[2])
+    if not isinstance(value, dict):
+        raise TypeError("a label is neither an object nor a list")
+    start = _first(value, _STARTS)
+    if start is None:
+        raise KeyError("start")
+    end = _first(value, _ENDS)
+    if end is None and "length" in value:
+        end = whole_number(start, "offset") + whole_number(value["length"], "length")
+    category = _first(value, _LABELS)
+    if isinstance(category, list) and len(category) == 1:
+        category = category[0]
+    said = _first(value, _TEXTS)
+    return make_span(start, end, category, said if isinstance(said, str) else None)
+
+
+def make_span(start: Any, end: Any, category: Any, said: str | None = None) -> Span:
+    """Return a label of checked values; TypeError where one is of the wrong kind."""
+    return Span(
+        whole_number(start, "start"), whole_number(end, "end"), string(category, "label"), said or None
+    )
+
+
+def is_span(value: Any) -> bool:
+    """Whether `span_of` would take it."""
+    try:
+        span_of(value)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return False
+    return True
+
+
+def spans_of(values: Sequence[Any]) -> tuple[Span, ...]:
+    """Return the labels of a list."""
+    return tuple(span_of(value) for value in values)
+
+
+def _first(value: dict[str, Any], keys: Sequence[str]) -> Any:
+    return next((value[key] for key in keys if value.get(key) is not None), None)

@@ -1,0 +1,1 @@
+"""Formats that list words, each with its tag."""
