@@ -129,6 +129,11 @@ def text_of(data: bytes, location: str) -> str | Mistake:
         return Mistake(document=location[:100], line=0, reason=reason, remedy="save it as UTF-8")
 
 
+def bytes_of(text: str) -> bytes:
+    """Return the bytes that `text_of` reads as this text: a first mark of byte order is taken for no text."""
+    return (b"\xef\xbb\xbf" if text.startswith("\ufeff") else b"") + text.encode("utf-8")
+
+
 def read_bytes(folder: Path, location: str) -> bytes | Mistake:
     """Return the bytes of a document, or why there are none. A location never leads out of the folder."""
 
@@ -212,7 +217,7 @@ def write_project(labelled: Labelled, out: Path) -> Path:
             raise DatasetError(f"{out} is not empty", hint="name a new folder")
         folder.mkdir(parents=True)
         for document, location in zip(labelled.documents, locations, strict=True):
-            (folder / location).write_bytes(document.text.encode("utf-8"))
+            (folder / location).write_bytes(bytes_of(document.text))
         described = project_object(labelled, locations, "documents")
         target.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:

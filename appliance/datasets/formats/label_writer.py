@@ -1,6 +1,8 @@
 """Labelled documents to the files of a format; what was written is read back and compared, label by label."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
@@ -55,22 +57,29 @@ def read_back(files: Mapping[str, bytes], made: Format) -> list[LabelledDocument
     Raises:
         DatasetError: They cannot be read.
     """
-
-    def beside(location: str) -> bytes | Mistake:
-        wrong = Mistake(document=location, line=0, reason="there is no such file", remedy="write it")
-        return files.get(location, wrong)
-
     found: list[LabelledDocument] = []
     for name, data in files.items():
-        source = SourceFile(name, data, beside)
+        source = SourceFile(name, data, partial(_beside, files, name))
         if not made.sniff(source):
             continue
-        contents = made.read(source, ReadOptions(sentences=_ALL))
-        documents, mistakes, _ = settle(contents, name, made.title, ReadOptions(unit=contents.unit))
+        try:
+            contents = made.read(source, ReadOptions(sentences=_ALL))
+            documents, mistakes, _ = settle(contents, name, made.title, ReadOptions(unit=contents.unit))
+        except DatasetError as error:
+            raise _refusal(made, error.message) from None
         if mistakes:
-            raise DatasetError(f"{made.title} cannot hold these labels: {mistakes[0]}", hint=_HINT)
+            raise _refusal(made, str(mistakes[0]))
         found += documents
     return found
+
+
+def _beside(files: Mapping[str, bytes], name: str, location: str) -> bytes | Mistake:
+    wrong = Mistake(document=location, line=0, reason="there is no such file", remedy="write it")
+    return files.get(posixpath.join(posixpath.dirname(name), location), wrong)
+
+
+def _refusal(made: Format, reason: str) -> DatasetError:
+    return DatasetError(f"{made.title} cannot hold these labels: {reason}", hint=_HINT)
 
 
 _HINT: Final = "choose another format with --to, such as jsonl, or rename the category"

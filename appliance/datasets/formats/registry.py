@@ -5,12 +5,40 @@ from typing import Final
 
 from appliance.datasets.formats.format import Format, SourceFile
 from appliance.datasets.formats.spans.azure_project import PROJECT
+from appliance.datasets.formats.spans.brat import BRAT
+from appliance.datasets.formats.spans.doccano import DOCCANO
 from appliance.datasets.formats.spans.jsonl import JSONL
+from appliance.datasets.formats.spans.label_studio import LABEL_STUDIO
+from appliance.datasets.formats.spans.prodigy import PRODIGY
+from appliance.datasets.formats.spans.sagemaker import SAGEMAKER
+from appliance.datasets.formats.spans.spacy_json import SPACY_JSON
 from appliance.datasets.formats.tokens.conll import BILOU, BIOES, CONLL
+from appliance.datasets.formats.tokens.conllu import CONLLU
+from appliance.datasets.formats.tokens.hugging_face import HUGGING_FACE
+from appliance.datasets.formats.tokens.spacy_docbin import SPACY_DOCBIN
+from appliance.datasets.formats.tokens.token_csv import TOKEN_CSV
+from appliance.datasets.formats.tokens.webanno_tsv import WEBANNO
 from appliance.datasets.formats.unsupported import refusal
 from appliance.datasets.label_errors import DatasetError
 
-FORMATS: Final[tuple[Format, ...]] = (PROJECT, JSONL, CONLL, BIOES, BILOU)
+FORMATS: Final[tuple[Format, ...]] = (
+    PROJECT,
+    LABEL_STUDIO,
+    SAGEMAKER,
+    PRODIGY,
+    DOCCANO,
+    SPACY_JSON,
+    SPACY_DOCBIN,
+    HUGGING_FACE,
+    JSONL,
+    BRAT,
+    WEBANNO,
+    CONLLU,
+    TOKEN_CSV,
+    CONLL,
+    BIOES,
+    BILOU,
+)
 BY_NAME: Final[Mapping[str, Format]] = {one.name: one for one in FORMATS}
 READABLE: Final = tuple(one.name for one in FORMATS)
 WRITABLE: Final = tuple(one.name for one in FORMATS if one.write is not None)

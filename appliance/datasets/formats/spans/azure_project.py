@@ -11,7 +11,7 @@ from appliance.datasets.document import Labelled, LabelledDocument, categories_o
 from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile, Span
 from appliance.datasets.label_errors import DatasetError, Mistake
 from appliance.datasets.offset_units import UTF16
-from appliance.datasets.project import DATASETS, declared_categories, project_object, text_of
+from appliance.datasets.project import DATASETS, bytes_of, declared_categories, project_object, text_of
 from appliance.datasets.project_file import FileDocument, parse_project
 
 
@@ -88,7 +88,7 @@ def write(documents: Sequence[LabelledDocument], stem: str) -> dict[str, bytes]:
     texts = zip(locations, documents, strict=True)
     return {
         f"{stem}.json": described.encode("utf-8") + b"\n",
-        **{location: document.text.encode("utf-8") for location, document in texts},
+        **{location: bytes_of(document.text) for location, document in texts},
     }
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile
-from appliance.datasets.formats.json_values import Record, Records, dump, each, fits, items, named, string
-from appliance.datasets.formats.spans.span_values import is_span, spans_of
-from appliance.datasets.label_errors import DatasetError
+from appliance.datasets.formats.json_values import Record, dump, each, fits, items, named, string
+from appliance.datasets.formats.spans.span_values import is_span, relations_of, require_records, spans_of
+from appliance.datasets.label_errors import Mistake
 
 EXAMPLE: Final = '{"text": …, "entities": [{"start", "end", "label"}]}'
 
@@ -28,26 +28,15 @@ def _fits(value: Any) -> bool:
     )
 
 
-def require_records(file: SourceFile, title: str) -> Records:
-    """Return the JSON values of a file.
-
-    Raises:
-        DatasetError: It is no JSON.
-    """
-    if file.records is None:
-        file.text  # noqa: B018 (says why it is no text, where that is the reason)
-        raise DatasetError(
-            f"{file.name} is not JSON, as {title} is", hint="export it again, or leave out --from"
-        )
-    return file.records
-
-
 def read(file: SourceFile, _options: ReadOptions) -> Contents:
     """Read the documents of a file."""
+
+    untold: list[Mistake] = []
 
     def document(record: Record, called: str) -> RawDocument:
         value = record.value
         found = items(value.get("entities", value.get("labels")), "entities")
+        untold.extend(relations_of(value, called))
         language = value.get("language")
         return RawDocument(
             name=named(called, value.get("id")),
@@ -57,7 +46,7 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         )
 
     documents, mistakes = each(require_records(file, "JSONL"), file.name, document, EXAMPLE)
-    return Contents(documents=documents, mistakes=mistakes)
+    return Contents(documents=documents, mistakes=[*mistakes, *untold])
 
 
 def write(documents: Sequence[LabelledDocument], stem: str) -> dict[str, bytes]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from appliance.datasets.formats.format import Span
-from appliance.datasets.formats.json_values import string, whole_number
+from appliance.datasets.formats.format import SourceFile, Span
+from appliance.datasets.formats.json_values import Records, string, whole_number
+from appliance.datasets.label_errors import RELATIONS, DatasetError, Mistake
 
 _STARTS: Final = ("start", "start_offset", "startOffset", "begin", "start_char", "offset")
 _ENDS: Final = ("end", "end_offset", "endOffset", "end_char")
@@ -60,3 +61,39 @@ def spans_of(values: Sequence[Any]) -> tuple[Span, ...]:
 
 def _first(value: dict[str, Any], keys: Sequence[str]) -> Any:
     return next((value[key] for key in keys if value.get(key) is not None), None)
+
+
+def require_records(file: SourceFile, title: str) -> Records:
+    """Return the JSON values of a file.
+
+    Raises:
+        DatasetError: It is no JSON.
+    """
+    if file.records is None:
+        file.text  # noqa: B018 (raises where it is no text at all)
+        raise DatasetError(
+            f"{file.name} is not JSON, as {title} is", hint="export it again, or leave out --from"
+        )
+    return file.records
+
+
+def relations_of(value: dict[str, Any], called: str) -> list[Mistake]:
+    """Return what cannot be carried of a document's ties between labels, each with what it is called."""
+    found = value.get("relations")
+    if not isinstance(found, list):
+        return []
+    return [
+        Mistake(
+            document=called,
+            line=0,
+            reason=f"the relation {_kind(one)!r} ties labels, and labels here stand alone",
+            remedy="take it out",
+            kind=RELATIONS,
+        )
+        for one in found
+    ]
+
+
+def _kind(relation: Any) -> str:
+    kind = relation.get("type", relation.get("label", "")) if isinstance(relation, dict) else ""
+    return str(kind)[:40]

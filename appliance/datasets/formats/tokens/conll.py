@@ -90,12 +90,9 @@ def blocks(lines: Sequence[str]) -> Blocks:
 
 def _width(lines: Sequence[str]) -> int:
     """Return how many cells the most lines have, comments aside."""
-    widths: Counter[int] = Counter()
-    for line in lines:
-        if line.strip() and not line.startswith(("#", _DOCUMENT)):
-            widths[len(split_cells(line))] += 1
-            if widths.total() >= _SAMPLE:
-                break
+    filled = [line for line in lines if line.strip() and not line.startswith(_DOCUMENT)][:_SAMPLE]
+    plain = [line for line in filled if not line.startswith("#")] or filled
+    widths = Counter(len(split_cells(line)) for line in plain)
     return max(widths, key=widths.__getitem__, default=0)
 
 

@@ -1,0 +1,97 @@
+"""Output manifests of SageMaker Ground Truth for named entities: a text a line, labels below the job's name.
+
+`{"source", "JOB": {"annotations": {"entities": [{"label", "startOffset", "endOffset"}]}}, "JOB-metadata"}`.
+Offsets are code points. A `source-ref` names a text: it is looked for beside the manifest by its last part.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from typing import Any, Final
+
+from appliance.datasets.document import LabelledDocument, categories_of
+from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile
+from appliance.datasets.formats.json_values import Record, dump, each, fits, items, string
+from appliance.datasets.formats.spans.span_values import require_records, spans_of
+from appliance.datasets.label_errors import Mistake
+from appliance.datasets.project import text_of
+
+_EXAMPLE: Final = (
+    '{"source": …, "job": {"annotations": {"entities": [{"label", "startOffset", "endOffset"}]}}}'
+)
+_JOB: Final = "labels"
+_MADE: Final = "2000-01-01T00:00:00.000000"
+"""The date that the format demands; a fixed one, so that the same labels give the same file."""
+
+
+def sniff(file: SourceFile) -> bool:
+    """Whether most records have a source and entities of a job."""
+    return fits(file.records, lambda value: _source(value) is not None and _job(value) is not None)
+
+
+def _source(value: dict[str, Any]) -> str | None:
+    found = value.get("source", value.get("source-ref"))
+    return found if isinstance(found, str) else None
+
+
+def _job(value: dict[str, Any]) -> dict[str, Any] | None:
+    for made in value.values():
+        marks = made.get("annotations") if isinstance(made, dict) else None
+        if isinstance(marks, dict) and "entities" in marks:
+            return marks
+    return None
+
+
+def read(file: SourceFile, _options: ReadOptions) -> Contents:
+    """Read the texts of a manifest; those that no worker labelled are passed over with a line."""
+    missing: list[Mistake] = []
+    bare = []
+
+    def document(record: Record, called: str) -> RawDocument | None:
+        marks = _job(record.value)
+        if marks is None:
+            bare.append(record.number)
+            return None
+        text: str | Mistake = string(record.value.get("source", ""), "source")
+        if "source-ref" in record.value:
+            location = posixpath.basename(string(record.value["source-ref"], "source-ref"))
+            data = file.beside(location)
+            text = data if isinstance(data, Mistake) else text_of(data, location)
+        if isinstance(text, Mistake):
+            missing.append(text)
+            return None
+        return RawDocument(name=called, text=text, spans=spans_of(items(marks["entities"], "entities")))
+
+    documents, mistakes = each(require_records(file, "a manifest"), file.name, document, _EXAMPLE)
+    notes = [f"{len(bare)} texts without labels of a job are left out"] if bare else []
+    return Contents(documents=documents, mistakes=[*mistakes, *missing], notes=notes)
+
+
+def write(documents: Sequence[LabelledDocument], stem: str) -> dict[str, bytes]:
+    """Write an output manifest, as a job of the name `labels` would."""
+    lines = []
+    declared = [{"label": name, "shortDisplayName": name} for name in categories_of(documents)]
+    for document in documents:
+        entities = [
+            {"label": one.category, "startOffset": one.start, "endOffset": one.end} for one in document.labels
+        ]
+        metadata = {
+            "entities": [{"confidence": 0} for _ in entities],
+            "job-name": f"labeling-job/{_JOB}",
+            "type": "groundtruth/text-span",
+            "creation-date": _MADE,
+            "human-annotated": "yes",
+        }
+        marks = {"annotations": {"entities": entities, "labels": declared}}
+        lines.append(dump({"source": document.text, _JOB: marks, f"{_JOB}-metadata": metadata}))
+    return {f"{stem}.manifest": b"".join(lines)}
+
+
+SAGEMAKER: Final = Format(
+    name="sagemaker",
+    title="SageMaker manifest",
+    sniff=sniff,
+    read=read,
+    write=write,
+    gathers=True,
+    note="output of Ground Truth for named entities; texts of `source-ref` lie beside it",
+)
