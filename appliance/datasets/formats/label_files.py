@@ -26,9 +26,11 @@ MAX_FILES: Final = 20_000
 _ZIP: Final = b"PK\x03\x04"
 _ASIDE: Final = re.compile(
     r"(?:^|/)(?:\.[^/]*|__MACOSX|Thumbs\.db|(?:README|LICEN[CS]E|NOTICE|CITATION)[^/]*)(?:/|$)"
-    r"|\.(?:conf|cfg|bib|md|py|sh)$|(?:^|/)dataset_infos?\.json$",
+    r"|\.(?:conf|cfg|bib|md|py|sh)$",
     re.IGNORECASE,
 )
+_DESCRIPTION: Final = re.compile(r"(?:^|/)dataset_infos?\.json$")
+"""Names the tags of files beside it."""
 """What lies in folders of labels and holds none."""
 
 
@@ -111,7 +113,7 @@ class _Pile:
         sources = [
             SourceFile(f"{name}/{one}", data, _beside_member(one, files, used))
             for one, data in files.items()
-            if not _ASIDE.search(one)
+            if not _DESCRIPTION.search(one)
         ]
         later: list[tuple[SourceFile, Format | None]] = []
         for source in sources:

@@ -1,4 +1,4 @@
-"""Label Studio: JSON, JSON-MIN and CSV. Its CONLL2003 export is CoNLL.
+"""Label Studio: JSON, JSON-MIN, CSV and TSV. Its CONLL2003 export is CoNLL.
 
 Each label has its text, so what its offsets count is found by agreement. Where several people annotated a
 task, a ground truth counts alone, else all their labels are put together.
@@ -39,7 +39,7 @@ def _is_task(value: dict[str, Any]) -> bool:
 
 
 def _is_short(value: dict[str, Any]) -> bool:
-    return any(_are_marks(found) for found in value.values())
+    return "annotation_id" in value or any(_are_marks(found) for found in value.values())
 
 
 def _are_marks(found: Any) -> bool:
@@ -52,19 +52,22 @@ def _is_mark(one: Any) -> bool:
 
 def _table(file: SourceFile) -> Records | None:
     """Return the rows of a CSV export as records of the short shape; None if it is none."""
-    if "," not in file.lines[0] or "[" not in file.text:
+    head = file.lines[0].replace('"', "")
+    delimiter = next((one for one in (",", "\t") if {"annotation_id", "id"} & set(head.split(one))), "")
+    if not delimiter or "[" not in file.text:
         return None
     try:
-        rows = list(_rows(file.text))
+        rows = list(_rows(file.text, delimiter))
     except csv.Error:
         return None
     marked = any(_are_marks(cell) for row in rows for cell in row.value.values())
     return Records(rows, []) if marked else None
 
 
-def _rows(text: str) -> Iterator[Record]:
+def _rows(text: str, delimiter: str) -> Iterator[Record]:
     csv.field_size_limit(_MAX_CELL)
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=True)
+    file = io.StringIO(text.lstrip("\ufeff"), newline="")
+    reader = csv.DictReader(file, delimiter=delimiter, strict=True)
     for number, row in enumerate(reader, 1):
         yield Record(number, reader.line_num, {str(key): _cell(cell) for key, cell in row.items()})
 
@@ -202,5 +205,5 @@ LABEL_STUDIO: Final = Format(
     sniff=sniff,
     read=read,
     write=write,
-    note="JSON, JSON-MIN and CSV; its CONLL2003 export is CoNLL; JSON is written",
+    note="JSON, JSON-MIN, CSV and TSV; its CONLL2003 export is CoNLL; JSON is written",
 )

@@ -25,7 +25,10 @@ _MADE: Final = "2000-01-01T00:00:00.000000"
 
 def sniff(file: SourceFile) -> bool:
     """Whether most records have a source and entities of a job."""
-    return fits(file.records, lambda value: _source(value) is not None and _job(value) is not None)
+    found = file.records
+    return fits(found, lambda value: _source(value) is not None) and any(
+        isinstance(one.value, dict) and _job(one.value) is not None for one in (found.found if found else ())
+    )
 
 
 def _source(value: dict[str, Any]) -> str | None:

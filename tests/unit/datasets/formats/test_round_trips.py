@@ -11,13 +11,26 @@ from appliance.datasets.formats.registry import FORMATS
 from appliance.datasets.label_errors import DatasetError
 
 WRITTEN = [one for one in FORMATS if one.write is not None]
+WORDS = [
+    "Anna",
+    "Müller",
+    "👩🏽‍🔬",
+    "🇩🇪",
+    "e\u0301",
+    "مرحبا",
+    "שלום",
+    "東京都",
+    "ภาษาไทย",
+    "\u200f",
+    "O",
+    "B-PER",
+]
+SIGNS = ['"', ",", "\\", "[1]", "|", "_", "*", "->", "#", "-DOCSTART-", "'", ";", "\ufeff", "{", "\u200b"]
 PIECES = st.one_of(
-    st.sampled_from(
-        ["Anna", "Müller", "👩🏽‍🔬", "🇩🇪", "e\u0301", "مرحبا", "שלום", "東京都", "ภาษาไทย", "\u200f", "O", "B-PER"]
-    ),
-    st.sampled_from(['"', ",", "\\", "[1]", "|", "_", "*", "->", "#", "-DOCSTART-", "'", ";", "\ufeff", "{", "\u200b"]),
+    st.sampled_from(WORDS),
+    st.sampled_from(SIGNS),
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Zs", "Cc"]), min_size=1, max_size=6),
-)  # fmt: skip
+)
 GAPS = st.sampled_from(
     [" ", " ", " ", "\n", "\r\n", "\r\n\r\n", "\t", "  ", "\u00a0", "\u2028", "", "", "\x85"]
 )
