@@ -29,9 +29,9 @@ _ASIDE: Final = re.compile(
     r"|\.(?:conf|cfg|bib|md|py|sh)$",
     re.IGNORECASE,
 )
+"""What lies in folders of labels and holds none."""
 _DESCRIPTION: Final = re.compile(r"(?:^|/)dataset_infos?\.json$")
 """Names the tags of files beside it."""
-"""What lies in folders of labels and holds none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
