@@ -58,7 +58,8 @@ class OffsetUnit:
                 f"{text[:60]!r} is no unit of offsets",
                 hint=f"say one of {', '.join(COUNTED)}, and add +{_CRLF} or +{_INCLUSIVE} where it holds",
             )
-        return cls(counted, _CRLF in more, _INCLUSIVE in more)
+        # A carriage return and a line feed are one grapheme in any case.
+        return cls(counted, _CRLF in more and counted != "graphemes", _INCLUSIVE in more)
 
 
 CODE_POINTS: Final = OffsetUnit()
@@ -68,6 +69,7 @@ CANDIDATES: Final = tuple(
     for inclusive in (False, True)
     for crlf in (False, True)
     for counted in COUNTED
+    if not (crlf and counted == "graphemes")
 )
 
 

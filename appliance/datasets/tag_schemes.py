@@ -74,7 +74,7 @@ def recognise(tags: Mapping[str, int]) -> Scheme | None:
 
 def _name(letters: frozenset[str]) -> str:
     for marks, name in (
-        ("MW", "BMEWO"),
+        ("W", "BMEWO"),
         ("M", "BMES"),
         ("ES", "BIOES"),
         ("LU", "BILOU"),

@@ -51,7 +51,6 @@ TESTED_ELSEWHERE = {
     "appliance/cli/models/speech_catalogue.py": "tests/e2e/speech/test_catalogue.py",
     "appliance/cli/license/*": "tests/unit/licensing/test_install.py",
     "appliance/cli/train.py": "tests/docs/test_custom_models_page.py",
-    "appliance/cli/dataset.py": "tests/unit/datasets/test_project.py",
     "appliance/cli/*": "tests/e2e/test_refusals.py",
     "license/authority/cli/ingest.py": "tests/integration/evidence/test_ingest.py",
     "license/authority/cli/*": "tests/unit/license/authority/cli/test_main.py",

@@ -5,13 +5,17 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from appliance.api.errors import Problem
 from appliance.api.speech.multipart import read_parts
 from appliance.api.speech.protocol import ProtocolError, read_binary, read_text
-from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.datasets.formats.format import ReadOptions, SourceFile
+from appliance.datasets.formats.registry import FORMATS, recognise
+from appliance.datasets.formats.settling import settle
+from appliance.datasets.label_errors import KINDS, DatasetError, LabellingMistakes
 from appliance.datasets.project_file import parse_project
 from appliance.errors import ApplianceError
 from appliance.speech.audio.reader import AudioStream, Sound
@@ -107,6 +111,23 @@ def _openings(data: bytes) -> None:
     assert Openings.from_claims(openings.to_claims()) == openings, "what is read is what was written"
 
 
+def _labels(data: bytes) -> None:
+    """Told by content, and read by each format as if somebody had named it; a text is whatever stands first."""
+    source = SourceFile("x.ann", data, lambda _: data.partition(b"\n")[0])
+    told = recognise(source)
+    for made in FORMATS:
+        try:
+            contents = made.read(source, ReadOptions(names=("O", "B-X", "I-X")))
+            documents, _, report = settle(contents, "x", made.title, ReadOptions(), drop=KINDS)
+        except (DatasetError, LabellingMistakes):
+            continue
+        assert made is told or documents or not report.read, "labels are in documents"
+        for document in documents:
+            for one, other in pairwise(document.labels):
+                assert 0 <= one.start < one.end <= other.start
+            assert all(document.text[one.start : one.end].strip() for one in document.labels)
+
+
 def _multipart(data: bytes) -> None:
     kind, _, body = data.partition(b"\n")
     read_parts(kind.decode("latin-1"), body)
@@ -146,6 +167,19 @@ TARGETS: Final = {
     "sound": Target(_sound, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
     "project": Target(
         lambda data: parse_project(data, "x"), (DatasetError, LabellingMistakes), (b'"assets":', b'"labels":')
+    ),
+    "labels": Target(
+        _labels,
+        (DatasetError, LabellingMistakes),
+        (
+            b'{"text":',
+            b'"entities":[[0,1,"X"]]',
+            b'"ner_tags":[1]',
+            b"\tB-X\n",
+            b"T1\tX 0 1\t",
+            b"1-1\t0-1\t",
+            b"#Text=",
+        ),
     ),
     "arpa": Target(_arpa, words=(b"\\data\\", b"ngram 1=", b"\\1-grams:", b"\\end\\")),
     "onnx": Target(check_agreement, words=(b"\x6a", b"\x70\x01", b"\x82\x01")),

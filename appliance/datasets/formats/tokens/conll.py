@@ -22,6 +22,10 @@ _SAMPLE: Final = 5_000
 _BLANKS: Final = re.compile(r"[ \t]+")
 _NUMBER: Final = re.compile(r"[0-9]+([-.,][0-9]+)?")
 _DOCUMENT: Final = "-DOCSTART-"
+_FILLERS: Final = frozenset(("_", "-", "-X-", "*", "O", ""))
+"""Cells that say nothing."""
+_FEW: Final = 5
+"""Rows that are too few to tell numbers that are words from a wrong column."""
 _NEWDOC: Final = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*)?(.*)")
 
 
@@ -150,13 +154,15 @@ def _word_column(
 ) -> tuple[int, list[str]]:
     order = [column for column in range(len(counted)) if column != main]
     first = order[-1] if main == 0 else order[0]
-    if not _numbers(counted[first]) or len(sample) < 5:
+    if not _numbers(counted[first]):
         return first, []
     for column in order:
-        if column not in schemes and not _numbers(counted[column]) and len(counted[column]) > 1:
+        if column not in schemes and not _numbers(counted[column]) and set(counted[column]) - _FILLERS:
             if main == 0:
                 return column, [f"column {first + 1} holds numbers, so words are read from {column + 1}"]
             return column, []
+    if len(sample) < _FEW:
+        return first, []
     raise DatasetError(
         f"line {sample[0].line}: the words would be column {first + 1}, which holds only numbers",
         hint="put the words into the first column and the tags into the last",
