@@ -112,7 +112,7 @@ def _openings(data: bytes) -> None:
 
 
 def _labels(data: bytes) -> None:
-    """Told by content, and read by each format as if somebody had named it; a text is whatever stands first."""
+    """Told by content, and read by each format as if somebody had named it; its text is the first line."""
     source = SourceFile("x.ann", data, lambda _: data.partition(b"\n")[0])
     told = recognise(source)
     for made in FORMATS:
