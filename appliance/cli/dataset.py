@@ -37,8 +37,8 @@ def read_labelled(project: Path, documents: Path | None, *, show: bool = True) -
         DatasetError: The project or the files cannot be read.
     """
     try:
-        if documents is not None and _is_project(project):
-            return read_project(project, documents)
+        if _is_project(project):
+            return read_project(project, documents or _texts_beside(project))
         found, report = read_labels([(project, "")], Reading(documents=documents))
     except LabellingMistakes as mistakes:
         if show:
@@ -47,6 +47,11 @@ def read_labelled(project: Path, documents: Path | None, *, show: bool = True) -
     if show:
         _tell(report)
     return _labelled(found, project.resolve().stem, "en")
+
+
+def _texts_beside(project: Path) -> Path:
+    folder = project.parent / "documents"
+    return folder if folder.is_dir() else project.parent
 
 
 def read_documents(path: Path, *, documents: Path | None = None) -> list[LabelledDocument]:

@@ -17,7 +17,7 @@ class FileReport:
         read: Labels found in it.
         kept: Labels of its documents here.
         dropped: What was left out by wish, by kind.
-        notes: What was guessed, mended or passed over, a line each.
+        notes: What was guessed, corrected or passed over, a line each.
     """
 
     name: str

@@ -50,7 +50,7 @@ class SourceFile:
 
     @cached_property
     def records(self) -> Records | None:
-        """Its JSON values, one a line or one of an array; None if it is no JSON."""
+        """Its JSON values, one a line or one of an array; None if it is not JSON."""
         return parse_records(self.text) if self.readable else None
 
     @cached_property
@@ -102,7 +102,7 @@ class Contents:
     Attributes:
         documents: In order.
         mistakes: What cannot be read, and what cannot be carried (`Mistake.kind`).
-        notes: Lines for a person: what was guessed, mended or passed over.
+        notes: Lines for a person: what was guessed, corrected or passed over.
         unit: What offsets count by the format's rules.
         unit_sure: Whether the offsets are this software's own, made from words.
         grouped: Whether sentences were put together to documents of `ReadOptions.sentences`.

@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
 
 class Records(NamedTuple):
-    """The values of a file, and the lines that are no JSON."""
+    """The values of a file, and the lines that are not JSON."""
 
     found: list[Record]
     damaged: list[Mistake]
@@ -67,7 +67,7 @@ def decode(data: bytes, name: str) -> str:
 
 
 def parse_records(text: str) -> Records | None:
-    """Return the JSON values of a text, or None if it is no JSON.
+    """Return the JSON values of a text, or None if it is not JSON.
 
     An array is taken as its items, so that an array of documents and a document a line read alike.
     """

@@ -90,7 +90,7 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
     """
     records = file.records or _table(file)
     if records is None:
-        raise DatasetError(f"{file.name} is no export of Label Studio", hint="export JSON or JSON-MIN")
+        raise DatasetError(f"{file.name} is not an export of Label Studio", hint="export JSON or JSON-MIN")
     untold: list[Mistake] = []
     bare: list[int] = []
     differing: list[int] = []

@@ -67,7 +67,7 @@ def require_records(file: SourceFile, title: str) -> Records:
     """Return the JSON values of a file.
 
     Raises:
-        DatasetError: It is no JSON.
+        DatasetError: It is not JSON.
     """
     if file.records is None:
         file.text  # noqa: B018 (raises where it is no text at all)
