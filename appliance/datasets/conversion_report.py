@@ -1,9 +1,14 @@
 """What became of each file's labels: read, kept, left out by wish; nothing is lost in silence."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from appliance.datasets.label_errors import DatasetError
+
+SHOWN: Final = 20
+"""Files that have lines of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +52,32 @@ class ConversionReport:
         """Labels found."""
         return sum(one.read for one in self.files)
 
-    def lines(self) -> list[str]:
-        """Return all lines for a person."""
-        return [
-            *(line for one in self.files for line in one.lines()),
-            *(f"note: {one}" for one in self.notes),
-        ]
+    def lines(self, shown: int = SHOWN) -> list[str]:
+        """Return the lines for a person: of each file up to `shown`, the others in one."""
+        own = [f"note: {one}" for one in self.notes]
+        return [*(line for one in self.files[:shown] for line in one.lines()), *self._others(shown), *own]
+
+    def _others(self, shown: int) -> list[str]:
+        others = self.files[shown:]
+        if not others:
+            return []
+        dropped: Counter[str] = Counter()
+        for one in others:
+            dropped.update(one.dropped)
+        notes = list(dict.fromkeys(note for one in others for note in one.notes))
+        together = FileReport(
+            name=f"and {counts(len(others), 'file')} more",
+            title=", ".join(dict.fromkeys(one.title for one in others)),
+            documents=sum(one.documents for one in others),
+            read=sum(one.read for one in others),
+            kept=sum(one.kept for one in others),
+            dropped=dropped,
+            notes=(
+                *notes[:shown],
+                *([f"… and {len(notes) - shown} more notes"] if len(notes) > shown else []),
+            ),
+        )
+        return together.lines()
 
     def require_labels(self) -> None:
         """Refuse files without any label: there is nothing to learn from.
@@ -71,11 +96,3 @@ class ConversionReport:
 def counts(number: int, thing: str) -> str:
     """Return `1 label`, `2 labels`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def join(reports: Sequence[ConversionReport]) -> ConversionReport:
-    """Return several reports as one."""
-    return ConversionReport(
-        files=tuple(one for report in reports for one in report.files),
-        notes=tuple(one for report in reports for one in report.notes),
-    )

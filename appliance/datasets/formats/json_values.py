@@ -62,7 +62,8 @@ def decode(data: bytes, name: str) -> str:
         return data[skipped:].decode(encoding)
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f"{name} is not {encoding.upper()} (byte {error.start + skipped})", hint="save it as UTF-8"
+            f"{name} is not {encoding.upper()} (byte {error.start + skipped})",
+            hint="save it as UTF-8; from Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
         ) from None
 
 

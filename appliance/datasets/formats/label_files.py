@@ -3,17 +3,17 @@
 import os
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from appliance.datasets.conversion_report import ConversionReport, FileReport
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import SENTENCES, Format, ReadOptions, SourceFile
-from appliance.datasets.formats.registry import BY_NAME, recognise, require
+from appliance.datasets.formats.registry import BY_NAME, recognise, require, unknown
 from appliance.datasets.formats.settling import settle
-from appliance.datasets.formats.unsupported import refusal
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, Mistake
 from appliance.datasets.project import MAX_DOCUMENT_BYTES, MAX_PROJECT_BYTES, read_bytes
 from license.encoding.strict import shown
@@ -131,10 +131,7 @@ class _Pile:
             elif source.name.lower().endswith(".txt") and source.readable:
                 bare.append(source.name)
             else:
-                raise refusal(source) or DatasetError(
-                    f"{source.name}: no format of labelled text fits its content",
-                    hint="take it out of the folder, or name the files with labels one by one",
-                )
+                raise unknown(source, "take it out of the folder, or name the files with labels one by one")
         if bare:
             self._notes.append(f"{len(bare)} texts have no labels and are left out, such as {bare[0]}")
 
@@ -152,7 +149,7 @@ class _Pile:
             contents, source.name, found.title, reading.options, drop=reading.drop
         )
         self._grouped |= contents.grouped
-        self._documents += [one if not dataset else _used(one, dataset) for one in documents]
+        self._documents += [replace(one, dataset=dataset or one.dataset) for one in documents]
         self._mistakes += mistakes_here
         self._reports.append(report)
 
@@ -167,17 +164,18 @@ class _Pile:
                 "--sentences has no effect: each file tells its documents apart itself",
                 hint="leave --sentences out",
             )
-        return self._documents, report
+        return _with_own_names(self._documents), report
 
 
-def _used(document: LabelledDocument, dataset: str) -> LabelledDocument:
-    return LabelledDocument(
-        name=document.name,
-        text=document.text,
-        labels=document.labels,
-        dataset=dataset,
-        language=document.language,
-    )
+def _with_own_names(documents: Sequence[LabelledDocument]) -> list[LabelledDocument]:
+    """Number documents of the same name, since training and test are told apart by names."""
+    seen: Counter[str] = Counter()
+    named = []
+    for document in documents:
+        seen[document.name] += 1
+        count = seen[document.name]
+        named.append(replace(document, name=f"{document.name} [{count}]") if count > 1 else document)
+    return named
 
 
 def _folder(root: Path) -> dict[str, bytes]:

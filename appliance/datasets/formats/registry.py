@@ -44,7 +44,7 @@ READABLE: Final = tuple(one.name for one in FORMATS)
 WRITABLE: Final = tuple(one.name for one in FORMATS if one.write is not None)
 
 
-__all__ = ["BY_NAME", "FORMATS", "PROJECT", "READABLE", "WRITABLE", "recognise", "require"]
+__all__ = ["BY_NAME", "FORMATS", "PROJECT", "READABLE", "WRITABLE", "recognise", "require", "unknown"]
 
 
 def recognise(file: SourceFile) -> Format | None:
@@ -61,7 +61,15 @@ def require(file: SourceFile) -> Format:
     found = recognise(file)
     if found is not None:
         return found
-    raise refusal(file) or DatasetError(
-        f"{file.name}: no format of labelled text fits its content",
-        hint=f"name it with --from, one of: {', '.join(READABLE)}",
-    )
+    raise unknown(file, f"name it with --from, one of: {', '.join(READABLE)}")
+
+
+def unknown(file: SourceFile, hint: str) -> DatasetError:
+    """Return why no format fits a file: a known kind that is not read, another encoding, or neither."""
+    if found := refusal(file):
+        return found
+    try:
+        file.text  # noqa: B018 (raises where it is no text)
+    except DatasetError as error:
+        return error
+    return DatasetError(f"{file.name}: no format of labelled text fits its content", hint=hint)

@@ -66,7 +66,8 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         else:
             mistakes.append(_wrong(file.name, number, "expected a line of brat such as T1<tab>Person 0 4"))
     notes = [f"{aside} attributes, links and remarks are left out; their labels are not"] if aside else []
-    document = RawDocument(name=location, text=text, spans=tuple(spans))
+    named = file.name.rpartition(".")[0] + ".txt"
+    document = RawDocument(name=named, text=text, spans=tuple(spans))
     return Contents(documents=[document], mistakes=mistakes, notes=notes)
 
 
