@@ -17,6 +17,7 @@ TOOL_OF = {
     "hugging-face": "datasets",
     "conllu": "conllu",
     "conll": "label-studio-sdk",
+    "webanno": "web-anno-tsv",
 }
 """Which tool of tests/clients/labels wrote or read files of a format."""
 

@@ -148,3 +148,17 @@ def test_conllu_reads_what_is_written(tmp_path: Path) -> None:
     named = [[word, tag] for sentence in sentences for word, tag in sentence if tag != "O"]
     assert named[:2] == [["Anna", "B-PER"], ["Lee", "I-PER"]]
     assert len(sentences) == 4
+
+
+def test_web_anno_tsv_reads_what_is_written(tmp_path: Path) -> None:
+    file = written("webanno", tmp_path / "out")
+    said = json.loads(tool("web-anno-tsv", "web_anno_tool.py", "read", file))
+    found = [label for _, labels in said for label in labels]
+    assert found == [["PER", "Anna Lee"], ["ORG", "Acme Corp"], ["PER", "אנה"], ["LOC", "東京"]]
+    assert [text for text, _ in said if text] == TEXTS[0].text.split("\r\n")
+
+
+def test_what_web_anno_tsv_writes_is_read(tmp_path: Path) -> None:
+    tool("web-anno-tsv", "web_anno_tool.py", "write", tmp_path / "a.tsv")
+    documents = read_file(tmp_path / "a.tsv")
+    assert found(documents) == [("PER", "Anna Lee"), ("ORG", "Acme")]

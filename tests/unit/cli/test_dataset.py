@@ -181,6 +181,13 @@ def test_answers_that_were_not_accepted_are_counted(tmp_path: Path) -> None:
     assert "1 examples with another answer than accept are left out" in done.output
 
 
+def test_training_reads_the_same_files_and_refuses_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("Anna\tO\nsings\tO\n")
+    done = CliRunner().invoke(main, ["train", str(tmp_path / "a.conll"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "0 labels were read: a.conll was read as CoNLL" in done.output
+
+
 def test_a_project_is_checked_in_any_format(tmp_path: Path) -> None:
     for location, data in FOLDERS["azure 2022-05-01"].items():
         (tmp_path / location).parent.mkdir(exist_ok=True)

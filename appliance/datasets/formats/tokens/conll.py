@@ -158,9 +158,7 @@ def _word_column(
         return first, []
     for column in order:
         if column not in schemes and not _numbers(counted[column]) and set(counted[column]) - _FILLERS:
-            if main == 0:
-                return column, [f"column {first + 1} holds numbers, so words are read from {column + 1}"]
-            return column, []
+            return column, [f"column {first + 1} holds numbers, so words are read from column {column + 1}"]
     if len(sample) < _FEW:
         return first, []
     raise DatasetError(

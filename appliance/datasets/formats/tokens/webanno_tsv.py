@@ -209,15 +209,15 @@ def write(documents: Sequence[LabelledDocument], stem: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     width = len(str(len(documents)))
     for number, document in enumerate(documents, 1):
-        lines = [f"{_HEAD}.3", f"#T_SP=de.tudarmstadt.ukp.dkpro.core.api{_NAMED}|value", "", ""]
+        lines = [f"{_HEAD}.3", f"#T_SP=de.tudarmstadt.ukp.dkpro.core.api{_NAMED}|identifier|value", "", ""]
         places = _Places(document.text)
         identity = 0
         for count, (words, found) in enumerate(sentences_of(document), 1):
-            values = ["_"] * len(words)
+            values = ["_\t_"] * len(words)
             for start, end, category in found:
                 identity += 1
                 mark = f"[{identity}]" if end > start + 1 else ""
-                values[start:end] = [f"{_escape(category)}{mark}"] * (end - start)
+                values[start:end] = [f"*{mark}\t{_escape(category)}{mark}"] * (end - start)
             text = document.text[words[0][0] : words[-1][1]]
             lines += [f"#Text={_escape_text(line)}" for line in text.split("\n")]
             for place, ((start, end), value) in enumerate(zip(words, values, strict=True), 1):
