@@ -1,6 +1,7 @@
 """Label files as the tools themselves write them are read, and those tools read what is written here.
 
-Each tool is installed once from a lock of its own, into a folder of its own.
+Each tool is installed once from a lock of its own, into a folder of its own. The large ones, 700 MB together, are
+for the night; samples in their formats are read in tests/unit/datasets/formats each time.
 """
 
 import json
@@ -74,6 +75,7 @@ def found(documents: list[LabelledDocument]) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_spacy_counts_its_strings_as_we_do() -> None:
     chosen = random.Random(1)  # noqa: S311
     words = ["".join(chosen.choices(string.printable + "äé東👩", k=size)) for size in range(1, 60)]
@@ -82,6 +84,7 @@ def test_spacy_counts_its_strings_as_we_do() -> None:
     assert json.loads(tool("spacy", "spacy_tool.py", "symbols")) == symbols()
 
 
+@pytest.mark.slow
 def test_what_spacy_writes_is_read(tmp_path: Path) -> None:
     said = json.loads(tool("spacy", "spacy_tool.py", "write", tmp_path))
     for name, count in (
@@ -98,6 +101,7 @@ def test_what_spacy_writes_is_read(tmp_path: Path) -> None:
             assert [list(one) for one in document.labels] == said["labels"], name
 
 
+@pytest.mark.slow
 def test_spacy_reads_what_is_written(tmp_path: Path) -> None:
     file = written("spacy", tmp_path / "out")
     said = json.loads(tool("spacy", "spacy_tool.py", "read", file))
@@ -106,6 +110,7 @@ def test_spacy_reads_what_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["JSON", "JSON_MIN", "CSV", "TSV", "CONLL2003"])
+@pytest.mark.slow
 def test_what_label_studio_exports_of_our_tasks_is_read(tmp_path: Path, form: str) -> None:
     tasks = written("label-studio", tmp_path / "out")
     tool("label-studio-sdk", "label_studio_tool.py", tasks, tmp_path, *categories_of(TEXTS))
@@ -120,6 +125,7 @@ def test_what_label_studio_exports_of_our_tasks_is_read(tmp_path: Path, form: st
     assert [one.labels for one in documents] == [one.labels for one in TEXTS]
 
 
+@pytest.mark.slow
 def test_what_datasets_writes_is_read_with_names_and_refused_without(tmp_path: Path) -> None:
     tool("datasets", "datasets_tool.py", "write", tmp_path)
     wanted = [("PER", "Anna Lee"), ("ORG", "Acme Corp")]
@@ -133,6 +139,7 @@ def test_what_datasets_writes_is_read_with_names_and_refused_without(tmp_path: P
     assert found(read_labels([(tmp_path / "bare" / "train.jsonl", "")], reading)[0]) == wanted
 
 
+@pytest.mark.slow
 def test_datasets_reads_what_is_written(tmp_path: Path) -> None:
     file = written("hugging-face", tmp_path / "out")
     rows = json.loads(tool("datasets", "datasets_tool.py", "read", file))
