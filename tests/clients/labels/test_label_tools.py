@@ -1,7 +1,7 @@
 """Label files as the tools themselves write them are read, and those tools read what is written here.
 
-Each tool is installed once from a lock of its own, into a folder of its own. The large ones, 700 MB together, are
-for the night; samples in their formats are read in tests/unit/datasets/formats each time.
+Each tool is installed once from a lock of its own, into a folder of its own. The large ones, 700 MB together,
+are for the night; samples in their formats are read in tests/unit/datasets/formats each time.
 """
 
 import json
