@@ -178,16 +178,16 @@ def project_object(labelled: Labelled, locations: Sequence[str], container: str)
             "projectKind": KIND,
             "entities": [{"category": category} for category in labelled.categories],
             "documents": [
-                _file_document(document, location)
+                _file_document(document, location, labelled.language or "en")
                 for document, location in zip(labelled.documents, locations, strict=True)
             ],
         },
     }
 
 
-def _file_document(document: LabelledDocument, location: str) -> dict[str, Any]:
+def _file_document(document: LabelledDocument, location: str, language: str) -> dict[str, Any]:
     text = document.text
-    entry: dict[str, Any] = {"location": location, "language": document.language or "en"}
+    entry: dict[str, Any] = {"location": location, "language": document.language or language}
     if document.dataset:
         entry["dataset"] = document.dataset
     labels = [

@@ -29,8 +29,12 @@ def read_by_language(
     return {name: tokenizer.reading(texts[name]) for name in sorted(texts)}
 
 
-def check_readable(readings: Mapping[str, Reading]) -> list[str]:
+def check_readable(readings: Mapping[str, Reading], *, english: bool = True) -> list[str]:
     """Return notes on languages that the encoder reads badly.
+
+    Args:
+        readings: How it reads the documents of each language.
+        english: Whether it is the bundled English one, whose pieces a word are known.
 
     Raises:
         DatasetError: It cannot read one.
@@ -49,10 +53,10 @@ def check_readable(readings: Mapping[str, Reading]) -> list[str]:
                 f"{reading.unknown_share:.1%} of the tokens of {_named(language)} are unknown to the encoder:"
                 " expect more mistakes there"
             )
-        elif reading.pieces > MANY_PIECES:
+        elif english and reading.pieces > MANY_PIECES:
             notes.append(
                 f"the encoder cuts a word of {_named(language)} into {reading.pieces:.1f} pieces, and one of"
-                " English into 1.1: it was made for another language, so expect more mistakes there"
+                " English into 1.1: start from an encoder of that language (--base FOLDER) for fewer mistakes"
             )
     return notes
 

@@ -106,7 +106,7 @@ def train(
     )
     tokenizer = tokenizer_of(base.folder)
     every = (*parts.train, *parts.test)
-    unread = check_readable(read_by_language(every, tokenizer, labelled.language))
+    unread = check_readable(read_by_language(every, tokenizer, labelled.language), english=base.given is None)
     fitted = [fit_labels(documents, tokenizer) for documents in (parts.train, parts.test)]
     parts = replace(parts, train=fitted[0].documents, test=fitted[1].documents)
     used = set(categories_of(parts.train))

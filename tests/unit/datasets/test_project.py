@@ -208,3 +208,13 @@ def test_a_split_is_the_files_own_or_stratified_and_always_the_same() -> None:
     with pytest.raises(DatasetError):
         split(documents[:1])
     assert stratified(documents, 0.1) == stratified(documents, 0.1)
+
+
+def test_documents_without_a_language_have_that_of_the_project(tmp_path: Path) -> None:
+    documents = (
+        LabelledDocument(name="a", text="a", labels=()),
+        LabelledDocument(name="b", text="b", labels=(), language="da"),
+    )
+    labelled = Labelled(name="ships", categories=(), documents=documents, language="zh")
+    entries = project_object(labelled, ["a.txt", "b.txt"], "documents")["assets"]["documents"]
+    assert [entry["language"] for entry in entries] == ["zh", "da"]

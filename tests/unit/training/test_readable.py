@@ -36,6 +36,7 @@ def test_a_language_that_the_vocabulary_was_not_made_for_is_noted(tokenizer: Tex
     readings = read_by_language([text(words, "da")], tokenizer, "en")
     (note,) = check_readable(readings)
     assert "cuts a word of the documents in language 'da' into" in note
+    assert check_readable(readings, english=False) == []
 
 
 def test_a_small_share_of_unknown_tokens_is_noted() -> None:
