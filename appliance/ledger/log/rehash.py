@@ -4,16 +4,21 @@ A start adds up the uses after the last `sum` entry and takes over what `key`, `
 `carry` entries say. Each of those texts is hashed with its tile, and the tile up to the subtrees that the
 signed head is made of; so a file editor cannot change a text, a leaf, a tile or a generated column that a sum
 comes from.
+
+Those entries are found by a column and an index that SQLite keeps. Both can be made to lie although the
+tables look as they should, so the entries are counted too: what lies between two sums is a use that they
+count, or an entry that was found.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from appliance.ledger.log.sqlite_store import Damaged
 from appliance.ledger.read.day_sums import DaySums
 from appliance.ledger.read.totals import merge
-from license.evidence.log.entry import Sums, Tally, parse_use
+from license.evidence.log.entry import KINDS, Sums, Tally, parse_use
 from license.evidence.log.merkle import TILE_WIDTH, fold, leaf_hash
 
 _ROWS: Final = (
@@ -21,10 +26,11 @@ _ROWS: Final = (
     "UNION ALL SELECT idx, NULL, root FROM tile WHERE level = 0 AND idx >= ?1 AND idx < ?2 ORDER BY 1"
 )
 _TILES: Final = "SELECT root FROM tile WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
-_EVENTS: Final = (
-    "SELECT n, text FROM entry WHERE kind IN ('open', 'recover', 'key', 'close', 'lic', 'carry') "
-    "AND kind <> 'use' ORDER BY n"
-)
+# As those ask who take over what entries of a kind say: see `appliance.ledger.read.entries`.
+_EVENTS: Final = "SELECT n, text FROM entry WHERE kind = ? AND kind <> 'use' ORDER BY n"
+_SINCE: Final = "SELECT n, text FROM entry WHERE n = ?"
+# A connected run writes one with each report: hashing every tile that has one would be hashing the log.
+_NOT_HASHED: Final = "ack"
 # What begins a new sum: none of these may stand among the uses that are added up.
 _TURNS: Final = ('{"k":"key"', '{"k":"sum"', '{"k":"open"', '{"k":"recover"')
 
@@ -41,10 +47,26 @@ def check_summed(connection: sqlite3.Connection, size: int, days: DaySums) -> No
         Damaged: An entry was changed, or a column does not say what its text says.
     """
     rehash = Rehash(connection, size)
-    rehash.check_events(connection.execute(_EVENTS))
-    rehash.check_events(connection.execute("SELECT n, text FROM entry WHERE n = ?", (days.since,)))
-    if merge([days.summed, rehash.add_up(days.since + 1, size)]) != days.sums:
+    rehash.check_events(connection.execute(_SINCE, (days.since,)))
+    events = rehash.find_events()
+    after = rehash.add_up(days.since + 1, size)
+    if merge([days.summed, after]) != days.sums:
         raise Damaged("columns", "the database's columns do not say what its entries say")
+    first = 0
+    for ended in days.ended:
+        _check_none_hidden(events, first, ended.n, ended.sums)
+        first = ended.n
+    if days.since > first:
+        _check_none_hidden(events, first, days.since, days.summed)
+    _check_none_hidden(events, days.since, size, after)
+
+
+def _check_none_hidden(events: Sequence[int], first: int, stop: int, sums: Sums) -> None:
+    """Check that all between two entries is uses that the sums count, and entries that were found."""
+    uses = sum(tally.entries for tally in sums.values())
+    found = bisect_left(events, stop) - bisect_right(events, first)
+    if uses + found != stop - first - 1:
+        raise Damaged("columns", f"not all entries between {first} and {stop} are found by their kind")
 
 
 class Rehash:
@@ -67,6 +89,22 @@ class Rehash:
                 raise Damaged("entries", f"entry {n} has another number in its text")
             if (1, n // TILE_WIDTH) not in self._good:
                 self._tile(n // TILE_WIDTH)
+
+    def find_events(self) -> list[int]:
+        """Return the indices of all entries but uses, in order, as they are found by kind.
+
+        Raises:
+            Damaged: One is not what was hashed, or is of another kind.
+        """
+        found: list[int] = []
+        for kind in KINDS:
+            rows = self._connection.execute(_EVENTS, (kind,)).fetchall()
+            if any(not text.startswith(f'{{"k":"{kind}",') for _, text in rows):
+                raise Damaged("columns", f"an entry is found as {kind}, and is of another kind")
+            if kind != _NOT_HASHED:
+                self.check_events(rows)
+            found += (int(n) for n, _ in rows)
+        return sorted(found)
 
     def add_up(self, first: int, stop: int) -> Sums:
         """Return the sums of the uses from one index up to another, from the very texts that are hashed.
