@@ -20,7 +20,7 @@ from appliance.jobs.fair_turns import Turns
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
 from appliance.jobs.usage_id import UsageIds
-from appliance.ledger.read.lookup import recorded_requests
+from appliance.ledger.floor.recorded import recorded_requests
 from appliance.models.locations import find_models
 from appliance.ner.calibration import Calibrations, this_machine
 from appliance.ner.engine import NerEngine, prepare

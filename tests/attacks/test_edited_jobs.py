@@ -1,13 +1,18 @@
 """Edit the job store of a stopped service so that other texts pass for counted ones."""
 
+import asyncio
 import contextlib
 import json
+import shutil
 import sqlite3
 import time
 
 import httpx2
 import pytest
 
+from appliance.config.identity import load_identity
+from appliance.jobs.store import JobStore
+from appliance.jobs.usage_id import UsageIds
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from tests.e2e.test_jobs_survive import LONG, RECORDS, counted, finished, state, submit
 from tests.e2e.test_licence_life import until
@@ -116,3 +121,39 @@ def test_the_counted_texts_themselves_are_done_again_without_being_counted(site:
         assert finished(client, job)["status"] == "succeeded"
     assert service.stop() == 0
     assert counted(site) == before
+
+
+@pytest.mark.e2e
+def test_a_log_put_beside_proves_nothing_although_its_identifier_is_by_the_installations_key(
+    site: Site,
+) -> None:
+    """Who reads the key can name any texts; what was counted is only what a log signed."""
+    site.issue()
+    service = site.start()
+    job = ended_job(service)
+    assert service.stop() == 0
+    (own,) = counted(site)
+    replace_texts(site, job, HUGE, 5)
+    forged = asyncio.run(usage_id(site, job))
+    (ledger,) = site.output.rglob("ledger-1.db")
+    beside = ledger.with_name("damaged-1.db")
+    shutil.copy(ledger, beside)
+    with contextlib.closing(sqlite3.connect(beside)) as log, log:
+        change = "UPDATE entry SET text = replace(text, ?, ?) WHERE kind = 'use'"
+        assert log.execute(change, (own, forged)).rowcount == 1
+    service = site.start()
+    with service.client() as client:
+        assert finished(client, job)["status"] == "succeeded"
+    assert service.stop() == 0
+    assert counted(site) == {own: 1, forged: 1}
+
+
+async def usage_id(site: Site, wanted: str) -> str:
+    """What the usage of the job is recorded under, as it stands in the job store now."""
+    identity = load_identity(site.state)
+    store = JobStore.open(directory=site.state, url="", instance=identity.instance, capacity=100)
+    try:
+        (job,) = [job for job in await store.unfinished(now=time.time()) if job.id == wanted]
+        return UsageIds(identity.secret()).of(job.tasks[0], job.documents)
+    finally:
+        store.close()

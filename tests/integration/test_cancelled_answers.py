@@ -26,8 +26,8 @@ from appliance.jobs.fair_turns import Turns
 from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt
 from appliance.jobs.usage_id import UsageIds
+from appliance.ledger.floor.recorded import recorded_requests
 from appliance.ledger.ledger import Ledger
-from appliance.ledger.read.lookup import recorded_requests
 from appliance.licensing.admission import AdmissionControl
 from appliance.ner.engine import Entity
 from appliance.pipeline.audio_meter import AudioMeter

@@ -1,1 +1,1 @@
-"""How much of the plan is used, kept twice: in the logs and in the state directory. The greater holds."""
+"""What the logs prove was used: how much of the plan, kept twice, the greater holds; and which requests."""

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from appliance.ledger.log.rehash import check_summed
 from appliance.ledger.log.sqlite_store import Damaged
@@ -31,7 +32,8 @@ from license.trust.statement import parse_statement
 
 _log = logging.getLogger("appliance.usage")
 
-_UNREADABLE = (sqlite3.Error, LicenseError, LookupError, ValueError, TypeError, OSError)
+UNREADABLE: Final = (sqlite3.Error, LicenseError, LookupError, ValueError, TypeError, OSError)
+"""What reading a log may raise, whatever somebody put into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +60,14 @@ def read_logs(directory: Path, *, but: str = "") -> Iterator[LoggedUsage]:
 
     A log that cannot be read at all is left out. Each that is not proven is named in the service's log.
     """
-    heads = _heads(directory)
+    heads = read_heads(directory)
     for path in find_databases(directory):
         try:
             with contextlib.closing(open_database(path)) as connection:
                 first = first_entry(connection)
                 if first.text("o") != but:
                     yield _read(path, connection, first, heads)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _log.error("the usage log %s cannot be read and does not count: %s", path, error)
 
 
@@ -133,7 +135,7 @@ def _read(
     proven = True
     try:
         _prove(connection, first, days, heads)
-    except (*_UNREADABLE, Damaged) as error:
+    except (*UNREADABLE, Damaged) as error:
         proven = False
         _log.error("the usage log %s is not what was signed: %s", path, error)
     totals = RunningTotals()
@@ -148,7 +150,13 @@ def _read(
     )
 
 
-def _prove(connection: sqlite3.Connection, first: Entry, days: DaySums, heads: Sequence[Checkpoint]) -> None:
+def prove_log(connection: sqlite3.Connection, heads: Sequence[Checkpoint]) -> int:
+    """Check a log as a start does, and return the number of its entries; errors as those of `_prove`."""
+    first = first_entry(connection)
+    return _prove(connection, first, read_day_sums(connection, first), heads)
+
+
+def _prove(connection: sqlite3.Connection, first: Entry, days: DaySums, heads: Sequence[Checkpoint]) -> int:
     """Check a log as a start does, from its texts to its last head and to those that lie beside it.
 
     Raises:
@@ -171,6 +179,7 @@ def _prove(connection: sqlite3.Connection, first: Entry, days: DaySums, heads: S
         if head.size > size or root_at(head.size, subtree) != head.root:
             raise Damaged("tree", f"the first {head.size} entries are not those that were signed")
     check_summed(connection, size, days)
+    return int(size)
 
 
 def _turns(connection: sqlite3.Connection) -> list[Entry]:
@@ -178,7 +187,8 @@ def _turns(connection: sqlite3.Connection) -> list[Entry]:
     return read_events(connection, "key")[-2:]
 
 
-def _heads(directory: Path) -> list[Checkpoint]:
+def read_heads(directory: Path) -> list[Checkpoint]:
+    """Return the signed heads that lie beside the logs of a directory."""
     heads = []
     for kept in published_heads(directory):
         with contextlib.suppress(LicenseError):
