@@ -269,6 +269,8 @@ def access_hint(path: Path, *, directory: bool) -> str:
             f"user {us} cannot look at {path} ({error.strerror}); see which part of the path keeps it out: "
             f"sudo namei -l {quoted(path)}"
         )
+    if directory and not stat.S_ISDIR(status.st_mode):
+        return f"{path} is not a directory: name the directory that is meant"
     owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
     said = f"{path} belongs to {owner} with mode {mode}, this process is {us}"
     if is_shared(path):

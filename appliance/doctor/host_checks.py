@@ -84,7 +84,7 @@ def check_port(fact: PortFact, service: str) -> Finding:
         return failed(
             "port",
             f"the service at {fact.address} does not answer: {fact.message}",
-            "curl -s http://localhost:5000/status",
+            f"curl -s http://{fact.address}/status",
         )
     return passed("port", f"the service at {fact.address} is ready")
 

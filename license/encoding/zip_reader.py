@@ -170,4 +170,6 @@ class _Member(io.RawIOBase):
 def _refusal(name: str, error: Exception) -> UnreadableArchive:
     if isinstance(error, NotImplementedError):
         return UnreadableArchive(f"{name} uses a kind of zip that is not read here: {error}")
-    return UnreadableArchive(f"{name} is not a zip archive, or a damaged one: {error}")
+    return UnreadableArchive(
+        f"{name} is not a zip archive, or a damaged one: {str(error) or 'it breaks off'}"
+    )

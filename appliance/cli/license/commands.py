@@ -84,6 +84,7 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
 
     The key of this installation is made if there is none.
     """
+    from appliance.cli.license.text import install_command
     from appliance.licensing.request import license_request
     from license.errors import Unwritable
     from license.files import write_atomic
@@ -99,7 +100,7 @@ def request(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...],
         raise Unwritable(f"cannot write {out}: {error.strerror}") from error
     click.echo(
         f"wrote {out}, which holds nothing secret; carry it to the vendor, who answers with license.note and"
-        " issuer.note; then: appliance license install license.note issuer.note",
+        f" issuer.note; then: {install_command(installation)}",
         err=True,
     )
 

@@ -97,6 +97,21 @@ def run_commands(installation: Installation) -> list[str]:
     return [*make, shlex.join(words)]
 
 
+def install_command(installation: Installation) -> str:
+    """Return the command that installs what the vendor answers, with the settings that the request had."""
+    settings = installation.settings
+    words = ["appliance", "license", "install", "license.note", "issuer.note"]
+    if installation.roots_directory is not None:
+        words += ["--roots", str(installation.roots_directory)]
+    if settings.service is not CUSTOM_NER:
+        words.append(f"Service={settings.service.name}")
+    if settings.license_mount is not None:
+        words.append(f"Mounts:License={settings.license_mount}")
+    if settings.state_mount is not None:
+        words.append(f"Mounts:State={settings.state_mount}")
+    return shlex.join(words)
+
+
 def run_template(installation: Installation) -> str:
     """Return the closing words of a download or an installation."""
     commands = "\n".join(f"  {command}" for command in run_commands(installation))

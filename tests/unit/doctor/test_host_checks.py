@@ -68,6 +68,11 @@ def test_the_port_is_the_services_or_its_holder_can_be_found(stands: dict[str, o
     assert bool(found.command) == (level is not Level.PASS)
 
 
+def test_a_service_that_does_not_answer_is_to_be_asked_where_it_listens() -> None:
+    fact = PortFact(address="127.0.0.1:7101", listening=True, service="customner", ready=False)
+    assert check_port(fact, "customner").command == "curl -s http://127.0.0.1:7101/status"
+
+
 @pytest.mark.parametrize(
     ("said", "level"),
     [

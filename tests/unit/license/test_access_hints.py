@@ -31,6 +31,13 @@ def test_a_missing_directory_is_to_be_made_and_nothing_above_it_is_named(tmp_pat
     assert hint == f"make it: sudo install -d -m 0750 -o {os.geteuid()} -g {os.getegid()} {missing}"
 
 
+def test_a_file_in_the_place_of_a_directory_is_named_and_keeps_its_owner(tmp_path: Path) -> None:
+    file = tmp_path / "license.note"
+    file.touch()
+    hint = access_hint(file, directory=True)
+    assert hint == f"{file} is not a directory: name the directory that is meant"
+
+
 def test_a_missing_file_is_to_be_looked_for(tmp_path: Path) -> None:
     assert (
         access_hint(tmp_path / "a b.note", directory=False)

@@ -57,3 +57,12 @@ def test_a_word_that_is_no_setting_is_named(operate: Operate) -> None:
     result = operate("license", "request", "-o", "-", "Mounts:Lisence=/x")
     assert result.exit_code == 78
     assert "nothing reads the setting Mounts:Lisence" in result.stderr
+
+
+def test_the_answer_is_installed_with_the_settings_of_the_request(operate: Operate, tmp_path: Path) -> None:
+    done = operate("license", "request", "-o", str(tmp_path / "r.note"), "Service=speechtotext")
+    assert done.exit_code == 0
+    command = done.output.strip().rpartition("then: ")[2]
+    assert command.startswith("appliance license install license.note issuer.note ")
+    assert {"Service=speechtotext"} < set(command.split())
+    assert all(word.startswith(("Mounts:", "Service=", "--roots", "/")) for word in command.split()[5:])

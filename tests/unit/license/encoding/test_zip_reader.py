@@ -48,6 +48,15 @@ def test_a_file_ends_where_the_list_says_even_if_more_is_packed(tmp_path: Path) 
         read(tmp_path / "x.zip", archive_of([lying]))
 
 
+def test_a_file_that_breaks_off_is_said_to(tmp_path: Path) -> None:
+    block = b"\x00\xff\xff\x00\x00"  # 65,535 bytes follow, it says
+    data = bytearray(archive_of([Packed(name="z", data=block, size=60_000, crc=0)]))
+    at = data.index(b"PK\x01\x02") + 20
+    data[at : at + 4] = (70_000).to_bytes(4, "little")
+    with pytest.raises(UnreadableArchive, match=r"damaged one: it breaks off$"):
+        read(tmp_path / "x.zip", bytes(data))
+
+
 def test_other_methods_and_passwords_are_refused(tmp_path: Path) -> None:
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99):
         with pytest.raises(UnreadableArchive, match="deflate"):
