@@ -18,7 +18,7 @@ from appliance.ledger.read.totals import merge
 from license.encoding.strict import format_date
 from license.errors import LicenseError
 from license.evidence.log.entry import Sums
-from license.evidence.log.source import find_databases, find_ledgers, open_database
+from license.evidence.log.source import find_copies, find_databases, find_ledgers, open_database
 
 _log = logging.getLogger("appliance.usage")
 
@@ -47,8 +47,12 @@ class DayUsage:
 
 def usage_by_day(output: Path) -> Iterator[DayUsage]:
     """Return the usage of every log at or below a directory, day by day; an unreadable one is only logged."""
-    for ledger in find_ledgers(output):
-        for path in find_databases(ledger):
+    paths = [path for ledger in find_ledgers(output) for path in find_databases(ledger)]
+    copies = find_copies(paths)
+    for path in paths:
+        if path in copies:
+            _log.warning("%s is a copy of the log in %s, and is not in the sums", path, copies[path])
+        else:
             try:
                 yield from _read(path)
             except (sqlite3.Error, LicenseError) as error:

@@ -35,6 +35,7 @@ from license.evidence.log.merkle import consistency_path, leaf_hash
 from license.evidence.log.proof import ConsistencyProof
 from license.evidence.log.source import (
     DatabaseLog,
+    find_copies,
     find_databases,
     log_number,
     open_database,
@@ -174,7 +175,13 @@ def _open_logs(
     ledger: Path, stack: contextlib.ExitStack, openings: Openings | None
 ) -> tuple[list[_Log], list[tuple[str, str]]]:
     logs, unreadable = [], []
-    for path in find_databases(ledger):
+    paths = find_databases(ledger)
+    for copy, of in find_copies(paths).items():
+        raise LicenseError(
+            f"{copy.name} and {of.name} in {ledger} hold the same log, and an export has each log once",
+            hint="keep the one that the service writes, ledger-N.db, and move the copy elsewhere",
+        )
+    for path in paths:
         try:
             source = stack.enter_context(open_log(path))
             if not source.size:

@@ -29,6 +29,13 @@ _MAX_CHECKPOINT_FILE: Final = 65_536
 Row = tuple[int, str, bytes]
 
 
+_NAME_AND_SIZE: Final = (
+    "SELECT json_extract(text,'$.o'), (SELECT max(n) + 1 FROM entry) FROM entry "
+    "WHERE n = 0 AND json_extract(text,'$.o') IS NOT NULL"
+)
+_NO_LOG: Final = (sqlite3.Error, LicenseError, ValueError, TypeError, OSError)
+
+
 class KeptHead(NamedTuple):
     """A signed head that was found elsewhere than in its log.
 
@@ -151,6 +158,26 @@ def log_number(path: Path) -> int:
     if match is None:
         raise ValueError(f"{path.name} is not the file of a log")
     return int(match[1])
+
+
+def find_copies(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Return the databases that hold a log which another one holds too, each with that other one.
+
+    The longest of them is the log, and of those one that is not set aside.
+    """
+    found: dict[str, tuple[tuple[int, bool], Path]] = {}
+    copies: list[tuple[str, Path]] = []
+    for path in paths:
+        with contextlib.suppress(*_NO_LOG), contextlib.closing(open_database(path)) as connection:
+            row = connection.execute(_NAME_AND_SIZE).fetchone()
+            if row is None:
+                continue
+            origin, rank = str(row[0]), (int(row[1]), path.name.startswith("ledger-"))
+            before = found.get(origin)
+            if before is None or rank > before[0]:
+                found[origin] = (rank, path)
+            copies.append((origin, path))
+    return {path: found[origin][1] for origin, path in copies if path != found[origin][1]}
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -102,8 +102,8 @@ CHECKS: Final = (
     ),
     _check(
         "Completeness",
-        "Every log that is named is there.",
-        *("no-log", "missing-log", "recovered", "begins-late", "carried"),
+        "Every log that is named is there, once.",
+        *("copied", "no-log", "missing-log", "recovered", "begins-late", "carried"),
     ),
 )
 

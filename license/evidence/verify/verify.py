@@ -24,6 +24,7 @@ from license.evidence.log.proof import ConsistencyProof
 from license.evidence.log.source import (
     KeptHead,
     LogSource,
+    find_copies,
     find_databases,
     find_ledgers,
     open_log,
@@ -69,16 +70,33 @@ def _verify_directory(directory: Path, roots: TrustRoots, others: Sequence[KeptH
     ledgers = find_ledgers(directory)
     if not ledgers:
         findings.append(_broken("no-log", f"there is no usage log in {directory}", str(directory)))
+    copies = find_copies(path for ledger in ledgers for path in find_databases(ledger))
     for ledger in ledgers:
         heads.extend(published_heads(ledger))
         named = _named_in(ledger)
         for path in find_databases(ledger):
+            if path in copies:
+                findings.append(_copied(path, copies[path]))
+                continue
+            last = [_last_head(copy) for copy, of in copies.items() if of == path]
             try:
-                with open_log(path, others) as source:
+                with open_log(path, [*others, *(head for head in last if head is not None)]) as source:
                     reports.append(verify_log(source, roots, named))
             except (sqlite3.Error, LicenseError) as error:
                 findings.append(_broken("unreadable", f"the log cannot be read: {error}", str(path)))
     return summarize(reports, [*findings, *_headless(heads, reports)])
+
+
+def _copied(path: Path, of: Path) -> Finding:
+    sentence = f"{path.name} is a copy of the log in {of.name}, and its entries are not counted again"
+    return Finding(severity=Severity.FINDING, code="copied", message=sentence, log=str(path))
+
+
+def _last_head(copy: Path) -> KeptHead | None:
+    """The last signed head of a copy, which is one of the log's own unless there are two histories."""
+    with contextlib.suppress(sqlite3.Error, LicenseError), open_log(copy) as source:
+        return KeptHead(copy.name, source.checkpoints()[-1]) if source.checkpoints() else None
+    return None
 
 
 def _named_in(ledger: Path) -> list[Witnessed]:
