@@ -224,7 +224,7 @@ def _foreign(
         window_tokens=window,
         overlap_tokens=min(window // 4, 64),
         pad_token=_pad_token(config),
-        batch_invariant=not facts.batch_scaled,
+        batch_invariant=not facts.mixes_rows,
         digests=digests,
     )
 

@@ -23,6 +23,9 @@ BATCH_SCALED = frozenset(
 )
 """Operators that choose one scale for the whole batch, so that rows sharing a batch disturb one another."""
 
+PADDING_READ = frozenset({"Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "MaxPool", "AveragePool"})
+"""Operators that look at neighbours, so that the padding of a shorter row comes into its last words."""
+
 _MAX_DEPTH = 16  # graphs inside graphs (If, Loop, Scan); real exports stay below four
 
 _ATTRIBUTE_TYPES = range(15)
@@ -51,9 +54,14 @@ class GraphFacts:
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
 
     @property
-    def batch_scaled(self) -> bool:
-        """Whether a row's result depends on the rows that share its batch."""
-        return bool(self.operators & BATCH_SCALED)
+    def mixes_rows(self) -> bool:
+        """Whether a row's result may depend on the rows that share its batch."""
+        return bool(self.operators & BATCH_SCALED) or self.reads_padding
+
+    @property
+    def reads_padding(self) -> bool:
+        """Whether the padding of a shorter row may come into its words."""
+        return bool(self.operators & PADDING_READ)
 
     @property
     def unknown_domains(self) -> tuple[str, ...]:

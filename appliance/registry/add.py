@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.errors import ModelError
 from appliance.models.folder_reader import MANIFEST
 from appliance.models.packages import ModelKeys, find_packages
 from appliance.ner.manifest import describe, write_manifest
@@ -77,9 +78,15 @@ def add(
         if not labels:
             check_label_names(folder.labels)
         outcome = try_folder(staged)
+        apart = folder.batch_invariant and not outcome.alone
+        if MANIFEST in imported.names and apart != folder.batch_invariant:
+            raise ModelError(
+                f"{MANIFEST} says that answers do not depend on what shares their batch, and they do",
+                hint=f"write batch_invariant: false into {MANIFEST}",
+            )
         if MANIFEST not in imported.names:
             # From now on a changed file is noticed, as with a folder of our own.
-            write_manifest(staged, describe(folder, name=name, family=outcome.family))
+            write_manifest(staged, describe(folder, name=name, family=outcome.family, batch_invariant=apart))
         folder = ModelFolder.open(staged)
         entry = registry.put(staged, project, name, replace=replace)
     return Added(entry=entry, folder=folder, outcome=outcome, left_out=imported.left_out)

@@ -10,6 +10,7 @@ from appliance.errors import ModelError
 from appliance.host.filesystem import remove_tree
 from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
+from appliance.onnx_tools.inspect import read_graph
 from appliance.onnx_tools.quantization import TOLERATED, eight_bit
 from appliance.training.evaluation.examine import Answers, examine
 from appliance.training.evaluation.scoring import Scores
@@ -87,7 +88,8 @@ def quantize(
         (staged / MODEL).write_bytes(rewritten.model)
         for name in (TOKENIZER, CONFIG):
             (staged / name).write_bytes(folder.read(name))
-        write_manifest(staged, describe(folder, batch_invariant=True, quantized="8 bits, one scale a token"))
+        apart = not read_graph(folder.read(MODEL)).reads_padding
+        write_manifest(staged, describe(folder, batch_invariant=apart, quantized="8 bits, one scale a token"))
         tell("measuring the 8-bit model")
         after, answers = examine(ModelFolder.open(staged), documents)
         second = Side(bytes=len(rewritten.model), scores=after, answers=answers)

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from appliance.errors import ApplianceError, ModelError
 from appliance.ner.engine import NerEngine
-from appliance.ner.model_folder import ModelFolder
+from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.session import OnnxSession
+from appliance.ner.tokenizer import TextTokenizer
 from appliance.registry.families import family_of
 
 SENTENCE: Final = "Ada Lovelace of Acme Corp. wrote to Charles Babbage in London on 5 June 1843 about $200."
+SHORT: Final = "Ada Lovelace wrote."
 SECONDS: Final = 120.0
+ALIKE: Final = 1e-3
+"""Difference of scores, as a share of the largest, that rounding explains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +39,14 @@ class Outcome:
         tested: Whether the family is one of those compared with transformers.
         sentence: What it was asked.
         found: Text, category and confidence of each entity.
+        alone: Whether a text must be computed alone: its answer changed when a longer one shared its batch.
     """
 
     family: str
     tested: bool
     sentence: str
     found: tuple[tuple[str, str, float], ...]
+    alone: bool = False
 
 
 def try_folder(path: Path, *, seconds: float = SECONDS) -> Outcome:
@@ -68,7 +77,13 @@ def try_folder(path: Path, *, seconds: float = SECONDS) -> Outcome:
     if "error" in reply:
         raise ModelError(str(reply["error"]), hint=str(reply.get("hint", "")))
     entities = tuple((str(text), str(category), float(score)) for text, category, score in reply["found"])
-    return Outcome(family=reply["family"], tested=reply["tested"], sentence=SENTENCE, found=entities)
+    return Outcome(
+        family=reply["family"],
+        tested=reply["tested"],
+        sentence=SENTENCE,
+        found=entities,
+        alone=reply["alone"],
+    )
 
 
 def try_here(folder: ModelFolder) -> Outcome:
@@ -84,7 +99,35 @@ def try_here(folder: ModelFolder) -> Outcome:
     finally:
         engine.close(drain=False)
     found = tuple((SENTENCE[e.start : e.end], e.category, e.score) for e in entities)
-    return Outcome(family=family.name, tested=family.tested, sentence=SENTENCE, found=found)
+    alone = not folder.batch_invariant or _depends_on_padding(folder)
+    return Outcome(family=family.name, tested=family.tested, sentence=SENTENCE, found=found, alone=alone)
+
+
+def _depends_on_padding(folder: ModelFolder) -> bool:
+    """Compute a short text alone, and beside a longer one: the same words must have the same scores."""
+    session = OnnxSession(folder.read(MODEL), labels=len(folder.labels))
+    if session.one_row:
+        return True
+    tokenizer = TextTokenizer(
+        folder.read(TOKENIZER),
+        window_tokens=folder.window_tokens,
+        overlap_tokens=folder.overlap_tokens,
+        case_classes=folder.case_classes,
+    )
+    windows = [window for document in tokenizer.cut([SHORT, SENTENCE]) for window in document.windows[:1]]
+    if len(windows) < 2:
+        return False
+    size = max(len(window.ids) for window in windows)
+    ids = np.full((2, size), folder.pad_token, np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
+    for row, window in enumerate(windows):
+        ids[row, : len(window.ids)], mask[row, : len(window.ids)] = window.ids, 1
+        if window.types is not None:
+            types[row, : len(window.ids)] = window.types
+    own = len(windows[0].ids)
+    together = session.run(ids, mask, types)[0, :own]
+    by_itself = session.run(ids[:1, :own], mask[:1, :own], types[:1, :own])[0]
+    return bool(np.abs(together - by_itself).max() > ALIKE * max(1.0, float(np.abs(by_itself).max())))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,6 +138,7 @@ def main(arguments: Sequence[str]) -> int:
             "family": outcome.family,
             "tested": outcome.tested,
             "found": outcome.found,
+            "alone": outcome.alone,
         }
     except ApplianceError as error:
         reply = {"error": error.message, "hint": error.hint}

@@ -32,12 +32,12 @@ def test_a_plain_graph_is_harmless(make_graph: MakeGraph) -> None:
     facts = read_graph(make_graph(quantised=False))
     assert not facts.external_data
     assert facts.unknown_domains == ()
-    assert not facts.batch_scaled
+    assert not facts.mixes_rows
     assert {"Gather", "MatMul"} <= facts.operators
 
 
 def test_dynamic_quantisation_shows(make_graph: MakeGraph) -> None:
-    assert read_graph(make_graph(quantised=True)).batch_scaled
+    assert read_graph(make_graph(quantised=True)).mixes_rows
 
 
 def test_weights_in_other_files_show_wherever_they_hide() -> None:
