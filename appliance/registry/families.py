@@ -9,11 +9,19 @@ from appliance.ner.model_folder import CONFIG, TOKENIZER, ModelFolder
 from appliance.ner.tokenizer import TextTokenizer
 
 TESTED: Final = {
+    "albert": "ALBERT",
     "bert": "BERT",
-    "roberta": "RoBERTa",
-    "distilbert": "DistilBERT",
+    "camembert": "CamemBERT",
+    "convbert": "ConvBERT",
     "deberta": "DeBERTa",
     "deberta-v2": "DeBERTa v2/v3",
+    "distilbert": "DistilBERT",
+    "electra": "ELECTRA",
+    "mobilebert": "MobileBERT",
+    "modernbert": "ModernBERT",
+    "mpnet": "MPNet",
+    "roberta": "RoBERTa",
+    "roformer": "RoFormer",
     "xlm-roberta": "XLM-RoBERTa",
 }
 """`model_type` of the families whose answers are compared with transformers' in the tests."""

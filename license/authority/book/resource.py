@@ -95,6 +95,11 @@ def warnings_of(resource: Resource, binding: str = "") -> list[str]:
     plan = resource.plan
     if plan.overage != "block":
         return []
+    if not plan.meters:
+        return [
+            f"the plan of {resource.name} blocks, but has no units of any meter: nothing is limited; give it "
+            f"units with `license resource add-units {resource.name} METER=UNITS`"
+        ]
     if (binding or resource.binding) == "any":
         return [
             f"the plan of {resource.name} blocks, and a bearer licence counts anew on each machine and where "

@@ -238,7 +238,9 @@ def make(kind: str, folder: Path) -> None:
     source = folder / "source"
     source.mkdir(parents=True)
     pipeline = model_of(kind, source)
-    texts = sentences(spaced=FAMILIES[kind][3])
+    _, tokenizer, _, spaced = FAMILIES[kind]
+    # Of these letters the mark of a space is a token of its own: see `INITIALS`.
+    texts = [text for text in sentences(spaced=spaced) if tokenizer is not byte_level or "日" not in text]
     (folder / "expected.json").write_text(json.dumps([[text, expected(pipeline, text)] for text in texts]))
     failed = {}
     for form in FORMS:

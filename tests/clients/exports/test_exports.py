@@ -16,6 +16,7 @@ from appliance.errors import ModelError
 from appliance.ner.decoding import trim
 from appliance.ner.model_folder import ModelFolder
 from appliance.registry.add import add
+from appliance.registry.families import TESTED
 from appliance.registry.registry import ModelRegistry
 from appliance.training.evaluation.examine import answers
 from tests.clients.exports.exporter import FAMILIES, FORMS
@@ -24,7 +25,7 @@ from tests.support.paths import ROOT
 HERE = Path(__file__).parent
 PAGE = (ROOT / "docs" / "custom-models.md").read_text(encoding="utf-8")
 REQUIREMENTS = HERE / "requirements.txt"
-ROUNDED = {"fp16": 0.97, "int8": 0.5}
+ROUNDED = {"fp16": 0.9, "int8": 0.3}
 """Share of the sentences whose labels must be those of float32; of tiny random networks 8 bits flip many."""
 
 
@@ -73,16 +74,14 @@ def trimmed(text: str, labels: list[tuple[int, int, str]]) -> list[Label]:
 
 def rows() -> dict[str, list[str]]:
     """The table of the page, by family."""
-    section = PAGE.partition("| family |")[2].partition("\n\n")[0]
+    section = PAGE.partition("\n| family | fp32 |")[2].partition("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()[2:]]
     return {row[0]: row[1:] for row in cells}
 
 
 def test_the_table_names_the_families_and_forms_that_are_tried() -> None:
-    assert [
-        cell.strip() for cell in PAGE.partition("| family |")[2].splitlines()[0].strip("|").split("|")
-    ] == [*FORMS]
-    assert list(rows()) == sorted(FAMILIES)
+    assert f"\n| family | {' | '.join(FORMS)} |\n" in PAGE
+    assert list(rows()) == sorted(FAMILIES) == sorted(TESTED)
 
 
 @pytest.mark.slow
