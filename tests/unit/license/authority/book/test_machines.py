@@ -136,6 +136,7 @@ def test_the_vendor_is_warned_where_a_plan_that_blocks_is_no_limit_in_all(
     assert "a bearer licence counts anew" in warned(**free, binding="any")
     assert "a bearer licence counts anew" in warned(overage="block", binding="any")
     assert warned(overage="block") == ""
+    assert "license resource add-units acme-ner METER=UNITS" in warned(overage="block", meters={})
     assert warned(binding="any") == ""
     resource = new_vendor(overage="block").authority.store.get("acme-ner")
     assert "a bearer licence counts anew" in " ".join(warnings_of(resource, "any"))
