@@ -47,7 +47,7 @@ _COMMANDS: Final = {
     "models": Lazy(
         "appliance.cli.models.commands",
         "models_group",
-        "Add, list, test, quantize and remove models; all without network.",
+        "Add, list, test, compare, quantize and remove models; all without network.",
     ),
     "serve": Lazy(
         "appliance.cli.serve",

@@ -1,7 +1,5 @@
 """`appliance models …`: options in, one call, text out."""
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
+from appliance.cli.models.opening import keys_of, opened, opened_plain, read_installation
 from appliance.cli.models.text import (
     added_object,
     folder_object,
@@ -21,7 +20,6 @@ from appliance.cli.models.text import (
 from appliance.cli.options import (
     LABELLED,
     example,
-    installation_from,
     json_option,
     print_json,
     roots_option,
@@ -29,33 +27,28 @@ from appliance.cli.options import (
 )
 from appliance.config.products import SERVICES
 from appliance.errors import ModelError, SettingsError
-from appliance.licensing.installation import Installation
+from license.console.group import Lazy
 from license.console.outputs import OutputFolder
 
 if TYPE_CHECKING:
-    from appliance.models.packages import ModelKeys
     from appliance.ner.model_folder import ModelFolder
     from appliance.registry.registry import RegistryEntry
-
-
-def _read(words: tuple[str, ...], roots: Path | None = None) -> Installation:
-    return installation_from(words, roots, hint="such as Models:Path=DIR")
-
-
-def _keys(installation: Installation) -> "ModelKeys":
-    from appliance.models.packages import ModelKeys
-
-    licenses = installation.licenses()
-    return ModelKeys(licensed=licenses.current, hpke=licenses.identity.hpke, roots=installation.roots())
 
 
 @click.group(
     "models",
     cls=ErrorHandlingGroup,
+    lazy={
+        "compare": Lazy(
+            "appliance.cli.models.compare",
+            "compare_command",
+            "Compare two models on labelled files: before `models add --replace`, say.",
+        )
+    },
     epilog=example("appliance models list Models:Path=/var/lib/appliance/models"),
 )
 def models_group() -> None:
-    """Add, list, test, quantize and remove models; all without network.
+    """Add, list, test, compare, quantize and remove models; all without network.
 
     A model is in PROJECT/NAME below the folder that Models:Path names; callers name it in the same way.
     """
@@ -96,7 +89,7 @@ def add_command(
     from appliance.registry.label_names import read_label_names
     from appliance.registry.registry import ModelRegistry
 
-    installation = _read(words, roots)
+    installation = read_installation(words, roots)
     registry = ModelRegistry.of(installation.settings)
     project = project or installation.settings.project_name
     name = name or _name_of(source)
@@ -105,7 +98,7 @@ def add_command(
         if labels:
             raise ModelError("the labels of an encrypted package have their names", hint="leave --labels out")
         added = add_package(
-            source, registry, _keys(installation), project=project, name=name, replace=replace
+            source, registry, keys_of(installation), project=project, name=name, replace=replace
         )
     else:
         added = add(source, registry, project=project, name=name, replace=replace, labels=names)
@@ -131,7 +124,7 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     """List the installed models, and what is wrong with those that cannot be served."""
     from appliance.registry.registry import ModelRegistry
 
-    registry = ModelRegistry.of(_read(words).settings)
+    registry = ModelRegistry.of(read_installation(words).settings)
     rows = [_row(entry) for entry in registry.entries()]
     if as_json:
         print_json({"path": str(registry.root), "models": rows})
@@ -166,24 +159,6 @@ def _row(entry: "RegistryEntry") -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def _opened(model: str, installation: Installation) -> Iterator[tuple["ModelFolder", bool]]:
-    """Open what a person names, an export or PROJECT/NAME of the library, and say whether it is plain."""
-    from appliance.models.packages import find_packages
-    from appliance.ner.model_kind import open_model
-    from appliance.registry.open_source import open_source
-    from appliance.registry.registry import ModelRegistry
-
-    path = Path(model)
-    if not path.exists():
-        path = ModelRegistry.of(installation.settings).find(model).path
-    if path.is_dir() and find_packages(path):
-        yield open_model(path, _keys(installation)), False
-    else:
-        with open_source(path) as folder:
-            yield folder, True
-
-
 @models_group.command(
     "show", epilog=example("appliance models show loans/v1 Models:Path=/var/lib/appliance/models")
 )
@@ -193,7 +168,7 @@ def _opened(model: str, installation: Installation) -> Iterator[tuple["ModelFold
 @settings_argument
 def show_command(model: str, roots: Path | None, as_json: bool, words: tuple[str, ...]) -> None:
     """Show what a model says about itself."""
-    with _opened(model, _read(words, roots)) as (folder, _):
+    with opened(model, read_installation(words, roots)) as (folder, _):
         if as_json:
             print_json(folder_object(model, folder))
             return
@@ -233,7 +208,7 @@ def download_command(words: tuple[str, ...], roots: Path | None, as_json: bool) 
     from appliance.config.command_line import display_types, is_display_word
 
     chosen = tuple(word for word in words if is_display_word(word))
-    installation = _read(tuple(word for word in words if not is_display_word(word)), roots)
+    installation = read_installation(tuple(word for word in words if not is_display_word(word)), roots)
     settings = replace(
         installation.settings, display_types=display_types(chosen), service=SERVICES["speechtotext"]
     )
@@ -268,7 +243,7 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
     """
     from appliance.registry.registry import ModelRegistry
 
-    registry = ModelRegistry.of(_read(words).settings)
+    registry = ModelRegistry.of(read_installation(words).settings)
     entry = registry.find(model)
     if not yes:
         click.confirm(f"Delete {entry.path} for good?", abort=True, err=True)
@@ -289,22 +264,18 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
 def test_command(
     model: str, labelled: Path | None, roots: Path | None, as_json: bool, words: tuple[str, ...]
 ) -> None:
-    """Try a model on one built-in sentence, or score it on a labelled file.
+    """Try a model on one built-in sentence, or score it on a labelled file, with its mistakes.
 
     MODEL is PROJECT/NAME of the library, or what `models add` takes. Your own sentences go to the running
     service, which counts them.
     """
-    with _opened(model, _read(words, roots)) as (folder, plain):
-        if labelled is None:
-            _try(folder, plain=plain, as_json=as_json)
-        elif plain:
+    installation = read_installation(words, roots)
+    if labelled is not None:
+        with opened_plain(model, installation) as folder:
             _score(folder, labelled, as_json=as_json)
-        else:
-            raise ModelError(
-                "an encrypted package cannot be scored here:"
-                " only the service answers from it, and counts them",
-                hint="ask the running service for the texts of the file, and compare",
-            )
+        return
+    with opened(model, installation) as (folder, plain):
+        _try(folder, plain=plain, as_json=as_json)
 
 
 def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
@@ -319,16 +290,23 @@ def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
 
 def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
     from appliance.cli.dataset import read_documents
-    from appliance.training.evaluation.examine import examine
-    from appliance.training.evaluation.report import evaluation_object, score_lines
+    from appliance.training.evaluation.examine import examine, trimmed
+    from appliance.training.evaluation.report import evaluation_object, score_lines, worst, wrong_lines
 
-    scores, run = examine(folder, read_documents(labelled))
+    documents = trimmed(read_documents(labelled))
+    scores, run = examine(folder, documents)
+    wrong = worst(documents, run)
     speed = run.tokens / max(run.seconds, 1e-9)
     if as_json:
-        print_json({"tokensPerSecond": round(speed), **evaluation_object(scores, [])})
+        print_json({"tokensPerSecond": round(speed), **evaluation_object(scores, wrong)})
         return
     for line in score_lines(scores):
         click.echo(line)
+    if wrong:
+        click.echo("\nthe mistakes with the highest confidence, then what was missed:")
+        for line in wrong_lines(wrong):
+            click.echo(f"  {line}")
+        click.echo("")
     click.echo(f"{speed:.0f} tokens a second, one session")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance.datasets.document import Label, LabelledDocument
@@ -73,3 +73,8 @@ def examine(folder: ModelFolder, documents: Sequence[LabelledDocument]) -> tuple
     """
     given = answers(folder, [document.text for document in documents])
     return score(zip(map(trim_labels, documents), given.found, strict=True)), given
+
+
+def trimmed(documents: Sequence[LabelledDocument]) -> list[LabelledDocument]:
+    """Return documents whose labels are trimmed as answers are."""
+    return [replace(document, labels=trim_labels(document)) for document in documents]
