@@ -25,7 +25,9 @@ from appliance.datasets.split import split
 from appliance.ner.model_folder import ModelFolder
 from appliance.training.evaluation.examine import answers
 
-QUALITIES: Final = ("fast", "best", "plain")
+QUALITIES: Final = ("fast", "best", "auto", "plain")
+TRAINED: Final = ("fast", "best", "auto")
+"""Those that the product trains; the other is a comparison."""
 CORPORA: Final = {
     "loan": ("loan agreements", "loan-agreements", ("loanAgreementsLabels.json", "documents")),
     "rest": ("restaurant queries", "book-restaurant", ("train-small.jsonl",)),
@@ -97,17 +99,21 @@ def served(model: Path, file: Path, documents: Path) -> int:
 
 def row(corpus: str, out: Path) -> str:
     found = {quality: runs_of(quality, corpus, out) for quality in QUALITIES}
-    fast, best = (next(iter(found[quality]), None) for quality in ("fast", "best"))
-    support = (fast or best or {"micro": {"support": "?"}})["micro"]["support"]
+    fast, best, auto = (next(iter(found[quality]), None) for quality in TRAINED)
+    support = (fast or best or auto or {"micro": {"support": "?"}})["micro"]["support"]
     cost = re.search(r"8-bit weights cost (\S+) points", " ".join(best["notes"])) if best else None
+    made = fast, best, auto
     cells = [
         CORPORA[corpus][0],
         str(support),
         *(f1(found[quality]) for quality in QUALITIES),
         cost[1] if cost else "-",
-        *(f"{one['cpu_seconds']:.0f} s" if one and "cpu_seconds" in one else "-" for one in (fast, best)),
-        *(f"{one['bytes'] / 1e6:.0f} MB" if one else "-" for one in (fast, best)),
-        *(f"{one['served']:,}" if one else "-" for one in (fast, best)),
+        *(
+            f"{one['cpu_seconds']:.0f} s" if one and "cpu_seconds" in one else "-"
+            for one in (fast, best, auto)
+        ),
+        *(f"{one['bytes'] / 1e6:.0f} MB" if one else "-" for one in made),
+        *(f"{one['served']:,}" if one else "-" for one in made),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -142,8 +148,8 @@ def main() -> None:
     for quality, corpus in pairs or [(quality, corpus) for corpus in CORPORA for quality in QUALITIES]:
         for seed in range(1, given.seeds + 1):
             run(quality, corpus, given.data, given.out, seed)
-    heads = ["corpus", "entities", "F1 fast", "F1 best", "F1 plain", "8 bits cost"]
-    heads += [f"{what} {quality}" for what in ("time", "size", "tokens/s") for quality in ("fast", "best")]
+    heads = ["corpus", "entities", *(f"F1 {quality}" for quality in QUALITIES), "8 bits cost"]
+    heads += [f"{what} {quality}" for what in ("time", "size", "tokens/s") for quality in TRAINED]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for corpus in CORPORA:
         print(row(corpus, given.out))

@@ -23,7 +23,7 @@ from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.request_ids import uuid7
 from appliance.training.model_writer import EVALUATION
 
-VERSIONS: Final = {"fast": "fast", "best": "best", "latest": "fast", "2022-05-01": "fast"}
+VERSIONS: Final = {"fast": "fast", "best": "best", "auto": "auto", "latest": "fast", "2022-05-01": "fast"}
 """Training configurations by name, and the quality each stands for."""
 
 PRIVATE: Final = frozenset({EVALUATION, RESULTS})

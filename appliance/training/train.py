@@ -1,7 +1,7 @@
 """From labelled documents to a served model folder with its evaluation."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -9,23 +9,23 @@ from typing import Final
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
-from appliance.host.filesystem import remove_tree
 from appliance.ner.model_folder import MODEL, ModelFolder
-from appliance.onnx_tools.quantization import TOLERATED
 from appliance.training.base.open_base import Base, bundled_base
-from appliance.training.best.train_best import train_best
+from appliance.training.choice import Choice
 from appliance.training.encoder import tokenizer_of
 from appliance.training.evaluation.examine import Answers, examine
+from appliance.training.evaluation.learning_curve import Curve
 from appliance.training.evaluation.report import Wrong, evaluation_object, worst
 from appliance.training.evaluation.scoring import Scores
-from appliance.training.fast.train_fast import Told, train_fast
+from appliance.training.fast.train_fast import Told
 from appliance.training.label_spans import fit_labels
+from appliance.training.make_model import FAST, Task, make_model
+from appliance.training.measure_curve import measure_curve
 from appliance.training.model_writer import About, write_card, write_evaluation, write_folder
 from appliance.training.readable import check_readable, read_by_language
 from license.files import require_room
 
-QUALITIES: Final = ("fast", "best")
-_WEIGHTS: Final = {"fast": 1, "best": 4}
+_WEIGHTS: Final = {"fast": 1, "best": 4, "auto": 4}
 """What a training writes at least, in sizes of the 8-bit encoder; `best` compares it with float32."""
 
 
@@ -41,8 +41,10 @@ class Trained:
         answers: What the model found in each of them.
         seconds: Wall-clock seconds of the training, without the test.
         cpu_seconds: Processor seconds of it, all threads together.
+        choice: Quality and precision, and why.
         tokens_per_second: What one session answered in the test.
         notes: Things a person should know.
+        curve: The learning curve, where it was asked for.
     """
 
     folder: ModelFolder
@@ -52,8 +54,10 @@ class Trained:
     answers: Answers
     seconds: float
     cpu_seconds: float
+    choice: Choice
     tokens_per_second: float
     notes: tuple[str, ...]
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +66,17 @@ class Options:
 
     Attributes:
         base: The encoder to start from; the bundled one if None.
-        quality: One of `QUALITIES`.
+        quality: One of `make_model.QUALITIES`.
         release: Version of the model.
         seed: Of starting weights and order.
+        curve: Whether to measure a learning curve first.
     """
 
     base: Base | None = None
     quality: str = "fast"
     release: str = "1"
     seed: int = 1
+    curve: bool = False
 
 
 def train(
@@ -111,26 +117,32 @@ def train(
     parts = replace(parts, train=fitted[0].documents, test=fitted[1].documents)
     used = set(categories_of(parts.train))
     categories = [name for name in labelled.categories if name in used]
+    curve = None
+    if options.curve:
+        curve = measure_curve(base, parts.train, categories, seed=options.seed, told=told)
     began, cpu_began = time.monotonic(), time.process_time()
-    float32: bytes | None = None
-    if options.quality == "best":
-        best = train_best(base, parts.train, categories, seed=options.seed, told=told)
-        model, float32, labels, how = best.eight_bit, best.float32, best.labels, best.how
-    else:
-        model, labels, how = train_fast(base, parts.train, categories, seed=options.seed, told=told)
+    task = Task(
+        base=base,
+        documents=parts.train,
+        categories=categories,
+        seed=options.seed,
+        place=out.parent,
+        told=told,
+    )
+    made = make_model(task, options.quality)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     about = About(
         name=labelled.name,
         release=options.release,
         language=labelled.language,
-        quality=options.quality,
-        how=how,
+        quality=made.choice.quality,
+        how=made.how,
         split=parts.how,
         documents=(len(parts.train), len(parts.test)),
         encoder=base.card,
         seconds=seconds,
     )
-    folder = write_folder(out, base.folder, model, labels, about)
+    folder = write_folder(out, base.folder, made.model, made.labels, about)
     told("examining the model", 0.99)
     scores, given = examine(folder, parts.test)
     notes = [
@@ -139,11 +151,8 @@ def train(
         for note in one.notes()
     ]
     notes += unread + _notes(labelled, parts, used)
-    if float32 is not None:
-        folder, scores, given, note = _smaller_or_better(
-            out, base, float32, labels, about, parts, (scores, given)
-        )
-        notes.append(note)
+    if options.quality != FAST:
+        notes.append(made.choice.why)
     wrong = worst(parts.test, given)
     write_evaluation(out, evaluation_object(scores, wrong))
     write_card(out, about, scores, now())
@@ -156,35 +165,11 @@ def train(
         answers=given,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
+        choice=made.choice,
         tokens_per_second=given.tokens / given.seconds if given.seconds else 0.0,
         notes=tuple(notes),
+        curve=curve,
     )
-
-
-def _smaller_or_better(
-    out: Path,
-    base: Base,
-    float32: bytes,
-    labels: Sequence[str],
-    about: About,
-    parts: Split,
-    small: tuple[Scores, Answers],
-) -> tuple[ModelFolder, Scores, Answers, str]:
-    """Keep 8-bit weights unless float32 is better by more than is tolerated."""
-    staged = out.with_name(f".{out.name}.float32")
-    remove_tree(staged)
-    try:
-        folder = write_folder(staged, base.folder, float32, labels, about)
-        scores, given = examine(folder, parts.test)
-        loss = scores.micro.f1 - small[0].micro.f1
-        told = f"8-bit weights cost {100 * loss:.2f} points of F1"
-        if loss <= TOLERATED:
-            return ModelFolder.open(out), *small, told
-        remove_tree(out)
-        staged.rename(out)
-        return ModelFolder.open(out), scores, given, f"{told}, so the model keeps float32 weights"
-    finally:
-        remove_tree(staged)
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:

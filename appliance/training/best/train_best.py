@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from appliance.training.best.torch_network import Network
 
 IGNORED: Final = -100
+EIGHT_BITS, FLOAT32 = "8 bits", "float32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,9 @@ class Tuning:
         warm_up: Share of the steps in which the rates rise.
         least_loss: Mean loss of an epoch, in nats a word, under which nothing is left to learn.
         ending: Epochs in which the rates then fall to nothing.
+        again: Highest rate, as a share of the first one, when a tuned encoder learns documents that were
+            held back, together with the others.
+        again_share: Epochs of that, as a share of those before; at least one.
     """
 
     rate: float = 2e-4
@@ -54,6 +58,8 @@ class Tuning:
     warm_up: float = 0.1
     least_loss: float = 0.005
     ending: int = 2
+    again: float = 0.4
+    again_share: float = 0.1
 
     def batch(self, tokens: int) -> int:
         """Return the tokens of a batch for an epoch of so many."""
@@ -100,14 +106,9 @@ class Example:
     targets: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
-    """A fine-tuned model: its graph with 8-bit and with float32 weights, its labels, how it was trained."""
-
-    eight_bit: bytes
-    float32: bytes
-    labels: tuple[str, ...]
-    how: str
+def has_torch() -> bool:
+    """Whether torch is installed."""
+    return importlib.util.find_spec("torch") is not None
 
 
 def require_torch() -> None:
@@ -116,7 +117,7 @@ def require_torch() -> None:
     Raises:
         MissingExtra: It is not.
     """
-    if importlib.util.find_spec("torch") is None:
+    if not has_torch():
         raise MissingExtra(
             "quality best needs torch, which is not installed here",
             hint="pip install 'offline-appliance[train]' (without network: from carried wheels), or take"
@@ -124,7 +125,65 @@ def require_torch() -> None:
         )
 
 
-def train_best(
+@dataclass(slots=True, kw_only=True)
+class Tuned:
+    """A tuned encoder that can be written, and can learn on.
+
+    Attributes:
+        base: What it was made from.
+        network: Its weights of now.
+        weights: The encoder's, for their shape.
+        labels: Of the model.
+        tuning: How it was tuned.
+        epochs: How many it took.
+        learnt_again: Epochs that brought in what was held back.
+    """
+
+    base: Base
+    network: "Network"
+    weights: Weights
+    labels: tuple[str, ...]
+    tuning: Tuning
+    epochs: int
+    learnt_again: int = 0
+
+    @property
+    def how(self) -> str:
+        """How it was trained, in words."""
+        again = f" and {self.learnt_again} with the documents held back" if self.learnt_again else ""
+        return f"encoder fine-tuned whole, {self.epochs} epochs{again}"
+
+    def graph(self, precision: str) -> bytes:
+        """Return the model's graph, with weights of `8 bits` or `float32`."""
+        scaling = {EIGHT_BITS: "token", FLOAT32: "float"}[precision]
+        arrays = self.network.arrays()
+        data: bytes = build(arrays, self.weights.shape, scaling, hidden=()).SerializeToString()
+        return data
+
+    def learn(self, documents: Sequence[LabelledDocument], *, seed: int, told: Told) -> None:
+        """Learn all documents in a few more epochs, with low and falling rates.
+
+        Args:
+            documents: Those it knows, and those that were held back.
+            seed: Of the order.
+            told: Hears what is being done and the share of it that is done.
+        """
+        examples = [
+            example for windows in encode(documents, self.labels, self.base.folder) for example in windows
+        ]
+        self.learnt_again = max(1, round(self.tuning.again_share * self.epochs))
+        run = _Run(self.network, examples, self.tuning, seed=seed, top=self.tuning.again)
+        run.begin(self.learnt_again)
+        for number in range(1, self.learnt_again + 1):
+            loss = run.epoch()
+            told(
+                f"epoch {number} of {self.learnt_again} with all documents, loss {loss:.3f}",
+                number / self.learnt_again,
+            )
+        self.network.eval()
+
+
+def begin_best(
     base: Base,
     documents: Sequence[LabelledDocument],
     categories: Sequence[str],
@@ -132,7 +191,7 @@ def train_best(
     seed: int = 1,
     told: Told,
     tuning: Tuning | None = None,
-) -> Best:
+) -> Tuned:
     """Fine-tune an encoder.
 
     Args:
@@ -151,18 +210,13 @@ def train_best(
     labels = labels_for(categories)
     told("reading the encoder's weights", 0.0)
     weights = base.weights()
-    examples = [example for windows in encode(documents, labels, base.folder) for example in windows]
-    network, epochs = tune(
-        weights, labels, examples, tuning, seed=seed, told=lambda step, share: told(step, 0.98 * share)
-    )
-    told("writing the model", 0.98)
-    arrays = network.arrays()
-    models = {
-        scaling: build(arrays, weights.shape, scaling, hidden=()).SerializeToString()
-        for scaling in ("token", "float")
-    }
-    how = f"encoder fine-tuned whole, {epochs} epochs"
-    return Best(eight_bit=models["token"], float32=models["float"], labels=labels, how=how)
+    examples = _examples(documents, labels, base)
+    network, epochs = tune(weights, labels, examples, tuning, seed=seed, told=told)
+    return Tuned(base=base, network=network, weights=weights, labels=labels, tuning=tuning, epochs=epochs)
+
+
+def _examples(documents: Sequence[LabelledDocument], labels: Sequence[str], base: Base) -> list[Example]:
+    return [example for windows in encode(documents, labels, base.folder) for example in windows]
 
 
 def encode(
@@ -199,43 +253,81 @@ def tune(
         The network, and how many epochs were run.
     """
     import torch  # noqa: PLC0415  (an optional extra)
-    from torch.nn import functional  # noqa: PLC0415
 
-    from appliance.training.best.torch_network import Network, descend  # noqa: PLC0415
+    from appliance.training.best.torch_network import Network  # noqa: PLC0415
 
     torch.manual_seed(seed)
-    random = Random(seed)  # noqa: S311
     network = Network(weights, labels, tuning.dropout)
-    optimizer = torch.optim.AdamW(_groups(network, tuning), weight_decay=tuning.decay)
-    batch_tokens = tuning.batch(sum(len(example.targets) for example in learnt))
-    per_epoch = len(list(_batches(learnt, batch_tokens, Random(seed))))  # noqa: S311
+    run = _Run(network, learnt, tuning, seed=seed)
     low, high = tuning.epochs
-    last = max(low, min(high, -(-tuning.steps[1] // per_epoch)))
-    rates = [group["lr"] for group in optimizer.param_groups]
-    pace = Pace(last * per_epoch, tuning.warm_up)
+    last = max(low, min(high, -(-tuning.steps[1] // run.steps)))
+    run.begin(last)
     number, ending = 0, False
-    quick = _quick_bfloat16(torch)
-    network.train()
     while number < last:
         number += 1
-        loss_sum = 0.0
-        for batch in _batches(learnt, batch_tokens, random):
-            share = pace.step()
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        loss = run.epoch()
+        if not ending and loss < tuning.least_loss and number + tuning.ending < last:
+            ending, last = True, number + tuning.ending
+            run.end_in(tuning.ending)
+        told(f"epoch {number} of at most {last}, loss {loss:.3f}", number / last)
+    return network.eval(), number
+
+
+class _Run:
+    """Epochs over the same examples, by one optimiser.
+
+    Args:
+        network: What learns.
+        learnt: What from.
+        tuning: How.
+        seed: Of the order.
+        top: Highest rate, as a share of the tuning's.
+    """
+
+    def __init__(
+        self, network: "Network", learnt: Sequence[Example], tuning: Tuning, *, seed: int, top: float = 1.0
+    ) -> None:
+        import torch  # noqa: PLC0415  (an optional extra)
+
+        self._network, self._learnt, self._tuning, self._top = network, learnt, tuning, top
+        self._optimizer = torch.optim.AdamW(_groups(network, tuning), weight_decay=tuning.decay)
+        self._rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._random = Random(seed)  # noqa: S311
+        self._tokens = tuning.batch(sum(len(example.targets) for example in learnt))
+        self.steps = len(list(_batches(learnt, self._tokens, Random(seed))))  # noqa: S311
+        self._quick = _quick_bfloat16(torch)
+        self._pace = Pace(self.steps, tuning.warm_up)
+
+    def begin(self, epochs: int) -> None:
+        """Let the rates rise and fall over so many epochs."""
+        self._pace = Pace(epochs * self.steps, self._tuning.warm_up)
+
+    def end_in(self, epochs: int) -> None:
+        """Let the rates fall to nothing in so many epochs."""
+        self._pace.end_in(epochs * self.steps)
+
+    def epoch(self) -> float:
+        """Show every example once; return the mean loss of a batch."""
+        import torch  # noqa: PLC0415  (an optional extra)
+        from torch.nn import functional  # noqa: PLC0415
+
+        from appliance.training.best.torch_network import descend  # noqa: PLC0415
+
+        self._network.train()
+        total = 0.0
+        for batch in _batches(self._learnt, self._tokens, self._random):
+            share = self._top * self._pace.step()
+            for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
                 group["lr"] = rate * share
             ids, mask, types, targets = (torch.from_numpy(part) for part in batch)
-            with torch.autocast("cpu", torch.bfloat16, enabled=quick):
-                scores = network(ids, mask, types)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._quick):
+                scores = self._network(ids, mask, types)
             loss = functional.cross_entropy(
                 scores.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
             )
-            descend(loss, network, optimizer)
-            loss_sum += float(loss.detach())
-        if not ending and loss_sum < tuning.least_loss * per_epoch and number + tuning.ending < last:
-            ending, last = True, number + tuning.ending
-            pace.end_in(tuning.ending * per_epoch)
-        told(f"epoch {number} of at most {last}, loss {loss_sum / per_epoch:.3f}", number / last)
-    return network.eval(), number
+            descend(loss, self._network, self._optimizer)
+            total += float(loss.detach())
+        return total / self.steps
 
 
 def _groups(network: "Network", tuning: Tuning) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.training.encoder import CONTEXT, Learnt
+from appliance.training.evaluation.scoring import Counts
 from appliance.training.fast.crf import Array, best_path, gradient
 
 FORBIDDEN = -1e4
@@ -297,14 +298,24 @@ def train_head(
 
 def _held_f1(head: Head, held: Sequence[Learnt], labels: Sequence[str]) -> float:
     right = both = 0
+    for found in counted(head, held, labels):
+        right += found.right
+        both += found.found + found.labelled
+    return 2 * right / both if both else 0.0
+
+
+def counted(head: Head, held: Sequence[Learnt], labels: Sequence[str]) -> list[Counts]:
+    """Return the counts of each document: entities in whole words, as the best labelling finds them."""
     moves = rules(labels)
+    counts = []
     for example in held:
+        found: set[tuple[int, int, str]] = set()
+        wanted: set[tuple[int, int, str]] = set()
         if len(example.targets):
             found = chunks(best_path(head.scores(example.features, example.tokens), moves), labels)
             wanted = chunks(example.targets.tolist(), labels)
-            right += len(found & wanted)
-            both += len(found) + len(wanted)
-    return 2 * right / both if both else 0.0
+        counts.append(Counts(right=len(found & wanted), found=len(found), labelled=len(wanted)))
+    return counts
 
 
 def chunks(numbers: Sequence[int], labels: Sequence[str]) -> set[tuple[int, int, str]]:

@@ -8,9 +8,9 @@ from appliance.datasets.document import LabelledDocument
 from appliance.datasets.split import stratified
 from appliance.ner.model_folder import MODEL
 from appliance.training.base.open_base import Base
-from appliance.training.encoder import Encoder, labels_for
+from appliance.training.encoder import Encoder, Learnt, labels_for
 from appliance.training.fast.head_graph import with_head
-from appliance.training.fast.light_head import Options, Progress, train_head
+from appliance.training.fast.light_head import Head, Options, Progress, train_head
 
 HELD_SHARE: Final = 0.15
 LEAST_FOR_HOLDING: Final = 20
@@ -37,6 +37,35 @@ def train_fast(
     told("reading the documents with the encoder", 0.0)
     learnt = encoder.sequences(documents, labels, lambda share: told("reading the documents", 0.5 * share))
     options = replace(Options(), seed=seed)
+    head, epochs = fit_head(
+        documents, learnt, labels, vocabulary, options, lambda step, share: told(step, 0.5 + 0.49 * share)
+    )
+    told("writing the model", 0.99)
+    how = f"frozen encoder, two-layer head of {options.hidden}, {epochs} epochs"
+    return with_head(base.folder.read(MODEL), base.layers, head, labels), labels, how
+
+
+def fit_head(
+    documents: Sequence[LabelledDocument],
+    learnt: Sequence[Learnt],
+    labels: Sequence[str],
+    vocabulary: int,
+    options: Options,
+    told: Told,
+) -> tuple[Head, int]:
+    """Train a head on documents; where there are enough, a part of them finds the number of epochs first.
+
+    Args:
+        documents: What to learn from.
+        learnt: Their words, in the same order.
+        labels: Of the model.
+        vocabulary: How many token numbers there are.
+        options: How.
+        told: Hears what is being done and the share of it that is done.
+
+    Returns:
+        The head, and how many epochs it took.
+    """
     epochs = 0
     if len(documents) >= LEAST_FOR_HOLDING:
         names = {document.name for document in stratified(documents, HELD_SHARE)}
@@ -47,19 +76,16 @@ def train_fast(
             vocabulary=vocabulary,
             held=[example for document, example in pairs if document.name in names],
             options=options,
-            told=lambda progress: told(_line(progress), 0.5 + 0.25 * progress.epoch / progress.epochs),
+            told=lambda progress: told(_line(progress), 0.5 * progress.epoch / progress.epochs),
         )
-    head, epochs = train_head(
+    return train_head(
         learnt,
         labels,
         vocabulary=vocabulary,
         epochs=epochs,
         options=options,
-        told=lambda progress: told(_line(progress), 0.75 + 0.24 * progress.epoch / progress.epochs),
+        told=lambda progress: told(_line(progress), 0.5 + 0.5 * progress.epoch / progress.epochs),
     )
-    told("writing the model", 0.99)
-    how = f"frozen encoder, two-layer head of {options.hidden}, {epochs} epochs"
-    return with_head(base.folder.read(MODEL), base.layers, head, labels), labels, how
 
 
 def _line(progress: Progress) -> str:

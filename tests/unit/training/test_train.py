@@ -16,7 +16,7 @@ from appliance.ner.model_folder import ModelFolder
 from appliance.onnx_tools.bert_graph import build
 from appliance.training.base.open_base import BUNDLED, bundled_base
 from appliance.training.best.encoder_weights import read_weights
-from appliance.training.best.train_best import Pace, Tuning, require_torch, train_best
+from appliance.training.best.train_best import EIGHT_BITS, FLOAT32, Pace, Tuning, begin_best, require_torch
 from appliance.training.evaluation.examine import Answers, answers, examine
 from appliance.training.evaluation.report import in_sentence, worst
 from appliance.training.evaluation.scoring import NOTHING, score
@@ -129,7 +129,7 @@ def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> 
     documents = read_file(jsonl(tmp_path / "ships.jsonl", 30), dataset="", sentences=10)
     told: list[str] = []
     tuning = Tuning(steps=(60, 60), epochs=(4, 30), least_loss=0.1)
-    made = train_best(
+    made = begin_best(
         bundled_base(),
         documents[:24],
         ("Seller", "Ship"),
@@ -147,14 +147,14 @@ def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> 
         encoder="",
         seconds=1,
     )
-    for weights in (made.eight_bit, made.float32):
+    for weights in map(made.graph, (EIGHT_BITS, FLOAT32)):
         folder = write_folder(
             tmp_path / str(len(weights)), bundled_base().folder, weights, made.labels, about
         )
         scores, _ = examine(folder, documents[24:])
         assert scores.micro.f1 > 0.9
-    assert told[-2].startswith("epoch "), told
-    assert 4 < len(told) - 2 < 30, "it ends once nothing is left to learn"
+    assert told[-1].startswith("epoch "), told
+    assert 4 < len(told) - 1 < 30, "it ends once nothing is left to learn"
 
 
 def test_without_torch_the_best_route_says_what_to_install() -> None:

@@ -1,0 +1,186 @@
+"""From training documents to a model's graph: fast, best, or the better of the two.
+
+Whatever has to be chosen (quality, precision, epochs) is chosen on training documents that were held back
+from the learning. Documents of the test are never seen here.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.datasets.document import LabelledDocument
+from appliance.training.base.open_base import Base
+from appliance.training.best.train_best import (
+    EIGHT_BITS,
+    FLOAT32,
+    Tuned,
+    begin_best,
+    has_torch,
+    require_torch,
+)
+from appliance.training.choice import (
+    LEAST_FOR_CHOICE,
+    Candidate,
+    Choice,
+    choose_precision,
+    choose_quality,
+    hold_back,
+)
+from appliance.training.evaluation.examine import answers
+from appliance.training.evaluation.scoring import score
+from appliance.training.fast.train_fast import Told, train_fast
+from appliance.training.model_writer import About, write_folder
+
+FAST, BEST, AUTO = "fast", "best", "auto"
+QUALITIES: Final = (FAST, BEST, AUTO)
+_FEW: Final = f"fewer than {LEAST_FOR_CHOICE} training documents are too few to hold some back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A trained model.
+
+    Attributes:
+        model: The bytes of its graph.
+        labels: Of the model.
+        how: How it was trained, in words.
+        choice: Quality and precision, and why.
+    """
+
+    model: bytes
+    labels: tuple[str, ...]
+    how: str
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be learnt.
+
+    Attributes:
+        base: The encoder.
+        documents: To learn from, with labels that fit the encoder's words.
+        categories: What to find.
+        seed: Of starting weights and order.
+        place: Folder in which models that are compared may lie for a while.
+        told: Hears what is being done and the share of all that is done.
+    """
+
+    base: Base
+    documents: Sequence[LabelledDocument]
+    categories: Sequence[str]
+    seed: int
+    place: Path
+    told: Told
+
+
+def make_model(task: Task, quality: str) -> Made:
+    """Train a model of a quality.
+
+    Raises:
+        MissingExtra: `best` without torch.
+        DatasetError: A model that is compared cannot be written.
+    """
+    if quality == FAST:
+        return _fast(task, "fast was asked for")
+    if quality == BEST:
+        require_torch()
+        return _best(task)
+    return _auto(task)
+
+
+def _fast(task: Task, why: str, *, candidates: tuple[Candidate, ...] = (), begin: float = 0.0) -> Made:
+    model, labels, how = train_fast(
+        task.base, task.documents, task.categories, seed=task.seed, told=_part(task.told, begin, 1.0)
+    )
+    choice = Choice(quality=FAST, precision=EIGHT_BITS, candidates=candidates, why=why)
+    return Made(model=model, labels=labels, how=how, choice=choice)
+
+
+def _best(task: Task) -> Made:
+    learnt, held = hold_back(task.documents)
+    tuned = begin_best(task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.85))
+    if not held:
+        return _written(task, tuned, FLOAT32, f"{_FEW}, so the model keeps float32 weights", ())
+    pair, chosen, why = _precision(task, tuned, held)
+    return _finish(task, tuned, chosen, why, pair)
+
+
+def _auto(task: Task) -> Made:
+    if not has_torch():
+        return _fast(task, "torch is not installed here, so best could not be tried: fast was taken")
+    learnt, held = hold_back(task.documents)
+    if not held:
+        return _fast(task, f"{_FEW}: fast was taken")
+    model, labels, _ = train_fast(
+        task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.1)
+    )
+    fast = _measured(task, FAST, EIGHT_BITS, model, labels, held)
+    tuned = begin_best(task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.1, 0.85))
+    pair, best, precision = _precision(task, tuned, held)
+    chosen, why = choose_quality(fast, best)
+    if chosen is fast:
+        return _fast(task, why, candidates=(fast, *pair), begin=0.88)
+    return _finish(task, tuned, best, f"{why}; {precision}", (fast, *pair))
+
+
+def _precision(
+    task: Task, tuned: Tuned, held: Sequence[LabelledDocument]
+) -> tuple[tuple[Candidate, ...], Candidate, str]:
+    task.told("measuring both precisions on the documents held back", 0.85)
+    eight, full = (
+        _measured(task, BEST, precision, tuned.graph(precision), tuned.labels, held)
+        for precision in (EIGHT_BITS, FLOAT32)
+    )
+    chosen, why = choose_precision(eight, full)
+    return (eight, full), chosen, why
+
+
+def _finish(task: Task, tuned: Tuned, chosen: Candidate, why: str, candidates: tuple[Candidate, ...]) -> Made:
+    """Bring in what was held back, which the choice no longer needs, and write the model."""
+    tuned.learn(task.documents, seed=task.seed, told=_part(task.told, 0.88, 0.98))
+    return _written(task, tuned, chosen.precision, why, candidates)
+
+
+def _written(task: Task, tuned: Tuned, precision: str, why: str, candidates: tuple[Candidate, ...]) -> Made:
+    task.told("writing the model", 0.98)
+    choice = Choice(quality=BEST, precision=precision, candidates=candidates, why=why)
+    return Made(model=tuned.graph(precision), labels=tuned.labels, how=tuned.how, choice=choice)
+
+
+def _measured(
+    task: Task,
+    quality: str,
+    precision: str,
+    model: bytes,
+    labels: Sequence[str],
+    held: Sequence[LabelledDocument],
+) -> Candidate:
+    """Examine a model as it would be served, and leave nothing of it behind."""
+    about = About(
+        name="candidate",
+        release="1",
+        language="",
+        quality=quality,
+        how="",
+        split="",
+        documents=(len(task.documents) - len(held), len(held)),
+        encoder="",
+        seconds=0.0,
+    )
+    task.place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=task.place, prefix=".candidate-") as place:
+        folder = write_folder(Path(place) / "model", task.base.folder, model, labels, about)
+        found = answers(folder, [document.text for document in held]).found
+    pairs = zip(held, found, strict=True)
+    return Candidate(
+        quality=quality,
+        precision=precision,
+        counts=tuple(score([(document.labels, labels)]).micro for document, labels in pairs),
+    )
+
+
+def _part(told: Told, begin: float, end: float) -> Told:
+    return lambda step, share: told(step, begin + (end - begin) * share)
