@@ -19,6 +19,7 @@ from appliance.datasets.formats.tag_names import read_names
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, lines
 from appliance.datasets.offset_units import OffsetUnit
 from appliance.datasets.project import MAX_PROJECT_BYTES, read_project, write_project
+from license.console.group import Lazy
 from license.console.outputs import OutputFolder
 from license.errors import LicenseError
 from license.files import quoted, read_limited
@@ -101,10 +102,17 @@ def _labelled(documents: list[LabelledDocument], name: str, language: str) -> La
 @click.group(
     "dataset",
     cls=ErrorHandlingGroup,
+    lazy={
+        "suggest": Lazy(
+            "appliance.cli.suggest",
+            "suggest_command",
+            "Have a model label texts, and write its proposals for people to correct and to train on.",
+        )
+    },
     epilog=example("appliance dataset convert --train my.conll --out project"),
 )
 def dataset_group() -> None:
-    """Make a project out of labelled files, and check one."""
+    """Make a project out of labelled files, check one, and have a model propose labels."""
 
 
 @dataset_group.command(

@@ -26,7 +26,7 @@ _COMMANDS: Final = {
     "dataset": Lazy(
         "appliance.cli.dataset",
         "dataset_group",
-        "Make a project out of labelled files, and check one.",
+        "Make a project out of labelled files, check one, and have a model propose labels.",
     ),
     "diagnose": Lazy(
         "appliance.cli.metering",

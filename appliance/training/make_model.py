@@ -16,6 +16,7 @@ from appliance.training.best.train_best import (
     EIGHT_BITS,
     FLOAT32,
     Tuned,
+    Tuning,
     begin_best,
     has_torch,
     require_torch,
@@ -66,6 +67,7 @@ class Task:
         seed: Of starting weights and order.
         place: Folder in which models that are compared may lie for a while.
         told: Hears what is being done and the share of all that is done.
+        tuning: Of `best`; None for the usual one.
     """
 
     base: Base
@@ -74,6 +76,7 @@ class Task:
     seed: int
     place: Path
     told: Told
+    tuning: Tuning | None = None
 
 
 def make_model(task: Task, quality: str) -> Made:
@@ -101,7 +104,7 @@ def _fast(task: Task, why: str, *, candidates: tuple[Candidate, ...] = (), begin
 
 def _best(task: Task) -> Made:
     learnt, held = hold_back(task.documents)
-    tuned = begin_best(task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.85))
+    tuned = _tuned(task, learnt, 0.0)
     if not held:
         return _written(task, tuned, FLOAT32, f"{_FEW}, so the model keeps float32 weights", ())
     pair, chosen, why = _precision(task, tuned, held)
@@ -118,12 +121,23 @@ def _auto(task: Task) -> Made:
         task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.1)
     )
     fast = _measured(task, FAST, EIGHT_BITS, model, labels, held)
-    tuned = begin_best(task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.1, 0.85))
+    tuned = _tuned(task, learnt, 0.1)
     pair, best, precision = _precision(task, tuned, held)
     chosen, why = choose_quality(fast, best)
     if chosen is fast:
         return _fast(task, why, candidates=(fast, *pair), begin=0.88)
     return _finish(task, tuned, best, f"{why}; {precision}", (fast, *pair))
+
+
+def _tuned(task: Task, learnt: Sequence[LabelledDocument], begin: float) -> Tuned:
+    return begin_best(
+        task.base,
+        learnt,
+        task.categories,
+        seed=task.seed,
+        told=_part(task.told, begin, 0.85),
+        tuning=task.tuning,
+    )
 
 
 def _precision(

@@ -94,7 +94,7 @@ class _Pile:
         """Read a file, or all files of a folder or an archive."""
         try:
             if path.is_dir():
-                self._take_all(_folder(path), dataset, name)
+                self._take_all(folder_files(path), dataset, name)
                 return
             with open_regular(path) as file:
                 packed = file.read(len(_ZIP)) == _ZIP
@@ -164,10 +164,10 @@ class _Pile:
                 "--sentences has no effect: each file tells its documents apart itself",
                 hint="leave --sentences out",
             )
-        return _with_own_names(self._documents), report
+        return with_own_names(self._documents), report
 
 
-def _with_own_names(documents: Sequence[LabelledDocument]) -> list[LabelledDocument]:
+def with_own_names(documents: Sequence[LabelledDocument]) -> list[LabelledDocument]:
     """Number documents of the same name, since training and test are told apart by names."""
     seen: Counter[str] = Counter()
     named = []
@@ -178,7 +178,7 @@ def _with_own_names(documents: Sequence[LabelledDocument]) -> list[LabelledDocum
     return named
 
 
-def _folder(root: Path) -> dict[str, bytes]:
+def folder_files(root: Path) -> dict[str, bytes]:
     """Return the files of a folder by their names in it."""
     files: dict[str, bytes] = {}
     left = MAX_PROJECT_BYTES
