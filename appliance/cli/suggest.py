@@ -103,7 +103,9 @@ def _client(model: str, url: str, key_file: Path | None) -> ServiceClient:
         )
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise DatasetError(f"{url[:80]!r} is no address", hint="such as --url http://127.0.0.1:5000")
+        raise DatasetError(
+            f"{url[:80]!r} is not the address of a service", hint="such as --url http://127.0.0.1:5000"
+        )
     key = read_limited(key_file, 4096).decode(errors="replace").strip() if key_file else ""
     if not key.isascii() or not key.isprintable():
         raise DatasetError("the key file holds no key", hint="one line of printable ASCII characters")

@@ -58,8 +58,8 @@ class Tuning:
     warm_up: float = 0.1
     least_loss: float = 0.005
     ending: int = 2
-    again: float = 0.4
-    again_share: float = 0.1
+    again: float = 0.6
+    again_share: float = 0.25
 
     def batch(self, tokens: int) -> int:
         """Return the tokens of a batch for an epoch of so many."""

@@ -34,7 +34,7 @@ def make(tmp_path: Path) -> Make:
             seed=1,
             place=tmp_path / "models",
             told=lambda _, share: shares.append(share),
-            tuning=Tuning(steps=(60, 60), epochs=(4, 30), least_loss=0.1),
+            tuning=Tuning(steps=(12, 12), epochs=(2, 6), least_loss=0.1),
         )
         made = make_model(task, quality)
         assert shares == sorted(shares)
