@@ -124,9 +124,10 @@ def _depends_on_padding(folder: ModelFolder) -> bool:
         ids[row, : len(window.ids)], mask[row, : len(window.ids)] = window.ids, 1
         if window.types is not None:
             types[row, : len(window.ids)] = window.types
-    own = len(windows[0].ids)
-    together = session.run(ids, mask, types)[0, :own]
-    by_itself = session.run(ids[:1, :own], mask[:1, :own], types[:1, :own])[0]
+    # Only words are answered; a head that reads the next token sees padding from the closing mark.
+    own, words = len(windows[0].ids), windows[0].positions
+    together = session.run(ids, mask, types)[0, words]
+    by_itself = session.run(ids[:1, :own], mask[:1, :own], types[:1, :own])[0, words]
     return bool(np.abs(together - by_itself).max() > ALIKE * max(1.0, float(np.abs(by_itself).max())))
 
 

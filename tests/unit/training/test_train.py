@@ -14,6 +14,7 @@ from appliance.datasets.formats.label_files import read_file
 from appliance.errors import MissingExtra
 from appliance.ner.model_folder import ModelFolder
 from appliance.onnx_tools.bert_graph import build
+from appliance.registry.smoke_test import try_folder
 from appliance.training.base.open_base import BUNDLED, bundled_base
 from appliance.training.best.encoder_weights import read_weights
 from appliance.training.best.train_best import EIGHT_BITS, FLOAT32, Pace, Tuning, begin_best, require_torch
@@ -92,6 +93,10 @@ def test_a_trained_folder_is_served_like_any_other_and_each_text_on_its_own(mode
         alone = answers(folder, [texts[index]])
         assert alone.found[0] == together.found[index]
         assert alone.scores[0] == together.scores[index]
+
+
+def test_padding_disturbs_no_word_of_a_trained_head_though_it_reads_the_next_token(model: Path) -> None:
+    assert not try_folder(model).alone
 
 
 @pytest.mark.parametrize("tokens", [700, 4_000, 13_000, 57_000, 200_000])
