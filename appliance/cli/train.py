@@ -1,27 +1,21 @@
 """`appliance train`: options in, one call, text out."""
 
-import contextlib
 import json
 import os
 import shlex
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from appliance.cli.dataset import read_labelled
+from appliance.cli.encoder import opened_encoder
+from appliance.cli.label_reading import read_labelled
 from appliance.cli.options import LABELLED, example
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
 from license.encoding.fields import RELEASE
 from license.files import quoted
-
-if TYPE_CHECKING:
-    from appliance.training.base.open_base import Base
 
 
 def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
@@ -107,7 +101,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     click.echo(
         f"learning from {len(parts.train)} documents, testing on {len(parts.test)} ({parts.how})", err=True
     )
-    with _base(base_name) as base:
+    with opened_encoder(base_name) as base:
         options = Options(base=base, quality=quality, release=release, seed=seed, curve=curve)
         result = train(labelled, parts, out, options, told=_Progress(), now=time.time)
     if as_json:
@@ -145,19 +139,6 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         f"next: appliance models add {quoted(out)} --project {shlex.quote(labelled.name)} --name v{release}"
         " Models:Path=DIR"
     )
-
-
-@contextlib.contextmanager
-def _base(name: str) -> Iterator["Base"]:
-    """Open the encoder that a person names."""
-    from appliance.training.base.open_base import bundled_base, open_base
-
-    if name == "en":
-        yield bundled_base()
-        return
-    with tempfile.TemporaryDirectory(prefix="base-") as place:
-        click.echo(f"reading the encoder {name}", err=True)
-        yield open_base(Path(name), Path(place) / "base")
 
 
 class _Progress:

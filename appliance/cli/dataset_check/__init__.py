@@ -1,0 +1,1 @@
+"""`appliance dataset check`: the report as text, as JSON and as a page."""

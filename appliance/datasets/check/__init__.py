@@ -1,0 +1,1 @@
+"""What there is to know about labelled documents before a model is trained on them."""
