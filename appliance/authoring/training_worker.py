@@ -16,7 +16,7 @@ from appliance.authoring.training_process import RESULTS
 from appliance.datasets.document import LabelledDocument, utf16_length
 from appliance.datasets.label_errors import LabellingMistakes
 from appliance.datasets.project import with_texts
-from appliance.datasets.project_file import ProjectFile
+from appliance.datasets.project_file import parse_project
 from appliance.datasets.split import split
 from appliance.errors import ApplianceError
 from appliance.training.train import Options, Trained, train
@@ -31,7 +31,7 @@ def _say(value: dict[str, Any]) -> None:
 
 
 def _run(specification: dict[str, Any]) -> dict[str, Any]:
-    project = ProjectFile.model_validate(specification["project"])
+    project = parse_project(json.dumps(specification["project"]).encode(), "the project")
     labelled = with_texts(project, Path(specification["documents"]))
     parts = split(
         labelled.documents, test_share=specification["test_share"], by_file=specification["by_file"]

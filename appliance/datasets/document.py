@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from appliance.datasets.components.components import NO_COMPONENTS, Components
+
 TRAIN, TEST = "Train", "Test"
 
 
@@ -36,13 +38,17 @@ class LabelledDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """A set of labelled documents and the categories they may use, in the order they were declared."""
+    """A set of labelled documents and the categories they may use, in the order they were declared.
+
+    `components` find entities besides what is learnt from the labels.
+    """
 
     name: str
     categories: tuple[str, ...]
     documents: tuple[LabelledDocument, ...]
     language: str = ""
     description: str = ""
+    components: Components = NO_COMPONENTS
 
 
 def line_of(text: str, place: int) -> int:

@@ -74,6 +74,7 @@ def with_texts(project: ProjectFile, folder: Path) -> Labelled:
         documents=tuple(documents),
         language=project.metadata.language or "",
         description=project.metadata.description or "",
+        components=project.components,
     )
 
 

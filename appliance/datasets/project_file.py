@@ -7,9 +7,17 @@ Source: `concepts/data-formats.md` of the custom NER documentation and `analyzet
 import json
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from appliance.datasets.components.component_file import (
+    ComponentFields,
+    check_settings,
+    check_sums,
+    threshold_of,
+)
+from appliance.datasets.components.components import Components
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, Mistake
+from appliance.datasets.wire import Name, Wire
 from license.encoding.strict import load_json
 
 KIND = "CustomEntityRecognition"
@@ -17,43 +25,22 @@ _MAX_SETTINGS_BYTES: Final = 4096
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-Name = Annotated[str, Field(max_length=256)]
-"""Names of projects, categories, documents and languages."""
-
 Description = Annotated[str, Field(max_length=4096)]
 
 
 def _short(settings: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(settings)) > _MAX_SETTINGS_BYTES:
         raise ValueError(f"settings take more than {_MAX_SETTINGS_BYTES} bytes")
-    return settings
+    return check_settings(settings)
 
 
 ProjectSettings = Annotated[dict[str, Any], AfterValidator(_short)]
 
 
-class Wire(BaseModel):
-    """Base of what is read: unknown keys are ignored, known ones are taken in any letter case."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    formerly: ClassVar[dict[str, str]] = {}
-    """Names that earlier versions of a format had for a field, in small letters."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        known = {name.casefold(): name for name in cls.model_fields}
-        given = {str(key).casefold() for key in value}
-        known |= {old: new for old, new in cls.formerly.items() if new.casefold() not in given}
-        return {known.get(str(key).casefold(), key): item for key, item in value.items()}
-
-
 class FileLabel(Wire):
     """One label; offsets are UTF-16 code units from the start of the document."""
 
-    formerly = {"extractorname": "category", "entity": "category"}
+    formerly: ClassVar[dict[str, str]] = {"extractorname": "category", "entity": "category"}
     category: Name
     offset: int
     length: int
@@ -73,7 +60,7 @@ class FileDocument(Wire):
     Until 2022-03-01-preview the regions were called extractors; others have labels without regions.
     """
 
-    formerly = {"extractors": "entities", "culture": "language"}
+    formerly: ClassVar[dict[str, str]] = {"extractors": "entities", "culture": "language"}
     location: Annotated[str, Field(max_length=1024)]
     language: Name | None = None
     dataset: Name | None = None
@@ -86,26 +73,31 @@ class FileDocument(Wire):
         return (*(label for region in self.entities for label in region.labels), *self.labels)
 
 
-class FileEntity(Wire):
-    """A declared category."""
+class FileEntity(ComponentFields):
+    """A declared category, and what finds it besides what is learnt."""
 
-    formerly = {"name": "category"}
+    formerly: ClassVar[dict[str, str]] = {"name": "category"}
     category: Name = Field(min_length=1)
 
 
 class FileAssets(Wire):
     """Categories and documents."""
 
-    formerly = {"extractors": "entities"}
+    formerly: ClassVar[dict[str, str]] = {"extractors": "entities"}
     projectKind: str = KIND  # noqa: N815
     entities: tuple[FileEntity, ...] = ()
     documents: tuple[FileDocument, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "FileAssets":
+        check_sums(self.entities)
+        return self
 
 
 class FileMetadata(Wire):
     """What the project is called and made for."""
 
-    formerly = {"name": "projectName"}
+    formerly: ClassVar[dict[str, str]] = {"name": "projectName"}
     projectKind: Name = KIND  # noqa: N815
     projectName: Name = ""  # noqa: N815
     storageInputContainerName: Name = ""  # noqa: N815
@@ -122,6 +114,15 @@ class ProjectFile(Wire):
     stringIndexType: str = "Utf16CodeUnit"  # noqa: N815
     metadata: FileMetadata
     assets: FileAssets = FileAssets()
+
+    @property
+    def components(self) -> Components:
+        """What finds entities besides what is learnt, and the confidence that answers need."""
+        entities = (one.components(one.category) for one in self.assets.entities)
+        return Components(
+            entities=tuple(one for one in entities if one.synonyms or one.patterns),
+            threshold=threshold_of(self.metadata.settings),
+        )
 
 
 def parse_project(data: bytes, name: str) -> ProjectFile:

@@ -8,7 +8,7 @@ each word's favourite breaks a rule, which are few.
 import math
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -47,9 +47,17 @@ class Decoder:
     Args:
         labels: Label of each column, such as `O`, `B-Person`, `I-Person`.
         scheme: One of `SCHEMES`.
+        complete: Makes the answer to a text of what was found in it; None to answer just that.
     """
 
-    def __init__(self, labels: Sequence[str], scheme: str) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        scheme: str,
+        *,
+        complete: Callable[[str, list[Entity]], list[Entity]] | None = None,
+    ) -> None:
+        self._complete = complete or _as_found
         if scheme not in SCHEMES:
             raise ValueError(f"unknown labelling scheme {scheme}")
         pairs = [_split(label, scheme) for label in labels]
@@ -75,14 +83,18 @@ class Decoder:
         """
         labels = self.best_labels(logits)
         if self._outside.issuperset(labels):
-            return []
+            return self._complete(text, [])
         found = []
         for first, last, category in self._chunks(labels):
             start, end = trim(text, starts[first], ends[last])
             if start < end:
                 score = _confidence(logits[first : last + 1], labels[first : last + 1])
                 found.append(Entity(start=start, end=end, category=category, score=score))
-        return found
+        return self._complete(text, found)
+
+    def without_words(self, text: str) -> list[Entity]:
+        """Return the entities of a text in which the tokenizer finds no word."""
+        return self._complete(text, [])
 
     def blank(self, words: int) -> Logits:
         """Return room for the scores of so many words, to be filled window by window."""
@@ -161,6 +173,10 @@ class Decoder:
                     continue
                 yield first, index - 1, self._categories[before]
             first = -1 if tag == "O" else index
+
+
+def _as_found(_text: str, found: list[Entity]) -> list[Entity]:
+    return found
 
 
 def infer_scheme(labels: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from appliance.errors import ModelError
 from appliance.host.cpus import thread_counts
 from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrations, measure
+from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity
 from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
 from appliance.ner.session import OnnxSession
@@ -75,7 +76,8 @@ def prepare(
         overlap_tokens=folder.overlap_tokens,
         case_classes=folder.case_classes,
     )
-    decoder = Decoder(folder.labels, folder.scheme)
+    complete = ComponentMatcher(folder.components).apply if folder.components else None
+    decoder = Decoder(folder.labels, folder.scheme, complete=complete)
     report("reading model", 0.2)
     session = OnnxSession(folder.read(MODEL), labels=len(folder.labels), providers=providers)
     if folder.case_classes and not session.wants_types:

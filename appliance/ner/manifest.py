@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.datasets.components.components import Components
 from appliance.models.folder_reader import MANIFEST
-from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
+from appliance.ner.model_folder import COMPONENTS, CONFIG, MODEL, TOKENIZER, ModelFolder
 from license.files import write_atomic
 
 _HASHED: Final = (MODEL, TOKENIZER, CONFIG)
@@ -33,9 +34,19 @@ def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
     return manifest | changes
 
 
+def write_components(path: Path, components: Components, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write `components.json` if there is anything to write; return the `model.json` that names it."""
+    if not components:
+        return manifest
+    text = json.dumps(components.to_object(), indent=2, ensure_ascii=False) + "\n"
+    write_atomic(path / COMPONENTS, text.encode("utf-8", "surrogatepass"), mode=0o644)
+    return {**manifest, "files": {**manifest["files"], COMPONENTS: ""}}
+
+
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     """Write `model.json` into a folder, with the SHA-256 of the files that lie there now."""
-    files = {name: digest(path / name) for name in _HASHED}
+    hashed = (*_HASHED, COMPONENTS) if COMPONENTS in manifest["files"] else _HASHED
+    files = {name: digest(path / name) for name in hashed}
     text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False) + "\n"
     write_atomic(path / MANIFEST, text.encode(), mode=0o644)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.datasets.components.components import NO_COMPONENTS, Components
 from appliance.errors import ModelError
 from appliance.models.files import LOOK, Files, InMemory, OnDisk
 from appliance.models.folder_reader import (
@@ -21,6 +22,7 @@ from appliance.models.folder_reader import (
     read_facts,
     read_json,
 )
+from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import SCHEMES, category_of, infer_scheme
 from appliance.onnx_tools.inspect import GraphFacts
 
@@ -31,6 +33,9 @@ MAX_LABELS: Final = 10_000
 MODEL: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
 CONFIG: Final = "config.json"
+COMPONENTS: Final = "components.json"
+"""Lists and expressions of a trained model; read where `model.json` names its sum."""
+MAX_COMPONENTS_BYTES: Final = 64 * 2**20
 
 _LIMITS: Final = {MODEL: MAX_MODEL_BYTES, TOKENIZER: MAX_TOKENIZER_BYTES, CONFIG: MAX_CONFIG_BYTES}
 _TOKEN_TYPES: Final = ("case-class", "zeros")
@@ -60,6 +65,7 @@ class ModelFolder:
         pad_token: Token number that fills shorter rows of a batch.
         batch_invariant: Whether a row's logits are the same whatever shares its batch.
         digests: SHA-256 of each file, hexadecimal.
+        components: What finds entities besides the network, and the confidence its own must reach.
         content: The files themselves, where they came out of a package; None where they are on a disk.
     """
 
@@ -79,6 +85,7 @@ class ModelFolder:
     pad_token: int = 0
     batch_invariant: bool = False
     digests: Mapping[str, str] = field(hash=False)
+    components: Components = field(default=NO_COMPONENTS, hash=False)
     content: Mapping[str, bytes] | None = field(default=None, hash=False, compare=False, repr=False)
 
     @classmethod
@@ -138,7 +145,8 @@ class ModelFolder:
     @property
     def categories(self) -> tuple[str, ...]:
         """Entity categories the model can find, sorted."""
-        return tuple(sorted({category_of(label, self.scheme) for label in self.labels} - {""}))
+        learnt = {category_of(label, self.scheme) for label in self.labels} - {""}
+        return tuple(sorted(learnt | self.components.categories))
 
 
 def _describe(files: Files) -> ModelFolder:
@@ -146,6 +154,10 @@ def _describe(files: Files) -> ModelFolder:
         files.check(name, limit)
     manifest = read_json(files, MANIFEST, MAX_MANIFEST_BYTES) if MANIFEST in files else None
     digests = {name: files.digest(name) for name in _LIMITS}
+    components = NO_COMPONENTS
+    if manifest is not None and COMPONENTS in Fields(manifest, MANIFEST).table("files"):
+        components = _components(files)
+        digests[COMPONENTS] = files.digest(COMPONENTS)
     if manifest is not None:
         check_digests(Fields(manifest, MANIFEST).table("files"), digests)
     config = read_json(files, CONFIG, MAX_CONFIG_BYTES)
@@ -153,7 +165,19 @@ def _describe(files: Files) -> ModelFolder:
     facts = read_facts(files, MODEL)
     if manifest is None:
         return _foreign(files.path, config, labels, facts, digests)
-    return _native(files.path, Fields(manifest, MANIFEST), config, labels, digests)
+    return replace(
+        _native(files.path, Fields(manifest, MANIFEST), config, labels, digests), components=components
+    )
+
+
+def _components(files: Files) -> Components:
+    value = read_json(files, COMPONENTS, MAX_COMPONENTS_BYTES)
+    try:
+        components = Components.from_object(value)
+        ComponentMatcher(components)
+    except ValueError as error:
+        raise ModelError(f"{COMPONENTS} cannot be used: {error}", hint=LOOK) from None
+    return components
 
 
 def _native(

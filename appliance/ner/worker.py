@@ -162,6 +162,8 @@ class Worker:
                     )
                     call.open_texts += 1
                     fresh.append(text)
+                else:
+                    call.found[index] = self._decoder.without_words(document.text)
             if not call.open_texts:
                 _answer([call])
         self._queue.put_windows(fresh)

@@ -13,7 +13,14 @@ from typing import IO, Final
 
 from appliance.errors import ModelError
 from appliance.models.folder_reader import MANIFEST, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
-from appliance.ner.model_folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER
+from appliance.ner.model_folder import (
+    COMPONENTS,
+    CONFIG,
+    MAX_COMPONENTS_BYTES,
+    MAX_TOKENIZER_BYTES,
+    MODEL,
+    TOKENIZER,
+)
 from appliance.onnx_tools.inspect import MalformedGraphError, read_graph
 from appliance.registry.external_data import merge_external_data
 from appliance.registry.unsupported import EXPORT_HINT, parse_config, refuse_by_config, refuse_by_name
@@ -29,6 +36,7 @@ _LIMITS: Final = {
     TOKENIZER: MAX_TOKENIZER_BYTES,
     CONFIG: MAX_CONFIG_BYTES,
     MANIFEST: MAX_MANIFEST_BYTES,
+    COMPONENTS: MAX_COMPONENTS_BYTES,
 }
 _TEXTS: Final = frozenset({"readme.md", "model_card.md", "license", "license.txt", "license.md", "notice"})
 _PICKLED: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")

@@ -8,7 +8,7 @@ from pathlib import Path
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import ModelError
 from appliance.host.filesystem import remove_tree
-from appliance.ner.manifest import describe, write_manifest
+from appliance.ner.manifest import describe, write_components, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
 from appliance.onnx_tools.inspect import read_graph
 from appliance.onnx_tools.quantization import TOLERATED, eight_bit
@@ -89,7 +89,8 @@ def quantize(
         for name in (TOKENIZER, CONFIG):
             (staged / name).write_bytes(folder.read(name))
         apart = not read_graph(folder.read(MODEL)).reads_padding
-        write_manifest(staged, describe(folder, batch_invariant=apart, quantized="8 bits, one scale a token"))
+        described = describe(folder, batch_invariant=apart, quantized="8 bits, one scale a token")
+        write_manifest(staged, write_components(staged, folder.components, described))
         tell("measuring the 8-bit model")
         after, answers = examine(ModelFolder.open(staged), documents)
         second = Side(bytes=len(rewritten.model), scores=after, answers=answers)

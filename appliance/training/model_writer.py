@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.datasets.components.components import NO_COMPONENTS, Components
 from appliance.datasets.label_errors import DatasetError
-from appliance.ner.manifest import describe, write_manifest
+from appliance.ner.manifest import describe, write_components, write_manifest
 from appliance.ner.model_folder import CONFIG, MODEL, TOKENIZER, ModelFolder
 from appliance.training.evaluation.scoring import Scores
 
@@ -31,6 +32,7 @@ class About:
         documents: Documents it learnt from, and documents it was examined on.
         encoder: What it started from, and under which licence.
         seconds: Training time.
+        components: What finds entities besides the network.
     """
 
     name: str
@@ -42,6 +44,7 @@ class About:
     documents: tuple[int, int]
     encoder: str
     seconds: float
+    components: Components = NO_COMPONENTS
 
 
 def write_folder(
@@ -73,7 +76,7 @@ def write_folder(
             decoding={"scheme": "BIO", "aggregation": "first"},
             batch_invariant=True,
         )
-        write_manifest(out, described)
+        write_manifest(out, write_components(out, about.components, described))
     except OSError as error:
         raise DatasetError(f"cannot write {out}: {error.strerror}") from error
     return ModelFolder.open(out)

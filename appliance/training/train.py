@@ -141,6 +141,7 @@ def train(
         documents=(len(parts.train), len(parts.test)),
         encoder=base.card,
         seconds=seconds,
+        components=labelled.components,
     )
     folder = write_folder(out, base.folder, made.model, made.labels, about)
     told("examining the model", 0.99)
@@ -173,8 +174,10 @@ def train(
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:
+    listed = labelled.components.categories
     notes = [
-        f"category {name} is declared, but no training document shows it: the model cannot find it"
+        f"category {name} is declared, but no training document shows it: "
+        + ("its list and expressions alone find it" if name in listed else "the model cannot find it")
         for name in labelled.categories
         if name not in used
     ]

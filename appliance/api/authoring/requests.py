@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field
 
 from appliance.api.errors import Problem, invalid_request
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
-from appliance.datasets.project_file import Description, Name, ProjectSettings, Wire, parse_wire
+from appliance.datasets.project_file import Description, ProjectSettings, parse_wire
+from appliance.datasets.wire import Name, Wire
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _SHOWN = 20

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.datasets.components.components import Components, EntityComponents
 from appliance.errors import ModelError, Stopping
 from appliance.ner.engine import Entity, NerEngine
+from appliance.ner.manifest import describe, write_components, write_manifest
 from appliance.ner.model_folder import ModelFolder
 from tests.support.paths import ROOT
 
@@ -243,3 +245,21 @@ def test_the_bundled_model_answers_the_same_in_any_company(load: Load) -> None:
     expected = [ask(alone, [text])[0] for text in asked]
     for answers in shuffled(load(BUNDLED), asked, rounds=1):
         assert answers == expected
+
+
+def test_components_of_a_folder_are_applied_to_every_text(make_folder: MakeFolder, load: Load) -> None:
+    path = make_folder()
+    components = Components(
+        entities=(
+            EntityComponents(category="Location", synonyms=("Gotham",)),
+            EntityComponents(category="Signs", patterns=("[\u2693\u2694]+",)),
+        )
+    )
+    write_manifest(path, write_components(path, components, describe(ModelFolder.open(path))))
+    long = "the " * 200 + "Gotham"
+    texts = ["john smith lives in Gotham and paris", "\u2693\u2693", long, ""]
+    found = [surfaces(text, one) for text, one in zip(texts, ask(load(path), texts), strict=True)]
+    assert found[0] == [("john smith", "Person"), ("Gotham", "Location"), ("paris", "Location")]
+    assert found[1] == [("\u2693\u2693", "Signs")]
+    assert found[2][-1] == ("Gotham", "Location")
+    assert found[3] == []

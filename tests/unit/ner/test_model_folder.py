@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from appliance.datasets.components.components import Components, EntityComponents
 from appliance.errors import ModelError
 from appliance.ner import model_folder as limits
+from appliance.ner.manifest import describe, write_components, write_manifest
 from appliance.ner.model_folder import ModelFolder
 
 MakeFolder = Callable[..., Path]
@@ -178,3 +180,27 @@ def test_a_folder_in_memory_is_checked_like_one_on_disk(make_folder: MakeFolder)
     del files["tokenizer.json"]
     with pytest.raises(ModelError, match=r"tokenizer\.json is missing from ner\.age"):
         ModelFolder.from_files(files, path=Path("ner.age"))
+
+
+def test_components_are_read_where_model_json_names_their_sum(make_folder: MakeFolder) -> None:
+    path = make_folder()
+    listed = EntityComponents(category="Product", synonyms=("Proseware OS",))
+    manifest = write_components(
+        path, Components(entities=(listed,), threshold=0.5), describe(ModelFolder.open(path))
+    )
+    stray = ModelFolder.open(path)
+    assert not stray.components  # a file that model.json does not name means nothing
+    write_manifest(path, manifest)
+    folder = ModelFolder.open(path)
+    assert folder.components == Components(entities=(listed,), threshold=0.5)
+    assert folder.categories == ("Location", "Organization", "Person", "Product")
+    files = {one.name: one.read_bytes() for one in path.iterdir()}
+    assert ModelFolder.from_files(files, path=Path("ner.age")).components == folder.components
+    assert "components.json" in describe(folder)["files"]
+    kept = (path / "components.json").read_text()
+    (path / "components.json").write_text(kept.replace("Proseware", "Contoso"))
+    assert "components.json is not the file that model.json names" in refusal(path)
+    (path / "components.json").write_text(kept.replace('"format": 1', '"format": 9'))
+    assert "components.json cannot be used: it is of a format" in refusal(path)
+    (path / "components.json").unlink()
+    assert "components.json is missing" in refusal(path)

@@ -46,7 +46,9 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         elif document is not None:
             documents.append(document)
         seen.add(item.location)
-    return Contents(documents=documents, mistakes=mistakes, unit=UTF16)
+    components = len(project.components.entities)
+    notes = [f"lists and expressions of {components} categories are no labels: they stay in this file"]
+    return Contents(documents=documents, mistakes=mistakes, unit=UTF16, notes=notes if components else ())
 
 
 def _document(
