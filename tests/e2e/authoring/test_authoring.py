@@ -151,6 +151,63 @@ def test_deployments_are_swapped_and_deleted(box: Box) -> None:
     assert entities(author.client, "ships", "blue") == [("404", "ProjectNotFound")]
 
 
+def test_lists_expressions_and_the_threshold_of_a_project_are_served_and_travel(
+    box: Box, start: Start, documents: Path, tmp_path: Path
+) -> None:
+    _, author, file = box
+    listed = copy.deepcopy(file)
+    words = {
+        "sublists": [{"listKey": "v", "synonyms": [{"language": "en", "values": ["vessel", "in port"]}]}]
+    }
+    number = {"expressions": [{"regexKey": "n", "language": "en", "regexPattern": "[0-9]+"}]}
+    listed["assets"]["entities"] += [
+        {"category": "Kind", "compositionSetting": "combineComponents", "list": words},
+        {"category": "Port", "regex": number},
+    ]
+    listed["metadata"]["settings"] = {"confidenceThreshold": 1}
+    author.done("POST", f"{BASE}/listed/:import", listed)
+    exported = author.done("POST", f"{BASE}/listed/:export", stringIndexType="Utf16CodeUnit")
+    again = author.client.get(exported["resultUrl"]).json()
+    assert again["assets"]["entities"] == listed["assets"]["entities"]
+    job = author.done("POST", f"{BASE}/listed/:train", {"modelLabel": "m1"})
+    assert "its list and expressions alone find it" in str(job["warnings"])
+    author.done("PUT", f"{BASE}/listed/deployments/prod", {"trainedModelLabel": "m1"})
+    found = [("vessel", "Kind"), ("in port", "Kind"), ("7", "Port")]  # nothing learnt is that sure
+    assert entities(author.client, "listed", "prod") == found
+    shown = {one["projectName"]: one for one in author.client.get("/models").json()["models"]}
+    assert {"Kind", "Port"} <= set(shown["listed"]["categories"])
+    author.done("PUT", f"{BASE}/listed/exported-models/v1", {"trainedModelLabel": "m1"})
+    files = author.call("GET", f"{BASE}/listed/exported-models/v1/manifest").json()["modelFiles"]
+    source = tmp_path / "carried"
+    source.mkdir()
+    for one in files:
+        (source / one["name"]).write_bytes(author.client.get(one["contentUri"]).read())
+    models = tmp_path / "models"
+    done = CliRunner().invoke(
+        main, ["models", "add", str(source), "--project", "listed", "--name", "v1", f"Models:Path={models}"]
+    )
+    assert done.exit_code == 0, done.output
+    _, other = start(f"Models:Path={models}", f"Authoring:Documents={documents}")
+    assert entities(other.client, "listed", "v1") == found
+
+
+def test_what_a_project_asks_for_and_is_not_served_is_refused_at_import(box: Box) -> None:
+    _, author, file = box
+    for change, said in (
+        ({"prebuilts": [{"category": "DateTime"}]}, "prebuilt components are not served here"),
+        ({"regex": {"expressions": [{"regexPattern": "(?<=x)secret"}]}}, "the expression is refused"),
+    ):
+        wrong = copy.deepcopy(file)
+        wrong["assets"]["entities"][0].update(change)
+        reply = author.call("POST", f"{BASE}/refused/:import", wrong)
+        assert reply.status_code == 400
+        assert said in reply.text
+        assert "secret" not in reply.text
+    reply = author.call("PATCH", f"{BASE}/ships", {"settings": {"confidenceThreshold": 7}})
+    assert reply.status_code == 400
+    assert "confidenceThreshold is a number from 0 to 1" in reply.text
+
+
 def test_an_exported_model_is_served_by_the_containers_start_on_another_box(
     start: Start, box: Box, tmp_path: Path, documents: Path
 ) -> None:
@@ -233,60 +290,3 @@ def test_a_restart_serves_again_what_was_deployed(start: Start, site: Site, box:
     assert service.stop() == 0
     _, again = start(site=site)
     assert entities(again.client, "ships", "prod") == FOUND
-
-
-def test_lists_expressions_and_the_threshold_of_a_project_are_served_and_travel(
-    box: Box, start: Start, documents: Path, tmp_path: Path
-) -> None:
-    _, author, file = box
-    listed = copy.deepcopy(file)
-    words = {
-        "sublists": [{"listKey": "v", "synonyms": [{"language": "en", "values": ["vessel", "in port"]}]}]
-    }
-    number = {"expressions": [{"regexKey": "n", "language": "en", "regexPattern": "[0-9]+"}]}
-    listed["assets"]["entities"] += [
-        {"category": "Kind", "compositionSetting": "combineComponents", "list": words},
-        {"category": "Port", "regex": number},
-    ]
-    listed["metadata"]["settings"] = {"confidenceThreshold": 1}
-    author.done("POST", f"{BASE}/listed/:import", listed)
-    exported = author.done("POST", f"{BASE}/listed/:export", stringIndexType="Utf16CodeUnit")
-    again = author.client.get(exported["resultUrl"]).json()
-    assert again["assets"]["entities"] == listed["assets"]["entities"]
-    job = author.done("POST", f"{BASE}/listed/:train", {"modelLabel": "m1"})
-    assert "its list and expressions alone find it" in str(job["warnings"])
-    author.done("PUT", f"{BASE}/listed/deployments/prod", {"trainedModelLabel": "m1"})
-    found = [("vessel", "Kind"), ("in port", "Kind"), ("7", "Port")]  # nothing learnt is that sure
-    assert entities(author.client, "listed", "prod") == found
-    shown = {one["projectName"]: one for one in author.client.get("/models").json()["models"]}
-    assert {"Kind", "Port"} <= set(shown["listed"]["categories"])
-    author.done("PUT", f"{BASE}/listed/exported-models/v1", {"trainedModelLabel": "m1"})
-    files = author.call("GET", f"{BASE}/listed/exported-models/v1/manifest").json()["modelFiles"]
-    source = tmp_path / "carried"
-    source.mkdir()
-    for one in files:
-        (source / one["name"]).write_bytes(author.client.get(one["contentUri"]).read())
-    models = tmp_path / "models"
-    done = CliRunner().invoke(
-        main, ["models", "add", str(source), "--project", "listed", "--name", "v1", f"Models:Path={models}"]
-    )
-    assert done.exit_code == 0, done.output
-    _, other = start(f"Models:Path={models}", f"Authoring:Documents={documents}")
-    assert entities(other.client, "listed", "v1") == found
-
-
-def test_what_a_project_asks_for_and_is_not_served_is_refused_at_import(box: Box) -> None:
-    _, author, file = box
-    for change, said in (
-        ({"prebuilts": [{"category": "DateTime"}]}, "prebuilt components are not served here"),
-        ({"regex": {"expressions": [{"regexPattern": "(?<=x)secret"}]}}, "the expression is refused"),
-    ):
-        wrong = copy.deepcopy(file)
-        wrong["assets"]["entities"][0].update(change)
-        reply = author.call("POST", f"{BASE}/refused/:import", wrong)
-        assert reply.status_code == 400
-        assert said in reply.text
-        assert "secret" not in reply.text
-    reply = author.call("PATCH", f"{BASE}/ships", {"settings": {"confidenceThreshold": 7}})
-    assert reply.status_code == 400
-    assert "confidenceThreshold is a number from 0 to 1" in reply.text
