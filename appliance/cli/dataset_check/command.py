@@ -83,7 +83,7 @@ def _checked(labelled: Labelled, base_name: str) -> CheckReport:
     from appliance.training.encoder_facts import encoder_facts
 
     with opened_encoder(base_name) as base:
-        return checked(labelled, encoder_facts(labelled, base.folder))
+        return checked(labelled, encoder_facts(labelled, base))
 
 
 def _object(labelled: Labelled, report: CheckReport) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def _of_languages(facts: EncoderFacts) -> Iterator[Finding]:
                 code="Language",
                 hinders=False,
                 message=one.note,
-                remedy="start from an encoder of their language: --base FOLDER",
+                remedy="look at the score of this language by itself",
             )
 
 

@@ -18,7 +18,7 @@ def test_words_windows_and_ends_of_labels_are_counted() -> None:
         document("c", "x" * 90 + " .", Label(91, 92, "PER")),
     )
     facts = encoder_facts(
-        Labelled(name="p", categories=("PER",), documents=documents, language="en"), bundled_base().folder
+        Labelled(name="p", categories=("PER",), documents=documents, language="en"), bundled_base()
     )
     assert facts.words == (6, 400, 2)
     assert facts.windows[0] == 1 < facts.windows[1]
@@ -33,6 +33,6 @@ def test_a_language_that_it_cannot_read_is_refused_by_name() -> None:
         document("a", "安娜在北京写了一封信给她的朋友。" * 5, Label(0, 2, "PER"), language="zh"),
         document("b", TEXT, language="en"),
     )
-    facts = encoder_facts(Labelled(name="p", categories=("PER",), documents=documents), bundled_base().folder)
+    facts = encoder_facts(Labelled(name="p", categories=("PER",), documents=documents), bundled_base())
     assert "cannot read the documents in language 'zh'" in facts.languages["zh"].refused
     assert facts.languages["en"].refused == facts.languages["en"].note == ""
