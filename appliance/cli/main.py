@@ -24,7 +24,7 @@ _COMMANDS: Final = {
         "The time that the licence is judged by: it never runs backwards.",
     ),
     "dataset": Lazy(
-        "appliance.cli.dataset",
+        "appliance.cli.dataset.commands",
         "dataset_group",
         "Make a project out of labelled files, check one, and have a model propose labels.",
     ),

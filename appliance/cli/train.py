@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from appliance.cli.dataset.label_reading import read_labelled
 from appliance.cli.encoder import opened_encoder
-from appliance.cli.label_reading import read_labelled
 from appliance.cli.options import LABELLED, example
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder

@@ -289,7 +289,7 @@ def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
 
 
 def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
-    from appliance.cli.label_reading import read_documents
+    from appliance.cli.dataset.label_reading import read_documents
     from appliance.training.evaluation.examine import examine, trimmed
     from appliance.training.evaluation.report import evaluation_object, score_lines, worst, wrong_lines
 
@@ -327,7 +327,7 @@ def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> 
 
     Its answers do not depend on the batch. If it loses more than half a point of F1, nothing is written.
     """
-    from appliance.cli.label_reading import read_documents
+    from appliance.cli.dataset.label_reading import read_documents
     from appliance.onnx_tools.quantization import TOLERATED
     from appliance.registry.open_source import open_source
     from appliance.registry.quantize import quantize

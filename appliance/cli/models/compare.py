@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.label_reading import read_documents
+from appliance.cli.dataset.label_reading import read_documents
 from appliance.cli.models.opening import opened_plain, read_installation
 from appliance.cli.options import (
     LABELLED,

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from appliance.cli.dataset.label_reading import labelled_of, show_mistakes, tell
+from appliance.cli.dataset.reading_options import LabelFiles, label_files_options
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.label_reading import labelled_of, show_mistakes, tell
 from appliance.cli.options import example, json_option, print_json
-from appliance.cli.reading_options import LabelFiles, label_files_options
 from appliance.config.setting_parsers import is_name
 from appliance.datasets.conversion_report import counts
 from appliance.datasets.document import Labelled
@@ -28,12 +28,12 @@ from license.files import quoted
     cls=ErrorHandlingGroup,
     lazy={
         "check": Lazy(
-            "appliance.cli.dataset_check.command",
+            "appliance.cli.dataset.check.command",
             "check",
             "Check label files, and say what hinders or weakens a training.",
         ),
         "suggest": Lazy(
-            "appliance.cli.suggest",
+            "appliance.cli.dataset.suggest",
             "suggest_command",
             "Have a model label texts, and write its proposals for people to correct and to train on.",
         ),

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from appliance.cli.dataset_check.page import page
-from appliance.cli.dataset_check.text import text_lines
-from appliance.cli.label_reading import is_project, labelled_of, show_mistakes, tell, texts_beside
+from appliance.cli.dataset.check.page import page
+from appliance.cli.dataset.check.text import text_lines
+from appliance.cli.dataset.label_reading import is_project, labelled_of, show_mistakes, tell, texts_beside
+from appliance.cli.dataset.reading_options import LabelFiles, label_files_options
 from appliance.cli.options import example, json_option, print_json
-from appliance.cli.reading_options import LabelFiles, label_files_options
 from appliance.datasets.check.report import CheckReport
 from appliance.datasets.document import Labelled
 from appliance.datasets.formats.label_files import read_labels
