@@ -13,7 +13,7 @@ _VERDICTS: Final = (
     ("Ready, with notes", "Nothing hinders training. The findings below may cost quality."),
     (
         "Training is hindered",
-        "Mend the first findings: training refuses them, or its score would say nothing.",
+        "Correct the first findings: training refuses them, or its score would say nothing.",
     ),
 )
 
