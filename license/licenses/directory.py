@@ -8,6 +8,7 @@ serial that passes all of `license.licenses.verify` wins.
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -153,6 +154,19 @@ def _check_mode(licensed: AuthenticLicense, *, lease: bool) -> None:
         raise WrongMode("it is the lease of a connected run, not a licence")
 
 
+def require_savable(directory: Path) -> None:
+    """Make sure that a licence can be saved, before one is asked for: a vendor counts each that it signs.
+
+    Raises:
+        Unwritable: as `save_license`.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
 def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Path]:
     """Write `license.note` and `issuer.note` (0600) into the directory and return their paths.
 
@@ -173,11 +187,15 @@ def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Pat
         write_atomic(note, licensed.note)
         previous.unlink(missing_ok=True)
     except OSError as error:
-        raise Unwritable(
-            f"cannot write the licence to {directory}: {error.strerror}",
-            hint=access_hint(directory, directory=True),
-        ) from error
+        raise _unwritable(directory, error) from error
     return note, issuer
+
+
+def _unwritable(directory: Path, error: OSError) -> Unwritable:
+    return Unwritable(
+        f"cannot write the licence to {directory}: {error.strerror}",
+        hint=access_hint(directory, directory=True),
+    )
 
 
 @dataclass(frozen=True, slots=True)

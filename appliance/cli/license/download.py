@@ -13,6 +13,7 @@ from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
 from appliance.licensing.installation import Installation
 from license.console.progress import Bytes, waiting
+from license.licenses.directory import require_savable
 
 
 def download_and_tell(
@@ -26,6 +27,7 @@ def download_and_tell(
         ApplianceError: A setting is missing, or the keys cannot be used.
         LicenseError: The licence or a package was not given, does not hold, or cannot be saved.
     """
+    require_savable(installation.license_directory())
     settings = installation.settings
     billing = shown_address(settings.billing)
     click.echo(

@@ -92,6 +92,24 @@ def test_nobody_there_is_could_not_connect(operate: Operate) -> None:
     assert "nobody listens" in result.stderr
 
 
+def test_a_licence_that_cannot_be_saved_is_not_asked_for(
+    operate: Operate, site: Site, vendor: Authority, billing: str, key: str
+) -> None:
+    def issued() -> int:
+        return sum(len(vendor.store.notes(resource.name)) for resource in vendor.store.resources())
+
+    before = issued()
+    site.license.rmdir()
+    missing = download(operate, billing, key)
+    site.license.write_text("a file")
+    no_directory = download(operate, billing, key)
+    for result in (missing, no_directory):
+        assert result.exit_code not in {0, *DOWNLOAD_EXITS.values()}
+        assert f"error: cannot write the licence to {site.license}: " in result.stderr
+        assert "Requesting" not in result.stderr
+    assert issued() == before
+
+
 class _Authority(BaseHTTPRequestHandler):
     """Answers every request with the status word that the path begins with."""
 
