@@ -57,7 +57,7 @@ _COMMANDS: Final = {
     "train": Lazy(
         "appliance.cli.train",
         "train_command",
-        "Train a model on a project exported in the format of custom NER, and evaluate it.",
+        "Train a model on labelled text, and evaluate it.",
     ),
     "usage": Lazy(
         "appliance.cli.usage",

@@ -89,5 +89,5 @@ def test_the_official_client_imports_trains_deploys_and_exports(
     assert found["deployments"] == ["prod"]
     assert found["exports"] == ["v1"]
     assert "model.onnx" in found["files"]
-    assert found["versions"] == ["fast", "best", "2022-05-01"]
+    assert found["versions"] == ["fast", "best", "auto", "2022-05-01"]
     assert author.call("GET", "/language/authoring/analyze-text/projects").json()["value"] == []

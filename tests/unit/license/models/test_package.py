@@ -204,7 +204,7 @@ def test_another_identity_opens_nothing_and_says_what_to_do(packed: Pack) -> Non
     [
         (lambda data: data[:-1], "bytes, and its manifest names"),
         (lambda data: data + b"\0", "bytes, and its manifest names"),
-        (lambda data: data[:5_000] + b"\0" + data[5_001:], "another SHA-256"),
+        (lambda data: data[:5_000] + bytes([data[5_000] ^ 1]) + data[5_001:], "another SHA-256"),
         (lambda data: b"", "has 0 bytes"),
     ],
 )
