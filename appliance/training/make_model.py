@@ -104,11 +104,11 @@ def _fast(task: Task, why: str, *, candidates: tuple[Candidate, ...] = (), begin
 
 def _best(task: Task) -> Made:
     learnt, held = hold_back(task.documents)
-    tuned = _tuned(task, learnt, 0.0)
+    tuned = _tuned(task, learnt, 0.0, 0.45 if held else 0.98)
     if not held:
         return _written(task, tuned, FLOAT32, f"{_FEW}, so the model keeps float32 weights", ())
     pair, chosen, why = _precision(task, tuned, held)
-    return _finish(task, tuned, chosen, why, pair)
+    return _finish(task, chosen, why, pair)
 
 
 def _auto(task: Task) -> Made:
@@ -121,21 +121,21 @@ def _auto(task: Task) -> Made:
         task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.1)
     )
     fast = _measured(task, FAST, EIGHT_BITS, model, labels, held)
-    tuned = _tuned(task, learnt, 0.1)
+    tuned = _tuned(task, learnt, 0.1, 0.45)
     pair, best, precision = _precision(task, tuned, held)
     chosen, why = choose_quality(fast, best)
     if chosen is fast:
-        return _fast(task, why, candidates=(fast, *pair), begin=0.88)
-    return _finish(task, tuned, best, f"{why}; {precision}", (fast, *pair))
+        return _fast(task, why, candidates=(fast, *pair), begin=0.5)
+    return _finish(task, best, f"{why}; {precision}", (fast, *pair))
 
 
-def _tuned(task: Task, learnt: Sequence[LabelledDocument], begin: float) -> Tuned:
+def _tuned(task: Task, learnt: Sequence[LabelledDocument], begin: float, end: float) -> Tuned:
     return begin_best(
         task.base,
         learnt,
         task.categories,
         seed=task.seed,
-        told=_part(task.told, begin, 0.85),
+        told=_part(task.told, begin, end),
         tuning=task.tuning,
     )
 
@@ -143,7 +143,7 @@ def _tuned(task: Task, learnt: Sequence[LabelledDocument], begin: float) -> Tune
 def _precision(
     task: Task, tuned: Tuned, held: Sequence[LabelledDocument]
 ) -> tuple[tuple[Candidate, ...], Candidate, str]:
-    task.told("measuring both precisions on the documents held back", 0.85)
+    task.told("measuring both precisions on the documents held back", 0.45)
     eight, full = (
         _measured(task, BEST, precision, tuned.graph(precision), tuned.labels, held)
         for precision in (EIGHT_BITS, FLOAT32)
@@ -152,9 +152,12 @@ def _precision(
     return (eight, full), chosen, why
 
 
-def _finish(task: Task, tuned: Tuned, chosen: Candidate, why: str, candidates: tuple[Candidate, ...]) -> Made:
-    """Bring in what was held back, which the choice no longer needs, and write the model."""
-    tuned.learn(task.documents, seed=task.seed, told=_part(task.told, 0.88, 0.98))
+def _finish(task: Task, chosen: Candidate, why: str, candidates: tuple[Candidate, ...]) -> Made:
+    """Learn all documents from the beginning in the way that was chosen.
+
+    To bring in only what was held back, in a few more epochs, took half the time and cost four points of F1.
+    """
+    tuned = _tuned(task, task.documents, 0.5, 0.98)
     return _written(task, tuned, chosen.precision, why, candidates)
 
 

@@ -43,9 +43,6 @@ class Tuning:
         warm_up: Share of the steps in which the rates rise.
         least_loss: Mean loss of an epoch, in nats a word, under which nothing is left to learn.
         ending: Epochs in which the rates then fall to nothing.
-        again: Highest rate, as a share of the first one, when a tuned encoder learns documents that were
-            held back, together with the others.
-        again_share: Epochs of that, as a share of those before; at least one.
     """
 
     rate: float = 2e-4
@@ -58,8 +55,6 @@ class Tuning:
     warm_up: float = 0.1
     least_loss: float = 0.005
     ending: int = 2
-    again: float = 0.6
-    again_share: float = 0.25
 
     def batch(self, tokens: int) -> int:
         """Return the tokens of a batch for an epoch of so many."""
@@ -127,31 +122,24 @@ def require_torch() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Tuned:
-    """A tuned encoder that can be written, and can learn on.
+    """A tuned encoder, which can be written in both precisions.
 
     Attributes:
-        base: What it was made from.
         network: Its weights of now.
         weights: The encoder's, for their shape.
         labels: Of the model.
-        tuning: How it was tuned.
         epochs: How many it took.
-        learnt_again: Epochs that brought in what was held back.
     """
 
-    base: Base
     network: "Network"
     weights: Weights
     labels: tuple[str, ...]
-    tuning: Tuning
     epochs: int
-    learnt_again: int = 0
 
     @property
     def how(self) -> str:
         """How it was trained, in words."""
-        again = f" and {self.learnt_again} with the documents held back" if self.learnt_again else ""
-        return f"encoder fine-tuned whole, {self.epochs} epochs{again}"
+        return f"encoder fine-tuned whole, {self.epochs} epochs"
 
     def graph(self, precision: str) -> bytes:
         """Return the model's graph, with weights of `8 bits` or `float32`."""
@@ -159,28 +147,6 @@ class Tuned:
         arrays = self.network.arrays()
         data: bytes = build(arrays, self.weights.shape, scaling, hidden=()).SerializeToString()
         return data
-
-    def learn(self, documents: Sequence[LabelledDocument], *, seed: int, told: Told) -> None:
-        """Learn all documents in a few more epochs, with low and falling rates.
-
-        Args:
-            documents: Those it knows, and those that were held back.
-            seed: Of the order.
-            told: Hears what is being done and the share of it that is done.
-        """
-        examples = [
-            example for windows in encode(documents, self.labels, self.base.folder) for example in windows
-        ]
-        self.learnt_again = max(1, round(self.tuning.again_share * self.epochs))
-        run = _Run(self.network, examples, self.tuning, seed=seed, top=self.tuning.again)
-        run.begin(self.learnt_again)
-        for number in range(1, self.learnt_again + 1):
-            loss = run.epoch()
-            told(
-                f"epoch {number} of {self.learnt_again} with all documents, loss {loss:.3f}",
-                number / self.learnt_again,
-            )
-        self.network.eval()
 
 
 def begin_best(
@@ -212,7 +178,7 @@ def begin_best(
     weights = base.weights()
     examples = _examples(documents, labels, base)
     network, epochs = tune(weights, labels, examples, tuning, seed=seed, told=told)
-    return Tuned(base=base, network=network, weights=weights, labels=labels, tuning=tuning, epochs=epochs)
+    return Tuned(network=network, weights=weights, labels=labels, epochs=epochs)
 
 
 def _examples(documents: Sequence[LabelledDocument], labels: Sequence[str], base: Base) -> list[Example]:
@@ -281,15 +247,12 @@ class _Run:
         learnt: What from.
         tuning: How.
         seed: Of the order.
-        top: Highest rate, as a share of the tuning's.
     """
 
-    def __init__(
-        self, network: "Network", learnt: Sequence[Example], tuning: Tuning, *, seed: int, top: float = 1.0
-    ) -> None:
+    def __init__(self, network: "Network", learnt: Sequence[Example], tuning: Tuning, *, seed: int) -> None:
         import torch  # noqa: PLC0415  (an optional extra)
 
-        self._network, self._learnt, self._tuning, self._top = network, learnt, tuning, top
+        self._network, self._learnt, self._tuning = network, learnt, tuning
         self._optimizer = torch.optim.AdamW(_groups(network, tuning), weight_decay=tuning.decay)
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         self._random = Random(seed)  # noqa: S311
@@ -316,7 +279,7 @@ class _Run:
         self._network.train()
         total = 0.0
         for batch in _batches(self._learnt, self._tokens, self._random):
-            share = self._top * self._pace.step()
+            share = self._pace.step()
             for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
                 group["lr"] = rate * share
             ids, mask, types, targets = (torch.from_numpy(part) for part in batch)
