@@ -21,9 +21,10 @@ import numpy as np
 from appliance.datasets.document import Label, LabelledDocument, categories_of
 from appliance.datasets.project import read_project
 from appliance.datasets.split import split
+from appliance.ner.tokenizer import tokenizer_of
 from appliance.training.base.open_base import bundled_base
 from appliance.training.best.train_best import IGNORED, Example, encode
-from appliance.training.encoder import labels_for, tokenizer_of
+from appliance.training.encoder import labels_for
 from appliance.training.evaluation.scoring import Scores, score
 
 

@@ -15,9 +15,9 @@ from appliance.host.cpus import thread_counts
 from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrations, measure
 from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity
-from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.session import OnnxSession
-from appliance.ner.tokenizer import TextTokenizer
+from appliance.ner.tokenizer import TextTokenizer, tokenizer_of
 from appliance.ner.worker import Worker, stack
 
 __all__ = ["Entity", "NerEngine"]
@@ -70,12 +70,7 @@ def prepare(
     """
     report = progress or _silent
     report("reading tokenizer", 0.0)
-    tokenizer = TextTokenizer(
-        folder.read(TOKENIZER),
-        window_tokens=folder.window_tokens,
-        overlap_tokens=folder.overlap_tokens,
-        case_classes=folder.case_classes,
-    )
+    tokenizer = tokenizer_of(folder)
     complete = ComponentMatcher(folder.components).apply if folder.components else None
     decoder = Decoder(folder.labels, folder.scheme, complete=complete)
     report("reading model", 0.2)

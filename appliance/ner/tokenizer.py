@@ -18,6 +18,7 @@ from tokenizers import Encoding, Tokenizer
 
 from appliance.errors import ModelError
 from appliance.ner.casing import case_class
+from appliance.ner.model_folder import TOKENIZER, ModelFolder
 from appliance.ner.windows import spans
 from appliance.ner.words import Word, trim_words, words
 
@@ -207,3 +208,13 @@ class TextTokenizer:
         if outside is not None:
             before, after = np.full_like(before, outside), np.full_like(after, outside)
         return np.concatenate((before, tokens[begin:end], after))
+
+
+def tokenizer_of(folder: ModelFolder) -> TextTokenizer:
+    """Return the tokenizer of a folder, cutting windows as serving does."""
+    return TextTokenizer(
+        folder.read(TOKENIZER),
+        window_tokens=folder.window_tokens,
+        overlap_tokens=folder.overlap_tokens,
+        case_classes=folder.case_classes,
+    )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from appliance.errors import ModelError
 from appliance.ner.model_folder import CONFIG, TOKENIZER, ModelFolder
-from appliance.ner.tokenizer import TextTokenizer
+from appliance.ner.tokenizer import tokenizer_of
 
 TESTED: Final = {
     "albert": "ALBERT",
@@ -45,12 +45,7 @@ def family_of(folder: ModelFolder) -> ModelFamily:
     config: dict[str, Any] = json.loads(folder.read(CONFIG))
     kind = str(config.get("model_type", ""))
     rows = config.get("vocab_size")
-    tokenizer = TextTokenizer(
-        folder.read(TOKENIZER),
-        window_tokens=folder.window_tokens,
-        overlap_tokens=folder.overlap_tokens,
-        case_classes=folder.case_classes,
-    )
+    tokenizer = tokenizer_of(folder)
     highest = tokenizer.vocabulary - 1
     if isinstance(rows, int) and highest >= rows:
         raise ModelError(

@@ -18,9 +18,9 @@ import numpy as np
 
 from appliance.errors import ApplianceError, ModelError
 from appliance.ner.engine import NerEngine
-from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.session import OnnxSession
-from appliance.ner.tokenizer import TextTokenizer
+from appliance.ner.tokenizer import tokenizer_of
 from appliance.registry.families import family_of
 
 SENTENCE: Final = "Ada Lovelace of Acme Corp. wrote to Charles Babbage in London on 5 June 1843 about $200."
@@ -108,12 +108,7 @@ def _depends_on_padding(folder: ModelFolder) -> bool:
     session = OnnxSession(folder.read(MODEL), labels=len(folder.labels))
     if session.one_row:
         return True
-    tokenizer = TextTokenizer(
-        folder.read(TOKENIZER),
-        window_tokens=folder.window_tokens,
-        overlap_tokens=folder.overlap_tokens,
-        case_classes=folder.case_classes,
-    )
+    tokenizer = tokenizer_of(folder)
     windows = [window for document in tokenizer.cut([SHORT, SENTENCE]) for window in document.windows[:1]]
     if len(windows) < 2:
         return False

@@ -8,7 +8,7 @@ from appliance.datasets.document import LabelledDocument
 from appliance.datasets.split import stratified
 from appliance.onnx_tools.quantization import TOLERATED
 from appliance.training.evaluation.bootstrap import paired_bootstrap
-from appliance.training.evaluation.scoring import Counts
+from appliance.training.evaluation.scoring import Counts, pooled_f1
 
 HELD_SHARE: Final = 0.2
 LEAST_FOR_CHOICE: Final = 6
@@ -32,11 +32,7 @@ class Candidate:
     @property
     def f1(self) -> float:
         """F1 over all of them, 0…1."""
-        return Counts(
-            right=sum(one.right for one in self.counts),
-            found=sum(one.found for one in self.counts),
-            labelled=sum(one.labelled for one in self.counts),
-        ).f1
+        return pooled_f1(self.counts)
 
     @property
     def title(self) -> str:

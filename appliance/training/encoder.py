@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from appliance.datasets.document import LabelledDocument
 from appliance.host.cpus import usable_cores
-from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
+from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.session import OnnxSession
-from appliance.ner.tokenizer import Document, TextTokenizer
+from appliance.ner.tokenizer import Document, tokenizer_of
 
 MAX_THREADS: Final = 8
 CONTEXT: Final = 3
@@ -32,16 +32,6 @@ class Learnt:
     features: NDArray[np.float16]
     tokens: NDArray[np.int32]
     targets: NDArray[np.intp]
-
-
-def tokenizer_of(folder: ModelFolder) -> TextTokenizer:
-    """Return the tokenizer of a folder, cutting windows as serving does."""
-    return TextTokenizer(
-        folder.read(TOKENIZER),
-        window_tokens=folder.window_tokens,
-        overlap_tokens=folder.overlap_tokens,
-        case_classes=folder.case_classes,
-    )
 
 
 def labels_for(categories: Sequence[str]) -> tuple[str, ...]:

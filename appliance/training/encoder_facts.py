@@ -5,9 +5,8 @@ from collections import Counter
 from appliance.datasets.check.encoder_facts import EncoderFacts, LanguageFacts
 from appliance.datasets.document import Labelled
 from appliance.datasets.label_errors import DatasetError
-from appliance.ner.tokenizer import Reading
+from appliance.ner.tokenizer import Reading, tokenizer_of
 from appliance.training.base.open_base import Base
-from appliance.training.encoder import tokenizer_of
 from appliance.training.label_spans import fit_labels
 from appliance.training.readable import check_readable, read_by_language
 

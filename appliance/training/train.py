@@ -10,9 +10,9 @@ from appliance.datasets.document import Labelled, LabelledDocument, categories_o
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
 from appliance.ner.model_folder import MODEL, ModelFolder
+from appliance.ner.tokenizer import tokenizer_of
 from appliance.training.base.open_base import Base, bundled_base
 from appliance.training.choice import Choice
-from appliance.training.encoder import tokenizer_of
 from appliance.training.evaluation.examine import Answers, examine
 from appliance.training.evaluation.learning_curve import Curve
 from appliance.training.evaluation.report import Wrong, evaluation_object, worst

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import MissingExtra
 from appliance.ner.model_folder import ModelFolder
-from appliance.ner.tokenizer import Window
+from appliance.ner.tokenizer import Window, tokenizer_of
 from appliance.onnx_tools.bert_graph import build
 from appliance.training.base.open_base import Base
 from appliance.training.best.encoder_weights import Weights
-from appliance.training.encoder import labels_for, targets_of, tokenizer_of
+from appliance.training.encoder import labels_for, targets_of
 from appliance.training.fast.train_fast import Told
 
 if TYPE_CHECKING:

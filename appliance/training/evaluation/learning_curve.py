@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.training.evaluation.bootstrap import Difference, paired_bootstrap
-from appliance.training.evaluation.scoring import Counts
+from appliance.training.evaluation.scoring import Counts, pooled_f1
 
 WORTH: Final = 0.01
 """F1 (0…1) that a doubling of the documents must bring for more of them to be worth their labelling."""
@@ -31,11 +31,7 @@ class Point:
     @property
     def f1(self) -> float:
         """F1 over all of them, 0…1."""
-        return Counts(
-            right=sum(one.right for one in self.counts),
-            found=sum(one.found for one in self.counts),
-            labelled=sum(one.labelled for one in self.counts),
-        ).f1
+        return pooled_f1(self.counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

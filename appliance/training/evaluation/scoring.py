@@ -35,6 +35,16 @@ class Counts:
         return 2 * self.right / both if both else 0.0
 
 
+def pooled_f1(counts: Iterable[Counts]) -> float:
+    """Return F1 over all documents together, 0…1."""
+    every = list(counts)
+    return Counts(
+        right=sum(one.right for one in every),
+        found=sum(one.found for one in every),
+        labelled=sum(one.labelled for one in every),
+    ).f1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """The outcome of a test.

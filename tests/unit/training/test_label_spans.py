@@ -4,8 +4,8 @@ import pytest
 
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.tokenizer import tokenizer_of
 from appliance.training.base.open_base import bundled_base
-from appliance.training.encoder import tokenizer_of
 from appliance.training.evaluation.examine import examine
 from appliance.training.label_spans import fit_labels, trim_labels
 from tests.support.paths import BUNDLED

@@ -5,9 +5,8 @@ from tokenizers import Tokenizer, models
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.label_errors import DatasetError
-from appliance.ner.tokenizer import Reading, TextTokenizer
+from appliance.ner.tokenizer import Reading, TextTokenizer, tokenizer_of
 from appliance.training.base.open_base import bundled_base
-from appliance.training.encoder import tokenizer_of
 from appliance.training.readable import check_readable, read_by_language
 
 
