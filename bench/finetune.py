@@ -23,7 +23,7 @@ from appliance.datasets.project import read_project
 from appliance.datasets.split import split
 from appliance.ner.tokenizer import tokenizer_of
 from appliance.training.base.open_base import bundled_base
-from appliance.training.best.train_best import IGNORED, Example, encode
+from appliance.training.best.examples import IGNORED, Example, encode
 from appliance.training.encoder import labels_for
 from appliance.training.evaluation.scoring import Scores, score
 

@@ -12,11 +12,12 @@ from typing import Final
 
 from appliance.datasets.document import LabelledDocument
 from appliance.training.base.open_base import Base
+from appliance.training.best.schedule import Tuning
 from appliance.training.best.train_best import (
     EIGHT_BITS,
     FLOAT32,
+    Trial,
     Tuned,
-    Tuning,
     begin_best,
     has_torch,
     require_torch,
@@ -104,11 +105,18 @@ def _fast(task: Task, why: str, *, candidates: tuple[Candidate, ...] = (), begin
 
 def _best(task: Task) -> Made:
     learnt, held = hold_back(task.documents)
-    tuned = _tuned(task, learnt, 0.0, 0.45 if held else 0.98)
     if not held:
+        tuned = _tuned(task, task.documents, None, 0.0)
         return _written(task, tuned, FLOAT32, f"{_FEW}, so the model keeps float32 weights", ())
-    pair, chosen, why = _precision(task, tuned, held)
-    return _finish(task, chosen, why, pair)
+    found: list[Candidate] = []
+
+    def goes_on(tuned: Tuned) -> bool:
+        found.extend(_both_precisions(task, tuned, held))
+        return True
+
+    tuned = _tuned(task, learnt, Trial(held=held, goes_on=goes_on), 0.0)
+    chosen, why = choose_precision(*found)
+    return _written(task, tuned, chosen.precision, why, tuple(found))
 
 
 def _auto(task: Task) -> Made:
@@ -121,44 +129,38 @@ def _auto(task: Task) -> Made:
         task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.1)
     )
     fast = _measured(task, FAST, EIGHT_BITS, model, labels, held)
-    tuned = _tuned(task, learnt, 0.1, 0.45)
-    pair, best, precision = _precision(task, tuned, held)
-    chosen, why = choose_quality(fast, best)
-    if chosen is fast:
-        return _fast(task, why, candidates=(fast, *pair), begin=0.5)
-    return _finish(task, best, f"{why}; {precision}", (fast, *pair))
+    found = [fast]
+
+    def goes_on(tuned: Tuned) -> bool:
+        found.extend(_both_precisions(task, tuned, held))
+        best, _ = choose_precision(*found[1:])
+        return choose_quality(fast, best)[0] is best
+
+    tuned = _tuned(task, learnt, Trial(held=held, goes_on=goes_on), 0.1)
+    best, precision = choose_precision(*found[1:])
+    _, why = choose_quality(fast, best)
+    if tuned.stopped:
+        return _fast(task, why, candidates=tuple(found), begin=0.5)
+    return _written(task, tuned, best.precision, f"{why}; {precision}", tuple(found))
 
 
-def _tuned(task: Task, learnt: Sequence[LabelledDocument], begin: float, end: float) -> Tuned:
+def _tuned(task: Task, learnt: Sequence[LabelledDocument], trial: Trial | None, begin: float) -> Tuned:
     return begin_best(
         task.base,
         learnt,
         task.categories,
         seed=task.seed,
-        told=_part(task.told, begin, end),
+        told=_part(task.told, begin, 0.98),
         tuning=task.tuning,
+        trial=trial,
     )
 
 
-def _precision(
-    task: Task, tuned: Tuned, held: Sequence[LabelledDocument]
-) -> tuple[tuple[Candidate, ...], Candidate, str]:
-    task.told("measuring both precisions on the documents held back", 0.45)
-    eight, full = (
+def _both_precisions(task: Task, tuned: Tuned, held: Sequence[LabelledDocument]) -> list[Candidate]:
+    return [
         _measured(task, BEST, precision, tuned.graph(precision), tuned.labels, held)
         for precision in (EIGHT_BITS, FLOAT32)
-    )
-    chosen, why = choose_precision(eight, full)
-    return (eight, full), chosen, why
-
-
-def _finish(task: Task, chosen: Candidate, why: str, candidates: tuple[Candidate, ...]) -> Made:
-    """Learn all documents from the beginning in the way that was chosen.
-
-    To bring in only what was held back, in a few more epochs, took half the time and cost four points of F1.
-    """
-    tuned = _tuned(task, task.documents, 0.5, 0.98)
-    return _written(task, tuned, chosen.precision, why, candidates)
+    ]
 
 
 def _written(task: Task, tuned: Tuned, precision: str, why: str, candidates: tuple[Candidate, ...]) -> Made:

@@ -1,104 +1,25 @@
 """The route `best`: the whole encoder learns, in torch, on this machine. Needs the extra `train`."""
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from appliance.datasets.document import LabelledDocument
 from appliance.errors import MissingExtra
-from appliance.ner.model_folder import ModelFolder
-from appliance.ner.tokenizer import Window, tokenizer_of
 from appliance.onnx_tools.bert_graph import build
 from appliance.training.base.open_base import Base
 from appliance.training.best.encoder_weights import Weights
-from appliance.training.encoder import labels_for, targets_of
+from appliance.training.best.examples import IGNORED, Example, batches, encode
+from appliance.training.best.schedule import Pace, Tuning
+from appliance.training.encoder import labels_for
 from appliance.training.fast.train_fast import Told
 
 if TYPE_CHECKING:
     from appliance.training.best.torch_network import Network
 
-IGNORED: Final = -100
 EIGHT_BITS, FLOAT32 = "8 bits", "float32"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """How an encoder is fine-tuned.
-
-    Attributes:
-        rate: Highest learning rate of the encoder.
-        head_rate: Of the new head.
-        decay: Of weights, by AdamW.
-        dropout: As the encoder was trained with.
-        batch_tokens: Fewest and most of a batch.
-        steps: A small set is cut into smaller batches, so that its epochs together make the first number of
-            steps: with few large ones the new head has hardly begun to learn when the rate is at its end. A
-            large set has no more epochs than the second number of steps takes.
-        epochs: Fewest and most.
-        warm_up: Share of the steps in which the rates rise.
-        least_loss: Mean loss of an epoch, in nats a word, under which nothing is left to learn.
-        ending: Epochs in which the rates then fall to nothing.
-    """
-
-    rate: float = 2e-4
-    head_rate: float = 1e-3
-    decay: float = 0.01
-    dropout: float = 0.1
-    batch_tokens: tuple[int, int] = (192, 1024)
-    steps: tuple[int, int] = (350, 700)
-    epochs: tuple[int, int] = (4, 20)
-    warm_up: float = 0.1
-    least_loss: float = 0.005
-    ending: int = 2
-
-    def batch(self, tokens: int) -> int:
-        """Return the tokens of a batch for an epoch of so many."""
-        low, high = self.batch_tokens
-        return max(low, min(high, tokens * self.epochs[1] // self.steps[0]))
-
-
-class Pace:
-    """Shares of the highest learning rate, step by step: they rise, then fall in a line to nothing.
-
-    Args:
-        steps: How many there are to be.
-        warm_up: Share of them in which the rate rises.
-    """
-
-    def __init__(self, steps: int, warm_up: float) -> None:
-        self._rising = max(1, int(steps * warm_up))
-        self._end = steps
-        self._from, self._top = self._rising, 1.0
-        self._at = 0
-
-    def step(self) -> float:
-        """Return the share of the next step."""
-        share = self._share()
-        self._at += 1
-        return share
-
-    def end_in(self, steps: int) -> None:
-        """Fall from where it is now, to be at the end in so many steps."""
-        self._from, self._top = self._at, self._share()
-        self._rising, self._end = 0, self._at + steps
-
-    def _share(self) -> float:
-        if self._at < self._rising:
-            return (self._at + 1) / self._rising
-        return self._top * max(0.0, (self._end - self._at) / max(1, self._end - self._from))
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One window with a target on the first token of each word it owns, `IGNORED` elsewhere."""
-
-    window: Window
-    targets: NDArray[np.int64]
 
 
 def has_torch() -> bool:
@@ -129,12 +50,14 @@ class Tuned:
         weights: The encoder's, for their shape.
         labels: Of the model.
         epochs: How many it took.
+        stopped: Whether a trial did not let it go on.
     """
 
     network: "Network"
     weights: Weights
     labels: tuple[str, ...]
     epochs: int
+    stopped: bool = False
 
     @property
     def how(self) -> str:
@@ -149,6 +72,23 @@ class Tuned:
         return data
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A look at what has been learnt, before it goes on.
+
+    After a part of the epochs the weights are kept, the rates fall to nothing as they do at the end, and
+    what comes out is judged on documents that it has not learnt from. Then training goes on from the weights
+    that were kept, with all documents. So a choice costs a tenth of a training and not another one.
+
+    Attributes:
+        held: Documents that are not learnt from before it.
+        goes_on: Told what came out, says whether to go on.
+    """
+
+    held: Sequence[LabelledDocument]
+    goes_on: Callable[[Tuned], bool]
+
+
 def begin_best(
     base: Base,
     documents: Sequence[LabelledDocument],
@@ -157,119 +97,107 @@ def begin_best(
     seed: int = 1,
     told: Told,
     tuning: Tuning | None = None,
+    trial: Trial | None = None,
 ) -> Tuned:
     """Fine-tune an encoder.
 
     Args:
         base: The encoder.
-        documents: What to learn from.
+        documents: What to learn from, without those that the trial holds back.
         categories: What to find.
         seed: Of the head's starting weights, dropout and order.
         told: Hears what is being done and the share of all that is done.
         tuning: How.
+        trial: Judges it on the way.
 
     Raises:
         MissingExtra: torch is not installed.
     """
     require_torch()
-    tuning = tuning or Tuning()
     labels = labels_for(categories)
     told("reading the encoder's weights", 0.0)
-    weights = base.weights()
-    examples = _examples(documents, labels, base)
-    network, epochs = tune(weights, labels, examples, tuning, seed=seed, told=told)
-    return Tuned(network=network, weights=weights, labels=labels, epochs=epochs)
+    run = _Run(base.weights(), labels, tuning or Tuning(), seed=seed, told=told)
+    learnt = _examples(documents, labels, base)
+    return run.tune(learnt, _examples(trial.held, labels, base) if trial else [], trial)
 
 
 def _examples(documents: Sequence[LabelledDocument], labels: Sequence[str], base: Base) -> list[Example]:
     return [example for windows in encode(documents, labels, base.folder) for example in windows]
 
 
-def encode(
-    documents: Sequence[LabelledDocument], labels: Sequence[str], folder: ModelFolder
-) -> list[list[Example]]:
-    """Return the windows of each document as serving cuts them, with their targets."""
-    numbers = {label: number for number, label in enumerate(labels)}
-    cuts = tokenizer_of(folder).cut([document.text for document in documents])
-    found = []
-    for document, cut in zip(documents, cuts, strict=True):
-        targets = targets_of(document, cut, numbers)
-        found.append([_example(window, targets) for window in cut.windows])
-    return found
-
-
-def _example(window: Window, targets: NDArray[np.intp]) -> Example:
-    own = np.full(len(window.ids), IGNORED, dtype=np.int64)
-    own[window.positions] = targets[window.first_word : window.first_word + len(window.positions)]
-    return Example(window, own)
-
-
-def tune(
-    weights: Weights,
-    labels: Sequence[str],
-    learnt: Sequence[Example],
-    tuning: Tuning,
-    *,
-    seed: int,
-    told: Told,
-) -> tuple["Network", int]:
-    """Fine-tune from `weights`; end early, with falling rates, once nothing is left to learn.
-
-    Returns:
-        The network, and how many epochs were run.
-    """
-    import torch  # noqa: PLC0415  (an optional extra)
-
-    from appliance.training.best.torch_network import Network  # noqa: PLC0415
-
-    torch.manual_seed(seed)
-    network = Network(weights, labels, tuning.dropout)
-    run = _Run(network, learnt, tuning, seed=seed)
-    low, high = tuning.epochs
-    last = max(low, min(high, -(-tuning.steps[1] // run.steps)))
-    run.begin(last)
-    number, ending = 0, False
-    while number < last:
-        number += 1
-        loss = run.epoch()
-        if not ending and loss < tuning.least_loss and number + tuning.ending < last:
-            ending, last = True, number + tuning.ending
-            run.end_in(tuning.ending)
-        told(f"epoch {number} of at most {last}, loss {loss:.3f}", number / last)
-    return network.eval(), number
-
-
 class _Run:
-    """Epochs over the same examples, by one optimiser.
+    """One training of a network, by one optimiser.
 
     Args:
-        network: What learns.
-        learnt: What from.
+        weights: To begin from.
+        labels: Of the model.
         tuning: How.
-        seed: Of the order.
+        seed: Of the head's starting weights, dropout and order.
+        told: Hears what is being done and the share of all that is done.
     """
 
-    def __init__(self, network: "Network", learnt: Sequence[Example], tuning: Tuning, *, seed: int) -> None:
+    def __init__(
+        self, weights: Weights, labels: tuple[str, ...], tuning: Tuning, *, seed: int, told: Told
+    ) -> None:
         import torch  # noqa: PLC0415  (an optional extra)
 
-        self._network, self._learnt, self._tuning = network, learnt, tuning
-        self._optimizer = torch.optim.AdamW(_groups(network, tuning), weight_decay=tuning.decay)
+        from appliance.training.best.torch_network import Network  # noqa: PLC0415
+
+        torch.manual_seed(seed)
+        self._weights, self._labels, self._tuning, self._told = weights, labels, tuning, told
+        self._network = Network(weights, labels, tuning.dropout)
+        self._optimizer = torch.optim.AdamW(_groups(self._network, tuning), weight_decay=tuning.decay)
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         self._random = Random(seed)  # noqa: S311
-        self._tokens = tuning.batch(sum(len(example.targets) for example in learnt))
-        self.steps = len(list(_batches(learnt, self._tokens, Random(seed))))  # noqa: S311
         self._quick = _quick_bfloat16(torch)
-        self._pace = Pace(self.steps, tuning.warm_up)
+        self._pace = Pace(1, tuning.warm_up)
+        self._tokens = self._shown = self._most = 0
 
-    def begin(self, epochs: int) -> None:
-        """Let the rates rise and fall over so many epochs."""
-        self._pace = Pace(epochs * self.steps, self._tuning.warm_up)
+    def tune(self, learnt: Sequence[Example], held: Sequence[Example], trial: Trial | None) -> Tuned:
+        """Learn; end early, with falling rates, once nothing is left to learn."""
+        every = [*learnt, *held]
+        self._tokens = self._tuning.batch(sum(len(example.targets) for example in every))
+        steps = self._steps(every)
+        epochs = self._most = self._tuning.most_epochs(steps)
+        before, ending, after = self._tuning.around_trial(epochs)
+        self._pace = Pace(epochs * steps, self._tuning.warm_up)
+        last, taken = epochs, 0
+        if trial:
+            self._most, last = before + ending + after, after
+            taken = self._until_learnt(learnt, before)
+            kept = {name: value.clone() for name, value in self._network.state_dict().items()}
+            pace, self._pace = self._pace, self._pace.ending(ending * self._steps(learnt))
+            for _ in range(ending):
+                self._epoch(learnt)
+            tried = self._tuned(taken + ending)
+            if not trial.goes_on(tried):
+                return replace(tried, stopped=True)
+            self._network.load_state_dict(kept)
+            self._pace = pace.ending(after * steps)
+            self._shown = before + ending
+        most = last - self._tuning.ending
+        number = self._until_learnt(every, most)
+        if number < most:
+            self._pace.end_in(self._tuning.ending * steps)
+        for _ in range(self._tuning.ending):
+            self._epoch(every)
+        return self._tuned(taken + number + self._tuning.ending)
 
-    def end_in(self, epochs: int) -> None:
-        """Let the rates fall to nothing in so many epochs."""
-        self._pace.end_in(epochs * self.steps)
+    def _tuned(self, epochs: int) -> Tuned:
+        network = self._network.eval()
+        return Tuned(network=network, weights=self._weights, labels=self._labels, epochs=epochs)
 
-    def epoch(self) -> float:
+    def _steps(self, examples: Sequence[Example]) -> int:
+        return len(list(batches(examples, self._tokens, Random(0))))  # noqa: S311
+
+    def _until_learnt(self, examples: Sequence[Example], most: int) -> int:
+        """Show the examples until nothing is left to learn; return how many epochs that took."""
+        for number in range(1, most + 1):
+            if self._epoch(examples) < self._tuning.least_loss:
+                return number
+        return most
+
+    def _epoch(self, examples: Sequence[Example]) -> float:
         """Show every example once; return the mean loss of a batch."""
         import torch  # noqa: PLC0415  (an optional extra)
         from torch.nn import functional  # noqa: PLC0415
@@ -277,8 +205,8 @@ class _Run:
         from appliance.training.best.torch_network import descend  # noqa: PLC0415
 
         self._network.train()
-        total = 0.0
-        for batch in _batches(self._learnt, self._tokens, self._random):
+        losses = []
+        for batch in batches(examples, self._tokens, self._random):
             share = self._pace.step()
             for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
                 group["lr"] = rate * share
@@ -289,42 +217,17 @@ class _Run:
                 scores.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
             )
             descend(loss, self._network, self._optimizer)
-            total += float(loss.detach())
-        return total / self.steps
+            losses.append(float(loss.detach()))
+        self._shown += 1
+        mean = sum(losses) / len(losses)
+        self._told(f"epoch {self._shown} of at most {self._most}, loss {mean:.3f}", self._shown / self._most)
+        return mean
 
 
 def _groups(network: "Network", tuning: Tuning) -> list[dict[str, Any]]:
     head = [value for name, value in network.named_parameters() if name.startswith("head.")]
     rest = [value for name, value in network.named_parameters() if not name.startswith("head.")]
     return [{"params": rest, "lr": tuning.rate}, {"params": head, "lr": tuning.head_rate}]
-
-
-def _batches(
-    examples: Sequence[Example], tokens: int, random: Random
-) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Yield batches of about so many tokens, of windows of like length, in another order each time."""
-    ordered = sorted(examples, key=lambda example: (len(example.window.ids), random.random()))
-    cut: list[list[Example]] = [[]]
-    for example in ordered:
-        if cut[-1] and (len(cut[-1]) + 1) * len(example.window.ids) > tokens:
-            cut.append([])
-        cut[-1].append(example)
-    random.shuffle(cut)
-    return map(_stack, cut)
-
-
-def _stack(examples: Sequence[Example]) -> tuple[NDArray[np.int64], ...]:
-    shape = len(examples), max(len(example.targets) for example in examples)
-    ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
-    targets = np.full(shape, IGNORED, np.int64)
-    for row, example in enumerate(examples):
-        size = len(example.targets)
-        ids[row, :size] = example.window.ids
-        mask[row, :size] = 1
-        if example.window.types is not None:
-            types[row, :size] = example.window.types
-        targets[row, :size] = example.targets
-    return ids, mask, types, targets
 
 
 def _quick_bfloat16(torch: Any) -> bool:

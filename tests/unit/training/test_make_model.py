@@ -1,5 +1,6 @@
 """What each quality makes of training documents, and how it says what was chosen."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.label_files import read_file
 from appliance.training.base.open_base import bundled_base
-from appliance.training.best.train_best import Tuning, begin_best, has_torch
+from appliance.training.best.schedule import Tuning
+from appliance.training.best.train_best import Trial, Tuned, begin_best, has_torch
+from appliance.training.choice import hold_back
 from appliance.training.make_model import Made, Task, make_model
 from tests.unit.training.test_train import jsonl
 
@@ -71,16 +74,48 @@ def test_auto_measures_three_candidates_on_documents_none_of_them_learnt(
 @torch
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of torch, about itself
-def test_best_chooses_its_precision_on_training_documents_and_then_learns_all_from_the_beginning(
+def test_best_chooses_its_precision_on_training_documents_held_back(
     make: Make, documents: list[LabelledDocument]
 ) -> None:
     made = make("best", documents)
     assert [one.title for one in made.choice.candidates] == ["best, 8 bits", "best, float32"]
     assert "points of F1 on 6 training documents held back" in made.choice.why
-    tuned = begin_best(
-        bundled_base(), documents, ("Seller", "Ship"), seed=1, told=lambda *_: None, tuning=FEW_STEPS
-    )
-    assert made.model == tuned.graph(made.choice.precision)
+    assert re.fullmatch(r"encoder fine-tuned whole, \d+ epochs", made.how)
+
+
+@torch
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch, about itself
+def test_a_trial_sees_nothing_of_the_documents_held_back_and_training_then_learns_them(
+    documents: list[LabelledDocument],
+) -> None:
+    learnt, held = hold_back(documents)
+    seen: list[Tuned] = []
+
+    def run(*, goes_on: bool) -> tuple[Tuned, list[str]]:
+        told: list[str] = []
+
+        def judge(tuned: Tuned) -> bool:
+            seen.append(tuned)
+            return goes_on
+
+        tuned = begin_best(
+            bundled_base(),
+            learnt,
+            ("Seller", "Ship"),
+            told=lambda step, _: told.append(step),
+            tuning=FEW_STEPS,
+            trial=Trial(held=held, goes_on=judge),
+        )
+        return tuned, told
+
+    stopped, before = run(goes_on=False)
+    whole, every = run(goes_on=True)
+    assert stopped.stopped and not whole.stopped
+    assert every[: len(before)] == before, "the epochs before the trial are the same"
+    assert len(every) > len(before)
+    assert len(seen) == 2
+    assert whole.epochs > stopped.epochs
 
 
 @torch

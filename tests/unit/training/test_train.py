@@ -17,7 +17,8 @@ from appliance.onnx_tools.bert_graph import build
 from appliance.registry.smoke_test import try_folder
 from appliance.training.base.open_base import BUNDLED, bundled_base
 from appliance.training.best.encoder_weights import read_weights
-from appliance.training.best.train_best import EIGHT_BITS, FLOAT32, Pace, Tuning, begin_best, require_torch
+from appliance.training.best.schedule import Tuning
+from appliance.training.best.train_best import EIGHT_BITS, FLOAT32, begin_best, require_torch
 from appliance.training.evaluation.examine import Answers, answers, examine
 from appliance.training.evaluation.report import in_sentence, worst
 from appliance.training.evaluation.scoring import NOTHING, score
@@ -97,32 +98,6 @@ def test_a_trained_folder_is_served_like_any_other_and_each_text_on_its_own(mode
 
 def test_padding_disturbs_no_word_of_a_trained_head_though_it_reads_the_next_token(model: Path) -> None:
     assert not try_folder(model).alone
-
-
-@pytest.mark.parametrize("tokens", [700, 4_000, 13_000, 57_000, 200_000])
-def test_the_head_of_a_small_set_is_given_as_many_steps_as_that_of_a_large_one(tokens: int) -> None:
-    tuning = Tuning()
-    steps = tuning.epochs[1] * tokens / tuning.batch(tokens)
-    fewest = tuning.steps[0]
-    assert steps >= fewest * 0.99 or tokens < tuning.batch_tokens[0] * fewest / tuning.epochs[1]
-    assert tuning.batch_tokens[0] <= tuning.batch(tokens) <= tuning.batch_tokens[1]
-
-
-def test_the_rate_rises_and_then_falls_in_a_line_to_nothing() -> None:
-    pace = Pace(100, 0.1)
-    shares = [pace.step() for _ in range(100)]
-    assert shares[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
-    assert shares[10:] == pytest.approx([step / 90 for step in range(90, 0, -1)])
-
-
-def test_where_nothing_is_left_to_learn_the_rate_falls_from_where_it_is() -> None:
-    whole, pace = Pace(100, 0.1), Pace(100, 0.1)
-    before = [whole.step() for _ in range(41)]
-    assert [pace.step() for _ in range(40)] == before[:40]
-    pace.end_in(10)
-    falling = [pace.step() for _ in range(10)]
-    assert falling == pytest.approx([before[40] * step / 10 for step in range(10, 0, -1)])
-    assert pace.step() == 0
 
 
 @pytest.mark.slow
