@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "speech": ("bench.speech", "main", "live streams beside the bare model"),
     "custom": ("bench.custom", "main", "both qualities of `appliance train` on labelled corpora"),
     "finetune": ("bench.finetune", "main", "a plain torch fine-tune, beside `appliance train`"),
+    "spacy": ("bench.spacy", "main", "spaCy's quickstart, beside `appliance train`"),
 }
 
 

@@ -3,7 +3,8 @@
     python -m bench custom --data ../shared/data/ner/domain --out runs [--only fast:loan,best:sec] [--seeds 3]
 
 Each run is the command a person would type, in a process of its own; its figures are kept under `--out`, and
-a run that is there already is not made again. `plain` is `python -m bench finetune`. One thread for each, so
+a run that is there already is not made again. `plain` is `python -m bench finetune`, `spacy` is
+`python -m bench spacy`. One thread for each, so
 that processor seconds mean the same on any number of cores. Of several seeds F1 is the mean, beside the least
 and the most; all else is that of the first.
 """
@@ -25,9 +26,10 @@ from appliance.datasets.split import split
 from appliance.ner.model_folder import ModelFolder
 from appliance.training.evaluation.examine import answers
 
-QUALITIES: Final = ("fast", "best", "auto", "plain")
 TRAINED: Final = ("fast", "best", "auto")
-"""Those that the product trains; the other is a comparison."""
+"""Those that the product trains; the others are comparisons."""
+COMPARED: Final = {"plain": "finetune", "spacy": "spacy"}
+QUALITIES: Final = (*TRAINED, *COMPARED)
 CORPORA: Final = {
     "loan": ("loan agreements", "loan-agreements", ("loanAgreementsLabels.json", "documents")),
     "rest": ("restaurant queries", "book-restaurant", ("train-small.jsonl",)),
@@ -76,9 +78,16 @@ def run(quality: str, corpus: str, data: Path, out: Path, seed: int) -> None:
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
     file, documents = project(corpus, data, out)
-    if quality == "plain":
-        plain = [sys.executable, *("-m", "bench", "finetune"), str(file), "--documents", str(documents)]
-        told = started(*plain, "--json", "--seed", str(seed), *PLAIN.get(corpus, ()))
+    if quality in COMPARED:
+        other = [
+            sys.executable,
+            *("-m", "bench", COMPARED[quality]),
+            str(file),
+            "--documents",
+            str(documents),
+        ]
+        more = PLAIN.get(corpus, ()) if quality == "plain" else ()
+        told = started(*other, "--json", "--seed", str(seed), *more)
     else:
         model = kept.with_suffix("")
         words = ("train", file, "--documents", documents, "--out", model, "--quality", quality, "--json")
