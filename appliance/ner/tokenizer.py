@@ -20,7 +20,7 @@ from appliance.errors import ModelError
 from appliance.ner.casing import case_class
 from appliance.ner.model_folder import TOKENIZER, ModelFolder
 from appliance.ner.windows import spans
-from appliance.ner.words import Word, trim_words, words
+from appliance.ner.words import Word, split_unspaced, trim_words, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
@@ -123,14 +123,13 @@ class TextTokenizer:
 
     def reading(self, texts: Sequence[str]) -> Reading:
         """Say how well the vocabulary fits texts."""
-        encodings = self._tokenizer.encode_batch(
-            [_SURROGATE.sub("\ufffd", text) for text in texts], add_special_tokens=False
-        )
+        whole = [_SURROGATE.sub("\ufffd", text) for text in texts]
+        encodings = self._tokenizer.encode_batch(whole, add_special_tokens=False)
         unknown = self.unknown
         return Reading(
             tokens=sum(len(encoding.ids) for encoding in encodings),
             unknown=sum(encoding.ids.count(unknown) for encoding in encodings if unknown is not None),
-            words=sum(len(words(encoding)) for encoding in encodings),
+            words=sum(map(len, map(self._words, whole, encodings))),
         )
 
     def cut(self, texts: Sequence[str]) -> list[Document]:
@@ -145,10 +144,15 @@ class TextTokenizer:
             encodings = self._tokenizer.encode_batch([_SURROGATE.sub("\ufffd", text) for text in texts])
         return [self._document(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
-    def _document(self, text: str, encoding: Encoding) -> Document:
+    def _words(self, text: str, encoding: Encoding) -> list[Word]:
         found = words(encoding)
         if self._cuts_at_spaces_only:
             found = trim_words(found, text, encoding.offsets)
+            found = split_unspaced(found, text, encoding.offsets)
+        return found
+
+    def _document(self, text: str, encoding: Encoding) -> Document:
+        found = self._words(text, encoding)
         if not found:
             return Document(text=text, starts=(), ends=(), windows=())
         ids = np.array(encoding.ids, dtype=np.int64)

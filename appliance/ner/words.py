@@ -1,13 +1,20 @@
 """Words as the tokenizer's own pre-tokenizer cuts them, with their place in the text and their case."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import category
 
 from appliance.ner.casing import case_class
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
+
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+"""Characters of scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters."""
 
 
 class Word(NamedTuple):
@@ -69,6 +76,35 @@ def trim_words(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, in
         trimmed += reversed(behind)
     # A mark for a space that is not there has the place of the character after it.
     return [word for n, word in enumerate(trimmed) if not n or word.start >= trimmed[n - 1].end]
+
+
+def split_unspaced(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, int]]) -> list[Word]:
+    """Cut words where one token meets the next at a character of a script that is written without spaces.
+
+    To a tokenizer that cuts at white space alone, a Chinese sentence is a single word, which could have a
+    single label. There each token is a word, so that a name can be a part of the sentence. A mark that
+    combines with the character before it stays with it.
+
+    Args:
+        found: Words of the text.
+        text: The text.
+        offsets: Code points of each token.
+    """
+    if text.isascii() or not _UNSPACED.search(text):
+        return list(found)
+    return [part for word in found for part in _parts(word, text, offsets)]
+
+
+def _parts(word: Word, text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word]:
+    first, start = word.first, word.start
+    for token in range(word.first + 1, word.last):
+        border = offsets[token][0]
+        if border <= start:  # what went before was a mark for a space that is not there
+            first = token
+        elif _UNSPACED.search(text[border - 1 : border + 1]) and category(text[border])[0] != "M":
+            yield Word(start=start, end=border, first=first, last=token)
+            first, start = token, border
+    yield Word(start=start, end=word.end, first=first, last=word.last)
 
 
 def _is_punctuation(piece: str) -> bool:

@@ -130,3 +130,30 @@ def test_punctuation_at_the_edge_of_a_word_is_a_word_of_its_own(
         at_spaces.to_str().encode(), window_tokens=32, overlap_tokens=4, case_classes=False
     ).cut([text])[0]
     assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == expected
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (["▁", "习近平", "在", "北京", "。"], ["习近平", "在", "北京", "。"]),
+        (
+            ["▁Angela", "▁Merkel", "访问", "北京", "20", "24", "年"],
+            ["Angela", "Merkel", "访问", "北京", "2024", "年"],
+        ),
+        (["▁กร", "ุ", "ง", "เทพ"], ["กรุ", "ง", "เทพ"]),
+        (["▁(", "東京", ")", "▁Ber", "lin"], ["(", "東京", ")", "Berlin"]),
+        (["▁तर", "ीका"], ["तरीका"]),
+    ],
+)
+def test_where_no_spaces_are_written_each_token_is_a_word(tokens: list[str], expected: list[str]) -> None:
+    pieces = dict.fromkeys(("<s>", "<unk>", "▁", *tokens))
+    made = Tokenizer(Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
+    made.pre_tokenizer = Sequence([WhitespaceSplit(), Metaspace()])
+    text = "".join(tokens).replace("▁", " ").strip()
+    assert made.encode(text).tokens == tokens
+    document = TextTokenizer(
+        made.to_str().encode(), window_tokens=32, overlap_tokens=4, case_classes=False
+    ).cut([text])[0]
+    assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == expected
+    (window,) = document.windows
+    assert len(set(window.positions.tolist())) == len(expected)
