@@ -19,6 +19,8 @@ IR_VERSION = 9
 MASKED = -1e4
 HIDDEN = (2, 4, 6)
 """Layers that custom models build on."""
+BLOCK = 32
+"""Numbers of a table of words in 4 bits that share a scale."""
 HALF_RANGE = 64
 """Weights use 7 of their 8 bits. Two products of an unsigned and a signed byte then never overflow 16 bits,
 so processors without dot-product instructions give the very numbers that processors with them give."""
@@ -74,6 +76,26 @@ def quantized(weights: Array, levels: int = HALF_RANGE) -> tuple[NDArray[np.int8
     return numbers, best_scale.astype(np.float32)
 
 
+def quantized_rows(table: Array) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+    """Return a table [rows, width] in 4 bits, as blocks of 32 numbers of a row, in the manner of GGML's q4_0.
+
+    The number of largest magnitude of a block becomes -8 or 8, so a table that was made in this way comes out
+    as it was.
+
+    Returns:
+        Bytes [rows, width / 32, 16]: byte j has number j in its low half and number j + 16 in its high half,
+        both with 8 added. Scales [rows, width / 32, 1].
+    """
+    blocks = table.reshape(len(table), -1, BLOCK)
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(-1, keepdims=True), -1)
+    scales = (largest / -8).astype(np.float16)
+    factors = np.where(scales == 0, 1, scales.astype(np.float32))
+    numbers = (np.clip(np.round(blocks / factors), -8, 7) + 8).astype(np.uint8)
+    half = BLOCK // 2
+    packed: NDArray[np.uint8] = numbers[..., :half] | numbers[..., half:] << np.uint8(4)
+    return packed, scales
+
+
 def linear(graph: Graph, value: str, weights: Array, bias: Array, scaling: str) -> str:
     """Add value [.., in] x weights [in, out] + bias.
 
@@ -117,14 +139,16 @@ def build(
     hidden: tuple[int, ...] = HIDDEN,
     *,
     served_labels: int | None = None,
+    word_bits: int = 8,
 ) -> onnx.ModelProto:
     """Return the model for weights named as in `NerModel`; for inputs and outputs see `docs/training.md`.
 
     `served_labels`: how many of the head's labels, the first ones, are outputs; the others count as O.
-    None: all of them are, as they come.
+    None: all of them are, as they come. `word_bits`: of the table of words, 8 or 4; 32 if `scaling` is
+    `float`.
     """
     graph = Graph()
-    value, bias = _embeddings(graph, weights, shape, small=scaling != "float")
+    value, bias = _embeddings(graph, weights, shape, bits=32 if scaling == "float" else word_bits)
     for number in range(shape.layers):
         layer = {
             name.partition(f"layer.{number}.")[2]: array
@@ -172,17 +196,30 @@ def _norm(
     return graph.one("LayerNormalization", value, scale, shift, axis=-1, epsilon=epsilon, name=name)
 
 
-def _embeddings(graph: Graph, weights: dict[str, Array], shape: Shape, *, small: bool) -> tuple[str, str]:
-    """Return the embedded tokens, and the attention bias of padding [batch, 1, 1, tokens]."""
-    prefix = "encoder.embeddings."
-    table = weights[f"{prefix}word_embeddings.weight"]
-    if small:
+def _words(graph: Graph, table: Array, bits: int) -> str:
+    """Look tokens up in the table of words, which is kept in so many bits."""
+    if bits == 32:
+        return graph.one("Gather", graph.constant(table), "input_ids")
+    if bits == 8:
         numbers, scale = quantized(table.T, levels=128)
         rows = graph.one("Gather", graph.constant(numbers.T), "input_ids")
         factors = graph.one("Gather", graph.constant(scale[:, None]), "input_ids")
-        value = graph.one("Mul", graph.one("Cast", rows, to=TensorProto.FLOAT), factors)
-    else:
-        value = graph.one("Gather", graph.constant(table), "input_ids")
+        return graph.one("Mul", graph.one("Cast", rows, to=TensorProto.FLOAT), factors)
+    bytes_, scales = quantized_rows(table)
+    rows = graph.one("Gather", graph.constant(bytes_), "input_ids")
+    low = graph.one("BitwiseAnd", rows, graph.constant(np.array(15, np.uint8)))
+    high = graph.one("BitShift", rows, graph.constant(np.array(4, np.uint8)), direction="RIGHT")
+    both = graph.one("Cast", graph.one("Concat", low, high, axis=-1), to=TensorProto.FLOAT)
+    signed = graph.one("Sub", both, graph.constant(np.array(8, np.float32)))
+    factors = graph.one("Gather", graph.constant(scales), "input_ids")
+    value = graph.one("Mul", signed, graph.one("Cast", factors, to=TensorProto.FLOAT))
+    return graph.one("Reshape", value, graph.constant(np.array([0, 0, table.shape[1]])))
+
+
+def _embeddings(graph: Graph, weights: dict[str, Array], shape: Shape, *, bits: int) -> tuple[str, str]:
+    """Return the embedded tokens, and the attention bias of padding [batch, 1, 1, tokens]."""
+    prefix = "encoder.embeddings."
+    value = _words(graph, weights[f"{prefix}word_embeddings.weight"], bits)
     size = graph.one("Shape", "input_ids", start=1, end=2)
     places = graph.one(
         "Slice",

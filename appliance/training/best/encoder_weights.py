@@ -34,6 +34,9 @@ class _Graph:
     def array(self, name: str) -> NDArray[Any]:
         return numpy_helper.to_array(self._constants[name])
 
+    def shape_of(self, reshape: onnx.NodeProto) -> NDArray[Any]:
+        return self.array(reshape.input[1])
+
     def of(self, kind: str) -> list[onnx.NodeProto]:
         return [node for node in self.nodes if node.op_type == kind]
 
@@ -64,7 +67,9 @@ def read_weights(data: bytes) -> Weights:
     graph = _Graph(onnx.load_model_from_string(data))
     try:
         arrays = dict([*_embeddings(graph), *_layers(graph), *_norms(graph)])
-        cut = graph.array(graph.of("Reshape")[0].input[1])
+        cut = next(
+            cut for cut in map(graph.shape_of, graph.of("Reshape")) if len(cut) == 4
+        )  # batch, tokens, heads, width
         norm = graph.of("LayerNormalization")[0]
         epsilon = next(attribute.f for attribute in norm.attribute if attribute.name == "epsilon")
     except (KeyError, ValueError, IndexError, StopIteration) as error:
@@ -76,11 +81,21 @@ def read_weights(data: bytes) -> Weights:
 
 def _embeddings(graph: _Graph) -> Iterator[tuple[str, Array]]:
     numbers, scale = graph.gathered("input_ids")
-    yield f"{_EMBEDDINGS}word_embeddings.weight", numbers.astype(np.float32) * scale
+    yield f"{_EMBEDDINGS}word_embeddings.weight", _table(numbers, scale)
     (types,) = graph.gathered("token_type_ids")
     yield f"{_EMBEDDINGS}token_type_embeddings.weight", types
     (places,) = (graph.array(node.input[0]) for node in graph.of("Slice"))
     yield f"{_EMBEDDINGS}position_embeddings.weight", places
+
+
+def _table(numbers: NDArray[Any], scale: NDArray[Any]) -> Array:
+    """Return the table of words [rows, width] of its numbers, in 8 or in 4 bits, and their scales."""
+    if numbers.dtype != np.uint8:
+        whole: Array = numbers.astype(np.float32) * scale
+        return whole
+    both = np.concatenate([numbers & 15, numbers >> 4], axis=-1).astype(np.float32) - 8
+    table: Array = (both * scale.astype(np.float32)).reshape(len(numbers), -1)
+    return table
 
 
 def _layers(graph: _Graph) -> Iterator[tuple[str, Array]]:

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.ner.casing import CASE_CLASSES
-from appliance.onnx_tools.bert_graph import HALF_RANGE, Shape, build, quantized
+from appliance.onnx_tools.bert_graph import BLOCK, HALF_RANGE, Shape, build, quantized, quantized_rows
+from appliance.training.best.encoder_weights import read_weights
 from recipes.ner.corpora import LABELS, SERVED_LABELS
 
-WORDS, WIDTH, WIDE, PLACES = 50, 16, 32, 40
+WORDS, WIDTH, WIDE, PLACES = 50, 32, 64, 40
 SHAPE = Shape(layers=2, heads=2, epsilon=1e-12)
 Feed = dict[str, NDArray[np.int64]]
 
@@ -102,3 +103,44 @@ def test_weights_use_seven_bits_and_lose_at_most_a_part_of_the_largest(seed: int
     assert numbers.min() >= -HALF_RANGE
     assert numbers.max() < HALF_RANGE
     assert np.abs(numbers * scale - values).max() <= 0.31 * np.abs(values).max()
+
+
+def unpacked(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    bytes_, scales = quantized_rows(table)
+    numbers = np.concatenate([bytes_ & 15, bytes_ >> 4], axis=-1).astype(np.float32) - 8
+    return (numbers * scales.astype(np.float32)).reshape(table.shape)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-3, 1.0, 100.0]))
+@settings(max_examples=50, deadline=None)
+def test_a_table_in_four_bits_is_off_by_less_than_a_step_and_comes_out_again_as_it_was(
+    seed: int, size: float
+) -> None:
+    table = np.random.default_rng(seed).normal(scale=size, size=(6, 2 * BLOCK)).astype(np.float32)
+    once = unpacked(table)
+    step = np.abs(table.reshape(6, 2, BLOCK)).max(-1).repeat(BLOCK, axis=-1) / 8
+    assert (np.abs(once - table) <= step * 1.01 + 1e-6).all()
+    assert (unpacked(once) == once).all()
+
+
+def test_tokens_are_looked_up_in_four_bits_as_in_the_table_they_stand_for() -> None:
+    given_weights = weights()
+    name = "encoder.embeddings.word_embeddings.weight"
+    given_weights[name] = unpacked(given_weights[name])
+    no_layers = Shape(layers=0, heads=2, epsilon=1e-12)
+    whole, small = (
+        ort.InferenceSession(
+            build(given_weights, no_layers, scaling, hidden=(), word_bits=4).SerializeToString(),
+            providers=["CPUExecutionProvider"],
+        ).run(None, feed(3, 2, 7))[0]
+        for scaling in ("float", "token")
+    )
+    assert (whole == small).all()
+
+
+def test_a_table_in_four_bits_is_read_back_exactly() -> None:
+    name = "encoder.embeddings.word_embeddings.weight"
+    data = build(weights(), SHAPE, "token", hidden=(1,), word_bits=4).SerializeToString()
+    again = read_weights(data)
+    assert again.shape.layers == SHAPE.layers and again.shape.heads == SHAPE.heads
+    assert (again.arrays[name] == unpacked(weights()[name])).all()
