@@ -32,6 +32,7 @@ MAX_LABELS: Final = 10_000
 
 MODEL: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
+AT_PUNCTUATION: Final = "punctuation"
 CONFIG: Final = "config.json"
 COMPONENTS: Final = "components.json"
 """Lists and expressions of a trained model; read where `model.json` names its sum."""
@@ -60,6 +61,7 @@ class ModelFolder:
         labels: Label of each output column.
         scheme: How labels mark entities; one of `decode.SCHEMES`.
         case_classes: Whether `token_type_ids` carries case classes; zeros otherwise.
+        words: How texts are cut into words: as the tokenizer cuts them, or at punctuation besides.
         window_tokens: Tokens the model sees at once, special tokens included.
         overlap_tokens: Tokens that neighbouring windows of a long text share.
         pad_token: Token number that fills shorter rows of a batch.
@@ -80,6 +82,7 @@ class ModelFolder:
     labels: tuple[str, ...]
     scheme: str
     case_classes: bool = False
+    words: str = "tokenizer"
     window_tokens: int
     overlap_tokens: int
     pad_token: int = 0
@@ -212,6 +215,7 @@ def _native(
         meters=fields.texts("meters"),
         labels=labels,
         scheme=scheme,
+        words=decoding.choice("words", ("tokenizer", AT_PUNCTUATION), "tokenizer"),
         case_classes=inputs.choice("token_type_ids", _TOKEN_TYPES, "zeros") == "case-class",
         window_tokens=window,
         overlap_tokens=limits.integer("overlap_tokens", 0, window // 2, window // 4),

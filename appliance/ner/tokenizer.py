@@ -18,9 +18,9 @@ from tokenizers import Encoding, Tokenizer
 
 from appliance.errors import ModelError
 from appliance.ner.casing import case_class
-from appliance.ner.model_folder import TOKENIZER, ModelFolder
+from appliance.ner.model_folder import AT_PUNCTUATION, TOKENIZER, ModelFolder
 from appliance.ner.windows import spans
-from appliance.ner.words import Word, split_unspaced, trim_words, words
+from appliance.ner.words import Word, split_punctuation, split_unspaced, trim_words, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
@@ -79,12 +79,22 @@ class TextTokenizer:
         window_tokens: Tokens the model sees at once, special tokens included.
         overlap_tokens: Tokens shared by neighbouring windows of a long text.
         case_classes: Whether the model reads case classes in its `token_type_ids` input; zeros otherwise.
+        at_punctuation: Whether each token of punctuation or symbols is a word of its own, whatever the
+            tokenizer has for a word.
 
     Raises:
         ModelError: The bytes are not a tokenizer, or the window leaves no room beside the special tokens.
     """
 
-    def __init__(self, data: bytes, *, window_tokens: int, overlap_tokens: int, case_classes: bool) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        window_tokens: int,
+        overlap_tokens: int,
+        case_classes: bool,
+        at_punctuation: bool = False,
+    ) -> None:
         # The session threads are the parallelism; a second pool inside the library would fight them for
         # cores.
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -105,6 +115,7 @@ class TextTokenizer:
         self._capacity = window_tokens - self._before - self._after
         self._overlap = min(overlap_tokens, self._capacity // 2)
         self._case_classes = case_classes
+        self._at_punctuation = at_punctuation
         if self._capacity < 8:
             raise ModelError(f"a window of {window_tokens} tokens leaves no room for text")
 
@@ -146,8 +157,11 @@ class TextTokenizer:
 
     def _words(self, text: str, encoding: Encoding) -> list[Word]:
         found = words(encoding)
-        if self._cuts_at_spaces_only:
+        if self._at_punctuation:
+            found = split_punctuation(found, text, encoding.offsets)
+        elif self._cuts_at_spaces_only:
             found = trim_words(found, text, encoding.offsets)
+        if self._cuts_at_spaces_only:
             found = split_unspaced(found, text, encoding.offsets)
         return found
 
@@ -221,4 +235,5 @@ def tokenizer_of(folder: ModelFolder) -> TextTokenizer:
         window_tokens=folder.window_tokens,
         overlap_tokens=folder.overlap_tokens,
         case_classes=folder.case_classes,
+        at_punctuation=folder.words == AT_PUNCTUATION,
     )

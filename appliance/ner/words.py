@@ -16,6 +16,8 @@ _UNSPACED: Final = re.compile(
 )
 """Characters of scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters."""
 
+_JOINERS: Final = "\ufe0e\ufe0f\u200d"
+
 
 class Word(NamedTuple):
     """One word: code points `start:end` of the text, tokens `first:last` of the encoding."""
@@ -105,6 +107,38 @@ def _parts(word: Word, text: str, offsets: Sequence[tuple[int, int]]) -> Iterato
             yield Word(start=start, end=border, first=first, last=token)
             first, start = token, border
     yield Word(start=start, end=word.end, first=first, last=word.last)
+
+
+def split_punctuation(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, int]]) -> list[Word]:
+    """Cut words before and behind each token of punctuation or symbols, as the tokenizer of BERT does.
+
+    For models that were trained so. A mark that stands for a space belongs to the token behind it.
+
+    Args:
+        found: Words of the text.
+        text: The text.
+        offsets: Code points of each token.
+    """
+    parts: list[Word] = []
+    for word in found:
+        first, start, mark = word.first, word.start, _is_mark(text[slice(*offsets[word.first])])
+        for token in range(word.first + 1, word.last):
+            border = offsets[token][0]
+            if border <= start:  # what went before was a mark for a space that is not there
+                first, mark = token, _is_mark(text[slice(*offsets[token])])
+                continue
+            before, mark = mark, _is_mark(text[slice(*offsets[token])])
+            if before or mark:
+                parts.append(Word(start=start, end=border, first=first, last=token))
+                first, start = token, border
+        parts.append(Word(start=start, end=word.end, first=first, last=word.last))
+    return [shown for part in parts for shown in _shown(text, part.start, part.end, part.first, part.last)]
+
+
+def _is_mark(piece: str) -> bool:
+    """Whether a token is or begins with punctuation or a symbol, or with what joins and colours symbols."""
+    begin = piece.strip()[:1] or "a"
+    return begin in _JOINERS or category(begin)[0] in "PS"
 
 
 def _is_punctuation(piece: str) -> bool:

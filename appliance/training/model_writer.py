@@ -73,7 +73,7 @@ def write_folder(
             language=about.language,
             description=f"Custom model, quality {about.quality}, {about.documents[0]} documents",
             meters=[METER],
-            decoding={"scheme": "BIO", "aggregation": "first"},
+            decoding={"scheme": "BIO", "aggregation": "first", "words": base.words},
             batch_invariant=True,
         )
         write_manifest(out, write_components(out, about.components, described))

@@ -157,3 +157,32 @@ def test_where_no_spaces_are_written_each_token_is_a_word(tokens: list[str], exp
     assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == expected
     (window,) = document.windows
     assert len(set(window.positions.tolist())) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (
+            ["▁Angela", "▁Merk", "el", "'", "s", "▁(", "C", "DU", ")"],
+            ["Angela", "Merkel", "'", "s", "(", "CDU", ")"],
+        ),
+        (["▁❤", "\ufe0f", "Angel", "a", "▁Merkel", "❤"], ["❤", "\ufe0f", "Angela", "Merkel", "❤"]),
+        (["▁Rom", "e", "-", "Par", "is", '",'], ["Rome", "-", "Paris", '",']),
+        (["▁", "│", "Os", "lo", "│"], ["│", "Oslo", "│"]),
+        (["▁$5", "▁3.", "5%"], ["$5", "3.5%"]),
+    ],
+)
+def test_a_model_may_have_each_token_of_punctuation_or_symbols_for_a_word(
+    tokens: list[str], expected: list[str]
+) -> None:
+    pieces = dict.fromkeys(("<s>", "<unk>", "▁", *tokens))
+    made = Tokenizer(Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
+    made.pre_tokenizer = Sequence([WhitespaceSplit(), Metaspace()])
+    text = "".join(tokens).replace("▁", " ").strip()
+    assert made.encode(text).tokens == tokens
+    document = TextTokenizer(
+        made.to_str().encode(), window_tokens=32, overlap_tokens=4, case_classes=False, at_punctuation=True
+    ).cut([text])[0]
+    assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == expected
+    (window,) = document.windows
+    assert len(set(window.positions.tolist())) == len(expected)
