@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from random import Random
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from recipes.ner.augment import Names, packed, recased
 from recipes.ner.corpora import Sentence
 from recipes.ner.encode import IGNORED, Example, encode
 from recipes.ner.options import Options
+from recipes.ner.vocabulary import Vocabulary
 
-CLS, SEP, MASK = 101, 102, 103
 POOL = 3200
 
 
@@ -27,13 +26,13 @@ class Batch:
     targets: Tensor
 
 
-def collate(examples: Sequence[Example]) -> Batch:
-    """Pad windows to one length, with [CLS] and [SEP] around each."""
+def collate(examples: Sequence[Example], vocabulary: Vocabulary) -> Batch:
+    """Pad windows to one length, with the special tokens around each."""
     length = 2 + max(len(example.ids) for example in examples)
     rows: tuple[list[list[int]], ...] = ([], [], [], [])
     for example in examples:
         pad = [0] * (length - 2 - len(example.ids))
-        rows[0].append([CLS, *example.ids, SEP, *pad])
+        rows[0].append([vocabulary.begin, *example.ids, vocabulary.end, *[vocabulary.padding] * len(pad)])
         rows[1].append([1] * (len(example.ids) + 2) + pad)
         rows[2].append([0, *example.classes, 0, *pad])
         rows[3].append([IGNORED, *example.targets, IGNORED, *[IGNORED] * len(pad)])
@@ -67,7 +66,7 @@ def epoch(sentences: Sequence[Sentence], names: Names, options: Options, random:
     return [*packed(tweets, random, options.packed_tweets), *packed(others, random, options.packed)]
 
 
-def batches(examples: list[Example], tokens: int, random: Random) -> Iterator[Batch]:
+def batches(examples: list[Example], tokens: int, random: Random, vocabulary: Vocabulary) -> Iterator[Batch]:
     """Cut shuffled windows into batches of about so many tokens, of similar lengths each."""
     random.shuffle(examples)
     cut: list[list[Example]] = []
@@ -79,18 +78,19 @@ def batches(examples: list[Example], tokens: int, random: Random) -> Iterator[Ba
                 longest = len(example.ids) + 2
             cut[-1].append(example)
     random.shuffle(cut)
-    return map(collate, cut)
+    return (collate(part, vocabulary) for part in cut)
 
 
 def epoch_batches(
-    sentences: Sequence[Sentence], names: Names, tokenizer: Tokenizer, options: Options, random: Random
+    sentences: Sequence[Sentence], names: Names, vocabulary: Vocabulary, options: Options, random: Random
 ) -> list[Batch]:
     """Return one epoch's batches."""
     shown = epoch(sentences, names, options, random)
-    examples = [w for item in shown for w in encode(item, tokenizer, with_others=options.with_others)]
-    return list(batches(examples, options.batch_tokens, random))
+    examples = [w for item in shown for w in encode(item, vocabulary, with_others=options.with_others)]
+    return list(batches(examples, options.batch_tokens, random, vocabulary))
 
 
-def masked(ids: Tensor, share: float) -> Tensor:
-    """Return token ids with a share of them hidden by [MASK]; special tokens stay."""
-    return ids.masked_fill((torch.rand(ids.shape) < share) & (ids > MASK), MASK)
+def masked(ids: Tensor, share: float, vocabulary: Vocabulary) -> Tensor:
+    """Return token ids with a share of them hidden by the mask; special tokens stay."""
+    special = torch.isin(ids, torch.tensor(vocabulary.special))
+    return ids.masked_fill((torch.rand(ids.shape) < share) & ~special, vocabulary.mask)

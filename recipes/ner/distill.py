@@ -17,7 +17,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 from transformers import BertConfig
@@ -28,13 +27,14 @@ from appliance.training.best.encoder_weights import read_weights
 from recipes.ner.augment import Names
 from recipes.ner.batches import Batch, epoch_batches, masked
 from recipes.ner.corpora import Sentence, read_corpora
-from recipes.ner.encode import IGNORED, read_tokenizer
+from recipes.ner.encode import IGNORED
 from recipes.ner.fit import distance, fit, groups, losses
 from recipes.ner.model import NerModel, mean, save
 from recipes.ner.options import Options
 from recipes.ner.quantization_aware import adjust, rounded
 from recipes.ner.train import by_source, f1_by_set
 from recipes.ner.unit_pruning import Moments, narrowed
+from recipes.ner.vocabulary import Vocabulary, read_vocabulary
 
 LOOKED_AT = 60
 """Batches over which units are compared."""
@@ -129,7 +129,7 @@ def both(model: NerModel, batch: Batch, ids: Tensor) -> tuple[Tensor, tuple[Tens
 
 
 def learn(
-    made: NerModel, teacher: NerModel, tokenizer: Tokenizer, sentences: list[Sentence], phase: Phase
+    made: NerModel, teacher: NerModel, vocabulary: Vocabulary, sentences: list[Sentence], phase: Phase
 ) -> NerModel:
     """Teach the narrow network; return the average of its last steps."""
     torch.manual_seed(phase.seed)
@@ -141,7 +141,7 @@ def learn(
     def loss_of(step: int, batch: Batch) -> Tensor:
         if phase.exact and step % ROUNDED_EVERY == 0:
             adjust(made)
-        ids = masked(batch.ids, options.masked)
+        ids = masked(batch.ids, options.masked, vocabulary)
         at, on = batch.targets != IGNORED, batch.mask.bool()
         with torch.no_grad():
             wanted, wanted_layers = both(teacher, batch, ids)
@@ -156,7 +156,7 @@ def learn(
     return fit(
         made,
         groups(made, options, phase.most_rate),
-        lambda: epoch_batches(sentences, names, tokenizer, options, random),
+        lambda: epoch_batches(sentences, names, vocabulary, options, random),
         loss_of,
         epochs=options.epochs,
         warm_up=WARM_UP,
@@ -180,28 +180,28 @@ def main() -> None:
     options = Options()
     torch.manual_seed(options.seed)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = read_tokenizer(chosen.model)
+    vocabulary = read_vocabulary(chosen.model)
     corpora = read_corpora(chosen.data)
     tune = by_source(corpora.tune)
     teacher = read_model(chosen.model)
-    print(json.dumps({"wide": f1_by_set(teacher, tokenizer, tune)}), flush=True)
+    print(json.dumps({"wide": f1_by_set(teacher, vocabulary, tune)}), flush=True)
     random = Random(options.seed)  # noqa: S311
-    cut = epoch_batches(corpora.train, Names(corpora.train), tokenizer, options, random)
+    cut = epoch_batches(corpora.train, Names(corpora.train), vocabulary, options, random)
     made = narrow(teacher, cut[:LOOKED_AT], chosen.units)
-    print(json.dumps({"narrow": f1_by_set(made, tokenizer, tune)}), flush=True)
+    print(json.dumps({"narrow": f1_by_set(made, vocabulary, tune)}), flush=True)
     phases = (
         Phase(seed=2, epochs=chosen.epochs, most_rate=4e-4),
         Phase(seed=5, epochs=chosen.exact, most_rate=1.5e-4, exact=True),
     )
     learnt = []
     for phase in phases:
-        made = learn(made, teacher, tokenizer, corpora.train, phase)
-        print(json.dumps({"learnt": f1_by_set(made, tokenizer, tune)}), flush=True)
+        made = learn(made, teacher, vocabulary, corpora.train, phase)
+        print(json.dumps({"learnt": f1_by_set(made, vocabulary, tune)}), flush=True)
         learnt.append(copy.deepcopy(made))
     final = mean(learnt)
-    print(json.dumps({"mean": f1_by_set(final, tokenizer, tune)}), flush=True)
+    print(json.dumps({"mean": f1_by_set(final, vocabulary, tune)}), flush=True)
     save(final, chosen.out / "model.pt")
-    print(json.dumps({"held": f1_by_set(final, tokenizer, corpora.held)}), flush=True)
+    print(json.dumps({"held": f1_by_set(final, vocabulary, corpora.held)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import onnx
 from appliance.ner.casing import CASE_CLASSES
 from appliance.onnx_tools.bert_graph import Shape, build
 from recipes.ner.corpora import SERVED_LABELS
-from recipes.ner.encode import SERVED_TOKENS, read_tokenizer, show_borders
+from recipes.ner.encode import SERVED_TOKENS
 from recipes.ner.model import NerModel, base_folder, load, mean
+from recipes.ner.vocabulary import read_vocabulary, show_borders
 
 SCALINGS = ("token", "tensor", "float")
 KEPT = (
@@ -58,7 +59,7 @@ def write_folder(model: NerModel, out: Path, *, name: str, scaling: str, release
     """Write the graph, tokenizer, configuration and `model.json` with their digests; other files stay."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.onnx").write_bytes(onnx_model(model, scaling).SerializeToString())
-    tokenizer = read_tokenizer(base_folder())
+    tokenizer = read_vocabulary(base_folder()).tokenizer
     if name == "ner-en":  # custom models learn from their own documents what a line means
         show_borders(tokenizer)
     tokenizer.save(str(out / "tokenizer.json"))

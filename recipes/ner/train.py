@@ -8,31 +8,30 @@ from pathlib import Path
 from random import Random
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from appliance.ner.words import words
 from recipes.ner.augment import Names
 from recipes.ner.batches import Batch, collate, epoch_batches, masked
 from recipes.ner.corpora import LABELS, Sentence, Span, read_corpora
-from recipes.ner.encode import IGNORED, O_OR_OTHER, encode, read_tokenizer
+from recipes.ner.encode import IGNORED, O_OR_OTHER, encode
 from recipes.ner.fit import distance, fit, groups, losses
 from recipes.ner.model import NerModel, base_folder, from_base, load, save, served
 from recipes.ner.options import Options
 from recipes.ner.score import best_labels, scores, spans
+from recipes.ner.vocabulary import Vocabulary, read_vocabulary
 
 
-def predict(model: NerModel, tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> list[list[Span]]:
+def predict(model: NerModel, vocabulary: Vocabulary, sentences: Sequence[Sentence]) -> list[list[Span]]:
     """Find the entities of each sentence in float32, for choices made while training."""
     model.eval()
     found: list[list[Span]] = []
     with torch.no_grad():
         for start in range(0, len(sentences), 32):
             part = sentences[start : start + 32]
-            windows = [list(encode(item, tokenizer)) for item in part]
+            windows = [list(encode(item, vocabulary)) for item in part]
             flat = [window for item in windows for window in item]
-            batch = collate(flat)
+            batch = collate(flat, vocabulary)
             logits = served(model(batch.ids, batch.mask, batch.classes)).numpy()
             rows = iter(zip(flat, logits, strict=True))
             for item, cut in zip(part, windows, strict=True):
@@ -42,17 +41,18 @@ def predict(model: NerModel, tokenizer: Tokenizer, sentences: Sequence[Sentence]
                     firsts = [1 + place for place, target in enumerate(window.targets) if target != IGNORED]
                     numbers += best_labels(row[firsts])
                 places = [
-                    (w.start, w.end) for w in words(tokenizer.encode(item.text, add_special_tokens=False))
+                    (word.start, word.end)
+                    for word in vocabulary.words(item.text, vocabulary.encode(item.text))
                 ]
                 found.append(spans(numbers, places[: len(numbers)]))
     return found
 
 
-def f1_by_set(model: NerModel, tokenizer: Tokenizer, sets: dict[str, list[Sentence]]) -> dict[str, float]:
+def f1_by_set(model: NerModel, vocabulary: Vocabulary, sets: dict[str, list[Sentence]]) -> dict[str, float]:
     """Entity-level micro F1 per set in per cent, and their mean."""
     result = {}
     for name, items in sets.items():
-        pairs = zip((item.gold for item in items), predict(model, tokenizer, items), strict=True)
+        pairs = zip((item.gold for item in items), predict(model, vocabulary, items), strict=True)
         result[name] = round(100 * scores(pairs)["micro"].f1, 2)
     return {**result, "mean": round(sum(result.values()) / len(result), 2)}
 
@@ -67,7 +67,7 @@ def by_source(sentences: Sequence[Sentence]) -> dict[str, list[Sentence]]:
 
 def train(
     model: NerModel,
-    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
     sentences: Sequence[Sentence],
     tune: Sequence[Sentence],
     options: Options,
@@ -80,7 +80,7 @@ def train(
     names = Names(sentences)
 
     def loss_of(_: int, batch: Batch) -> Tensor:
-        ids = masked(batch.ids, options.masked) if options.masked else batch.ids
+        ids = masked(batch.ids, options.masked, vocabulary) if options.masked else batch.ids
         at = batch.targets != IGNORED
         logits = model(ids, batch.mask, batch.classes)[at]
         loss = losses(logits, batch.targets[at]).mean()
@@ -93,12 +93,14 @@ def train(
 
     def epoch_done(number: int) -> None:
         save(model, out / "last.pt")
-        print(json.dumps({"epoch": number, "tune": f1_by_set(model, tokenizer, by_source(tune))}), flush=True)
+        print(
+            json.dumps({"epoch": number, "tune": f1_by_set(model, vocabulary, by_source(tune))}), flush=True
+        )
 
     final = fit(
         model,
         groups(model, options),
-        lambda: epoch_batches(sentences, names, tokenizer, options, random),
+        lambda: epoch_batches(sentences, names, vocabulary, options, random),
         loss_of,
         epochs=options.epochs,
         warm_up=options.warm_up,
@@ -107,7 +109,7 @@ def train(
         epoch_done=epoch_done,
     )
     save(final, out / "model.pt")
-    print(json.dumps({"final": True, "tune": f1_by_set(final, tokenizer, by_source(tune))}), flush=True)
+    print(json.dumps({"final": True, "tune": f1_by_set(final, vocabulary, by_source(tune))}), flush=True)
     return final
 
 
@@ -140,15 +142,15 @@ def main() -> None:
     options = replace(options, **changes)
     chosen.out.mkdir(parents=True, exist_ok=True)
     corpora = read_corpora(chosen.data)
-    tokenizer = read_tokenizer(base_folder())
+    vocabulary = read_vocabulary(base_folder())
     torch.manual_seed(options.seed)
     model = load(chosen.start) if chosen.start else from_base(base_folder())
     teachers = [load(path).eval() for path in chosen.teacher]
     print(
         json.dumps({"options": asdict(options), "train": len(corpora.train), "labels": LABELS[:O_OR_OTHER]})
     )
-    final = train(model, tokenizer, corpora.train, corpora.tune, options, chosen.out, teachers)
-    figures = f1_by_set(final, tokenizer, corpora.held)
+    final = train(model, vocabulary, corpora.train, corpora.tune, options, chosen.out, teachers)
+    figures = f1_by_set(final, vocabulary, corpora.held)
     (chosen.out / "figures.json").write_text(
         json.dumps({"options": asdict(options), "held": figures}, indent=2) + "\n"
     )
