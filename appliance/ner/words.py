@@ -138,7 +138,7 @@ def split_punctuation(found: Sequence[Word], text: str, offsets: Sequence[tuple[
 def _is_mark(piece: str) -> bool:
     """Whether a token is or begins with punctuation or a symbol, or with what joins and colours symbols."""
     begin = piece.strip()[:1] or "a"
-    return begin in _JOINERS or category(begin)[0] in "PS"
+    return begin in _JOINERS or category(begin)[0] in "PS" or category(begin) == "Me"
 
 
 def _is_punctuation(piece: str) -> bool:

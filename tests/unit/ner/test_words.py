@@ -168,6 +168,7 @@ def test_where_no_spaces_are_written_each_token_is_a_word(tokens: list[str], exp
         ),
         (["▁❤", "\ufe0f", "Angel", "a", "▁Merkel", "❤"], ["❤", "\ufe0f", "Angela", "Merkel", "❤"]),
         (["▁Rom", "e", "-", "Par", "is", '",'], ["Rome", "-", "Paris", '",']),
+        (["▁1", "\ufe0f", "\u20e3", "Berlin"], ["1", "\ufe0f", "\u20e3", "Berlin"]),
         (["▁", "│", "Os", "lo", "│"], ["│", "Oslo", "│"]),
         (["▁$5", "▁3.", "5%"], ["$5", "3.5%"]),
     ],
