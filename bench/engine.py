@@ -32,6 +32,7 @@ from appliance.ner.calibration import USUAL_BATCH_TOKENS
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
 from appliance.ner.session import OnnxSession
+from appliance.ner.text_request import TextRequest
 
 BUNDLED = Path(__file__).parents[1] / "appliance" / "bundled" / "ner-en"
 SAMPLE = Path(__file__).parent / "sample.txt"
@@ -111,7 +112,7 @@ def ask(
 
     async def caller() -> None:
         for text in work:
-            await engine.recognize([text])
+            await engine.recognize([TextRequest(text)])
 
     async def all_callers() -> None:
         await asyncio.gather(*(caller() for _ in range(callers)))
@@ -151,7 +152,9 @@ def measure(
         results["bare"].append(timed(bare.run, count))
         results["engine"].append(timed(lambda n: ask(engine, texts, callers, loop, n), count))
         alone["bare"] += latencies(bare.one, texts)
-        alone["engine"] += latencies(lambda text: loop.run_until_complete(engine.recognize([text])), texts)
+        alone["engine"] += latencies(
+            lambda text: loop.run_until_complete(engine.recognize([TextRequest(text)])), texts
+        )
     engine.close()
     loop.close()
     added = statistics.median(a - b for a, b in zip(alone["engine"], alone["bare"], strict=True))

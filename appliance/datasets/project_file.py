@@ -118,9 +118,10 @@ class ProjectFile(Wire):
     @property
     def components(self) -> Components:
         """What finds entities besides what is learnt, and the confidence that answers need."""
-        entities = (one.components(one.category) for one in self.assets.entities)
+        apart = bool(self.metadata.multilingual)
+        entities = (one.components(one.category, by_language=apart) for one in self.assets.entities)
         return Components(
-            entities=tuple(one for one in entities if one.synonyms or one.patterns),
+            entities=tuple(one for one in entities if one.finds),
             threshold=threshold_of(self.metadata.settings),
         )
 

@@ -37,6 +37,7 @@ class Source:
 
     id: str
     text: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

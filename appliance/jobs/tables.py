@@ -108,7 +108,9 @@ def task_rows(job: Job) -> list[TaskRow]:
 def document_rows(job: Job) -> list[DocumentRow]:
     """Copy a job's documents."""
     return [
-        DocumentRow(job_id=job.id, position=position, content=json.dumps([document.id, document.text]))
+        DocumentRow(
+            job_id=job.id, position=position, content=_json([document.id, document.text, document.language])
+        )
         for position, document in enumerate(job.documents)
     ]
 
@@ -153,8 +155,8 @@ def _task(row: TaskRow) -> Task:
 
 
 def _source(row: DocumentRow) -> Source:
-    identifier, text = json.loads(row.content)
-    return Source(id=identifier, text=text)
+    identifier, text, *language = json.loads(row.content)  # earlier versions kept no language
+    return Source(id=identifier, text=text, language=language[0] if language else "")
 
 
 def _json(value: object) -> str:

@@ -32,6 +32,12 @@ class UsageIds:
     def of(self, task: Task, documents: Sequence[Source]) -> str:
         """The identifier of a task over these documents; takes time in proportion to their size."""
         asked = [task.id, task.kind, task.project, task.deployment, task.version, task.unit]
-        counted = [asked, [[document.id, len(document.text), document.text] for document in documents]]
+        counted = [asked, [_counted(document) for document in documents]]
         digest = hmac.digest(self._key, json.dumps(counted).encode("ascii"), sha256)
         return f"{task.id}:{base64.urlsafe_b64encode(digest).decode('ascii').rstrip('=')}"
+
+
+def _counted(document: Source) -> list[str | int]:
+    # A document without a language has the identifier that earlier versions gave it.
+    named = [document.language] if document.language else []
+    return [document.id, len(document.text), document.text, *named]

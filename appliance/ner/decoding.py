@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.ner.session import Logits
+from appliance.ner.text_request import TextRequest
 
 SCHEMES: Final = ("BIO", "BILOU", "IOB1", "IO")
 """BIO: every entity opens with B. BILOU: also L closes and U stands alone; BIOES is its twin.
@@ -55,7 +56,7 @@ class Decoder:
         labels: Sequence[str],
         scheme: str,
         *,
-        complete: Callable[[str, list[Entity]], list[Entity]] | None = None,
+        complete: Callable[[TextRequest, list[Entity]], list[Entity]] | None = None,
     ) -> None:
         self._complete = complete or _as_found
         if scheme not in SCHEMES:
@@ -69,11 +70,13 @@ class Decoder:
         self._may_follow = [frozenset(np.flatnonzero(row).tolist()) for row in self._allowed]
         self._outside = frozenset(number for number, tag in enumerate(self._tags) if tag == "O")
 
-    def entities(self, text: str, starts: Sequence[int], ends: Sequence[int], logits: Logits) -> list[Entity]:
+    def entities(
+        self, request: TextRequest, starts: Sequence[int], ends: Sequence[int], logits: Logits
+    ) -> list[Entity]:
         """Return the entities of one text in order.
 
         Args:
-            text: The text.
+            request: The text.
             starts: First code point of each word.
             ends: Code point after each word.
             logits: Scores, [words, labels].
@@ -83,18 +86,18 @@ class Decoder:
         """
         labels = self.best_labels(logits)
         if self._outside.issuperset(labels):
-            return self._complete(text, [])
-        found = []
+            return self._complete(request, [])
+        found, text = [], request.text
         for first, last, category in self._chunks(labels):
             start, end = trim(text, starts[first], ends[last])
             if start < end:
                 score = _confidence(logits[first : last + 1], labels[first : last + 1])
                 found.append(Entity(start=start, end=end, category=category, score=score))
-        return self._complete(text, found)
+        return self._complete(request, found)
 
-    def without_words(self, text: str) -> list[Entity]:
+    def without_words(self, request: TextRequest) -> list[Entity]:
         """Return the entities of a text in which the tokenizer finds no word."""
-        return self._complete(text, [])
+        return self._complete(request, [])
 
     def blank(self, words: int) -> Logits:
         """Return room for the scores of so many words, to be filled window by window."""
@@ -175,7 +178,7 @@ class Decoder:
             first = -1 if tag == "O" else index
 
 
-def _as_found(_text: str, found: list[Entity]) -> list[Entity]:
+def _as_found(_text: TextRequest, found: list[Entity]) -> list[Entity]:
     return found
 
 

@@ -1,6 +1,6 @@
 """The NER engine: a checked folder becomes a running model, texts become entities.
 
-    folder ─► session, tokenizer, decoder ─► worker (owner threads) ─► await engine.recognize(texts)
+    folder ─► session, tokenizer, decoder ─► worker (owner threads) ─► await engine.recognize(requests)
 
 The event loop only queues texts and receives answers; tokenising, computing and decoding happen on the
 owners.
@@ -17,6 +17,7 @@ from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.session import OnnxSession
+from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, tokenizer_of
 from appliance.ner.worker import Worker, stack
 
@@ -71,7 +72,7 @@ def prepare(
     report = progress or _silent
     report("reading tokenizer", 0.0)
     tokenizer = tokenizer_of(folder)
-    complete = ComponentMatcher(folder.components).apply if folder.components else None
+    complete = _completing(folder) if folder.components else None
     decoder = Decoder(folder.labels, folder.scheme, complete=complete)
     report("reading model", 0.2)
     session = OnnxSession(folder.read(MODEL), labels=len(folder.labels), providers=providers)
@@ -163,7 +164,9 @@ class NerEngine:
         )
         return cls(folder, worker, sessions=sessions)
 
-    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[list[Entity]]:
         """Return the entities of each text, in the order of the texts; positions are code points of the text.
 
         Background texts are computed when nobody else waits, and leave one core to those who might.
@@ -173,7 +176,7 @@ class NerEngine:
             Stopping: The engine is being closed.
             InferenceFailed: The model failed.
         """
-        return await self._worker.answer(texts, background=background)
+        return await self._worker.answer(requests, background=background)
 
     @property
     def waiting_tokens(self) -> int:
@@ -202,9 +205,13 @@ def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> No
     window = document.windows[0]
     try:
         logits = session.run(*stack([window], 0))
-        decoder.entities(WARM_UP, document.starts, document.ends, logits[0][window.positions])
+        decoder.entities(TextRequest(WARM_UP), document.starts, document.ends, logits[0][window.positions])
     except Exception as error:  # anything onnxruntime or a wrong shape may raise
         raise ModelError(f"model.onnx fails on a first sentence: {error}") from error
+
+
+def _completing(folder: ModelFolder) -> Callable[[TextRequest, list[Entity]], list[Entity]]:
+    return ComponentMatcher(folder.components, language=folder.language).apply
 
 
 def _calibrated(

@@ -19,6 +19,7 @@ from appliance.errors import Busy, Stopping
 from appliance.ner.batching import next_batch
 from appliance.ner.decoding import Entity
 from appliance.ner.session import Logits
+from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import Document, Window
 
 _LOOKAHEAD: Final = 64  # waiting windows that are searched for mates of the same length
@@ -36,7 +37,7 @@ class Call:
     `background` texts wait until nobody else does, and leave an owner free while others ask.
     """
 
-    texts: Sequence[str]
+    requests: Sequence[TextRequest]
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[list[list[Entity]]]"
     background: bool = False
@@ -168,7 +169,7 @@ class Queue:
             Busy: There is no room now.
             Stopping: The queue was closed.
         """
-        charge = sum(map(len, call.texts)) // _CHARACTERS_PER_TOKEN + len(call.texts)
+        charge = sum(len(one.text) for one in call.requests) // _CHARACTERS_PER_TOKEN + len(call.requests)
         with self._changed:
             if self._closed:
                 raise Stopping("the service is stopping")

@@ -22,6 +22,7 @@ from appliance.errors import ApplianceError, InferenceFailed, Stopping
 from appliance.ner.decoding import Decoder, Entity
 from appliance.ner.queue import Call, Entry, Queue, Text
 from appliance.ner.session import Logits, Session, TokenNumbers
+from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, Window
 
 _GIVE_WAY: Final = 5  # steps of nice: a third of the processor time of another busy thread
@@ -69,7 +70,9 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    async def answer(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+    async def answer(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[list[Entity]]:
         """Queue texts and wait for the entities of each, in order; background texts come after all others.
 
         Raises:
@@ -77,10 +80,10 @@ class Worker:
             Stopping: The worker is being closed.
             InferenceFailed: The model failed on these texts or on a batch that they were part of.
         """
-        if not texts:
+        if not requests:
             return []
         loop = asyncio.get_running_loop()
-        call = Call(texts=texts, loop=loop, future=loop.create_future(), background=background)
+        call = Call(requests=requests, loop=loop, future=loop.create_future(), background=background)
         self._queue.put(call)
         try:
             return await call.future
@@ -148,11 +151,11 @@ class Worker:
             del calls, entries  # an idle owner keeps no text in memory
 
     def _tokenize(self, calls: Sequence[Call]) -> None:
-        documents = iter(self._tokenizer.cut([text for call in calls for text in call.texts]))
+        documents = iter(self._tokenizer.cut([one.text for call in calls for one in call.requests]))
         fresh: list[Text] = []
         for call in calls:
-            call.found = [[] for _ in call.texts]
-            for index in range(len(call.texts)):
+            call.found = [[] for _ in call.requests]
+            for index, request in enumerate(call.requests):
                 document = next(documents)
                 windows = len(document.windows)
                 if windows:
@@ -163,7 +166,7 @@ class Worker:
                     call.open_texts += 1
                     fresh.append(text)
                 else:
-                    call.found[index] = self._decoder.without_words(document.text)
+                    call.found[index] = self._decoder.without_words(request)
             if not call.open_texts:
                 _answer([call])
         self._queue.put_windows(fresh)
@@ -190,8 +193,8 @@ class Worker:
             if not self._queue.window_done(text):
                 return False
             scores = text.scores
-        found = self._decoder.entities(document.text, document.starts, document.ends, scores)
-        text.call.found[text.index] = found
+        request = text.call.requests[text.index]
+        text.call.found[text.index] = self._decoder.entities(request, document.starts, document.ends, scores)
         return self._queue.text_done(text.call)
 
     def _refuse(self, calls: Sequence[Call], error: ApplianceError) -> None:

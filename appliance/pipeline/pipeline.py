@@ -13,6 +13,7 @@ from appliance.errors import UsageStoreUnavailable
 from appliance.ledger.ledger import Receipt, UsageRecord
 from appliance.licensing.admission import Admission, AdmissionControl
 from appliance.ner.engine import Entity
+from appliance.ner.text_request import TextRequest
 
 TEXT_RECORDS: Final = CUSTOM_NER.meter
 """Meter of text analysis: 1,000 text elements or part of it, per document."""
@@ -21,7 +22,9 @@ TEXT_RECORDS: Final = CUSTOM_NER.meter
 class Recognizer(Protocol):
     """What answers: an engine, or anything with its one method."""
 
-    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[list[Entity]]:
         """Entities of each text, positions in code points; background texts give way to others."""
         ...
 
@@ -97,13 +100,13 @@ class Pipeline:
         """What callers are to be told of the licence now; empty if all is well."""
         return self._admission.warning()
 
-    async def recompute(self, recognizer: Recognizer, texts: Sequence[str]) -> list[list[Entity]]:
+    async def recompute(self, recognizer: Recognizer, requests: Sequence[TextRequest]) -> list[list[Entity]]:
         """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
 
         Raises:
             Busy, InferenceFailed: As for `answer`.
         """
-        return await recognizer.recognize(texts)
+        return await recognizer.recognize(requests)
 
     async def record(self, units: int, *, request_id: str) -> Recorded:
         """Record the usage of an answer whose size was known only when it was computed.
@@ -127,13 +130,13 @@ class Pipeline:
         return Recorded(receipt=receipt, usage=use, admission=admission)
 
     async def answer(
-        self, recognizer: Recognizer, texts: Sequence[str], *, records: int, request_id: str
+        self, recognizer: Recognizer, requests: Sequence[TextRequest], *, records: int, request_id: str
     ) -> Answer:
-        """Analyse `texts` and record their usage.
+        """Analyse texts and record their usage.
 
         Args:
             recognizer: The model that was asked for.
-            texts: Documents that passed the checks of the edge; may be empty.
+            requests: Documents that passed the checks of the edge; may be empty.
             records: Text records all of them together are metered as.
             request_id: UUID that the caller sees and the ledger keeps.
 
@@ -144,10 +147,10 @@ class Pipeline:
             UsageStoreUnavailable: The record could not be made durable; the answer is withheld.
         """
         admission = self._admission.admit(records)
-        if not texts:
+        if not requests:
             return Answer(entities=[], receipt=None, usage=None, admission=admission)
         with admission:
-            entities = await recognizer.recognize(texts)
+            entities = await recognizer.recognize(requests)
             use = UsageRecord(
                 meter=self._meter,
                 quantity=records,

@@ -20,6 +20,7 @@ from appliance.errors import ApplianceError, ModelError
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.session import OnnxSession
+from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import tokenizer_of
 from appliance.registry.families import family_of
 
@@ -95,7 +96,7 @@ def try_here(folder: ModelFolder) -> Outcome:
     family = family_of(folder)
     engine = NerEngine.load(folder, sessions=1)
     try:
-        (entities,) = asyncio.run(engine.recognize([SENTENCE]))
+        (entities,) = asyncio.run(engine.recognize([TextRequest(SENTENCE)]))
     finally:
         engine.close(drain=False)
     found = tuple((SENTENCE[e.start : e.end], e.category, e.score) for e in entities)

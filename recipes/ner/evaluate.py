@@ -12,6 +12,7 @@ from pathlib import Path
 
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.text_request import requests_for
 from recipes.ner.corpora import Sentence, Span, read_corpora, read_file
 from recipes.ner.score import Score, scores
 from recipes.speech import evaluate as evaluate_speech
@@ -34,7 +35,7 @@ async def recognize(engine: NerEngine, texts: Sequence[str]) -> list[list[Span]]
     """Find the entities of each text, in the order given."""
     found: list[list[Span]] = []
     for start in range(0, len(texts), AT_ONCE):
-        answers = await engine.recognize(texts[start : start + AT_ONCE])
+        answers = await engine.recognize(requests_for(texts[start : start + AT_ONCE]))
         found += [
             [Span(entity.start, entity.end, entity.category) for entity in answer] for answer in answers
         ]

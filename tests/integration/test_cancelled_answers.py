@@ -30,6 +30,7 @@ from appliance.ledger.floor.recorded import recorded_requests
 from appliance.ledger.ledger import Ledger
 from appliance.licensing.admission import AdmissionControl
 from appliance.ner.engine import Entity
+from appliance.ner.text_request import TextRequest
 from appliance.pipeline.audio_meter import AudioMeter
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import TEXT_RECORDS, Pipeline
@@ -56,10 +57,12 @@ SPOKEN = np.concatenate((silence(0.1), speak("left"), silence(0.9)))
 class Echo:
     """Finds nothing, after a while."""
 
-    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[list[Entity]]:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return [[] for _ in texts]
+        return [[] for _ in requests]
 
 
 @dataclass

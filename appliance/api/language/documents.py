@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from appliance.api.errors import Problem, error_object, invalid_request
 from appliance.api.language.offsets import StringIndexType, TextIndex
 from appliance.api.off_loop import run_off_loop
+from appliance.ner.text_request import TextRequest
 from appliance.pipeline.units import text_records
 
 
@@ -25,6 +26,11 @@ class Sent(Protocol):
     @property
     def text(self) -> str:
         """What to analyse."""
+        ...
+
+    @property
+    def language(self) -> str | None:
+        """BCP 47 tag, where it has one."""
         ...
 
 
@@ -51,6 +57,7 @@ class Document:
 
     id: str
     index: TextIndex
+    language: str = ""
 
     @property
     def text(self) -> str:
@@ -85,9 +92,9 @@ class Checked:
     errors: tuple[dict[str, Any], ...]
 
     @property
-    def texts(self) -> list[str]:
-        """The texts of the good documents."""
-        return [document.text for document in self.documents]
+    def requests(self) -> list[TextRequest]:
+        """What is asked of the model: the good documents."""
+        return [TextRequest(document.text, document.language) for document in self.documents]
 
     @property
     def records(self) -> int:
@@ -130,7 +137,7 @@ def check_documents(inputs: Sequence[Sent], unit: StringIndexType, limits: Limit
         if limit is not None and index.text_elements > limit:
             errors.append(_document_error(document.id, _too_long(limit), outer="document"))
             continue
-        documents.append(Document(id=document.id, index=index))
+        documents.append(Document(id=document.id, index=index, language=document.language or ""))
     if limits.characters_in_all is not None and total > limits.characters_in_all:
         raise invalid_request(
             "Invalid document in request.",

@@ -13,6 +13,7 @@ from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt, Outcome
 from appliance.jobs.usage_id import UsageIds
 from appliance.ner.engine import Entity
+from appliance.ner.text_request import TextRequest
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
 
@@ -55,11 +56,11 @@ class DocumentWork:
         checked = await check(documents, task.unit, _UNLIMITED)
         paced = _Paced(deployment, self._turns, interrupt)
         if recorded:
-            entities = await self._pipeline.recompute(paced, checked.texts)
+            entities = await self._pipeline.recompute(paced, checked.requests)
         else:
             usage_id = await run_off_loop(checked.size, self.usage_id, task, documents)
             answer = await self._pipeline.answer(
-                paced, checked.texts, records=checked.records, request_id=usage_id
+                paced, checked.requests, records=checked.records, request_id=usage_id
             )
             entities = answer.entities
         items = await run_off_loop(checked.size, result_items, checked, entities)
@@ -77,17 +78,19 @@ class _Paced:
         self._turns = turns
         self._interrupt = interrupt
 
-    async def recognize(self, texts: Sequence[str], *, background: bool = False) -> list[list[Entity]]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[list[Entity]]:
         """Entities of each text, positions in code points."""
         entities: list[list[Entity]] = []
-        for number, piece in enumerate(pieces(texts)):
-            large = number > 0 or sum(map(len, piece)) > PIECE_CHARACTERS
+        for number, piece in enumerate(pieces(requests)):
+            large = number > 0 or sum(len(one.text) for one in piece) > PIECE_CHARACTERS
             call = self._recognize_piece(piece, number, background=background or large)
             entities.extend(await self._interrupt.run(call))
         return entities
 
     async def _recognize_piece(
-        self, piece: Sequence[str], number: int, *, background: bool
+        self, piece: Sequence[TextRequest], number: int, *, background: bool
     ) -> list[list[Entity]]:
         while True:
             async with self._turns.turn(number):
@@ -97,14 +100,15 @@ class _Paced:
                     await asyncio.sleep(BUSY_PAUSE_SECONDS)
 
 
-def pieces(texts: Sequence[str]) -> list[list[str]]:
+def pieces(requests: Sequence[TextRequest]) -> list[list[TextRequest]]:
     """Cut a batch into runs of a few documents that are about one synchronous document long together."""
-    batch: list[list[str]] = []
+    batch: list[list[TextRequest]] = []
     size = PIECE_CHARACTERS
-    for text in texts:
-        if size + len(text) > PIECE_CHARACTERS or len(batch[-1]) == PIECE_DOCUMENTS:
+    for request in requests:
+        length = len(request.text)
+        if size + length > PIECE_CHARACTERS or len(batch[-1]) == PIECE_DOCUMENTS:
             batch.append([])
             size = 0
-        batch[-1].append(text)
-        size += len(text)
+        batch[-1].append(request)
+        size += length
     return batch

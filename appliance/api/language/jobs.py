@@ -59,7 +59,10 @@ class LanguageJobs:
                 self._deployments.default(task.version)
         await check(inputs, tasks[-1].unit, self._limits)
         self._pipeline.check()
-        documents = [Source(id=document.id, text=document.text) for document in inputs]
+        documents = [
+            Source(id=document.id, text=document.text, language=document.language or "")
+            for document in inputs
+        ]
         return await self._jobs.submit(display_name=display_name, documents=documents, tasks=tasks)
 
     def headers(self, job: Job) -> dict[str, str]:

@@ -88,7 +88,7 @@ class LegacyApi:
         checked = await check(body.documents, unit, self._limits.request)
         answer = await self._pipeline.answer(
             deployment.require_recognizer(),
-            checked.texts,
+            checked.requests,
             records=checked.records,
             request_id=request.state.request_id,
         )

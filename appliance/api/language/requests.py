@@ -81,7 +81,10 @@ class InputDocument(Input):
         examples=["1"],
     )
     text: _Required = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
-    language: Name | None = Field(default=None, description="A hint only; the model decides what it reads.")
+    language: Name | None = Field(
+        default=None,
+        description="Chooses synonyms and expressions of a custom model; the network reads every text alike.",
+    )
 
 
 class AnalysisInput(Input):

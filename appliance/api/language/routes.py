@@ -78,7 +78,7 @@ class LanguageApi:
         )
         answer = await self._pipeline.answer(
             deployment.require_recognizer(),
-            checked.texts,
+            checked.requests,
             records=checked.records,
             request_id=request.state.request_id,
         )

@@ -44,14 +44,14 @@ def compare_command(
     that one found and the other did not.
     """
     from appliance.training.evaluation.compare import compare, comparison_lines, comparison_object
-    from appliance.training.evaluation.examine import answers, trimmed
+    from appliance.training.evaluation.examine import answers, requests_of, trimmed
     from appliance.training.evaluation.report import WORST
 
     installation = read_installation(words, roots)
     with opened_plain(first, installation) as one, opened_plain(second, installation) as other:
         documents = trimmed(read_documents(labelled))
-        texts = [document.text for document in documents]
-        found = compare(documents, answers(one, texts).found, answers(other, texts).found)
+        asked = requests_of(documents)
+        found = compare(documents, answers(one, asked).found, answers(other, asked).found)
     if as_json:
         print_json(comparison_object(found, (first, second), WORST))
         return

@@ -17,8 +17,10 @@ from appliance.datasets.components.components import (
     SEPARATE,
     Components,
     EntityComponents,
+    LanguagePart,
+    is_share,
 )
-from appliance.datasets.components.expressions import compiled
+from appliance.datasets.components.expressions import check_all, compiled
 from appliance.datasets.wire import Name, Wire
 
 MAX_SYNONYMS: Final = 20_000
@@ -124,6 +126,26 @@ class ComponentFields(Wire):
         expressions = self.regex.expressions if self.regex else ()
         return tuple(dict.fromkeys(one.regexPattern for one in expressions))
 
+    @property
+    def _tags(self) -> tuple[str, ...]:
+        """Languages that its synonyms and expressions name, sorted."""
+        lists = self.list.sublists if self.list else ()
+        expressions = self.regex.expressions if self.regex else ()
+        named = {words.language for one in lists for words in one.synonyms}
+        named |= {one.language for one in expressions}
+        return tuple(sorted({tag.casefold() for tag in named if tag}))
+
+    def _synonyms(self, tag: str) -> tuple[str, ...]:
+        lists = self.list.sublists if self.list else ()
+        found = (words for one in lists for words in one.synonyms)
+        own = (words for words in found if (words.language or "").casefold() == tag)
+        return tuple(dict.fromkeys(value for words in own for value in words.values))
+
+    def _patterns(self, tag: str) -> tuple[str, ...]:
+        expressions = self.regex.expressions if self.regex else ()
+        own = (one for one in expressions if (one.language or "").casefold() == tag)
+        return tuple(dict.fromkeys(one.regexPattern for one in own))
+
     @model_validator(mode="after")
     def _check(self) -> "ComponentFields":
         if len(self.synonyms) > MAX_SYNONYMS:
@@ -134,12 +156,22 @@ class ComponentFields(Wire):
                 raise ValueError(f"it requires its {kind} component and has none")
         return self
 
-    def components(self, category: str) -> EntityComponents:
-        """Return its components."""
+    def components(self, category: str, *, by_language: bool) -> EntityComponents:
+        """Return its components.
+
+        Args:
+            category: Its name.
+            by_language: Whether what is of a language is for texts in that language alone.
+        """
+        tags = self._tags if by_language else ()
         return EntityComponents(
             category=category,
-            synonyms=self.synonyms,
-            patterns=self.patterns,
+            synonyms=self._synonyms("") if by_language else self.synonyms,
+            patterns=self._patterns("") if by_language else self.patterns,
+            by_language=tuple(
+                LanguagePart(language=tag, synonyms=self._synonyms(tag), patterns=self._patterns(tag))
+                for tag in tags
+            ),
             combine=self.compositionSetting != SEPARATE,
             required=frozenset(self.requiredComponents or ()),
         )
@@ -155,6 +187,7 @@ def check_sums(entities: tuple[ComponentFields, ...]) -> None:
         raise ValueError(f"the project has more than {MAX_ALL_SYNONYMS} synonyms")
     if sum(len(one.patterns) for one in entities) > MAX_EXPRESSIONS:
         raise ValueError(f"the project has more than {MAX_EXPRESSIONS} regular expressions")
+    check_all(pattern for one in entities for pattern in one.patterns)
 
 
 def threshold_of(settings: dict[str, Any] | None) -> float:
@@ -168,7 +201,7 @@ def threshold_of(settings: dict[str, Any] | None) -> float:
     )
     if found is None:
         return 0.0
-    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
+    if not is_share(found):
         raise ValueError("confidenceThreshold is a number from 0 to 1")
     return float(found)
 

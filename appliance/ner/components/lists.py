@@ -1,7 +1,7 @@
 """Synonyms in texts: exact, whole words, the longest at each place, of all categories in one walk."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 import regex
 
@@ -18,24 +18,36 @@ _ENDS: Final = ""  # no piece is empty
 Span = tuple[int, int]
 
 
+class Term(NamedTuple):
+    """A synonym of a category, and the language that it is of; the empty string where it is of any."""
+
+    category: str
+    language: str
+    value: str
+
+
 class ListMatcher:
     """Finds the synonyms of categories.
 
     Args:
-        synonyms: Of each category. White space of any kind and length is the same as any other.
+        terms: Of all categories. White space of any kind and length is the same as any other.
     """
 
-    def __init__(self, synonyms: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, terms: Iterable[Term]) -> None:
         self._root: dict[str, Any] = {}
-        for category, values in synonyms.items():
-            for value in values:
-                node = self._root
-                for text, _, _ in _pieces(value.strip()):
-                    node = node.setdefault(text, {})
-                node.setdefault(_ENDS, set()).add(category)
+        for term in terms:
+            node = self._root
+            for text, _, _ in _pieces(term.value.strip()):
+                node = node.setdefault(text, {})
+            node.setdefault(_ENDS, set()).add((term.category, term.language))
 
-    def spans(self, text: str) -> dict[str, list[Span]]:
-        """Return the spans of each category that has any, in order; those of one category do not overlap."""
+    def spans(self, text: str, languages: Collection[str]) -> dict[str, list[Span]]:
+        """Return the spans of each category that has any, in order; those of one category do not overlap.
+
+        Args:
+            text: The text.
+            languages: Those whose terms are looked for.
+        """
         if not self._root:
             return {}
         found: dict[str, list[Span]] = {}
@@ -43,13 +55,15 @@ class ListMatcher:
         for number, (first, start, _) in enumerate(pieces):
             if first not in self._root:
                 continue
-            for category, end in self._longest(pieces, number).items():
+            for category, end in self._longest(pieces, number, languages).items():
                 own = found.setdefault(category, [])
                 if not own or own[-1][1] <= start:
                     own.append((start, end))
         return found
 
-    def _longest(self, pieces: Sequence[tuple[str, int, int]], number: int) -> dict[str, int]:
+    def _longest(
+        self, pieces: Sequence[tuple[str, int, int]], number: int, languages: Collection[str]
+    ) -> dict[str, int]:
         """Return the end of the longest synonym of each category that begins with a piece."""
         ends: dict[str, int] = {}
         node = self._root
@@ -58,8 +72,7 @@ class ListMatcher:
             if text not in node:
                 break
             node = node[text]
-            if _ENDS in node:
-                ends.update(dict.fromkeys(node[_ENDS], end))
+            ends.update((category, end) for category, tag in node.get(_ENDS, ()) if tag in languages)
             number += 1
         return ends
 

@@ -1,19 +1,22 @@
 """What a model's components add to, and take from, what the network found in a text."""
 
+import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from appliance.datasets.components.components import LEARNED, LIST, REGEX, Components, EntityComponents
-from appliance.datasets.components.expressions import compiled
+from appliance.datasets.components.expressions import check_all, compiled
+from appliance.datasets.language_tags import fits
 from appliance.ner.components.composition import Found, composed
-from appliance.ner.components.lists import ListMatcher
+from appliance.ner.components.lists import ListMatcher, Term
+from appliance.ner.components.scanning import MAX_MATCH, MAX_MATCHES, Scan, character_spans
 from appliance.ner.decoding import Entity
+from appliance.ner.text_request import TextRequest
 
-MAX_MATCHES: Final = 1_000
-"""Matches of one expression in one text. RE2 may read the rest of a text for each."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_log = logging.getLogger("appliance.inference.components")
 
 
 class ComponentMatcher:
@@ -21,54 +24,82 @@ class ComponentMatcher:
 
     Args:
         components: Of the model.
+        language: BCP 47 tag of the model: what texts are in whose sender names no language.
 
     Raises:
-        ValueError: An expression is none of RE2.
+        ValueError: An expression is none of RE2, or they would take too long.
     """
 
-    def __init__(self, components: Components) -> None:
-        self._threshold = components.threshold
+    def __init__(self, components: Components, *, language: str = "") -> None:
+        self._components = components
+        self._language = language
         self._entities = {one.category: one for one in components.entities}
-        self._lists = ListMatcher({one.category: one.synonyms for one in components.entities})
+        self._lists = ListMatcher(
+            Term(one.category, part.language, value)
+            for one in components.entities
+            for part in one.parts
+            for value in part.synonyms
+        )
+        check_all(components.patterns)
         self._patterns = [
-            (one.category, compiled(pattern)) for one in components.entities for pattern in one.patterns
+            (one.category, part.language, compiled(pattern))
+            for one in components.entities
+            for part in one.parts
+            for pattern in part.patterns
         ]
+        self._tags = {part.language for one in components.entities for part in one.parts}
+        self._told: set[str] = set()
 
-    def apply(self, text: str, entities: Sequence[Entity]) -> list[Entity]:
+    def apply(self, request: TextRequest, entities: Sequence[Entity]) -> list[Entity]:
         """Return what is answered for a text, in order.
 
         Args:
-            text: The text.
+            request: The text and its language.
             entities: What the network found in it.
         """
         found: defaultdict[str, list[Found]] = defaultdict(list)
         answered = []
         for entity in entities:
-            if entity.score < self._threshold:
+            if entity.score < self._components.threshold_of(entity.category):
                 continue
             if entity.category in self._entities:
                 found[entity.category].append(Found(entity.start, entity.end, LEARNED, entity.score))
             else:
                 answered.append(entity)
-        for category, spans in self._lists.spans(text).items():
+        tags = self._spoken(request.language or self._language)
+        for category, spans in self._lists.spans(request.text, tags).items():
             found[category] += [Found(start, end, LIST, 1.0) for start, end in spans]
-        for category, start, end in self._matches(text):
+        for category, start, end in self._matches(request.text, tags):
             found[category].append(Found(start, end, REGEX, 1.0))
         for category, own in found.items():
             answered += _entities(own, self._entities[category])
         return sorted(answered, key=lambda entity: (entity.start, entity.end, entity.category))
 
-    def _matches(self, text: str) -> Iterator[tuple[str, int, int]]:
-        if not self._patterns:
-            return
-        text = _SURROGATE.sub("\ufffd", text)
-        for category, pattern in self._patterns:
-            for number, match in enumerate(pattern.finditer(text)):
-                if number == MAX_MATCHES:
-                    break
-                start, end = match.span()
+    def _spoken(self, language: str) -> frozenset[str]:
+        """Return the languages whose synonyms and expressions are looked for; all where none is known."""
+        return frozenset(tag for tag in self._tags if not tag or not language or fits(tag, language))
+
+    def _matches(self, text: str, tags: Collection[str]) -> Iterator[tuple[str, int, int]]:
+        chosen = [(category, pattern) for category, tag, pattern in self._patterns if tag in tags]
+        data = _SURROGATE.sub("\ufffd", text).encode() if chosen else b""
+        for category, pattern in chosen:
+            scan = Scan(pattern, data)
+            for start, end in character_spans(data, scan.spans()):
                 if start < end:
                     yield category, start, end
+            if scan.cut:
+                self._tell(category)
+
+    def _tell(self, category: str) -> None:
+        if category not in self._told:
+            self._told.add(category)
+            _log.warning(
+                "an expression of the category %s matches more than %d times in a text, or more than "
+                "%d bytes at once; what is more is left out",
+                category,
+                MAX_MATCHES,
+                MAX_MATCH,
+            )
 
 
 def _entities(found: Sequence[Found], how: EntityComponents) -> Iterator[Entity]:

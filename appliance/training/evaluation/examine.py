@@ -9,6 +9,7 @@ from typing import Final
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.text_request import TextRequest
 from appliance.training.evaluation.scoring import Scores, score
 from appliance.training.label_spans import trim_labels
 
@@ -34,8 +35,12 @@ class Answers:
     cpu_seconds: float = 0.0
 
 
-def answers(folder: ModelFolder, texts: Sequence[str], told: Callable[[int], None] | None = None) -> Answers:
+def answers(
+    folder: ModelFolder, texts: Sequence[str | TextRequest], told: Callable[[int], None] | None = None
+) -> Answers:
     """Ask a model every text; `told` hears how many are done.
+
+    A text without a request around it is in the model's own language.
 
     Raises:
         ModelError: The model cannot be loaded.
@@ -50,9 +55,10 @@ def answers(folder: ModelFolder, texts: Sequence[str], told: Callable[[int], Non
     found: list[tuple[Label, ...]] = []
     scores: list[tuple[float, ...]] = []
     began, cpu_began = time.monotonic(), time.process_time()
+    requests = [text if isinstance(text, TextRequest) else TextRequest(text) for text in texts]
     try:
-        for start in range(0, len(texts), AT_ONCE):
-            for entities in asyncio.run(engine.recognize(texts[start : start + AT_ONCE])):
+        for start in range(0, len(requests), AT_ONCE):
+            for entities in asyncio.run(engine.recognize(requests[start : start + AT_ONCE])):
                 found.append(tuple(Label(entity.start, entity.end, entity.category) for entity in entities))
                 scores.append(tuple(entity.score for entity in entities))
             if told is not None:
@@ -71,8 +77,13 @@ def examine(folder: ModelFolder, documents: Sequence[LabelledDocument]) -> tuple
     Raises:
         ModelError: The model cannot be loaded.
     """
-    given = answers(folder, [document.text for document in documents])
+    given = answers(folder, requests_of(documents))
     return score(zip(map(trim_labels, documents), given.found, strict=True)), given
+
+
+def requests_of(documents: Sequence[LabelledDocument]) -> list[TextRequest]:
+    """Return what is asked of a model for documents: each text in its language."""
+    return [TextRequest(document.text, document.language) for document in documents]
 
 
 def trimmed(documents: Sequence[LabelledDocument]) -> list[LabelledDocument]:

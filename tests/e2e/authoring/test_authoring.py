@@ -25,10 +25,10 @@ SENTENCE = "Litware sold the vessel Calypso in port 7."
 pytestmark = pytest.mark.e2e
 
 
-def entities(client: httpx2.Client, project: str, deployment: str) -> list[tuple[str, str]]:
+def entities(client: httpx2.Client, project: str, deployment: str, **document: str) -> list[tuple[str, str]]:
     parameters = {"projectName": project, "deploymentName": deployment}
     body = {
-        "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]},
+        "analysisInput": {"documents": [{"id": "1", "text": SENTENCE, **document}]},
         "tasks": [{"kind": "CustomEntityRecognition", "parameters": parameters}],
     }
     reply = client.post("/language/analyze-text/jobs", params={"api-version": "2023-04-01"}, json=body)
@@ -189,6 +189,20 @@ def test_lists_expressions_and_the_threshold_of_a_project_are_served_and_travel(
     assert done.exit_code == 0, done.output
     _, other = start(f"Models:Path={models}", f"Authoring:Documents={documents}")
     assert entities(other.client, "listed", "v1") == found
+
+
+def test_synonyms_of_a_multilingual_project_are_those_of_the_language_that_a_request_names(box: Box) -> None:
+    _, author, file = box
+    spoken = copy.deepcopy(file)
+    words = [{"language": "en", "values": ["vessel"]}, {"language": "de", "values": ["in port"]}]
+    spoken["assets"]["entities"].append({"category": "Kind", "list": {"sublists": [{"synonyms": words}]}})
+    spoken["metadata"] |= {"settings": {"confidenceThreshold": 1}, "multilingual": True, "language": "de"}
+    author.done("POST", f"{BASE}/spoken/:import", spoken)
+    author.done("POST", f"{BASE}/spoken/:train", {"modelLabel": "m1"})
+    author.done("PUT", f"{BASE}/spoken/deployments/prod", {"trainedModelLabel": "m1"})
+    for language, found in (("en-us", ["vessel"]), ("de", ["in port"]), ("", ["in port"]), ("fr", [])):
+        answered = entities(author.client, "spoken", "prod", language=language)
+        assert [text for text, _ in answered] == found
 
 
 def test_what_a_project_asks_for_and_is_not_served_is_refused_at_import(box: Box) -> None:

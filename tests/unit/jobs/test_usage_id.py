@@ -30,6 +30,7 @@ def test_it_is_the_same_for_the_same_and_can_be_said_in_an_entry() -> None:
         (TASK, TEXTS[::-1]),
         (TASK, [Source(id="1", text="Ada \N{SNOWMAN}Berlin"), Source(id="2", text="")]),
         (TASK, [*TEXTS, Source(id="3", text="more")]),
+        (TASK, [replace(TEXTS[0], language="de"), TEXTS[1]]),
         (replace(TASK, deployment="other", project="p"), TEXTS),
         (replace(TASK, version="2"), TEXTS),
         (replace(TASK, id="0194"), TEXTS),

@@ -9,6 +9,7 @@ import pytest
 from appliance.models.locations import BUNDLED
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.text_request import TextRequest
 
 Find = Callable[[str], list[tuple[str, str]]]
 
@@ -17,7 +18,7 @@ def finder(path: Path) -> Iterator[Find]:
     engine = NerEngine.load(ModelFolder.open(path), sessions=1, batch_tokens=1024)
 
     def found(text: str) -> list[tuple[str, str]]:
-        (entities,) = asyncio.run(engine.recognize([text]))
+        (entities,) = asyncio.run(engine.recognize([TextRequest(text)]))
         return [(text[entity.start : entity.end], entity.category) for entity in entities]
 
     yield found

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from appliance.ner.calibration import BATCH_TOKENS, Calibration, Calibrations, choose, measure
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.text_request import requests_for
 from tests.support.paths import ROOT
 from tests.support.site import SENTENCE, VERSION, Site
 
@@ -121,7 +122,7 @@ def test_a_model_for_one_text_a_call_is_calibrated_and_answers_texts_one_by_one(
     path = make_folder("float", files={"model.onnx": graph}, batch_invariant=True)
     engine = NerEngine.load(ModelFolder.open(path), calibrations=kept(tmp_path / "calibration.json"))
     try:
-        answers = asyncio.run(engine.recognize([SENTENCE] * 20))
+        answers = asyncio.run(engine.recognize(requests_for([SENTENCE] * 20)))
     finally:
         assert engine.close(timeout_seconds=10)
     assert len(answers) == 20

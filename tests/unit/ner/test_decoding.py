@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from appliance.ner.decoding import Decoder, category_of, infer_scheme, trim
 from appliance.ner.session import Logits
+from appliance.ner.text_request import TextRequest
 
 BIO = ("O", "B-Person", "I-Person", "B-Place", "I-Place")
 BILOU = ("O", "B-P", "I-P", "L-P", "U-P")
@@ -82,7 +83,7 @@ def found(
     ends = list(itertools.accumulate(len(word) + 1 for word in words))
     starts = [0, *ends[:-1]]
     ends = [end - 1 for end in ends]
-    entities = Decoder(labels, scheme).entities(text, starts, ends, certain(labels, tags))
+    entities = Decoder(labels, scheme).entities(TextRequest(text), starts, ends, certain(labels, tags))
     assert all(0 < entity.score <= 1 for entity in entities)
     return [(text[entity.start : entity.end], entity.category) for entity in entities]
 
@@ -129,7 +130,9 @@ def test_a_category_without_an_opening_label_opens_with_its_inside_label() -> No
 
 def test_confidence_is_the_mean_probability_of_the_words_labels() -> None:
     logits = np.log(np.array([[0.1, 0.9, 0.0], [0.3, 0.0, 0.7]], dtype=np.float32) + 1e-12)
-    (entity,) = Decoder(("O", "B-P", "I-P"), "BIO").entities("ab", [0, 1], [1, 2], logits.astype(np.float32))
+    (entity,) = Decoder(("O", "B-P", "I-P"), "BIO").entities(
+        TextRequest("ab"), [0, 1], [1, 2], logits.astype(np.float32)
+    )
     assert entity.score == pytest.approx(0.8)
 
 
@@ -137,7 +140,7 @@ def test_scores_that_are_no_numbers_are_refused() -> None:
     logits = np.full((1, len(BIO)), np.nan, dtype=np.float32)
     logits[0, 0] = 0
     with pytest.raises(ValueError, match="not numbers"):
-        Decoder(BIO, "BIO").entities("a", [0], [1], logits)
+        Decoder(BIO, "BIO").entities(TextRequest("a"), [0], [1], logits)
 
 
 @pytest.mark.parametrize(

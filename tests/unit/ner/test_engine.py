@@ -14,6 +14,7 @@ from appliance.errors import ModelError, Stopping
 from appliance.ner.engine import Entity, NerEngine
 from appliance.ner.manifest import describe, write_components, write_manifest
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.text_request import requests_for
 from tests.support.paths import ROOT
 
 MakeFolder = Callable[..., Path]
@@ -36,7 +37,7 @@ def load() -> Iterator[Load]:
 
 
 def ask(engine: NerEngine, texts: list[str]) -> list[list[Entity]]:
-    return asyncio.run(engine.recognize(texts))
+    return asyncio.run(engine.recognize(requests_for(texts)))
 
 
 def surfaces(text: str, found: list[Entity]) -> list[tuple[str, str]]:
@@ -70,7 +71,7 @@ def shuffled(engine: NerEngine, texts: list[str], rounds: int) -> Iterator[list[
         answers: list[list[Entity]] = [[] for _ in texts]
 
         async def call(group: list[int]) -> None:
-            found = await engine.recognize([texts[index] for index in group])
+            found = await engine.recognize(requests_for(texts[index] for index in group))
             for index, entities in zip(group, found, strict=True):
                 answers[index] = entities
 

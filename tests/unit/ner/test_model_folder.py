@@ -200,7 +200,7 @@ def test_components_are_read_where_model_json_names_their_sum(make_folder: MakeF
     kept = (path / "components.json").read_text()
     (path / "components.json").write_text(kept.replace("Proseware", "Contoso"))
     assert "components.json is not the file that model.json names" in refusal(path)
-    (path / "components.json").write_text(kept.replace('"format": 1', '"format": 9'))
+    (path / "components.json").write_text(kept.replace('"format": 2', '"format": 9'))
     assert "components.json cannot be used: it is of a format" in refusal(path)
     (path / "components.json").unlink()
     assert "components.json is missing" in refusal(path)

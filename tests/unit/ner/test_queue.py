@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from appliance.ner.queue import Call, Queue, Text
+from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import Document, Window
 
 
@@ -26,7 +27,7 @@ def loop() -> Any:
 
 
 def call(loop: asyncio.AbstractEventLoop, name: str, *, background: bool) -> Call:
-    return Call(texts=[name], loop=loop, future=loop.create_future(), background=background)
+    return Call(requests=[TextRequest(name)], loop=loop, future=loop.create_future(), background=background)
 
 
 def put_text(queue: Queue, asked: Call, windows: int) -> None:
@@ -34,7 +35,7 @@ def put_text(queue: Queue, asked: Call, windows: int) -> None:
     calls, _ = queue.take()
     assert calls == [asked]
     document = Document(
-        text=asked.texts[0], windows=tuple(window(10) for _ in range(windows)), starts=[], ends=[]
+        text=asked.requests[0].text, windows=tuple(window(10) for _ in range(windows)), starts=[], ends=[]
     )
     queue.put_windows([Text(call=asked, index=0, document=document, open_windows=windows, scores=None)])
     queue.done(calls)

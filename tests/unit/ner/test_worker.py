@@ -7,6 +7,7 @@ import pytest
 
 from appliance.errors import Busy, InferenceFailed, Stopping
 from appliance.ner.decoding import Decoder
+from appliance.ner.text_request import requests_for
 from appliance.ner.tokenizer import TextTokenizer
 from appliance.ner.worker import Worker
 
@@ -52,10 +53,10 @@ async def test_a_caller_who_leaves_costs_nothing_and_disturbs_nobody(
 ) -> None:
     session = fake_session(stopped=True)
     worker = make_worker(session)
-    first = asyncio.create_task(worker.answer(["John Smith"]))
+    first = asyncio.create_task(worker.answer(requests_for(["John Smith"])))
     await entered(session)
-    leaver = asyncio.create_task(worker.answer(["the a of"] * 3))
-    stayer = asyncio.create_task(worker.answer(["in Paris"]))
+    leaver = asyncio.create_task(worker.answer(requests_for(["the a of"] * 3)))
+    stayer = asyncio.create_task(worker.answer(requests_for(["in Paris"])))
     await asyncio.sleep(0)
     leaver.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -72,10 +73,10 @@ async def test_a_caller_who_leaves_while_computed_does_not_hang_the_batch(
 ) -> None:
     session = fake_session(stopped=True)
     worker = make_worker(session, batch_tokens=512)
-    blocker = asyncio.create_task(worker.answer(["the"]))
+    blocker = asyncio.create_task(worker.answer(requests_for(["the"])))
     await entered(session)
-    leaver = asyncio.create_task(worker.answer(["John in Paris"]))
-    stayer = asyncio.create_task(worker.answer(["Mary in Paris"]))
+    leaver = asyncio.create_task(worker.answer(requests_for(["John in Paris"])))
+    stayer = asyncio.create_task(worker.answer(requests_for(["Mary in Paris"])))
     await asyncio.sleep(0)
     session.open()
     await blocker
@@ -88,28 +89,30 @@ async def test_a_failing_model_fails_its_batch_and_no_other(make_worker: Make, f
     session = fake_session(poison=poison)
     worker = make_worker(session)
     bad, good = await asyncio.gather(
-        worker.answer(["Mary was there", "the a of"]), worker.answer(["John"]), return_exceptions=True
+        worker.answer(requests_for(["Mary was there", "the a of"])),
+        worker.answer(requests_for(["John"])),
+        return_exceptions=True,
     )
     assert isinstance(bad, InferenceFailed)
     assert "Mary" not in bad.message
     assert not isinstance(good, BaseException)
     assert len(good[0]) == 1
-    assert len((await worker.answer(["Acme Corp"]))[0]) == 1
+    assert len((await worker.answer(requests_for(["Acme Corp"])))[0]) == 1
     assert worker.heartbeat_age() < PATIENCE_SECONDS
 
 
 async def test_a_failing_tokenizer_is_an_error_too(make_worker: Make, fake_session: Any) -> None:
     worker = make_worker(fake_session())
     with pytest.raises(InferenceFailed):
-        await worker.answer([b"no text"])  # type: ignore[list-item]
-    assert await worker.answer(["the"]) == [[]]
+        await worker.answer(requests_for([b"no text"]))  # type: ignore[list-item]
+    assert await worker.answer(requests_for(["the"])) == [[]]
     assert worker.waiting_tokens == 0
 
 
 async def test_a_text_over_every_budget_is_still_answered(make_worker: Make, fake_session: Any) -> None:
     worker = make_worker(fake_session(), queue_tokens=4, batch_tokens=4)
     text = "John Smith was in Paris . " * 200
-    (found,) = await worker.answer([text])
+    (found,) = await worker.answer(requests_for([text]))
     assert len(found) == 400
 
 
@@ -118,15 +121,15 @@ async def test_shutdown_mid_batch_answers_what_began_and_refuses_the_rest(
 ) -> None:
     session = fake_session(stopped=True)
     worker = make_worker(session)
-    begun = asyncio.create_task(worker.answer(["John"]))
+    begun = asyncio.create_task(worker.answer(requests_for(["John"])))
     await entered(session)
-    waiting = asyncio.create_task(worker.answer(["Mary"]))
+    waiting = asyncio.create_task(worker.answer(requests_for(["Mary"])))
     await asyncio.sleep(0)
     closing = asyncio.create_task(asyncio.to_thread(worker.close, drain=False))
     with pytest.raises(Stopping):
         await waiting
     with pytest.raises(Stopping):
-        await worker.answer(["late"])
+        await worker.answer(requests_for(["late"]))
     session.open()
     assert len((await begun)[0]) == 1
     assert await closing
@@ -136,7 +139,7 @@ async def test_shutdown_mid_batch_answers_what_began_and_refuses_the_rest(
 async def test_draining_answers_everybody_who_waits(make_worker: Make, fake_session: Any) -> None:
     sessions = [fake_session(stopped=True), fake_session(stopped=True)]
     worker = make_worker(*sessions)
-    calls = [asyncio.create_task(worker.answer(["John " * 60, "in Paris"])) for _ in range(20)]
+    calls = [asyncio.create_task(worker.answer(requests_for(["John " * 60, "in Paris"]))) for _ in range(20)]
     await asyncio.sleep(0)
     closing = asyncio.create_task(asyncio.to_thread(worker.close, drain=True))
     while not worker._closing:
@@ -151,17 +154,17 @@ async def test_draining_answers_everybody_who_waits(make_worker: Make, fake_sess
 async def test_a_full_queue_refuses_at_once_and_recovers(make_worker: Make, fake_session: Any) -> None:
     session = fake_session(stopped=True)
     worker = make_worker(session, queue_tokens=20)
-    calls = [asyncio.create_task(worker.answer(["John in Paris"]))]
+    calls = [asyncio.create_task(worker.answer(requests_for(["John in Paris"])))]
     await entered(session)
-    calls += [asyncio.create_task(worker.answer(["the a of " * 4])) for _ in range(5)]
+    calls += [asyncio.create_task(worker.answer(requests_for(["the a of " * 4]))) for _ in range(5)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
-        await worker.answer(["Mary"])
+        await worker.answer(requests_for(["Mary"]))
     session.open()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(outcome, Busy) for outcome in outcomes) > 0
     assert not isinstance(outcomes[0], BaseException)
-    assert len((await worker.answer(["Mary"]))[0]) == 1
+    assert len((await worker.answer(requests_for(["Mary"])))[0]) == 1
     assert worker.waiting_tokens == 0
 
 
@@ -170,11 +173,11 @@ async def test_a_long_text_does_not_hold_up_the_short_one_behind_it(
 ) -> None:
     session = fake_session(stopped=True)
     worker = make_worker(session)
-    blocker = asyncio.create_task(worker.answer(["the"]))
+    blocker = asyncio.create_task(worker.answer(requests_for(["the"])))
     await entered(session)
-    long = asyncio.create_task(worker.answer(["John was there . " * 300]))
+    long = asyncio.create_task(worker.answer(requests_for(["John was there . " * 300])))
     await asyncio.sleep(0)
-    short = asyncio.create_task(worker.answer(["in Paris"]))
+    short = asyncio.create_task(worker.answer(requests_for(["in Paris"])))
     await asyncio.sleep(0)
     session.open()
     await asyncio.gather(blocker, long, short)
@@ -189,10 +192,10 @@ async def test_a_long_text_is_not_starved_by_short_ones(make_worker: Make, fake_
 
     async def flood() -> None:
         while not stop:
-            await worker.answer(["the a of"])
+            await worker.answer(requests_for(["the a of"]))
 
     floods = [asyncio.create_task(flood()) for _ in range(8)]
-    await asyncio.wait_for(worker.answer(["John was there . " * 60]), PATIENCE_SECONDS)
+    await asyncio.wait_for(worker.answer(requests_for(["John was there . " * 60])), PATIENCE_SECONDS)
     stop = True
     await asyncio.gather(*floods)
 
@@ -200,9 +203,9 @@ async def test_a_long_text_is_not_starved_by_short_ones(make_worker: Make, fake_
 async def test_what_waits_is_batched_without_a_timer(make_worker: Make, fake_session: Any) -> None:
     session = fake_session(stopped=True)
     worker = make_worker(session, batch_tokens=64)
-    calls = [asyncio.create_task(worker.answer(["John"]))]
+    calls = [asyncio.create_task(worker.answer(requests_for(["John"])))]
     await entered(session)
-    calls += [asyncio.create_task(worker.answer(["in the end"])) for _ in range(8)]
+    calls += [asyncio.create_task(worker.answer(requests_for(["in the end"]))) for _ in range(8)]
     await asyncio.sleep(0)
     session.open()
     await asyncio.gather(*calls)
@@ -216,8 +219,8 @@ async def test_texts_without_words_are_answered_without_the_model(
 ) -> None:
     session = fake_session()
     worker = make_worker(session)
-    assert await worker.answer([]) == []
-    assert await worker.answer(["", "  \n\t", "\u200b\x00"]) == [[], [], []]
+    assert await worker.answer(requests_for([])) == []
+    assert await worker.answer(requests_for(["", "  \n\t", "\u200b\x00"])) == [[], [], []]
     assert session.batches == []
 
 
@@ -228,7 +231,7 @@ async def test_the_heartbeat_ages_while_a_batch_hangs_and_not_when_idle(
     session = fake_session(stopped=True)
     worker = make_worker(session, clock=lambda: now)
     assert worker.heartbeat_age() == 0
-    call = asyncio.create_task(worker.answer(["John"]))
+    call = asyncio.create_task(worker.answer(requests_for(["John"])))
     await entered(session)
     now += 30
     assert worker.heartbeat_age() == 30
@@ -240,14 +243,14 @@ def test_an_answer_after_the_loop_is_gone_ends_no_thread(make_worker: Make, fake
     session = fake_session(stopped=True)
     worker = make_worker(session)
     loop = asyncio.new_event_loop()
-    task = loop.create_task(worker.answer(["John"]))
+    task = loop.create_task(worker.answer(requests_for(["John"])))
     loop.run_until_complete(asyncio.sleep(0))
     assert session.entered.acquire(timeout=PATIENCE_SECONDS)
     task.cancel()
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
     session.open()
-    assert len(asyncio.run(worker.answer(["Mary"]))[0]) == 1
+    assert len(asyncio.run(worker.answer(requests_for(["Mary"])))[0]) == 1
 
 
 def test_closing_twice_and_from_two_threads_is_harmless(make_worker: Make, fake_session: Any) -> None:

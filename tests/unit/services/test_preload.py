@@ -8,6 +8,7 @@ import pytest
 from appliance.config.settings import Settings
 from appliance.models.locations import BUNDLED
 from appliance.ner.engine import NerEngine
+from appliance.ner.text_request import TextRequest
 from appliance.services.preload import begin_preloading
 from tests.support.site import Site
 
@@ -22,7 +23,7 @@ def test_the_first_model_is_handed_over_once_and_answers() -> None:
     assert preloader.take(BUNDLED) is None, "it is not kept"
     engine = NerEngine.start(prepared, sessions=1)
     try:
-        (found,) = asyncio.run(engine.recognize(["Ada Lovelace wrote from London."]))
+        (found,) = asyncio.run(engine.recognize([TextRequest("Ada Lovelace wrote from London.")]))
     finally:
         engine.close(timeout_seconds=10)
     assert [entity.category for entity in found] == ["Person", "Location"]

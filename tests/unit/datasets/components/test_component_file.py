@@ -1,12 +1,13 @@
 """Components of a project file are read in any letter case; what is not served is refused by name."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from appliance.datasets.components.component_file import MAX_EXPRESSIONS, MAX_SYNONYMS
-from appliance.datasets.components.components import COMBINE, LEARNED, SEPARATE, Components
+from appliance.datasets.components.components import COMBINE, LEARNED, SEPARATE, Components, LanguagePart
 from appliance.datasets.label_errors import LabellingMistakes
 from appliance.datasets.project_file import ProjectFile, parse_project
 
@@ -18,8 +19,11 @@ LISTED = {
 }
 
 
-def parse(*entities: dict[str, Any], settings: dict[str, Any] | None = None) -> ProjectFile:
-    whole = {"metadata": {"projectName": "p", "settings": settings or {}}, "assets": {"entities": entities}}
+def parse(
+    *entities: dict[str, Any], settings: dict[str, Any] | None = None, multilingual: bool = False
+) -> ProjectFile:
+    metadata = {"projectName": "p", "settings": settings or {}, "multilingual": multilingual}
+    whole = {"metadata": metadata, "assets": {"entities": entities}}
     return parse_project(json.dumps(whole).encode(), "p.json")
 
 
@@ -31,6 +35,17 @@ def refusal(*entities: dict[str, Any], settings: dict[str, Any] | None = None) -
 
 def expression(pattern: str) -> dict[str, Any]:
     return {"expressions": [{"regexKey": "k", "language": "en", "regexPattern": pattern}]}
+
+
+def test_a_multilingual_project_keeps_the_language_of_each() -> None:
+    both = {"sublists": [*LISTED["sublists"], {"synonyms": [{"values": ["Any"]}]}]}
+    entity = {"category": "Software", "list": both, "regex": expression("v[0-9]")}
+    (one,) = parse(entity, multilingual=True).components.entities
+    assert (one.synonyms, one.patterns) == (("Any",), ())
+    assert one.by_language == (
+        LanguagePart(language="de", synonyms=("Contoso", "POS")),
+        LanguagePart(language="en", synonyms=("Proseware OS", "POS"), patterns=("v[0-9]",)),
+    )
 
 
 def test_lists_and_expressions_are_read_of_all_languages_each_once() -> None:
@@ -92,6 +107,9 @@ def test_what_is_stored_and_exported_again_is_what_was_imported() -> None:
         ({"regex": expression(r"(a)\1")}, "no look-around, no back-references"),
         ({"regex": expression("((a{100}){100}){100}")}, "the expression is refused"),
         ({"regex": expression("a" * 1001)}, "an expression has 1 to 1000 characters"),
+        ({"regex": expression("[0-9]*")}, "it matches the empty text, which would be everywhere; use +"),
+        ({"regex": expression("(a.*b)?")}, "it matches the empty text"),
+        ({"regex": expression("a{500}b{500}c{500}d{600}")}, "steps for each character of a text, and 2,000"),
         ({"regex": expression("")}, "an expression has 1 to 1000 characters"),
         ({"list": {"sublists": [{"synonyms": [{"values": [" "]}]}]}}, "a synonym is empty"),
         ({"list": {"sublists": [{"synonyms": [{"values": ["a" * 201]}]}]}}, "at most 200 characters"),
@@ -124,20 +142,27 @@ def test_predictions_of_the_cloud_are_refused_by_name() -> None:
     assert "runGptPredictions is not served here" in refusal(settings={"runGptPredictions": True})
 
 
-def test_a_model_folder_keeps_them_whole() -> None:
+@pytest.mark.parametrize("multilingual", [False, True])
+def test_a_model_folder_keeps_them_whole(multilingual: bool) -> None:
     found = parse(
         {"category": "A", "compositionSetting": SEPARATE, "list": LISTED, "regex": expression("ü+")},
         settings={"confidenceThreshold": 0.25},
+        multilingual=multilingual,
     ).components
+    found = replace(found, thresholds=(("A", 0.5), ("B", 1.0)))
     assert Components.from_object(json.loads(json.dumps(found.to_object()))) == found
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 3},
         {"confidenceThreshold": 2},
+        {"confidenceThresholds": {"A": 2}},
+        {"confidenceThresholds": [0.5]},
         {"entities": {}},
+        {"entities": [{"category": "A", "languages": []}]},
+        {"entities": [{"category": "A", "languages": {"en": {"synonyms": [1]}}}]},
         {"entities": [{"synonyms": []}]},
         {"entities": [{"category": "A", "synonyms": [1]}]},
         {"entities": [{"category": "A", "requiredComponents": ["prebuilts"]}]},
@@ -146,3 +171,11 @@ def test_a_model_folder_keeps_them_whole() -> None:
 def test_a_file_that_says_something_else_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Components.from_object({"format": 1, "confidenceThreshold": 0, "entities": [], **change})
+
+
+def test_the_first_format_is_read_too() -> None:
+    entity = {"category": "A", "synonyms": ["a"], "expressions": ["b"]}
+    found = Components.from_object({"format": 1, "confidenceThreshold": 0.5, "entities": [entity]})
+    (one,) = found.entities
+    assert (one.synonyms, one.patterns, one.by_language) == (("a",), ("b",), ())
+    assert (found.threshold, found.threshold_of("A")) == (0.5, 0.5)
