@@ -43,7 +43,12 @@ if TYPE_CHECKING:
             "appliance.cli.models.compare",
             "compare_command",
             "Compare two models on labelled files: before `models add --replace`, say.",
-        )
+        ),
+        "thresholds": Lazy(
+            "appliance.cli.models.thresholds",
+            "thresholds_command",
+            "Leave out what a model finds with less confidence: for each category, or for all.",
+        ),
     },
     epilog=example("appliance models list Models:Path=/var/lib/appliance/models"),
 )

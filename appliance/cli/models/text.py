@@ -46,6 +46,8 @@ def print_folder(folder: "ModelFolder") -> None:
         f"  labels      {len(folder.labels)}, {folder.scheme}; windows of {folder.window_tokens} tokens"
     )
     click.echo(f"  batching    {'several texts a call' if folder.batch_invariant else 'one window a call'}")
+    if words := threshold_words(folder):
+        click.echo(f"  thresholds  {words}")
     for name, value in folder.digests.items():
         click.echo(f"  sha256      {value}  {name}")
 
@@ -62,7 +64,25 @@ def folder_object(model: str, folder: "ModelFolder") -> dict[str, Any]:
         "scheme": folder.scheme,
         "windowTokens": folder.window_tokens,
         "batchInvariant": folder.batch_invariant,
+        **thresholds_object(folder),
         "digests": dict(folder.digests),
+    }
+
+
+def threshold_words(folder: "ModelFolder") -> str:
+    """Say which confidence answers must reach, or nothing where everything is answered."""
+    components = folder.components
+    own = [f"{name} {share:g}" for name, share in components.thresholds]
+    every = [f"{'all others' if own else 'all'} {components.threshold:g}"] if components.threshold else []
+    return ", ".join(own + every)
+
+
+def thresholds_object(folder: "ModelFolder") -> dict[str, Any]:
+    """The confidence that answers must reach."""
+    components = folder.components
+    return {
+        "confidenceThreshold": components.threshold,
+        "confidenceThresholds": dict(components.thresholds),
     }
 
 
