@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from appliance.cli.dataset.label_reading import read_labelled
+from appliance.cli.dataset.reading_options import reading_options
 from appliance.cli.encoder import opened_encoder
 from appliance.cli.options import LABELLED, example
+from appliance.datasets.formats.label_files import Reading
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
 from license.encoding.fields import RELEASE
@@ -31,11 +33,7 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     epilog=example("appliance train project.json --documents documents/ --out model/ --quality fast"),
 )
 @click.argument("project", type=LABELLED)
-@click.option(
-    "--documents",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with the texts that a project file names.",
-)
+@reading_options
 @click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the model.")
 @click.option(
     "--quality",
@@ -73,7 +71,7 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     project: Path,
-    documents: Path | None,
+    reading: Reading,
     out: Path,
     quality: str,
     how: str,
@@ -95,7 +93,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     from appliance.training.evaluation.report import confusion_lines, score_lines, wrong_lines
     from appliance.training.train import Options, train
 
-    labelled = read_labelled(project, documents)
+    labelled = read_labelled(project, reading)
     by_file = {"auto": None, "file": True, "stratified": False}[how]
     parts = split(labelled.documents, test_share=test_share / 100, by_file=by_file)
     click.echo(

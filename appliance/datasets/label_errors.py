@@ -73,7 +73,7 @@ def _hint(mistakes: Sequence[Mistake]) -> str:
     if not kinds:
         return "correct them all, then run the command again"
     options = " ".join(f"--drop-{kind}" for kind in kinds)
-    return f"correct them all; `appliance dataset convert {options}` leaves out what cannot be carried"
+    return f"correct them all, or add {options} to the command: what cannot be carried is left out then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,7 @@ def choose(texts: Texts, usual: OffsetUnit, name: str) -> Choice:
     raise DatasetError(
         f"{name}: {bad} of {count} labels cut words or lie outside the text if offsets count {usual}, "
         f"{least} if they count {likely}",
-        hint=f"appliance dataset convert --offset-unit {likely}, or {usual} if the labels are meant so",
+        hint=f"add --offset-unit {likely} to the command, or {usual} if the labels are meant so",
     )
 
 

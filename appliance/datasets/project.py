@@ -68,9 +68,14 @@ def with_texts(project: ProjectFile, folder: Path) -> Labelled:
         raise LabellingMistakes(mistakes)
     if not any(document.labels for document in documents):
         raise DatasetError("the project has no labelled document", hint="label some documents first")
+    return described(project, documents)
+
+
+def described(project: ProjectFile, documents: Sequence[LabelledDocument]) -> Labelled:
+    """Return documents with what their project says of itself."""
     return Labelled(
         name=project.metadata.projectName or "project",
-        categories=categories,
+        categories=declared_categories(project)[0],
         documents=tuple(documents),
         language=project.metadata.language or "",
         description=project.metadata.description or "",
@@ -226,4 +231,4 @@ def write_project(labelled: Labelled, out: Path) -> Path:
     return target
 
 
-__all__ = ["Label", "project_object", "read_project", "read_text", "with_texts", "write_project"]
+__all__ = ["Label", "described", "project_object", "read_project", "read_text", "with_texts", "write_project"]

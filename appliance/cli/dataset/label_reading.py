@@ -1,5 +1,6 @@
 """What commands do with label files before their own work: reading them, and saying what was read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,34 +11,62 @@ from appliance.datasets.formats.format import SourceFile
 from appliance.datasets.formats.label_files import Reading, read_labels
 from appliance.datasets.formats.registry import PROJECT
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, lines
-from appliance.datasets.project import MAX_PROJECT_BYTES, read_project
+from appliance.datasets.project import MAX_PROJECT_BYTES, described, read_project
+from appliance.datasets.project_file import parse_project
 from license.errors import LicenseError
 from license.files import read_limited
 
 
-def read_labelled(project: Path, documents: Path | None, *, show: bool = True) -> Labelled:
-    """Return a project with its texts, or what label files of another format hold.
+def read_labelled(project: Path, reading: Reading) -> Labelled:
+    """Return a project with its texts, or what label files of another format hold; mistakes are printed.
 
     Args:
         project: A project file, or label files of another format.
-        documents: Folder with the texts of a project file; None to look beside it.
-        show: Print mistakes of labels, a line each.
+        reading: How they are read.
 
     Raises:
         LabellingMistakes: Labels are wrong.
         DatasetError: The project or the files cannot be read.
     """
     try:
-        if is_project(project):
-            return read_project(project, documents or texts_beside(project))
-        found, report = read_labels([(project, "")], Reading(documents=documents))
+        if not reading.forced and is_project(project):
+            return read_whole_project(project, reading)
+        found, report = read_labels([(project, "")], reading)
     except LabellingMistakes as mistakes:
-        if show:
-            show_mistakes(mistakes)
+        show_mistakes(mistakes)
         raise
-    if show:
-        tell(report)
+    tell(report)
     return labelled_of(found, project.resolve().stem, "en")
+
+
+def read_whole_project(path: Path, reading: Reading) -> Labelled:
+    """Return a project with the categories and components that it declares; what is left out is printed.
+
+    Args:
+        path: A project file.
+        reading: Where its texts are, and which labels may be left out.
+
+    Raises:
+        LabellingMistakes: Labels are wrong.
+        DatasetError: The project cannot be read, or something is asked for that has no effect on one.
+    """
+    for option, said in (
+        ("--labels", reading.options.names),
+        ("--offset-unit", reading.options.unit),
+        ("--sentences", reading.sentences_said),
+    ):
+        if said:
+            raise DatasetError(
+                f"{option} has no effect: {path.name} is a project file, which says that itself",
+                hint=f"leave {option} out",
+            )
+    texts = reading.documents or texts_beside(path)
+    if not reading.drop:
+        return read_project(path, texts)
+    found, report = read_labels([(path, "")], replace(reading, documents=texts))
+    tell(report)
+    declared = parse_project(read_limited(path, MAX_PROJECT_BYTES), path.name)
+    return described(declared, found)
 
 
 def texts_beside(project: Path) -> Path:
@@ -46,7 +75,7 @@ def texts_beside(project: Path) -> Path:
     return folder if folder.is_dir() else project.parent
 
 
-def read_documents(path: Path, *, documents: Path | None = None) -> list[LabelledDocument]:
+def read_documents(path: Path, reading: Reading) -> list[LabelledDocument]:
     """Return the documents of label files of whatever format; what was read is said on standard error.
 
     Raises:
@@ -54,7 +83,7 @@ def read_documents(path: Path, *, documents: Path | None = None) -> list[Labelle
         DatasetError: The files cannot be read.
     """
     try:
-        found, report = read_labels([(path, "")], Reading(documents=documents))
+        found, report = read_labels([(path, "")], reading)
     except LabellingMistakes as mistakes:
         show_mistakes(mistakes)
         raise

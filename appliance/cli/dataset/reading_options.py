@@ -1,6 +1,6 @@
 """The options of commands that read label files, and what they say together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -32,7 +32,7 @@ class LabelFiles:
     language: str
 
 
-_OPTIONS: Final = (
+_FILES: Final = (
     click.option(
         "--train", "train", type=LABELLED, multiple=True, help="Labelled files to learn from; repeatable."
     ),
@@ -40,6 +40,9 @@ _OPTIONS: Final = (
         "--test", "test", type=LABELLED, multiple=True, help="Labelled files to examine with; repeatable."
     ),
     click.option("--language", default="en", show_default=True, help="BCP 47 tag of the texts."),
+    click.argument("files", nargs=-1, type=LABELLED),
+)
+_READING: Final = (
     click.option(
         "--sentences",
         type=click.IntRange(1, 10_000),
@@ -68,20 +71,37 @@ _OPTIONS: Final = (
         help="Leave out what is no label of words, as relations.",
     ),
     click.option("--drop-discontinuous", "discontinuous", is_flag=True, help="Leave out labels with a gap."),
-    click.argument("files", nargs=-1, type=LABELLED),
 )
 
 
 def label_files_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options, as the one parameter `label_files`."""
+    """Add files, their use, and the options of `reading_options`, as the one parameter `label_files`."""
 
     @wraps(function)
-    def command(  # noqa: PLR0913 (one parameter for each option)
+    def command(
         *,
         train: tuple[Path, ...],
         test: tuple[Path, ...],
         files: tuple[Path, ...],
         language: str,
+        reading: Reading,
+        **others: Any,
+    ) -> Any:
+        inputs = tuple(
+            (path, use) for paths, use in ((train, TRAIN), (test, TEST), (files, "")) for path in paths
+        )
+        asked = LabelFiles(inputs=inputs, reading=reading, language=language)
+        return function(label_files=asked, **others)
+
+    return _with(_FILES, reading_options(command))
+
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how label files are to be read, as the one parameter `reading`."""
+
+    @wraps(function)
+    def command(
+        *,
         sentences: int | None,
         forced: str | None,
         documents: Path | None,
@@ -103,13 +123,12 @@ def label_files_options(function: Callable[..., Any]) -> Callable[..., Any]:
             documents=documents,
             sentences_said=sentences is not None,
         )
-        inputs = tuple(
-            (path, use) for paths, use in ((train, TRAIN), (test, TEST), (files, "")) for path in paths
-        )
-        asked = LabelFiles(inputs=inputs, reading=reading, language=language)
-        return function(label_files=asked, **others)
+        return function(reading=reading, **others)
 
-    decorated: Callable[..., Any] = command
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return _with(_READING, command)
+
+
+def _with(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command

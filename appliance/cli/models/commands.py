@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.cli.errors import ErrorHandlingGroup
-from appliance.cli.models.opening import keys_of, opened, opened_plain, read_installation
+from appliance.cli.models.opening import keys_of, opened, read_installation
 from appliance.cli.models.text import (
     added_object,
     folder_object,
     offer_object,
-    outcome_object,
     print_added,
     print_folder,
-    print_outcome,
 )
 from appliance.cli.options import (
-    LABELLED,
     example,
     json_option,
     print_json,
@@ -28,10 +25,8 @@ from appliance.cli.options import (
 from appliance.config.products import SERVICES
 from appliance.errors import ModelError, SettingsError
 from license.console.group import Lazy
-from license.console.outputs import OutputFolder
 
 if TYPE_CHECKING:
-    from appliance.ner.model_folder import ModelFolder
     from appliance.registry.registry import RegistryEntry
 
 
@@ -43,6 +38,16 @@ if TYPE_CHECKING:
             "appliance.cli.models.compare",
             "compare_command",
             "Compare two models on labelled files: before `models add --replace`, say.",
+        ),
+        "quantize": Lazy(
+            "appliance.cli.models.quantize",
+            "quantize_command",
+            "Write an 8-bit copy that answers the same whatever shares its batch; F1 before and after.",
+        ),
+        "test": Lazy(
+            "appliance.cli.models.test",
+            "test_command",
+            "Try a model on one built-in sentence, or score it on a labelled file, with its mistakes.",
         ),
         "thresholds": Lazy(
             "appliance.cli.models.thresholds",
@@ -254,110 +259,3 @@ def remove_command(model: str, yes: bool, words: tuple[str, ...]) -> None:
         click.confirm(f"Delete {entry.path} for good?", abort=True, err=True)
     registry.remove(entry)
     click.echo(f"removed {model}; a running service goes on with it until its next start")
-
-
-@models_group.command("test", epilog=example("appliance models test loans/v1 Models:Path=models"))
-@click.argument("model")
-@click.option(
-    "--labelled",
-    type=LABELLED,
-    help="Score it on these labelled files, of any format; not for encrypted packages.",
-)
-@roots_option
-@json_option
-@settings_argument
-def test_command(
-    model: str, labelled: Path | None, roots: Path | None, as_json: bool, words: tuple[str, ...]
-) -> None:
-    """Try a model on one built-in sentence, or score it on a labelled file, with its mistakes.
-
-    MODEL is PROJECT/NAME of the library, or what `models add` takes. Your own sentences go to the running
-    service, which counts them.
-    """
-    installation = read_installation(words, roots)
-    if labelled is not None:
-        with opened_plain(model, installation) as folder:
-            _score(folder, labelled, as_json=as_json)
-        return
-    with opened(model, installation) as (folder, plain):
-        _try(folder, plain=plain, as_json=as_json)
-
-
-def _try(folder: "ModelFolder", *, plain: bool, as_json: bool) -> None:
-    from appliance.registry.smoke_test import try_folder, try_here
-
-    outcome = try_folder(folder.path) if plain else try_here(folder)
-    if as_json:
-        print_json(outcome_object(outcome))
-    else:
-        print_outcome(outcome)
-
-
-def _score(folder: "ModelFolder", labelled: Path, *, as_json: bool) -> None:
-    from appliance.cli.dataset.label_reading import read_documents
-    from appliance.training.evaluation.examine import examine, trimmed
-    from appliance.training.evaluation.report import evaluation_object, score_lines, worst, wrong_lines
-
-    documents = trimmed(read_documents(labelled))
-    scores, run = examine(folder, documents)
-    wrong = worst(documents, run)
-    speed = run.tokens / max(run.seconds, 1e-9)
-    if as_json:
-        print_json({"tokensPerSecond": round(speed), **evaluation_object(scores, wrong)})
-        return
-    for line in score_lines(scores):
-        click.echo(line)
-    if wrong:
-        click.echo("\nthe mistakes with the highest confidence, then what was missed:")
-        for line in wrong_lines(wrong):
-            click.echo(f"  {line}")
-        click.echo("")
-    click.echo(f"{speed:.0f} tokens a second, one session")
-
-
-@models_group.command(
-    "quantize", epilog=example("appliance models quantize exported/ --out small/ --labelled test.conll")
-)
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
-@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the 8-bit model.")
-@click.option(
-    "--labelled",
-    type=LABELLED,
-    required=True,
-    help="Labelled files to measure both on, of any format.",
-)
-@json_option
-def quantize_command(source: Path, out: Path, labelled: Path, as_json: bool) -> None:
-    """Write an 8-bit copy that answers the same whatever shares its batch; F1 before and after.
-
-    Its answers do not depend on the batch. If it loses more than half a point of F1, nothing is written.
-    """
-    from appliance.cli.dataset.label_reading import read_documents
-    from appliance.onnx_tools.quantization import TOLERATED
-    from appliance.registry.open_source import open_source
-    from appliance.registry.quantize import quantize
-
-    documents = read_documents(labelled)
-    with open_source(source) as folder:
-        result = quantize(folder, out, documents, tell=lambda step: click.echo(f"{step} …", err=True))
-    sides = (("float32", result.before), ("8 bits", result.after))
-    if as_json:
-        measured = {
-            name: {"f1": side.scores.micro.f1, "bytes": side.bytes, "tokensPerSecond": round(side.speed)}
-            for name, side in sides
-        }
-        report = {**measured, "loss": result.loss, "written": str(out) if result.kept else None}
-        print_json(report)
-    for name, side in () if as_json else sides:
-        click.echo(
-            f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"
-            f"  {side.speed:7.0f} tokens/s"
-        )
-    if result.kept:
-        click.echo(f"8 bits cost {100 * result.loss:.2f} points of F1; written to {out}", err=as_json)
-        return
-    raise ModelError(
-        f"8 bits cost {100 * result.loss:.2f} points of F1, more than {100 * TOLERATED}: float32 is kept,"
-        " nothing was written",
-        hint="serve the float32 model",
-    )

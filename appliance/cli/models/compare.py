@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli.dataset.label_reading import read_documents
+from appliance.cli.dataset.reading_options import reading_options
 from appliance.cli.models.opening import opened_plain, read_installation
 from appliance.cli.options import (
     LABELLED,
@@ -14,6 +15,7 @@ from appliance.cli.options import (
     roots_option,
     settings_argument,
 )
+from appliance.datasets.formats.label_files import Reading
 
 
 @click.command(
@@ -31,11 +33,18 @@ from appliance.cli.options import (
     required=True,
     help="Labelled files, of any format, that neither has learnt from; not for encrypted packages.",
 )
+@reading_options
 @roots_option
 @json_option
 @settings_argument
 def compare_command(
-    first: str, second: str, labelled: Path, roots: Path | None, as_json: bool, words: tuple[str, ...]
+    first: str,
+    second: str,
+    labelled: Path,
+    reading: Reading,
+    roots: Path | None,
+    as_json: bool,
+    words: tuple[str, ...],
 ) -> None:
     """Compare two models on labelled files: before `models add --replace`, say.
 
@@ -49,7 +58,7 @@ def compare_command(
 
     installation = read_installation(words, roots)
     with opened_plain(first, installation) as one, opened_plain(second, installation) as other:
-        documents = trimmed(read_documents(labelled))
+        documents = trimmed(read_documents(labelled, reading))
         asked = requests_of(documents)
         found = compare(documents, answers(one, asked).found, answers(other, asked).found)
     if as_json:

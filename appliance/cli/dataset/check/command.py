@@ -8,14 +8,19 @@ import click
 
 from appliance.cli.dataset.check.page import page
 from appliance.cli.dataset.check.text import text_lines
-from appliance.cli.dataset.label_reading import is_project, labelled_of, show_mistakes, tell, texts_beside
+from appliance.cli.dataset.label_reading import (
+    is_project,
+    labelled_of,
+    read_whole_project,
+    show_mistakes,
+    tell,
+)
 from appliance.cli.dataset.reading_options import LabelFiles, label_files_options
 from appliance.cli.options import example, json_option, print_json
 from appliance.datasets.check.report import CheckReport
 from appliance.datasets.document import Labelled
 from appliance.datasets.formats.label_files import read_labels
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
-from appliance.datasets.project import read_project
 from license.console.outputs import OutputFile
 from license.files import write_atomic
 
@@ -70,7 +75,7 @@ def _read(asked: LabelFiles, *, show: bool) -> Labelled:
     """Return a project with the categories that it declares, or what the label files hold."""
     (path, use), *others = asked.inputs
     if not others and not use and not asked.reading.forced and is_project(path):
-        return read_project(path, asked.reading.documents or texts_beside(path))
+        return read_whole_project(path, asked.reading)
     found, report = read_labels(asked.inputs, asked.reading)
     if show:
         tell(report)

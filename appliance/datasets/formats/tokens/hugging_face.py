@@ -113,7 +113,7 @@ def _named(
     if not names:
         raise DatasetError(
             f"{file.name}: its tags are numbers, and nothing says what they mean",
-            hint="name them in their order: appliance dataset convert --labels O,B-PER,I-PER,B-LOC,I-LOC",
+            hint="name them in their order: add --labels O,B-PER,I-PER,B-LOC,I-LOC to the command",
         )
     mistakes = []
     for row in rows:
