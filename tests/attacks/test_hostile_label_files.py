@@ -108,3 +108,31 @@ def test_a_text_beside_a_file_is_never_looked_for_outside_of_its_folder(tmp_path
                 main, ["dataset", "convert", str(source), "--out", str(tmp_path / "out")]
             )
             assert done.exit_code == 1, (location, done.output, done.exception)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<a>" * 300_000,
+        "<a " + " ".join(f'n{number}="x"' for number in range(50_000)) + "/>",
+        '<t:NamedEntity xmlns:t="http:///x.ecore" sofa="1" begin="0" end="' + "9" * 100_000 + '"/>',
+    ],
+)
+def test_xml_of_strangers_is_read_or_refused(inside: str, tmp_path: Path) -> None:
+    head, _, _ = SAMPLES["cas xmi"][1].decode().partition("<cas:NULL")
+    TARGETS["labels"].run(f"{head}{inside}</xmi:XMI>".encode())
+
+
+def test_entities_of_xml_are_never_expanded_nor_fetched(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("SECRET")
+    data = SAMPLES["cas xmi"][1].decode()
+    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    for declared, used in (
+        (f'<!ENTITY l0 "lol">{levels}', "&l11;"),
+        (f'<!ENTITY x SYSTEM "file://{tmp_path}/secret">', "&x;"),
+    ):
+        before, after = data.split("?>", 1)
+        hostile = f"{before}?><!DOCTYPE x [{declared}]>{after}".replace("joined", used)
+        with pytest.raises(DatasetError, match="document type") as caught:
+            BY_NAME["cas-xmi"].read(SourceFile("a.xmi", hostile.encode()), ReadOptions())
+        assert "SECRET" not in str(caught.value)

@@ -18,6 +18,7 @@ TOOL_OF = {
     "conllu": "conllu",
     "conll": "label-studio-sdk",
     "webanno": "web-anno-tsv",
+    "cas-xmi": "dkpro-cassis",
 }
 """Which tool of tests/clients/labels wrote or read files of a format."""
 

@@ -6,6 +6,7 @@ from typing import Final
 from appliance.datasets.formats.format import Format, SourceFile
 from appliance.datasets.formats.spans.azure_project import PROJECT
 from appliance.datasets.formats.spans.brat import BRAT
+from appliance.datasets.formats.spans.cas_xmi import CAS_XMI
 from appliance.datasets.formats.spans.doccano import DOCCANO
 from appliance.datasets.formats.spans.jsonl import JSONL
 from appliance.datasets.formats.spans.label_studio import LABEL_STUDIO
@@ -32,6 +33,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     HUGGING_FACE,
     JSONL,
     BRAT,
+    CAS_XMI,
     WEBANNO,
     CONLLU,
     TOKEN_CSV,

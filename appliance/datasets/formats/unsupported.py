@@ -20,19 +20,14 @@ _SHEET: Final = "save the sheet as CSV with a column of words and one of tags, o
 _XML: Final = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
 KNOWN: Final[Sequence[Known]] = (
     Known(
-        "UIMA CAS XMI",
-        re.compile(_XML + rb"<(?:xmi:XMI|XMI)\b", re.DOTALL),
-        "export WebAnno TSV 3 or CoNLL 2002 from INCEpTION; of other XMI, dkpro-cassis for Python makes JSON",
-    ),
-    Known(
         "UIMA CAS JSON",
         re.compile(rb'\s*\{\s*"%(?:TYPES|FEATURE_STRUCTURES|VIEWS)"'),
-        "export WebAnno TSV 3 or CoNLL 2002 from INCEpTION instead",
+        "export UIMA CAS XMI (XML 1.0) from INCEpTION instead",
     ),
     Known(
         "GATE XML",
         re.compile(_XML + rb"<GateDocument\b", re.DOTALL),
-        "export CoNLL or JSON from GATE (plugins Format_CoNLL, Format_JSON)",
+        "export CoNLL or JSON from GATE (plugins Format_CoNLL, Format_JSON), or UIMA CAS XMI",
     ),
     Known(
         "XML",

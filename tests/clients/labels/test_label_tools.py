@@ -169,3 +169,22 @@ def test_what_web_anno_tsv_writes_is_read(tmp_path: Path) -> None:
     tool("web-anno-tsv", "web_anno_tool.py", "write", tmp_path / "a.tsv")
     documents = read_file(tmp_path / "a.tsv")
     assert found(documents) == [("PER", "Anna Lee"), ("ORG", "Acme")]
+
+
+def test_dkpro_cassis_reads_what_is_written(tmp_path: Path) -> None:
+    written("cas-xmi", tmp_path / "out")
+    (types,) = (tmp_path / "out").rglob("TypeSystem.xml")
+    said = json.loads(tool("dkpro-cassis", "cassis_tool.py", "read", types.with_name("1.xmi"), types))
+    assert said == [
+        TEXTS[0].text,
+        [["PER", "Anna Lee"], ["ORG", "Acme Corp"], ["PER", "אנה"], ["LOC", "東京"]],
+    ]
+
+
+def test_what_dkpro_cassis_writes_is_read_with_its_type_system_beside_it(tmp_path: Path) -> None:
+    tool("dkpro-cassis", "cassis_tool.py", "write", tmp_path)
+    documents = read_file(tmp_path)
+    assert [one.name for one in documents] == [
+        f"{tmp_path.name}/{kind}.xmi" for kind in ("NamedEntity", "Role")
+    ]
+    assert found(documents) == [("PER", "Anna Lee"), ("ORG", '<Acme> & "Co"')] * 2

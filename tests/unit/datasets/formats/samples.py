@@ -43,6 +43,18 @@ TSV = (
     f"{TSV_HEAD}#Text={TEXT}\n1-1\t0-4\tAnna\tNNP\t*[1]\tPER[1]\t\n1-2\t5-8\tLee\tNNP\t*[1]\tPER[1]\t\n"
     "1-3\t9-15\tjoined\tVBD\t_\t_\t\n1-4\t16-20\tAcme\tNNP\t*\tORG\t\n1-5\t21-22\t.\t.\t_\t_\t\n"
 )
+NER_SPACE = "http:///de/tudarmstadt/ukp/dkpro/core/api/ner/type.ecore"
+XMI = (
+    '<?xml version="1.1" encoding="UTF-8"?><xmi:XMI xmlns:xmi="http://www.omg.org/XMI" '
+    f'xmlns:cas="http:///uima/cas.ecore" xmlns:tcas="http:///uima/tcas.ecore" xmlns:t="{NER_SPACE}" '
+    'xmlns:custom="http:///webanno/custom.ecore" xmi:version="2.0"><cas:NULL xmi:id="0"/>'
+    '<tcas:DocumentAnnotation xmi:id="8" sofa="1" begin="0" end="22" language="en"/>'
+    '<t:NamedEntity xmi:id="9" sofa="1" begin="0" end="8" value="PER"/>'
+    '<t:NamedEntity xmi:id="10" sofa="1" begin="16" end="20" value="ORG"/>'
+    '<custom:Role xmi:id="11" sofa="1" begin="9" end="15" role="verb"/>'
+    f'<cas:Sofa xmi:id="1" sofaNum="1" sofaID="_InitialView" mimeType="text" sofaString="{TEXT}"/>'
+    '<cas:View sofa="1" members="8 9 10 11"/></xmi:XMI>'
+)
 ANN = b"T1\tPER 0 8\tAnna Lee\nT2\tORG 16 20\tAcme\n"
 
 SAMPLES: dict[str, tuple[str, bytes]] = {
@@ -182,6 +194,14 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     ),
     "token tsv": ("token-csv", b"sentence_id\ttoken\tner_tag\n" + rows(["1"] * 5, WORDS, tags())),
     "webanno": ("webanno", TSV.encode()),
+    "cas xmi": ("cas-xmi", XMI.encode()),
+    "cas xmi own layer": (
+        "cas-xmi",
+        XMI.replace("t:NamedEntity", "custom:Name")
+        .replace("custom:Role", "t:Other")
+        .replace(NER_SPACE, "http:///x.ecore")
+        .encode(),
+    ),
 }
 
 FOLDERS: dict[str, dict[str, bytes]] = {

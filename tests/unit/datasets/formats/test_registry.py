@@ -55,9 +55,8 @@ def test_other_encodings_are_read(name: str, encoding: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("data", "words", "remedy"),
     [
-        (b'<?xml version="1.0"?><xmi:XMI xmlns:xmi="x"/>', "UIMA CAS XMI", "WebAnno TSV"),
         (b"<GateDocument>", "GATE XML", "CoNLL"),
-        (b'{"%TYPES": {}}', "UIMA CAS JSON", "WebAnno TSV"),
+        (b'{"%TYPES": {}}', "UIMA CAS JSON", "UIMA CAS XMI"),
         (b"<html>", "XML", "JSON"),
         (b"PAR1....", "Parquet", "to_json"),
         (b"\x80\x04\x95", "pickle", "any program"),
