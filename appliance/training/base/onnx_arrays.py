@@ -1,7 +1,8 @@
 """Weights of an ONNX export under the names that they have in PyTorch.
 
-Exporters keep the names of what they do not change. The matrix of a linear layer is turned and gets a number
-for a name; the name of its node still says where it was: `/encoder/layer.0/attention/self/query/MatMul`.
+Exporters keep the names of what they do not change. Of equal arrays they keep one, and `Identity` nodes bear
+the names of the others. The matrix of a linear layer is turned and gets a number for a name; the name of its
+node still says where it was: `/encoder/layer.0/attention/self/query/MatMul`.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,14 @@ def read_onnx_arrays(data: bytes) -> dict[str, NDArray[np.float32]]:
         for constant in graph.initializer
         if constant.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     }
+    _add_copies(graph, constants)
     return constants | dict(_products(graph, constants))
+
+
+def _add_copies(graph: onnx.GraphProto, constants: dict[str, NDArray[np.float32]]) -> None:
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in constants:
+            constants.setdefault(node.output[0], constants[node.input[0]])
 
 
 def _products(

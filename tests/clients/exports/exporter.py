@@ -2,8 +2,9 @@
 
     python exporter.py FOLDER FAMILY…       needs torch, transformers, optimum-onnx
 
-FOLDER/FAMILY/FORM is an export. Beside it, expected.json holds sentences with the labels that the pipeline of
-transformers finds, and failed.json the forms that the tools themselves refuse, with their words.
+FOLDER/FAMILY/FORM is an export, FOLDER/FAMILY/encoder one of the encoder alone. Beside it, expected.json
+holds sentences with the labels that the pipeline of transformers finds, and failed.json the forms that the
+tools themselves refuse, with their words.
 """
 
 import json
@@ -22,6 +23,8 @@ TYPED = frozenset({"albert", "bert", "convbert", "deberta", "electra", "mobilebe
 """Families whose tokens have types."""
 
 _TASK = {"task": "token-classification", "library_name": "transformers", "do_validation": False}
+BASES = ("bert", "distilbert", "xlm-roberta")
+"""Families whose encoder alone is exported too, as a training may start from it."""
 FORMS = ("fp32", "fp16", "int8", "O1", "O2", "O3", "fixed batch", "fixed length")
 
 LABELS = ("O", "Person", "Place", "Firm", "Thing")
@@ -242,6 +245,10 @@ def make(kind: str, folder: Path) -> None:
     # Of these letters the mark of a space is a token of its own: see `INITIALS`.
     texts = [text for text in sentences(spaced=spaced) if tokenizer is not byte_level or "日" not in text]
     (folder / "expected.json").write_text(json.dumps([[text, expected(pipeline, text)] for text in texts]))
+    if kind in BASES:
+        from optimum.exporters.onnx import main_export
+
+        main_export(str(source), str(folder / "encoder"), **{**_TASK, "task": "feature-extraction"})
     failed = {}
     for form in FORMS:
         try:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from appliance.datasets.document import Label
@@ -18,8 +19,9 @@ from appliance.ner.model_folder import ModelFolder
 from appliance.registry.add import add
 from appliance.registry.families import TESTED
 from appliance.registry.registry import ModelRegistry
+from appliance.training.base.open_base import open_base
 from appliance.training.evaluation.examine import answers
-from tests.clients.exports.exporter import FAMILIES, FORMS
+from tests.clients.exports.exporter import BASES, FAMILIES, FORMS
 from tests.support.paths import ROOT
 
 HERE = Path(__file__).parent
@@ -29,10 +31,14 @@ ROUNDED = {"fp16": 0.9, "int8": 0.3}
 """Share of the sentences whose labels must be those of float32; of tiny random networks 8 bits flip many."""
 
 
+HOME = Path(sys.prefix) / "export-tools"
+"""The environment of the tools."""
+
+
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exports of all families, made by the tools themselves."""
-    home = Path(sys.prefix) / "export-tools"
+    home = HOME
     mark = home / ".installed"
     if not mark.exists() or mark.read_bytes() != REQUIREMENTS.read_bytes():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
@@ -94,3 +100,45 @@ def test_each_export_is_taken_with_the_labels_of_transformers_or_refused(
         for kind in sorted(FAMILIES)
     }
     assert measured == rows()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("form", ["fp32", "encoder"])
+@pytest.mark.parametrize("kind", BASES)
+def test_a_training_starts_from_an_export_as_from_the_weights_that_it_was_made_of(
+    kind: str, form: str, exports: Path, tmp_path: Path
+) -> None:
+    wanted = open_base(exports / kind / "source", tmp_path / "source").weights()
+    found = open_base(exports / kind / form, tmp_path / form).weights()
+    assert found.shape == wanted.shape
+    assert found.arrays.keys() == wanted.arrays.keys()
+    assert all(np.array_equal(found.arrays[name], array) for name, array in wanted.arrays.items())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("quality", ["fast", "best"])
+@pytest.mark.parametrize("kind", BASES)
+def test_a_model_is_trained_from_an_export_and_answers(
+    kind: str, quality: str, exports: Path, tmp_path: Path
+) -> None:
+    rows = []
+    for number in range(40):
+        person, place = ("Anna", "Böhm", "Zoë", "Ivanov")[number % 4], ("Paris", "München")[number % 2]
+        text = f"{person} sold the ship in {place}, ok"
+        start = text.index(place)
+        labels = [[0, len(person), "Person"], [start, start + len(place), "Place"]]
+        rows.append(json.dumps({"text": text, "entities": labels}))
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    # torch of the tools, for `best`; everything else is the installed one.
+    (torch_here,) = HOME.glob("lib/python*/site-packages")
+    script = "import sys; sys.path.append(sys.argv.pop(1)); from appliance.cli.main import main; main()"
+    base, out = exports / kind / "encoder", tmp_path / "model"
+    words = ["train", tmp_path / "a.jsonl", "--base", base, "--quality", quality, "--out", out]
+    command = [sys.executable, "-c", script, torch_here, *words]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = ModelFolder.open(out)
+    assert folder.categories == ("Person", "Place")
+    assert len(answers(folder, ["Anna sold the ship in Paris, ok"]).found) == 1

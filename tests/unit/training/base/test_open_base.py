@@ -54,7 +54,8 @@ def made_arrays(kind: str) -> dict[str, Array]:
             size = {"intermediate.dense": (2 * WIDTH, WIDTH), "output.dense": (WIDTH, 2 * WIDTH)}.get(ours)
             shape = (WIDTH,) if "LayerNorm" in ours else size or (WIDTH, WIDTH)
             arrays[f"{name}.weight"] = normal(*shape) + np.float32("LayerNorm" in ours)
-            arrays[f"{name}.bias"] = normal(shape[0])
+            equal = ours == "attention.self.key"  # of all layers, as in many models
+            arrays[f"{name}.bias"] = np.zeros(WIDTH, np.float32) if equal else normal(shape[0])
     return {f"{kind}.{name}": array for name, array in arrays.items()}
 
 
@@ -124,8 +125,9 @@ def hidden_states(arrays: dict[str, Array], kind: str, ids: NDArray[np.int64]) -
 
 
 def exported(arrays: dict[str, Array]) -> bytes:
-    """A graph with the names that exporters leave: turned matrices with numbers, nodes by their places."""
+    """A graph as exporters leave it: turned matrices with numbers, nodes by place, equal arrays once."""
     nodes, constants = [], []
+    kept: dict[bytes, str] = {}
     for number, (name, array) in enumerate(arrays.items()):
         place = name.removesuffix(".weight")
         if array.ndim == 2 and "embeddings" not in name:
@@ -134,6 +136,8 @@ def exported(arrays: dict[str, Array]) -> bytes:
             nodes.append(
                 helper.make_node("MatMul", ["x", f"onnx::MatMul_{number}"], [f"y{number}"], name=node)
             )
+        elif (first := kept.setdefault(array.tobytes(), name)) != name:
+            nodes.append(helper.make_node("Identity", [first], [name], name=f"Identity_{number}"))
         else:
             constants.append(numpy_helper.from_array(array, name))
     ends = [onnx.ValueInfoProto(name=name) for name in ("x", nodes[0].output[0])]
