@@ -17,6 +17,7 @@ TOOL_OF = {
     "hugging-face": "datasets",
     "conllu": "conllu",
     "conll": "label-studio-sdk",
+    "doccano": "doccano",
     "webanno": "web-anno-tsv",
     "cas-xmi": "dkpro-cassis",
 }

@@ -21,7 +21,7 @@ from appliance.datasets.formats.label_files import Reading, read_file, read_labe
 from appliance.datasets.formats.label_writer import files_of, write_files
 from appliance.datasets.formats.registry import BY_NAME
 from appliance.datasets.formats.tokens.spacy_hashes import number_of, symbols
-from appliance.datasets.label_errors import DatasetError
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes
 from tests.support.paths import ROOT
 
 HERE = ROOT / "tests" / "clients" / "labels"
@@ -188,3 +188,16 @@ def test_what_dkpro_cassis_writes_is_read_with_its_type_system_beside_it(tmp_pat
         f"{tmp_path.name}/{kind}.xmi" for kind in ("NamedEntity", "Role")
     ]
     assert found(documents) == [("PER", "Anna Lee"), ("ORG", '<Acme> & "Co"')] * 2
+
+
+@pytest.mark.slow
+def test_what_doccanos_own_exporter_writes_is_read_in_both_shapes(tmp_path: Path) -> None:
+    tool("doccano", "doccano_tool.py", tmp_path)
+    for name in ("spans", "relations"):
+        reading = Reading(drop=frozenset({"relations"}) if name == "relations" else frozenset())
+        documents, _ = read_labels([(tmp_path / f"{name}.jsonl", "")], reading)
+        assert [one.text for one in documents] == [one.text for one in TEXTS[:2]]
+        assert [one.labels for one in documents] == [one.labels for one in TEXTS[:2]]
+    with pytest.raises(LabellingMistakes) as refused:
+        read_file(tmp_path / "relations.jsonl")
+    assert "the relation 'works for' ties labels" in refused.value.mistakes[0].reason
