@@ -30,7 +30,7 @@ from appliance.training.choice import (
     choose_quality,
     hold_back,
 )
-from appliance.training.evaluation.examine import answers
+from appliance.training.evaluation.examine import answers, requests_of
 from appliance.training.evaluation.scoring import score
 from appliance.training.fast.train_fast import Told, train_fast
 from appliance.training.model_writer import About, write_folder
@@ -192,7 +192,7 @@ def _measured(
     task.place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task.place, prefix=".candidate-") as place:
         folder = write_folder(Path(place) / "model", task.base.folder, model, labels, about)
-        found = answers(folder, [document.text for document in held]).found
+        found = answers(folder, requests_of(held)).found
     pairs = zip(held, found, strict=True)
     return Candidate(
         quality=quality,

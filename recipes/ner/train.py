@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from recipes.multilingual.corpora import read_multilingual
 from recipes.ner.augment import Names
 from recipes.ner.batches import Batch, collate, epoch_batches, masked
 from recipes.ner.corpora import LABELS, Sentence, Span, read_corpora
 from recipes.ner.encode import IGNORED, O_OR_OTHER, encode
 from recipes.ner.fit import distance, fit, groups, losses
 from recipes.ner.model import NerModel, base_folder, from_base, load, save, served
-from recipes.ner.multilingual_corpora import read_multilingual
 from recipes.ner.options import Options
 from recipes.ner.score import best_labels, scores, spans
 from recipes.ner.vocabulary import Vocabulary, read_vocabulary

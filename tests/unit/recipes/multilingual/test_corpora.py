@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from recipes.multilingual.corpora import read_texts
 from recipes.ner.corpora import Span
-from recipes.ner.multilingual_corpora import read_texts
 
 FILE = """# text = 王明在北京。
 王明\tB-PER
