@@ -33,7 +33,7 @@ KEPT = (
 DESCRIPTIONS = {
     "ner-en": "English names of people, organisations and places",
     "encoder-en": "English encoder that custom models start from, with the names it was trained on",
-    "ner-multi": "Names of people, organisations and places in many languages; custom models start from it too",
+    "ner-multi": "Names of people, organisations and places in many languages",
 }
 LANGUAGE = {"ner-multi": "multilingual"}
 """"en" where a name is not listed."""
