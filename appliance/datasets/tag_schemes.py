@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 OUTSIDE: Final = "O"
-_PREFIXED: Final = re.compile(r"([BILUESMW])[-_](.+)", re.DOTALL)
+_PREFIXED: Final = re.compile(r"([BILUESMWbiluesmw])[-_](.+)", re.DOTALL)
 _BEGINS: Final = frozenset("BSUW")
 _ENDS: Final = frozenset("LESUW")
 _NAMES: Final = 100
@@ -64,7 +64,10 @@ def recognise(tags: Mapping[str, int]) -> Scheme | None:
     for tag, count in named.items():
         if matched := _PREFIXED.fullmatch(tag):
             prefixes[matched[1]] += count
-    letters = frozenset(prefixes)
+    # In small letters, `i-phone` is a name where nothing begins with `b-`.
+    if not any(letter.isupper() for letter in prefixes) and "b" not in prefixes:
+        prefixes.clear()
+    letters = frozenset("".join(prefixes).upper())
     if 2 * prefixes.total() >= total and (letters & frozenset("BISUW")):
         return Scheme(_name(letters), prefixed=True)
     outside = tags.get(OUTSIDE, 0) / (total + tags.get(OUTSIDE, 0))
@@ -120,7 +123,7 @@ def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
     if not scheme.prefixed:
         return "I", tag
     matched = _PREFIXED.fullmatch(tag)
-    return (matched[1], matched[2]) if matched else ("", "")
+    return (matched[1].upper(), matched[2]) if matched else ("", "")
 
 
 def tags_of(size: int, found: Iterable[Run], scheme: str) -> list[str]:

@@ -38,6 +38,7 @@ from appliance.training.model_writer import About, write_folder
 FAST, BEST, AUTO = "fast", "best", "auto"
 QUALITIES: Final = (FAST, BEST, AUTO)
 _FEW: Final = f"fewer than {LEAST_FOR_CHOICE} training documents are too few to hold some back"
+_BARE: Final = "too few training documents have labels to hold some back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ def _best(task: Task) -> Made:
     learnt, held = hold_back(task.documents)
     if not held:
         tuned = _tuned(task, task.documents, None, 0.0)
-        return _written(task, tuned, FLOAT32, f"{_FEW}, so the model keeps float32 weights", ())
+        return _written(task, tuned, FLOAT32, f"{_why_none(task)}, so the model keeps float32 weights", ())
     found: list[Candidate] = []
 
     def goes_on(tuned: Tuned) -> bool:
@@ -124,7 +125,7 @@ def _auto(task: Task) -> Made:
         return _fast(task, "torch is not installed here, so best could not be tried: fast was taken")
     learnt, held = hold_back(task.documents)
     if not held:
-        return _fast(task, f"{_FEW}: fast was taken")
+        return _fast(task, f"{_why_none(task)}: fast was taken")
     model, labels, _ = train_fast(
         task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.1)
     )
@@ -142,6 +143,11 @@ def _auto(task: Task) -> Made:
     if tuned.stopped:
         return _fast(task, why, candidates=tuple(found), begin=0.5)
     return _written(task, tuned, best.precision, f"{why}; {precision}", tuple(found))
+
+
+def _why_none(task: Task) -> str:
+    """Say why no documents were held back."""
+    return _FEW if len(task.documents) < LEAST_FOR_CHOICE else _BARE
 
 
 def _tuned(task: Task, learnt: Sequence[LabelledDocument], trial: Trial | None, begin: float) -> Tuned:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from appliance.datasets.document import LabelledDocument
-from appliance.datasets.formats.json_values import Records, decode, parse_records
+from appliance.datasets.formats.json_values import Records, decode, lines_of, parse_records
 from appliance.datasets.label_errors import DatasetError, Mistake
 from appliance.datasets.offset_units import CODE_POINTS, OffsetUnit
 
@@ -56,7 +56,7 @@ class SourceFile:
     @cached_property
     def lines(self) -> list[str]:
         """Its lines, without their ends."""
-        return self.text.replace("\r\n", "\n").split("\n")
+        return lines_of(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,8 +76,7 @@ def parse_records(text: str) -> Records | None:
     stripped = text.lstrip()
     if not stripped.startswith(("{", "[")):
         return None
-    lines = text.split("\n")
-    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    filled = [(number, line) for number, line in enumerate(lines_of(text), 1) if line.strip()]
     first = _load(filled[0][1])
     if first is _NO_JSON or len(filled) == 1:
         whole = _load(text)
@@ -87,6 +86,13 @@ def parse_records(text: str) -> Records | None:
         if len(filled) == 1 or _load(filled[1][1]) is _NO_JSON:
             return None
     return _by_line(filled)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text without their ends: of Unix, of Windows, or of old Macs."""
+    if "\n" not in text:
+        return text.split("\r")
+    return text.replace("\r\n", "\n").split("\n")
 
 
 class _Nothing:

@@ -24,12 +24,13 @@ from license.files import open_regular, read_limited
 MAX_FILES: Final = 20_000
 """Files of a folder or an archive."""
 _ZIP: Final = b"PK\x03\x04"
+_ASIDE_FOLDER: Final = re.compile(r"(?:^|/)(?:\.[^/]*|__MACOSX)(?:/|$)")
 _ASIDE: Final = re.compile(
-    r"(?:^|/)(?:\.[^/]*|__MACOSX|Thumbs\.db|(?:README|LICEN[CS]E|NOTICE|CITATION)[^/]*)(?:/|$)"
+    r"(?:^|/)(?:Thumbs\.db|(?:README|LICEN[CS]E|NOTICE|CITATION)(?:\.(?:txt|rst|html?|cff))?)$"
     r"|\.(?:conf|cfg|bib|md|py|sh)$",
     re.IGNORECASE,
 )
-"""What lies in folders of labels and holds none."""
+"""What lies in folders of labels and holds none. A text may be called `Notice 7.txt`."""
 _DESCRIPTION: Final = re.compile(r"(?:^|/)dataset_infos?\.json$")
 """Names the tags of files beside it."""
 
@@ -170,11 +171,15 @@ class _Pile:
 def with_own_names(documents: Sequence[LabelledDocument]) -> list[LabelledDocument]:
     """Number documents of the same name, since training and test are told apart by names."""
     seen: Counter[str] = Counter()
+    taken: set[str] = set()
     named = []
     for document in documents:
-        seen[document.name] += 1
-        count = seen[document.name]
-        named.append(replace(document, name=f"{document.name} [{count}]") if count > 1 else document)
+        name = document.name
+        while name in taken:
+            seen[document.name] += 1
+            name = f"{document.name} [{seen[document.name] + 1}]"
+        taken.add(name)
+        named.append(replace(document, name=name))
     return named
 
 
@@ -197,10 +202,14 @@ def folder_files(root: Path) -> dict[str, bytes]:
 
 def _walk(root: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(root):
-        below[:] = sorted(one for one in below if not _ASIDE.search(one))
+        below[:] = sorted(one for one in below if not _ASIDE_FOLDER.search(one))
         for name in sorted(names):
-            if not _ASIDE.search(name):
+            if not _is_aside(name):
                 yield Path(folder, name)
+
+
+def _is_aside(name: str) -> bool:
+    return bool(_ASIDE_FOLDER.search(name) or _ASIDE.search(name))
 
 
 def _archive(path: Path) -> dict[str, bytes]:
@@ -217,7 +226,7 @@ def _archive(path: Path) -> dict[str, bytes]:
                 hint="save a sheet as CSV with a column of words and one of tags",
             )
         for entry in archive.entries:
-            if entry.is_dir() or _ASIDE.search(entry.filename):
+            if entry.is_dir() or _is_aside(entry.filename):
                 continue
             if entry.filename in files:
                 raise DatasetError(

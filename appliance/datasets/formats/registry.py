@@ -68,6 +68,8 @@ def require(file: SourceFile) -> Format:
 
 def unknown(file: SourceFile, hint: str) -> DatasetError:
     """Return why no format fits a file: a known kind that is not read, another encoding, or neither."""
+    if not file.data.strip():
+        return DatasetError(f"{file.name} is empty", hint="leave it out, or export it again")
     if found := refusal(file):
         return found
     try:

@@ -17,7 +17,7 @@ class Known(NamedTuple):
 
 
 _SHEET: Final = "save the sheet as CSV with a column of words and one of tags, or export JSON from its tool"
-_XML: Final = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+_XML: Final = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*"
 KNOWN: Final[Sequence[Known]] = (
     Known(
         "UIMA CAS JSON",

@@ -19,6 +19,8 @@ from appliance.datasets.tag_schemes import WRITTEN, Run, Scheme, recognise, runs
         ("O B-X M-X E-X W-Y", "BMEWO"),
         ("O B-X M-X E-X S-Y", "BMES"),
         ("O B_X I_X", "IOB"),
+        ("O b-x i-x O", "IOB"),
+        ("O O i-phone e-mail", "IO, without prefix"),
         ("O O O PER LOC", "IO, without prefix"),
         ("O O O E-MAIL PHONE", "IO, without prefix"),
         ("O O O E-MAIL", "IO, without prefix"),

@@ -26,7 +26,7 @@ _NAMED: Final = "de.tudarmstadt.ukp.dkpro.core.api.ner.type."
 _OWN: Final = ("webanno.custom.", "custom.")
 _SOFA: Final = "uima.cas.Sofa"
 _ABOUT: Final = "DocumentAnnotation"
-_HEAD: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:\w+:)?XMI\b", re.DOTALL)
+_HEAD: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:\w+:)?XMI\b", re.DOTALL)
 _VERSION: Final = re.compile(r"\A(\s*<\?xml[^>]*?version\s*=\s*[\"'])1\.1([\"'])")
 _ENCODING: Final = re.compile(r"\A(\s*<\?xml[^>]*?)\s+encoding\s*=\s*([\"'])[^\"']*\2")
 _TIES: Final = frozenset({"Governor", "Dependent", "next", "referenceType"})

@@ -9,7 +9,14 @@ from typing import Any, Final
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile
 from appliance.datasets.formats.json_values import Record, dump, each, fits, items, named, string
-from appliance.datasets.formats.spans.span_values import is_span, relations_of, require_records, spans_of
+from appliance.datasets.formats.spans.span_values import (
+    is_span,
+    labels_below,
+    other_labels,
+    relations_of,
+    require_records,
+    spans_of,
+)
 from appliance.datasets.label_errors import Mistake
 
 _EXAMPLE: Final = '{"text": …, "label": [[0, 4, "Person"]]}'
@@ -40,12 +47,12 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
 
     def document(record: Record, called: str) -> RawDocument:
         value = record.value
-        found = next((value[key] for key in _LISTS if value.get(key) is not None), None)
-        untold.extend(relations_of(value, called))
+        key = labels_below(value, _LISTS)
+        untold.extend([*relations_of(value, called), *other_labels(value, key, called)])
         return RawDocument(
             name=named(called, value.get("id")),
             text=string(value.get("text", value.get("data")), "text"),
-            spans=spans_of(items(found, "label")),
+            spans=spans_of(items(value.get(key), "label")),
         )
 
     documents, mistakes = each(require_records(file, "doccano's JSONL"), file.name, document, _EXAMPLE)

@@ -10,9 +10,17 @@ from typing import Any, Final
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile
 from appliance.datasets.formats.json_values import Record, dump, each, fits, items, named, string
-from appliance.datasets.formats.spans.span_values import is_span, relations_of, require_records, spans_of
+from appliance.datasets.formats.spans.span_values import (
+    is_span,
+    labels_below,
+    other_labels,
+    relations_of,
+    require_records,
+    spans_of,
+)
 from appliance.datasets.label_errors import Mistake
 
+_LISTS: Final = ("entities", "labels")
 EXAMPLE: Final = '{"text": …, "entities": [{"start", "end", "label"}]}'
 
 
@@ -22,7 +30,7 @@ def sniff(file: SourceFile) -> bool:
 
 
 def _fits(value: Any) -> bool:
-    found = value.get("entities", value.get("labels", []))
+    found = value.get(labels_below(value, _LISTS))
     return (
         isinstance(value["text"], str) and isinstance(found, list | None) and all(map(is_span, found or []))
     )
@@ -35,13 +43,13 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
 
     def document(record: Record, called: str) -> RawDocument:
         value = record.value
-        found = items(value.get("entities", value.get("labels")), "entities")
-        untold.extend(relations_of(value, called))
+        key = labels_below(value, _LISTS)
+        untold.extend([*relations_of(value, called), *other_labels(value, key, called)])
         language = value.get("language")
         return RawDocument(
             name=named(called, value.get("id")),
             text=string(value["text"], "text"),
-            spans=spans_of(found),
+            spans=spans_of(items(value.get(key), "entities")),
             language=language if isinstance(language, str) else "",
         )
 

@@ -19,6 +19,7 @@ from license.encoding.strict import load_json
 
 _EXAMPLE: Final = '{"data": {"text": …}, "annotations": [{"result": […]}]}'
 _MAX_CELL: Final = 2**24
+_LABELS: Final = ("labels", "hypertextlabels", "paragraphlabels")
 _OWN: Final = frozenset(
     ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "file_upload")
 )
@@ -43,11 +44,14 @@ def _is_short(value: dict[str, Any]) -> bool:
 
 
 def _are_marks(found: Any) -> bool:
-    return isinstance(found, list) and bool(found) and all(_is_mark(one) for one in found)
+    """Whether a list holds regions of a text; one that a person gave no label has none."""
+    if not isinstance(found, list) or not all(isinstance(one, dict) and "start" in one for one in found):
+        return False
+    return any(_labels(one) is not None for one in found)
 
 
-def _is_mark(one: Any) -> bool:
-    return isinstance(one, dict) and "start" in one and isinstance(one.get("labels"), list)
+def _labels(mark: dict[str, Any]) -> list[Any] | None:
+    return next((mark[key] for key in _LABELS if isinstance(mark.get(key), list)), None)
 
 
 def _table(file: SourceFile) -> Records | None:
@@ -93,6 +97,7 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         raise DatasetError(f"{file.name} is not an export of Label Studio", hint="export JSON or JSON-MIN")
     untold: list[Mistake] = []
     bare: list[int] = []
+    unnamed: list[Any] = []
     differing: list[int] = []
 
     def document(record: Record, called: str) -> RawDocument | None:
@@ -100,7 +105,8 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         name = named(called, value.get("id"))
         if "data" not in value:
             marks = [one for found in value.values() if _are_marks(found) for one in found]
-            spans = [span for one in marks for span in _spans(one, one.get("labels"))]
+            spans = [span for one in marks for span in _spans(one, _labels(one))]
+            unnamed.extend(one for one in marks if not _labels(one))
             return _document(name, value, spans)
         answers = _answers(value)
         if not answers:
@@ -109,7 +115,7 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         spans = []
         each_set = set()
         for results in answers:
-            found = [span for one in results for span in _result(one, name, untold)]
+            found = [span for one in results for span in _result(one, name, untold, unnamed)]
             each_set.add(frozenset(found))
             spans += found
         if len(each_set) == 1:
@@ -122,6 +128,8 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
     notes = []
     if bare:
         notes.append(f"{len(bare)} tasks without an annotation are left out (predictions are none)")
+    if unnamed:
+        notes.append(f"{len(unnamed)} marked places have no label and are left out")
     if differing:
         notes.append(f"annotations of {len(differing)} tasks differ; their labels are put together")
     return Contents(documents=documents, mistakes=[*mistakes, *untold], notes=notes)
@@ -134,12 +142,15 @@ def _answers(value: dict[str, Any]) -> list[list[Any]]:
     return [items(one["result"], "result") for one in kept]
 
 
-def _result(one: dict[str, Any], name: str, untold: list[Mistake]) -> list[Span]:
+def _result(one: dict[str, Any], name: str, untold: list[Mistake], unnamed: list[Any]) -> list[Span]:
     """Return the labels of one result; what is no label of words is told."""
     kind = one.get("type")
     value = one.get("value")
     if isinstance(value, dict) and isinstance(kind, str) and "start" in value:
-        return _spans(value, value.get(kind, value.get("labels")))
+        labels = value.get(kind, value.get("labels"))
+        if not labels:
+            unnamed.append(one)
+        return _spans(value, labels)
     untold.append(
         Mistake(
             document=name,

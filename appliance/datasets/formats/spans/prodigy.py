@@ -9,7 +9,7 @@ from typing import Any, Final
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile
 from appliance.datasets.formats.json_values import Record, dump, each, fits, items, named, string
-from appliance.datasets.formats.spans.span_values import relations_of, require_records, spans_of
+from appliance.datasets.formats.spans.span_values import other_labels, relations_of, require_records, spans_of
 from appliance.datasets.formats.tokens.token_rows import sentences_of
 from appliance.datasets.label_errors import Mistake
 
@@ -37,7 +37,7 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         if value.get("answer", "accept") != "accept":
             refused.append(record.number)
             return None
-        untold.extend(relations_of(value, called))
+        untold.extend([*relations_of(value, called), *other_labels(value, "spans", called)])
         return RawDocument(
             name=named(called, (value.get("meta") or {}).get("id")),
             text=string(value["text"], "text"),

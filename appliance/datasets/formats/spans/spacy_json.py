@@ -9,7 +9,7 @@ from typing import Any, Final
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, RawDocument, ReadOptions, SourceFile, Span
 from appliance.datasets.formats.json_values import Record, Records, dump, each, fits, items, named, string
-from appliance.datasets.formats.spans.span_values import require_records, spans_of
+from appliance.datasets.formats.spans.span_values import other_labels, require_records, spans_of
 from appliance.datasets.formats.tokens.token_rows import Sentence, assemble
 from appliance.datasets.label_errors import RELATIONS, Mistake
 from appliance.datasets.tag_schemes import Scheme, runs
@@ -57,9 +57,8 @@ def _documents(record: Record, called: str) -> tuple[list[RawDocument], list[Mis
         untold = _untold(marks, called)
         return [_document(called, text, marks.get("entities"))], untold
     if "paragraphs" not in value:
-        return [_document(named(called, value.get("id")), value["text"], value["ents"])], _untold(
-            value, called
-        )
+        untold = [*_untold(value, called), *other_labels(value, "ents", called)]
+        return [_document(named(called, value.get("id")), value["text"], value["ents"])], untold
     paragraphs = items(value["paragraphs"], "paragraphs")
     return [
         _paragraph(f"{named(called, value.get('id'))}, paragraph {number}", paragraph)
@@ -72,13 +71,13 @@ def _document(name: str, text: Any, found: Any) -> RawDocument:
 
 
 def _untold(marks: dict[str, Any], called: str) -> list[Mistake]:
-    """Return what spaCy can say beside entities and is no label of words: links and categories of texts."""
-    kinds = [key for key in ("relations", "links", "cats") if marks.get(key)]
+    """Return what spaCy can say beside entities: links, categories of texts, and groups of spans."""
+    kinds = [key for key in ("relations", "links", "cats", "spans") if marks.get(key)]
     return [
         Mistake(
             document=called,
             line=0,
-            reason=f"its {key} are no labels of words",
+            reason=f"its {key} are no entities, and cannot be carried",
             remedy="take them out",
             kind=RELATIONS,
         )

@@ -10,6 +10,8 @@ from appliance.datasets.label_errors import RELATIONS, DatasetError, Mistake
 _STARTS: Final = ("start", "start_offset", "startOffset", "begin", "start_char", "offset")
 _ENDS: Final = ("end", "end_offset", "endOffset", "end_char")
 _LABELS: Final = ("label", "category", "type", "entity_group", "tag", "entity", "labels")
+_NO_LABELS: Final = ("tokens", "relations")
+"""Tokens may have places, and a tag each."""
 _TEXTS: Final = ("text", "word", "surface", "mention")
 
 
@@ -92,6 +94,30 @@ def relations_of(value: dict[str, Any], called: str) -> list[Mistake]:
         )
         for one in found
     ]
+
+
+def labels_below(value: dict[str, Any], keys: Sequence[str]) -> str:
+    """Return the first of some keys that holds any labels, else the first that is there, else the first."""
+    there = [key for key in keys if value.get(key) is not None]
+    return next((key for key in there if value[key]), next(iter(there), keys[0]))
+
+
+def other_labels(value: dict[str, Any], read: str, called: str) -> list[Mistake]:
+    """Return a mistake for each key besides the one that was read that holds labels, and others than it."""
+    found = []
+    for key, labels in value.items():
+        if key in {read, *_NO_LABELS} or not isinstance(labels, list) or not labels:
+            continue
+        if all(map(is_span, labels)) and _places(labels) - _places(value.get(read)):
+            reason = f"it has labels below {key[:40]!r} too, which are not read: those below {read!r} are"
+            remedy = f"put all labels of the file below {read!r}"
+            found.append(Mistake(document=called, line=0, reason=reason, remedy=remedy))
+    return found
+
+
+def _places(labels: Any) -> set[tuple[int, int, str]]:
+    spans = map(span_of, labels) if isinstance(labels, list) else ()
+    return {(span.start, span.end, span.category) for span in spans}
 
 
 def _kind(relation: Any) -> str:

@@ -80,7 +80,7 @@ def blocks(lines: Sequence[str]) -> Blocks:
             continue
         cells = [cell.strip() for cell in split_cells(line)]
         mark = _NEWDOC.fullmatch(line.strip())
-        if mark or cells[0] == _DOCUMENT:
+        if mark or _DOCUMENT in {cells[0], cells[-1]}:  # the tag may stand first
             found.documents.append((mark[1].strip()[:60] if mark else "", [[]]))
             found.marks += 1
         elif not (cells[0].startswith("#") and len(cells) != width) and not line.startswith("# text ="):

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, ReadOptions, SourceFile
@@ -18,6 +18,7 @@ from appliance.datasets.label_errors import DatasetError, Mistake
 from appliance.datasets.tag_schemes import Scheme, is_tag, recognise, runs, tags_of
 
 _MAX_CELL: Final = 2**24
+_QUOTED: Final = '""""'
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "word": frozenset(("word", "words", "token", "tokens", "form", "text", "term")),
     "tag": frozenset(("tag", "tags", "nertag", "nertags", "ner", "label", "labels", "iob", "bio", "entity")),
@@ -105,13 +106,22 @@ class _Row:
 
 def _rows(file: SourceFile, table: _Table) -> tuple[list[_Row], list[Mistake]]:
     csv.field_size_limit(_MAX_CELL)
-    reader = csv.reader(io.StringIO(file.text.lstrip("\ufeff"), newline=""), delimiter=table.delimiter)
+    text, delimiter = file.text.lstrip("\ufeff"), table.delimiter
+    quoting = _quoting(text, delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
     rows: list[_Row] = []
     mistakes: list[Mistake] = []
     sentence = document = ""
     try:
         next(reader)
         for cells in reader:
+            if _goes_on(cells):
+                reason = "a quotation mark that ends some lines above here takes words and tags for one cell"
+                remedy = f'write the word " as {_QUOTED}'
+                mistakes.append(
+                    Mistake(document=file.name, line=reader.line_num, reason=reason, remedy=remedy)
+                )
+                continue
             if not any(cell.strip() for cell in cells):
                 sentence = f"after line {reader.line_num}"
                 continue
@@ -129,6 +139,22 @@ def _rows(file: SourceFile, table: _Table) -> tuple[list[_Row], list[Mistake]]:
     except csv.Error as error:
         raise DatasetError(f"{file.name}, line {reader.line_num}: {error}", hint="save it again") from None
     return rows, mistakes
+
+
+def _quoting(text: str, delimiter: str) -> Literal[0, 3]:
+    """Say whether cells are quoted; between tabs a quotation mark may be a word that nothing quotes."""
+    if delimiter != "\t":
+        return csv.QUOTE_MINIMAL
+    try:
+        bare = any(map(_goes_on, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
+    except csv.Error:  # a cell longer than any word
+        bare = True
+    return csv.QUOTE_NONE if bare else csv.QUOTE_MINIMAL
+
+
+def _goes_on(cells: Sequence[str]) -> bool:
+    """Whether a cell goes over several lines, as no word does."""
+    return any("\n" in cell or "\r" in cell for cell in cells)
 
 
 def _groups(rows: Sequence[_Row], scheme: Scheme, *, sentences: bool) -> list[Group]:
