@@ -20,7 +20,15 @@ from appliance.errors import ModelError
 from appliance.ner.casing import case_class
 from appliance.ner.model_folder import AT_PUNCTUATION, TOKENIZER, ModelFolder
 from appliance.ner.windows import spans
-from appliance.ner.words import Word, split_punctuation, split_unspaced, trim_words, words
+from appliance.ner.words import (
+    Word,
+    disjoint,
+    split_punctuation,
+    split_unspaced,
+    trim_words,
+    with_marks,
+    words,
+)
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
@@ -163,7 +171,7 @@ class TextTokenizer:
             found = trim_words(found, text, encoding.offsets)
         if self._cuts_at_spaces_only:
             found = split_unspaced(found, text, encoding.offsets)
-        return found
+        return with_marks(disjoint(found), text)
 
     def _document(self, text: str, encoding: Encoding) -> Document:
         found = self._words(text, encoding)

@@ -1,7 +1,7 @@
 """Words as the tokenizer's own pre-tokenizer cuts them, with their place in the text and their case."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import category
 
@@ -76,8 +76,41 @@ def trim_words(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, in
         if last > first:
             trimmed += _shown(text, offsets[first][0], offsets[last - 1][1], first, last)
         trimmed += reversed(behind)
-    # A mark for a space that is not there has the place of the character after it.
-    return [word for n, word in enumerate(trimmed) if not n or word.start >= trimmed[n - 1].end]
+    return disjoint(trimmed)
+
+
+def disjoint(found: Iterable[Word]) -> list[Word]:
+    """Return words that do not overlap: each begins where the one before it ends, or later.
+
+    A mark for a space that is not there has the place of the character after it. And a character that the
+    normaliser spells out in several words, as `\ufdfa` in Arabic, is the place of them all: the first has it.
+    """
+    kept: list[Word] = []
+    end = 0
+    for word in found:
+        if word.end > end:
+            kept.append(word if word.start >= end else word._replace(start=end))
+            end = word.end
+    return kept
+
+
+def with_marks(found: Sequence[Word], text: str) -> list[Word]:
+    """Return words with the marks that combine with their last character, where the normaliser took them.
+
+    Args:
+        found: Words of the text, which do not overlap.
+        text: The text.
+    """
+    if text.isascii():
+        return list(found)
+    kept: list[Word] = []
+    for number, word in enumerate(found):
+        most = found[number + 1].start if number + 1 < len(found) else len(text)
+        end = word.end
+        while end < most and category(text[end])[0] == "M":
+            end += 1
+        kept.append(word if end == word.end else word._replace(end=end))
+    return kept
 
 
 def split_unspaced(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, int]]) -> list[Word]:

@@ -1,7 +1,7 @@
 import pytest
 from tokenizers import Encoding, Tokenizer
 from tokenizers.models import Unigram, WordPiece
-from tokenizers.normalizers import BertNormalizer
+from tokenizers.normalizers import NFKC, BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, Metaspace, Sequence, WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
@@ -187,3 +187,35 @@ def test_a_model_may_have_each_token_of_punctuation_or_symbols_for_a_word(
     assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == expected
     (window,) = document.windows
     assert len(set(window.positions.tolist())) == len(expected)
+
+
+@pytest.mark.parametrize("at_punctuation", [False, True])
+def test_a_character_that_is_spelt_out_in_several_words_takes_nothing_behind_it_along(
+    at_punctuation: bool,
+) -> None:
+    pieces = dict.fromkeys(("<s>", "<unk>", *"▁abcdefghijklmnopqrstuvwxyz(،صلىاللهعيوم"))
+    made = Tokenizer(Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
+    made.normalizer = NFKC()
+    made.pre_tokenizer = Sequence([WhitespaceSplit(), Metaspace()])
+    text = "abc(\ufdfa،def ghi"
+    document = TextTokenizer(
+        made.to_str().encode(),
+        window_tokens=64,
+        overlap_tokens=4,
+        case_classes=False,
+        at_punctuation=at_punctuation,
+    ).cut([text])[0]
+    assert list(document.starts[1:]) == sorted({*document.starts[1:]})
+    assert all(end <= start for end, start in zip(document.ends, document.starts[1:], strict=False))
+    assert "".join(text[a:b] for a, b in zip(document.starts, document.ends, strict=True)) == text.replace(
+        " ", ""
+    )
+
+
+def test_a_mark_that_the_normaliser_takes_from_the_end_of_a_word_stays_with_it(tokenizer: Tokenizer) -> None:
+    text = "Anna\u0301\u0327 Lee\u0301."
+    document = TextTokenizer(
+        tokenizer.to_str().encode(), window_tokens=32, overlap_tokens=4, case_classes=True
+    ).cut([text])[0]
+    found = [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)]
+    assert found == ["Anna\u0301\u0327", "Lee\u0301", "."]
