@@ -70,3 +70,15 @@ def test_many_dear_expressions_are_refused_together() -> None:
                 )
             )
         )
+
+
+def test_a_dear_expression_takes_no_matches_from_a_cheap_one() -> None:
+    dear = tuple(f"(?:a|b)*a(?:a|b){{900}}{last}|[ab]" for last in "cdef")
+    components = Components(
+        entities=(
+            EntityComponents(category="A", patterns=dear, combine=False),
+            EntityComponents(category="B", patterns=(r"\d{4}",)),
+        )
+    )
+    found = ComponentMatcher(components).apply(TextRequest("ab" * 1_000 + " 2021 2022"), [])
+    assert [one.category for one in found].count("B") == 2

@@ -4,18 +4,29 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from appliance.datasets.components.components import LEARNED, LIST, REGEX, Components, EntityComponents
-from appliance.datasets.components.expressions import check_all, compiled
+from appliance.datasets.components.expressions import check_all, compiled, steps_of
 from appliance.datasets.language_tags import fits
 from appliance.ner.components.composition import Found, composed
 from appliance.ner.components.lists import ListMatcher, Term
-from appliance.ner.components.scanning import MAX_MATCH, MAX_MATCHES, Scan, character_spans
+from appliance.ner.components.scanning import MAX_MATCH, MAX_MATCHES, Again, Scan, character_spans
 from appliance.ner.decoding import Entity
 from appliance.ner.text_request import TextRequest
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+class _Expression(NamedTuple):
+    """An expression of a category, its language (empty for any), and its steps."""
+
+    category: str
+    language: str
+    pattern: Any
+    steps: int
+
+
 _log = logging.getLogger("appliance.inference.components")
 
 
@@ -41,12 +52,14 @@ class ComponentMatcher:
             for value in part.synonyms
         )
         check_all(components.patterns)
-        self._patterns = [
-            (one.category, part.language, compiled(pattern))
+        patterns = (
+            _Expression(one.category, part.language, compiled(pattern), steps_of(pattern))
             for one in components.entities
             for part in one.parts
             for pattern in part.patterns
-        ]
+        )
+        # The cheap ones first: what a dear one reads again is never at their cost.
+        self._patterns = sorted(patterns, key=lambda one: one.steps)
         self._tags = {part.language for one in components.entities for part in one.parts}
         self._told: set[str] = set()
 
@@ -80,22 +93,23 @@ class ComponentMatcher:
         return frozenset(tag for tag in self._tags if not tag or not language or fits(tag, language))
 
     def _matches(self, text: str, tags: Collection[str]) -> Iterator[tuple[str, int, int]]:
-        chosen = [(category, pattern) for category, tag, pattern in self._patterns if tag in tags]
+        chosen = [one for one in self._patterns if one.language in tags]
         data = _SURROGATE.sub("\ufffd", text).encode() if chosen else b""
-        for category, pattern in chosen:
-            scan = Scan(pattern, data)
+        again = Again.of(len(data))
+        for one in chosen:
+            scan = Scan(one.pattern, data, one.steps, again)
             for start, end in character_spans(data, scan.spans()):
                 if start < end:
-                    yield category, start, end
+                    yield one.category, start, end
             if scan.cut:
-                self._tell(category)
+                self._tell(one.category)
 
     def _tell(self, category: str) -> None:
         if category not in self._told:
             self._told.add(category)
             _log.warning(
                 "an expression of the category %s matches more than %d times in a text, or more than "
-                "%d bytes at once; what is more is left out",
+                "%d bytes at once, or too often for its many steps; what is more is left out",
                 category,
                 MAX_MATCHES,
                 MAX_MATCH,

@@ -13,6 +13,28 @@ MAX_MATCHES: Final = 1_000
 """Matches of one expression in one text."""
 MAX_MATCH: Final = 500
 """Bytes of UTF-8 of one match."""
+MAX_AGAIN: Final = 100_000_000, 8_000
+"""Work of reading bytes again, of all expressions in one text: at least, and for each byte of it."""
+
+
+@dataclass(slots=True)
+class Again:
+    """How much may still be read again in a text: bytes times the steps of the expression that reads them.
+
+    Behind each match the search begins anew, and may read all of its window once more. A thousand matches
+    of an expression of many steps would take seconds in a text that the network reads in a moment.
+
+    Attributes:
+        left: Work.
+    """
+
+    left: int
+
+    @classmethod
+    def of(cls, size: int) -> "Again":
+        """Return what a text of so many bytes is allowed."""
+        least, more = MAX_AGAIN
+        return cls(least + more * size)
 
 
 @dataclass(slots=True)
@@ -22,16 +44,21 @@ class Scan:
     Attributes:
         pattern: An expression of RE2.
         data: The text in UTF-8.
-        cut: Whether matches were left out, by number or by length; known when all have been read.
+        steps: Of the expression.
+        again: What the expressions of the text together may read again; None for what is one's own.
+        cut: Whether matches were left out, by number, length or work; known when all have been read.
     """
 
     pattern: Any
     data: bytes
+    steps: int = 1
+    again: Again | None = None
     cut: bool = False
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the spans of matches that are not empty, in bytes, in order."""
         number = base = 0
+        again = self.again or Again.of(len(self.data))
         while base < len(self.data):
             window = base + MAX_MATCH
             following = window
@@ -40,7 +67,8 @@ class Scan:
                 if start >= window:
                     break
                 following = max(following, end)
-                if number == MAX_MATCHES:
+                again.left -= self.steps * (min(window + MAX_MATCH, len(self.data)) - end)
+                if number == MAX_MATCHES or again.left < 0:
                     self.cut = True
                     return
                 number += 1  # empty and long ones too: finding them took as much

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 import re2
 
-from appliance.datasets.components.expressions import compiled
-from appliance.ner.components.scanning import MAX_MATCH, MAX_MATCHES, Scan, character_spans
+from appliance.datasets.components.expressions import compiled, steps_of
+from appliance.ner.components.scanning import (
+    MAX_AGAIN,
+    MAX_MATCH,
+    MAX_MATCHES,
+    Again,
+    Scan,
+    character_spans,
+)
 
 WORDS = "The borrower, Ada Lovelace, owes 1,200.50 EUR since 2021-03-04.\nÜber été \u6771\u4eac 🙂 AB-12 "
 
@@ -97,3 +104,27 @@ def test_whether_anything_was_left_out_is_known(pattern: str, text: str, cut: bo
 
 def test_a_long_match_is_left_out_and_those_behind_it_are_found() -> None:
     assert found(compiled("a+|b"), "a" * 900 + " b a") == ["b", "a"]
+
+
+@pytest.mark.parametrize("size", [200, 2_000, 50_000])
+def test_what_expressions_of_many_steps_read_again_is_bounded_for_a_text(size: int) -> None:
+    data = b"ab" * (size // 2)
+    again = Again.of(size)
+    work = passes = 0
+    for last in "cdef":
+        pattern = rf"(?:a|b)*a(?:a|b){{900}}{last}|[ab]"
+        counting, steps = Counting(pattern), steps_of(pattern)
+        list(Scan(counting, data, steps, again).spans())
+        work += counting.bytes * steps
+        passes += (2 * size + 2 * MAX_MATCH) * steps
+    assert work <= MAX_AGAIN[0] + MAX_AGAIN[1] * size + passes
+
+
+def test_a_list_of_words_as_an_expression_loses_none_of_its_matches() -> None:
+    words = [f"{number * 7919:07d}" for number in range(110)]
+    pattern = rf"\b(?:{'|'.join(words)})\b"
+    assert steps_of(pattern) > 300
+    text = " ".join(f"{word} is the number of a contract" for word in words)
+    scan = Scan(compiled(pattern), text.encode(), steps_of(pattern), Again.of(len(text)))
+    assert [text[start:end] for start, end in scan.spans()] == words
+    assert not scan.cut
