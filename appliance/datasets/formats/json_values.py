@@ -95,6 +95,20 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").split("\n")
 
 
+def why_no_json(text: str) -> str:
+    """Return what is wrong with a text that begins as JSON does and is none; else the empty string."""
+    text = text.lstrip("\ufeff").strip()
+    if not text.startswith(("{", "[")):
+        return ""
+    try:
+        load_json(text)
+    except RecursionError:
+        return "nested too deep"
+    except ValueError as error:
+        return str(error)[:200]
+    return ""
+
+
 class _Nothing:
     pass
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from appliance.datasets.formats.format import Format, SourceFile
+from appliance.datasets.formats.json_values import why_no_json
 from appliance.datasets.formats.spans.azure_project import PROJECT
 from appliance.datasets.formats.spans.brat import BRAT
 from appliance.datasets.formats.spans.cas_xmi import CAS_XMI
@@ -70,10 +71,14 @@ def unknown(file: SourceFile, hint: str) -> DatasetError:
     """Return why no format fits a file: a known kind that is not read, another encoding, or neither."""
     if not file.data.strip():
         return DatasetError(f"{file.name} is empty", hint="leave it out, or export it again")
-    if found := refusal(file):
-        return found
+    found = refusal(file)
     try:
-        file.text  # noqa: B018 (raises where it is no text)
+        text = file.text
     except DatasetError as error:
-        return error
+        # XML that is text of another encoding may well be read once it is UTF-8.
+        return found if found and not file.data.lstrip().startswith(b"<") else error
+    if found:
+        return found
+    if said := why_no_json(text):
+        return DatasetError(f"{file.name} begins as JSON, and is none: {said}", hint="export it again")
     return DatasetError(f"{file.name}: no format of labelled text fits its content", hint=hint)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,13 @@ def test_of_few_documents_none_is_held_back_and_float32_is_kept(
     assert made.choice.precision == "float32"
     assert "too few to hold some back" in made.choice.why
     assert make("auto", documents[:5]).choice.quality == "fast"
+
+
+@torch
+@pytest.mark.slow
+def test_where_hardly_a_document_has_labels_that_is_said_and_not_that_there_are_few(
+    make: Make, documents: list[LabelledDocument]
+) -> None:
+    bare = [replace(one, labels=()) for one in documents[1:12]]
+    made = make("auto", [documents[0], *bare])
+    assert made.choice.why == "too few training documents have labels to hold some back: fast was taken"

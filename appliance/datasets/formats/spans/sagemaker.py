@@ -37,11 +37,27 @@ def _source(value: dict[str, Any]) -> str | None:
 
 
 def _job(value: dict[str, Any]) -> dict[str, Any] | None:
-    for made in value.values():
+    return next(iter(_jobs(value).values()), None)
+
+
+def _jobs(value: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what each job labelled, by the names of the jobs."""
+    found = {}
+    for name, made in value.items():
         marks = made.get("annotations") if isinstance(made, dict) else None
         if isinstance(marks, dict) and "entities" in marks:
-            return marks
-    return None
+            found[name] = marks
+    return found
+
+
+def _differing(value: dict[str, Any], called: str) -> list[Mistake]:
+    """Return a mistake where several jobs labelled a text, and not alike."""
+    jobs = _jobs(value)
+    if len({frozenset(spans_of(items(marks["entities"], "entities"))) for marks in jobs.values()}) < 2:
+        return []
+    names = ", ".join(name[:40] for name in jobs)
+    reason, remedy = f"it has other labels of each of the jobs {names}", "leave those of one job"
+    return [Mistake(document=called, line=0, reason=reason, remedy=remedy)]
 
 
 def read(file: SourceFile, _options: ReadOptions) -> Contents:
@@ -54,6 +70,7 @@ def read(file: SourceFile, _options: ReadOptions) -> Contents:
         if marks is None:
             bare.append(record.number)
             return None
+        missing.extend(_differing(record.value, called))
         text: str | Mistake = string(record.value.get("source", ""), "source")
         if "source-ref" in record.value:
             location = posixpath.basename(string(record.value["source-ref"], "source-ref"))

@@ -138,3 +138,29 @@ def test_telling_a_file_of_many_comments_takes_no_time_to_speak_of() -> None:
     seconds(1)
     # Twice the comments took 2 ** 10 times as long.
     assert seconds(20) < 50 * max(seconds(10), 0.001)
+
+
+def test_labels_of_two_jobs_that_differ_are_named(tmp_path: Path) -> None:
+    def job(*places: tuple[int, int]) -> dict[str, Any]:
+        entities = [{"label": "PER", "startOffset": start, "endOffset": end} for start, end in places]
+        return {"annotations": {"entities": entities}}
+
+    both = {"source": "Anna Bob", "first": job((0, 4)), "second": job((5, 8))}
+    said = mistakes_of(written(tmp_path / "two.manifest", json.dumps(both)))
+    assert "other labels of each of the jobs first, second" in said
+    alike = {"source": "Anna Bob", "first": job((0, 4)), "second": job((0, 4))}
+    assert found(read_file(written(tmp_path / "one.manifest", json.dumps(alike)))) == [("PER", "Anna")]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"text": "Anna", "entities": [[0, 4, "P"]], "score": NaN}', "NaN is not JSON"),
+        (b'{"text": "Anna", "entities": [[0, 4, "P"]], "entities": []}', "a key appears twice"),
+        (b'{"text": "Anna", "x": ' + b"[" * 100_000, "nested too deep"),
+        ("<?xml version='1.0' encoding='ISO-8859-1'?><XMI a='ä'/>".encode("latin-1"), "not UTF-8"),
+    ],
+)
+def test_a_file_that_no_format_fits_is_told_what_is_wrong_with_it(data: bytes, said: str) -> None:
+    with pytest.raises(DatasetError, match=said):
+        require(SourceFile("labels", data))
