@@ -106,6 +106,7 @@ class Contents:
         unit: What offsets count by the format's rules.
         unit_sure: Whether the offsets are this software's own, made from words.
         grouped: Whether sentences were put together to documents of `ReadOptions.sentences`.
+        numbered: Whether tags are numbers, which `ReadOptions.names` may name.
     """
 
     documents: Sequence[RawDocument]
@@ -114,6 +115,7 @@ class Contents:
     unit: OffsetUnit = CODE_POINTS
     unit_sure: bool = False
     grouped: bool = False
+    numbered: bool = False
 
 
 Writer = Callable[[Sequence[LabelledDocument], str], Mapping[str, bytes]]

@@ -31,6 +31,12 @@ _ASIDE: Final = re.compile(
     re.IGNORECASE,
 )
 """What lies in folders of labels and holds none. A text may be called `Notice 7.txt`."""
+_SENTENCES, _UNIT, _NAMES = "--sentences", "--offset-unit", "--labels"
+_NO_EFFECT: Final[Mapping[str, str]] = {
+    _SENTENCES: "each file tells its documents apart itself",
+    _UNIT: "no file holds offsets whose unit could be another than its format says",
+    _NAMES: "no file holds tags as numbers",
+}
 _DESCRIPTION: Final = re.compile(r"(?:^|/)dataset_infos?\.json$")
 """Names the tags of files beside it."""
 
@@ -89,7 +95,8 @@ class _Pile:
         self._mistakes: list[Mistake] = []
         self._reports: list[FileReport] = []
         self._notes: list[str] = []
-        self._grouped = False
+        self._needed: set[str] = set()
+        """Options that have an effect on a file."""
 
     def take(self, path: Path, dataset: str, name: str) -> None:
         """Read a file, or all files of a folder or an archive."""
@@ -112,7 +119,7 @@ class _Pile:
     def _take_all(self, files: Mapping[str, bytes], dataset: str, name: str) -> None:
         used: set[str] = set()
         sources = [
-            SourceFile(f"{name}/{one}", data, _beside_member(one, files, used))
+            SourceFile(f"{name}/{one}", data, _beside_member(one, files, used, self._reading.documents))
             for one, data in files.items()
             if not _DESCRIPTION.search(one)
         ]
@@ -149,7 +156,8 @@ class _Pile:
         documents, mistakes_here, report = settle(
             contents, source.name, found.title, reading.options, drop=reading.drop
         )
-        self._grouped |= contents.grouped
+        needs = (_SENTENCES, contents.grouped), (_UNIT, not contents.unit_sure), (_NAMES, contents.numbered)
+        self._needed |= {option for option, needed in needs if needed}
         self._documents += [replace(one, dataset=dataset or one.dataset) for one in documents]
         self._mistakes += mistakes_here
         self._reports.append(report)
@@ -160,11 +168,15 @@ class _Pile:
             raise LabellingMistakes(self._mistakes)
         report = ConversionReport(files=tuple(self._reports), notes=tuple(self._notes))
         report.require_labels()
-        if self._reading.sentences_said and not self._grouped:
-            raise DatasetError(
-                "--sentences has no effect: each file tells its documents apart itself",
-                hint="leave --sentences out",
-            )
+        for option, said in (
+            (_SENTENCES, self._reading.sentences_said),
+            (_UNIT, self._reading.options.unit is not None),
+            (_NAMES, bool(self._reading.options.names)),
+        ):
+            if said and option not in self._needed:
+                raise DatasetError(
+                    f"{option} has no effect: {_NO_EFFECT[option]}", hint=f"leave {option} out"
+                )
         return with_own_names(self._documents), report
 
 
@@ -240,8 +252,11 @@ def _archive(path: Path) -> dict[str, bytes]:
 Beside = Callable[[str], bytes | Mistake]
 
 
-def _beside_member(name: str, files: Mapping[str, bytes], used: set[str]) -> Beside:
-    """Look for other files of the same folder or archive: beside this one, in `documents`, then anywhere."""
+def _beside_member(name: str, files: Mapping[str, bytes], used: set[str], documents: Path | None) -> Beside:
+    """Look for other files of the same folder or archive: beside this one, in `documents`, then anywhere.
+
+    What is not there is looked for in the folder of documents that was named.
+    """
     here = posixpath.dirname(name)
 
     def find(location: str) -> bytes | Mistake:
@@ -250,6 +265,8 @@ def _beside_member(name: str, files: Mapping[str, bytes], used: set[str]) -> Bes
             if wanted in files:
                 used.add(wanted)
                 return files[wanted]
+        if documents is not None:
+            return read_bytes(documents, location)
         return Mistake(
             document=shown(location, 100),
             line=0,

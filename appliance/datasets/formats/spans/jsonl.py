@@ -62,7 +62,9 @@ def write(documents: Sequence[LabelledDocument], stem: str) -> dict[str, bytes]:
     lines = []
     for document in documents:
         entities = [{"start": one.start, "end": one.end, "label": one.category} for one in document.labels]
-        lines.append(dump({"id": document.name, "text": document.text, "entities": entities}))
+        spoken = {"language": document.language} if document.language else {}
+        row = {"id": document.name, "text": document.text, **spoken, "entities": entities}
+        lines.append(dump(row))
     return {f"{stem}.jsonl": b"".join(lines)}
 
 

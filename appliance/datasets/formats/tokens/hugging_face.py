@@ -7,6 +7,7 @@ are sentences; `document_id` tells documents apart.
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from appliance.datasets.document import LabelledDocument
@@ -66,6 +67,7 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
     """
     records = _rows(require_records(file, "rows of tokens and ner_tags")) or Records([], [])
     rows, mistakes = each(records, file.name, _row, _EXAMPLE)
+    numbered = any(isinstance(tag, int) for row in rows for tag in row.tags)
     rows, wrong = _named(rows, file, options, records.whole)
     scheme = _scheme(rows, file.name)
     groups: list[Group] = []
@@ -80,7 +82,8 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
         if row.words:
             groups[-1].sentences.append(Sentence(row.words, runs(row.tags, scheme)[0]))
     told_apart = any(row.document for row in rows)
-    return contents(file.name, groups, options, told_apart=told_apart, mistakes=[*mistakes, *wrong])
+    made = contents(file.name, groups, options, told_apart=told_apart, mistakes=[*mistakes, *wrong])
+    return replace(made, numbered=numbered)
 
 
 class _Row:

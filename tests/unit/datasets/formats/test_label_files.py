@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from appliance.datasets.formats.format import ReadOptions
 from appliance.datasets.formats.label_files import Reading, read_file, read_labels
-from appliance.datasets.label_errors import DatasetError
+from appliance.datasets.formats.spans.jsonl import write
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.datasets.offset_units import UTF16
 from tests.unit.datasets.formats.samples import ANN, TEXT
 
 
@@ -55,3 +58,50 @@ def test_another_encoding_says_how_to_change_it(tmp_path: Path) -> None:
         read_file(tmp_path / "ner.csv")
     assert "ner.csv is not UTF-8 (byte 23)" in refused.value.message
     assert "iconv -f WINDOWS-1252" in (refused.value.hint or "")
+
+
+WORDS = "Anna B-PER\nsings O\n"
+OFFSETS = '{"text": "Anna", "entities": [[0, 4, "P"]]}'
+NUMBERS = '{"tokens": ["Anna"], "ner_tags": [1]}'
+UNIT, NAMES = ReadOptions(unit=UTF16), ReadOptions(names=("O", "B-PER"))
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "said"),
+    [
+        (UNIT, WORDS, "--offset-unit has no effect"),
+        (NAMES, WORDS, "--labels has no effect"),
+        (NAMES, OFFSETS, "--labels has no effect"),
+        (UNIT, NUMBERS.replace("1", '"B-PER"'), "--offset-unit has no effect"),
+    ],
+)
+def test_an_option_that_has_no_effect_is_refused(
+    options: ReadOptions, data: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "labels").write_text(data)
+    with pytest.raises(DatasetError, match=said):
+        read_labels([(tmp_path / "labels", "")], Reading(options=options))
+
+
+@pytest.mark.parametrize(("options", "data"), [(UNIT, OFFSETS), (NAMES, NUMBERS)])
+def test_an_option_may_be_for_one_of_several_files(options: ReadOptions, data: str, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(WORDS)
+    (tmp_path / "two").write_text(data)
+    assert len(read_labels([(tmp_path, "")], Reading(options=options))[0]) == 2
+
+
+def test_texts_that_do_not_lie_in_the_folder_of_labels_are_found_in_that_of_documents(tmp_path: Path) -> None:
+    folder = brat(tmp_path / "in", 1)
+    (tmp_path / "texts").mkdir()
+    (folder / "0" / "0.txt").rename(tmp_path / "texts" / "0.txt")
+    (document,) = read_labels([(folder, "")], Reading(documents=tmp_path / "texts"))[0]
+    assert document.text == TEXT
+    with pytest.raises(LabellingMistakes):
+        read_labels([(folder, "")], Reading())
+
+
+def test_jsonl_keeps_the_language_of_a_document(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(OFFSETS.replace("{", '{"language": "de", '))
+    (document,) = read_file(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").write_bytes(write([document], "b")["b.jsonl"])
+    assert read_file(tmp_path / "b.jsonl")[0].language == "de"
