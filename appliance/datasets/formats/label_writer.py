@@ -27,6 +27,8 @@ def files_of(labelled: Labelled, made: Format) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for dataset, stem in _STEMS:
         documents = [one for one in labelled.documents if one.dataset == dataset]
+        if not made.exact:  # a text of white space alone has no word to write
+            documents = [one for one in documents if one.text.strip()]
         if documents:
             written = made.write(documents, stem)
             _require_same(documents, written, made)
@@ -86,12 +88,12 @@ _HINT: Final = "choose another format with --to, such as jsonl, or rename the ca
 
 
 def _require_same(documents: Sequence[LabelledDocument], files: Mapping[str, bytes], made: Format) -> None:
-    wanted = [one for one in documents if made.exact or one.text.strip()]
     found = read_back(files, made)
-    for one, again in zip_longest(wanted, found):
+    for one, again in zip_longest(documents, found):
         if one is None or again is None:
             raise DatasetError(
-                f"{made.title} cannot hold these documents: {len(wanted)} written, {len(found)} read again",
+                f"{made.title} cannot hold these documents: {len(documents)} written, "
+                f"{len(found)} read again",
                 hint=_HINT,
             )
         if said := _difference(one, again, exact=made.exact):

@@ -92,3 +92,14 @@ def test_what_a_format_cannot_hold_is_refused_and_never_changed(made: Format) ->
     odd = LabelledDocument(name="x", text="Anna", labels=(Label(0, 4, "a\tb"),))
     with pytest.raises(DatasetError, match="cannot hold"):
         files_of(project([odd]), made)
+
+
+@pytest.mark.parametrize("made", WRITTEN, ids=lambda one: str(one.name))
+@pytest.mark.parametrize("blank", ["", "\u00a0", "\n\u2028 "])
+def test_a_text_without_a_word_hinders_no_other(made: Format, blank: str) -> None:
+    empty = LabelledDocument(name="y", text=blank, labels=())
+    anna = LabelledDocument(name="x", text="Anna", labels=(Label(0, 4, "PER"),))
+    test = LabelledDocument(name="z", text=blank, labels=(), dataset="Test")
+    there = read_back(files_of(project([empty, anna, test]), made), made)
+    assert words(there) == [[("PER", "Anna")]]
+    assert not made.exact or sorted(one.text for one in there) == sorted([blank, "Anna", blank])
