@@ -43,7 +43,7 @@ def thresholds_command(
     from appliance.registry.thresholds import Change, set_thresholds
 
     installation = read_installation(words)
-    change = Change(clear=clear, every=every, categories=dict(map(_pair, own)))
+    change = Change(clear=clear, every=every, categories=_pairs(own))
     if not change:
         with opened(model, installation) as (folder, _):
             _print(model, folder, as_json=as_json)
@@ -52,6 +52,17 @@ def thresholds_command(
     folder = set_thresholds(registry, registry.find(model), change)
     _print(model, folder, as_json=as_json)
     click.echo("a running service goes on with the former ones until its next start", err=True)
+
+
+def _pairs(own: tuple[str, ...]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, share in map(_pair, own):
+        if name in found and found[name] != share:
+            raise click.BadParameter(
+                f"{name[:60]} has two thresholds, {found[name]} and {share}; write one", param_hint="--set"
+            )
+        found[name] = share
+    return found
 
 
 def _pair(text: str) -> tuple[str, float]:

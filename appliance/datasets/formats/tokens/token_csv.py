@@ -8,14 +8,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, ReadOptions, SourceFile
 from appliance.datasets.formats.tokens.token_rows import Group, Sentence, contents, sentences_of
 from appliance.datasets.label_errors import DatasetError, Mistake
-from appliance.datasets.tag_schemes import Scheme, is_tag, recognise, runs, tags_of
+from appliance.datasets.tag_schemes import Scheme, categories, is_tag, recognise, runs, tags_of
 
 _MAX_CELL: Final = 2**24
 _QUOTED: Final = '""""'
@@ -35,6 +35,8 @@ class _Table:
 
     columns: dict[str, int]
     delimiter: str
+    tags: Sequence[int] = ()
+    """All columns whose name is one of tags; `Tag` may be that of parts of speech, beside `NER`."""
 
 
 def _table(file: SourceFile) -> _Table | None:
@@ -45,13 +47,14 @@ def _table(file: SourceFile) -> _Table | None:
         except csv.Error:
             continue
         found: dict[str, int] = {}
-        for place, cell in enumerate(cells):
-            plain = re.sub(r"[^\w#]|_", "", cell).casefold()
+        plainly = [re.sub(r"[^\w#]|_", "", cell).casefold() for cell in cells]
+        for place, plain in enumerate(plainly):
             for use, names in _NAMES.items():
                 if plain in names:
                     found.setdefault(use, place)
         if {"word", "tag"} <= set(found):
-            return _Table(found, delimiter)
+            tags = [place for place, plain in enumerate(plainly) if plain in _NAMES["tag"]]
+            return _Table(found, delimiter, tags)
     return None
 
 
@@ -72,6 +75,7 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
             f"{file.name} has no header with a column of words and one of tags",
             hint="write the header Sentence #,Word,Tag",
         )
+    table, notes = _with_tags(file, table)
     rows, mistakes = _rows(file, table)
     scheme = recognise(Counter(row.tag for row in rows))
     if scheme is None:
@@ -92,7 +96,21 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
     ]
     groups = _groups(rows, scheme, sentences="sentence" in table.columns)
     told_apart = "document" in table.columns
-    return contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes)
+    return contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
+
+
+def _with_tags(file: SourceFile, table: _Table) -> tuple[_Table, list[str]]:
+    """Return a table with the column of tags that name something, and a line if there was a choice."""
+    if len(table.tags) < 2:
+        return table, []
+    for place in table.tags:
+        tried = replace(table, columns={**table.columns, "tag": place})
+        tags = Counter(row.tag for row in _rows(file, tried)[0])
+        scheme = recognise(tags)
+        if scheme is not None and scheme.prefixed and categories(tags):
+            others = ", ".join(str(other + 1) for other in table.tags if other != place)
+            return tried, [f"tags are read from column {place + 1}; those in column {others} are not read"]
+    return table, []
 
 
 @dataclass(slots=True)

@@ -112,3 +112,10 @@ def test_a_quantized_copy_keeps_them(library: Path, tmp_path: Path) -> None:
     done = run("models", "quantize", library / "acme" / "v1", "--out", out, "--labelled", labelled)
     assert done.exit_code == 0, done.output
     assert ModelFolder.open(out).components.thresholds == (("Person", 0.25),)
+
+
+def test_two_thresholds_of_one_category_in_a_command_are_refused(library: Path) -> None:
+    done = change(library, "--set", "Person=0.5", "--set", "Person=0.7")
+    assert done.exit_code == 2
+    assert "Person has two thresholds, 0.5 and 0.7" in done.output
+    assert "no thresholds" in change(library).stdout

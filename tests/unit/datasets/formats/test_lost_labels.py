@@ -164,3 +164,10 @@ def test_labels_of_two_jobs_that_differ_are_named(tmp_path: Path) -> None:
 def test_a_file_that_no_format_fits_is_told_what_is_wrong_with_it(data: bytes, said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         require(SourceFile("labels", data))
+
+
+def test_of_two_columns_of_tags_that_of_names_is_read_and_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "words.csv", "Word,Tag,NER\nAnna,NNP,B-PER\nsings,VBZ,O\nBob,NNP,B-PER\n")
+    documents, report = read_labels([(path, "")], Reading())
+    assert found(documents) == [("PER", "Anna"), ("PER", "Bob")]
+    assert "tags are read from column 3; those in column 2 are not read" in " ".join(report.lines())
