@@ -4,6 +4,7 @@ Kin are encoders with the same layers: RoBERTa, XLM-RoBERTa and CamemBERT, whose
 padding number, and DistilBERT, which names its parts otherwise and has no token types.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -53,6 +54,8 @@ def named_weights(arrays: Mapping[str, Array], config: Mapping[str, Any]) -> Wei
             "the base has no array named embeddings.word_embeddings.weight",
             hint="give the folder as transformers saved it: save_pretrained(FOLDER)",
         )
+    if arrays[prefix + _WORDS].ndim != 2:
+        raise ModelError(f"the base's {_WORDS} has the shape {arrays[prefix + _WORDS].shape}")
     found = {
         _renamed(name.removeprefix(prefix), kind): array
         for name, array in arrays.items()
@@ -73,10 +76,23 @@ def named_weights(arrays: Mapping[str, Array], config: Mapping[str, Any]) -> Wei
     kept = {f"encoder.{name}": found[name] for name in wanted}
     if kind in BEHIND_PADDING:
         places = "encoder.embeddings.position_embeddings.weight"
-        kept[places] = kept[places][int(config.get("pad_token_id", 1)) + 1 :]
+        kept[places] = kept[places][int(_number(config, "pad_token_id", 1)) + 1 :]
     _check_sizes(kept, heads)
-    epsilon = float(config.get("layer_norm_eps", 1e-12))
+    epsilon = _number(config, "layer_norm_eps", 1e-12)
     return Weights(arrays=kept, shape=Shape(layers=layers, heads=heads, epsilon=epsilon))
+
+
+def _number(config: Mapping[str, Any], key: str, usual: float) -> float:
+    """Return a number of `config.json` that is not negative; the usual one where it is missing or null."""
+    found = config.get(key)
+    if found is None:
+        return usual
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < math.inf:
+        raise ModelError(
+            f"{key} of the base's config.json is {str(found)[:40]!r}, and must be a number, 0 or more",
+            hint="give the folder as transformers saved it: save_pretrained(FOLDER)",
+        )
+    return found
 
 
 def _check_kind(kind: str, config: Mapping[str, Any]) -> None:
@@ -88,7 +104,7 @@ def _check_kind(kind: str, config: Mapping[str, Any]) -> None:
     act = config.get("hidden_act", config.get("activation", "gelu"))
     if act != "gelu":
         raise ModelError(f"the base computes {str(act)[:40]!r} between its layers, and only gelu is known")
-    if config.get("position_embedding_type", "absolute") != "absolute":
+    if (config.get("position_embedding_type") or "absolute") != "absolute":
         raise ModelError("the base has relative positions, and only absolute ones are known")
 
 

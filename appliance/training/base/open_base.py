@@ -13,6 +13,7 @@ from appliance.models.files import OnDisk
 from appliance.models.folder_reader import MANIFEST, MAX_CONFIG_BYTES, MAX_MODEL_BYTES, read_json
 from appliance.ner.manifest import describe, write_manifest
 from appliance.ner.model_folder import CONFIG, MAX_TOKENIZER_BYTES, MODEL, TOKENIZER, ModelFolder
+from appliance.ner.tokenizer import tokenizer_of
 from appliance.onnx_tools.bert_graph import build
 from appliance.training.base.bert_weights import named_weights
 from appliance.training.base.onnx_arrays import read_onnx_arrays
@@ -105,9 +106,22 @@ def open_base(source: Path, into: Path) -> Base:
             batch_invariant=True,
         ),
     )
+    _check_vocabulary(ModelFolder.open(into), weights)
     card = f"{name}, from outside; its licence holds for these weights too"
     outputs = tuple(f"hidden_{number}" for number in layers)
     return Base(folder=ModelFolder.open(into), layers=outputs, card=card, given=weights)
+
+
+def _check_vocabulary(folder: ModelFolder, weights: Weights) -> None:
+    """Refuse a tokenizer with numbers that the encoder has no row for: some text would be out of bounds."""
+    tokens = tokenizer_of(folder).vocabulary
+    rows = len(weights.arrays["encoder.embeddings.word_embeddings.weight"])
+    if tokens > rows:
+        raise ModelError(
+            f"tokenizer.json of the base knows {tokens} tokens, and its word_embeddings have {rows} rows",
+            hint="take the tokenizer that belongs to the encoder, or give it the rows in transformers: "
+            "model.resize_token_embeddings(len(tokenizer))",
+        )
 
 
 def _arrays(source: Path) -> Mapping[str, Any]:

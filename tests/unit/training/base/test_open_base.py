@@ -196,6 +196,9 @@ def test_an_encoder_from_outside_computes_what_its_formulas_say(
         ({"position_embedding_type": "relative_key"}, "relative positions"),
         ({"num_attention_heads": 5}, "which 5 heads do not divide"),
         ({"num_attention_heads": "4"}, "lacks layers or their heads"),
+        ({"layer_norm_eps": "small"}, "layer_norm_eps of the base's config.json is 'small'"),
+        ({"layer_norm_eps": -1}, "layer_norm_eps of the base's config.json is '-1'"),
+        ({"model_type": "roberta", "pad_token_id": "x"}, "pad_token_id of the base's config.json is 'x'"),
     ],
 )
 def test_encoders_that_cannot_be_started_from_are_refused_by_what_is_unknown(
@@ -217,6 +220,37 @@ def test_missing_and_malformed_arrays_are_named(save: Callable[..., Path], tmp_p
     (folder / "model.safetensors").write_bytes(safetensors({**whole, name: whole[name].T.copy()}))
     with pytest.raises(ModelError, match=r"layer\.1\.output\.dense\.weight has the shape"):
         open_base(folder, tmp_path / "base")
+
+
+def test_what_config_json_leaves_open_is_as_usual(save: Callable[..., Path], tmp_path: Path) -> None:
+    files = {"model.safetensors": safetensors(made_arrays("roberta"))}
+    opened = {"layer_norm_eps": None, "pad_token_id": None, "position_embedding_type": None}
+    assert open_base(save(files, "roberta", **opened), tmp_path / "base").layers[0] == "hidden_1"
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+@pytest.mark.parametrize("shape", [(), (4,), (2, 2, 2)])
+def test_a_table_of_words_that_is_no_table_is_refused(
+    save: Callable[..., Path], tmp_path: Path, kind: str, shape: tuple[int, ...]
+) -> None:
+    arrays = made_arrays(kind)
+    name = next(name for name in arrays if name.endswith("word_embeddings.weight"))
+    files = {"model.safetensors": safetensors({**arrays, name: np.zeros(shape, np.float32)})}
+    with pytest.raises(ModelError, match="word_embeddings"):
+        open_base(save(files, kind), tmp_path / "base")
+
+
+def test_a_tokenizer_with_more_tokens_than_the_encoder_is_refused(
+    save: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = save({"model.safetensors": safetensors(made_arrays("bert"))})
+    larger = (BUNDLED / "tokenizer.json").read_bytes()
+    (folder / "tokenizer.json").write_bytes(larger)
+    with pytest.raises(
+        ModelError, match=rf"knows \d+ tokens, and its word_embeddings have {WORDS} rows"
+    ) as caught:
+        open_base(folder, tmp_path / "base")
+    assert "resize_token_embeddings" in caught.value.hint
 
 
 @pytest.mark.parametrize(
