@@ -102,7 +102,7 @@ class ServiceClient:
                     return _object(reply.read(MAX_REPLY_BYTES + 1)), reply.headers
             except HTTPError as error:
                 if error.code not in _BUSY or last:
-                    raise _refusal(error) from error
+                    raise self._refusal(error) from error
                 time.sleep(min(5.0, max(0.2, _number(error.headers.get("Retry-After"), 1))))
             except (URLError, http.client.HTTPException, OSError, ValueError) as error:
                 reason = getattr(error, "reason", error)
@@ -110,6 +110,22 @@ class ServiceClient:
                     f"{self.url} does not answer: {reason}", hint="start the service, or name it with --url"
                 ) from error
         raise AssertionError  # the last turn returns or raises
+
+    def _refusal(self, error: HTTPError) -> NotAnswered:
+        asked = f"{self.project}/{self.deployment}"
+        hints = {
+            401: "give the access key in a file with --key-file",
+            404: f"`curl {self.url.rstrip('/')}/models` lists what is served; --model names one of them",
+        }
+        try:
+            found = json.loads(error.read(65_536))["error"]
+            said = str((found.get("innererror") or {}).get("message") or found["message"])[:500]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            said = str(error.reason)[:100]
+        return NotAnswered(
+            f"the service refused {asked}: {error.code}, {said}",
+            hint=hints.get(error.code, "read the message"),
+        )
 
 
 def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -123,21 +139,6 @@ def batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         size += len(text)
     if start < len(texts):
         yield start, len(texts)
-
-
-def _refusal(error: HTTPError) -> NotAnswered:
-    hints = {
-        401: "give the access key in a file with --key-file",
-        404: "`curl URL/models` lists what is served",
-    }
-    try:
-        found = json.loads(error.read(65_536))["error"]
-        said = str((found.get("innererror") or {}).get("message") or found["message"])[:500]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        said = str(error.reason)[:100]
-    return NotAnswered(
-        f"the service refused: {error.code}, {said}", hint=hints.get(error.code, "read the message")
-    )
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Source: `concepts/data-formats.md` of the custom NER documentation and `analyzet
 """
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
@@ -151,6 +152,27 @@ def parse_project(data: bytes, name: str) -> ProjectFile:
     return found
 
 
+_OWN: Final = "Value error, "
+"""What Pydantic puts before a message of our own."""
+_NAMES: Final = ("category", "location")
+
+
+def _place(value: object, steps: Sequence[str | int]) -> str:
+    """Return the path of a field, with the category or document of each number in it."""
+    words = []
+    for step in steps:
+        word = str(step)
+        try:
+            value = value[step]  # type: ignore[index]
+        except (LookupError, TypeError):
+            value = None
+        if isinstance(step, int) and isinstance(value, dict):
+            name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), "")
+            word += f" ({name[:60]})" if name else ""
+        words.append(word)
+    return ".".join(words) or "the file"
+
+
 def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
     """Read JSON into a model.
 
@@ -170,8 +192,10 @@ def parse_wire(model: type[_Model], data: bytes, name: str) -> _Model:
                 Mistake(
                     document=name,
                     line=0,
-                    reason=f"{'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}",
-                    remedy="compare with a file that the service exported",
+                    reason=f"{_place(value, detail['loc'])}: {detail['msg'].removeprefix(_OWN)}",
+                    remedy="correct it in the file"
+                    if detail["msg"].startswith(_OWN)
+                    else "compare with a file that the service exported",
                 )
                 for detail in error.errors(include_url=False, include_input=False)
             ]

@@ -45,8 +45,9 @@ def split(
     for part, name in ((train, TRAIN), (test, TEST)):
         if not any(document.labels for document in part):
             raise DatasetError(
-                f"no labelled document is left for {name}",
-                hint="label more documents, or name some as Train and some as Test",
+                f"no labelled document of {len(documents)} is left for {name}",
+                hint="label more, or name files with --train and --test, cut files of words with --sentences,"
+                " mark documents of a project as Train or Test",
             )
     return Split(train=train, test=test, how=how)
 

@@ -187,5 +187,5 @@ def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:
     ]
     unlabelled = sum(not document.labels for document in parts.train)
     if unlabelled:
-        notes.append(f"{unlabelled} training documents have no label: they teach that nothing is in them")
+        notes.append(f"training documents without a label: {unlabelled}; they teach that nothing is in them")
     return notes

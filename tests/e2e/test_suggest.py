@@ -34,7 +34,7 @@ def test_proposals_come_from_the_service_in_any_format_and_are_counted(site: Sit
     words = (texts, "--model", "acme/prod", "--url", service.url)
     refused = suggest(*words, "--out", tmp_path / "none")
     assert refused.returncode == 1
-    assert "the service refused: 401" in refused.stderr
+    assert "the service refused acme/prod: 401" in refused.stderr
     assert not (tmp_path / "none").exists()
     for made in ("jsonl", "label-studio", "conll"):
         done = suggest(*words, "--out", tmp_path / made, "--to", made, "--key-file", tmp_path / "key")
@@ -52,7 +52,7 @@ def test_proposals_come_from_the_service_in_any_format_and_are_counted(site: Sit
         *("--model", "acme/other", "--url", service.url),
         *("--out", tmp_path / "x", "--key-file", tmp_path / "key"),
     )
-    assert "the service refused: 404" in absent.stderr
+    assert "the service refused acme/other: 404" in absent.stderr
     with service.client(headers={"Ocp-Apim-Subscription-Key": "0123456789abcdef"}) as client:
         (meter,) = client.get("/records/usage-logs/").json()["meters"]
     assert meter["quantity"] == 3 * 23, "each text with words in it, each time it was asked"

@@ -8,6 +8,7 @@ from appliance.datasets.check.contradictions import Contradiction, contradiction
 from appliance.datasets.check.encoder_facts import EncoderFacts
 from appliance.datasets.check.report import CategoryCounts, CheckReport, Finding
 from appliance.datasets.check.same_texts import Pair, groups, same_texts
+from appliance.datasets.conversion_report import counts
 from appliance.datasets.document import Labelled, LabelledDocument
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split, split
@@ -90,6 +91,10 @@ def _parts(
         ]
 
 
+def _more(found: Sequence[object]) -> int:
+    return max(0, len(found) - SHOWN)
+
+
 def _names(documents: Sequence[LabelledDocument], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(documents[number].name for number in group) for group in groups(pairs))
 
@@ -135,6 +140,7 @@ def _of_leakage(leaked: Sequence[str], parts: Split | None) -> Iterator[Finding]
         " too, the same or nearly: the score on them is leakage, even an F1 of 100",
         remedy="take them out of one of the two parts",
         examples=tuple(leaked[:SHOWN]),
+        more=_more(leaked),
     )
 
 
@@ -165,6 +171,7 @@ def _of_ends(facts: EncoderFacts, labels: int) -> Iterator[Finding]:
             message=f"{len(facts.widened)} of {labels} labels cut words: training widens them to whole ones",
             remedy="if they look shifted, name what offsets count: --offset-unit; else label whole words",
             examples=facts.widened[:SHOWN],
+            more=_more(facts.widened),
         )
     if facts.trimmed:
         yield Finding(
@@ -182,6 +189,7 @@ def _of_ends(facts: EncoderFacts, labels: int) -> Iterator[Finding]:
             " training leaves them out",
             remedy="remove them, or label whole words",
             examples=facts.lost[:SHOWN],
+            more=_more(facts.lost),
         )
 
 
@@ -237,6 +245,7 @@ def _of_duplicates(
                 examples=tuple(
                     f"{documents[one].name} and {documents[other].name}" for one, other in pairs[:SHOWN]
                 ),
+                more=_more(pairs),
             )
 
 
@@ -255,13 +264,14 @@ def _of_contradictions(
                 message=f"{strings} {what}",
                 remedy="look at the places: either the meaning differs there, or a label is wrong",
                 examples=tuple(said(one) for one in found[:SHOWN]),
+                more=_more(found),
             )
 
 
 def said(contradiction: Contradiction) -> str:
     """Return a contradiction in one line: the string, and each way with its count and a place."""
     ways = ", ".join(
-        f"{way or 'not labelled'} {count} times ({contradiction.places[way]})"
+        f"{way or 'not labelled'} {counts(count, 'time')} ({contradiction.places[way]})"
         for way, count in contradiction.ways.items()
     )
     return f"“{contradiction.text[:60]}”: {ways}"
@@ -281,6 +291,7 @@ def _of_length(documents: Sequence[LabelledDocument], facts: EncoderFacts) -> It
             " model sees little",
             remedy="take out what is no text, such as encoded files",
             examples=tuple(over[:SHOWN]),
+            more=_more(over),
         )
     long = [document.name for document in documents if len(document.text) > LONG_DOCUMENT]
     if long:
@@ -291,6 +302,7 @@ def _of_length(documents: Sequence[LabelledDocument], facts: EncoderFacts) -> It
             " no longer ones",
             remedy="cut them as your program will cut them",
             examples=tuple(long[:SHOWN]),
+            more=_more(long),
         )
 
 

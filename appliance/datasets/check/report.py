@@ -27,6 +27,7 @@ class Finding:
         message: What is so, without text of the documents.
         remedy: What to do.
         examples: Places, or strings that are labelled: text of the documents.
+        more: How many there are besides these examples.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Finding:
     message: str
     remedy: str
     examples: tuple[str, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

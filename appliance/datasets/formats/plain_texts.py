@@ -20,12 +20,18 @@ def read_texts(paths: Sequence[Path]) -> list[LabelledDocument]:
             content. What labels they have is not read.
 
     Raises:
-        DatasetError: A file cannot be read, or there is no text at all.
+        DatasetError: A file cannot be read or holds JSON of another kind, or there is no text at all.
     """
     found = with_own_names([one for path in paths for one in _texts(path)])
     if not any(one.text.strip() for one in found):
         raise DatasetError("there is no text in these files", hint="name files of text, or a folder of them")
     return found
+
+
+def _is_other_json(values: Sequence[object], text: str) -> bool:
+    """Whether a file is an array or lines of JSON objects, such as a label file; one object may be a text."""
+    several = len(values) > 1 or text.lstrip().startswith("[")
+    return several and bool(values) and all(isinstance(value, dict | list) for value in values)
 
 
 def _texts(path: Path) -> Iterator[LabelledDocument]:
@@ -40,5 +46,11 @@ def _texts(path: Path) -> Iterator[LabelledDocument]:
         if values and all(isinstance(value, dict) and isinstance(value.get("text"), str) for value in values):
             for number, value in enumerate(values, 1):
                 yield LabelledDocument(name=f"{name}:{number}", text=value["text"], labels=())
+        elif _is_other_json(values, source.text):
+            raise DatasetError(
+                f"{name} is JSON, and not every value of it has a `text`: it would be read, and counted, as"
+                " one long text",
+                hint='write {"text": "…"} a line, or a file for each text',
+            )
         else:
             yield LabelledDocument(name=name, text=source.text, labels=())

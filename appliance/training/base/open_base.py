@@ -75,6 +75,13 @@ def open_base(source: Path, into: Path) -> Base:
     """
     if not source.is_dir():
         raise ModelError(f"{source} is not a folder", hint="give the folder of an encoder, or --base en")
+    if not (source / CONFIG).is_file():
+        below = sorted(path.parent.name for path in source.glob(f"*/{CONFIG}"))[:5]
+        raise ModelError(
+            f"{source} holds no {CONFIG}" + (f"; its folders {', '.join(below)} do" if below else ""),
+            hint=f"name the folder of one encoder: {CONFIG}, {TOKENIZER} and {WEIGHTS} or {MODEL}, as"
+            " docs/custom-models.md says",
+        )
     config = read_json(OnDisk(source), CONFIG, MAX_CONFIG_BYTES)
     try:
         tokenizer = read_limited(source / TOKENIZER, MAX_TOKENIZER_BYTES)

@@ -133,14 +133,17 @@ def test_a_busy_service_is_asked_again(peer: Peer) -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        ((401, {}, {"error": {"code": "401", "message": "no key"}}), "the service refused: 401, no key"),
+        (
+            (401, {}, {"error": {"code": "401", "message": "no key"}}),
+            "the service refused loans/v1: 401, no key",
+        ),
         (
             (404, {}, {"error": {"message": "x", "innererror": {"message": "no such project"}}}),
             "404, no such project",
         ),
         ((200, {}, b"<html>"), "does not fit what was asked"),
         ((200, {}, [1]), "does not fit what was asked"),
-        ((302, {"Location": "http://elsewhere.invalid/"}, {}), "the service refused: 302"),
+        ((302, {"Location": "http://elsewhere.invalid/"}, {}), "the service refused loans/v1: 302"),
     ],
 )
 def test_refusals_are_told_in_the_services_own_words(peer: Peer, reply: Reply, said: str) -> None:

@@ -67,8 +67,9 @@ def check(label_files: LabelFiles, html: Path | None, base_name: str, as_json: b
         for line in text_lines(report):
             click.echo(line)
     if report.hindered:
-        codes = ", ".join(dict.fromkeys(one.code for one in report.hindered))
-        raise _Hindered(f"training is hindered: {codes}", hint=report.hindered[0].remedy)
+        first, *others = report.hindered
+        more = f"; {len(others)} more above" if others else ""
+        raise _Hindered(f"training is hindered: {first.message}{more}", hint=first.remedy)
 
 
 def _read(asked: LabelFiles, *, show: bool) -> Labelled:

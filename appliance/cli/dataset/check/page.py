@@ -88,7 +88,8 @@ def _facts(report: CheckReport) -> Iterator[str]:
 
 def _finding(finding: Finding) -> list[str]:
     word, css = ("hinders", "t2") if finding.hinders else ("note", "t1")
-    examples = "".join(f'<br><span class="soft">{_safe(one)}</span>' for one in finding.examples)
+    shown = [*finding.examples, *([f"and {finding.more} more"] if finding.more else [])]
+    examples = "".join(f'<br><span class="soft">{_safe(one)}</span>' for one in shown)
     return [
         f'<td class="t"><span class="tag {css}">{word}</span></td>',
         f"<td>{_safe(finding.message)}{examples}</td>",

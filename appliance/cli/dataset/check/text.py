@@ -8,14 +8,15 @@ from appliance.datasets.conversion_report import counts
 
 def text_lines(report: CheckReport) -> Iterator[str]:
     """Yield the lines."""
-    held = f"{report.documents} documents, {report.labels} labels, {len(report.categories)} categories"
-    yield f"{held}: no mistake"
+    held = f"{counts(report.documents, 'document')}, {counts(report.labels, 'label')}"
+    named = len(report.categories)
+    yield f"{held}, {named} {'category' if named == 1 else 'categories'}: no mistake"
     yield (
         f"{report.words:,} words; {counts(report.long, 'document')} of more than one window of"
         f" {report.window_tokens} tokens ({report.windows:,} windows)"
     )
     if report.split:
-        yield f"{report.train} documents to learn from, {report.test} for the test ({report.split})"
+        yield f"{counts(report.train, 'document')} to learn from, {report.test} for the test ({report.split})"
     yield ""
     yield from _categories(report)
     yield ""
@@ -45,3 +46,5 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f"{'hinders' if finding.hinders else 'note'}: {finding.message}; {finding.remedy}"
     for one in finding.examples:
         yield f"  {one}"
+    if finding.more:
+        yield f"  and {finding.more} more"

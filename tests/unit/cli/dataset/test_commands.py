@@ -198,4 +198,4 @@ def test_a_project_is_checked_in_any_format(tmp_path: Path) -> None:
         [tmp_path / "p.json", "--documents", tmp_path / "documents"],
     ):
         done = CliRunner().invoke(main, ["dataset", "check", *map(str, words)])
-        assert "1 documents, 2 labels, 2 categories: no mistake" in done.output, done.output
+        assert "1 document, 2 labels, 2 categories: no mistake" in done.output, done.output

@@ -94,7 +94,7 @@ def test_what_is_stored_and_exported_again_is_what_was_imported() -> None:
     [
         (
             {"prebuilts": [{"category": "General.Event"}]},
-            "assets.entities.0.prebuilts: Value error",
+            "assets.entities.0 (A).prebuilts: prebuilt components are not served here",
         ),
         ({"requiredComponents": ["prebuilts"]}, "prebuilt components are not served here"),
         ({"requiredComponents": ["list"]}, "it requires its list component and has none"),

@@ -28,6 +28,13 @@ def test_json_without_texts_is_a_text_itself(tmp_path: Path) -> None:
     assert read_texts([tmp_path / "a.json"])[0].text == '{"name": "Anna"}'
 
 
+@pytest.mark.parametrize("written", ['[{"data": {"text": "Anna"}}]', '{"tokens": ["a"]}\n{"tokens": ["b"]}'])
+def test_label_files_are_not_taken_for_one_long_text(tmp_path: Path, written: str) -> None:
+    (tmp_path / "labels.json").write_text(written)
+    with pytest.raises(DatasetError, match=r"labels\.json is JSON, and not every value of it has a `text`"):
+        read_texts([tmp_path / "labels.json"])
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="there is no text"):

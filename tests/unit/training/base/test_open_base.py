@@ -284,6 +284,8 @@ def test_folders_without_weights_or_tokenizer_say_how_to_make_them(
     with pytest.raises(ModelError) as caught:
         open_base(folder, tmp_path / "base")
     assert "use_fast=True" in caught.value.hint
+    with pytest.raises(ModelError, match=rf"holds no config\.json; its folders {folder.name} do"):
+        open_base(folder.parent, tmp_path / "base")
     with pytest.raises(ModelError, match="not a folder"):
         open_base(tmp_path / "nowhere", tmp_path / "base")
 
