@@ -94,5 +94,6 @@ class ConversionReport:
 
 
 def counts(number: int, thing: str) -> str:
-    """Return `1 label`, `2 labels`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    """Return `1 label`, `2 labels`, `2 categories`."""
+    several = f"{thing.removesuffix('y')}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number} {thing if number == 1 else several}"

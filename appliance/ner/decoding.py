@@ -188,7 +188,7 @@ def infer_scheme(labels: Sequence[str]) -> str:
     A letter and a hyphen are a prefix where a category has several of them, or every label has one: `E-MAIL`
     and `B-CELL` are names.
     """
-    named = [label for label in labels if not _is_outside(label)]
+    named = [label for label in labels if not is_outside(label)]
     prefixes: dict[str, set[str]] = {}
     for label in named:
         if label[1:2] == "-" and label[0] in _PREFIXES["BILOU"]:
@@ -243,14 +243,14 @@ def _alone(inside: str, opening: str, closing: str) -> bool:
 
 def _split(label: str, scheme: str) -> tuple[str, str]:
     """Return (tag, category): tag is one of O B I L U."""
-    if _is_outside(label):
+    if is_outside(label):
         return "O", ""
     if label[1:2] == "-" and label[0] in _PREFIXES[scheme]:
         return _SAME_TAG.get(label[0], label[0]), label[2:]
     return "I", label
 
 
-def _is_outside(label: str) -> bool:
+def is_outside(label: str) -> bool:
     """Whether a label stands for no entity; some models label special tokens too, such as `[PAD]`."""
     return label == "O" or (label[:1], label[-1:]) in (("[", "]"), ("<", ">"))
 

@@ -23,6 +23,11 @@ BATCH_SCALED = frozenset(
 )
 """Operators that choose one scale for the whole batch, so that rows sharing a batch disturb one another."""
 
+EIGHT_BIT = BATCH_SCALED | frozenset(
+    {"DequantizeLinear", "MatMulIntegerToFloat", "QAttention", "QGemm", "QLinearConv", "QLinearMatMul"}
+)
+"""Operators that multiply weights of 8 bits, or widen them first."""
+
 PADDING_READ = frozenset({"Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "MaxPool", "AveragePool"})
 """Operators that look at neighbours, so that the padding of a shorter row comes into its last words."""
 
@@ -57,6 +62,11 @@ class GraphFacts:
     def mixes_rows(self) -> bool:
         """Whether a row's result may depend on the rows that share its batch."""
         return bool(self.operators & BATCH_SCALED) or self.reads_padding
+
+    @property
+    def eight_bit(self) -> bool:
+        """Whether it multiplies 8-bit weights."""
+        return bool(self.operators & EIGHT_BIT)
 
     @property
     def reads_padding(self) -> bool:

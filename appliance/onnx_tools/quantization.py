@@ -170,8 +170,8 @@ def eight_bit(data: bytes) -> Rewritten:
     rewriter.run()
     if not rewriter.products:
         raise ModelError(
-            "model.onnx has no float32 matrix that could become 8-bit",
-            hint="it may be quantised already; quantise the float32 export",
+            f"model.onnx has no float32 matrix of {SMALL:,} weights or more that could become 8-bit",
+            hint="quantise the float32 export; a model so small would gain nothing",
         )
     del model.graph.value_info[:]
     return Rewritten(model=model.SerializeToString(), products=rewriter.products, tables=rewriter.tables)

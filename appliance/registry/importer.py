@@ -284,15 +284,15 @@ def _require(chosen: dict[str, _Member], members: Sequence[_Member], source: str
         weights = next((name for name in names if name.lower().endswith(_WEIGHTS)), None)
         if weights:
             raise ModelError(f"{source} holds weights ({weights}) but no ONNX graph", hint=EXPORT_HINT)
-        raise ModelError(f"{source} holds no {MODEL}", hint="compare with docs/models.md")
+        raise ModelError(f"{source} holds no {MODEL}", hint=EXPORT_HINT)
     if TOKENIZER not in chosen:
         slow = next((name for name in names if name in _SLOW_TOKENIZERS), None)
-        if slow:
-            raise ModelError(
-                f"{source} has its tokenizer as {slow}; {TOKENIZER} is needed",
-                hint="write it where transformers is installed: "
-                "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR)",
-            )
-        raise ModelError(f"{source} holds no {TOKENIZER}", hint="compare with docs/models.md")
+        raise ModelError(
+            f"{source} has its tokenizer as {slow}; {TOKENIZER} is needed"
+            if slow
+            else f"{source} holds no {TOKENIZER}",
+            hint="write it where transformers is installed: "
+            "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR)",
+        )
     if CONFIG not in chosen:
         raise ModelError(f"{source} holds no {CONFIG}, so its labels have no names", hint=EXPORT_HINT)

@@ -55,6 +55,13 @@ def test_models_are_chosen_by_name_and_a_broken_one_is_told_and_does_not_matter(
         assert entities(client, "acme", "Prod") == (404, "ProjectNotFound")
         assert entities(client, "acme", "broken") == (404, "ProjectNotFound")
         listed = client.get("/models").json()
+        told = {one["deploymentName"]: one for one in client.get("/status").json()["models"]}
+    assert {name: one["status"] for name, one in told.items()} == {
+        "prod": "ready",
+        "test": "ready",
+        "broken": "failed",
+    }
+    assert "tokenizer.json" in told["broken"]["reason"]
     Models.model_validate(listed)
     by_name = {model["deploymentName"]: model for model in listed["models"]}
     assert by_name["test"]["name"] == "another"

@@ -93,12 +93,15 @@ class Notice(Reply):
 
 
 class ModelStatus(Reply):
-    """A model being served."""
+    """A model being served, or one that could not be loaded, and why."""
 
     projectName: str
     deploymentName: str
-    name: str
-    release: str
+    status: Literal["ready", "failed"]
+    name: str | None = None
+    release: str | None = None
+    reason: str | None = None
+    hint: str | None = None
 
 
 class Model(Reply):

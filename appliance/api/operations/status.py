@@ -59,6 +59,31 @@ class Operated(Protocol):
         ...
 
 
+def _models(deployments: Deployments) -> list[dict[str, str]]:
+    """What is served, then what could not be loaded."""
+    served = [
+        {
+            "projectName": one.project,
+            "deploymentName": one.name,
+            "status": "ready",
+            "name": one.model,
+            "release": one.release,
+        }
+        for one in deployments
+    ]
+    failed = [
+        {
+            "projectName": one.project,
+            "deploymentName": one.name,
+            "status": "failed",
+            "reason": one.reason,
+            "hint": one.hint,
+        }
+        for one in deployments.failed
+    ]
+    return served + failed
+
+
 class OperationsApi:
     """The probes and the status of one service.
 
@@ -100,15 +125,7 @@ class OperationsApi:
             "apiStatusMessage": snapshot.notices[0].message if snapshot.notices else _SERVING,
             "version": VERSION,
             **appliance.status.report(snapshot),
-            "models": [
-                {
-                    "projectName": deployment.project,
-                    "deploymentName": deployment.name,
-                    "name": deployment.model,
-                    "release": deployment.release,
-                }
-                for deployment in appliance.deployments
-            ],
+            "models": _models(appliance.deployments),
             "ledger": {
                 "origin": appliance.ledger.origin,
                 "size": appliance.ledger.size,

@@ -88,7 +88,7 @@ def convert(label_files: LabelFiles, out: Path, name: str, made: str, as_json: b
         return
     click.echo(
         f"{target}: {counts(len(found), 'document')}, {counts(report.read, 'label')} read, "
-        f"{counts(written, 'label')} written, {len(labelled.categories)} categories"
+        f"{counts(written, 'label')} written, {counts(len(labelled.categories), 'category')}"
     )
     if made == PROJECT.name:
         click.echo(

@@ -148,21 +148,24 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
 
 def _row(entry: "RegistryEntry") -> dict[str, Any]:
     from appliance.errors import ModelError
+    from appliance.models.files import OnDisk
+    from appliance.models.folder_reader import read_facts
     from appliance.models.packages import find_packages
-    from appliance.ner.model_folder import ModelFolder
+    from appliance.ner.model_folder import MODEL, ModelFolder
 
     row: dict[str, Any] = {"project": entry.project, "name": entry.name}
     if find_packages(entry.path):
         return {**row, "kind": "encrypted package", "categories": []}
     try:
         folder = ModelFolder.open(entry.path)
+        facts = read_facts(OnDisk(entry.path), MODEL)
     except ModelError as error:
         return {**row, "kind": "refused", "error": f"cannot be served: {error.message}"}
-    kind = "8-bit" if folder.batch_invariant else "float32"
+    kind = "8-bit" if facts.eight_bit else "float"
     size = sum(path.stat().st_size for path in entry.path.iterdir() if path.is_file())
     return {
         **row,
-        "kind": f"{kind if folder.digests else ''} {size / 1e6:.1f} MB".strip(),
+        "kind": f"{kind} {size / 1e6:.1f} MB",
         "model": folder.name,
         "release": folder.release,
         "categories": list(folder.categories),

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 def print_added(added: "Added", registry: "ModelRegistry") -> None:
     """Print what was added, and when it is served."""
+    from appliance.ner.decoding import is_outside
+
     entry = added.entry
     click.echo(f"added {entry.project}/{entry.name} to {registry.root}")
     print_folder(added.folder)
     print_outcome(added.outcome)
+    if special := [label for label in added.folder.labels if label != "O" and is_outside(label)]:
+        click.echo(f"  note: {', '.join(special[:8])} counts as no entity; another name: --labels")
     if not added.outcome.tested:
         click.echo(
             f"  note: family {added.outcome.family} is accepted, but was not compared with transformers"

@@ -1,5 +1,6 @@
 """Names of tags that a file holds as numbers: from an option, or from what describes the data set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,20 @@ from license.files import read_limited
 _MAX_BYTES: Final = 2**20
 _MAX_NAMES: Final = 10_000
 _MAX_DEPTH: Final = 12
+
+
+def numbered_tags(name: str) -> DatasetError:
+    """Return the refusal of a file whose tags are numbers that nothing names."""
+    return DatasetError(
+        f"{name}: its tags are numbers, and nothing says what they mean",
+        hint="name them in their order: add --labels O,B-PER,I-PER,B-LOC,I-LOC to the command",
+    )
+
+
+def name_of(tag: str, names: Sequence[str]) -> str:
+    """Return the name of a tag by number; the tag itself where it has none."""
+    known = tag.isascii() and tag.isdecimal() and int(tag[:9]) < len(names)
+    return names[int(tag)] if known else tag
 
 
 def read_names(said: str) -> tuple[str, ...]:

@@ -33,11 +33,14 @@ def test_a_plain_graph_is_harmless(make_graph: MakeGraph) -> None:
     assert not facts.external_data
     assert facts.unknown_domains == ()
     assert not facts.mixes_rows
+    assert not facts.eight_bit
     assert {"Gather", "MatMul"} <= facts.operators
 
 
 def test_dynamic_quantisation_shows(make_graph: MakeGraph) -> None:
-    assert read_graph(make_graph(quantised=True)).mixes_rows
+    facts = read_graph(make_graph(quantised=True))
+    assert facts.mixes_rows
+    assert facts.eight_bit
 
 
 def test_weights_in_other_files_show_wherever_they_hide() -> None:

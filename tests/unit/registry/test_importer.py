@@ -198,7 +198,7 @@ def test_a_model_that_fails_is_refused(export: Export, registry: ModelRegistry) 
 @pytest.mark.parametrize(
     ("changes", "reason", "hint"),
     [
-        ({"model__onnx": None}, "holds no model.onnx", "docs/models.md"),
+        ({"model__onnx": None}, "holds no model.onnx", "optimum-cli export"),
         ({"model__onnx": None, "model__safetensors": b"x"}, "no ONNX graph", "optimum-cli"),
         (
             {"model__onnx": None, "model_quantized__onnx": b"x", "model_fp16__onnx": b"x"},
@@ -206,6 +206,7 @@ def test_a_model_that_fails_is_refused(export: Export, registry: ModelRegistry) 
             "keep the one that is to be served, or call it model.onnx",
         ),
         ({"tokenizer__json": None, "vocab__txt": b"a"}, "tokenizer as vocab.txt", "use_fast=True"),
+        ({"tokenizer__json": None}, "holds no tokenizer.json", "use_fast=True"),
         ({"config__json": None}, "its labels have no names", "optimum-cli"),
         ({"config__json": b'{"id2label": {"0": "O"}, "architectures": ["BertModel"]}'}, "BertModel", "token"),
     ],

@@ -9,8 +9,7 @@ from appliance.datasets.conversion_report import counts
 def text_lines(report: CheckReport) -> Iterator[str]:
     """Yield the lines."""
     held = f"{counts(report.documents, 'document')}, {counts(report.labels, 'label')}"
-    named = len(report.categories)
-    yield f"{held}, {named} {'category' if named == 1 else 'categories'}: no mistake"
+    yield f"{held}, {counts(len(report.categories), 'category')}: no mistake"
     yield (
         f"{report.words:,} words; {counts(report.long, 'document')} of more than one window of"
         f" {report.window_tokens} tokens ({report.windows:,} windows)"

@@ -13,6 +13,7 @@ from typing import Final
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, ReadOptions, SourceFile
+from appliance.datasets.formats.tag_names import name_of, numbered_tags
 from appliance.datasets.formats.tokens.token_rows import Group, Sentence, contents, sentences_of
 from appliance.datasets.label_errors import DatasetError, Mistake
 from appliance.datasets.tag_schemes import CHUNKS, Scheme, categories, is_tag, recognise, runs, tags_of
@@ -172,12 +173,34 @@ def _numbers(counted: Mapping[str, int]) -> bool:
     return 10 * sum(count for cell, count in counted.items() if _NUMBER.fullmatch(cell)) > 9 * total
 
 
+def _tags_are_numbers(rows: Sequence[Row]) -> bool:
+    """Whether the last column holds small numbers, mostly 0, behind words."""
+    usual = [row.cells for row in rows if len(row.cells) > 1]
+    tags = Counter(cells[-1] for cells in usual)
+    return (
+        2 * len(usual) > len(rows)
+        and all(tag.isascii() and tag.isdecimal() and len(tag) < 4 for tag in tags)
+        and tags["0"] == max(tags.values(), default=-1)
+        and not _numbers(Counter(cells[0] for cells in usual))
+    )
+
+
+def _name_tags(found: Blocks, name: str, names: Sequence[str]) -> None:
+    """Put names in the place of numbers; a number without a name stays, and is a mistake of its line."""
+    if not names:
+        raise numbered_tags(name)
+    for _, sentences in found.documents:
+        for rows in sentences:
+            rows[:] = [Row(row.line, [*row.cells[:-1], name_of(row.cells[-1], names)]) for row in rows]
+
+
 def sniff(file: SourceFile) -> bool:
     """Whether the file has rows with a column of tags."""
     if not file.readable or file.text.lstrip("\ufeff").lstrip().startswith("#FORMAT="):
         return False
     try:
-        return find_columns(_sample(blocks(file.lines[: 2 * _SAMPLE]))) is not None
+        rows = _sample(blocks(file.lines[: 2 * _SAMPLE]))
+        return find_columns(rows) is not None or _tags_are_numbers(rows)
     except DatasetError:
         return True
 
@@ -190,9 +213,11 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
     """Read a file of words and tags.
 
     Raises:
-        DatasetError: There is no column of tags, or none of words.
+        DatasetError: There is no column of tags, or none of words, or its tags are numbers without names.
     """
     found = blocks(file.lines)
+    if _tags_are_numbers(_sample(found)):
+        _name_tags(found, file.name, options.names)
     columns = find_columns(list(found.rows()))
     if columns is None:
         raise DatasetError(

@@ -14,7 +14,7 @@ from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, ReadOptions, SourceFile
 from appliance.datasets.formats.json_values import Record, Records, dump, each, fits, items, string
 from appliance.datasets.formats.spans.span_values import require_records
-from appliance.datasets.formats.tag_names import names_in
+from appliance.datasets.formats.tag_names import names_in, numbered_tags
 from appliance.datasets.formats.tokens.token_rows import Group, Sentence, contents, sentences_of
 from appliance.datasets.label_errors import DatasetError, Mistake
 from appliance.datasets.tag_schemes import Scheme, is_tag, recognise, runs, tags_of
@@ -114,10 +114,7 @@ def _named(
         return rows, []
     names = options.names or names_in(whole if isinstance(whole, dict) else {}) or _described(file)
     if not names:
-        raise DatasetError(
-            f"{file.name}: its tags are numbers, and nothing says what they mean",
-            hint="name them in their order: add --labels O,B-PER,I-PER,B-LOC,I-LOC to the command",
-        )
+        raise numbered_tags(file.name)
     mistakes = []
     for row in rows:
         known = [isinstance(tag, int) and 0 <= tag < len(names) for tag in row.tags]

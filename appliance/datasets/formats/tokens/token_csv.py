@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.format import Contents, Format, ReadOptions, SourceFile
+from appliance.datasets.formats.tag_names import name_of, numbered_tags
 from appliance.datasets.formats.tokens.token_rows import Group, Sentence, contents, sentences_of
 from appliance.datasets.label_errors import DatasetError, Mistake
 from appliance.datasets.tag_schemes import Scheme, categories, is_tag, recognise, runs, tags_of
@@ -77,6 +78,11 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
         )
     table, notes = _with_tags(file, table)
     rows, mistakes = _rows(file, table)
+    if rows and all(row.tag.isdecimal() for row in rows):
+        if not options.names:
+            raise numbered_tags(file.name)
+        for row in rows:
+            row.tag = name_of(row.tag, options.names)
     scheme = recognise(Counter(row.tag for row in rows))
     if scheme is None:
         raise DatasetError(

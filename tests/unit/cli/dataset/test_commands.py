@@ -30,7 +30,7 @@ def test_each_file_is_counted_and_the_total_said(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "a.txt (CoNLL): 3 documents, 25 labels read, 25 kept" in done.stderr
     assert "b.jsonl (JSONL): 1 document, 1 label read, 1 kept" in done.stderr
-    assert "4 documents, 26 labels read, 26 labels written, 1 categories" in done.stdout
+    assert "4 documents, 26 labels read, 26 labels written, 1 category" in done.stdout
 
 
 @pytest.mark.parametrize("made", WRITABLE)

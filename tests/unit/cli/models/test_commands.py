@@ -43,6 +43,7 @@ def test_a_model_is_added_listed_shown_tried_and_removed(
     assert added.exit_code == 0, added.output
     assert "added acme/v1" in added.output
     assert "sha256" in added.output
+    assert "acme/v1  float " in run("models", "list", models).output
     folder = tmp_path / "models" / "acme" / "v1"
     manifest = json.loads((folder / "model.json").read_text())
     assert manifest["files"].keys() == {"model.onnx", "tokenizer.json", "config.json"}
@@ -110,7 +111,7 @@ def test_quantize_measures_both_and_its_answers_do_not_depend_on_company(
     assert [answers(small, [text]).found[0] for text in texts[::10]] == list(together[::10])
     again = run("models", "quantize", tmp_path / "small", "--out", tmp_path / "x", "--labelled", labelled)
     assert again.exit_code == 78
-    assert "quantised already" in again.output
+    assert "quantise the float32 export" in again.output
 
 
 def test_a_disk_without_room_for_8_bits_is_told_before_anything_is_measured(

@@ -105,3 +105,23 @@ def test_jsonl_keeps_the_language_of_a_document(tmp_path: Path) -> None:
     (document,) = read_file(tmp_path / "a.jsonl")
     (tmp_path / "b.jsonl").write_bytes(write([document], "b")["b.jsonl"])
     assert read_file(tmp_path / "b.jsonl")[0].language == "de"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "head"), [("a.conll", "{} {}\n", ""), ("a.csv", "{},{}\n", "Word,Tag\n")]
+)
+def test_words_with_numbered_tags_are_read_with_names_and_refused_without(
+    tmp_path: Path, name: str, line: str, head: str
+) -> None:
+    words = [("Anna", 1), ("Lee", 2), ("met", 0), ("Bert", 1), ("in", 0), ("Rome", 3), (".", 0)]
+    (tmp_path / name).write_text(head + "".join(line.format(word, tag) for word, tag in words))
+    with pytest.raises(DatasetError, match="its tags are numbers") as refused:
+        read_labels([(tmp_path / name, "")], Reading())
+    assert "--labels" in refused.value.hint
+    reading = Reading(options=ReadOptions(names=("O", "B-PER", "I-PER", "B-LOC")))
+    ((document,), _) = read_labels([(tmp_path / name, "")], reading)
+    assert [(document.text[one.start : one.end], one.category) for one in document.labels] == [
+        ("Anna Lee", "PER"),
+        ("Bert", "PER"),
+        ("Rome", "LOC"),
+    ]
