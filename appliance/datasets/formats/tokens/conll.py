@@ -8,7 +8,7 @@ GermEval's and UNER's files each further column of tags is a layer of labels wit
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from appliance.datasets.document import LabelledDocument
@@ -216,7 +216,8 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
         DatasetError: There is no column of tags, or none of words, or its tags are numbers without names.
     """
     found = blocks(file.lines)
-    if _tags_are_numbers(_sample(found)):
+    numbered = _tags_are_numbers(_sample(found))
+    if numbered:
         _name_tags(found, file.name, options.names)
     columns = find_columns(list(found.rows()))
     if columns is None:
@@ -245,7 +246,8 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
         groups.append(Group(made, called))
     if slips and 2 * slips < labels:
         notes.append(f"{slips} of {labels} labels begin with a tag for their inside, such as I-")
-    return contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
+    made = contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
+    return replace(made, numbered=numbered)
 
 
 def _sentence(

@@ -78,7 +78,8 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
         )
     table, notes = _with_tags(file, table)
     rows, mistakes = _rows(file, table)
-    if rows and all(row.tag.isdecimal() for row in rows):
+    numbered = bool(rows) and all(row.tag.isdecimal() for row in rows)
+    if numbered:
         if not options.names:
             raise numbered_tags(file.name)
         for row in rows:
@@ -102,7 +103,8 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
     ]
     groups = _groups(rows, scheme, sentences="sentence" in table.columns)
     told_apart = "document" in table.columns
-    return contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
+    made = contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
+    return replace(made, numbered=numbered)
 
 
 def _with_tags(file: SourceFile, table: _Table) -> tuple[_Table, list[str]]:
