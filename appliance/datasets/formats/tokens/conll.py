@@ -246,8 +246,8 @@ def read(file: SourceFile, options: ReadOptions) -> Contents:
         groups.append(Group(made, called))
     if slips and 2 * slips < labels:
         notes.append(f"{slips} of {labels} labels begin with a tag for their inside, such as I-")
-    made = contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
-    return replace(made, numbered=numbered)
+    whole = contents(file.name, groups, options, told_apart=told_apart, mistakes=mistakes, notes=notes)
+    return replace(whole, numbered=numbered)
 
 
 def _sentence(
