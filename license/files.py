@@ -242,6 +242,21 @@ def is_shared(path: Path) -> bool:
     return str(real.parent) == "/home"
 
 
+def is_open_to_others(path: Path) -> bool:
+    """Whether a private key can be read by other users, or changed by its group.
+
+    Kubernetes gives each file of a volume to the group of the pod (`fsGroup`), which may then write it, and
+    marks the directory with the set-group-ID bit. Such a file is its owner's still: the group has no other
+    member.
+    """
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if not mode & 0o027:
+        return False
+    of_pod = bool(path.parent.stat().st_mode & stat.S_ISGID) and status.st_gid in os.getgroups()
+    return bool(mode & 0o007) or not of_pod or status.st_uid != os.geteuid()
+
+
 def quoted(path: Path) -> str:
     """A path as it is typed into a shell."""
     return shlex.quote(str(path))

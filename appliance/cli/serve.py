@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from appliance.cli.options import WITH_SETTINGS, settings_argument
+from appliance.config.image_defaults import read_settings
 from appliance.config.products import CUSTOM_NER
 from appliance.config.settings import Settings, describe
 from appliance.errors import SettingsError
@@ -67,7 +68,7 @@ def serve(roots: Path | None, words: tuple[str, ...]) -> None:
     try:
         from appliance.host.systemd import credential_settings
 
-        settings = Settings.read(words, {**os.environ, **credential_settings()})
+        settings = read_settings(words, {**os.environ, **credential_settings()})
         if settings.service is CUSTOM_NER and not settings.download_license:
             from appliance.services.preload import begin_preloading
 
@@ -100,14 +101,17 @@ def _run(
     """
     from appliance.cli.license.download import download_and_tell
     from appliance.cli.models.speech_catalogue import at_place, before_serving
+    from appliance.config.state_place import find_state
     from appliance.licensing.installation import Installation
     from appliance.observability import logging as logs
 
     logs.configure(settings.log_level, settings.console_level, console_format=settings.console_format)
     _check(settings)
     settings = at_place(settings)
-    state = settings.state_directory(environ)
-    installation = Installation(settings=settings, state=state, roots_directory=roots_directory)
+    place = find_state(settings, environ)
+    installation = Installation(
+        settings=settings, state=place.keys, ledgers=place.ledgers, roots_directory=roots_directory
+    )
     if settings.download_license:
         download_and_tell(installation)
     elif not before_serving(installation):
@@ -132,8 +136,7 @@ def _check(settings: Settings) -> None:
 
 
 def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> None:
-    from appliance.config.directories import ledger_directory
-    from appliance.config.identity import load_identity
+    from appliance.config.directories import ledger_directory, require_directories
     from appliance.metering.lease import metering_client
     from appliance.observability import logging as logs
     from appliance.server.app import Appliance
@@ -145,7 +148,9 @@ def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> 
     # A reload may be asked for while the start is still under way: it must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     roots = installation.roots()
-    identity = load_identity(installation.state)
+    if not settings.connected:
+        require_directories(settings)
+    identity = installation.identity(create=True)
     connection = None
     if settings.connected:
         settings, connection = _connect(settings, identity, roots)
@@ -164,8 +169,8 @@ def _connect(settings: Settings, identity: "Identity", roots: "TrustRoots") -> "
     from appliance.config.directories import connected_mounts
     from appliance.metering.lease import connect
 
-    mounted = connected_mounts(settings, identity.directory)
-    output = mounted.output_mount or identity.directory
+    mounted = connected_mounts(settings, identity.state)
+    output = mounted.output_mount or identity.state
     if settings.output_mount is None:
         output.mkdir(mode=0o700, exist_ok=True)
     return mounted, connect(mounted, identity=identity, roots=roots, output=output)

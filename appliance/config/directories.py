@@ -7,6 +7,7 @@ from typing import Final
 from appliance.config.products import Product
 from appliance.config.settings import Settings
 from appliance.errors import OutputError, SettingsError
+from license.errors import LicenseNotFound
 from license.files import quoted
 
 LEASE_DIRECTORY: Final = "connected"
@@ -34,6 +35,18 @@ def ledger_directory(output: Path, product: Product, instance: str) -> Path:
         instance: `Identity.instance`.
     """
     return output / product.name / instance
+
+
+def require_directories(settings: Settings) -> None:
+    """Refuse to go on before anything is made where a directory of a disconnected run is missing.
+
+    Raises:
+        SettingsError, OutputError: As `required_mounts`.
+        LicenseNotFound: There is no licence directory.
+    """
+    license_mount, _ = required_mounts(settings)
+    if not license_mount.is_dir():
+        raise LicenseNotFound
 
 
 def required_mounts(settings: Settings) -> tuple[Path, Path]:

@@ -16,10 +16,12 @@ from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_ke
 from license.crypto.hpke import HpkeKey
 from license.encoding.strict import decode_base64, encode_base64
 from license.errors import LicenseError, Malformed, Unreadable
-from license.files import quoted, read_limited, write_atomic
+from license.files import access_hint, is_open_to_others, is_shared, quoted, read_limited, write_atomic
 
 KEY_FILE: Final = "instance.key"
 HPKE_FILE: Final = "hpke.key"
+STATE_FOLDER: Final = "state"
+"""Below a ledger directory: what changes, where no state directory is given."""
 KEY_NAME: Final = "offline-appliance/instance"
 _MAX_KEY_BYTES: Final = 256
 _SECRET: Final = b"offline-appliance/secret-of-the-installation/v1"  # no line end, so it is no signed note
@@ -33,11 +35,13 @@ class Identity:
         signing: Its Ed25519 key.
         directory: Where its keys lie, mode 0700.
         hpke: Its X25519 key; None only where one was looked for and not made.
+        ledgers: Where the ledger directory lies that holds what changes; None: it lies with the keys.
     """
 
     signing: SigningKey
     directory: Path
     hpke: HpkeKey | None = None
+    ledgers: Path | None = None
 
     @property
     def vkey(self) -> str:
@@ -49,17 +53,23 @@ class Identity:
         """Twelve hex digits that name this installation in paths and origins."""
         return self.signing.verifying.fingerprint
 
+    @property
+    def state(self) -> Path:
+        """Where what changes lies: day keys, jobs, the clock's marks, the lease of a connected run."""
+        return self.directory if self.ledgers is None else self.ledgers / self.instance / STATE_FOLDER
+
     def secret(self) -> bytes:
         """64 bytes that only this installation can make, always the same; its own keys derive from them."""
         return self.signing.sign(_SECRET)
 
 
-def load_identity(directory: Path, *, create: bool = True) -> Identity:
+def load_identity(directory: Path, *, create: bool = True, ledgers: Path | None = None) -> Identity:
     """Load this installation's keys, making them the first time.
 
     Args:
-        directory: The state directory; made with mode 0700 if it is missing.
+        directory: Where they lie; made with mode 0700 if it is missing.
         create: False to refuse where there are no keys yet, for commands that only look.
+        ledgers: `Identity.ledgers`.
 
     Raises:
         IdentityError: The directory or a key cannot be read, written or trusted.
@@ -84,6 +94,7 @@ def load_identity(directory: Path, *, create: bool = True) -> Identity:
             signing=load_signing_key(path),
             hpke=_load_hpke(hpke) if hpke.exists() else None,
             directory=directory,
+            ledgers=ledgers,
         )
     except LicenseError as error:
         raise IdentityError(
@@ -93,7 +104,7 @@ def load_identity(directory: Path, *, create: bool = True) -> Identity:
     except PermissionError as error:
         raise IdentityError(
             f"the state directory {directory} cannot be used: {error.strerror}",
-            hint="run this as root or as the service's user, or name another directory with Mounts:State",
+            hint=_owner_hint(directory),
         ) from error
     except OSError as error:
         raise IdentityError(
@@ -103,11 +114,19 @@ def load_identity(directory: Path, *, create: bool = True) -> Identity:
         ) from error
 
 
+def _owner_hint(directory: Path) -> str:
+    """Say how this user is let in: by the owner of what there is of the way to the keys."""
+    if os.geteuid() == 0 or is_shared(directory):
+        return "run this as root or as the service's user, or name another directory with Mounts:State"
+    existing = directory if directory.is_dir() else directory.parent
+    return f"{access_hint(existing, directory=True)}; or name another directory with Mounts:State"
+
+
 def _load_hpke(path: Path) -> HpkeKey:
     """Read the X25519 key: one line of base64, in a file that is its owner's alone."""
     text = read_limited(path, _MAX_KEY_BYTES)
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o027:
+    if is_open_to_others(path):
+        mode = path.stat().st_mode & 0o777
         raise Unreadable(f"the private key {path} is open to other users (mode {mode:04o})")
     try:
         return HpkeKey.from_bytes(decode_base64(text.decode("ascii").strip()))

@@ -67,8 +67,33 @@ class Settings:
         "Mounts:State",
         None,
         parse_directory,
-        "directory for this machine's keys (default: systemd's StateDirectory)",
+        "directory for this machine's keys (default: systemd's StateDirectory, or beside the licence)",
     )
+    output_disposable: bool = _setting(
+        "Output:Disposable",
+        False,
+        parse_boolean,
+        "True: usage records may end with the container; the licence must allow it",
+    )
+    image_license: Path | None = _setting(
+        "Image:License",
+        None,
+        parse_directory,
+        "set by an image: licence directory of a disconnected run where Mounts:License is not given",
+    )
+    image_output: Path | None = _setting(
+        "Image:Output",
+        None,
+        parse_directory,
+        "set by an image: output where Mounts:Output is not given",
+    )
+    image_state: Path | None = _setting(
+        "Image:State",
+        None,
+        parse_directory,
+        "set by an image: state directory of a connected run, or where a volume lies there",
+    )
+    image_name: str = _setting("Image:Name", "", str, "set by an image: its name, for printed commands")
     model_mount: Path | None = _setting(
         "Mounts:Model", None, parse_directory, "model folder to serve (default: the bundled English model)"
     )
@@ -366,15 +391,6 @@ class Settings:
                 "Missing EULA=accept command line option. You must provide this to continue.",
                 hint=f"read {_terms()}, then add Eula=accept",
             )
-
-    def state_directory(self, environ: Mapping[str, str]) -> Path:
-        """Where this installation keeps its keys: the setting, systemd's directory, or the user's own."""
-        if self.state_mount is not None:
-            return self.state_mount
-        if environ.get("STATE_DIRECTORY"):
-            return Path(environ["STATE_DIRECTORY"].split(":")[0])
-        base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/root")) / ".local" / "state")
-        return Path(base) / "offline-appliance"
 
 
 def _terms() -> Path:

@@ -10,8 +10,9 @@ from typing import Final
 from appliance.config.directories import OUTPUT_DIRECTORY, connected_mounts
 from appliance.config.env_file import ENVIRONMENT_FILE, load_env_file, read_env_file
 from appliance.config.identity import KEY_FILE, Identity
+from appliance.config.image_defaults import read_settings
 from appliance.config.products import SPEECH_TO_TEXT
-from appliance.config.settings import Settings
+from appliance.config.state_place import StatePlace, find_state
 from appliance.doctor import facts
 from appliance.doctor.facts import Account, LedgerFact, UnitFact
 from appliance.doctor.finding import Finding, failed, passed, warned
@@ -106,14 +107,15 @@ def read_installation(
         hosted = bool(unit)
     except SettingsError:  # a finding: see `_environment_file`
         unit, hosted = {}, True
-    settings = Settings.read(words, {**unit, **environ})
+    settings = read_settings(words, {**unit, **environ})
     if hosted and settings.state_mount is None and not environ.get("STATE_DIRECTORY"):
-        state = UNIT_STATE
+        place = StatePlace(keys=UNIT_STATE)
     else:
-        state = settings.state_directory(environ)
+        place = find_state(settings, environ)
     return Installation(
-        settings=connected_mounts(settings, state) if settings.connected else settings,
-        state=state,
+        settings=connected_mounts(settings, place.keys) if settings.connected else settings,
+        state=place.keys,
+        ledgers=place.ledgers,
         roots_directory=roots_directory,
         hosted=hosted,
     )

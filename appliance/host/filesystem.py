@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from appliance.errors import OutputError
+from appliance.host.mounts import mount_of, mountinfo
 from license.files import OWN_DIRECTORY, is_shared, quoted
 
 # SQLite's write-ahead log needs memory shared between processes and locks that hold: not given over a
@@ -64,7 +65,7 @@ def check_output(directory: Path, *, mounts: str | None = None) -> None:
         )
     if not directory.is_dir():
         raise OutputError(f"the output path {directory} is not a directory: {describe(directory)}")
-    kind = file_system(directory, mounts if mounts is not None else _mountinfo())
+    kind = file_system(directory, mounts if mounts is not None else mountinfo())
     if kind in NETWORK_FILE_SYSTEMS:
         raise OutputError(
             f"the output directory {directory} is on a network file system ({kind})",
@@ -102,15 +103,7 @@ def describe(path: Path) -> str:
 
 def file_system(directory: Path, mounts: str) -> str:
     """Return the type of the file system a directory lies on, from the text of `mountinfo` (proc(5))."""
-    path = directory.resolve()
-    kind, depth = "", -1
-    for line in mounts.splitlines():
-        fields, _, rest = line.partition(" - ")
-        point = Path(fields.split(" ")[4].encode("ascii", "backslashreplace").decode("unicode_escape"))
-        # A later line of equal depth lies over an earlier one.
-        if len(point.parts) >= depth and (path == point or point in path.parents):
-            kind, depth = rest.split(" ")[0], len(point.parts)
-    return kind
+    return mount_of(directory, mounts).kind
 
 
 def free_bytes(directory: Path) -> int:
@@ -135,13 +128,6 @@ def give_to_owner(path: Path) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a folder this software made; no error if it is missing."""
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _mountinfo() -> str:
-    try:
-        return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
 
 
 def _user() -> str:

@@ -11,6 +11,7 @@ the entries: `docs/formats.md`, part Evidence.
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from appliance.ledger.log.anchors import Anchor, close_all
 from appliance.ledger.log.appender import JournalContext
 from appliance.ledger.log.commit_thread import CommitThread
 from appliance.ledger.log.day_keys import DayKeys
-from appliance.ledger.log.directory_lock import LOCK_FILE, Lock, claim_state
+from appliance.ledger.log.directory_lock import LOCK_FILE, Lock, claim_keys, claim_state
 from appliance.ledger.log.disk_reserve import Reserve
 from appliance.ledger.log.journal import Journal
 from appliance.ledger.log.recovery import Place, open_journal, succeed
@@ -72,7 +73,7 @@ class Ledger:
     """
 
     def __init__(
-        self, place: Place, journal: Journal, reserve: Reserve, *, locks: tuple[Lock, Lock], floor: QuotaFloor
+        self, place: Place, journal: Journal, reserve: Reserve, *, locks: tuple[Lock, ...], floor: QuotaFloor
     ) -> None:
         self._place = place
         self._floor = floor
@@ -83,12 +84,13 @@ class Ledger:
         self.scrubber = Scrubber(lambda: self._writer.journal.path, self._writer.report_damage)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 (each is a part of the ledger that only the caller knows)
         cls,
         directory: Path,
         *,
         identity: SigningKey,
         state: Path,
+        keys: Path | None = None,
         clock: EffectiveClock,
         license: AuthenticLicense,
         software: str,
@@ -100,7 +102,9 @@ class Ledger:
         Args:
             directory: `{Mounts:Output}/{service}/{instance}`; its last parts are made if they are missing.
             identity: Key of the installation.
-            state: Directory of mode 0700 for the day keys and a copy of the last checkpoint.
+            state: Directory of mode 0700 for the day keys and a copy of the last checkpoint; made if missing.
+            keys: Directory of the installation's keys, if that is another. The count of the plan lies there
+                if it can be written, so that it outlives the output; and one process uses the keys at a time.
             clock: Effective time; it is raised to what the ledger proves.
             license: The licence in force.
             software: Name and version.
@@ -112,6 +116,7 @@ class Ledger:
             SerialTooLow, EpochTooLow: The licence is older than one that was in force here.
         """
         _make(directory)
+        _make_state(state)
         context = JournalContext(
             identity=identity,
             keys=DayKeys(state),
@@ -122,11 +127,14 @@ class Ledger:
             anchors=tuple(anchors),
         )
         lock = Lock(directory / LOCK_FILE)
-        claim: Lock | None = None
+        claims: list[Lock] = [lock]
         try:
-            claim = claim_state(state, service)
+            claims.append(claim_state(state, service))
+            counted = state if keys is None or not os.access(keys, os.W_OK) else keys
+            if counted != state:
+                claims.append(claim_keys(counted, service))
             prefix = f"offline-appliance/{service}/{identity.verifying.fingerprint}"
-            floor = QuotaFloor(directory, state, service)
+            floor = QuotaFloor(directory, counted, service)
             place = Place(directory=directory, context=context, prefix=prefix, known=floor.log)
             journal = open_journal(place, license)
             try:
@@ -134,20 +142,20 @@ class Ledger:
                 floor.recount(journal)
                 reserve = Reserve(directory)
                 _take_reserve(directory, reserve)
-                return cls(place, journal, reserve, locks=(lock, claim), floor=floor)
+                return cls(place, journal, reserve, locks=tuple(claims), floor=floor)
             except BaseException:
                 journal.close()
                 raise
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             close_all(anchors)
-            _release(lock, claim)
+            _release(*claims)
             raise OutputError(
                 f"the ledger in {directory} cannot be opened: {error}; {describe(directory)}",
                 hint="check free space, the owner of the directory and the state of the disk",
             ) from error
         except BaseException:
             close_all(anchors)
-            _release(lock, claim)
+            _release(*claims)
             raise
 
     async def commit(self, uses: Sequence[UsageRecord]) -> Receipt:
@@ -291,10 +299,16 @@ def _make(directory: Path) -> None:
         raise OutputError(f"cannot make {directory}: {error.strerror}; {describe(existing)}") from error
 
 
-def _release(*locks: Lock | None) -> None:
+def _make_state(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {directory}: {error.strerror}") from error
+
+
+def _release(*locks: Lock) -> None:
     for lock in locks:
-        if lock is not None:
-            lock.release()
+        lock.release()
 
 
 def _take_reserve(directory: Path, reserve: Reserve) -> None:

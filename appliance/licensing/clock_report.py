@@ -67,7 +67,7 @@ def accept_clock(installation: Installation) -> None:
     if status.state != "held":
         raise ClockRefusal(f"there is nothing to accept: {status.words}", hint="")
     try:
-        write_confirmation(installation.state, reading())
+        write_confirmation(installation.identity().state, reading())
     except OSError as error:
         raise ClockRefusal(
             f"the confirmation cannot be written to {installation.state}: {error.strerror}",

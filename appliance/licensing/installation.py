@@ -14,7 +14,9 @@ from typing import Final
 from appliance.config.directories import ledger_directory
 from appliance.config.env_file import ENVIRONMENT_FILE, read_env_file
 from appliance.config.identity import Identity, load_identity
+from appliance.config.image_defaults import read_settings
 from appliance.config.settings import Settings, describe
+from appliance.config.state_place import StatePlace, find_state
 from appliance.errors import SettingsError
 from appliance.host.effective_clock import Reading, system_sources
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
@@ -38,15 +40,17 @@ class Installation:
 
     Attributes:
         settings: Its settings.
-        state: Its state directory.
+        state: Directory of its keys, and of its state where `ledgers` is None.
         roots_directory: Trust roots that were named on purpose; None for the installed ones.
         hosted: Whether the unit's settings file names the licence directory: systemd runs the service.
+        ledgers: `StatePlace.ledgers`.
     """
 
     settings: Settings
     state: Path
     roots_directory: Path | None
     hosted: bool = False
+    ledgers: Path | None = None
 
     @classmethod
     def read(
@@ -63,7 +67,7 @@ class Installation:
             SettingsError: A word or a value cannot be read.
         """
         host = read_env_file(system)
-        settings = Settings.read(words, {**host, **environ})
+        settings = read_settings(words, {**host, **environ})
         if settings.unknown:
             unknown = settings.unknown[0]
             raise SettingsError(
@@ -73,10 +77,17 @@ class Installation:
         unit = Settings.read([], host)
         named = unit.license_mount
         hosted = named == settings.license_mount if named is not None else unit.connected
-        state = settings.state_directory(environ)
         if hosted and settings.state_mount is None and "STATE_DIRECTORY" not in environ:
-            state = SYSTEM_STATE
-        return cls(settings=settings, state=state, roots_directory=roots_directory, hosted=hosted)
+            place = StatePlace(keys=SYSTEM_STATE)
+        else:
+            place = find_state(settings, environ)
+        return cls(
+            settings=settings,
+            state=place.keys,
+            ledgers=place.ledgers,
+            roots_directory=roots_directory,
+            hosted=hosted,
+        )
 
     def roots(self) -> TrustRoots:
         """Return the trust roots; raises `UntrustedRoots` without any."""
@@ -84,7 +95,7 @@ class Installation:
 
     def identity(self, *, create: bool = False) -> Identity:
         """Return the keys of this installation; raises `IdentityError` where there are none."""
-        return load_identity(self.state, create=create)
+        return load_identity(self.state, create=create, ledgers=self.ledgers)
 
     def license_directory(self) -> Path:
         """Return what `Mounts:License` names.

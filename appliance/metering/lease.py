@@ -161,7 +161,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
         LicenseError: What it granted is not good for this machine.
     """
     client, service = metering_client(settings), settings.service
-    directory = identity.directory / LEASE_DIRECTORY
+    directory = identity.state / LEASE_DIRECTORY
     high_water = recorded_high_water(ledger_directory(output, service, identity.instance))
     interval = ReportInterval(seconds=settings.metering_seconds, attempts=1, timeout=_timeout(settings))
     now = _claimed_time(high_water)

@@ -44,8 +44,8 @@ def preview(settings: Settings, identity: Identity, *, now: int | None = None) -
         BillingInvalid: It is not an address.
     """
     client = metering_client(replace(settings, api_key=KEY_SHOWN))
-    mounted = connected_mounts(settings, identity.directory)
-    output = mounted.output_mount or identity.directory
+    mounted = connected_mounts(settings, identity.state)
+    output = mounted.output_mount or identity.state
     directory = ledger_directory(output, settings.service, identity.instance)
     high_water = recorded_high_water(directory)
     note = request_note(

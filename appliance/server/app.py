@@ -96,7 +96,8 @@ class Appliance:
         self.ledger = Ledger.open(
             self.ledger_directory,
             identity=identity.signing,
-            state=identity.directory,
+            state=identity.state,
+            keys=identity.directory,
             clock=self.clock,
             license=licensed,
             software=f"offline-appliance {VERSION}",
@@ -116,7 +117,7 @@ class Appliance:
             instance=identity.instance,
             clock=self.clock,
             status=self.status,
-            state=identity.directory,
+            state=identity.state,
             fork_findings=fork_findings,
         )
         self.metering = None if connection is None else self._open_metering(connection)

@@ -55,7 +55,7 @@ class TextService:
         self._jobs = self._open_jobs()
         cores = usable_cores()
         self._calibrations = Calibrations(
-            context.identity.directory / CALIBRATION_FILE, machine=lambda: this_machine(cores)
+            context.identity.state / CALIBRATION_FILE, machine=lambda: this_machine(cores)
         )
 
     def _open_authoring(self) -> "AuthoringService | None":
@@ -63,7 +63,7 @@ class TextService:
 
         return open_authoring(
             self._context.settings,
-            state=self._context.identity.directory,
+            state=self._context.identity.state,
             deployments=self.deployments,
             load=self._load_model,
             clock=self._context.clock,
@@ -72,7 +72,7 @@ class TextService:
     def _open_jobs(self) -> Jobs:
         context, settings = self._context, self._context.settings
         self._job_store = JobStore.open(
-            directory=context.identity.directory,
+            directory=context.identity.state,
             url=settings.jobs_database,
             instance=context.identity.instance,
             capacity=settings.jobs_kept,

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from license.encoding.strict import clean_text, decode_base64, encode_base64, shown
 from license.errors import Forged, LicenseError, Malformed, Unreadable
-from license.files import quoted, read_limited, write_atomic
+from license.files import is_open_to_others, quoted, read_limited, write_atomic
 
 _ALGORITHM: Final = b"\x01"
 _PRIVATE: Final = "PRIVATE+KEY+"
@@ -191,8 +191,8 @@ def load_signing_key(path: Path) -> SigningKey:
         Malformed: not a signing key.
     """
     data = read_limited(path, _MAX_KEY_FILE_BYTES)
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o027:
+    if is_open_to_others(path):
+        mode = path.stat().st_mode & 0o777
         raise Unreadable(
             f"the private key {path} is open to other users (mode {mode:04o})",
             hint=f"chmod 600 {quoted(path)}",

@@ -9,7 +9,8 @@ A file the service could change is refused: it would be a setting after all. The
 directory above it:
 
 - not root: this process must neither own it nor be able to write it;
-- root, who can write everything: it must belong to root and be closed to group and others;
+- root, who can write everything: it must belong to root and be closed to group and others, or lie on a
+  read-only mount, as a ConfigMap does;
 - roots inside the package are excused where the package's code lies just as open: who can rewrite the
   verifier needs no root key, and a developer's own checkout is such a place.
 """
@@ -136,7 +137,14 @@ def _is_open(path: Path) -> bool:
     if us != 0:
         writable = os.access(path, os.W_OK, effective_ids=True) and not _is_sticky(path)
         return status.st_uid == us or writable
-    return status.st_uid != 0 or (bool(status.st_mode & 0o022) and not _is_sticky(path))
+    if status.st_uid != 0:
+        return True
+    return bool(status.st_mode & 0o022) and not _is_sticky(path) and not _is_read_only(path)
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether `path` is mounted read-only here, as a ConfigMap is: nobody can change it by this way."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def _is_sticky(path: Path) -> bool:

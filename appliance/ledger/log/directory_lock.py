@@ -86,6 +86,22 @@ def claim_state(directory: Path, service: str) -> Lock:
     return lock
 
 
+def claim_keys(directory: Path, service: str) -> Lock:
+    """Lock the keys of an installation for one process of a service, where they lie apart from its state.
+
+    Raises:
+        LedgerLocked: Another process uses them.
+        OutputError: The directory cannot be written.
+    """
+    try:
+        return Lock(directory / f"{LOCK_FILE}-{service}")
+    except LedgerLocked:
+        raise LedgerLocked(
+            f"another process uses the keys in {directory}",
+            hint="a licence serves one container at a time: stop the other, or give this one its own licence",
+        ) from None
+
+
 def _note_owner(path: Path, service: str, another: str) -> None:
     try:
         if not path.exists():

@@ -84,13 +84,6 @@ def test_a_wrong_value_names_the_setting_the_value_and_what_is_expected() -> Non
     assert "whole number from 0 to 65535" in caught.value.message
 
 
-def test_the_state_directory_is_the_setting_then_systemds_then_the_users() -> None:
-    environ = {"STATE_DIRECTORY": "/var/lib/appliance:/x", "HOME": "/home/a"}
-    assert str(Settings.read(["Mounts:State=/s"], {}).state_directory(environ)) == "/s"
-    assert str(Settings.read([], {}).state_directory(environ)) == "/var/lib/appliance"
-    assert str(Settings.read([], {}).state_directory({"HOME": "/home/a"})).startswith("/home/a/")
-
-
 def test_every_setting_has_a_key_and_a_help_line() -> None:
     rows = describe()
     assert len(rows) == len({key.lower() for key, _, _ in rows}) > 15

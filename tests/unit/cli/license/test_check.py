@@ -113,7 +113,7 @@ def test_on_a_host_with_the_unit_the_state_is_where_systemd_keeps_it(tmp_path: P
     assert site.state == Path("/var/lib/private/appliance")
     other = ["Mounts:License=/elsewhere"]
     site = Installation.read(other, {"HOME": "/h"}, roots_directory=None, system=file)
-    assert (site.hosted, site.state) == (False, Path("/h/.local/state/offline-appliance"))
+    assert (site.hosted, site.state) == (False, Path("/elsewhere/identity"))
 
 
 def test_a_missing_settings_file_is_none(tmp_path: Path) -> None:
