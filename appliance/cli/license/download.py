@@ -12,6 +12,7 @@ from appliance.config.secrets import shown_address
 from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
 from appliance.licensing.installation import Installation
+from appliance.licensing.lasting_output import require_lasting_license
 from license.console.progress import Bytes, waiting
 from license.licenses.directory import require_savable
 
@@ -27,8 +28,9 @@ def download_and_tell(
         ApplianceError: A setting is missing, or the keys cannot be used.
         LicenseError: The licence or a package was not given, does not hold, or cannot be saved.
     """
-    require_savable(installation.license_directory())
     settings = installation.settings
+    require_lasting_license(settings, installation.license_directory())
+    require_savable(installation.license_directory())
     billing = shown_address(settings.billing)
     click.echo(
         f"Requesting a licence for {settings.service.product} from {billing or 'the vendor'} …",

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from appliance.cli.license.container_text import run_in_container
 from appliance.config.products import CUSTOM_NER
+from appliance.config.state_place import KEYS_FOLDER
 from appliance.licensing.installation import Installation, program
 from license.encoding.strict import format_date, format_time
 from license.licenses.terms import Plan
@@ -81,7 +83,9 @@ def term_words(plan: Plan) -> str:
 def run_commands(installation: Installation) -> list[str]:
     """Return the commands that serve from now on, each correct when it is pasted into a shell."""
     settings = installation.settings
-    output = (settings.output_mount or installation.state / "output").absolute()
+    if settings.image_name:
+        return [run_in_container(settings, installation.license_directory())]
+    output = (settings.output_mount or _usual_output(installation)).absolute()
     words = [*program(), "Eula=accept", f"Mounts:License={installation.license_directory().absolute()}"]
     if installation.roots_directory is not None:
         words[-2:-2] = ["serve", "--roots", str(installation.roots_directory.absolute())]
@@ -95,6 +99,13 @@ def run_commands(installation: Installation) -> list[str]:
     there = os.path.isdir(output)  # noqa: PTH112 (the licence is saved: a closed directory is no error here)
     make = [] if there else [shlex.join(["install", "-d", "-m", "0700", str(output)])]
     return [*make, shlex.join(words)]
+
+
+def _usual_output(installation: Installation) -> Path:
+    """Beside the keys; where these lie with the licence, beside it."""
+    if installation.ledgers is None and installation.state.name != KEYS_FOLDER:
+        return installation.state / "output"
+    return installation.license_directory().parent / "output"
 
 
 def install_command(installation: Installation) -> str:

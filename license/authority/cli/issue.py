@@ -88,6 +88,13 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 @click.option("--grace-days", default=30, show_default=True, type=click.IntRange(0, 3_650))
 @click.option("--report-days", default=90, show_default=True, type=click.IntRange(1, 36_500))
 @click.option("--binding", type=click.Choice(["instance", "any"]), help="Default: as the resource says.")
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="NAME",
+    help="Allow something that is not allowed otherwise, such as disposable-records.",
+)
 @max_instances_option("Refuse one machine more than this; beside the resource's own limit.")
 @home_option
 @json_option
