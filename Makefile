@@ -12,7 +12,7 @@ UPGRADE ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev lint test coverage test-boot nightly auditor bundle lock clean
+.PHONY: help run install install-dev lint test coverage test-boot test-container nightly auditor bundle image lock clean
 
 help:  ## list these targets
 	@echo "Targets:"
@@ -61,16 +61,20 @@ lint: install-dev  ## ruff, import-linter and mypy
 	$(VENV)/bin/python -m mypy
 
 test: install-dev  ## every test that is quick enough to run each time; options: make test ARGS=tests/docs
-	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot and not container" $(ARGS)
 
 # Not in `make test`: measuring costs half as much time again.
 coverage: install-dev  ## the tests of `make test` with the lines they do not reach, in .coverage-report/
-	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot" --cov --cov-report=term:skip-covered \
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot and not container" --cov --cov-report=term:skip-covered \
 	  --cov-report=html:.coverage-report $(ARGS)
 
 test-boot: install-dev  ## units, bundles and upgrades on a booted system, and a cut network (needs root)
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python -m pytest -n 2 -m "boot and not slow" --timeout=900 tests/system/boot $(ARGS)
+
+test-container: install-dev  ## the documented docker lines with a real engine (needs root and podman)
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
+	$(VENV)/bin/python -m pytest -m "container and not slow" --timeout=900 tests/system/container $(ARGS)
 
 nightly: install-dev  ## the long ones: soak, fuzz, crash, fresh Debians, a busy machine, coverage
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
@@ -83,6 +87,9 @@ auditor: install  ## build dist/usage-verify.pyz: the check of usage records as 
 bundle: install-dev  ## what a server without network is installed from, in dist/; options: make bundle ARGS="--key release.pem"
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
 	$(VENV)/bin/python packaging/build.py $(ARGS)
+
+image: install-dev  ## the images, from the newest bundle in dist/; options: make image ARGS="--base IMAGE --key release.pem"
+	$(VENV)/bin/python packaging/image/build.py $(ARGS)
 
 lock:  ## bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -25,6 +25,8 @@ _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLO
 OWN_DIRECTORY: Final = "name a directory of its own: this one is shared with the system or other people"
 """The hint where `is_shared` holds: no command may change such a directory."""
 _SYSTEM: Final = frozenset(("bin", "boot", "dev", "lib", "lib64", "proc", "sbin", "sys", "usr"))
+_TOP: Final = _SYSTEM | {"etc", "home", "media", "mnt", "opt", "root", "run", "srv", "tmp", "var"}
+_CONTAINERS: Final = ("/run/.containerenv", "/.dockerenv")
 _SHARED_BELOW: Final = frozenset(("/etc/ssl", "/root", "/run", "/usr/local", "/var"))
 
 
@@ -242,6 +244,17 @@ def is_shared(path: Path) -> bool:
     return str(real.parent) == "/home"
 
 
+def _is_volume(path: Path) -> bool:
+    """Whether a directory of a container's root is one that its engine mounted there, such as `/license`."""
+    real = Path(os.path.abspath(path))  # noqa: PTH100 (as in `is_shared`)
+    return (
+        len(real.parts) == 2
+        and real.parts[1] not in _TOP
+        and os.path.ismount(real)  # noqa: PTH100 (a link may lead to what cannot be looked at)
+        and any(map(os.path.exists, _CONTAINERS))  # noqa: PTH100
+    )
+
+
 def is_open_to_others(path: Path) -> bool:
     """Whether a private key can be read by other users, or changed by its group.
 
@@ -288,6 +301,8 @@ def access_hint(path: Path, *, directory: bool) -> str:
         return f"{path} is not a directory: name the directory that is meant"
     owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
     said = f"{path} belongs to {owner} with mode {mode}, this process is {us}"
+    if _is_volume(path):
+        return f"{said}: on the host, sudo chown {us} DIRECTORY    # the one that is mounted at {path}"
     if is_shared(path):
         return f"{said}; {OWN_DIRECTORY}"
     return f"{said}: sudo chown {us} {quoted(path)}"

@@ -38,6 +38,11 @@ _COMMANDS: Final = {
         "doctor",
         "Say what is wrong with this installation, and the command that fixes it.",
     ),
+    "health": Lazy(
+        "appliance.cli.health",
+        "health",
+        "Say whether the service of this container is ready; exit status 0 or 1.",
+    ),
     "license": Lazy(
         "appliance.cli.license.commands",
         "license_group",

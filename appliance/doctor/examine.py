@@ -12,6 +12,7 @@ from appliance.config.env_file import ENVIRONMENT_FILE, load_env_file, read_env_
 from appliance.config.identity import KEY_FILE, Identity
 from appliance.config.image_defaults import read_settings
 from appliance.config.products import SPEECH_TO_TEXT
+from appliance.config.settings import Settings
 from appliance.config.state_place import StatePlace, find_state
 from appliance.doctor import facts
 from appliance.doctor.facts import Account, LedgerFact, UnitFact
@@ -35,6 +36,7 @@ from appliance.doctor.license_checks import (
     check_settings,
     check_time_source,
 )
+from appliance.doctor.probe import PortFact, port
 from appliance.doctor.storage_checks import (
     check_evidence,
     check_file_system,
@@ -45,6 +47,7 @@ from appliance.doctor.storage_checks import (
 )
 from appliance.errors import ApplianceError, IdentityError, SettingsError
 from appliance.host.effective_clock import ClockRules, ClockSources, clock_rules
+from appliance.host.main_process import words_beside
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
 from appliance.licensing.effective_time import time_at_start
 from appliance.licensing.installation import Installation
@@ -107,7 +110,7 @@ def read_installation(
         hosted = bool(unit)
     except SettingsError:  # a finding: see `_environment_file`
         unit, hosted = {}, True
-    settings = read_settings(words, {**unit, **environ})
+    settings = read_settings([*words_beside(environ), *words], {**unit, **environ})
     if hosted and settings.state_mount is None and not environ.get("STATE_DIRECTORY"):
         place = StatePlace(keys=UNIT_STATE)
     else:
@@ -169,7 +172,10 @@ def examine(
         check_processor(facts.processor()),
         check_memory(facts.memory(), sum(model.size for model in models)),
         *(check_model(model.name, model.folder) for model in models),
-        check_port(facts.port(settings.host, settings.port), settings.service.name),
+        check_port(
+            port(settings.host, settings.port, tls=settings.tls_certificate is not None),
+            settings.service.name,
+        ),
         check_unit(unit),
         check_secrets(facts.look_at(DOWNLOAD_FILE), _credentials()),
     ]
@@ -254,6 +260,10 @@ def _service_account(installation: Installation) -> Account:
         if fact.exists:
             return facts.account_of(fact.uid)
     return facts.account_of(os.geteuid())
+
+
+def _port(settings: Settings) -> PortFact:
+    return port(settings.host, settings.port, tls=settings.tls_certificate is not None)
 
 
 def _roots(installation: Installation) -> TrustRoots | LicenseError:

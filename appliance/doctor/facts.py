@@ -2,13 +2,10 @@
 
 import contextlib
 import grp
-import http.client
-import json
 import os
 import platform
 import pwd
 import shutil
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -17,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.host.control_group import memory_grant
 from appliance.host.cpus import usable_cores
 from appliance.host.filesystem import file_system, free_bytes
 from license.errors import LicenseError
@@ -133,25 +131,6 @@ class LedgerFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PortFact:
-    """Who is at the port.
-
-    Attributes:
-        address: Host and port.
-        listening: Whether anybody accepts connections.
-        service: `service` of `/ready`; empty if it is somebody else.
-        ready: Whether requests would be answered.
-        message: What `/ready` says.
-    """
-
-    address: str
-    listening: bool = False
-    service: str = ""
-    ready: bool = False
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeFact:
     """Who keeps the clock.
 
@@ -223,10 +202,13 @@ def memory() -> MemoryFact:
         words = rest.split()
         if words and words[0].isdecimal():
             values[name] = int(words[0]) * 1024
-    total = values.get("MemTotal", 0)
-    group = _read("/sys/fs/cgroup/memory.max").strip()
-    limit = min(total, int(group)) if group.isdecimal() and total else total
-    return MemoryFact(limit=limit, available=min(values.get("MemAvailable", limit), limit))
+    limit = values.get("MemTotal", 0)
+    available = values.get("MemAvailable", limit)
+    granted = memory_grant()
+    if granted is not None and limit:
+        limit = min(limit, granted.limit)
+        available = min(available, limit - granted.used)
+    return MemoryFact(limit=limit, available=min(available, limit))
 
 
 def processor() -> ProcessorFact:
@@ -247,30 +229,6 @@ def ledger(directory: Path) -> LedgerFact:
             origin, size = head.origin, head.size
     logs = tuple(_log(path) for path in find_databases(directory))
     return LedgerFact(directory=directory, logs=logs, head_origin=origin, head_size=size)
-
-
-def port(host: str, number: int) -> PortFact:
-    """Ask whoever listens at the service's port whether it is ready."""
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
-    address = f"{loopback}:{number}"
-    connection = http.client.HTTPConnection(loopback, number, timeout=_PROBE_SECONDS)
-    try:
-        connection.request("GET", "/ready")
-        reply = connection.getresponse()
-        body = _object(reply.read(4096))
-    except (ConnectionRefusedError, socket.gaierror):
-        return PortFact(address=address)
-    except (OSError, http.client.HTTPException):
-        return PortFact(address=address, listening=True)
-    finally:
-        connection.close()
-    return PortFact(
-        address=address,
-        listening=True,
-        service=body.get("service", ""),
-        ready=reply.status == http.HTTPStatus.OK,
-        message=body.get("message", ""),
-    )
 
 
 def time_source(*, kernel: bool, now: int, run: Path = Path("/run")) -> TimeFact:
@@ -315,15 +273,6 @@ def _log(path: Path) -> LogFact:
     if row is None:
         return LogFact(name=path.name, number=number, damaged=damaged, error="it was never begun")
     return LogFact(name=path.name, number=number, damaged=damaged, size=int(row[1]), origin=str(row[0]))
-
-
-def _object(data: bytes) -> dict[str, str]:
-
-    with contextlib.suppress(ValueError):
-        body = json.loads(data)
-        if isinstance(body, dict):
-            return {str(key): str(value)[:200] for key, value in body.items()}
-    return {}
 
 
 def _read(path: str) -> str:

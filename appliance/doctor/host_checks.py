@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact
+from appliance.doctor.facts import MemoryFact, PathFact, ProcessorFact, UnitFact
 from appliance.doctor.finding import Finding, failed, passed, warned
+from appliance.doctor.probe import PortFact
 from appliance.errors import ApplianceError
 from appliance.ner.model_folder import ModelFolder
 from appliance.speech.model.folder import SpeechFolder
@@ -73,6 +74,8 @@ def check_port(fact: PortFact, service: str) -> Finding:
             f"nobody answers at {fact.address}",
             "sudo systemctl start appliance.socket appliance.service",
         )
+    if fact.closed:
+        return passed("port", f"{fact.address} answers those who show a certificate")
     if fact.service != service:
         number = fact.address.rpartition(":")[2]
         return failed(

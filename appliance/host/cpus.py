@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from appliance.host.control_group import processor_grant
+
 
 def usable_cores(root: Path = Path("/")) -> int:
     """Return how many threads can compute at once, at least 1.
@@ -14,7 +16,7 @@ def usable_cores(root: Path = Path("/")) -> int:
         root: Where `proc` and `sys` are mounted; another place in tests.
     """
     cores = len(os.sched_getaffinity(0))
-    quota = _cgroup_cores(root)
+    quota = processor_grant(root)
     return cores if quota is None else max(1, min(cores, round(quota)))
 
 
@@ -39,26 +41,3 @@ def thread_counts(root: Path = Path("/")) -> list[int]:
         except (OSError, ValueError):
             return [cores]
     return [cores, len(pieces)] if len(pieces) < cores else [cores]
-
-
-def _cgroup_cores(root: Path) -> float | None:
-    """Return the smallest grant on the way from this process's group (cgroup v2) to the root, if any."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text("ascii", "replace").splitlines()
-    except OSError:
-        return None
-    paths = [line[3:].strip("/") for line in lines if line.startswith("0::")]
-    if not paths or ".." in Path(paths[0]).parts:
-        return None
-    top = root / "sys/fs/cgroup"
-    group = top / paths[0]
-    grants = [_grant(place / "cpu.max") for place in (group, *group.parents) if place.is_relative_to(top)]
-    return min((grant for grant in grants if grant is not None), default=None)
-
-
-def _grant(file: Path) -> float | None:
-    try:
-        quota, period = file.read_text("ascii").split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return None

@@ -19,6 +19,7 @@ from appliance.config.settings import Settings, describe
 from appliance.config.state_place import StatePlace, find_state
 from appliance.errors import SettingsError
 from appliance.host.effective_clock import Reading, system_sources
+from appliance.host.main_process import words_beside
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
 from appliance.licensing.effective_time import time_at_start
 from appliance.licensing.manager import choose
@@ -67,7 +68,7 @@ class Installation:
             SettingsError: A word or a value cannot be read.
         """
         host = read_env_file(system)
-        settings = read_settings(words, {**host, **environ})
+        settings = read_settings([*words_beside(environ), *words], {**host, **environ})
         if settings.unknown:
             unknown = settings.unknown[0]
             raise SettingsError(

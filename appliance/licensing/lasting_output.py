@@ -19,22 +19,18 @@ DISPOSABLE: Final = "disposable-records"
 """The feature of a licence that allows it."""
 
 
-def require_lasting_output(settings: Settings, license: License) -> None:
+def require_lasting_output(settings: Settings) -> None:
     """Refuse an output mount that ends with its container; nothing outside of an image.
 
     Args:
         settings: With the output mount of a run.
-        license: The licence in force.
 
     Raises:
-        OutputError: The records would be lost.
-        SettingsError: The run says that they may be, and the licence does not allow it.
+        OutputError: The records would be lost, and the run does not say that they may be.
     """
     output = settings.output_mount
-    if settings.image_output is None or output is None:
-        return
-    lost = lost_with_container(output)
-    if not lost:
+    lost = _lost_output(settings)
+    if not lost or output is None:
         return
     if settings.lease:
         _log.warning(
@@ -49,13 +45,33 @@ def require_lasting_output(settings: Settings, license: License) -> None:
             f"the output directory {output} is {lost}: usage records would be lost with the container",
             hint=volume_hint("OUTPUT_PATH", output),
         )
-    elif DISPOSABLE not in license.features:
+
+
+def require_disposable(settings: Settings, license: License) -> None:
+    """Refuse to throw records away where the licence does not allow it.
+
+    Args:
+        settings: With the output mount of a run.
+        license: The licence in force.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    output = settings.output_mount
+    if output is None or settings.lease or not _lost_output(settings):
+        return
+    if DISPOSABLE not in license.features:
         raise SettingsError(
             "Output:Disposable=True is not allowed by the licence: its usage records must be kept",
             hint=volume_hint("OUTPUT_PATH", output),
         )
-    else:
-        _log.warning("usage records are disposable and end with the container")
+    _log.warning("usage records are disposable and end with the container")
+
+
+def _lost_output(settings: Settings) -> str:
+    if settings.image_output is None or settings.output_mount is None:
+        return ""
+    return lost_with_container(settings.output_mount)
 
 
 def require_lasting_license(settings: Settings, directory: Path) -> None:

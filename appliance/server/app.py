@@ -19,7 +19,7 @@ from appliance.ledger.read.fork_check import ForkFinding
 from appliance.ledger.read.high_water import recorded_high_water
 from appliance.licensing.admission import AdmissionControl
 from appliance.licensing.effective_time import open_clock, time_at_start
-from appliance.licensing.lasting_output import require_lasting_output
+from appliance.licensing.lasting_output import require_disposable, require_lasting_output
 from appliance.licensing.maintenance import Maintenance, log_fork_findings
 from appliance.licensing.manager import LicenseManager
 from appliance.licensing.status import LicenseStatus
@@ -76,6 +76,7 @@ class Appliance:
         preloader: "ModelPreloader | None" = None,
     ) -> None:
         license_mount, self.output_mount = required_mounts(settings)
+        require_lasting_output(settings)
         self.settings = settings
         self.product = settings.service
         self.ledger_directory = ledger_directory(self.output_mount, self.product, identity.instance)
@@ -92,7 +93,7 @@ class Appliance:
         )
         licensed = self.licenses.current
         self.licenses.require_startable(time_at_start(licensed.license, high_water))
-        require_lasting_output(settings, licensed.license)
+        require_disposable(settings, licensed.license)
         fork_findings = log_fork_findings(self.ledger_directory, licensed, identity.instance)
         self.clock = open_clock(licensed.license, high_water)
         self.ledger = Ledger.open(

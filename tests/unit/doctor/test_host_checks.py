@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.doctor.facts import MemoryFact, PathFact, PortFact, ProcessorFact, UnitFact, time_source
+from appliance.doctor.facts import MemoryFact, PathFact, ProcessorFact, UnitFact, time_source
 from appliance.doctor.finding import Level
 from appliance.doctor.host_checks import (
     check_endpoint,
@@ -14,6 +14,7 @@ from appliance.doctor.host_checks import (
     check_secrets,
     check_unit,
 )
+from appliance.doctor.probe import PortFact
 from appliance.errors import ModelError
 from license.errors import CouldNotConnect
 

@@ -1,0 +1,158 @@
+"""A container engine of this machine, and the images that the tests run.
+
+Podman with runc is what Debian has. Its settings lie in a file of our own: crun refuses a machine with both
+versions of cgroups, and limits above those of this process cannot be set without privileges. Base image and
+wheels are kept outside the tree.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.paths import ROOT
+from tests.system.boot.bundles import build
+
+CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offline-appliance"
+PACKAGES: Final = "podman buildah runc conmon netavark aardvark-dns iptables"
+BASE: Final = "localhost/offline-appliance-base"
+READY_SECONDS: Final = 60
+
+
+def why_not() -> str:
+    """Why no container can be run here; empty if one can."""
+    if os.geteuid() != 0:
+        return "needs root: podman's bridge and cgroups"
+    if any(shutil.which(program) is None for program in ("podman", "buildah", "runc")):
+        return f"needs a container engine: apt-get install --no-install-recommends {PACKAGES}"
+    if shutil.which("mmdebstrap") is None and not (CACHE / "base.tar").exists():
+        return "needs a base image: apt-get install mmdebstrap"
+    if not (Path(sys.executable).parent / "cyclonedx-py").exists():
+        return "needs pip install --no-deps --require-hashes -r requirements-bundle.lock"
+    return ""
+
+
+@dataclass
+class Engine:
+    """The program `podman`, as its user types it."""
+
+    name: str = "podman"
+    host: str = "10.88.0.1"  # this machine, as its containers see it
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self, *words: str, check: bool = True, timeout: float = 300
+    ) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [self.name, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            env={**os.environ, **self.environ},
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0 or not check, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+        return done
+
+    def inspect(self, name: str) -> Any:
+        return json.loads(self.run("inspect", name).stdout)[0]
+
+    def logs(self, name: str) -> str:
+        done = self.run("logs", name, check=False)
+        return done.stdout + done.stderr
+
+    def remove(self, name: str) -> None:
+        self.run("rm", "--force", "--time", "5", name, check=False)
+
+    @contextlib.contextmanager
+    def running(self, name: str, *words: str) -> Iterator[str]:
+        """Run a container in the background, wait until it is ready, and stop it at the end."""
+        self.remove(name)
+        self.run("run", "-d", "--name", name, *words)
+        try:
+            self.wait_ready(name)
+            yield name
+            self.run("stop", "--time", "30", name)
+        finally:
+            self.remove(name)
+
+    def wait_ready(self, name: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if self.run("exec", name, "appliance", "health", check=False).returncode == 0:
+                return
+            state = self.inspect(name)["State"]
+            assert state["Running"], f"it ended with {state['ExitCode']}: {self.logs(name)[-3000:]}"
+            time.sleep(0.1)
+        raise AssertionError(f"{name} is not ready: {self.logs(name)[-3000:]}")
+
+
+def make_engine() -> Engine:
+    """Return podman with settings that hold on this machine."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    files, processes = (
+        resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
+    )
+    processes = processes if 0 < processes < 32768 else 32768
+    settings = CACHE / "containers.conf"
+    settings.write_text(
+        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+        f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]\n'
+    )
+    return Engine(environ={"CONTAINERS_CONF": str(settings)})
+
+
+def make_base(engine: Engine) -> None:
+    """Make the base image, unless it is there or can be loaded from the cache."""
+    script = ROOT / "packaging/image/base.sh"
+    label = hashlib.sha256(script.read_bytes()).hexdigest()[:16]
+    archive = CACHE / f"base-{label}.tar"
+    if not archive.exists():
+        made = archive.with_suffix(".part")
+        subprocess.run(["sh", str(script), str(made)], check=True, capture_output=True, timeout=600)
+        made.rename(archive)
+    if engine.run("image", "exists", f"{BASE}:{label}", check=False).returncode != 0:
+        engine.run("import", str(archive), f"{BASE}:{label}")
+    engine.run("tag", f"{BASE}:{label}", BASE)
+
+
+def make_images(engine: Engine, place: Path) -> dict[str, str]:
+    """Build bundle and images, and return what each target's image is called."""
+    wheels = CACHE / "wheels"
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    words = ["--no-deb", "--pythons", python]
+    bundle = build(place, *words, *(["--wheels", str(wheels)] if wheels.is_dir() else []))
+    unpacked = place / "unpacked"
+    unpacked.mkdir()
+    subprocess.run(["tar", "-xf", str(bundle), "-C", str(unpacked), "--strip-components=1"], check=True)
+    keep_wheels(unpacked / "wheels", wheels)
+    words = ["--base", BASE, "--no-archive", "--targets", "text,speech,diagnostic"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "packaging/image/build.py"), str(unpacked), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **engine.environ},
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    return dict(zip(("text", "speech", "diagnostic"), names, strict=True))
+
+
+def keep_wheels(made: Path, kept: Path) -> None:
+    """Keep what was fetched for the next time; this software itself is built anew each time."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for wheel in made.glob("*.whl"):
+        if not wheel.name.startswith("offline_appliance") and not (kept / wheel.name).exists():
+            shutil.copyfile(wheel, kept / wheel.name)

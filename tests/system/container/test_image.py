@@ -1,0 +1,66 @@
+"""What the image is: small, described, checked by its engine, and bound by the limits it is given."""
+
+import json
+
+from tests.support.paths import ROOT
+from tests.system.container.conftest import Host
+from tests.system.container.engine import BASE, Engine
+from tests.system.container.test_text_lines import DISCONNECTED, download
+
+OURS_MB = 65
+"""What a release ships that changes nothing but itself."""
+
+
+def test_it_says_what_it_is(engine: Engine, images: dict[str, str]) -> None:
+    about = engine.inspect(images["text"])
+    labels = about["Config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "offline-appliance"
+    assert labels["org.opencontainers.image.version"] in (ROOT / "pyproject.toml").read_text()
+    assert about["Config"]["User"] == "10001"
+    done = engine.run(
+        "run", "--rm", "--entrypoint", "cat", images["text"], "/opt/appliance/share/sbom.cdx.json"
+    )
+    bill = json.loads(done.stdout)
+    names = {part["name"] for part in bill["components"]}
+    assert {"onnxruntime", "starlette"} <= names
+    assert not names & {"onnx", "hf-xet", "huggingface-hub"}
+
+
+def test_text_and_speech_are_the_same_layers(engine: Engine, images: dict[str, str]) -> None:
+    layers = [engine.inspect(images[name])["RootFS"]["Layers"] for name in ("text", "speech")]
+    shared = len(engine.inspect(BASE)["RootFS"]["Layers"]) + 3
+    assert layers[0][:shared] == layers[1][:shared]
+    sizes = [
+        int(entry["size"])
+        for entry in json.loads(engine.run("history", "--format", "json", images["text"]).stdout)
+    ]
+    assert sorted(sizes)[-3] < OURS_MB * 1_000_000  # after base and dependencies
+
+
+def test_the_limits_of_the_container_are_what_the_doctor_sees(host: Host) -> None:
+    download(host)
+    line = host.line(DISCONNECTED, 1).replace("--memory 4g --cpus 4", "--memory 700m --cpus 1")
+    name, _ = host.serve(line)
+    said = host.engine.run("exec", name, "appliance", "doctor", check=False).stdout
+    assert "1 usable core" in said
+    assert "of 700 MiB" in said
+
+
+def test_the_health_check_follows_port_and_certificate(host: Host) -> None:
+    download(host)
+    # openssl of this machine; the image has none to spare.
+    import subprocess
+
+    certificate = host.home / "license" / "server.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=text", "-days", "2"]
+    subprocess.run(
+        [*words, "-keyout", certificate, "-out", f"{certificate}.crt"], check=True, capture_output=True
+    )
+    certificate.write_text(certificate.read_text() + (host.home / "license" / "server.pem.crt").read_text())
+    certificate.chmod(0o644)
+    line = host.line(DISCONNECTED, 1) + " Http:Port=5443 Tls:Certificate=/license/server.pem"
+    name, _ = host.serve(line)
+    check = host.engine.inspect(host.images["text"])["Healthcheck"]["Test"]
+    assert check[0] == "CMD"
+    done = host.engine.run("exec", name, *check[1:])
+    assert "127.0.0.1:5443 is ready" in done.stdout
