@@ -93,9 +93,9 @@ image: install-dev  ## the images, from the newest bundle in dist/; options: mak
 
 lock:  ## bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	  --group build pyproject.toml -o requirements.lock
+	  --extra postgresql --group build pyproject.toml -o requirements.lock
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	  --group build --group dev pyproject.toml -o requirements-dev.lock
+	  --extra postgresql --group build --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --group bundle -c requirements-dev.lock -o requirements-bundle.lock
 

@@ -22,7 +22,7 @@ class PortFact:
         service: `service` of `/ready`; empty if it is somebody else.
         ready: Whether requests would be answered.
         message: What `/ready` says.
-        closed: Whether it answers only those who show a certificate.
+        closed: Whether it hangs up after a TLS handshake, as it does on callers without a certificate.
     """
 
     address: str
@@ -44,16 +44,18 @@ def port(host: str, number: int, *, tls: bool = False) -> PortFact:
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
     address = f"{loopback}:{number}"
     connection = _connection(loopback, number, tls=tls)
+    met = False
     try:
+        connection.connect()
+        met = tls
         connection.request("GET", "/ready")
         reply = connection.getresponse()
         body = _object(reply.read(4096))
     except (ConnectionRefusedError, socket.gaierror):
         return PortFact(address=address)
-    except ssl.SSLError as error:
-        return PortFact(address=address, listening=True, closed="CERTIFICATE_REQUIRED" in str(error.reason))
     except (OSError, http.client.HTTPException):
-        return PortFact(address=address, listening=True)
+        # In TLS 1.3 a caller hears only after the handshake that a certificate was wanted, or is hung up on.
+        return PortFact(address=address, listening=True, closed=met)
     finally:
         connection.close()
     return PortFact(

@@ -46,6 +46,8 @@ TESTED_ELSEWHERE = {
     "appliance/authoring/*": "tests/e2e/authoring/test_authoring.py",
     # Commands: typed into a process.
     "appliance/cli/demo/*": "tests/e2e/test_demo.py",
+    "appliance/cli/health.py": "tests/system/container/test_image.py",
+    "appliance/cli/license/container_text.py": "tests/system/container/test_text_lines.py",
     "appliance/cli/doctor.py": "tests/unit/doctor/test_examine.py",
     "appliance/cli/usage*": "tests/integration/evidence/test_commands.py",
     "appliance/cli/metering.py": "tests/integration/connected/test_preview.py",
