@@ -50,7 +50,10 @@ def main() -> None:
         names = []
         for target in options.targets:
             name = f"{TAGS[target]}:{version}"
-            made = build(engine, context, target, name, base=options.base, version=version, epoch=epoch)
+            words = ["--no-cache"] if options.no_cache and not names else []
+            made = build(
+                engine, context, target, name, *words, base=options.base, version=version, epoch=epoch
+            )
             print(f"{name}  {made}")
             names.append(name)
         if not options.no_archive:
@@ -70,6 +73,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--engine", choices=("podman", "docker"), help="default: podman if it is here")
     parser.add_argument("--key", type=Path, help="Ed25519 private key in PEM, to sign the archive with")
+    parser.add_argument("--no-cache", action="store_true", help="build every layer anew")
     parser.add_argument("--no-archive", action="store_true", help="only build; write no file")
     parser.add_argument(
         "--targets", type=lambda text: text.split(","), default=tuple(TAGS), help=",".join(TAGS)
@@ -87,7 +91,9 @@ def find_engine(name: str | None) -> str:
     )
 
 
-def build(engine: str, context: Path, target: str, name: str, *, base: str, version: str, epoch: int) -> str:
+def build(
+    engine: str, context: Path, target: str, name: str, *more: str, base: str, version: str, epoch: int
+) -> str:
     """Build one target and return the image's identifier.
 
     Args:
@@ -95,6 +101,7 @@ def build(engine: str, context: Path, target: str, name: str, *, base: str, vers
         context: What of the bundle the build needs.
         target: Stage of the Containerfile.
         name: Name and tag.
+        more: Further options of the engine's build.
         base: The base image.
         version: Of this software.
         epoch: Unix second that every file of the layers bears, with podman.
@@ -107,7 +114,7 @@ def build(engine: str, context: Path, target: str, name: str, *, base: str, vers
         if engine == "podman"
         else ["docker", "build"]
     )
-    words += ["--network", "none", "--target", target, "-f", str(context / CONTAINERFILE), "-t", name]
+    words += [*more, "--network", "none", "--target", target, "-f", str(context / CONTAINERFILE), "-t", name]
     words += [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     run(*words, str(context))
     return json.loads(run(engine, "image", "inspect", name))[0]["Id"].removeprefix("sha256:")

@@ -42,10 +42,14 @@ PRUNED = (
     "numpy/f2py",
     "numpy/_core/include",
     "numpy/_core/lib",
+    "onnxruntime/capi/libonnxruntime.so*",
     "onnxruntime/datasets",
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",
+    "sqlalchemy/dialects/mssql",
+    "sqlalchemy/dialects/mysql",
+    "sqlalchemy/dialects/oracle",
     "sqlalchemy/testing",
     "uvloop/*.pyx",
     "uvloop/*.c",
@@ -53,7 +57,8 @@ PRUNED = (
     "uvloop/handles",
     "uvloop/*.so.debug",
 )
-"""Parts of packages that nothing here imports: tests, headers, sources, tools of other tasks."""
+"""Parts of packages that nothing here imports: tests, headers, sources, tools of other tasks. The C interface
+of onnxruntime is a second copy of what its Python module holds itself."""
 
 
 def main() -> None:
@@ -74,6 +79,7 @@ def main() -> None:
     for layer, names in packages.items():
         _install(bundle, venv, [wanted[name] for name in names])
         _prune(site)
+        _strip(site)
         _compile(site)
         now = set(_files(venv))
         _copy(sorted(now - before), out / layer)
@@ -109,6 +115,13 @@ def _prune(site: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def _strip(site: Path) -> None:
+    """Take debugging symbols out where the build stage has binutils: 20 MB, most of them of uvloop."""
+    strip = shutil.which("strip")
+    for library in sorted(site.rglob("*.so*")) if strip else []:
+        subprocess.run([str(strip), "--strip-unneeded", str(library)], capture_output=True, check=False)
 
 
 def _compile(site: Path) -> None:

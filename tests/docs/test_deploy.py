@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "docs" / "deploy"
@@ -18,11 +20,11 @@ def tool(name: str) -> str:
 
 def test_the_image_runs_as_a_user_with_no_name_on_the_host() -> None:
     assert re.search(r"^USER 10001$", CONTAINERFILE, re.MULTILINE)
-    assert CONTAINERFILE.index("USER 10001") > CONTAINERFILE.index("RUN ")
+    assert CONTAINERFILE.index("USER 10001") > CONTAINERFILE.rindex("RUN ")
 
 
 def test_image_and_manifests_ask_what_the_service_answers() -> None:
-    assert "/ready" in CONTAINERFILE
+    assert '["appliance", "health"]' in CONTAINERFILE
     assert set(re.findall(r"path: (/\w+), port: http", MANIFESTS)) == {"/ready", "/status"}
 
 
@@ -38,11 +40,20 @@ def test_hadolint_has_no_complaint() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_manifests_are_valid() -> None:
+@pytest.mark.parametrize("name", ["kubernetes.yaml", "license-request.yaml"])
+def test_the_manifests_are_valid(name: str) -> None:
     done = subprocess.run(
-        [tool("kubernetes-validate"), "--strict", str(DEPLOY / "kubernetes.yaml")],
+        [tool("kubernetes-validate"), "--strict", str(DEPLOY / name)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_request_is_made_on_the_volume_that_is_served_from() -> None:
+    request = (DEPLOY / "license-request.yaml").read_text()
+    claim = request.partition("---\n")[0].partition("apiVersion")[2]
+    assert claim in MANIFESTS
+    assert "Mounts:State=/data/state" in request
+    assert "Mounts__State, value: /data/state" in MANIFESTS

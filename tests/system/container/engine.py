@@ -118,7 +118,7 @@ def make_base(engine: Engine) -> None:
     label = hashlib.sha256(script.read_bytes()).hexdigest()[:16]
     archive = CACHE / f"base-{label}.tar"
     if not archive.exists():
-        made = archive.with_suffix(".part")
+        made = archive.with_suffix(".part.tar")  # its ending tells mmdebstrap what to write
         subprocess.run(["sh", str(script), str(made)], check=True, capture_output=True, timeout=600)
         made.rename(archive)
     if engine.run("image", "exists", f"{BASE}:{label}", check=False).returncode != 0:
