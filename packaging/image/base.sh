@@ -13,6 +13,5 @@ exec mmdebstrap --variant=essential --aptopt='Apt::Install-Recommends "false"' \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
   --dpkgopt='path-exclude=/usr/lib/x86_64-linux-gnu/gconv/*' \
-  --dpkgopt='path-exclude=/usr/lib/python3.*/pydoc_data/*' --dpkgopt='path-exclude=/usr/lib/python3/*/lib2to3/*' \
   --dpkgopt='path-exclude=/usr/share/python-wheels/*' \
   bookworm "$1"
