@@ -244,14 +244,21 @@ def is_shared(path: Path) -> bool:
     return str(real.parent) == "/home"
 
 
+def _let_in(path: Path, us: str) -> str:
+    """Return the command that gives a path to a user, or why there is none."""
+    if _is_volume(path):
+        return f": on the host, sudo chown {us} DIRECTORY    # the one that is mounted at {path}"
+    return f"; {OWN_DIRECTORY}" if is_shared(path) else f": sudo chown {us} {quoted(path)}"
+
+
 def _is_volume(path: Path) -> bool:
     """Whether a directory of a container's root is one that its engine mounted there, such as `/license`."""
     real = Path(os.path.abspath(path))  # noqa: PTH100 (as in `is_shared`)
     return (
         len(real.parts) == 2
         and real.parts[1] not in _TOP
-        and os.path.ismount(real)  # noqa: PTH100 (a link may lead to what cannot be looked at)
-        and any(map(os.path.exists, _CONTAINERS))  # noqa: PTH100
+        and os.path.ismount(real)
+        and any(map(os.path.exists, _CONTAINERS))
     )
 
 
@@ -301,8 +308,4 @@ def access_hint(path: Path, *, directory: bool) -> str:
         return f"{path} is not a directory: name the directory that is meant"
     owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
     said = f"{path} belongs to {owner} with mode {mode}, this process is {us}"
-    if _is_volume(path):
-        return f"{said}: on the host, sudo chown {us} DIRECTORY    # the one that is mounted at {path}"
-    if is_shared(path):
-        return f"{said}; {OWN_DIRECTORY}"
-    return f"{said}: sudo chown {us} {quoted(path)}"
+    return f"{said}{_let_in(path, us)}"

@@ -1,6 +1,7 @@
 """What the authoring API does: projects, trainings, models, deployments and exports of this box."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRo
 from appliance.authoring.training_process import RESULTS, run_training
 from appliance.config.settings import Settings
 from appliance.datasets.project_file import ProjectFile
-from appliance.errors import SettingsError, UnknownDeployment
+from appliance.errors import MissingExtra, SettingsError, UnknownDeployment
 from appliance.ner.engine import NerEngine
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.request_ids import uuid7
@@ -332,6 +333,7 @@ def open_authoring(
 
     Raises:
         SettingsError: Nothing controls who may use it, or its store cannot be opened.
+        MissingExtra: The library that training needs is not installed.
     """
     if not settings.authoring_enabled:
         return None
@@ -339,6 +341,11 @@ def open_authoring(
         raise SettingsError(
             "Authoring:Enabled needs access control: whoever can reach the port could replace the models.",
             hint="add ApiKeys:NAME=$(openssl rand -hex 16), or Tls:ClientAuthority",
+        )
+    if importlib.util.find_spec("onnx") is None:
+        raise MissingExtra(
+            "Authoring:Enabled needs onnx, which is not in this installation",
+            hint="use the image offline-appliance/authoring, or an installation of the bundle",
         )
     store = AuthoringStore(state / "authoring")
     try:

@@ -8,6 +8,7 @@ The status words of a licence download have codes of their own, so that a script
 
 import errno
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 from appliance.config.command_line import is_display_word
@@ -119,6 +120,9 @@ class ErrorHandlingGroup(CommandGroup):
     """A command group whose commands may raise the errors of both packages, and those of the system."""
 
     families = (ApplianceError, LicenseError)
+    optional = MappingProxyType(
+        {"onnx": "use the image offline-appliance/authoring, or an installation of the bundle"}
+    )
 
     def exit_status(self, error: Exception) -> int:
         """Return the exit code of an error."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import click
 
-from license.console.refusal import WrongUsage, refusals, wrong_usage
+from license.console.refusal import NOTHING, WrongUsage, refusals, wrong_usage
 from license.console.suggestions import closest
 from license.errors import LicenseError
 
@@ -45,10 +45,12 @@ class CommandGroup(click.Group):
 
     Attributes:
         families: Errors that bring a message and a hint.
+        optional: Libraries that may be missing, each with a hint.
     """
 
     group_class = type
     families: ClassVar[tuple[type[Exception], ...]] = (LicenseError,)
+    optional: ClassVar[Mapping[str, str]] = NOTHING
 
     def __init__(self, *args: Any, lazy: Mapping[str, Lazy] | None = None, **attributes: Any) -> None:
         given = attributes.pop("context_settings", None) or {}
@@ -76,12 +78,12 @@ class CommandGroup(click.Group):
         """Read the command line up to the name of a command."""
         if os.environ.get("NO_COLOR"):
             extra.setdefault("color", False)
-        with wrong_usage(), refusals(self.families, self.exit_status):
+        with wrong_usage(), refusals(self.families, self.exit_status, self.optional):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises into its two lines and its exit status."""
-        with wrong_usage(), refusals(self.families, self.exit_status):
+        with wrong_usage(), refusals(self.families, self.exit_status, self.optional):
             return super().invoke(ctx)
 
     def exit_status(self, error: Exception) -> int:  # noqa: ARG002 (other programs tell errors apart)
@@ -132,15 +134,16 @@ class VerdictCommand(click.Command):
     """
 
     families: ClassVar[tuple[type[Exception], ...]] = (LicenseError,)
+    optional: ClassVar[Mapping[str, str]] = NOTHING
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line; wrong usage is 64."""
-        with wrong_usage(EXIT_USAGE), refusals(self.families, self.exit_status):
+        with wrong_usage(EXIT_USAGE), refusals(self.families, self.exit_status, self.optional):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with wrong_usage(EXIT_USAGE), refusals(self.families, self.exit_status):
+        with wrong_usage(EXIT_USAGE), refusals(self.families, self.exit_status, self.optional):
             return super().invoke(ctx)
 
     def exit_status(self, error: Exception) -> int:

@@ -12,14 +12,16 @@ import os
 import sqlite3
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, Final
 
 import click
 
 from license.errors import Unwritable
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 EXIT_FAULT: Final = 70
 """EX_SOFTWARE of sysexits(3)."""
 EXIT_INTERRUPTED: Final = 130
@@ -105,12 +107,15 @@ def wrong_usage(exit_code: int | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def refusals(families: tuple[type[Exception], ...], statuses: Statuses) -> Iterator[None]:
+def refusals(
+    families: tuple[type[Exception], ...], statuses: Statuses, optional: Mapping[str, str] = NOTHING
+) -> Iterator[None]:
     """Turn whatever a command raises into a refusal.
 
     Args:
         families: Errors that bring `message` and `hint`.
         statuses: The exit status of each error.
+        optional: Libraries that an installation may lack, each with the hint that says where it is.
     """
     try:
         yield
@@ -132,6 +137,10 @@ def refusals(families: tuple[type[Exception], ...], statuses: Statuses) -> Itera
             "there is not enough memory for this", "give this process more memory", EXIT_FAULT
         ) from error
     except Exception as error:
+        missing = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+        if missing in optional:
+            message = f"this needs {missing}, which is not in this installation"
+            raise Refusal(message, optional[missing], 1) from error
         if is_database_error(error):
             raise Refusal(*_database_words(error), statuses(error)) from error
         traceback.print_exc()
