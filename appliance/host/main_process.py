@@ -52,7 +52,7 @@ def _command_line(file: Path) -> list[str]:
 
 
 def _without_roots(words: list[str]) -> list[str]:
-    """Leave out the one option of `serve` that is no setting."""
+    """Leave out the one option of `serve` that is not a setting."""
     kept, skip = [], False
     for word in words:
         if skip or word.startswith("--roots="):

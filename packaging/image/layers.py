@@ -23,6 +23,8 @@ OWN = "offline-appliance"
 
 AUTHORING = ("onnx", "ml-dtypes")
 """Reads and writes graphs: for training and importing, never for serving."""
+ENCODER = "/appliance/bundled/encoder-en/"
+"""What custom models are trained from; a trained one holds what it needs of it."""
 UNUSED = (
     "filelock",
     "fsspec",
@@ -82,7 +84,8 @@ def main() -> None:
         _strip(site)
         _compile(site)
         now = set(_files(venv))
-        _copy(sorted(now - before), out / layer)
+        for file in sorted(now - before):
+            _copy(file, out / ("authoring" if ENCODER in file.as_posix() else layer))
         before = now
     share = out / "program" / PREFIX.relative_to("/") / "share"
     shutil.copytree(bundle / "share", share)
@@ -136,14 +139,12 @@ def _files(top: Path) -> list[Path]:
     return [path for path in top.rglob("*") if path.is_symlink() or not path.is_dir()]
 
 
-def _copy(files: list[Path], to: Path) -> None:
-    to.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        target = to / file.relative_to("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, target, follow_symlinks=False)
-        if not target.is_symlink():
-            target.chmod(0o755 if file.stat().st_mode & 0o100 and file.parent.name == "bin" else 0o644)
+def _copy(file: Path, to: Path) -> None:
+    target = to / file.relative_to("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(file, target, follow_symlinks=False)
+    if not target.is_symlink():
+        target.chmod(0o755 if file.stat().st_mode & 0o100 and file.parent.name == "bin" else 0o644)
 
 
 def _sbom(source: Path, target: Path, installed: list[str]) -> None:
