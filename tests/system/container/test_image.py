@@ -64,3 +64,12 @@ def test_the_health_check_follows_port_and_certificate(host: Host) -> None:
     assert check[0] == "CMD"
     done = host.engine.run("exec", name, *check[1:])
     assert "127.0.0.1:5443 is ready" in done.stdout
+
+
+def test_training_needs_the_image_that_has_onnx(host: Host) -> None:
+    download(host)
+    line = host.line(DISCONNECTED, 1) + " Authoring:Enabled=True ApiKeys:one=0123456789abcdef0123456789abcdef"
+    ended = host.run(line)
+    assert ended.code == 1, ended.text
+    assert "use the image offline-appliance/authoring" in ended.text
+    assert "Traceback" not in ended.text
