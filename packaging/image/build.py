@@ -33,6 +33,8 @@ TAGS: Final = {
     "diagnostic": f"{NAME}/diagnostic",
 }
 """Targets of the Containerfile, and what each is called."""
+LAYER_EPOCH: Final = 1_577_836_800
+"""Unix second that every file of a layer bears, in every release: unchanged layers are not sent again."""
 CONTAINERFILE: Final = "share/docs/deploy/Containerfile"
 _NEEDED: Final = ("image", "share", "wheels", "roots.d", "sbom.cdx.json")
 
@@ -104,13 +106,13 @@ def build(
         more: Further options of the engine's build.
         base: The base image.
         version: Of this software.
-        epoch: Unix second that every file of the layers bears, with podman.
+        epoch: Unix second of the release, which a label says.
     """
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
     arguments = {"BASE": base, "VERSION": version, "CREATED": created}
     # An OCI image has no health check; buildah would leave it out.
     words = (
-        ["buildah", *_runtime(), "bud", "--format", "docker", "--layers", "--timestamp", str(epoch)]
+        ["buildah", *_runtime(), "bud", "--format", "docker", "--layers", "--timestamp", str(LAYER_EPOCH)]
         if engine == "podman"
         else ["docker", "build"]
     )
