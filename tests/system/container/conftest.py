@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,15 @@ from license.models.manifest import Manifest
 from tests.support.display import write_punctuator, write_rescorer
 from tests.support.paths import ROOT
 from tests.support.tones import write_model
-from tests.system.container.engine import BASE, Engine, make_base, make_engine, make_images, why_not
+from tests.system.container.engine import (
+    BASE,
+    Engine,
+    make_base,
+    make_bundle,
+    make_engine,
+    make_images,
+    why_not,
+)
 
 USER = 10001
 PAGE = ROOT / "docs/deploy/README.md"
@@ -37,7 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Future[Path]"]:
+    """The bundle, which is built while the base image is."""
+    with ThreadPoolExecutor(1) as other:
+        yield other.submit(make_bundle, tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session")
+def engine(bundle: "Future[Path]") -> Engine:
     made = make_engine()
     make_base(made)
     tried = made.run("run", "--rm", BASE, "true", check=False)
@@ -47,9 +63,14 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> dict[str, str]:
+def images(
+    engine: Engine,
+    bundle: "Future[Path]",
+    tmp_path_factory: pytest.TempPathFactory,
+    vendor: Authority,
+) -> dict[str, str]:
     """What each image is called; the vendor's root key lies in it, as a vendor's own build has it."""
-    plain = make_images(engine, tmp_path_factory.mktemp("image"))
+    plain = make_images(engine, bundle.result(), tmp_path_factory.mktemp("image"))
     context = tmp_path_factory.mktemp("roots")
     for key in vendor.roots_dir.glob("*.vkey"):
         (context / key.name).write_bytes(key.read_bytes())

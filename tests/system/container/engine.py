@@ -126,12 +126,17 @@ def make_base(engine: Engine) -> None:
     engine.run("tag", f"{BASE}:{label}", BASE)
 
 
-def make_images(engine: Engine, place: Path) -> dict[str, str]:
-    """Build bundle and images, and return what each target's image is called."""
+def make_bundle(place: Path) -> Path:
+    """Build the bundle that the images are made of."""
     wheels = CACHE / "wheels"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     words = ["--no-deb", "--pythons", python]
-    bundle = build(place, *words, *(["--wheels", str(wheels)] if wheels.is_dir() else []))
+    return build(place, *words, *(["--wheels", str(wheels)] if wheels.is_dir() else []))
+
+
+def make_images(engine: Engine, bundle: Path, place: Path) -> dict[str, str]:
+    """Build the images from a bundle, and return what each target's image is called."""
+    wheels = CACHE / "wheels"
     unpacked = place / "unpacked"
     unpacked.mkdir()
     subprocess.run(["tar", "-xf", str(bundle), "-C", str(unpacked), "--strip-components=1"], check=True)
