@@ -247,7 +247,7 @@ def is_shared(path: Path) -> bool:
 def _let_in(path: Path, us: str) -> str:
     """Return the command that gives a path to a user, or why there is none."""
     if _is_volume(path):
-        return f": on the host, sudo chown {us} DIRECTORY    # the one that is mounted at {path}"
+        return f": on the host, sudo chown {us} DIRECTORY    # the one that is mounted at {quoted(path)}"
     return f"; {OWN_DIRECTORY}" if is_shared(path) else f": sudo chown {us} {quoted(path)}"
 
 

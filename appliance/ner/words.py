@@ -18,6 +18,9 @@ _UNSPACED: Final = re.compile(
 
 _JOINERS: Final = "\ufe0e\ufe0f\u200d"
 
+MOST_MARKS: Final = 30
+"""Marks on one character that are part of a word."""
+
 
 class Word(NamedTuple):
     """One word: code points `start:end` of the text, tokens `first:last` of the encoding."""
@@ -97,6 +100,8 @@ def disjoint(found: Iterable[Word]) -> list[Word]:
 def with_marks(found: Sequence[Word], text: str) -> list[Word]:
     """Return words with the marks that combine with their last character, where the normaliser took them.
 
+    At most 30, as in Unicode's stream-safe text format (UAX #15, section 13): marks may go on for ever.
+
     Args:
         found: Words of the text, which do not overlap.
         text: The text.
@@ -107,6 +112,7 @@ def with_marks(found: Sequence[Word], text: str) -> list[Word]:
     for number, word in enumerate(found):
         most = found[number + 1].start if number + 1 < len(found) else len(text)
         end = word.end
+        most = min(most, end + MOST_MARKS)
         while end < most and category(text[end])[0] == "M":
             end += 1
         kept.append(word if end == word.end else word._replace(end=end))

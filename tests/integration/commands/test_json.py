@@ -18,6 +18,7 @@ METER: Final = "CognitiveServices.Ner.Container.TextRecords"
 WITHOUT: Final = {
     "appliance clock accept": "prints no data: `clock show --json` has the state",
     "appliance completion": "prints a script for a shell",
+    "appliance health": "answers by its exit status, for an engine that asks every few seconds",
     "appliance license request": "writes a note",
     "appliance metering preview": "prints the bytes that would be sent",
     "appliance models remove": "prints no data: `models list --json` has what is left",
