@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,10 @@ def test_a_missing_file_is_to_be_looked_for(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 @pytest.mark.parametrize("depth", [0, 1])
-def test_another_user_is_told_of_the_path_that_was_given(tmp_path: Path, depth: int) -> None:
-    place = Path("/srv") / tmp_path.name
+def test_another_user_is_told_of_the_path_that_was_given(depth: int) -> None:
+    place = Path(tempfile.mkdtemp(dir="/srv"))
     given = place / "inside" if depth else place
-    given.mkdir(parents=True)
+    given.mkdir(exist_ok=True)
     try:
         place.chmod(0o700)
         code = "from license.files import access_hint; from pathlib import Path; " + AS_NOBODY
@@ -78,9 +79,9 @@ def test_no_hint_in_the_program_proposes_a_recursive_change_or_a_removal() -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
-def test_a_user_without_a_home_is_told_too(tmp_path: Path) -> None:
-    given = Path("/srv") / tmp_path.name
-    given.mkdir()
+def test_a_user_without_a_home_is_told_too() -> None:
+    given = Path(tempfile.mkdtemp(dir="/srv"))
+    given.chmod(0o755)
     code = (
         "from license.files import access_hint; from pathlib import Path; import os; "
         "os.environ.pop('HOME', None); os.setgid(54321); os.setuid(54321); "
