@@ -20,15 +20,7 @@ from appliance.errors import ModelError
 from appliance.ner.casing import case_class
 from appliance.ner.model_folder import AT_PUNCTUATION, TOKENIZER, ModelFolder
 from appliance.ner.windows import spans
-from appliance.ner.words import (
-    Word,
-    disjoint,
-    split_punctuation,
-    split_unspaced,
-    trim_words,
-    with_marks,
-    words,
-)
+from appliance.ner.words import Word, cut_words, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
@@ -164,14 +156,9 @@ class TextTokenizer:
         return [self._document(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
     def _words(self, text: str, encoding: Encoding) -> list[Word]:
-        found = words(encoding)
-        if self._at_punctuation:
-            found = split_punctuation(found, text, encoding.offsets)
-        elif self._cuts_at_spaces_only:
-            found = trim_words(found, text, encoding.offsets)
-        if self._cuts_at_spaces_only:
-            found = split_unspaced(found, text, encoding.offsets)
-        return with_marks(disjoint(found), text)
+        return cut_words(
+            text, encoding, at_spaces=self._cuts_at_spaces_only, at_punctuation=self._at_punctuation
+        )
 
     def _document(self, text: str, encoding: Encoding) -> Document:
         found = self._words(text, encoding)

@@ -53,6 +53,25 @@ def words(encoding: "Encoding") -> list[Word]:
     return found
 
 
+def cut_words(text: str, encoding: "Encoding", *, at_spaces: bool, at_punctuation: bool) -> list[Word]:
+    """Return the words that a model labels, which do not overlap; serving and training cut alike.
+
+    Args:
+        text: The text.
+        encoding: It, encoded.
+        at_spaces: Whether the tokenizer cuts at white space alone.
+        at_punctuation: Whether each token of punctuation or symbols is a word of its own all the same.
+    """
+    found = words(encoding)
+    if at_punctuation:
+        found = split_punctuation(found, text, encoding.offsets)
+    elif at_spaces:
+        found = trim_words(found, text, encoding.offsets)
+    if at_spaces:
+        found = split_unspaced(found, text, encoding.offsets)
+    return with_marks(disjoint(found), text)
+
+
 def trim_words(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, int]]) -> list[Word]:
     """Return words without white space and without the punctuation tokens at their edges.
 

@@ -96,6 +96,13 @@ def quantized_rows(table: Array) -> tuple[NDArray[np.uint8], NDArray[np.float16]
     return packed, scales
 
 
+def unpacked_rows(bytes_: NDArray[np.uint8], scales: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return the table [rows, width] that `quantized_rows` packed."""
+    numbers = np.concatenate([bytes_ & 15, bytes_ >> 4], axis=-1).astype(np.float32) - 8
+    table: NDArray[np.float32] = (numbers * scales.astype(np.float32)).reshape(len(bytes_), -1)
+    return table
+
+
 def linear(graph: Graph, value: str, weights: Array, bias: Array, scaling: str) -> str:
     """Add value [.., in] x weights [in, out] + bias.
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.onnx_tools.bert_graph import BLOCK, unpacked_rows
+
 Array = NDArray[np.float32]
 MAGIC: Final = b"E5S1"
-BLOCK: Final = 32
 _BLOCK_TYPE: Final = np.dtype([("scale", "<f2"), ("bytes", "u1", BLOCK // 2)])
 _LAYER_PARTS: Final = {
     "q": "attention.self.query",
@@ -109,14 +110,8 @@ def _arrays(reader: _Reader) -> dict[str, Array]:
         if size == 4 * numbers:
             found[name] = np.frombuffer(reader.data, "<f4", numbers, place)
         else:
-            found[name] = _four_bits(reader.data, numbers, place)
-    return found
-
-
-def _four_bits(data: bytes, numbers: int, place: int) -> Array:
-    blocks = np.frombuffer(data, _BLOCK_TYPE, numbers // BLOCK, place)
-    halves = np.concatenate([blocks["bytes"] & 15, blocks["bytes"] >> 4], axis=1).astype(np.float32) - 8
-    found: Array = (halves * blocks["scale"].astype(np.float32)[:, None]).reshape(-1)
+            blocks = np.frombuffer(reader.data, _BLOCK_TYPE, numbers // BLOCK, place)
+            found[name] = unpacked_rows(blocks["bytes"], blocks["scale"][:, None]).reshape(-1)
     return found
 
 

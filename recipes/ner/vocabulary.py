@@ -12,7 +12,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 
 from appliance.ner.model_folder import TOKENIZER
-from appliance.ner.words import Word, case_classes, split_punctuation, split_unspaced, words
+from appliance.ner.words import Word, case_classes, cut_words
 
 SYMBOLS: Final = r"[\p{S}\p{Me}\x{FE0F}\x{200D}]+"
 """Emoji, arrows, lines, signs of currency: words of their own. The pre-tokenizer of BERT leaves them in the
@@ -58,11 +58,7 @@ class Vocabulary:
 
     def words(self, text: str, encoding: Encoding) -> list[Word]:
         """Return the words as serving cuts them."""
-        found = words(encoding)
-        if not self.cased:
-            return found
-        found = split_punctuation(found, text, encoding.offsets)
-        return split_unspaced(found, text, encoding.offsets)
+        return cut_words(text, encoding, at_spaces=self.cased, at_punctuation=self.cased)
 
     def classes(self, text: str, encoding: Encoding) -> Sequence[int]:
         """Return the case class of each token; zeros where the pieces keep the case."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from appliance.errors import ModelError
-from appliance.onnx_tools.bert_graph import Shape
+from appliance.onnx_tools.bert_graph import Shape, unpacked_rows
 
 Array = NDArray[np.float32]
 _PER_LAYER: Final = 4
@@ -93,9 +93,7 @@ def _table(numbers: NDArray[Any], scale: NDArray[Any]) -> Array:
     if numbers.dtype != np.uint8:
         whole: Array = numbers.astype(np.float32) * scale
         return whole
-    both = np.concatenate([numbers & 15, numbers >> 4], axis=-1).astype(np.float32) - 8
-    table: Array = (both * scale.astype(np.float32)).reshape(len(numbers), -1)
-    return table
+    return unpacked_rows(numbers, scale)
 
 
 def _layers(graph: _Graph) -> Iterator[tuple[str, Array]]:

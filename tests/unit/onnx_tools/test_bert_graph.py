@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.ner.casing import CASE_CLASSES
-from appliance.onnx_tools.bert_graph import BLOCK, HALF_RANGE, Shape, build, quantized, quantized_rows
+from appliance.onnx_tools.bert_graph import (
+    BLOCK,
+    HALF_RANGE,
+    Shape,
+    build,
+    quantized,
+    quantized_rows,
+    unpacked_rows,
+)
 from appliance.training.best.encoder_weights import read_weights
 from recipes.ner.corpora import LABELS, SERVED_LABELS
 
@@ -106,9 +114,7 @@ def test_weights_use_seven_bits_and_lose_at_most_a_part_of_the_largest(seed: int
 
 
 def unpacked(table: NDArray[np.float32]) -> NDArray[np.float32]:
-    bytes_, scales = quantized_rows(table)
-    numbers = np.concatenate([bytes_ & 15, bytes_ >> 4], axis=-1).astype(np.float32) - 8
-    return (numbers * scales.astype(np.float32)).reshape(table.shape)
+    return unpacked_rows(*quantized_rows(table))
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-3, 1.0, 100.0]))
