@@ -8,11 +8,8 @@ on the first token of each word, every training document, no early stop, labels 
 is the one `appliance train` makes, and F1 is counted by the same code. Needs torch and transformers.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -26,6 +23,7 @@ from appliance.training.base.open_base import bundled_base
 from appliance.training.best.examples import IGNORED, Example, encode
 from appliance.training.encoder import labels_for
 from appliance.training.evaluation.scoring import Scores, score
+from bench.compared import parser_of, tell
 
 
 def network(labels: Sequence[str]) -> Any:
@@ -131,14 +129,10 @@ def spans(tags: Sequence[str], starts: Sequence[int], ends: Sequence[int]) -> li
 def main() -> None:
     import torch  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(prog="python -m bench finetune", description=__doc__)
-    parser.add_argument("project", type=Path)
-    parser.add_argument("--documents", type=Path, required=True)
+    parser = parser_of("finetune", __doc__)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16, help="windows")
     parser.add_argument("--rate", type=float, default=2e-4)
-    parser.add_argument("--seed", type=int, default=1, help="of the head's weights, dropout and order")
-    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     torch.manual_seed(given.seed)
     parts = split(read_project(given.project, given.documents).documents)
@@ -149,13 +143,7 @@ def main() -> None:
     fine_tune(made, learnt, epochs=given.epochs, batch=given.batch, rate=given.rate, seed=given.seed)
     seconds = time.process_time() - began
     micro = examine(made, parts.test, labels).micro
-    if given.json:
-        print(json.dumps({"f1": micro.f1, "support": micro.labelled, "cpu_seconds": round(seconds, 1)}))
-        return
-    print(
-        f"plain fine-tune: F1 {100 * micro.f1:.1f} on {micro.labelled} entities ({parts.how}),"
-        f" {seconds:.0f} processor seconds"
-    )
+    tell("plain fine-tune", micro, parts.how, seconds, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The split is the one `appliance train` makes. Those of the training documents th
 choose spaCy's best step. F1 is counted by the same code.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -20,6 +19,7 @@ from appliance.datasets.project import read_project
 from appliance.datasets.split import split
 from appliance.training.choice import hold_back
 from appliance.training.evaluation.scoring import score
+from bench.compared import parser_of, tell
 from bench.environments import HERE, environment
 
 REQUIREMENTS: Final = Path(__file__).parents[1] / "tests/clients/labels/tools/spacy.txt"
@@ -47,24 +47,12 @@ def trained(learn: Sequence[LabelledDocument], test: Sequence[LabelledDocument],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench spacy", description=__doc__)
-    parser.add_argument("project", type=Path)
-    parser.add_argument("--documents", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    given = parser_of("spacy", __doc__).parse_args()
     parts = split(read_project(given.project, given.documents).documents)
     made = trained(parts.train, parts.test, given.seed)
     found = [[Label(*label) for label in labels] for labels in made["found"]]
     micro = score(zip((document.labels for document in parts.test), found, strict=True)).micro
-    seconds = made["cpu_seconds"]
-    if given.json:
-        print(json.dumps({"f1": micro.f1, "support": micro.labelled, "cpu_seconds": seconds}))
-        return
-    print(
-        f"spaCy: F1 {100 * micro.f1:.1f} on {micro.labelled} entities ({parts.how}),"
-        f" {seconds:.0f} processor seconds"
-    )
+    tell("spaCy", micro, parts.how, made["cpu_seconds"], as_json=given.json)
 
 
 if __name__ == "__main__":
