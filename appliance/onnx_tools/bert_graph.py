@@ -146,16 +146,17 @@ def build(
     hidden: tuple[int, ...] = HIDDEN,
     *,
     served_labels: int | None = None,
-    word_bits: int = 8,
+    word_bits: int | None = None,
 ) -> onnx.ModelProto:
     """Return the model for weights named as in `NerModel`; for inputs and outputs see `docs/training.md`.
 
     `served_labels`: how many of the head's labels, the first ones, are outputs; the others count as O.
-    None: all of them are, as they come. `word_bits`: of the table of words, 8 or 4; 32 if `scaling` is
-    `float`.
+    None: all of them are, as they come. `word_bits`: of the table of words, 32, 8 or 4. None: 32 if
+    `scaling` is `float`, 8 otherwise.
     """
     graph = Graph()
-    value, bias = _embeddings(graph, weights, shape, bits=32 if scaling == "float" else word_bits)
+    bits = word_bits or (32 if scaling == "float" else 8)
+    value, bias = _embeddings(graph, weights, shape, bits=bits)
     for number in range(shape.layers):
         layer = {
             name.partition(f"layer.{number}.")[2]: array

@@ -7,7 +7,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from recipes.ner.augment import Names, packed, recased
+from recipes.ner.augment import Names, decorated, packed, recased, written
 from recipes.ner.corpora import Sentence
 from recipes.ner.encode import IGNORED, Example, encode
 from recipes.ner.options import Options
@@ -51,7 +51,12 @@ def epoch(sentences: Sequence[Sentence], names: Names, options: Options, random:
         shown += [item] * (times > 0)
         again += [item] * (times - 1)
     changed: list[Sentence] = []
-    for item in [*shown, *again]:
+    lists: list[Sentence] = []
+    for one in [*shown, *again]:
+        if random.random() < options.listed:
+            lists.append(names.listed(one.source, random))
+        item = written(one) if random.random() < options.written else one
+        item = decorated(item, random) if random.random() < options.decorated else item
         chance = random.random()
         if chance < options.lower:
             changed.append(recased(item, upper=False))
@@ -63,7 +68,8 @@ def epoch(sentences: Sequence[Sentence], names: Names, options: Options, random:
             changed.append(item)
     tweets = [item for item in changed if item.source in ("btc", "wnut17")]
     others = [item for item in changed if item.source not in ("btc", "wnut17")]
-    return [*packed(tweets, random, options.packed_tweets), *packed(others, random, options.packed)]
+    windows = [*packed(tweets, random, options.packed_tweets), *packed(others, random, options.packed)]
+    return [*windows, *lists]
 
 
 def batches(examples: list[Example], tokens: int, random: Random, vocabulary: Vocabulary) -> Iterator[Batch]:

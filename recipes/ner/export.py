@@ -41,7 +41,7 @@ WORD_BITS = {"ner-multi": 4}
 """Bits of the table of words; that of the multilingual encoder came in four, and learns nothing."""
 
 
-def onnx_model(model: NerModel, scaling: str, word_bits: int = 8) -> onnx.ModelProto:
+def onnx_model(model: NerModel, scaling: str, word_bits: int | None = None) -> onnx.ModelProto:
     """Return the graph of a trained network; `scaling` as in `graph.linear`, `word_bits` as in `build`."""
     config = model.encoder.config
     shape = Shape(
@@ -66,11 +66,11 @@ def write_folder(
 ) -> None:
     """Write the graph, tokenizer, configuration and `model.json` with their digests; other files stay."""
     out.mkdir(parents=True, exist_ok=True)
-    graph = onnx_model(model, scaling, WORD_BITS.get(name, 8))
+    graph = onnx_model(model, scaling, WORD_BITS.get(name))
     (out / "model.onnx").write_bytes(graph.SerializeToString())
     tokenizer = vocabulary.tokenizer
     if name != "encoder-en":  # its custom models learn from their own documents what a line means
-        show_borders(tokenizer)
+        show_borders(vocabulary)
     tokenizer.save(str(out / "tokenizer.json"), pretty=not vocabulary.cased)
     (out / "config.json").write_text(json.dumps(config_of(model), indent=2) + "\n", encoding="utf-8")
     files = ("model.onnx", "tokenizer.json", "config.json")

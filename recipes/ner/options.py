@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a run is made of. Shares are of sentences; weights say how often a source is shown per epoch."""
+    """What a run is made of. Shares are of sentences; weights say how often a source is shown per epoch.
+
+    `written`, `decorated` and `listed` are for encoders whose pieces tell whether a space came before them;
+    `written` is a share of what came as tokens, `listed` adds that share of lists of names alone.
+    """
 
     seed: int = 1
     epochs: float = 4.0
@@ -18,6 +22,9 @@ class Options:
     lower: float = 0.03
     upper: float = 0.03
     masked: float = 0.04
+    written: float = 0.0
+    decorated: float = 0.0
+    listed: float = 0.0
     packed: float = 0.35
     packed_tweets: float = 0.1
     weights: tuple[tuple[str, float], ...] = (
@@ -39,6 +46,9 @@ class Options:
             lower=0,
             upper=0,
             masked=0,
+            written=0,
+            decorated=0,
+            listed=0,
             packed=0,
             packed_tweets=0,
             weights=(),

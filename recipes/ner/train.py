@@ -20,7 +20,7 @@ from recipes.ner.fit import distance, fit, groups, losses
 from recipes.ner.model import NerModel, base_folder, from_base, load, save, served
 from recipes.ner.options import Options
 from recipes.ner.score import best_labels, scores, spans
-from recipes.ner.vocabulary import Vocabulary, read_vocabulary
+from recipes.ner.vocabulary import Vocabulary, read_vocabulary, show_borders
 
 
 def predict(model: NerModel, vocabulary: Vocabulary, sentences: Sequence[Sentence]) -> list[list[Span]]:
@@ -146,6 +146,8 @@ def main() -> None:
     corpora = read_multilingual(chosen.data) if chosen.base else read_corpora(chosen.data)
     base = chosen.base or base_folder()
     vocabulary = read_vocabulary(base)
+    if chosen.base:
+        show_borders(vocabulary)
     torch.manual_seed(options.seed)
     model = load(chosen.start) if chosen.start else from_base(base, cased=vocabulary.cased)
     teachers = [load(path).eval() for path in chosen.teacher]

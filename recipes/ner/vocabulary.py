@@ -71,9 +71,10 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     cased = tokenizer.token_to_id("[CLS]") is None
-    if not cased:
-        at_symbols = Split(Regex(SYMBOLS), behavior="isolated")
-        tokenizer.pre_tokenizer = PreTokenizers([at_symbols, BertPreTokenizer()])
+    at_symbols = Split(Regex(SYMBOLS), behavior="isolated")
+    tokenizer.pre_tokenizer = PreTokenizers(
+        [at_symbols, tokenizer.pre_tokenizer if cased else BertPreTokenizer()]
+    )
     names = ("<s>", "</s>", "<pad>", "<mask>") if cased else ("[CLS]", "[SEP]", "[PAD]", "[MASK]")
     begin, end, padding, mask = (_number(tokenizer, name) for name in names)
     return Vocabulary(tokenizer=tokenizer, begin=begin, end=end, padding=padding, mask=mask, cased=cased)
@@ -86,6 +87,8 @@ def _number(tokenizer: Tokenizer, name: str) -> int:
     return number
 
 
-def show_borders(tokenizer: Tokenizer) -> None:
+def show_borders(vocabulary: Vocabulary) -> None:
     """Show the network a semicolon where a line or a column ends, so that no name goes on over it."""
-    tokenizer.normalizer = Normalizers([Replace(Regex(BORDERS), ";"), tokenizer.normalizer])
+    border = Replace(Regex(BORDERS), "; " if vocabulary.cased else ";")
+    tokenizer = vocabulary.tokenizer
+    tokenizer.normalizer = Normalizers([border, tokenizer.normalizer])

@@ -15,14 +15,33 @@ from appliance.onnx_tools.bert_graph import Shape, unpacked_rows
 Array = NDArray[np.float32]
 _PER_LAYER: Final = 4
 _EMBEDDINGS: Final = "encoder.embeddings."
+MOST_LEARNT_WORDS: Final = 65_000
+"""Rows of a table of words that learns; those of one language have 30,000 to 52,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Arrays named as in `recipes.ner.model`, and the sizes that they do not tell."""
+    """Arrays named as in `recipes.ner.model`, and what they do not tell.
+
+    Attributes:
+        arrays: Float32, by name.
+        shape: Sizes.
+        word_bits: Bits of the table of words, where the encoder came with 4; None otherwise.
+    """
 
     arrays: dict[str, Array]
     shape: Shape
+    word_bits: int | None = None
+
+    @property
+    def learns_words(self) -> bool:
+        """Whether a training changes the table of words.
+
+        A table of many languages stays as it is: most of its rows are of words that no document shows, which
+        would fall behind, and to move them all takes longer than all layers do. So does one in 4 bits.
+        """
+        rows = len(self.arrays[f"{_EMBEDDINGS}word_embeddings.weight"])
+        return self.word_bits is None and rows <= MOST_LEARNT_WORDS
 
 
 class _Graph:
@@ -76,7 +95,10 @@ def read_weights(data: bytes) -> Weights:
         raise ModelError("the bundled model is not of the kind that can be fine-tuned") from error
     layers = len(graph.of("MatMulInteger")) // _PER_LAYER
     shape = Shape(layers=layers, heads=int(cut[2]), epsilon=epsilon)
-    return Weights(arrays=_unfolded(arrays, layers, shape.heads), shape=shape)
+    packed = graph.gathered("input_ids")[0].dtype == np.uint8
+    return Weights(
+        arrays=_unfolded(arrays, layers, shape.heads), shape=shape, word_bits=4 if packed else None
+    )
 
 
 def _embeddings(graph: _Graph) -> Iterator[tuple[str, Array]]:

@@ -102,6 +102,8 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
         missing, unexpected = self.load_state_dict(found, strict=False)
         if unexpected or any(not name.startswith("head.") for name in missing):
             raise ValueError(f"weights do not fit: {unexpected or missing}")
+        if not weights.learns_words:
+            self.encoder.embeddings["word_embeddings"].weight.requires_grad_(False)
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         """Return the scores of each token."""

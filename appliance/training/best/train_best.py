@@ -68,7 +68,8 @@ class Tuned:
         """Return the model's graph, with weights of `8 bits` or `float32`."""
         scaling = {EIGHT_BITS: "token", FLOAT32: "float"}[precision]
         arrays = self.network.arrays()
-        data: bytes = build(arrays, self.weights.shape, scaling, hidden=()).SerializeToString()
+        graph = build(arrays, self.weights.shape, scaling, hidden=(), word_bits=self.weights.word_bits)
+        data: bytes = graph.SerializeToString()
         return data
 
 
@@ -225,8 +226,9 @@ class _Run:
 
 
 def _groups(network: "Network", tuning: Tuning) -> list[dict[str, Any]]:
-    head = [value for name, value in network.named_parameters() if name.startswith("head.")]
-    rest = [value for name, value in network.named_parameters() if not name.startswith("head.")]
+    learning = [(name, value) for name, value in network.named_parameters() if value.requires_grad]
+    head = [value for name, value in learning if name.startswith("head.")]
+    rest = [value for name, value in learning if not name.startswith("head.")]
     return [{"params": rest, "lr": tuning.rate}, {"params": head, "lr": tuning.head_rate}]
 
 

@@ -12,9 +12,9 @@ ENCODER = BUNDLED.with_name("encoder-en")
 
 @pytest.fixture
 def bordered() -> Tokenizer:
-    tokenizer = read_vocabulary(ENCODER).tokenizer
-    show_borders(tokenizer)
-    return tokenizer
+    vocabulary = read_vocabulary(ENCODER)
+    show_borders(vocabulary)
+    return vocabulary.tokenizer
 
 
 def test_the_bundled_models_hold_the_tokenizers_that_the_recipe_writes(bordered: Tokenizer) -> None:
