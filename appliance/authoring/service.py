@@ -278,6 +278,7 @@ class AuthoringService:
                 release=folder.release,
                 recognizer=engine,
                 language=folder.language,
+                languages=folder.made_for,
                 description=folder.description,
                 categories=folder.categories,
             )

@@ -1,4 +1,18 @@
-"""Language tags of people and programs: `en`, `EN-us`, `zh_Hans`."""
+"""Language tags of people and programs: `en`, `EN-us`, `zh_Hans`, and what a model says it was made for."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+MULTILINGUAL: Final = "multilingual"
+"""In place of a tag: many languages."""
+
+_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_LONGEST: Final = 35
+_SCRIPT_LETTERS: Final = 4
+_NO_LANGUAGE: Final = frozenset({"", "auto", "und", "mul", "mis", "zxx", MULTILINGUAL})
+_SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "tl": "fil", "cmn": "zh"}
+_SCRIPTS: Final = {"chs": "hans", "cht": "hant"}
 
 
 def fits(tag: str, asked: str) -> bool:
@@ -8,5 +22,37 @@ def fits(tag: str, asked: str) -> bool:
     return first[:shared] == second[:shared]
 
 
+def is_tag(text: str) -> bool:
+    """Return whether a text has the form of a BCP 47 tag: letters and digits, parted by hyphens."""
+    return len(text) <= _LONGEST and _TAG.fullmatch(text) is not None
+
+
+def covers(languages: Iterable[str], asked: str) -> bool:
+    """Return whether what was made for some languages was made for the one that is asked for.
+
+    The language decides, and the script where both name one (`zh-Hans`, `zh-Hant`); regions and variants do
+    not. Nothing is known, and nothing denied, where either side names no language: `auto`, `und`, none.
+
+    Args:
+        languages: Tags, or `multilingual`.
+        asked: A tag as callers write it, in any letter case.
+    """
+    made_for = [_parts(language) for language in languages if language]
+    if asked.strip().casefold() in _NO_LANGUAGE or not made_for or [MULTILINGUAL] in made_for:
+        return True
+    wanted, script = _language(_parts(asked))
+    return any(
+        language == wanted and (not script or not own or own == script)
+        for language, own in map(_language, made_for)
+    )
+
+
+def _language(parts: list[str]) -> tuple[str, str]:
+    """Return language and script; no script where the tag names none."""
+    scripts = (_SCRIPTS.get(part, part) for part in parts[1:])
+    script = next((part for part in scripts if len(part) == _SCRIPT_LETTERS and part.isalpha()), "")
+    return _SAME.get(parts[0], parts[0]), script
+
+
 def _parts(tag: str) -> list[str]:
-    return tag.replace("_", "-").casefold().split("-")
+    return tag.strip().replace("_", "-").casefold().split("-")

@@ -8,7 +8,7 @@ each word's favourite breaks a rule, which are few.
 import math
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -40,6 +40,20 @@ class Entity:
     end: int
     category: str
     score: float
+
+
+class Found(list[Entity]):
+    """The entities of one text, in order, and how much of the text the model could not read.
+
+    Attributes:
+        unknown_share: Share of its tokens that are words or letters the vocabulary lacks, 0…1.
+    """
+
+    __slots__ = ("unknown_share",)
+
+    def __init__(self, entities: Iterable[Entity] = (), *, unknown_share: float = 0.0) -> None:
+        super().__init__(entities)
+        self.unknown_share = unknown_share
 
 
 class Decoder:

@@ -22,6 +22,7 @@ def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
         "line": folder.line,
         "release": folder.release,
         "language": folder.language,
+        **({"languages": list(folder.languages)} if folder.languages else {}),
         "description": folder.description,
         "weights_license": folder.weights_license,
         "meters": list(folder.meters),

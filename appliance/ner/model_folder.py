@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.datasets.components.components import NO_COMPONENTS, Components
+from appliance.datasets.language_tags import MULTILINGUAL, is_tag
 from appliance.errors import ModelError
 from appliance.models.files import LOOK, Files, InMemory, OnDisk
 from appliance.models.folder_reader import (
@@ -29,6 +30,7 @@ from appliance.onnx_tools.inspect import GraphFacts
 MAX_TOKENIZER_BYTES: Final = 64 * 2**20
 MAX_WINDOW_TOKENS: Final = 512
 MAX_LABELS: Final = 10_000
+MAX_LANGUAGES: Final = 500
 
 MODEL: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
@@ -54,7 +56,8 @@ class ModelFolder:
         name: Name of the model; the folder's own name without a `model.json`.
         line: What later releases of the same model share, such as `ner-en/1`.
         release: Version of this one.
-        language: BCP 47 tag, or the empty string.
+        language: BCP 47 tag, `multilingual`, or the empty string.
+        languages: BCP 47 tags of the languages it was made for, where it lists them.
         description: One sentence.
         weights_license: SPDX expression, or the empty string.
         meters: Meters its answers are counted on; empty if it does not say.
@@ -76,6 +79,7 @@ class ModelFolder:
     line: str = ""
     release: str = ""
     language: str = ""
+    languages: tuple[str, ...] = ()
     description: str = ""
     weights_license: str = ""
     meters: tuple[str, ...] = ()
@@ -146,6 +150,12 @@ class ModelFolder:
         return data
 
     @property
+    def made_for(self) -> tuple[str, ...]:
+        """Languages the model was made for: its own first, then those it lists; empty if it says nothing."""
+        own = self.language if self.language != MULTILINGUAL or not self.languages else ""
+        return tuple(dict.fromkeys(name for name in (own, *self.languages) if name))
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """Entity categories the model can find, sorted."""
         learnt = {category_of(label, self.scheme) for label in self.labels} - {""}
@@ -210,6 +220,7 @@ def _native(
         line=fields.text("line", ""),
         release=fields.text("release", ""),
         language=fields.text("language", ""),
+        languages=_languages(fields),
         description=fields.text("description", ""),
         weights_license=fields.text("weights_license", ""),
         meters=fields.texts("meters"),
@@ -223,6 +234,21 @@ def _native(
         batch_invariant=fields.flag("batch_invariant", default=False),
         digests=digests,
     )
+
+
+def _languages(fields: Fields) -> tuple[str, ...]:
+    languages = fields.texts("languages")
+    if len(languages) > MAX_LANGUAGES:
+        raise ModelError(f"{MANIFEST} lists more than {MAX_LANGUAGES} languages")
+    for language in languages:
+        if not is_tag(language):
+            raise ModelError(
+                f"{MANIFEST} languages: {language[:40]!r} is not a language tag",
+                hint="write tags such as en, pt-BR or zh-Hans",
+            )
+    if len({language.casefold() for language in languages}) != len(languages):
+        raise ModelError(f"{MANIFEST} languages names a language twice")
+    return languages
 
 
 def _foreign(

@@ -4,17 +4,16 @@ How words are cut is `words.py`'s business and how long texts are cut is `window
 Rust library and become arrays.
 """
 
-import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
+from tokenizers.models import Unigram
 
 from appliance.errors import ModelError
 from appliance.ner.casing import case_class
@@ -24,6 +23,9 @@ from appliance.ner.words import Word, cut_words, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
+
+_UNIGRAM_UNKNOWN: Final = re.compile(rb'"unk_id"\s*:\s*(\d+)')
+_NO_TOKEN: Final = -1
 
 TokenNumbers = NDArray[np.int64]
 
@@ -44,12 +46,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One text, its words as code-point spans, and its windows (none if it holds no word)."""
+    """One text, its words as code-point spans, and its windows (none if it holds no word).
+
+    `unknown_share` is the share of its tokens, 0…1, that stand for letters the vocabulary lacks. Emoji and
+    other symbols do not count: texts in every language have some that no vocabulary holds.
+    """
 
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
     windows: Sequence[Window]
+    unknown_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +121,7 @@ class TextTokenizer:
         self._window_tokens = window_tokens
         self._capacity = window_tokens - self._before - self._after
         self._overlap = min(overlap_tokens, self._capacity // 2)
+        self._unknown = _unknown_token(self._tokenizer, data)
         self._case_classes = case_classes
         self._at_punctuation = at_punctuation
         if self._capacity < 8:
@@ -124,22 +132,13 @@ class TextTokenizer:
         """How many token numbers there are: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
-    @cached_property
-    def unknown(self) -> int | None:
-        """Number of the token for what the vocabulary lacks; None where it lacks nothing."""
-        model = json.loads(self._tokenizer.to_str())["model"]
-        name = model.get("unk_token")
-        number = self._tokenizer.token_to_id(name) if name else model.get("unk_id")
-        return None if number is None else int(number)
-
     def reading(self, texts: Sequence[str]) -> Reading:
         """Say how well the vocabulary fits texts."""
         whole = [_SURROGATE.sub("\ufffd", text) for text in texts]
         encodings = self._tokenizer.encode_batch(whole, add_special_tokens=False)
-        unknown = self.unknown
         return Reading(
             tokens=sum(len(encoding.ids) for encoding in encodings),
-            unknown=sum(encoding.ids.count(unknown) for encoding in encodings if unknown is not None),
+            unknown=sum(encoding.ids.count(self._unknown) for encoding in encodings),
             words=sum(map(len, map(self._words, whole, encodings))),
         )
 
@@ -176,7 +175,17 @@ class TextTokenizer:
             starts=[word.start for word in found],
             ends=[word.end for word in found],
             windows=windows,
+            unknown_share=self._unknown_share(text, encoding, ids),
         )
+
+    def _unknown_share(self, text: str, encoding: Encoding, ids: TokenNumbers) -> float:
+        lacking = np.flatnonzero(ids == self._unknown)
+        if not lacking.size:  # nearly every text that a model was made for
+            return 0.0
+        offsets = encoding.offsets
+        spans = (offsets[number] for number in lacking.tolist())
+        letters = sum(any(map(str.isalpha, text[start:end])) for start, end in spans)
+        return letters / (len(ids) - self._before - self._after)
 
     def _types(self, text: str, found: Sequence[Word], size: int) -> TokenNumbers:
         types = np.zeros(size, dtype=np.int64)
@@ -221,6 +230,17 @@ class TextTokenizer:
         if outside is not None:
             before, after = np.full_like(before, outside), np.full_like(after, outside)
         return np.concatenate((before, tokens[begin:end], after))
+
+
+def _unknown_token(tokenizer: Tokenizer, data: bytes) -> int:
+    """Return the number of the token for what the vocabulary lacks, or one that no token has."""
+    model = tokenizer.model
+    if isinstance(model, Unigram):
+        # The library does not tell it, and reading all pieces again for it would delay each start.
+        found = _UNIGRAM_UNKNOWN.search(data)
+        return int(found[1]) if found else _NO_TOKEN
+    number = tokenizer.token_to_id(model.unk_token) if model.unk_token else None
+    return _NO_TOKEN if number is None else number
 
 
 def tokenizer_of(folder: ModelFolder) -> TextTokenizer:

@@ -22,6 +22,7 @@ class Instruments:
         batch_tokens: Tokens in one call of the model, padding included.
         commit_seconds: Time until usage records were durable.
         records: Units that were recorded, by meter.
+        document_warnings: Warnings in answers, by their code.
         refused: Usage that could not be recorded, so that its answer was withheld.
     """
 
@@ -59,6 +60,12 @@ class Instruments:
         self.records = Counter(
             "appliance_recorded_units", "Units recorded since the start", ["meter"], registry=self.registry
         )
+        self.document_warnings = Counter(
+            "appliance_document_warnings",
+            "Warnings about documents in answers",
+            ["code"],
+            registry=self.registry,
+        )
         self.refused = Counter(
             "appliance_ledger_refusals",
             "Answers withheld because their usage could not be recorded",
@@ -69,3 +76,7 @@ class Instruments:
         """Count one call of the model."""
         self.batch_windows.observe(windows)
         self.batch_tokens.observe(tokens)
+
+    def warned(self, code: str) -> None:
+        """Count one warning in an answer; its code is one of a few fixed words."""
+        self.document_warnings.labels(code).inc()

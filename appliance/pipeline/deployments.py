@@ -17,7 +17,8 @@ class Deployment:
         model: The model's own name.
         release: Its version; `modelVersion` in replies.
         recognizer: What answers texts; None for a model that reads none, such as a speech model.
-        language: BCP 47 tag, or the empty string.
+        language: BCP 47 tag, `multilingual`, or the empty string.
+        languages: Languages it was made for, as `covers` reads them; empty if it does not say.
         description: One sentence, or the empty string.
         categories: What it finds.
     """
@@ -28,6 +29,7 @@ class Deployment:
     release: str
     recognizer: Recognizer | None = None
     language: str = ""
+    languages: tuple[str, ...] = ()
     description: str = ""
     categories: tuple[str, ...] = ()
 

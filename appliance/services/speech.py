@@ -88,6 +88,7 @@ class SpeechService:
                     model=folder.name,
                     release=folder.release,
                     language=locale,
+                    languages=(locale,),
                     description=folder.description,
                 )
             ]

@@ -82,6 +82,7 @@ class TextService:
             deployments=self.deployments,
             turns=Turns(settings.job_turns),
             ids=UsageIds(context.identity.secret()),
+            warned=context.instruments.warned,
         )
         return Jobs(
             store=self._job_store,
@@ -115,8 +116,13 @@ class TextService:
                 characters_per_document=settings.characters_per_document,
             ),
         )
-        current = LanguageApi(pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits)
-        legacy = LegacyApi(pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits)
+        warned = self._context.instruments.warned
+        current = LanguageApi(
+            pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits, warned=warned
+        )
+        legacy = LegacyApi(
+            pipeline=pipeline, deployments=deployments, jobs=jobs, limits=limits, warned=warned
+        )
         return [
             *current.routes(),
             *legacy.routes(),

@@ -88,6 +88,7 @@ def _deployment(project: str, name: str, engine: NerEngine) -> Deployment:
         release=folder.release,
         recognizer=engine,
         language=folder.language,
+        languages=folder.made_for,
         description=folder.description,
         categories=folder.categories,
     )

@@ -29,7 +29,7 @@ from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.floor.recorded import recorded_requests
 from appliance.ledger.ledger import Ledger
 from appliance.licensing.admission import AdmissionControl
-from appliance.ner.engine import Entity
+from appliance.ner.engine import Found
 from appliance.ner.text_request import TextRequest
 from appliance.pipeline.audio_meter import AudioMeter
 from appliance.pipeline.deployments import Deployment, Deployments
@@ -57,12 +57,10 @@ SPOKEN = np.concatenate((silence(0.1), speak("left"), silence(0.9)))
 class Echo:
     """Finds nothing, after a while."""
 
-    async def recognize(
-        self, requests: Sequence[TextRequest], *, background: bool = False
-    ) -> list[list[Entity]]:
+    async def recognize(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return [[] for _ in requests]
+        return [Found() for _ in requests]
 
 
 @dataclass
@@ -153,6 +151,7 @@ def test_a_request_cancelled_at_any_wait_is_charged_as_it_is_recorded(books: Cal
             deployments=deployments(),
             jobs=None,  # type: ignore[arg-type]
             limits=limits,
+            warned=lambda _: None,
         )
         body = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": TEXT}]}}
         statuses = asyncio.run(post(strike, Starlette(routes=api.routes()), body))
@@ -173,7 +172,9 @@ def test_a_task_of_a_job_cancelled_at_any_wait_counts_once_however_often_it_is_t
     def attempt(strike: Strike) -> None:
         kept = books()
         ids = UsageIds(bytes(32))
-        work = DocumentWork(pipeline=kept.pipeline, deployments=deployments(), turns=Turns(2), ids=ids)
+        work = DocumentWork(
+            pipeline=kept.pipeline, deployments=deployments(), turns=Turns(2), ids=ids, warned=lambda _: None
+        )
         task = Task(
             id=uuid7(),
             kind="CustomEntityRecognition",

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from appliance.api.language.documents import Limits, check
-from appliance.api.language.results import result_items
+from appliance.api.language.results import Warned, result_items
 from appliance.api.off_loop import run_off_loop
 from appliance.errors import Busy
 from appliance.jobs.fair_turns import Turns
 from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt, Outcome
 from appliance.jobs.usage_id import UsageIds
-from appliance.ner.engine import Entity
+from appliance.ner.engine import Found
 from appliance.ner.text_request import TextRequest
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
@@ -33,13 +33,23 @@ class DocumentWork:
         deployments: Models by project and deployment.
         turns: Who may ask a model next.
         ids: What usage is recorded under.
+        warned: Hears the code of each warning in an answer.
     """
 
-    def __init__(self, *, pipeline: Pipeline, deployments: Deployments, turns: Turns, ids: UsageIds) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        deployments: Deployments,
+        turns: Turns,
+        ids: UsageIds,
+        warned: Warned,
+    ) -> None:
         self._pipeline = pipeline
         self._deployments = deployments
         self._turns = turns
         self._ids = ids
+        self._warned = warned
 
     def usage_id(self, task: Task, documents: Sequence[Source]) -> str:
         """What the usage of a task over these documents is recorded under."""
@@ -63,7 +73,9 @@ class DocumentWork:
                 paced, checked.requests, records=checked.records, request_id=usage_id
             )
             entities = answer.entities
-        items = await run_off_loop(checked.size, result_items, checked, entities)
+        items = await run_off_loop(
+            checked.size, result_items, checked, entities, deployment.languages, self._warned
+        )
         return Outcome(items=items, release=deployment.release)
 
 
@@ -78,11 +90,9 @@ class _Paced:
         self._turns = turns
         self._interrupt = interrupt
 
-    async def recognize(
-        self, requests: Sequence[TextRequest], *, background: bool = False
-    ) -> list[list[Entity]]:
+    async def recognize(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
         """Entities of each text, positions in code points."""
-        entities: list[list[Entity]] = []
+        entities: list[Found] = []
         for number, piece in enumerate(pieces(requests)):
             large = number > 0 or sum(len(one.text) for one in piece) > PIECE_CHARACTERS
             call = self._recognize_piece(piece, number, background=background or large)
@@ -91,7 +101,7 @@ class _Paced:
 
     async def _recognize_piece(
         self, piece: Sequence[TextRequest], number: int, *, background: bool
-    ) -> list[list[Entity]]:
+    ) -> list[Found]:
         while True:
             async with self._turns.turn(number):
                 try:

@@ -23,7 +23,7 @@ from appliance.api.language.legacy_requests import (
     LegacyTasks,
 )
 from appliance.api.language.requests import parse
-from appliance.api.language.results import render_results
+from appliance.api.language.results import Warned, render_results
 from appliance.api.language.routes import LanguageLimits
 from appliance.api.parameters import flag, own_url, query_value
 from appliance.api.usage_headers import evidence_headers
@@ -49,15 +49,23 @@ class LegacyApi:
         deployments: Models by project and deployment.
         jobs: Jobs of every version.
         limits: What a request may hold.
+        warned: Hears the code of each warning in an answer.
     """
 
     def __init__(
-        self, *, pipeline: Pipeline, deployments: Deployments, jobs: LanguageJobs, limits: LanguageLimits
+        self,
+        *,
+        pipeline: Pipeline,
+        deployments: Deployments,
+        jobs: LanguageJobs,
+        limits: LanguageLimits,
+        warned: Warned,
     ) -> None:
         self._pipeline = pipeline
         self._deployments = deployments
         self._jobs = jobs
         self._limits = limits
+        self._warned = warned
 
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""
@@ -92,7 +100,9 @@ class LegacyApi:
             records=checked.records,
             request_id=request.state.request_id,
         )
-        results = await render_results(checked, answer, version=deployment.release, show_stats=show_stats)
+        results = await render_results(
+            checked, answer, deployment, warned=self._warned, show_stats=show_stats
+        )
         return JSONResponse(results, headers=evidence_headers(answer))
 
     async def submit_job(self, request: Request, version: str) -> Response:

@@ -1,59 +1,62 @@
 """From entities in code points to the result objects of the Language API."""
 
-from collections.abc import Sequence
-from typing import Any, Final
-
-import regex
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from appliance.api.language.documents import Checked, Document
+from appliance.api.language.warnings import warnings_of
 from appliance.api.off_loop import run_off_loop
 from appliance.jobs.job import Item
-from appliance.ner.engine import Entity
+from appliance.ner.engine import Found
+from appliance.pipeline.deployments import Deployment
 from appliance.pipeline.pipeline import Answer
 
-_LONG: Final = 64
-# A word in a script that puts spaces between words; longer ones are seldom what a sender means to send.
-_LONG_WORD: Final = regex.compile(
-    r"[[\p{L}\p{M}\p{N}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
-    f"{{{_LONG + 1}}}",
-    regex.VERSION1,
-)
-_LONG_WORD_WARNING: Final = {
-    "code": "LongWordsInDocument",
-    "message": "The document contains very long words (longer than 64 characters), which may make "
-    "predictions unreliable.",
-}
+Warned = Callable[[str], None]
+"""Hears the code of each warning that is answered."""
 
 
 async def render_results(
-    checked: Checked, answer: Answer, *, version: str, show_stats: bool
+    checked: Checked, answer: Answer, deployment: Deployment, *, warned: Warned, show_stats: bool
 ) -> dict[str, Any]:
     """The results of a synchronous answer, rendered off the event loop.
 
     Args:
         checked: The documents of the request.
         answer: The answer to the good ones.
-        version: Version of the model that answered.
+        deployment: What answered.
+        warned: Hears of each warning.
         show_stats: Whether `statistics` were asked for.
     """
-    items = await run_off_loop(checked.size, result_items, checked, answer.entities)
-    return {**results_object(items, show_stats=show_stats), "modelVersion": version}
+    items = await run_off_loop(
+        checked.size, result_items, checked, answer.entities, deployment.languages, warned
+    )
+    return {**results_object(items, show_stats=show_stats), "modelVersion": deployment.release}
 
 
-def result_items(checked: Checked, entities: Sequence[Sequence[Entity]]) -> tuple[Item, ...]:
+def result_items(
+    checked: Checked, found: Sequence[Found], languages: Sequence[str], warned: Warned
+) -> tuple[Item, ...]:
     """Join results and errors in the order of the request.
 
     Args:
         checked: The documents of the request.
-        entities: Entities of each good document, in the order of `checked.documents`.
+        found: What was found in each good document, in the order of `checked.documents`.
+        languages: Languages the model was made for.
+        warned: Hears of each warning.
 
     Returns:
         For each id either `{"document", "statistics"}` or `{"error"}`, in JSON values only.
     """
     items: dict[str, Item] = {
-        document.id: {"document": _document_object(document, own), "statistics": document.statistics}
-        for document, own in zip(checked.documents, entities, strict=True)
+        document.id: {
+            "document": _document_object(document, own, languages),
+            "statistics": document.statistics,
+        }
+        for document, own in zip(checked.documents, found, strict=True)
     }
+    for item in items.values():
+        for warning in item["document"]["warnings"]:
+            warned(warning["code"])
     items.update((error["id"], {"error": error}) for error in checked.errors)
     return tuple(items[identifier] for identifier in checked.order)
 
@@ -77,9 +80,9 @@ def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]
     return results
 
 
-def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str, Any]:
+def _document_object(document: Document, found: Found, languages: Sequence[str]) -> dict[str, Any]:
     objects = []
-    for entity in entities:
+    for entity in found:
         text, offset, length = document.index.locate(entity.start, entity.end)
         objects.append(
             {
@@ -90,10 +93,4 @@ def _document_object(document: Document, entities: Sequence[Entity]) -> dict[str
                 "confidenceScore": round(entity.score, 2),
             }
         )
-    warnings = [_LONG_WORD_WARNING] if _has_long_word(document.text) else []
-    return {"id": document.id, "entities": objects, "warnings": warnings}
-
-
-def _has_long_word(text: str) -> bool:
-    # The search is dear, and without a long run between spaces there is nothing to be found.
-    return any(len(run) > _LONG for run in text.split()) and _LONG_WORD.search(text) is not None
+    return {"id": document.id, "entities": objects, "warnings": warnings_of(document, found, languages)}

@@ -20,7 +20,7 @@ from appliance.api.language.requests import (
     EntityRecognitionTask,
     parse,
 )
-from appliance.api.language.results import render_results
+from appliance.api.language.results import Warned, render_results
 from appliance.api.parameters import check_api_version, flag, own_url
 from appliance.api.usage_headers import evidence_headers
 from appliance.jobs.job import Job, Task
@@ -48,15 +48,23 @@ class LanguageApi:
         deployments: Models by project and deployment.
         jobs: Jobs of every version.
         limits: What a request may hold.
+        warned: Hears the code of each warning in an answer.
     """
 
     def __init__(
-        self, *, pipeline: Pipeline, deployments: Deployments, jobs: LanguageJobs, limits: LanguageLimits
+        self,
+        *,
+        pipeline: Pipeline,
+        deployments: Deployments,
+        jobs: LanguageJobs,
+        limits: LanguageLimits,
+        warned: Warned,
     ) -> None:
         self._pipeline = pipeline
         self._deployments = deployments
         self._jobs = jobs
         self._limits = limits
+        self._warned = warned
 
     def routes(self) -> list[Route]:
         """Routes to mount at the root."""
@@ -82,7 +90,9 @@ class LanguageApi:
             records=checked.records,
             request_id=request.state.request_id,
         )
-        results = await render_results(checked, answer, version=deployment.release, show_stats=show_stats)
+        results = await render_results(
+            checked, answer, deployment, warned=self._warned, show_stats=show_stats
+        )
         return JSONResponse(
             {"kind": "EntityRecognitionResults", "results": results}, headers=evidence_headers(answer)
         )

@@ -38,6 +38,7 @@ def _served(deployment: Deployment, *, default: bool) -> dict[str, Any]:
         "name": deployment.model,
         "modelVersion": deployment.release,
         "language": deployment.language,
+        "languages": list(deployment.languages),
         "description": deployment.description,
         "categories": list(deployment.categories),
     }

@@ -100,6 +100,7 @@ class ModelStatus(Reply):
     status: Literal["ready", "failed"]
     name: str | None = None
     release: str | None = None
+    languages: list[str] | None = None
     reason: str | None = None
     hint: str | None = None
 
@@ -114,6 +115,7 @@ class Model(Reply):
     name: str | None = None
     modelVersion: str | None = None
     language: str | None = None
+    languages: list[str] | None = None
     description: str | None = None
     categories: list[str] | None = None
     reason: str | None = None

@@ -59,15 +59,16 @@ class Operated(Protocol):
         ...
 
 
-def _models(deployments: Deployments) -> list[dict[str, str]]:
+def _models(deployments: Deployments) -> list[dict[str, Any]]:
     """What is served, then what could not be loaded."""
-    served = [
+    served: list[dict[str, Any]] = [
         {
             "projectName": one.project,
             "deploymentName": one.name,
             "status": "ready",
             "name": one.model,
             "release": one.release,
+            "languages": list(one.languages),
         }
         for one in deployments
     ]

@@ -11,6 +11,7 @@ from appliance.cli.models.opening import keys_of, opened, read_installation
 from appliance.cli.models.text import (
     added_object,
     folder_object,
+    language_words,
     offer_object,
     print_added,
     print_folder,
@@ -142,8 +143,14 @@ def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     if not rows:
         click.echo(f"no models in {registry.root}")
     for row in rows:
-        state = row.get("error") or f"{row['kind']}; {', '.join(row['categories']) or 'categories unknown'}"
-        click.echo(f"{row['project']}/{row['name']}  {state}")
+        click.echo(f"{row['project']}/{row['name']}  {_state(row)}")
+
+
+def _state(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return str(row["error"])
+    languages = [language_words(row["languages"])] if "languages" in row else []
+    return "; ".join([row["kind"], *languages, ", ".join(row["categories"]) or "categories unknown"])
 
 
 def _row(entry: "RegistryEntry") -> dict[str, Any]:
@@ -168,6 +175,7 @@ def _row(entry: "RegistryEntry") -> dict[str, Any]:
         "kind": f"{kind} {size / 1e6:.1f} MB",
         "model": folder.name,
         "release": folder.release,
+        "languages": list(folder.made_for),
         "categories": list(folder.categories),
     }
 

@@ -1,15 +1,20 @@
 """What the commands on models print, as text and as objects for `--json`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from appliance.ner.model_folder import ModelFolder
     from appliance.registry.add import Added
     from appliance.registry.registry import ModelRegistry
     from appliance.registry.smoke_test import Outcome
     from license.client.packages import Offer
+
+
+_LANGUAGES_SHOWN: Final = 3
 
 
 def print_added(added: "Added", registry: "ModelRegistry") -> None:
@@ -46,6 +51,7 @@ def print_folder(folder: "ModelFolder") -> None:
     named = " ".join(part for part in (folder.name, folder.release) if part)
     click.echo(f"  model       {named}")
     click.echo(f"  categories  {', '.join(folder.categories)}")
+    click.echo(f"  languages   {', '.join(folder.made_for) or 'not stated'}")
     click.echo(
         f"  labels      {len(folder.labels)}, {folder.scheme}; windows of {folder.window_tokens} tokens"
     )
@@ -63,6 +69,7 @@ def folder_object(model: str, folder: "ModelFolder") -> dict[str, Any]:
         "name": folder.name,
         "release": folder.release,
         "description": folder.description,
+        "languages": list(folder.made_for),
         "categories": list(folder.categories),
         "labels": len(folder.labels),
         "scheme": folder.scheme,
@@ -71,6 +78,13 @@ def folder_object(model: str, folder: "ModelFolder") -> dict[str, Any]:
         **thresholds_object(folder),
         "digests": dict(folder.digests),
     }
+
+
+def language_words(languages: "Sequence[str]") -> str:
+    """Name languages in one short word: the one, how many there are, or that none is stated."""
+    if len(languages) > _LANGUAGES_SHOWN:
+        return f"{len(languages)} languages"
+    return ", ".join(languages) or "language not stated"
 
 
 def threshold_words(folder: "ModelFolder") -> str:
