@@ -39,6 +39,46 @@ def test_a_described_folder_says_what_its_model_json_says(make_folder: MakeFolde
     assert folder.labels[:2] == ("O", "B-Person")
 
 
+@pytest.mark.parametrize(
+    ("says", "made_for"),
+    [
+        ({}, ()),
+        ({"language": "en"}, ("en",)),
+        ({"language": "en", "languages": ["en", "de", "zh-Hans"]}, ("en", "de", "zh-Hans")),
+        ({"language": "da", "languages": ["en", "de"]}, ("da", "en", "de")),
+        ({"language": "multilingual"}, ("multilingual",)),
+        ({"language": "multilingual", "languages": ["en", "de"]}, ("en", "de")),
+        ({"languages": ["en"]}, ("en",)),
+    ],
+)
+def test_a_folder_says_which_languages_it_was_made_for_and_keeps_saying_it(
+    make_folder: MakeFolder, says: dict[str, Any], made_for: tuple[str, ...]
+) -> None:
+    folder = ModelFolder.open(make_folder(**says))
+    assert folder.made_for == made_for
+    write_manifest(folder.path, describe(folder))
+    assert ModelFolder.open(folder.path).made_for == made_for
+
+
+@pytest.mark.parametrize(
+    ("languages", "reason"),
+    [
+        ("en", "a list of texts"),
+        ([1], "a list of texts"),
+        (["English language"], "not a language tag"),
+        (["en_US"], "not a language tag"),
+        (["multilingual-"], "not a language tag"),
+        ([""], "not a language tag"),
+        (["en", "EN"], "twice"),
+        ([f"aa-{number:03}" for number in range(501)], "more than 500"),
+    ],
+)
+def test_a_list_of_languages_that_is_none_is_refused(
+    make_folder: MakeFolder, languages: Any, reason: str
+) -> None:
+    assert reason in refusal(make_folder(languages=languages))
+
+
 def test_a_folder_of_optimum_needs_no_model_json(make_folder: MakeFolder) -> None:
     folder = ModelFolder.open(make_folder(manifest=False))
     assert folder.name.startswith("tiny")

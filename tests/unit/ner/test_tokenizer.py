@@ -145,3 +145,27 @@ def test_a_window_that_holds_no_text_is_refused(tiny_files: Files) -> None:
     data = tiny_files["float"]["tokenizer.json"]
     with pytest.raises(ModelError, match="no room"):
         TextTokenizer(data, window_tokens=9, overlap_tokens=0, case_classes=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("John lives in Paris.", 0.0),
+        ("John \u4e2d in \u6587", 2 / 4),
+        ("\U0001f600 Paris \u2192 in", 0.0),  # symbols that no vocabulary holds are no language
+        ("\u0926\u093f\u0932\u094d\u0932\u0940 is in", 1 / 3),
+        ("", 0.0),
+        ("\U0001f600", 0.0),
+    ],
+)
+def test_letters_that_the_vocabulary_lacks_are_counted_and_symbols_are_not(
+    tokenizer: TextTokenizer, text: str, share: float
+) -> None:
+    (document,) = tokenizer.cut([text])
+    assert document.unknown_share == pytest.approx(share)
+
+
+def test_the_unknown_share_of_a_long_text_is_that_of_the_whole(tokenizer: TextTokenizer) -> None:
+    (document,) = tokenizer.cut(["the " * 300 + "\u4e2d " * 100])
+    assert len(document.windows) > 5
+    assert document.unknown_share == pytest.approx(100 / 400)
