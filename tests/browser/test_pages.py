@@ -25,6 +25,7 @@ from appliance.models.locations import BUNDLED
 from license.evidence.tool.command import run_verify
 from tests.support.ledger import Machine, Vendor
 from tests.support.site import Service, Site
+from tests.support.tiny_languages import write_tiny_languages
 
 chromium = shutil.which("chromium")
 pytestmark = [
@@ -175,6 +176,74 @@ def test_the_home_page_tries_a_text_on_any_model_and_asks_nobody_else(
         await page.until("document.getElementById('outcome').innerText.includes('entities in')")
         assert "acme" in await page.run("document.getElementById('snippet').innerText")
         assert "two" in await page.run("document.getElementById('snippet').innerText")
+        assert page.complaints == []
+        only(service, page)
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+HEBREW = "\u05d1\u05e0\u05d9\u05de\u05d9\u05df \u05e0\u05ea\u05e0\u05d9\u05d4\u05d5"
+JERUSALEM = "\u05d1\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd"
+MET = "\u05e4\u05d2\u05e9 \u05d0\u05ea"
+SURFACES = "[...document.querySelectorAll('#marked mark')].map((one) => one.firstChild.data)"
+LEFT = "((one) => one.getBoundingClientRect().left)"
+
+
+def fill(text: str, language: str) -> str:
+    return (
+        f"document.getElementById('text').value = {json.dumps(text)};"
+        f"const l = document.getElementById('language'); l.value = {json.dumps(language)};"
+        "l.dispatchEvent(new Event('change'));"
+        "document.getElementById('form').requestSubmit()"
+    )
+
+
+def test_the_home_page_shows_right_to_left_text_and_warns_of_a_language_the_model_was_not_made_for(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    write_tiny_languages(tmp_path / "models" / "demo" / "tiny")
+    site.issue()
+    service = site.start(f"Models:Path={tmp_path / 'models'}")
+    text = f"{HEBREW} {MET} Angela Merkel {JERUSALEM}.\nAngela Merkel {MET} {HEBREW}."
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/")
+        await page.until("document.querySelectorAll('#models li').length === 1")
+        assert "English, German, Simplified Chinese, Japanese and 5 more languages" in await page.run(
+            "document.getElementById('models').innerText"
+        )
+        await page.run(fill(text, "he"))
+        await page.until("document.querySelectorAll('#marked mark').length === 5")
+        assert await page.run(SURFACES) == [HEBREW, "Angela Merkel", JERUSALEM, "Angela Merkel", HEBREW]
+        assert await page.run("document.getElementById('warnings').hidden")
+        assert '"language": "he"' in await page.run("document.getElementById('snippet').innerText")
+        for name in ("text", "marked"):
+            direction = f"getComputedStyle(document.getElementById('{name}')).direction"
+            assert await page.run(direction) == "rtl", name
+        # Hebrew begins at the right edge, and so does its first name; the second line begins at the left.
+        first, second, third, fourth, fifth = await page.run(
+            f"[...document.querySelectorAll('#marked mark')].map({LEFT})"
+        )
+        assert first > second > third
+        assert fourth < fifth
+        await page.until("document.getAnimations().every((a) => a.playState === 'finished')")
+        await page.picture(tmp_path / "hebrew.png")
+
+        await page.run(fill("Angela Merkel", "sv"))
+        await page.until("!document.getElementById('warnings').hidden")
+        assert "was made for en, de, zh-Hans" in await page.run(
+            "document.getElementById('warnings').innerText"
+        )
+        await page.until("document.getAnimations().every((a) => a.playState === 'finished')")
+        await page.picture(tmp_path / "warned.png")
+        await page.run(fill("Angela Merkel", ""))
+        await page.until("document.getElementById('warnings').hidden")
+        assert '"language"' not in await page.run("document.getElementById('snippet').innerText")
+        await page.run("document.getElementById('tab-python').click()")
+        assert "language=" not in await page.run("document.getElementById('snippet').innerText")
+        await page.run(fill("Angela Merkel", "de"))
+        assert 'language="de"' in await page.run("document.getElementById('snippet').innerText")
         assert page.complaints == []
         only(service, page)
 

@@ -19,10 +19,16 @@ const EXAMPLES = {
     "1903 Nobel Prize; the Radium Institute in Poland later carried on her work. 👩🏽‍🔬",
 };
 
+// Offered beside the languages of the models, so that anybody can say what a text is in.
+const LANGUAGES = ["ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko", "nl", "no",
+  "pl", "pt", "ro", "ru", "sk", "sr", "sv", "th", "tr", "uk", "vi", "zh-Hans", "zh-Hant"];
+const NAMED = 4; // languages of a model that are named one by one
+
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const segmenter = "Segmenter" in Intl ? new Intl.Segmenter() : null;
 const textElements = (text) => (segmenter ? [...segmenter.segment(text)].length : [...text].length);
+const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
 const plural = (n, word, many = `${word}s`) => `${number.format(n)} ${n === 1 ? word : many}`;
 
 function element(tag, attributes = {}, ...children) {
@@ -61,15 +67,35 @@ function categoryClass(category) {
   return `c${colours.get(category)}`;
 }
 
+// A tag that nobody knows, or no tag at all, is shown as it stands.
+function languageName(tag) {
+  try {
+    return languageNames.of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
+function languagesOf(model) {
+  const tags = model.languages ?? [model.language].filter(Boolean);
+  const more = tags.length - NAMED;
+  return tags.slice(0, NAMED).map(languageName).join(", ") + (more > 0 ? ` and ${plural(more, "more language")}` : "");
+}
+
+const documentOf = (text) => {
+  const language = $("language").value;
+  return `{"id": "1", ${language ? `"language": ${JSON.stringify(language)}, ` : ""}"text": ${JSON.stringify(text)}}`;
+};
+
 // One text for both uses, so that the curl command shown is the request that was made.
 const requestBody = (text) => `{
   "kind": "EntityRecognition",
-  "analysisInput": {"documents": [{"id": "1", "language": "en", "text": ${JSON.stringify(text)}}]},
+  "analysisInput": {"documents": [${documentOf(text)}]},
   "parameters": {"stringIndexType": "Utf16CodeUnit"}
 }`;
 
 const jobBody = (text, model) => `{
-  "analysisInput": {"documents": [{"id": "1", "language": "en", "text": ${JSON.stringify(text)}}]},
+  "analysisInput": {"documents": [${documentOf(text)}]},
   "tasks": [{"kind": "CustomEntityRecognition", "parameters": {
     "projectName": ${JSON.stringify(model.projectName)}, "deploymentName": ${JSON.stringify(model.deploymentName)},
     "stringIndexType": "Utf16CodeUnit"}}]
@@ -90,7 +116,8 @@ function entitiesOf(reply, answer, results) {
   const failure = answer.error ?? answer.errors?.[0] ?? results?.errors?.[0]?.error;
   if (failure) throw new Error(failure.innererror?.message ?? failure.message ?? failure.code);
   if (!reply.ok || !results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
-  return { entities: results.documents[0].entities, record: reply.headers.get("Usage-Record") };
+  const { entities, warnings = [] } = results.documents[0];
+  return { entities, warnings, record: reply.headers.get("Usage-Record") };
 }
 
 async function analyse(text) {
@@ -123,10 +150,11 @@ async function tryIt(event) {
   say("reading…");
   const began = performance.now();
   try {
-    const { entities, record } = await analyse(text);
+    const { entities, warnings, record } = await analyse(text);
     const took = Math.max(1, Math.round(performance.now() - began));
     Object.assign(tried, { text });
     showEntities(text, entities);
+    showWarnings(warnings);
     $("record").textContent = record ? `Usage record ${record}` : "";
     say(`${plural(entities.length, "entity", "entities")} in ${number.format(took)} ms`);
     showSnippet();
@@ -154,20 +182,27 @@ function showEntities(text, entities) {
     counts.set(category, (counts.get(category) ?? 0) + 1);
     if (offset < end) continue;
     const mark = element("mark", { class: categoryClass(category), title: `${category}, confidence ${percent(confidenceScore)}` });
-    mark.append(text.slice(offset, offset + length), element("small", {}, category));
+    // The name of the category has its own direction, and takes no part in finding that of the text.
+    mark.append(text.slice(offset, offset + length), element("small", { dir: "ltr" }, category));
     pieces.push(text.slice(end, offset), mark);
     end = offset + length;
   }
   $("marked").replaceChildren(...pieces, text.slice(end));
+  $("marked").lang = $("language").value;
   $("legend").replaceChildren(...[...counts].map(([category, n]) =>
     element("li", { class: categoryClass(category) }, category, element("b", {}, String(n)))));
   $("entities").tBodies[0].replaceChildren(...sorted.map((entity) => element("tr", {},
-    element("td", {}, entity.text),
+    element("td", {}, element("bdi", {}, entity.text)),
     element("td", {}, element("span", { class: `tag ${categoryClass(entity.category)}` }, entity.category)),
     element("td", {}, confidence(entity.confidenceScore)),
     element("td", { class: "number" }, String(entity.offset)))));
   $("entities").hidden = !entities.length;
   $("result").hidden = false;
+}
+
+function showWarnings(warnings) {
+  $("warnings").replaceChildren(...warnings.map(({ message }) => element("li", {}, message)));
+  $("warnings").hidden = !warnings.length;
 }
 
 const percent = (score) => `${Math.round(score * 100)} %`;
@@ -193,7 +228,7 @@ const snippets = {
     if (chosenModel()) return snippets.custom(text);
     return `${client()}\n
 text = ${JSON.stringify(text)}
-for entity in client.recognize_entities([text])[0].entities:
+for entity in client.recognize_entities([text]${spoken()})[0].entities:
     print(entity.text, entity.category, entity.confidence_score)`;
   },
   custom(text) {
@@ -201,13 +236,16 @@ for entity in client.recognize_entities([text])[0].entities:
     return `${client()}\n
 text = ${JSON.stringify(text)}
 job = client.begin_recognize_custom_entities(
-    [text], project_name=${JSON.stringify(projectName)}, deployment_name=${JSON.stringify(deploymentName)}
+    [text]${spoken()}, project_name=${JSON.stringify(projectName)}, deployment_name=${JSON.stringify(deploymentName)}
 )
 for document in job.result():
     for entity in document.entities:
         print(entity.text, entity.category, entity.confidence_score)`;
   },
 };
+
+// What the official client is told: without it, the client says `en`.
+const spoken = () => ($("language").value ? `, language=${JSON.stringify($("language").value)}` : "");
 
 const client = () => `# pip install azure-ai-textanalytics
 from azure.ai.textanalytics import TextAnalyticsClient
@@ -304,6 +342,7 @@ async function refreshModels() {
   tried.models = models.filter((model) => model.status === "ready");
   showModels(models);
   showChoice();
+  showLanguages();
   showSnippet();
 }
 
@@ -313,7 +352,7 @@ function showModels(models) {
     ...(model.status === "failed"
       ? [element("span", { class: "failed" }, `cannot be served: ${model.reason}`)]
       : [element("span", {}, `project ${model.projectName}, deployment ${model.deploymentName}${model.default ? ", default" : ""}`),
-        element("span", {}, [model.language, (model.categories ?? []).join(", ")].filter(Boolean).join(" · "))])))
+        element("span", {}, [languagesOf(model), (model.categories ?? []).join(", ")].filter(Boolean).join(" · "))])))
     : [element("li", { class: "none" }, $("access").hidden ? "No model is loaded yet." : "Enter an access key to see the models.")]));
 }
 
@@ -324,6 +363,17 @@ function showChoice() {
   select.replaceChildren(...tried.models.map((model) =>
     element("option", { value: nameOf(model) }, `${nameOf(model)}${model.default ? " (default)" : ""}`)));
   select.value = tried.models.some((model) => nameOf(model) === tried.chosen) ? tried.chosen : select.options[0]?.value ?? "";
+}
+
+function showLanguages() {
+  const select = $("language");
+  const made = tried.models.flatMap((model) => model.languages ?? []).filter((tag) => tag !== "multilingual");
+  const tags = [...new Set([...made, ...LANGUAGES])].sort((a, b) => languageName(a).localeCompare(languageName(b), "en"));
+  if (tags.join() === [...select.options].slice(1).map((option) => option.value).join()) return;
+  const chosen = select.value;
+  select.replaceChildren(element("option", { value: "" }, "not stated"),
+    ...tags.map((tag) => element("option", { value: tag }, languageName(tag))));
+  select.value = chosen;
 }
 
 // ---- usage
@@ -418,6 +468,7 @@ for (const tab of tabs) {
   tab.addEventListener("keydown", moveTab);
 }
 $("model").addEventListener("change", () => { tried.chosen = $("model").value; showSnippet(); });
+$("language").addEventListener("change", showSnippet);
 $("key").addEventListener("change", () => { refreshModels(); showUsage(); });
 $("copy").addEventListener("click", copy);
 $("earlier").addEventListener("click", () => stepMonth(-1));

@@ -16,6 +16,7 @@ class Folder:
     name: str
     release: str = "1"
     language: str = "en"
+    made_for: tuple[str, ...] = ("en",)
     description: str = ""
     categories: tuple[str, ...] = ("Person",)
 
