@@ -193,8 +193,8 @@ LEFT = "((one) => one.getBoundingClientRect().left)"
 def fill(text: str, language: str) -> str:
     return (
         f"document.getElementById('text').value = {json.dumps(text)};"
-        f"const l = document.getElementById('language'); l.value = {json.dumps(language)};"
-        "l.dispatchEvent(new Event('change'));"
+        f"document.getElementById('language').value = {json.dumps(language)};"
+        "document.getElementById('language').dispatchEvent(new Event('change'));"
         "document.getElementById('form').requestSubmit()"
     )
 
