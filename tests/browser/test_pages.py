@@ -222,6 +222,8 @@ def test_the_home_page_shows_right_to_left_text_and_warns_of_a_language_the_mode
             direction = f"getComputedStyle(document.getElementById('{name}')).direction"
             assert await page.run(direction) == "rtl", name
         # Hebrew begins at the right edge, and so does its first name; the second line begins at the left.
+        pieces = "[...document.querySelectorAll('#marked mark')].map((one) => one.getClientRects().length)"
+        assert await page.run(pieces) == [1] * 5, "a name and its label stay together"
         first, second, third, fourth, fifth = await page.run(
             f"[...document.querySelectorAll('#marked mark')].map({LEFT})"
         )

@@ -173,6 +173,10 @@ function say(text, tone = "quiet") {
   $("outcome").textContent = text;
 }
 
+// Hebrew, Arabic and their kin. The label of a name stays beside its end, whatever direction the text around it has.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const directionAtEnd = (text) => (RIGHT_TO_LEFT.test([...text].findLast((one) => /\p{L}/u.test(one)) ?? "") ? "rtl" : "ltr");
+
 function showEntities(text, entities) {
   const sorted = [...entities].sort((a, b) => a.offset - b.offset);
   const counts = new Map();
@@ -181,7 +185,7 @@ function showEntities(text, entities) {
   for (const { category, offset, length, confidenceScore } of sorted) {
     counts.set(category, (counts.get(category) ?? 0) + 1);
     if (offset < end) continue;
-    const mark = element("mark", { class: categoryClass(category), title: `${category}, confidence ${percent(confidenceScore)}` });
+    const mark = element("mark", { class: `${categoryClass(category)} ${directionAtEnd(text.slice(offset, offset + length))}`, title: `${category}, confidence ${percent(confidenceScore)}` });
     // The name of the category has its own direction, and takes no part in finding that of the text.
     mark.append(text.slice(offset, offset + length), element("small", { dir: "ltr" }, category));
     pieces.push(text.slice(end, offset), mark);
