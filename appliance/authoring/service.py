@@ -18,8 +18,9 @@ from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRo
 from appliance.authoring.training_process import RESULTS, run_training
 from appliance.config.settings import Settings
 from appliance.datasets.project_file import ProjectFile
-from appliance.errors import MissingExtra, SettingsError, UnknownDeployment
+from appliance.errors import MissingExtra, ModelError, SettingsError, UnknownDeployment
 from appliance.ner.engine import NerEngine
+from appliance.ner.model_folder import stated_languages
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.request_ids import uuid7
 from appliance.training.model_writer import EVALUATION
@@ -142,6 +143,18 @@ class AuthoringService:
         """Return the folder of a trained model."""
         return self.store.models / model.id
 
+    async def languages(self, model: ModelRow) -> list[str]:
+        """Return the languages a trained model was made for; none if its folder does not say."""
+        try:
+            return list(await asyncio.to_thread(stated_languages, self.folder(model)))
+        except ModelError:
+            return []
+
+    async def newest_model(self, project: str) -> ModelRow | None:
+        """Return the model that was trained last."""
+        models = await self.store.of(ModelRow, project)
+        return max(models, key=lambda model: model.trained, default=None)
+
     async def evaluation(self, model: ModelRow, name: str) -> Any:
         """Return a model's evaluation, or its results by document."""
         text = await asyncio.to_thread((self.folder(model) / name).read_text, "utf-8")
@@ -193,6 +206,7 @@ class AuthoringService:
         if outcome.done is None:
             await asyncio.to_thread(shutil.rmtree, self.folder(model), True)
             raise JobFailed(*outcome.errors)
+        job.outcome = {**job.outcome, "languages": outcome.done["languages"]}
         job.warnings = [{"code": "Note", "message": note} for note in outcome.done["notes"]]
         model.trained, model.seconds = self.clock(), float(outcome.done["seconds"])
         before = await self.store.get(ModelRow, model.project, model.label)

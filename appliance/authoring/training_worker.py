@@ -45,7 +45,7 @@ def _run(specification: dict[str, Any]) -> dict[str, Any]:
         told=lambda step, share: _say({"step": step, "share": share}),
     )
     results = [
-        _result(document, labels)
+        _result(document, labels, labelled.language)
         for document, labels in zip(trained.examined, trained.answers.found, strict=True)
     ]
     (out / RESULTS).write_text(json.dumps(results), encoding="utf-8")
@@ -54,10 +54,14 @@ def _run(specification: dict[str, Any]) -> dict[str, Any]:
 
 
 def _done(trained: Trained) -> dict[str, Any]:
-    return {"seconds": trained.seconds, "notes": list(trained.notes)}
+    return {
+        "seconds": trained.seconds,
+        "notes": list(trained.notes),
+        "languages": list(trained.folder.made_for),
+    }
 
 
-def _result(document: LabelledDocument, predicted: Any) -> dict[str, Any]:
+def _result(document: LabelledDocument, predicted: Any, language: str) -> dict[str, Any]:
     """Return what was labelled and what was found in a test document, in UTF-16 code units."""
 
     def units(labels: Any) -> list[dict[str, Any]]:
@@ -72,7 +76,7 @@ def _result(document: LabelledDocument, predicted: Any) -> dict[str, Any]:
 
     return {
         "location": document.name,
-        "language": document.language or "en",
+        "language": document.language or language or "en",
         "expectedEntities": units(document.labels),
         "predictedEntities": units(predicted),
         "regionOffset": 0,

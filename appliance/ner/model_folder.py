@@ -152,14 +152,28 @@ class ModelFolder:
     @property
     def made_for(self) -> tuple[str, ...]:
         """Languages the model was made for: its own first, then those it lists; empty if it says nothing."""
-        own = self.language if self.language != MULTILINGUAL or not self.languages else ""
-        return tuple(dict.fromkeys(name for name in (own, *self.languages) if name))
+        return _made_for(self.language, self.languages)
 
     @property
     def categories(self) -> tuple[str, ...]:
         """Entity categories the model can find, sorted."""
         learnt = {category_of(label, self.scheme) for label in self.labels} - {""}
         return tuple(sorted(learnt | self.components.categories))
+
+
+def stated_languages(path: Path) -> tuple[str, ...]:
+    """Return the languages that the `model.json` of a folder says it was made for; the folder is not checked.
+
+    Raises:
+        ModelError: It has none that can be read.
+    """
+    fields = Fields(read_json(OnDisk(path), MANIFEST, MAX_MANIFEST_BYTES), MANIFEST)
+    return _made_for(fields.text("language", ""), _languages(fields))
+
+
+def _made_for(language: str, languages: tuple[str, ...]) -> tuple[str, ...]:
+    own = language if language != MULTILINGUAL or not languages else ""
+    return tuple(dict.fromkeys(name for name in (own, *languages) if name))
 
 
 def _describe(files: Files) -> ModelFolder:

@@ -14,8 +14,13 @@ NEVER: Final = "2099-12-31"
 """Models on this box do not expire."""
 
 
-def project_object(row: ProjectRow) -> dict[str, Any]:
-    """Return a project's metadata; what has not happened yet is left out."""
+def project_object(row: ProjectRow, languages: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return a project's metadata; what has not happened yet is left out.
+
+    Args:
+        row: The project.
+        languages: Languages its newest model was made for, where that is told.
+    """
     project: dict[str, Any] = {
         "projectName": row.name,
         "projectKind": KIND,
@@ -30,6 +35,8 @@ def project_object(row: ProjectRow) -> dict[str, Any]:
     for key, moment in (("lastTrainedDateTime", row.trained), ("lastDeployedDateTime", row.deployed)):
         if moment is not None:
             project[key] = time_text(moment)
+    if languages is not None:
+        project["modelLanguages"] = list(languages)
     return project
 
 
@@ -62,11 +69,12 @@ def training_object(row: JobRow) -> dict[str, Any]:
             "percentComplete": 100 if row.status == "succeeded" else 0,
             "status": row.status if row.status == "succeeded" else "notStarted",
         },
+        **({"modelLanguages": outcome["languages"]} if "languages" in outcome else {}),
     }
 
 
-def model_object(row: ModelRow) -> dict[str, Any]:
-    """Return a trained model."""
+def model_object(row: ModelRow, languages: Sequence[str]) -> dict[str, Any]:
+    """Return a trained model and the languages it was made for."""
     return {
         "label": row.label,
         "modelId": row.id,
@@ -75,6 +83,7 @@ def model_object(row: ModelRow) -> dict[str, Any]:
         "modelExpirationDate": NEVER,
         "modelTrainingConfigVersion": row.version,
         "hasSnapshot": True,
+        "modelLanguages": list(languages),
     }
 
 
@@ -118,7 +127,20 @@ def summary_object(evaluation: Mapping[str, Any], options: Mapping[str, Any]) ->
             "macroF1": macro["f1"],
             "macroPrecision": macro["precision"],
             "macroRecall": macro["recall"],
+            **_languages(evaluation),
         },
+    }
+
+
+def _languages(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores by language of the test documents, where they are in several."""
+    if "languages" not in evaluation:
+        return {}
+    return {
+        "languages": {
+            name: {"documentCount": scores["documents"], **_entity(scores)}
+            for name, scores in evaluation["languages"].items()
+        }
     }
 
 

@@ -114,9 +114,10 @@ class AuthoringApi:
     async def get_project(self, request: Request) -> Response:
         """`GET /projects/{project}`."""
         check_api_version(request)
-        return JSONResponse(
-            responses.project_object(await self._authoring.project(_name(request, "project")))
-        )
+        project = await self._authoring.project(_name(request, "project"))
+        newest = await self._authoring.newest_model(project.name)
+        languages = None if newest is None else await self._authoring.languages(newest)
+        return JSONResponse(responses.project_object(project, languages))
 
     async def change_project(self, request: Request) -> Response:
         """`PATCH /projects/{project}`: make it, or change what the body names."""
@@ -212,12 +213,15 @@ class AuthoringApi:
         check_api_version(request)
         project = await self._authoring.project(_name(request, "project"))
         rows = await self._authoring.store.of(ModelRow, project.name)
-        return _page(request, [responses.model_object(row) for row in rows])
+        return _page(
+            request, [responses.model_object(row, await self._authoring.languages(row)) for row in rows]
+        )
 
     async def get_model(self, request: Request) -> Response:
         """`GET …/models/{model}`."""
         check_api_version(request)
-        return JSONResponse(responses.model_object(await self._model(request)))
+        model = await self._model(request)
+        return JSONResponse(responses.model_object(model, await self._authoring.languages(model)))
 
     async def delete_model(self, request: Request) -> Response:
         """`DELETE …/models/{model}`."""

@@ -10,7 +10,7 @@ from appliance.datasets.document import Label, LabelledDocument
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import TextRequest
-from appliance.training.evaluation.scoring import Scores, score
+from appliance.training.evaluation.scoring import Scores, score, score_by_language
 from appliance.training.label_spans import trim_labels
 
 AT_ONCE: Final = 16
@@ -74,11 +74,15 @@ def answers(
 def examine(folder: ModelFolder, documents: Sequence[LabelledDocument]) -> tuple[Scores, Answers]:
     """Ask a model labelled documents and compare; labels are trimmed as answers are.
 
+    A document that names no language is in the model's own.
+
     Raises:
         ModelError: The model cannot be loaded.
     """
     given = answers(folder, requests_of(documents))
-    return score(zip(map(trim_labels, documents), given.found, strict=True)), given
+    pairs = list(zip(map(trim_labels, documents), given.found, strict=True))
+    languages = [document.language or folder.language for document in documents]
+    return replace(score(pairs), languages=score_by_language(languages, pairs)), given
 
 
 def requests_of(documents: Sequence[LabelledDocument]) -> list[TextRequest]:

@@ -10,6 +10,8 @@ from appliance.training.evaluation.examine import Answers
 from appliance.training.evaluation.scoring import NOTHING, Counts, Scores
 
 WORST: Final = 20
+UNSTATED: Final = "not stated"
+"""Language of documents that name none, tested with a model that names none either."""
 _AROUND: Final = 60
 _SENTENCE_END: Final = re.compile(r"[.!?]\s|\n")
 
@@ -98,7 +100,19 @@ def score_lines(scores: Scores) -> list[str]:
     width = max([len("category"), *map(len, scores.categories)])
     head = f"{'category':{width}} {'precision':>9} {'recall':>7} {'F1':>6} {'support':>8}"
     rows = [_row(name, counts, width) for name, counts in scores.categories.items()]
-    return [head, *rows, _row("all", scores.micro, width)]
+    return [head, *rows, _row("all", scores.micro, width), *_language_lines(scores)]
+
+
+def _language_lines(scores: Scores) -> list[str]:
+    if not scores.languages:
+        return []
+    names = {name: name or UNSTATED for name in scores.languages}
+    width = max([len("language"), *map(len, names.values())])
+    head = f"{'language':{width}} {'precision':>9} {'recall':>7} {'F1':>6} {'support':>8} {'documents':>10}"
+    rows = [
+        f"{_row(names[name], one.counts, width)} {one.documents:10}" for name, one in scores.languages.items()
+    ]
+    return ["", head, *rows]
 
 
 def _row(name: str, counts: Counts, width: int) -> str:
@@ -155,6 +169,7 @@ def evaluation_object(scores: Scores, wrong: Sequence[Wrong]) -> dict[str, Any]:
             "f1": scores.macro_f1,
         },
         "categories": {name: _numbers(counts) for name, counts in scores.categories.items()},
+        **_languages(scores),
         "confusion": [
             {"labelled": wanted, "found": found, "count": count}
             for (wanted, found), count in scores.confusion.items()
@@ -171,6 +186,17 @@ def evaluation_object(scores: Scores, wrong: Sequence[Wrong]) -> dict[str, Any]:
             }
             for mistake in wrong
         ],
+    }
+
+
+def _languages(scores: Scores) -> dict[str, Any]:
+    if not scores.languages:
+        return {}
+    return {
+        "languages": {
+            name: {"documents": one.documents, **_numbers(one.counts)}
+            for name, one in scores.languages.items()
+        }
     }
 
 

@@ -1,6 +1,6 @@
 """Entities found against entities labelled: exact spans, by category, with what was taken for what."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -46,6 +46,14 @@ def pooled_f1(counts: Iterable[Counts]) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageScores:
+    """How many test documents are in a language, and what was found in them."""
+
+    documents: int
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """The outcome of a test.
 
@@ -53,11 +61,13 @@ class Scores:
         micro: Over all categories.
         categories: By category, sorted.
         confusion: (labelled category, found category) and how often; `NOTHING` stands for no entity.
+        languages: By language of the documents, sorted; empty unless they are in several.
     """
 
     micro: Counts
     categories: dict[str, Counts] = field(hash=False)
     confusion: dict[tuple[str, str], int] = field(hash=False)
+    languages: dict[str, LanguageScores] = field(default_factory=dict, hash=False)
 
     @property
     def macro_f1(self) -> float:
@@ -94,6 +104,29 @@ def score(pairs: Iterable[tuple[Sequence[Label], Sequence[Label]]]) -> Scores:
         },
         confusion=dict(sorted(confusion.items())),
     )
+
+
+def score_by_language(
+    languages: Iterable[str], pairs: Iterable[tuple[Sequence[Label], Sequence[Label]]]
+) -> dict[str, LanguageScores]:
+    """Compare the documents of each language on their own.
+
+    Args:
+        languages: Language of each document.
+        pairs: (labelled, found) of each document.
+
+    Returns:
+        By language, sorted; nothing unless there are several, since the scores of all say the same.
+    """
+    apart: defaultdict[str, list[tuple[Sequence[Label], Sequence[Label]]]] = defaultdict(list)
+    for language, pair in zip(languages, pairs, strict=True):
+        apart[language].append(pair)
+    if len(apart) < 2:
+        return {}
+    return {
+        name: LanguageScores(documents=len(apart[name]), counts=score(apart[name]).micro)
+        for name in sorted(apart)
+    }
 
 
 def confused(wanted: Sequence[Label], answered: Sequence[Label]) -> list[tuple[str, str]]:

@@ -198,11 +198,43 @@ def test_synonyms_of_a_multilingual_project_are_those_of_the_language_that_a_req
     spoken["assets"]["entities"].append({"category": "Kind", "list": {"sublists": [{"synonyms": words}]}})
     spoken["metadata"] |= {"settings": {"confidenceThreshold": 1}, "multilingual": True, "language": "de"}
     author.done("POST", f"{BASE}/spoken/:import", spoken)
+    assert "modelLanguages" not in author.call("GET", f"{BASE}/spoken").json()
     author.done("POST", f"{BASE}/spoken/:train", {"modelLabel": "m1"})
     author.done("PUT", f"{BASE}/spoken/deployments/prod", {"trainedModelLabel": "m1"})
     for language, found in (("en-us", ["vessel"]), ("de", ["in port"]), ("", ["in port"]), ("fr", [])):
         answered = entities(author.client, "spoken", "prod", language=language)
         assert [text for text, _ in answered] == found
+
+
+def test_a_training_says_the_languages_of_its_model_and_scores_each_language_of_the_test(box: Box) -> None:
+    _, author, file = box
+    mixed = copy.deepcopy(file)
+    mixed["metadata"] |= {"multilingual": True, "language": "en"}
+    tests = [one for one in mixed["assets"]["documents"] if one["dataset"] == "Test"]
+    tests[0]["language"] = "de"
+    del tests[1]["language"]
+    author.done("POST", f"{BASE}/mixed/:import", mixed)
+    job = author.done(
+        "POST",
+        f"{BASE}/mixed/:train",
+        {"modelLabel": "m1", "evaluationOptions": {"kind": "manual"}},
+    )
+    assert job["result"]["modelLanguages"] == ["en"]
+    project = author.call("GET", f"{BASE}/mixed").json()
+    assert (project["language"], project["multilingual"], project["modelLanguages"]) == ("en", True, ["en"])
+    assert author.call("GET", f"{BASE}/mixed/models/m1").json()["modelLanguages"] == ["en"]
+    listed = author.call("GET", f"{BASE}/mixed/models").json()["value"]
+    assert [one["modelLanguages"] for one in listed] == [["en"]]
+    path = f"{BASE}/mixed/models/m1/evaluation"
+    summary = author.call("GET", f"{path}/summary-result").json()["customEntityRecognitionEvaluation"]
+    assert {name: one["documentCount"] for name, one in summary["languages"].items()} == {
+        "de": 1,
+        "en": len(tests) - 1,
+    }
+    results = author.call("GET", f"{path}/result").json()["value"]
+    assert sorted(one["language"] for one in results) == ["de", *["en"] * (len(tests) - 1)]
+    whole = author.call("GET", f"{BASE}/ships/models/m1/evaluation/summary-result").json()
+    assert "languages" not in whole["customEntityRecognitionEvaluation"]
 
 
 def test_what_a_project_asks_for_and_is_not_served_is_refused_at_import(box: Box) -> None:
