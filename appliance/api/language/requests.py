@@ -83,7 +83,8 @@ class InputDocument(Input):
     text: _Required = Field(examples=["Ada Lovelace wrote to Charles Babbage from London in 1843."])
     language: Name | None = Field(
         default=None,
-        description="Chooses synonyms and expressions of a custom model; the network reads every text alike.",
+        description="BCP 47 tag. Chooses synonyms and expressions of a custom model; the network reads every "
+        "text alike, and one in a language it was not made for is answered with a warning.",
     )
 
 
