@@ -6,8 +6,8 @@ from typing import Any
 
 from appliance.datasets.document import Label, LabelledDocument, line_of
 from appliance.training.evaluation.bootstrap import Difference, paired_bootstrap
-from appliance.training.evaluation.report import in_sentence
-from appliance.training.evaluation.scoring import Counts, Scores, score
+from appliance.training.evaluation.report import UNSTATED, in_sentence
+from appliance.training.evaluation.scoring import Counts, Scores, added, score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,15 @@ class Unlike:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InLanguage:
+    """How both models did on the documents of one language."""
+
+    documents: int
+    sides: tuple[Counts, Counts]
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """The outcome.
 
@@ -39,6 +48,7 @@ class Comparison:
         scores: Of both.
         all: Difference of F1 over all categories, the second less the first.
         categories: The same by category, sorted.
+        languages: The same by language of the documents, sorted; empty unless they are in several.
         documents: How many were compared.
         unlike: Entities of one model alone, in the order of the documents.
     """
@@ -46,6 +56,7 @@ class Comparison:
     scores: tuple[Scores, Scores]
     all: Difference
     categories: Mapping[str, Difference] = field(hash=False)
+    languages: Mapping[str, InLanguage] = field(hash=False)
     documents: int
     unlike: tuple[Unlike, ...]
 
@@ -80,6 +91,7 @@ def compare(
             name: paired_bootstrap(*([counts_of(one, name) for one in side] for side in sides))
             for name in names
         },
+        languages=_languages([document.language for document in documents], sides),
         documents=len(documents),
         unlike=tuple(
             one
@@ -87,6 +99,24 @@ def compare(
             for one in _unlike(document, ours, theirs)
         ),
     )
+
+
+def _languages(languages: Sequence[str], sides: tuple[list[Scores], list[Scores]]) -> dict[str, InLanguage]:
+    names = sorted(set(languages))
+    if len(names) < 2:
+        return {}
+    found = {}
+    for name in names:
+        ours, theirs = (
+            [one.micro for one, language in zip(side, languages, strict=True) if language == name]
+            for side in sides
+        )
+        found[name] = InLanguage(
+            documents=len(ours),
+            sides=(added(ours), added(theirs)),
+            difference=paired_bootstrap(ours, theirs),
+        )
+    return found
 
 
 def counts_of(scores: Scores, category: str) -> Counts:
@@ -120,7 +150,8 @@ def comparison_lines(found: Comparison, names: tuple[str, str], shown: int) -> l
     ]
     for name, difference in found.categories.items():
         lines.append(_row(name, tuple(counts_of(one, name) for one in found.scores), difference, width))
-    lines += [_row("all", tuple(one.micro for one in found.scores), found.all, width), _verdict(found)]
+    lines += [_row("all", tuple(one.micro for one in found.scores), found.all, width)]
+    lines += [*_language_lines(found), _verdict(found)]
     if not found.unlike:
         return lines
     lines.append(
@@ -131,6 +162,24 @@ def comparison_lines(found: Comparison, names: tuple[str, str], shown: int) -> l
         f"  {one.document}, line {one.line}: only {'AB'[one.by]}"
         f" ({'right' if one.right else 'wrong'}) {one.found.category}: {one.sentence}"
         for one in found.unlike[:shown]
+    ]
+
+
+def _language_lines(found: Comparison) -> list[str]:
+    if not found.languages:
+        return []
+    names = {name: name or UNSTATED for name in found.languages}
+    width = max([len("language"), *map(len, names.values())])
+    head = (
+        f"{'language':{width}} {'F1 A':>6} {'F1 B':>6} {'B less A':>9} {'95 % between':>15} {'support':>8}"
+        f" {'documents':>10}"
+    )
+    return [
+        head,
+        *(
+            f"{_row(names[name], one.sides, one.difference, width)} {one.documents:10}"
+            for name, one in found.languages.items()
+        ),
     ]
 
 
@@ -150,6 +199,10 @@ def _verdict(found: Comparison) -> str:
 
 def comparison_object(found: Comparison, names: tuple[str, str], shown: int) -> dict[str, Any]:
     """Return a comparison as JSON; it quotes at most `shown` sentences of the documents."""
+    languages = {
+        name: {"documents": one.documents, **_numbers(one.sides, one.difference)}
+        for name, one in found.languages.items()
+    }
     return {
         "a": names[0],
         "b": names[1],
@@ -158,6 +211,7 @@ def comparison_object(found: Comparison, names: tuple[str, str], shown: int) -> 
             name: _numbers(tuple(counts_of(one, name) for one in found.scores), difference)
             for name, difference in found.categories.items()
         },
+        **({"languages": languages} if languages else {}),
         "documents": found.documents,
         "differing": list(found.differing),
         "entitiesThatDiffer": len(found.unlike),

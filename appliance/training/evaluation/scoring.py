@@ -35,14 +35,19 @@ class Counts:
         return 2 * self.right / both if both else 0.0
 
 
-def pooled_f1(counts: Iterable[Counts]) -> float:
-    """Return F1 over all documents together, 0…1."""
+def added(counts: Iterable[Counts]) -> Counts:
+    """Return the counts of all documents together."""
     every = list(counts)
     return Counts(
         right=sum(one.right for one in every),
         found=sum(one.found for one in every),
         labelled=sum(one.labelled for one in every),
-    ).f1
+    )
+
+
+def pooled_f1(counts: Iterable[Counts]) -> float:
+    """Return F1 over all documents together, 0…1."""
+    return added(counts).f1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

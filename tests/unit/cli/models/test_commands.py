@@ -83,6 +83,26 @@ def test_a_model_is_added_listed_shown_tried_and_removed(
     assert run("models", "show", "acme/v1", models).exit_code == 78
 
 
+def test_list_and_show_say_which_languages_a_model_was_made_for(export: Export, tmp_path: Path) -> None:
+    models = f"Models:Path={tmp_path / 'models'}"
+    assert run("models", "add", export("x"), "--project", "acme", "--name", "v1", models).exit_code == 0
+    assert "; language not stated; " in run("models", "list", models).output
+    path = tmp_path / "models" / "acme" / "v1" / "model.json"
+    manifest = json.loads(path.read_text())
+    for says, listed, short in (
+        ({"language": "en"}, ["en"], "; en; "),
+        ({"language": "en", "languages": ["de", "zh-Hans"]}, ["en", "de", "zh-Hans"], "; en, de, zh-Hans; "),
+        ({"language": "multilingual"}, ["multilingual"], "; multilingual; "),
+        ({"languages": ["en", "de", "fr", "hi"]}, ["en", "de", "fr", "hi"], "; 4 languages; "),
+    ):
+        path.write_text(json.dumps({**manifest, **says}))
+        assert short in run("models", "list", models).output
+        assert json.loads(run("models", "list", models, "--json").output)["models"][0]["languages"] == listed
+        assert f"languages   {', '.join(listed)}" in run("models", "show", "acme/v1", models).output
+        shown = json.loads(run("models", "show", "acme/v1", models, "--json").output)
+        assert shown["languages"] == listed
+
+
 def test_a_library_that_is_missing_or_no_folder_is_an_error_and_no_empty_list(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "missing", tmp_path / "file"):

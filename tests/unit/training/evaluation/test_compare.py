@@ -1,5 +1,7 @@
 """Two models' answers to the same documents: figures of both, and where only one found an entity."""
 
+from dataclasses import replace
+
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.training.evaluation.compare import compare, comparison_lines, comparison_object
 
@@ -54,3 +56,22 @@ def test_the_verdict_says_whether_the_documents_are_enough() -> None:
     assert "B is better" in "\n".join(comparison_lines(better, ("a", "b"), 20))
     few = compare(documents(2), [[ANNA], [BERT]], [[ANNA, BERT], []])
     assert "too few to say" in "\n".join(comparison_lines(few, ("a", "b"), 20))
+
+
+def test_documents_of_each_language_are_compared_on_their_own() -> None:
+    one = compare(documents(4), [[ANNA]] * 4, [[ANNA, BERT]] * 4)
+    assert one.languages == {}
+    assert "languages" not in comparison_object(one, ("a", "b"), 20)
+    mixed = [replace(each, language="de" if number else "") for number, each in enumerate(documents(4))]
+    found = compare(mixed, [[ANNA]] * 4, [[ANNA, BERT]] * 3 + [[]])
+    assert {name: each.documents for name, each in found.languages.items()} == {"": 1, "de": 3}
+    assert [side.right for side in found.languages["de"].sides] == [3, 4]
+    told = comparison_object(found, ("a", "b"), 20)["languages"]
+    assert told["de"]["documents"] == 3
+    assert told[""]["f1A"] == 0.5
+    lines = comparison_lines(found, ("a", "b"), 20)
+    assert [line.split()[0] for line in lines if line.startswith(("language", "not stated", "de "))] == [
+        "language",
+        "not",
+        "de",
+    ]
