@@ -1,14 +1,13 @@
 """Language tags of people and programs: `en`, `EN-us`, `zh_Hans`, and what a model says it was made for."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
+
+from license.encoding.fields import LANGUAGE
 
 MULTILINGUAL: Final = "multilingual"
 """In place of a tag: many languages."""
 
-_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_LONGEST: Final = 35
 _SCRIPT_LETTERS: Final = 4
 _NO_LANGUAGE: Final = frozenset({"", "auto", "und", "mul", "mis", "zxx", MULTILINGUAL})
 _SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "tl": "fil", "cmn": "zh"}
@@ -24,7 +23,7 @@ def fits(tag: str, asked: str) -> bool:
 
 def is_tag(text: str) -> bool:
     """Return whether a text has the form of a BCP 47 tag: letters and digits, parted by hyphens."""
-    return len(text) <= _LONGEST and _TAG.fullmatch(text) is not None
+    return LANGUAGE.fullmatch(text) is not None
 
 
 def covers(languages: Iterable[str], asked: str) -> bool:
