@@ -141,6 +141,19 @@ def test_very_long_words_are_warned_of(official: TextAnalyticsClient) -> None:
     assert [w.code for w in document.warnings] == ["LongWordsInDocument"]
 
 
+def test_a_language_the_model_was_not_made_for_and_text_it_cannot_read_are_warned_of(
+    official: TextAnalyticsClient,
+) -> None:
+    chinese = "\u4e60\u8fd1\u5e73\u5728\u5317\u4eac\u4f1a\u89c1\u4e86\u8bb0\u8005\u3002"
+    poller = official.begin_recognize_custom_entities([chinese], "demo", "production", language="zh-Hans")
+    answers = [*official.recognize_entities([chinese], language="zh-Hans"), *poller.result()]
+    for document in answers:
+        assert not document.is_error
+        assert [w.code for w in document.warnings] == ["UnsupportedLanguage", "UnknownTokens"]
+    (plain,) = official.recognize_entities(TEXTS[:1])
+    assert plain.warnings == []
+
+
 def test_actions_of_both_kinds_run_in_one_job(official: TextAnalyticsClient) -> None:
     poller = official.begin_analyze_actions(
         TEXTS, actions=[RecognizeCustomEntitiesAction("demo", "production"), RecognizeEntitiesAction()]

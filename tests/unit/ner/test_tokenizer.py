@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ModelError
-from appliance.ner.tokenizer import Document, TextTokenizer
+from appliance.ner.model_folder import ModelFolder
+from appliance.ner.tokenizer import Document, TextTokenizer, tokenizer_of
+from tests.support.tiny_languages import write_tiny_languages
 
 Files = Mapping[str, Mapping[str, bytes]]
 TEXT = st.text(
@@ -169,3 +172,12 @@ def test_the_unknown_share_of_a_long_text_is_that_of_the_whole(tokenizer: TextTo
     (document,) = tokenizer.cut(["the " * 300 + "\u4e2d " * 100])
     assert len(document.windows) > 5
     assert document.unknown_share == pytest.approx(100 / 400)
+
+
+def test_a_tokenizer_of_sentencepieces_kind_counts_what_it_lacks_too(tmp_path: Path) -> None:
+    tokenizer = tokenizer_of(ModelFolder.open(write_tiny_languages(tmp_path / "tiny")))
+    known, unknown, symbols = tokenizer.cut(
+        ["Angela Merkel", "Merkel \u1797\u17d2\u1793\u17c6", "Berlin \U0001f600"]
+    )
+    assert known.unknown_share == symbols.unknown_share == 0
+    assert unknown.unknown_share > 0.3
