@@ -183,8 +183,8 @@ class TextTokenizer:
         if not lacking.size:  # nearly every text that a model was made for
             return 0.0
         offsets = encoding.offsets
-        spans = (offsets[number] for number in lacking.tolist())
-        letters = sum(any(map(str.isalpha, text[start:end])) for start, end in spans)
+        pieces = [text[slice(*offsets[number])] for number in lacking.tolist()]
+        letters = sum(piece.isalpha() or any(map(str.isalpha, piece)) for piece in pieces)
         return letters / (len(ids) - self._before - self._after)
 
     def _types(self, text: str, found: Sequence[Word], size: int) -> TokenNumbers:
