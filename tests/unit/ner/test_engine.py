@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.datasets.components.components import Components, EntityComponents
+from appliance.datasets.components.components import Components, EntityComponents, LanguagePart
 from appliance.errors import ModelError, Stopping
 from appliance.ner.engine import Entity, Found, NerEngine
 from appliance.ner.manifest import describe, write_components, write_manifest
@@ -264,3 +264,19 @@ def test_components_of_a_folder_are_applied_to_every_text(make_folder: MakeFolde
     assert found[1] == [("\u2693\u2693", "Signs")]
     assert found[2][-1] == ("Gotham", "Location")
     assert found[3] == []
+
+
+@pytest.mark.parametrize(("language", "found"), [("de", ["Ufer"]), ("multilingual", ["bank", "Ufer"])])
+def test_a_text_without_a_language_has_the_words_of_the_models_own_or_of_all(
+    make_folder: MakeFolder, load: Load, language: str, found: list[str]
+) -> None:
+    path = make_folder(language=language)
+    spoken = (
+        LanguagePart(language="en", synonyms=("bank",)),
+        LanguagePart(language="de", synonyms=("Ufer",)),
+    )
+    components = Components(entities=(EntityComponents(category="Place", by_language=spoken),))
+    write_manifest(path, write_components(path, components, describe(ModelFolder.open(path))))
+    text = "the bank of the Ufer"
+    (answered,) = ask(load(path), [text])
+    assert [surface for surface, category in surfaces(text, answered) if category == "Place"] == found
