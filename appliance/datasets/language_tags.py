@@ -14,6 +14,11 @@ _SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "tl"
 _SCRIPTS: Final = {"chs": "hans", "cht": "hant"}
 
 
+def stated(tag: str) -> str:
+    """Return a tag that names one language, and the empty string for `auto`, `und` and their kin."""
+    return "" if tag.strip().casefold() in _NO_LANGUAGE else tag
+
+
 def fits(tag: str, asked: str) -> bool:
     """Return whether one of two BCP 47 tags is the other or narrows it, as `en-us` narrows `en`."""
     first, second = _parts(tag), _parts(asked)
@@ -37,7 +42,7 @@ def covers(languages: Iterable[str], asked: str) -> bool:
         asked: A tag as callers write it, in any letter case.
     """
     made_for = [_parts(language) for language in languages if language]
-    if asked.strip().casefold() in _NO_LANGUAGE or not made_for or [MULTILINGUAL] in made_for:
+    if not stated(asked) or not made_for or [MULTILINGUAL] in made_for:
         return True
     wanted, script = _language(_parts(asked))
     return any(

@@ -42,7 +42,7 @@ class Entity:
     score: float
 
 
-class Found(list[Entity]):
+class Recognized(list[Entity]):
     """The entities of one text, in order, and how much of the text the model could not read.
 
     Attributes:

@@ -10,19 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.datasets.language_tags import MULTILINGUAL
 from appliance.errors import ModelError
 from appliance.host.cpus import thread_counts
 from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrations, measure
 from appliance.ner.components.matcher import ComponentMatcher
-from appliance.ner.decoding import Decoder, Entity, Found
+from appliance.ner.decoding import Decoder, Entity, Recognized
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.session import OnnxSession
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, tokenizer_of
 from appliance.ner.worker import Worker, stack
 
-__all__ = ["Entity", "Found", "NerEngine"]
+__all__ = ["Entity", "NerEngine", "Recognized"]
 
 QUEUE_TOKENS: Final = 32_768
 """Tokens that may wait: about five seconds of work for two cores and the bundled model."""
@@ -165,7 +164,9 @@ class NerEngine:
         )
         return cls(folder, worker, sessions=sessions)
 
-    async def recognize(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[Recognized]:
         """Return the entities of each text, in the order of the texts; positions are code points of the text.
 
         Background texts are computed when nobody else waits, and leave one core to those who might.
@@ -210,8 +211,7 @@ def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> No
 
 
 def _completing(folder: ModelFolder) -> Callable[[TextRequest, list[Entity]], list[Entity]]:
-    language = "" if folder.language == MULTILINGUAL else folder.language
-    return ComponentMatcher(folder.components, language=language).apply
+    return ComponentMatcher(folder.components, language=folder.language).apply
 
 
 def _calibrated(

@@ -17,7 +17,7 @@ from typing import Final
 
 from appliance.errors import Busy, Stopping
 from appliance.ner.batching import next_batch
-from appliance.ner.decoding import Found
+from appliance.ner.decoding import Recognized
 from appliance.ner.session import Logits
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import Document, Window
@@ -39,10 +39,10 @@ class Call:
 
     requests: Sequence[TextRequest]
     loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[list[Found]]"
+    future: "asyncio.Future[list[Recognized]]"
     background: bool = False
     left: bool = False
-    found: list[Found] = field(default_factory=list)
+    found: list[Recognized] = field(default_factory=list)
     open_texts: int = 0
     charge: int = 0
 

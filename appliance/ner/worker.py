@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from appliance.errors import ApplianceError, InferenceFailed, Stopping
-from appliance.ner.decoding import Decoder, Found
+from appliance.ner.decoding import Decoder, Recognized
 from appliance.ner.queue import Call, Entry, Queue, Text
 from appliance.ner.session import Logits, Session, TokenNumbers
 from appliance.ner.text_request import TextRequest
@@ -70,7 +70,7 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    async def answer(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
+    async def answer(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Recognized]:
         """Queue texts and wait for the entities of each, in order; background texts come after all others.
 
         Raises:
@@ -152,7 +152,7 @@ class Worker:
         documents = iter(self._tokenizer.cut([one.text for call in calls for one in call.requests]))
         fresh: list[Text] = []
         for call in calls:
-            call.found = [Found() for _ in call.requests]
+            call.found = [Recognized() for _ in call.requests]
             for index, request in enumerate(call.requests):
                 document = next(documents)
                 windows = len(document.windows)
@@ -164,7 +164,7 @@ class Worker:
                     call.open_texts += 1
                     fresh.append(text)
                 else:
-                    call.found[index] = Found(self._decoder.without_words(request))
+                    call.found[index] = Recognized(self._decoder.without_words(request))
             if not call.open_texts:
                 _answer([call])
         self._queue.put_windows(fresh)
@@ -193,7 +193,7 @@ class Worker:
             scores = text.scores
         request = text.call.requests[text.index]
         entities = self._decoder.entities(request, document.starts, document.ends, scores)
-        text.call.found[text.index] = Found(entities, unknown_share=document.unknown_share)
+        text.call.found[text.index] = Recognized(entities, unknown_share=document.unknown_share)
         return self._queue.text_done(text.call)
 
     def _refuse(self, calls: Sequence[Call], error: ApplianceError) -> None:

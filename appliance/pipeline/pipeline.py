@@ -12,7 +12,7 @@ from appliance.config.products import CUSTOM_NER
 from appliance.errors import UsageStoreUnavailable
 from appliance.ledger.ledger import Receipt, UsageRecord
 from appliance.licensing.admission import Admission, AdmissionControl
-from appliance.ner.engine import Found
+from appliance.ner.engine import Recognized
 from appliance.ner.text_request import TextRequest
 
 TEXT_RECORDS: Final = CUSTOM_NER.meter
@@ -22,7 +22,9 @@ TEXT_RECORDS: Final = CUSTOM_NER.meter
 class Recognizer(Protocol):
     """What answers: an engine, or anything with its one method."""
 
-    async def recognize(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[Recognized]:
         """Entities of each text, positions in code points; background texts give way to others."""
         ...
 
@@ -51,7 +53,7 @@ class Answer:
         admission: The licence decision it was served under.
     """
 
-    entities: list[Found]
+    entities: list[Recognized]
     receipt: Receipt | None
     usage: UsageRecord | None
     admission: Admission
@@ -98,7 +100,7 @@ class Pipeline:
         """What callers are to be told of the licence now; empty if all is well."""
         return self._admission.warning()
 
-    async def recompute(self, recognizer: Recognizer, requests: Sequence[TextRequest]) -> list[Found]:
+    async def recompute(self, recognizer: Recognizer, requests: Sequence[TextRequest]) -> list[Recognized]:
         """Analyse again what was admitted and recorded before a crash; it is not counted a second time.
 
         Raises:

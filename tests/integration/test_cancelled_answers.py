@@ -29,7 +29,7 @@ from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.floor.recorded import recorded_requests
 from appliance.ledger.ledger import Ledger
 from appliance.licensing.admission import AdmissionControl
-from appliance.ner.engine import Found
+from appliance.ner.engine import Recognized
 from appliance.ner.text_request import TextRequest
 from appliance.pipeline.audio_meter import AudioMeter
 from appliance.pipeline.deployments import Deployment, Deployments
@@ -57,10 +57,12 @@ SPOKEN = np.concatenate((silence(0.1), speak("left"), silence(0.9)))
 class Echo:
     """Finds nothing, after a while."""
 
-    async def recognize(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[Recognized]:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return [Found() for _ in requests]
+        return [Recognized() for _ in requests]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from appliance.jobs.fair_turns import Turns
 from appliance.jobs.job import Source, Task
 from appliance.jobs.runner import Interrupt, Outcome
 from appliance.jobs.usage_id import UsageIds
-from appliance.ner.engine import Found
+from appliance.ner.engine import Recognized
 from appliance.ner.text_request import TextRequest
 from appliance.pipeline.deployments import Deployment, Deployments
 from appliance.pipeline.pipeline import Pipeline
@@ -90,9 +90,11 @@ class _Paced:
         self._turns = turns
         self._interrupt = interrupt
 
-    async def recognize(self, requests: Sequence[TextRequest], *, background: bool = False) -> list[Found]:
+    async def recognize(
+        self, requests: Sequence[TextRequest], *, background: bool = False
+    ) -> list[Recognized]:
         """Entities of each text, positions in code points."""
-        entities: list[Found] = []
+        entities: list[Recognized] = []
         for number, piece in enumerate(pieces(requests)):
             large = number > 0 or sum(len(one.text) for one in piece) > PIECE_CHARACTERS
             call = self._recognize_piece(piece, number, background=background or large)
@@ -101,7 +103,7 @@ class _Paced:
 
     async def _recognize_piece(
         self, piece: Sequence[TextRequest], number: int, *, background: bool
-    ) -> list[Found]:
+    ) -> list[Recognized]:
         while True:
             async with self._turns.turn(number):
                 try:

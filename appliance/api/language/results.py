@@ -7,7 +7,7 @@ from appliance.api.language.documents import Checked, Document
 from appliance.api.language.warnings import warnings_of
 from appliance.api.off_loop import run_off_loop
 from appliance.jobs.job import Item
-from appliance.ner.engine import Found
+from appliance.ner.engine import Recognized
 from appliance.pipeline.deployments import Deployment
 from appliance.pipeline.pipeline import Answer
 
@@ -34,7 +34,7 @@ async def render_results(
 
 
 def result_items(
-    checked: Checked, found: Sequence[Found], languages: Sequence[str], warned: Warned
+    checked: Checked, found: Sequence[Recognized], languages: Sequence[str], warned: Warned
 ) -> tuple[Item, ...]:
     """Join results and errors in the order of the request.
 
@@ -80,7 +80,7 @@ def results_object(items: Sequence[Item], *, show_stats: bool) -> dict[str, Any]
     return results
 
 
-def _document_object(document: Document, found: Found, languages: Sequence[str]) -> dict[str, Any]:
+def _document_object(document: Document, found: Recognized, languages: Sequence[str]) -> dict[str, Any]:
     objects = []
     for entity in found:
         text, offset, length = document.index.locate(entity.start, entity.end)

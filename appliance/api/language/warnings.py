@@ -10,7 +10,7 @@ import regex
 
 from appliance.api.language.documents import Document
 from appliance.datasets.language_tags import covers
-from appliance.ner.engine import Found
+from appliance.ner.engine import Recognized
 
 LONG_WORDS: Final = "LongWordsInDocument"
 OTHER_LANGUAGE: Final = "UnsupportedLanguage"
@@ -32,7 +32,7 @@ _LONG_WORD: Final = regex.compile(
 )
 
 
-def warnings_of(document: Document, found: Found, languages: Sequence[str]) -> list[dict[str, Any]]:
+def warnings_of(document: Document, found: Recognized, languages: Sequence[str]) -> list[dict[str, Any]]:
     """Return the `warnings` of a document; they hold none of its text.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from appliance.datasets.components.components import LEARNED, LIST, REGEX, Components, EntityComponents
 from appliance.datasets.components.expressions import check_all, compiled, steps_of
-from appliance.datasets.language_tags import fits
+from appliance.datasets.language_tags import fits, stated
 from appliance.ner.components.composition import Found, composed
 from appliance.ner.components.lists import ListMatcher, Term
 from appliance.ner.components.scanning import MAX_MATCH, MAX_MATCHES, Again, Scan, character_spans
@@ -79,7 +79,7 @@ class ComponentMatcher:
                 found[entity.category].append(Found(entity.start, entity.end, LEARNED, entity.score))
             else:
                 answered.append(entity)
-        tags = self._spoken(request.language or self._language)
+        tags = self._spoken(stated(request.language) or stated(self._language))
         for category, spans in self._lists.spans(request.text, tags).items():
             found[category] += [Found(start, end, LIST, 1.0) for start, end in spans]
         for category, start, end in self._matches(request.text, tags):

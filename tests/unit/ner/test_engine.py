@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.datasets.components.components import Components, EntityComponents, LanguagePart
 from appliance.errors import ModelError, Stopping
-from appliance.ner.engine import Entity, Found, NerEngine
+from appliance.ner.engine import Entity, NerEngine, Recognized
 from appliance.ner.manifest import describe, write_components, write_manifest
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import requests_for
@@ -36,7 +36,7 @@ def load() -> Iterator[Load]:
         assert engine.close(timeout_seconds=10)
 
 
-def ask(engine: NerEngine, texts: list[str]) -> list[Found]:
+def ask(engine: NerEngine, texts: list[str]) -> list[Recognized]:
     return asyncio.run(engine.recognize(requests_for(texts)))
 
 
@@ -62,13 +62,13 @@ def test_answers_keep_the_order_of_the_texts(make_folder: MakeFolder, load: Load
     assert [len(entities) for entities in found] == [1, 0, 1, 0, 3]
 
 
-def shuffled(engine: NerEngine, texts: list[str], rounds: int) -> Iterator[list[Found]]:
+def shuffled(engine: NerEngine, texts: list[str], rounds: int) -> Iterator[list[Recognized]]:
     """Ask for all texts again and again, in other orders, other groups and at other times."""
     random = np.random.default_rng(5)
 
-    async def once() -> list[Found]:
+    async def once() -> list[Recognized]:
         order = random.permutation(len(texts))
-        answers = [Found() for _ in texts]
+        answers = [Recognized() for _ in texts]
 
         async def call(group: list[int]) -> None:
             found = await engine.recognize(requests_for(texts[index] for index in group))

@@ -3,7 +3,7 @@ import pytest
 from appliance.api.language.documents import Document
 from appliance.api.language.offsets import StringIndexType, TextIndex
 from appliance.api.language.warnings import UNKNOWN_SHARE, warnings_of
-from appliance.ner.engine import Found
+from appliance.ner.engine import Recognized
 
 MANY = tuple(f"{first}{second}" for first in "abcd" for second in "efghi")
 
@@ -14,7 +14,7 @@ def codes(text: str = "Text.", *, language: str = "", share: float = 0.0, made_f
 
 def warned(text: str, language: str, share: float, languages: tuple[str, ...]) -> list[dict[str, str]]:
     document = Document(id="1", index=TextIndex(text, StringIndexType.UTF16), language=language)
-    return warnings_of(document, Found(unknown_share=share), languages)
+    return warnings_of(document, Recognized(unknown_share=share), languages)
 
 
 def test_a_document_in_the_models_language_has_no_warning() -> None:

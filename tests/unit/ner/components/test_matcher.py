@@ -107,6 +107,9 @@ GERMAN = LanguagePart(language="de", synonyms=("Ufer",), patterns=("DE-[0-9]",))
         ("", "", ["any", "bank", "Ufer", "EN-1", "DE-1"]),
         ("fr", "en", ["any"]),
         ("english", "en", ["any"]),
+        ("auto", "de", ["any", "Ufer", "DE-1"]),
+        ("und", "", ["any", "bank", "Ufer", "EN-1", "DE-1"]),
+        ("", "multilingual", ["any", "bank", "Ufer", "EN-1", "DE-1"]),
     ],
 )
 def test_synonyms_and_expressions_are_those_of_the_texts_language(
