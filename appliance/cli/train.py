@@ -5,13 +5,14 @@ import os
 import shlex
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from appliance.cli.dataset.label_reading import read_labelled
 from appliance.cli.dataset.reading_options import reading_options
-from appliance.cli.encoder import opened_encoder
+from appliance.cli.encoder import AUTO, BASE_HELP, opened_encoder
 from appliance.cli.options import LABELLED, example
 from appliance.datasets.formats.label_files import Reading
 from appliance.datasets.split import split
@@ -57,9 +58,9 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
 @click.option(
     "--base",
     "base_name",
-    default="en",
+    default=AUTO,
     show_default=True,
-    help="Encoder to start from: en (bundled), or the folder of one: BERT, RoBERTa, XLM-R, DistilBERT.",
+    help=BASE_HELP,
 )
 @click.option("--release", callback=_release, default="1", show_default=True, help="Version of the model.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of starting weights and order.")
@@ -99,7 +100,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     click.echo(
         f"learning from {len(parts.train)} documents, testing on {len(parts.test)} ({parts.how})", err=True
     )
-    with opened_encoder(base_name) as base:
+    with nullcontext() if base_name == AUTO else opened_encoder(base_name) as base:
         options = Options(base=base, quality=quality, release=release, seed=seed, curve=curve)
         result = train(labelled, parts, out, options, told=_Progress(), now=time.time)
     if as_json:
@@ -111,6 +112,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
             "cpu_seconds": round(result.cpu_seconds, 1),
             "tokens_per_second": round(result.tokens_per_second),
             "bytes": (out / "model.onnx").stat().st_size,
+            "base": result.base.as_object(),
             "choice": result.choice.as_object(),
             "notes": list(result.notes),
             **({"curve": result.curve.as_object()} if result.curve else {}),

@@ -40,7 +40,8 @@ class LabelledDocument:
 class Labelled:
     """A set of labelled documents and the categories they may use, in the order they were declared.
 
-    `components` find entities besides what is learnt from the labels.
+    `components` find entities besides what is learnt from the labels. `multilingual`: the model will be asked
+    in other languages too.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Labelled:
     language: str = ""
     description: str = ""
     components: Components = NO_COMPONENTS
+    multilingual: bool = False
 
 
 def line_of(text: str, place: int) -> int:

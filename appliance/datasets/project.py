@@ -80,6 +80,7 @@ def described(project: ProjectFile, documents: Sequence[LabelledDocument]) -> La
         language=project.metadata.language or "",
         description=project.metadata.description or "",
         components=project.components,
+        multilingual=bool(project.metadata.multilingual),
     )
 
 
@@ -176,7 +177,7 @@ def project_object(labelled: Labelled, locations: Sequence[str], container: str)
             "storageInputContainerName": container,
             "settings": {},
             "projectName": labelled.name,
-            "multilingual": False,
+            "multilingual": labelled.multilingual,
             "description": labelled.description,
             "language": labelled.language or "en",
         },

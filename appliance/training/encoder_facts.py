@@ -6,7 +6,7 @@ from appliance.datasets.check.encoder_facts import EncoderFacts, LanguageFacts
 from appliance.datasets.document import Labelled
 from appliance.datasets.label_errors import DatasetError
 from appliance.ner.tokenizer import Reading, tokenizer_of
-from appliance.training.base.open_base import Base
+from appliance.training.base.open_base import ENGLISH, Base
 from appliance.training.label_spans import fit_labels
 from appliance.training.readable import check_readable, read_by_language
 
@@ -28,7 +28,7 @@ def encoder_facts(labelled: Labelled, base: Base) -> EncoderFacts:
             for cut in cuts
         ),
         languages={
-            name: _facts(name, reading, counts[name], english=base.given is None)
+            name: _facts(name, reading, counts[name], english=base.name == ENGLISH)
             for name, reading in readings.items()
         },
         trimmed=fitted.trimmed,

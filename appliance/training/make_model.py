@@ -4,7 +4,6 @@ Whatever has to be chosen (quality, precision, epochs) is chosen on training doc
 from the learning. Documents of the test are never seen here.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +29,8 @@ from appliance.training.choice import (
     choose_quality,
     hold_back,
 )
-from appliance.training.evaluation.examine import answers, requests_of
-from appliance.training.evaluation.scoring import score
 from appliance.training.fast.train_fast import Told, train_fast
-from appliance.training.model_writer import About, write_folder
+from appliance.training.measure_candidate import measure_candidate
 
 FAST, BEST, AUTO = "fast", "best", "auto"
 QUALITIES: Final = (FAST, BEST, AUTO)
@@ -183,27 +180,8 @@ def _measured(
     labels: Sequence[str],
     held: Sequence[LabelledDocument],
 ) -> Candidate:
-    """Examine a model as it would be served, and leave nothing of it behind."""
-    about = About(
-        name="candidate",
-        release="1",
-        language="",
-        quality=quality,
-        how="",
-        split="",
-        documents=(len(task.documents) - len(held), len(held)),
-        encoder="",
-        seconds=0.0,
-    )
-    task.place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=task.place, prefix=".candidate-") as place:
-        folder = write_folder(Path(place) / "model", task.base.folder, model, labels, about)
-        found = answers(folder, requests_of(held)).found
-    pairs = zip(held, found, strict=True)
-    return Candidate(
-        quality=quality,
-        precision=precision,
-        counts=tuple(score([(document.labels, labels)]).micro for document, labels in pairs),
+    return measure_candidate(
+        task.base, model, labels, held, quality=quality, precision=precision, place=task.place
     )
 
 

@@ -44,7 +44,8 @@ def check_readable(readings: Mapping[str, Reading], *, english: bool = True) -> 
             raise DatasetError(
                 f"the encoder cannot read {_named(language)}:"
                 f" {reading.unknown_share:.0%} of the tokens are unknown to it",
-                hint="take these documents out, or start from an encoder of their language: --base FOLDER",
+                hint="take these documents out, or start from an encoder that reads them: "
+                + ("--base multi" if english else "--base FOLDER"),
             )
     notes = []
     for language, reading in readings.items():
@@ -56,7 +57,7 @@ def check_readable(readings: Mapping[str, Reading], *, english: bool = True) -> 
         elif english and reading.pieces > MANY_PIECES:
             notes.append(
                 f"the encoder cuts a word of {_named(language)} into {reading.pieces:.1f} pieces, and one of"
-                " English into 1.1: start from an encoder of that language (--base FOLDER) for fewer mistakes"
+                " English into 1.1: the encoder of many languages (--base multi) makes fewer mistakes"
             )
     return notes
 

@@ -11,8 +11,9 @@ from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.split import Split
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.tokenizer import tokenizer_of
-from appliance.training.base.open_base import Base, bundled_base
+from appliance.training.base.open_base import ENGLISH, Base
 from appliance.training.choice import Choice
+from appliance.training.choose_base import ChosenBase, choose_base
 from appliance.training.evaluation.examine import Answers, examine
 from appliance.training.evaluation.learning_curve import Curve
 from appliance.training.evaluation.report import Wrong, evaluation_object, worst
@@ -41,6 +42,7 @@ class Trained:
         answers: What the model found in each of them.
         seconds: Wall-clock seconds of the training, without the test.
         cpu_seconds: Processor seconds of it, all threads together.
+        base: The encoder that it was trained from, and why.
         choice: Quality and precision, and why.
         tokens_per_second: What one session answered in the test.
         notes: Things a person should know.
@@ -54,6 +56,7 @@ class Trained:
     answers: Answers
     seconds: float
     cpu_seconds: float
+    base: ChosenBase
     choice: Choice
     tokens_per_second: float
     notes: tuple[str, ...]
@@ -65,7 +68,7 @@ class Options:
     """How a model is trained.
 
     Attributes:
-        base: The encoder to start from; the bundled one if None.
+        base: The encoder to start from; None: one of the bundled ones, as `choose_base` says.
         quality: One of `make_model.QUALITIES`.
         release: Version of the model.
         seed: Of starting weights and order.
@@ -106,13 +109,16 @@ def train(
     """
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
-    base = options.base or bundled_base()
+    chosen = _chosen_base(labelled, parts, out, options, told)
+    base = chosen.base
     require_room(
         out, _WEIGHTS[options.quality] * (base.folder.path / MODEL).stat().st_size, f"the model {out}"
     )
     tokenizer = tokenizer_of(base.folder)
     every = (*parts.train, *parts.test)
-    unread = check_readable(read_by_language(every, tokenizer, labelled.language), english=base.given is None)
+    unread = check_readable(
+        read_by_language(every, tokenizer, labelled.language), english=base.name == ENGLISH
+    )
     fitted = [fit_labels(documents, tokenizer) for documents in (parts.train, parts.test)]
     parts = replace(parts, train=fitted[0].documents, test=fitted[1].documents)
     used = set(categories_of(parts.train))
@@ -152,6 +158,8 @@ def train(
         for note in one.notes()
     ]
     notes += unread + _notes(labelled, parts, used)
+    if options.base is None:
+        notes.append(chosen.why)
     if options.quality != FAST:
         notes.append(made.choice.why)
     wrong = worst(parts.test, given)
@@ -166,11 +174,18 @@ def train(
         answers=given,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
+        base=chosen,
         choice=made.choice,
         tokens_per_second=given.tokens / given.seconds if given.seconds else 0.0,
         notes=tuple(notes),
         curve=curve,
     )
+
+
+def _chosen_base(labelled: Labelled, parts: Split, out: Path, options: Options, told: Told) -> ChosenBase:
+    if options.base is not None:
+        return ChosenBase(base=options.base)
+    return choose_base(labelled, parts.train, seed=options.seed, place=out.parent, told=told)
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Opening what a training starts from: the bundled encoder, or a folder that somebody carried in."""
+"""Opening what a training starts from: a bundled encoder, or a folder that somebody carried in."""
 
 import json
 from collections.abc import Mapping
@@ -22,11 +22,18 @@ from appliance.training.best.encoder_weights import Weights, read_weights
 from license.errors import LicenseError
 from license.files import read_limited
 
-BUNDLED: Final = Path(__file__).parents[2] / "bundled" / "encoder-en"
+ENGLISH, MANY = "en", "multi"
+_BUNDLED: Final = Path(__file__).parents[2] / "bundled"
+BUNDLED: Final = {ENGLISH: _BUNDLED / "encoder-en", MANY: _BUNDLED / "ner-multi"}
+"""Folders of the bundled encoders; that of many languages is also the general model."""
 WEIGHTS: Final = "model.safetensors"
 _WINDOW: Final = 128
-_BUNDLED_CARD: Final = (
-    "the bundled English encoder encoder-en, CC BY-SA 4.0; its attributions hold for this model too,\n"
+_CARDS: Final = {
+    ENGLISH: "the bundled English encoder encoder-en",
+    MANY: "the bundled encoder of many languages, ner-multi",
+}
+_TERMS: Final = (
+    "CC BY-SA 4.0; its attributions hold for this model too,\n"
     "  and whoever passes the weights on passes them on under CC BY-SA 4.0"
 )
 
@@ -39,12 +46,14 @@ class Base:
         folder: Its graph gives hidden layers; tokenizer and windows are those of the trained model.
         layers: Names of the graph's outputs that a light head reads, from the lowest up.
         card: What a model card says of it.
-        given: Its weights before they were rounded to 8 bits; None for the bundled one, which has no others.
+        name: `en` or `multi`; empty for one from outside.
+        given: Its weights before they were rounded to 8 bits; None for the bundled ones.
     """
 
     folder: ModelFolder
     layers: tuple[str, ...]
     card: str
+    name: str = ""
     given: Weights | None = field(default=None, hash=False, compare=False, repr=False)
 
     def weights(self) -> Weights:
@@ -56,10 +65,18 @@ class Base:
         return self.given or read_weights(self.folder.read(MODEL))
 
 
-def bundled_base() -> Base:
-    """Return the bundled English encoder: the wide network from which the served model was narrowed."""
+def bundled_base(name: str = ENGLISH) -> Base:
+    """Return a bundled encoder.
+
+    Args:
+        name: `en`: the wide network from which the served English model was narrowed. `multi`: that of many
+            languages.
+    """
     return Base(
-        folder=ModelFolder.open(BUNDLED), layers=("hidden_2", "hidden_4", "hidden_6"), card=_BUNDLED_CARD
+        folder=ModelFolder.open(BUNDLED[name]),
+        layers=("hidden_2", "hidden_4", "hidden_6"),
+        card=f"{_CARDS[name]}, {_TERMS}",
+        name=name,
     )
 
 
@@ -74,7 +91,9 @@ def open_base(source: Path, into: Path) -> Base:
         ModelError: It is not an encoder that training can start from; the message says why.
     """
     if not source.is_dir():
-        raise ModelError(f"{source} is not a folder", hint="give the folder of an encoder, or --base en")
+        raise ModelError(
+            f"{source} is not a folder", hint="give the folder of an encoder, or --base auto, en or multi"
+        )
     if not (source / CONFIG).is_file():
         below = sorted(path.parent.name for path in source.glob(f"*/{CONFIG}"))[:5]
         raise ModelError(

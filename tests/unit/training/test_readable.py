@@ -26,7 +26,10 @@ def test_english_is_read_and_chinese_is_refused_by_its_language(tokenizer: TextT
     assert readings["en"].unknown == 0
     with pytest.raises(DatasetError, match=r"in language 'zh': \d+% of the tokens are unknown") as caught:
         check_readable(readings)
-    assert "--base FOLDER" in caught.value.hint
+    assert "--base multi" in caught.value.hint
+    with pytest.raises(DatasetError) as again:
+        check_readable(readings, english=False)
+    assert "--base FOLDER" in again.value.hint
     assert check_readable({"en": readings["en"]}) == []
 
 

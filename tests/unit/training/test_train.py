@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from appliance.datasets.document import Label, LabelledDocument
 from appliance.datasets.formats.label_files import read_file
@@ -54,7 +56,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     done = run("dataset", "convert", source, "--out", home / "project")
     assert done.returncode == 0, done.stderr
-    words = ("train", home / "project" / "project.json", "--documents", home / "project" / "documents")
+    project, documents = home / "project" / "project.json", home / "project" / "documents"
+    words = ("train", project, "--documents", documents, "--base", "en")
     done = run(*words, "--out", home / "model")
     assert done.returncode == 0, done.stderr
     assert "support" in done.stdout
@@ -137,6 +140,34 @@ def test_quality_best_learns_and_is_served_as_it_was_trained(tmp_path: Path) -> 
     assert 4 < len(told) - 1 < 30, "it ends once nothing is left to learn"
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="torch is not installed: pip install torch"
+)
+@pytest.mark.filterwarnings("ignore")  # of torch, about itself
+def test_the_words_of_many_languages_stay_as_they_are_when_all_else_learns(tmp_path: Path) -> None:
+    documents = read_file(jsonl(tmp_path / "ships.jsonl", 12), dataset="", sentences=4)
+    base = bundled_base("multi")
+    made = begin_best(
+        base,
+        documents,
+        ("Seller", "Ship"),
+        told=lambda *_: None,
+        tuning=Tuning(steps=(4, 4), epochs=(2, 2), least_loss=0.1),
+    )
+    before = read_weights(base.folder.read("model.onnx"))
+    for precision in (EIGHT_BITS, FLOAT32):
+        graph = onnx.load_model_from_string(made.graph(precision))
+        tables = [numpy_helper.to_array(one) for one in graph.graph.initializer]
+        packed = [table for table in tables if table.dtype == np.uint8 and table.ndim == 3]
+        assert [table.shape for table in packed] == [(207_329, 12, 16)]
+    after = read_weights(made.graph(EIGHT_BITS))
+    words = "encoder.embeddings.word_embeddings.weight"
+    assert np.array_equal(before.arrays[words], after.arrays[words])
+    changed = "encoder.embeddings.position_embeddings.weight"
+    assert not np.array_equal(before.arrays[changed], after.arrays[changed])
+
+
 def test_without_torch_the_best_route_says_what_to_install() -> None:
     try:
         import torch  # noqa: F401
@@ -151,7 +182,7 @@ def test_without_torch_the_best_route_says_what_to_install() -> None:
 def test_the_bundled_encoders_weights_are_read_back_as_they_were_written() -> None:
     import onnxruntime as ort
 
-    data = (BUNDLED / "model.onnx").read_bytes()
+    data = (BUNDLED["en"] / "model.onnx").read_bytes()
     weights = read_weights(data)
     width = weights.arrays["encoder.embeddings.word_embeddings.weight"].shape[1]
     head = {"head.weight": np.zeros((3, width), np.float32), "head.bias": np.zeros(3, np.float32)}

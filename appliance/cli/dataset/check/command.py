@@ -16,6 +16,7 @@ from appliance.cli.dataset.label_reading import (
     tell,
 )
 from appliance.cli.dataset.reading_options import LabelFiles, label_files_options
+from appliance.cli.encoder import AUTO, BASE_HELP, opened_encoder
 from appliance.cli.options import example, json_option, print_json
 from appliance.datasets.check.report import CheckReport
 from appliance.datasets.document import Labelled
@@ -39,7 +40,7 @@ class _Hindered(DatasetError):
 )
 @label_files_options
 @click.option("--html", type=OutputFile(), help="Also write a page to read and print.")
-@click.option("--base", "base_name", default="en", show_default=True, help="Encoder: en, or a folder.")
+@click.option("--base", "base_name", default=AUTO, show_default=True, help=BASE_HELP)
 @json_option
 def check(label_files: LabelFiles, html: Path | None, base_name: str, as_json: bool) -> None:
     """Check the labels of a project or of any label files, and say what hinders or weakens a training.
@@ -84,10 +85,14 @@ def _read(asked: LabelFiles, *, show: bool) -> Labelled:
 
 
 def _checked(labelled: Labelled, base_name: str) -> CheckReport:
-    from appliance.cli.encoder import opened_encoder  # the libraries of training take a second to load
+    # The libraries of training take a second to load.
     from appliance.datasets.check.check import check as checked
+    from appliance.training.base.open_base import ENGLISH, MANY
+    from appliance.training.choose_base import base_for_languages
     from appliance.training.encoder_facts import encoder_facts
 
+    if base_name == AUTO:
+        base_name = MANY if base_for_languages(labelled, labelled.documents) else ENGLISH
     with opened_encoder(base_name) as base:
         return checked(labelled, encoder_facts(labelled, base))
 

@@ -244,7 +244,7 @@ def test_a_tokenizer_with_more_tokens_than_the_encoder_is_refused(
     save: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = save({"model.safetensors": safetensors(made_arrays("bert"))})
-    larger = (BUNDLED / "tokenizer.json").read_bytes()
+    larger = (BUNDLED["en"] / "tokenizer.json").read_bytes()
     (folder / "tokenizer.json").write_bytes(larger)
     with pytest.raises(
         ModelError, match=rf"knows \d+ tokens, and its word_embeddings have {WORDS} rows"
@@ -292,5 +292,5 @@ def test_folders_without_weights_or_tokenizer_say_how_to_make_them(
 
 def test_the_bundled_encoder_is_a_base_too() -> None:
     base = bundled_base()
-    assert base.folder.path == BUNDLED
+    assert base.folder.path == BUNDLED["en"]
     assert base.weights().shape.layers == 6
