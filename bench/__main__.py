@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "audit": ("bench.audit", "main", "start, report and verification of a large log"),
     "speech": ("bench.speech", "main", "live streams beside the bare model"),
     "custom": ("bench.custom", "main", "both qualities of `appliance train` on labelled corpora"),
+    "languages": ("bench.languages", "main", "custom models in other languages, from either encoder"),
     "finetune": ("bench.finetune", "main", "a plain torch fine-tune, beside `appliance train`"),
     "spacy": ("bench.spacy", "main", "spaCy's quickstart, beside `appliance train`"),
 }

@@ -72,7 +72,7 @@ def kept_at(out: Path, quality: str, corpus: str, seed: int) -> Path:
     return out / quality / (f"{corpus}.json" if seed == 1 else f"{corpus}-{seed}.json")
 
 
-def run(quality: str, corpus: str, data: Path, out: Path, seed: int) -> None:
+def run(quality: str, corpus: str, data: Path, out: Path, *, base: str, seed: int) -> None:
     kept = kept_at(out, quality, corpus, seed)
     if kept.exists():
         return
@@ -91,7 +91,7 @@ def run(quality: str, corpus: str, data: Path, out: Path, seed: int) -> None:
     else:
         model = kept.with_suffix("")
         words = ("train", file, "--documents", documents, "--out", model, "--quality", quality, "--json")
-        words_and_seed = (*words, "--seed", str(seed))
+        words_and_seed = (*words, "--base", base, "--seed", str(seed))
         told = json.dumps(
             {**json.loads(appliance(*words_and_seed)), "served": served(model, file, documents)}
         )
@@ -151,12 +151,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder with the corpora")
     parser.add_argument("--out", type=Path, required=True, help="where models and figures are kept")
     parser.add_argument("--only", default="", help="QUALITY:CORPUS, separated by commas")
+    parser.add_argument(
+        "--base", default="en", help="encoder: en, multi or a folder; figures of each need a folder"
+    )
     parser.add_argument("--seeds", type=int, default=1, help="how many runs of each")
     given = parser.parse_args()
     pairs = [tuple(pair.split(":")) for pair in given.only.split(",") if pair]
     for quality, corpus in pairs or [(quality, corpus) for corpus in CORPORA for quality in QUALITIES]:
         for seed in range(1, given.seeds + 1):
-            run(quality, corpus, given.data, given.out, seed)
+            run(quality, corpus, given.data, given.out, base=given.base, seed=seed)
     heads = ["corpus", "entities", *(f"F1 {quality}" for quality in QUALITIES), "8 bits cost"]
     heads += [f"{what} {quality}" for what in ("time", "size", "tokens/s") for quality in TRAINED]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")

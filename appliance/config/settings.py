@@ -122,6 +122,12 @@ class Settings:
         parse_directory,
         "directory of several models, PROJECT/DEPLOYMENT below it (default: /modelPath where it exists)",
     )
+    general_model: str = _setting(
+        "Models:General",
+        "multi",
+        choice_of("multi", "en"),
+        "bundled model that answers where there is no other: many languages, or English alone for less cost",
+    )
     exported_model_name: str = _setting(
         "ExportedModelName", "", parse_name, "serve only this model of Models:Path, as the container does"
     )

@@ -5,7 +5,8 @@
                                             MOUNT/name               as ProjectName/name
                                             MOUNT/project/name       as project/name
     ProjectName=P ExportedModelName=E       only MOUNT/P/E or MOUNT/E, as P/E and as P/DeploymentName
-    none of them                            the bundled model, as ProjectName/DeploymentName
+    none of them                            the bundled model that Models:General names, as
+                                            ProjectName/DeploymentName
 
 The first one answers prebuilt requests.
 """
@@ -18,7 +19,9 @@ from typing import Final
 from appliance.config.settings import Settings
 from appliance.errors import ModelError
 
-BUNDLED: Final = Path(__file__).parents[1] / "bundled" / "ner-en"
+_FOLDERS: Final = Path(__file__).parents[1] / "bundled"
+GENERAL: Final = {"multi": _FOLDERS / "ner-multi", "en": _FOLDERS / "ner-en"}
+"""General models, which are bundled, by what `Models:General` calls them."""
 CONTAINER_MOUNT: Final = Path("/modelPath")
 _SIGNS: Final = ("model.onnx", "model.json", "config.json", "tokenizer.json")
 _PACKAGES: Final = ("*.age", "*.model.note")
@@ -60,7 +63,7 @@ def find_models(settings: Settings, *, container_mount: Path = CONTAINER_MOUNT) 
                 hint="put models at PROJECT/DEPLOYMENT below it, see docs/models.md",
             )
         found += below
-    return found or [Place(project=project, names=(name,), path=BUNDLED)]
+    return found or [Place(project=project, names=(name,), path=GENERAL[settings.general_model])]
 
 
 def _exported(settings: Settings, mount: Path) -> Place:

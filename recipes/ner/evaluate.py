@@ -13,6 +13,7 @@ from pathlib import Path
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import requests_for
+from recipes.multilingual.corpora import read_multilingual
 from recipes.ner.corpora import Sentence, Span, read_corpora, read_file
 from recipes.ner.score import Score, scores
 from recipes.speech import evaluate as evaluate_speech
@@ -23,11 +24,12 @@ DATA = (Path("../shared/data/ner"), evaluate_speech.DATA)
 AT_ONCE = 64
 
 
-def held_sets(paths: Sequence[Path]) -> dict[str, list[Sentence]]:
+def held_sets(paths: Sequence[Path], *, languages: bool) -> dict[str, list[Sentence]]:
     """Return texts by name of set: the held-out sets of a corpora folder, or one set per labelled file."""
+    read = read_multilingual if languages else read_corpora
     found: dict[str, list[Sentence]] = {}
     for path in paths:
-        found.update(read_corpora(path).held if path.is_dir() else {path.stem: read_file(path)})
+        found.update(read(path).held if path.is_dir() else {path.stem: read_file(path)})
     return found
 
 
@@ -102,13 +104,16 @@ def main() -> None:
         nargs="+",
         help="corpora folders, of texts or of recordings, or .conll and .jsonl files",
     )
+    parser.add_argument(
+        "--languages", action="store_true", help="of a folder of texts: the sets in other languages as well"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args()
     # Recordings are scored unasked only where a speech model came with the package.
     every = chosen.data or [*DATA[: 1 + evaluate_speech.BUNDLED.is_dir()]]
     texts = [path for path in every if not speech(path)]
     if texts:
-        results = asyncio.run(evaluate(chosen.model or BUNDLED, held_sets(texts)))
+        results = asyncio.run(evaluate(chosen.model or BUNDLED, held_sets(texts, languages=chosen.languages)))
         print(shares(results) if chosen.json else table(results))
     for path in filter(speech, every):
         print(evaluate_speech.report(chosen.model or evaluate_speech.BUNDLED, path, as_json=chosen.json))

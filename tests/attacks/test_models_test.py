@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.models.locations import BUNDLED
 from appliance.registry.smoke_test import SENTENCE
 from license.authority.authority import Authority
 from tests.e2e.test_packages import Line, licensed_for
+from tests.support.paths import ENGLISH
 from tests.support.site import Site, clean_environ
 
 SECRET = "Marie Curie of Sorbonne wrote to Henri Poincaré in Paris."
@@ -56,7 +56,7 @@ def test_a_package_answers_the_fixed_sentence_and_nothing_else(
 def test_a_plain_model_asked_in_its_own_process_answers_the_fixed_sentence() -> None:
     for text in (SECRET, SECRET * 2_000):
         done = subprocess.run(
-            [sys.executable, "-m", "appliance.registry.smoke_test", str(BUNDLED)],
+            [sys.executable, "-m", "appliance.registry.smoke_test", str(ENGLISH)],
             input=text.encode(),
             capture_output=True,
             timeout=60,

@@ -21,9 +21,9 @@ import pytest
 
 from appliance.config.products import CUSTOM_NER, SPEECH_TO_TEXT
 from appliance.ledger.ledger import UsageRecord
-from appliance.models.locations import BUNDLED
 from license.evidence.tool.command import run_verify
 from tests.support.ledger import Machine, Vendor
+from tests.support.paths import ENGLISH
 from tests.support.site import Service, Site
 from tests.support.tiny_languages import write_tiny_languages
 
@@ -149,7 +149,7 @@ def test_the_home_page_tries_a_text_on_any_model_and_asks_nobody_else(
     mount = tmp_path / "models" / "acme"
     mount.mkdir(parents=True)
     for name in ("one", "two"):
-        (mount / name).symlink_to(BUNDLED)
+        (mount / name).symlink_to(ENGLISH)
     site.issue()
     service = site.start(f"Models:Path={tmp_path / 'models'}")
 

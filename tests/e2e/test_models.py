@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.api.operations.responses import Models
-from appliance.models.locations import BUNDLED
+from tests.support.paths import ENGLISH
 from tests.support.site import SENTENCE, VERSION, Site
 
 
@@ -38,10 +38,10 @@ def test_models_are_chosen_by_name_and_a_broken_one_is_told_and_does_not_matter(
 ) -> None:
     mount = tmp_path / "modelPath"
     (mount / "acme").mkdir(parents=True)
-    (mount / "acme" / "prod").symlink_to(BUNDLED)
-    shutil.copytree(BUNDLED, mount / "acme" / "test")
+    (mount / "acme" / "prod").symlink_to(ENGLISH)
+    shutil.copytree(ENGLISH, mount / "acme" / "test")
     broken = mount / "acme" / "broken"
-    shutil.copytree(BUNDLED, broken)
+    shutil.copytree(ENGLISH, broken)
     with (broken / "tokenizer.json").open("r+b") as file:
         file.write(b"[")
     described = json.loads((mount / "acme" / "test" / "model.json").read_text())
@@ -74,7 +74,7 @@ def test_models_are_chosen_by_name_and_a_broken_one_is_told_and_does_not_matter(
 @pytest.mark.e2e
 def test_the_containers_own_parameters_choose_the_model(site: Site, tmp_path: Path) -> None:
     (tmp_path / "mount").mkdir()
-    (tmp_path / "mount" / "v1").symlink_to(BUNDLED)
+    (tmp_path / "mount" / "v1").symlink_to(ENGLISH)
     site.issue()
     service = site.start(f"Models:Path={tmp_path / 'mount'}", "projectName=loans", "exportedModelName=v1")
     with service.client() as client:

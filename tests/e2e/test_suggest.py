@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.datasets.formats.label_files import read_file
-from appliance.models.locations import BUNDLED
+from tests.support.paths import ENGLISH
 from tests.support.site import SENTENCE, Site, clean_environ
 
 
@@ -22,7 +22,7 @@ def suggest(*words: object) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.e2e
 def test_proposals_come_from_the_service_in_any_format_and_are_counted(site: Site, tmp_path: Path) -> None:
     (tmp_path / "models" / "acme").mkdir(parents=True)
-    (tmp_path / "models" / "acme" / "prod").symlink_to(BUNDLED)
+    (tmp_path / "models" / "acme" / "prod").symlink_to(ENGLISH)
     texts = tmp_path / "texts"
     texts.mkdir()
     (texts / "a.txt").write_text("🙂 " + SENTENCE)
@@ -67,6 +67,6 @@ def test_without_a_service_nothing_is_answered_not_even_by_a_plain_model(tmp_pat
     )
     assert done.returncode == 1
     assert "does not answer" in done.stderr
-    named = suggest(tmp_path / "a.txt", "--model", BUNDLED, "--out", tmp_path / "out")
+    named = suggest(tmp_path / "a.txt", "--model", ENGLISH, "--out", tmp_path / "out")
     assert "names no model of a running service" in named.stderr
     assert not (tmp_path / "out").exists()

@@ -6,3 +6,5 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 VECTORS: Final = ROOT / "tests" / "vectors"
 BUNDLED: Final = ROOT / "appliance" / "bundled"
+ENGLISH: Final = BUNDLED / "ner-en"
+"""The smaller of the general models."""

@@ -56,9 +56,9 @@ def test_a_licence_for_speech_opens_no_text(new_site: Callable[..., Site]) -> No
 
 
 def test_a_text_model_is_refused_with_what_is_supported(new_site: Callable[..., Site]) -> None:
-    from appliance.models.locations import BUNDLED
+    from tests.support.paths import ENGLISH
 
-    done = new_site().run("Service=speechtotext", f"Mounts:Model={BUNDLED}")
+    done = new_site().run("Service=speechtotext", f"Mounts:Model={ENGLISH}")
     assert done.returncode == 78
     assert "Hugging Face" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx2
 
-from appliance.models.locations import BUNDLED
+from appliance.models.locations import GENERAL
 from tests.support.site import SENTENCE
 from tests.system.container.conftest import USER, Host
 
@@ -39,7 +39,7 @@ def download(host: Host) -> str:
 
 def test_connected_with_an_exported_model_in_its_mount(host: Host) -> None:
     mount = host.directory("exported", mode=0o755)
-    shutil.copytree(BUNDLED, mount / "Contracts" / "v1")
+    shutil.copytree(GENERAL["en"], mount / "Contracts" / "v1")
     line = host.line(
         "Text, connected",
         API_KEY=host.shop.connected,
@@ -61,7 +61,7 @@ def test_connected_without_rm_goes_on_where_it_was(host: Host) -> None:
         PROJECT_NAME="Contracts",
         MODEL_NAME="v1",
     )
-    shutil.copytree(BUNDLED, host.home / "exported" / "Contracts" / "v1")
+    shutil.copytree(GENERAL["en"], host.home / "exported" / "Contracts" / "v1")
     name, terminal = host.serve(line.replace(" --rm", ""))
     found(host)
     host.stop(name, terminal)

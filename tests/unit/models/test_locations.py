@@ -4,7 +4,7 @@ import pytest
 
 from appliance.config.settings import Settings
 from appliance.errors import ModelError
-from appliance.models.locations import BUNDLED, find_models
+from appliance.models.locations import GENERAL, find_models
 
 
 def put(path: Path) -> Path:
@@ -19,7 +19,7 @@ def found(*words: str, mount: Path = Path("/nowhere")) -> list[tuple[str, tuple[
 
 
 def test_without_any_setting_the_bundled_model_is_served() -> None:
-    assert found() == [("demo", ("production",), BUNDLED)]
+    assert found() == [("demo", ("production",), GENERAL["multi"])]
 
 
 def test_one_model_folder_is_served_under_the_configured_names(tmp_path: Path) -> None:

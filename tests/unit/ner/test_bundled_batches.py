@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from appliance.models.locations import BUNDLED
 from appliance.ner.model_folder import MODEL, TOKENIZER, ModelFolder
 from appliance.ner.session import Logits, OnnxSession
 from appliance.ner.tokenizer import TextTokenizer, Window
 from appliance.ner.worker import stack
-from tests.support.paths import ROOT
+from tests.support.paths import ENGLISH, ROOT
 
 WORDS = (ROOT / "bench" / "sample.txt").read_text("utf-8").split()
 LARGEST_BATCH = 24
@@ -36,7 +35,7 @@ def windows_of(folder: ModelFolder, texts: int, random: np.random.Generator) -> 
     [(60, 3), pytest.param(1000, 20, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])],
 )
 def test_no_bit_of_an_answer_depends_on_what_shares_its_batch(texts: int, batchings: int) -> None:
-    folder = ModelFolder.open(BUNDLED)
+    folder = ModelFolder.open(ENGLISH)
     assert folder.batch_invariant
     session = OnnxSession(folder.read(MODEL), labels=len(folder.labels))
     random = np.random.default_rng(8)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.models.locations import BUNDLED
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import TextRequest
+from tests.support.paths import ENGLISH
 
 Find = Callable[[str], list[tuple[str, str]]]
 
@@ -27,10 +27,10 @@ def finder(path: Path) -> Iterator[Find]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Find]:
-    yield from finder(BUNDLED)
+    yield from finder(ENGLISH)
 
 
-@pytest.fixture(scope="module", params=[BUNDLED, BUNDLED.with_name("encoder-en")], ids=["served", "wide"])
+@pytest.fixture(scope="module", params=[ENGLISH, ENGLISH.with_name("encoder-en")], ids=["served", "wide"])
 def find(request: pytest.FixtureRequest) -> Iterator[Find]:
     yield from finder(request.param)
 

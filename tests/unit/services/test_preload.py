@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config.settings import Settings
-from appliance.models.locations import BUNDLED
+from appliance.models.locations import GENERAL
 from appliance.ner.engine import NerEngine
 from appliance.ner.text_request import TextRequest
 from appliance.services.preload import begin_preloading
@@ -18,9 +18,9 @@ ACCEPTED = "Eula=accept"
 def test_the_first_model_is_handed_over_once_and_answers() -> None:
     preloader = begin_preloading(Settings.read([ACCEPTED], {}))
     assert preloader is not None
-    prepared = preloader.take(BUNDLED)
+    prepared = preloader.take(GENERAL["multi"])
     assert prepared is not None
-    assert preloader.take(BUNDLED) is None, "it is not kept"
+    assert preloader.take(GENERAL["multi"]) is None, "it is not kept"
     engine = NerEngine.start(prepared, sessions=1)
     try:
         (found,) = asyncio.run(engine.recognize([TextRequest("Ada Lovelace wrote from London.")]))
@@ -61,7 +61,7 @@ def test_a_changed_model_is_refused_by_name_although_it_was_begun_with(site: Sit
     site.issue()
     folder = tmp_path / "model"
     folder.mkdir()
-    for path in BUNDLED.iterdir():
+    for path in GENERAL["multi"].iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     with (folder / "model.onnx").open("r+b") as file:
         file.seek(5_000_000)

@@ -3,11 +3,11 @@
 import pytest
 from tokenizers import Tokenizer
 
-from appliance.models.locations import BUNDLED
 from appliance.ner.model_folder import TOKENIZER
 from recipes.ner.vocabulary import read_vocabulary, show_borders
+from tests.support.paths import ENGLISH
 
-ENCODER = BUNDLED.with_name("encoder-en")
+ENCODER = ENGLISH.with_name("encoder-en")
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def bordered() -> Tokenizer:
 
 
 def test_the_bundled_models_hold_the_tokenizers_that_the_recipe_writes(bordered: Tokenizer) -> None:
-    for made, folder in ((read_vocabulary(ENCODER).tokenizer, ENCODER), (bordered, BUNDLED)):
+    for made, folder in ((read_vocabulary(ENCODER).tokenizer, ENCODER), (bordered, ENGLISH)):
         assert made.to_str() == Tokenizer.from_file(str(folder / TOKENIZER)).to_str()
 
 
@@ -49,6 +49,6 @@ def test_the_end_of_a_short_line_or_a_column_is_shown_once_and_in_its_place(
 
 
 def test_a_symbol_is_a_word_of_its_own_even_inside_another() -> None:
-    cut = read_vocabulary(BUNDLED).tokenizer.encode("Ada★Oslo→5€", add_special_tokens=False)
+    cut = read_vocabulary(ENGLISH).tokenizer.encode("Ada★Oslo→5€", add_special_tokens=False)
     words = sorted(set(cut.word_ids), key=lambda number: number or 0)
     assert len(words) == 6
