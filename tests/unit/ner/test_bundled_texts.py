@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.models.locations import GENERAL
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import TextRequest
@@ -26,11 +27,18 @@ def finder(path: Path) -> Iterator[Find]:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Find]:
-    yield from finder(ENGLISH)
+def many() -> Iterator[Find]:
+    yield from finder(GENERAL["multi"])
 
 
-@pytest.fixture(scope="module", params=[ENGLISH, ENGLISH.with_name("encoder-en")], ids=["served", "wide"])
+@pytest.fixture(scope="module", params=GENERAL.values(), ids=list(GENERAL))
+def served(request: pytest.FixtureRequest) -> Iterator[Find]:
+    yield from finder(request.param)
+
+
+@pytest.fixture(
+    scope="module", params=[*GENERAL.values(), ENGLISH.with_name("encoder-en")], ids=[*GENERAL, "wide"]
+)
 def find(request: pytest.FixtureRequest) -> Iterator[Find]:
     yield from finder(request.param)
 
@@ -94,3 +102,54 @@ def test_a_name_ends_with_its_line_or_column(served: Find, text: str, names: lis
 def test_a_name_goes_on_where_prose_is_wrapped(served: Find) -> None:
     text = "The minutes say who took part: among others Angela\r\nMerkel, who had come from Berlin."
     assert served(text) == [("Angela\r\nMerkel", "Person"), BERLIN]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Ada Lovelace lived in London.", [("Ada Lovelace", "Person"), ("London", "Location")]),
+        ("10115 Berlin, Platz der Republik 1", [BERLIN, ("Platz der Republik 1", "Location")]),
+        ("1\ufe0f\u20e3Berlin", [BERLIN]),
+        ("Jane Doe,Acme Inc,Oslo", [JANE, ("Acme Inc", "Organization"), OSLO]),
+    ],
+)
+def test_the_model_of_many_languages_reads_what_a_stranger_tries_first(
+    many: Find, text: str, names: list[tuple[str, str]]
+) -> None:
+    assert many(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "Angela Merkel traf in München Vertreter von Siemens und der Deutschen Bahn.",
+            [
+                MERKEL,
+                ("München", "Location"),
+                ("Siemens", "Organization"),
+                ("Deutschen Bahn", "Organization"),
+            ],
+        ),
+        (
+            "Gabriel García Márquez nació en Aracataca.",
+            [("Gabriel García Márquez", "Person"), ("Aracataca", "Location")],
+        ),
+        (
+            "村上春樹は京都で生まれ、早稲田大学で学んだ。",
+            [("村上春樹", "Person"), ("京都", "Location"), ("早稲田大学", "Organization")],
+        ),
+        ("鲁迅出生于绍兴。", [("鲁迅", "Person"), ("绍兴", "Location")]),
+        ("وُلد نجيب محفوظ في القاهرة.", [("نجيب محفوظ", "Person"), ("القاهرة", "Location")]),
+        ("सचिन तेंदुलकर का जन्म मुंबई में हुआ था।", [("सचिन तेंदुलकर", "Person"), ("मुंबई", "Location")]),
+        (
+            "Nguyễn Văn A làm việc tại Đại học Hà Nội.",
+            [("Nguyễn Văn A", "Person"), ("Đại học Hà Nội", "Organization")],
+        ),
+    ],
+    ids=["German", "Spanish", "Japanese", "Chinese", "Arabic", "Hindi", "Vietnamese"],
+)
+def test_names_are_found_in_languages_that_training_hardly_showed(
+    many: Find, text: str, names: list[tuple[str, str]]
+) -> None:
+    assert many(text) == names
