@@ -25,7 +25,8 @@ class About:
     Attributes:
         name: Name of the model.
         release: Its version.
-        language: BCP 47 tag.
+        language: BCP 47 tag, or `multilingual`.
+        languages: Tags of all languages that the training documents are in, where there are several.
         quality: `fast` or `best`.
         how: How it was trained, in a few words.
         split: Who decided which documents examine.
@@ -45,6 +46,7 @@ class About:
     encoder: str
     seconds: float
     components: Components = NO_COMPONENTS
+    languages: tuple[str, ...] = ()
 
 
 def write_folder(
@@ -71,6 +73,7 @@ def write_folder(
             line="",
             release=about.release,
             language=about.language,
+            languages=list(about.languages),
             description=f"Custom model, quality {about.quality}, {about.documents[0]} documents",
             meters=[METER],
             decoding={"scheme": "BIO", "aggregation": "first", "words": base.words},

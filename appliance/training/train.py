@@ -8,10 +8,11 @@ from typing import Final
 
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
 from appliance.datasets.label_errors import DatasetError
+from appliance.datasets.language_tags import MULTILINGUAL, is_tag
 from appliance.datasets.split import Split
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.tokenizer import tokenizer_of
-from appliance.training.base.open_base import ENGLISH, Base
+from appliance.training.base.open_base import ENGLISH, MANY, Base
 from appliance.training.choice import Choice
 from appliance.training.choose_base import ChosenBase, choose_base
 from appliance.training.evaluation.examine import Answers, examine
@@ -137,10 +138,11 @@ def train(
     )
     made = make_model(task, options.quality)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
+    many = labelled.multilingual and base.name == MANY
     about = About(
         name=labelled.name,
         release=options.release,
-        language=labelled.language,
+        language=MULTILINGUAL if many else labelled.language,
         quality=made.choice.quality,
         how=made.how,
         split=parts.how,
@@ -148,6 +150,7 @@ def train(
         encoder=base.card,
         seconds=seconds,
         components=labelled.components,
+        languages=() if many else _languages(labelled, parts),
     )
     folder = write_folder(out, base.folder, made.model, made.labels, about)
     told("examining the model", 0.99)
@@ -186,6 +189,13 @@ def _chosen_base(labelled: Labelled, parts: Split, out: Path, options: Options, 
     if options.base is not None:
         return ChosenBase(base=options.base)
     return choose_base(labelled, parts.train, seed=options.seed, place=out.parent, told=told)
+
+
+def _languages(labelled: Labelled, parts: Split) -> tuple[str, ...]:
+    """Languages that are learnt from; empty where there is one."""
+    tags = (document.language or labelled.language for document in parts.train)
+    every = {tag.casefold(): tag for tag in tags if is_tag(tag)}
+    return tuple(sorted(every.values())) if len(every) > 1 else ()
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:

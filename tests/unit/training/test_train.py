@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from appliance.datasets.document import Label, LabelledDocument
+from appliance.datasets.document import Label, Labelled, LabelledDocument
 from appliance.datasets.formats.label_files import read_file
+from appliance.datasets.split import split
 from appliance.errors import MissingExtra
 from appliance.ner.model_folder import ModelFolder
 from appliance.onnx_tools.bert_graph import build
@@ -25,6 +27,7 @@ from appliance.training.evaluation.examine import Answers, answers, examine
 from appliance.training.evaluation.report import in_sentence, worst
 from appliance.training.evaluation.scoring import NOTHING, score
 from appliance.training.model_writer import About, write_folder
+from appliance.training.train import Options, train
 
 FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
 SHIPS = ("Aurora", "Borealis", "Calypso", "Dauntless", "Endeavour", "Fortune", "Gannet", "Halcyon")
@@ -217,3 +220,24 @@ def test_the_worst_mistakes_are_shown_in_their_sentence() -> None:
     assert (first.kind, first.line, first.sentence) == ("invented", 1, "Then Anna met [Bert].")
     assert {one.kind for one in others} == {"missed"}
     assert in_sentence(text, Label(35, 39, "P")) == "And [Cleo] left."
+
+
+def test_a_model_lists_the_languages_that_it_learnt(tmp_path: Path) -> None:
+    documents = read_file(jsonl(tmp_path / "ships.jsonl", 8))
+    tags = ("en", "de-CH", "no_tag!", "")
+    labelled = Labelled(
+        name="ships",
+        categories=("Seller", "Ship"),
+        documents=tuple(
+            replace(document, language=tags[number % 4], dataset="Test" if number > 5 else "Train")
+            for number, document in enumerate(documents)
+        ),
+        language="en",
+    )
+    parts = split(labelled.documents)
+    for name, expected in (("en", ("en", "de-CH")), ("multi", ("multilingual",))):
+        project = replace(labelled, multilingual=name == "multi")
+        options = Options(base=bundled_base(name))
+        found = train(project, parts, tmp_path / name, options, told=lambda *_: None)
+        assert found.folder.made_for == expected
+        assert ModelFolder.open(tmp_path / name).made_for == expected
