@@ -95,7 +95,10 @@ class Settings:
     )
     image_name: str = _setting("Image:Name", "", str, "set by an image: its name, for printed commands")
     model_mount: Path | None = _setting(
-        "Mounts:Model", None, parse_directory, "model folder to serve (default: the bundled English model)"
+        "Mounts:Model",
+        None,
+        parse_directory,
+        "model folder to serve (default: the bundled one that Models:General names)",
     )
     model_id: str = _setting(
         "ModelId", "", str, "speech model to download if there is none yet: its id, or LINE or LINE/RELEASE"

@@ -4,8 +4,11 @@ How words are cut is `words.py`'s business and how long texts are cut is `window
 Rust library and become arrays.
 """
 
+import hashlib
 import os
 import re
+import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -78,6 +81,58 @@ class Reading:
         return self.tokens / self.words if self.words else 0.0
 
 
+class OpenedTokenizer:
+    """A tokenizer that cuts off and pads nothing, and reads special tokens in a text as text.
+
+    Args:
+        data: The bytes of `tokenizer.json`.
+
+    Attributes:
+        library: What does the work; nobody may change it.
+        special: 1 for each special token that it puts around a text, and 0 for the text, here of one letter.
+        unknown: The number of its token for what the vocabulary lacks, or one that no token has.
+
+    Raises:
+        ModelError: The bytes are not a tokenizer.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        # The session threads are the parallelism; a second pool inside the library would fight them for
+        # cores.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        try:
+            self.library = Tokenizer.from_buffer(data)
+            self.library.no_truncation()
+            self.library.no_padding()
+            # "[SEP]" typed by a customer is five characters of text, not the end of it.
+            self.library.encode_special_tokens = True
+            self.special: list[int] = self.library.encode("a").special_tokens_mask
+        except Exception as error:  # the library raises bare Exception for whatever it cannot read
+            raise ModelError(f"tokenizer.json cannot be read: {error}") from error
+        self.unknown = _unknown_token(self.library, data)
+
+
+_opened: Final[weakref.WeakValueDictionary[bytes, OpenedTokenizer]] = weakref.WeakValueDictionary()
+_lock: Final = threading.Lock()
+
+
+def open_tokenizer(data: bytes) -> OpenedTokenizer:
+    """Open a tokenizer, or return the one of the same bytes that another model holds.
+
+    One of many languages takes 200 MB and most of a second of a processor, and every custom model that was
+    trained from the same encoder has it.
+
+    Raises:
+        ModelError: The bytes are not a tokenizer.
+    """
+    key = hashlib.sha256(data).digest()
+    with _lock:
+        found = _opened.get(key)
+        if found is None:
+            found = _opened[key] = OpenedTokenizer(data)
+    return found
+
+
 class TextTokenizer:
     """A tokenizer bound to a model's window; safe to share between threads.
 
@@ -102,18 +157,8 @@ class TextTokenizer:
         case_classes: bool,
         at_punctuation: bool = False,
     ) -> None:
-        # The session threads are the parallelism; a second pool inside the library would fight them for
-        # cores.
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        try:
-            self._tokenizer = Tokenizer.from_buffer(data)
-            self._tokenizer.no_truncation()
-            self._tokenizer.no_padding()
-            # "[SEP]" typed by a customer is five characters of text, not the end of it.
-            self._tokenizer.encode_special_tokens = True
-            mask = self._tokenizer.encode("a").special_tokens_mask
-        except Exception as error:  # the library raises bare Exception for whatever it cannot read
-            raise ModelError(f"tokenizer.json cannot be read: {error}") from error
+        self._opened = open_tokenizer(data)
+        self._tokenizer, mask = self._opened.library, self._opened.special
         # Whether "a." is one word to it, as for the tokenizers of XLM-R, CamemBERT and their kin.
         self._cuts_at_spaces_only = len(words(self._tokenizer.encode("a."))) == 1
         self._before = mask.index(0) if 0 in mask else 0
@@ -121,7 +166,6 @@ class TextTokenizer:
         self._window_tokens = window_tokens
         self._capacity = window_tokens - self._before - self._after
         self._overlap = min(overlap_tokens, self._capacity // 2)
-        self._unknown = _unknown_token(self._tokenizer, data)
         self._case_classes = case_classes
         self._at_punctuation = at_punctuation
         if self._capacity < 8:
@@ -138,7 +182,7 @@ class TextTokenizer:
         encodings = self._tokenizer.encode_batch(whole, add_special_tokens=False)
         return Reading(
             tokens=sum(len(encoding.ids) for encoding in encodings),
-            unknown=sum(encoding.ids.count(self._unknown) for encoding in encodings),
+            unknown=sum(encoding.ids.count(self._opened.unknown) for encoding in encodings),
             words=sum(map(len, map(self._words, whole, encodings))),
         )
 
@@ -179,7 +223,7 @@ class TextTokenizer:
         )
 
     def _unknown_share(self, text: str, encoding: Encoding, ids: TokenNumbers) -> float:
-        lacking = np.flatnonzero(ids == self._unknown)
+        lacking = np.flatnonzero(ids == self._opened.unknown)
         if not lacking.size:  # nearly every text that a model was made for
             return 0.0
         offsets = encoding.offsets

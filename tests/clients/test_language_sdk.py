@@ -17,7 +17,7 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.pipeline.transport import RequestsTransport
 
-from tests.support.site import Service
+from tests.support.site import Service, Site
 
 TEXTS = [
     "Angela Merkel met reporters from Reuters in Berlin.",
@@ -141,9 +141,10 @@ def test_very_long_words_are_warned_of(official: TextAnalyticsClient) -> None:
     assert [w.code for w in document.warnings] == ["LongWordsInDocument"]
 
 
-def test_a_language_the_model_was_not_made_for_and_text_it_cannot_read_are_warned_of(
-    official: TextAnalyticsClient,
-) -> None:
+def test_a_language_the_model_was_not_made_for_and_text_it_cannot_read_are_warned_of(site: Site) -> None:
+    site.issue()
+    service = site.start("Models:General=en")
+    official = TextAnalyticsClient(service.url, AzureKeyCredential("unused"))
     chinese = "\u4e60\u8fd1\u5e73\u5728\u5317\u4eac\u4f1a\u89c1\u4e86\u8bb0\u8005\u3002"
     poller = official.begin_recognize_custom_entities([chinese], "demo", "production", language="zh-Hans")
     answers = [*official.recognize_entities([chinese], language="zh-Hans"), *poller.result()]

@@ -49,7 +49,7 @@ def test_a_model_of_ones_own_is_tried_without_a_vendor(tmp_path: Path) -> None:
     folder = ROOT / "appliance" / "bundled" / "ner-en"
     done = demo("--once", "--json", f"Mounts:Model={folder}", "ProjectName=own", home=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["answers"]) == 5
+    assert len(json.loads(done.stdout)["answers"]) == 6
 
 
 @pytest.mark.e2e
@@ -77,8 +77,8 @@ def test_one_json_object_can_be_asked_for_and_a_home_used_again(tmp_path: Path) 
         done = demo("--once", "--json", "--home", str(tmp_path / "home"), home=tmp_path)
         assert done.returncode == 0, done.stderr
         shown = json.loads(done.stdout)
-        assert len(shown["answers"]) == 5
-        assert shown["usage"]["meters"][0]["quantity"] == 5 * turn
+        assert len(shown["answers"]) == 6
+        assert shown["usage"]["meters"][0]["quantity"] == 6 * turn
         assert shown["audit"]["exit_code"] == 0
         assert shown["license"]["state"] == "Valid"
     assert (tmp_path / "home" / "license" / "license.note").exists()

@@ -17,6 +17,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
+from appliance.models.locations import GENERAL
+from appliance.ner.tokenizer import open_tokenizer
+
 MODULES: Final = (
     "appliance.cli.main",
     "appliance.cli.serve",
@@ -30,6 +33,8 @@ MODULES: Final = (
     "license.authority.cli.main",
     "license.authority.ingest",
 )
+TOKENIZER: Final = GENERAL["multi"] / "tokenizer.json"
+"""Of the model that a service serves unasked; to open it takes most of a second of a processor."""
 REQUEST_BYTES: Final = 1 << 20
 
 
@@ -100,10 +105,12 @@ def reap() -> tuple[int, int] | None:
 def main(descriptor: str) -> None:
     for name in MODULES:
         importlib.import_module(name)
+    kept = open_tokenizer(TOKENIZER.read_bytes())
     gc.collect()
     gc.freeze()
     request = serve(socket.socket(fileno=int(descriptor)))
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    del kept  # until now a child found it open
 
 
 if __name__ == "__main__":

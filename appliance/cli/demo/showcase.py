@@ -14,12 +14,14 @@ from appliance.cli.demo.client import fetch
 from appliance.config.products import CUSTOM_NER, SPEECH_TO_TEXT, Product
 
 SENTENCES: Final = (
-    "Marie Curie moved from Warsaw to Paris in 1891 and later taught at the Sorbonne.",
-    "The World Health Organization sent two doctors from Geneva to Freetown on Monday.",
-    "Siemens and Deutsche Bahn signed the contract in Munich, said Angela Merkel's office.",
-    "Captain Ernest Shackleton left South Georgia with a crew of five.",
-    "After leaving Reuters, Maria Ressa founded Rappler in Manila.",
+    ("en", "The World Health Organization sent Marie Duval from Geneva to Freetown on Monday."),
+    ("de", "Angela Merkel traf in München Vertreter von Siemens und der Deutschen Bahn."),
+    ("es", "Gabriel García Márquez nació en Aracataca y estudió en Zipaquirá."),
+    ("ru", "Лев Толстой родился в Ясной Поляне и учился в Казанском университете."),
+    ("zh-Hans", "鲁迅出生于绍兴。"),
+    ("ar", "وُلد نجيب محفوظ في القاهرة وعمل في جامعة القاهرة."),
 )
+"""Each with its language."""
 _COLOURS: Final = {"Person": "cyan", "Organization": "yellow", "Location": "green"}
 RECORDING: Final = Path(pages.__file__).parent / "static" / "example.wav"
 """Digits, read aloud; the home page of the speech service offers it too."""
@@ -41,15 +43,15 @@ class Showcase:
 
 
 def _ask_text(url: str) -> Iterator[tuple[dict[str, Any], str]]:
-    for sentence in SENTENCES:
-        answer = _recognize(url, sentence)
+    for language, sentence in SENTENCES:
+        answer = _recognize(url, language, sentence)
         yield answer, _highlight(sentence, answer["entities"])
 
 
-def _recognize(url: str, sentence: str) -> dict[str, Any]:
+def _recognize(url: str, language: str, sentence: str) -> dict[str, Any]:
     body = {
         "kind": "EntityRecognition",
-        "analysisInput": {"documents": [{"id": "1", "text": sentence}]},
+        "analysisInput": {"documents": [{"id": "1", "language": language, "text": sentence}]},
         "parameters": {"stringIndexType": "UnicodeCodePoint"},
     }
     request = Request(  # noqa: S310 (a URL of our own making)

@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from appliance.errors import ModelError
 from appliance.ner.model_folder import ModelFolder
-from appliance.ner.tokenizer import Document, TextTokenizer, tokenizer_of
+from appliance.ner.tokenizer import Document, TextTokenizer, open_tokenizer, tokenizer_of
+from tests.support.paths import BUNDLED
 from tests.support.tiny_languages import write_tiny_languages
 
 Files = Mapping[str, Mapping[str, bytes]]
@@ -181,3 +183,13 @@ def test_a_tokenizer_of_sentencepieces_kind_counts_what_it_lacks_too(tmp_path: P
     )
     assert known.unknown_share == symbols.unknown_share == 0
     assert unknown.unknown_share > 0.3
+
+
+def test_models_with_the_same_tokenizer_share_it_while_one_of_them_is_held() -> None:
+    data = {name: (BUNDLED / name / "tokenizer.json").read_bytes() for name in ("ner-en", "encoder-en")}
+    first, again = open_tokenizer(data["ner-en"]), open_tokenizer(bytes(bytearray(data["ner-en"])))
+    assert first is again
+    assert open_tokenizer(data["encoder-en"]) is not first
+    gone = weakref.ref(first)
+    del first, again
+    assert gone() is None
