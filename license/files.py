@@ -13,10 +13,10 @@ import shlex
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO, Final, Protocol
 
 from license.errors import Malformed, NoRoom, Unreadable
 
@@ -25,8 +25,6 @@ _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLO
 OWN_DIRECTORY: Final = "name a directory of its own: this one is shared with the system or other people"
 """The hint where `is_shared` holds: no command may change such a directory."""
 _SYSTEM: Final = frozenset(("bin", "boot", "dev", "lib", "lib64", "proc", "sbin", "sys", "usr"))
-_TOP: Final = _SYSTEM | {"etc", "home", "media", "mnt", "opt", "root", "run", "srv", "tmp", "var"}
-_CONTAINERS: Final = ("/run/.containerenv", "/.dockerenv")
 _SHARED_BELOW: Final = frozenset(("/etc/ssl", "/root", "/run", "/usr/local", "/var"))
 
 
@@ -244,22 +242,9 @@ def is_shared(path: Path) -> bool:
     return str(real.parent) == "/home"
 
 
-def _let_in(path: Path, us: str) -> str:
+def let_in(path: Path, us: str) -> str:
     """Return the command that gives a path to a user, or why there is none."""
-    if _is_volume(path):
-        return f": on the host, sudo chown {us} DIRECTORY    # the one that is mounted at {quoted(path)}"
     return f"; {OWN_DIRECTORY}" if is_shared(path) else f": sudo chown {us} {quoted(path)}"
-
-
-def _is_volume(path: Path) -> bool:
-    """Whether a directory of a container's root is one that its engine mounted there, such as `/license`."""
-    real = Path(os.path.abspath(path))  # noqa: PTH100 (as in `is_shared`)
-    return (
-        len(real.parts) == 2
-        and real.parts[1] not in _TOP
-        and os.path.ismount(real)
-        and any(map(os.path.exists, _CONTAINERS))
-    )
 
 
 def is_open_to_others(path: Path) -> bool:
@@ -282,7 +267,14 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def access_hint(path: Path, *, directory: bool) -> str:
+class AccessHint(Protocol):
+    """Says what lets this process use a path, as `access_hint` does."""
+
+    def __call__(self, path: Path, *, directory: bool) -> str:
+        """Return the hint."""
+
+
+def access_hint(path: Path, *, directory: bool, let_in: Callable[[Path, str], str] = let_in) -> str:
     """Say who may use a path, who asks, and the command that lets that user in.
 
     A hint is typed as it stands, often by root. So it names no path but this one, changes nothing below a
@@ -291,6 +283,7 @@ def access_hint(path: Path, *, directory: bool) -> str:
     Args:
         path: What the user gave, or a file below it.
         directory: Whether it is to be a directory.
+        let_in: Returns the command that gives a path to a user and group.
     """
     us = f"{os.geteuid()}:{os.getegid()}"
     try:
@@ -308,4 +301,4 @@ def access_hint(path: Path, *, directory: bool) -> str:
         return f"{path} is not a directory: name the directory that is meant"
     owner, mode = f"{status.st_uid}:{status.st_gid}", f"{status.st_mode & 0o7777:04o}"
     said = f"{path} belongs to {owner} with mode {mode}, this process is {us}"
-    return f"{said}{_let_in(path, us)}"
+    return f"{said}{let_in(path, us)}"

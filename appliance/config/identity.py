@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import IdentityError
+from appliance.host.container import access_hint
 from appliance.host.filesystem import give_to_owner
 from license.crypto.ed25519 import SigningKey, load_signing_key, save_signing_key
 from license.crypto.hpke import HpkeKey
 from license.encoding.strict import decode_base64, encode_base64
 from license.errors import LicenseError, Malformed, Unreadable
-from license.files import access_hint, is_open_to_others, is_shared, quoted, read_limited, write_atomic
+from license.files import is_open_to_others, is_shared, quoted, read_limited, write_atomic
 
 KEY_FILE: Final = "instance.key"
 HPKE_FILE: Final = "hpke.key"

@@ -46,6 +46,7 @@ from appliance.doctor.storage_checks import (
     check_space,
 )
 from appliance.errors import ApplianceError, IdentityError, SettingsError
+from appliance.host.container import access_hint
 from appliance.host.effective_clock import ClockRules, ClockSources, clock_rules
 from appliance.host.main_process import words_beside
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
@@ -304,6 +305,7 @@ def _license(
             min_serial=high_water.serial,
             min_epoch=high_water.epoch,
             lease=installation.settings.lease,
+            hint=access_hint,
         )
     except LicenseError as error:
         return error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.host.container import in_container
 from appliance.host.control_group import memory_grant
 from appliance.host.cpus import usable_cores
 from appliance.host.filesystem import file_system, free_bytes
@@ -243,8 +244,7 @@ def time_source(*, kernel: bool, now: int, run: Path = Path("/run")) -> TimeFact
     with contextlib.suppress(OSError):
         touched = int((run / "systemd/timesync/synchronized").stat().st_mtime)
         age = now - touched if touched <= now else None
-    marks = (run / "systemd/container", run / ".containerenv", run.parent / ".dockerenv")
-    return TimeFact(kernel=kernel, age=age, container=any(mark.exists() for mark in marks))
+    return TimeFact(kernel=kernel, age=age, container=in_container(run.parent))
 
 
 def unit(name: str = UNIT) -> UnitFact:

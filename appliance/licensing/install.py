@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from appliance.host.container import access_hint
 from appliance.host.filesystem import give_to_owner
 from appliance.ledger.read.fork_check import ForkFinding, check_heads
 from appliance.ledger.read.high_water import HighWater
@@ -162,7 +163,7 @@ def install_license(
         Unwritable: The directory does not allow it.
     """
     kept = [] if begun else _keep_present(directory, present, licensed)
-    paths = [*save_license(directory, licensed), *kept]
+    paths = [*save_license(directory, licensed, hint=access_hint), *kept]
     try:
         if begun:
             _clear_away(directory, licensed)

@@ -18,6 +18,7 @@ from appliance.config.image_defaults import read_settings
 from appliance.config.settings import Settings, describe
 from appliance.config.state_place import StatePlace, find_state
 from appliance.errors import SettingsError
+from appliance.host.container import access_hint
 from appliance.host.effective_clock import Reading, system_sources
 from appliance.host.main_process import words_beside
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
@@ -147,6 +148,7 @@ class Installation:
                     roots=self.roots(),
                     product=self.settings.service.product,
                     instance_vkey=self.identity().vkey,
+                    hint=access_hint,
                 )
             )
         except LicenseError:
@@ -170,6 +172,7 @@ class Installation:
             min_serial=high_water.serial,
             min_epoch=high_water.epoch,
             on_refusal=lambda path, reason: refused.append((path, reason)),
+            hint=access_hint,
         )
         return InstalledLicenses(
             identity=identity, high_water=high_water, usable=tuple(usable), refused=tuple(refused)

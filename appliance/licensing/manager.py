@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import UsageStoreUnavailable
+from appliance.host.container import access_hint
 from license.encoding.strict import format_time
 from license.errors import LicenseError, Superseded
 from license.licenses.directory import load_all
@@ -188,6 +189,7 @@ class LicenseManager:
             min_epoch=min_epoch,
             lease=self._lease,
             on_refusal=on_refusal,
+            hint=access_hint,
         )
         announced = {(path, reason.message) for path, reason in self.refused}
         self.refused = tuple(refused[:_MAX_REFUSED])

@@ -17,6 +17,7 @@ from appliance.config.identity import Identity
 from appliance.config.products import Product
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
+from appliance.host.container import access_hint
 from appliance.ledger.read.high_water import HighWater, recorded_high_water
 from appliance.licensing.request import request_note
 from appliance.metering.schedule import EndpointState, ReportInterval
@@ -230,7 +231,7 @@ def fetch_lease(
     note = request_note(identity, service, created=now, serial=serial)
     lease = client.lease(note, roots=roots, product=service.product, instance_vkey=identity.vkey, now=now)
     directory.mkdir(mode=0o700, exist_ok=True)
-    save_license(directory, lease)
+    save_license(directory, lease, hint=access_hint)
     return lease
 
 
@@ -265,6 +266,7 @@ def _kept_lease(
             min_serial=high_water.serial,
             min_epoch=high_water.epoch,
             lease=True,
+            hint=access_hint,
         )[0]
     except LicenseError:
         return None

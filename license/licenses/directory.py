@@ -33,7 +33,7 @@ from license.errors import (
     WrongProduct,
     WrongType,
 )
-from license.files import access_hint, quoted, read_limited, write_atomic
+from license.files import AccessHint, access_hint, quoted, read_limited, write_atomic
 from license.licenses.license import LICENSE_KIND
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import DELEGATION_KIND
@@ -87,7 +87,7 @@ def load_directory(
     )[0]
 
 
-def load_all(
+def load_all(  # noqa: PLR0913 (one keyword for each thing a caller decides)
     path: Path,
     *,
     roots: TrustRoots,
@@ -97,6 +97,7 @@ def load_all(
     min_epoch: int = 0,
     lease: bool = False,
     on_refusal: Callable[[Path, LicenseError], None] | None = None,
+    hint: AccessHint = access_hint,
 ) -> list[AuthenticLicense]:
     """Return every authentic licence in the directory, the highest serial first; never empty.
 
@@ -108,12 +109,13 @@ def load_all(
         lease: Whether leases are wanted, which are good beside their endpoint only, or licences.
         on_refusal: Told of every note that was refused although another licence is good: the operator who put
             it there should hear of it.
+        hint: Says what lets this process use a path.
 
     Raises:
         LicenseNotFound: no directory, or no licence in it; the documented sentence.
         LicenseError: every candidate was refused: the error of the one that came furthest.
     """
-    files, refused = _read(path)
+    files, refused = _read(path, hint)
     licenses = [file for file in files if file.kind == LICENSE_KIND]
     issuers = [file for file in files if file.kind == DELEGATION_KIND]
     if not licenses:
@@ -154,7 +156,7 @@ def _check_mode(licensed: AuthenticLicense, *, lease: bool) -> None:
         raise WrongMode("it is the lease of a connected run, not a licence")
 
 
-def require_savable(directory: Path) -> None:
+def require_savable(directory: Path, *, hint: AccessHint = access_hint) -> None:
     """Make sure that a licence can be saved, before one is asked for: a vendor counts each that it signs.
 
     Raises:
@@ -164,10 +166,12 @@ def require_savable(directory: Path) -> None:
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise _unwritable(directory, error, hint) from error
 
 
-def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Path]:
+def save_license(
+    directory: Path, licensed: AuthenticLicense, *, hint: AccessHint = access_hint
+) -> tuple[Path, Path]:
     """Write `license.note` and `issuer.note` (0600) into the directory and return their paths.
 
     While the two files change, the previous issuer note is kept beside them: at any instant the directory
@@ -187,14 +191,14 @@ def save_license(directory: Path, licensed: AuthenticLicense) -> tuple[Path, Pat
         write_atomic(note, licensed.note)
         previous.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise _unwritable(directory, error, hint) from error
     return note, issuer
 
 
-def _unwritable(directory: Path, error: OSError) -> Unwritable:
+def _unwritable(directory: Path, error: OSError, hint: AccessHint) -> Unwritable:
     return Unwritable(
         f"cannot write the licence to {directory}: {error.strerror}",
-        hint=access_hint(directory, directory=True),
+        hint=hint(directory, directory=True),
     )
 
 
@@ -205,7 +209,7 @@ class _File:
     data: bytes
 
 
-def _read(path: Path) -> tuple[list[_File], dict[Path, LicenseError]]:
+def _read(path: Path, hint: AccessHint) -> tuple[list[_File], dict[Path, LicenseError]]:
     """Return every note in the directory, and why others could not be read."""
     try:
         paths = sorted(entry for entry in path.iterdir() if entry.suffix == ".note")
@@ -218,7 +222,7 @@ def _read(path: Path) -> tuple[list[_File], dict[Path, LicenseError]]:
     except OSError as error:
         raise Unreadable(
             f"cannot read the licence directory {path}: {error.strerror}",
-            hint=access_hint(path, directory=True),
+            hint=hint(path, directory=True),
         ) from error
     if len(paths) > MAX_FILES:
         raise Malformed(f"{path} holds more than {MAX_FILES} notes", hint="move the old ones away")
@@ -229,7 +233,7 @@ def _read(path: Path) -> tuple[list[_File], dict[Path, LicenseError]]:
             data = read_limited(file, MAX_NOTE_BYTES)
             files.append(_File(file, kind_of(read_unverified(data)), data))
         except Unreadable as error:
-            refused[file] = Unreadable(error.message, hint=access_hint(file, directory=False))
+            refused[file] = Unreadable(error.message, hint=hint(file, directory=False))
         except LicenseError as error:
             refused[file] = Malformed(f"{file}: {error.message}", hint=error.hint)
     return files, refused

@@ -9,6 +9,7 @@ import click
 from appliance.cli.license.text import result_json, result_table, run_template
 from appliance.cli.options import print_json
 from appliance.config.secrets import shown_address
+from appliance.host.container import access_hint
 from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
 from appliance.licensing.installation import Installation
@@ -30,7 +31,7 @@ def download_and_tell(
     """
     settings = installation.settings
     require_lasting_license(settings, installation.license_directory())
-    require_savable(installation.license_directory())
+    require_savable(installation.license_directory(), hint=access_hint)
     billing = shown_address(settings.billing)
     click.echo(
         f"Requesting a licence for {settings.service.product} from {billing or 'the vendor'} …",

@@ -2,14 +2,10 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 from tests.support.paths import ROOT
 from tests.system.container.conftest import Host
-from tests.system.container.engine import BASE, Engine
 from tests.system.container.test_text_lines import DISCONNECTED, download, found, used
 
 
@@ -50,23 +46,3 @@ def test_the_next_image_goes_on_with_licence_and_ledger(host: Host, tmp_path: Pa
     assert "Berlin" in found(host)
     assert used(host) == 2
     assert [path.name for path in (host.home / "output/customner").iterdir()] == instance
-
-
-@pytest.mark.slow
-def test_the_same_bundle_gives_the_same_image_twice(
-    engine: Engine, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    (bundle,) = tmp_path_factory.getbasetemp().glob("image*/unpacked")
-    program = str(ROOT / "packaging/image/build.py")
-    words = [program, str(bundle), "--base", BASE, "--no-archive", "--no-cache", "--targets", "text"]
-    made = {
-        subprocess.run(
-            [sys.executable, *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, **engine.environ},
-        ).stdout
-        for _ in range(2)
-    }
-    assert len(made) == 1
