@@ -24,7 +24,7 @@ from license.errors import Malformed, NoRoom, Unreadable
 _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 OWN_DIRECTORY: Final = "name a directory of its own: this one is shared with the system or other people"
 """The hint where `is_shared` holds: no command may change such a directory."""
-_SYSTEM: Final = frozenset(("bin", "boot", "dev", "lib", "lib64", "proc", "sbin", "sys", "usr"))
+SYSTEM: Final = frozenset(("bin", "boot", "dev", "lib", "lib64", "proc", "sbin", "sys", "usr"))
 _SHARED_BELOW: Final = frozenset(("/etc/ssl", "/root", "/run", "/usr/local", "/var"))
 
 
@@ -236,7 +236,7 @@ def is_shared(path: Path) -> bool:
     real = Path(os.path.abspath(path))  # noqa: PTH100 (a link may lead to what cannot be looked at)
     if len(real.parts) <= 2 or str(real) in _SHARED_BELOW or str(real.parent) in _SHARED_BELOW:
         return True
-    if real.parts[1] in _SYSTEM and real.parts[1:3] != ("usr", "local"):
+    if real.parts[1] in SYSTEM and real.parts[1:3] != ("usr", "local"):
         return True
     # Homes below /home are people's; that of a service's user is a directory of its own.
     return str(real.parent) == "/home"

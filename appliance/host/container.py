@@ -10,25 +10,7 @@ from license.files import quoted
 
 _MARKS: Final = ("run/.containerenv", ".dockerenv", "run/systemd/container")
 """What podman, docker and systemd's container interface leave in a container."""
-_TOP: Final = frozenset(
-    (
-        "bin",
-        "boot",
-        "dev",
-        "etc",
-        "home",
-        "lib",
-        "lib64",
-        "media",
-        "mnt",
-        "opt",
-        "proc",
-        "root",
-        "run",
-        "sbin",
-    )
-    + ("srv", "sys", "tmp", "usr", "var")
-)
+_TOP: Final = files.SYSTEM | {"etc", "home", "media", "mnt", "opt", "root", "run", "srv", "tmp", "var"}
 
 
 def in_container(root: Path = Path("/")) -> bool:
