@@ -171,7 +171,7 @@ def examine(
         check_ledger(ledger),
         *([_evidence(settings.output_mount, roots)] if verify else []),
         check_processor(facts.processor()),
-        check_memory(facts.memory(), sum(model.size for model in models)),
+        check_memory(facts.memory(), sum(model.size for model in models), settings.sessions),
         *(check_model(model.name, model.folder) for model in models),
         check_port(
             port(settings.host, settings.port, tls=settings.tls_certificate is not None),

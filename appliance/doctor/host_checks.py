@@ -7,14 +7,12 @@ from appliance.doctor.facts import MemoryFact, PathFact, ProcessorFact, UnitFact
 from appliance.doctor.finding import Finding, failed, passed, warned
 from appliance.doctor.probe import PortFact
 from appliance.errors import ApplianceError
+from appliance.host.memory import BASE_BYTES, MIB, MODEL_FACTOR, session_bytes
 from appliance.ner.model_folder import ModelFolder
 from appliance.speech.model.folder import SpeechFolder
 from license.errors import LicenseError
 from license.files import quoted
 
-_MIB: Final = 1024 * 1024
-_BASE_BYTES: Final = 250 * _MIB
-_MODEL_FACTOR: Final = 3
 _WHEELS: Final = frozenset({"x86_64", "aarch64"})
 
 
@@ -37,12 +35,22 @@ def check_processor(fact: ProcessorFact) -> Finding:
     return passed("processor", f"{about}, {'AVX2 and VNNI' if fast else 'AVX2'}")
 
 
-def check_memory(fact: MemoryFact, model_bytes: int) -> Finding:
-    """There is memory for the model."""
-    need = _BASE_BYTES + _MODEL_FACTOR * model_bytes
-    about = f"{fact.available // _MIB} of {fact.limit // _MIB} MiB are free, about {need // _MIB} are needed"
-    if fact.limit and fact.limit < need:
+def check_memory(fact: MemoryFact, model_bytes: int, sessions: int = 0) -> Finding:
+    """There is memory for the model.
+
+    Args:
+        fact: What there is.
+        model_bytes: Size of the models' files.
+        sessions: `Engine:Sessions`; 0 if the service chooses what fits.
+    """
+    least = BASE_BYTES + MODEL_FACTOR * model_bytes
+    need = least + max(0, sessions - 1) * session_bytes(model_bytes)
+    about = f"{fact.available // MIB} of {fact.limit // MIB} MiB are free, about {need // MIB} are needed"
+    if fact.limit and fact.limit < least:
         return failed("memory", about, "give the machine more memory, or serve a smaller model")
+    if fact.limit and fact.limit < need:
+        fit = 1 + (fact.limit - least) // session_bytes(model_bytes)
+        return warned("memory", f"{about} for {sessions} sessions", f"Engine:Sessions={fit}, or more memory")
     if fact.limit and fact.available < need:
         return warned("memory", about, "ps -eo rss,comm --sort=-rss | head    # shows who has it")
     return passed("memory", about)

@@ -6,12 +6,14 @@ The event loop only queues texts and receives answers; tokenising, computing and
 owners.
 """
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance.errors import ModelError
 from appliance.host.cpus import thread_counts
+from appliance.host.memory import sessions_that_fit
 from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrations, measure
 from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity, Recognized
@@ -25,6 +27,8 @@ __all__ = ["Entity", "NerEngine", "Recognized"]
 
 QUEUE_TOKENS: Final = 32_768
 """Tokens that may wait: about five seconds of work for two cores and the bundled model."""
+
+_log = logging.getLogger("appliance.inference.engine")
 
 MAX_SESSIONS: Final = 16
 """The most owner threads chosen without being asked: about as many as one Python process can feed."""
@@ -43,12 +47,14 @@ class Prepared:
         tokenizer: Texts to windows.
         decoder: Label scores to entities.
         session: The graph in onnxruntime.
+        graph_bytes: Size of the graph.
     """
 
     folder: ModelFolder
     tokenizer: TextTokenizer
     decoder: Decoder
     session: OnnxSession
+    graph_bytes: int
 
 
 def prepare(
@@ -75,12 +81,19 @@ def prepare(
     complete = _completing(folder) if folder.components else None
     decoder = Decoder(folder.labels, folder.scheme, complete=complete)
     report("reading model", 0.2)
-    session = OnnxSession(folder.read(MODEL), labels=len(folder.labels), providers=providers)
+    graph = folder.read(MODEL)
+    session = OnnxSession(graph, labels=len(folder.labels), providers=providers)
     if folder.case_classes and not session.wants_types:
         raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
     report("trying model", 0.8)
     _try(session, tokenizer, decoder)
-    return Prepared(folder=folder.released(), tokenizer=tokenizer, decoder=decoder, session=session)
+    return Prepared(
+        folder=folder.released(),
+        tokenizer=tokenizer,
+        decoder=decoder,
+        session=session,
+        graph_bytes=len(graph),
+    )
 
 
 class NerEngine:
@@ -150,9 +163,12 @@ class NerEngine:
         """Start the threads of a prepared model; arguments as of `load`. Blocks while it is calibrated."""
         folder, session = prepared.folder, prepared.session
         batches = folder.batch_invariant and not session.one_row
+        fit = sessions_that_fit(prepared.graph_bytes)
         if not sessions or (batches and not batch_tokens):
-            found = _calibrated(folder, session, calibrations, batches=batches)
+            found = _calibrated(folder, session, calibrations, batches=batches, most=fit)
             sessions, batch_tokens = sessions or found.sessions, batch_tokens or found.batch_tokens
+        if sessions > fit:
+            _log.warning("%d sessions may need more memory than there is; %d fit", sessions, fit)
         worker = Worker(
             [session] * sessions,
             tokenizer=prepared.tokenizer,
@@ -215,16 +231,19 @@ def _completing(folder: ModelFolder) -> Callable[[TextRequest, list[Entity]], li
 
 
 def _calibrated(
-    folder: ModelFolder, session: OnnxSession, kept: Calibrations | None, *, batches: bool
+    folder: ModelFolder, session: OnnxSession, kept: Calibrations | None, *, batches: bool, most: int
 ) -> Calibration:
-    threads = list(dict.fromkeys(min(count, MAX_SESSIONS) for count in thread_counts()))
+    """Return how a model is asked here, with at most so many sessions."""
+    threads = list(dict.fromkeys(min(count, MAX_SESSIONS, most) for count in thread_counts()))
     if kept is None:
         return Calibration(sessions=threads[0], batch_tokens=USUAL_BATCH_TOKENS)
 
     def measured() -> Calibration:
         return measure(session, threads=threads, batches=batches, window_tokens=folder.window_tokens)
 
-    return kept.of(folder.digests[MODEL], measured)
+    # What was measured before may have had more memory.
+    found = kept.of(folder.digests[MODEL], measured)
+    return replace(found, sessions=min(found.sessions, most))
 
 
 def _silent(_step: str, _share: float) -> None:

@@ -43,10 +43,16 @@ def why_not() -> str:
 
 @dataclass
 class Engine:
-    """The program `podman`, as its user types it."""
+    """The program `podman` or `docker`, as its user types it.
+
+    Attributes:
+        name: The program.
+        host: Address of this machine, as the containers see it.
+        environ: What the program needs in its environment.
+    """
 
     name: str = "podman"
-    host: str = "10.88.0.1"  # this machine, as its containers see it
+    host: str = "10.88.0.1"
     environ: dict[str, str] = field(default_factory=dict)
 
     def run(
@@ -72,7 +78,14 @@ class Engine:
         return done.stdout + done.stderr
 
     def remove(self, name: str) -> None:
-        self.run("rm", "--force", "--time", "5", name, check=False)
+        self.run("rm", "--force", name, check=False)
+
+    def health_check(self, image: str) -> list[str]:
+        """Return the words of an image's health check."""
+        about = self.inspect(image)
+        check: list[str] = (about.get("Healthcheck") or about["Config"]["Healthcheck"])["Test"]
+        assert check[0] == "CMD"
+        return check[1:]
 
     @contextlib.contextmanager
     def running(self, name: str, *words: str) -> Iterator[str]:
@@ -134,25 +147,49 @@ def make_bundle(place: Path) -> Path:
     return build(place, *words, *(["--wheels", str(wheels)] if wheels.is_dir() else []))
 
 
-def make_images(engine: Engine, bundle: Path, place: Path) -> dict[str, str]:
-    """Build the images from a bundle, and return what each target's image is called."""
-    wheels = CACHE / "wheels"
-    unpacked = place / "unpacked"
-    unpacked.mkdir()
-    subprocess.run(["tar", "-xf", str(bundle), "-C", str(unpacked), "--strip-components=1"], check=True)
-    keep_wheels(unpacked / "wheels", wheels)
-    words = ["--base", BASE, "--no-archive", "--targets", "text,speech,diagnostic"]
+def unpack(bundle: Path, place: Path) -> Path:
+    """Unpack a bundle into a folder, keep its wheels for the next time, and return the folder."""
+    subprocess.run(["tar", "-xf", str(bundle), "-C", str(place), "--strip-components=1"], check=True)
+    keep_wheels(place / "wheels", CACHE / "wheels")
+    return place
+
+
+def build_images(engine: Engine, unpacked: Path, *words: str) -> str:
+    """Run the program that `make image` runs, and return what it prints."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "packaging/image/build.py"), str(unpacked), *words],
+        [sys.executable, str(ROOT / "packaging/image/build.py"), str(unpacked), "--base", BASE, *words],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, **engine.environ},
-        timeout=600,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    names = [line.split()[0] for line in done.stdout.splitlines()]
-    return dict(zip(("text", "speech", "diagnostic"), names, strict=True))
+    return done.stdout
+
+
+def make_images(engine: Engine, unpacked: Path, targets: str) -> dict[str, str]:
+    """Build the images from a bundle, and return what each target's image is called."""
+    said = build_images(engine, unpacked, "--no-archive", "--targets", targets)
+    names = [line.split()[0] for line in said.splitlines()]
+    return dict(zip(targets.split(","), names, strict=True))
+
+
+def with_roots(engine: Engine, images: dict[str, str], roots: Path, context: Path) -> dict[str, str]:
+    """Put a vendor's root keys into images, and return what these are called."""
+    for key in roots.glob("*.vkey"):
+        (context / key.name).write_bytes(key.read_bytes())
+    made = {}
+    for target, name in images.items():
+        (context / "Containerfile").write_text(f"FROM {name}\nCOPY *.vkey /etc/appliance/roots.d/\n")
+        made[target] = f"localhost/oa-tests/{target}"
+        words = ["--format", "docker", "--network", "none", "-q", "-t", made[target], str(context)]
+        done = subprocess.run(
+            ["buildah", "bud", *words], capture_output=True, text=True, check=False,
+            env={**os.environ, **engine.environ},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    return made
 
 
 def keep_wheels(made: Path, kept: Path) -> None:

@@ -3,22 +3,22 @@
 import json
 
 from tests.support.paths import ROOT
-from tests.system.container.conftest import Host
 from tests.system.container.engine import BASE, Engine
+from tests.system.container.host import Host
 from tests.system.container.test_text_lines import DISCONNECTED, download
 
 OURS_MB = 65
 """What a release ships that changes nothing but itself."""
 
 
-def test_it_says_what_it_is(engine: Engine, images: dict[str, str]) -> None:
-    about = engine.inspect(images["text"])
+def test_it_says_what_it_is(podman: Engine, built: dict[str, str]) -> None:
+    about = podman.inspect(built["text"])
     labels = about["Config"]["Labels"]
     assert labels["org.opencontainers.image.title"] == "offline-appliance"
     assert labels["org.opencontainers.image.version"] in (ROOT / "pyproject.toml").read_text()
     assert about["Config"]["User"] == "10001"
-    done = engine.run(
-        "run", "--rm", "--entrypoint", "cat", images["text"], "/opt/appliance/share/sbom.cdx.json"
+    done = podman.run(
+        "run", "--rm", "--entrypoint", "cat", built["text"], "/opt/appliance/share/sbom.cdx.json"
     )
     bill = json.loads(done.stdout)
     names = {part["name"] for part in bill["components"]}
@@ -26,13 +26,13 @@ def test_it_says_what_it_is(engine: Engine, images: dict[str, str]) -> None:
     assert not names & {"onnx", "hf-xet", "huggingface-hub"}
 
 
-def test_text_and_speech_are_the_same_layers(engine: Engine, images: dict[str, str]) -> None:
-    layers = [engine.inspect(images[name])["RootFS"]["Layers"] for name in ("text", "speech")]
-    shared = len(engine.inspect(BASE)["RootFS"]["Layers"]) + 3
+def test_text_and_speech_are_the_same_layers(podman: Engine, built: dict[str, str]) -> None:
+    layers = [podman.inspect(built[name])["RootFS"]["Layers"] for name in ("text", "speech")]
+    shared = len(podman.inspect(BASE)["RootFS"]["Layers"]) + 3
     assert layers[0][:shared] == layers[1][:shared]
     sizes = [
         int(entry["size"])
-        for entry in json.loads(engine.run("history", "--format", "json", images["text"]).stdout)
+        for entry in json.loads(podman.run("history", "--format", "json", built["text"]).stdout)
     ]
     assert sorted(sizes)[-3] < OURS_MB * 1_000_000  # after base and dependencies
 
@@ -60,9 +60,7 @@ def test_the_health_check_follows_port_and_certificate(host: Host) -> None:
     certificate.chmod(0o644)
     line = host.line(DISCONNECTED, 1) + " Http:Port=5443 Tls:Certificate=/license/server.pem"
     name, _ = host.serve(line)
-    check = host.engine.inspect(host.images["text"])["Healthcheck"]["Test"]
-    assert check[0] == "CMD"
-    done = host.engine.run("exec", name, *check[1:])
+    done = host.engine.run("exec", name, *host.engine.health_check(host.images["text"]))
     assert "127.0.0.1:5443 is ready" in done.stdout
 
 

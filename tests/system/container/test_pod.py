@@ -4,11 +4,16 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
-from tests.system.container.conftest import Host
+from tests.system.container.host import Host
 from tests.system.container.test_text_lines import DISCONNECTED, download, found, used
 
+ONLY_PODMAN = pytest.mark.parametrize("kind", ["podman"], indirect=True, scope="session")
 
+
+@ONLY_PODMAN
 def test_podman_plays_the_pod(host: Host) -> None:
     download(host)
     text = (ROOT / "docs/deploy/pod.yaml").read_text()
@@ -30,6 +35,7 @@ def test_podman_plays_the_pod(host: Host) -> None:
         host.engine.run("kube", "down", str(manifest), check=False)
 
 
+@ONLY_PODMAN
 def test_the_next_image_goes_on_with_licence_and_ledger(host: Host, tmp_path: Path) -> None:
     download(host)
     line = host.line(DISCONNECTED, 1)

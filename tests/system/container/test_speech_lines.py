@@ -3,7 +3,7 @@
 import httpx2
 
 from tests.e2e.speech.test_rest import wav
-from tests.system.container.conftest import Host
+from tests.system.container.host import Host
 
 CONNECTED, DISCONNECTED = "Speech, connected", "Speech, disconnected"
 LISTED, LISTED_WITH_DISPLAY, NEWEST, ONE, SERVED = range(5)

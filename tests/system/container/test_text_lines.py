@@ -7,7 +7,7 @@ import httpx2
 
 from appliance.models.locations import GENERAL
 from tests.support.site import SENTENCE
-from tests.system.container.conftest import USER, Host
+from tests.system.container.host import USER, Host
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
 DISCONNECTED = "Text, disconnected"

@@ -1,6 +1,6 @@
 """Nothing is lost by a volume that was left out, and who owns a directory is said in one line."""
 
-from tests.system.container.conftest import Host
+from tests.system.container.host import Host
 from tests.system.container.test_text_lines import DISCONNECTED, ask, download, found
 
 

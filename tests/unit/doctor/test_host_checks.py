@@ -45,6 +45,15 @@ def test_memory_is_judged_by_the_size_of_the_model(limit: int, available: int, l
     assert check_memory(fact, 50 * MIB).level is level
 
 
+def test_sessions_that_were_asked_for_need_memory_too() -> None:
+    fact = MemoryFact(limit=512 * MIB, available=512 * MIB)
+    assert check_memory(fact, 20 * MIB).level is Level.PASS
+    assert check_memory(fact, 20 * MIB, sessions=2).level is Level.PASS
+    found = check_memory(fact, 20 * MIB, sessions=16)
+    assert found.level is Level.WARN
+    assert found.command == "Engine:Sessions=4, or more memory"
+
+
 def test_a_refused_model_says_why() -> None:
     found = check_model("demo/production", ModelError("model.onnx was changed", hint="copy it again"))
     assert (found.level, found.message, found.command) == (
