@@ -1,7 +1,7 @@
 """Memory that this process may have, and how many sessions of a model it holds.
 
-A session is a thread that computes. While it does, it needs room for a batch: with the bundled model 33 MiB for
-a call of 512 tokens in four windows, 60 MiB for one window of 512. onnxruntime keeps what it once took. A
+A session is a thread that computes. While it does, it needs room for a batch: 33 MiB with the bundled model
+for a call of 512 tokens in four windows, 60 MiB in one of 512. onnxruntime keeps what it once took. A
 container that takes more sessions than it can hold is killed in the middle of an answer.
 """
 

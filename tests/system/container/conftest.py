@@ -28,6 +28,8 @@ from tests.system.container.host import Host
 from tests.system.container.shop import Shop, open_shop
 
 TARGETS = "text,speech,diagnostic"
+ONLY_PODMAN = pytest.mark.parametrize("kind", ["podman"], indirect=True, scope="session")
+"""For what docker has nothing of, or what buildah does in between."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +78,8 @@ def built(
     podman: Engine, plain: dict[str, str], vendor: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """The same with the vendor's root key in it, as a vendor's own build has it."""
-    return with_roots(podman, plain, vendor.roots_dir, tmp_path_factory.mktemp("roots"))
+    made = with_roots(podman, plain, vendor.roots_dir, tmp_path_factory.mktemp("roots"))
+    return {**made, "plain": f"localhost/{plain['text']}"}
 
 
 @pytest.fixture(scope="session", params=["podman", pytest.param("docker", marks=pytest.mark.slow)])
@@ -108,7 +111,7 @@ def engine(
 
 @pytest.fixture(scope="session")
 def images(engine: Engine, built: dict[str, str]) -> dict[str, str]:
-    """What each target's image is called, in the engine that a test runs with."""
+    """What each target's image is called, in the engine that a test runs with; `plain` has no roots."""
     return built
 
 

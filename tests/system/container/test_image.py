@@ -46,6 +46,17 @@ def test_the_limits_of_the_container_are_what_the_doctor_sees(host: Host) -> Non
     assert "of 700 MiB" in said
 
 
+def test_the_memory_of_the_container_decides_how_many_sessions_compute(host: Host) -> None:
+    """More than fit are taken only if they are asked for; then log and doctor warn."""
+    download(host)
+    line = host.line(DISCONNECTED, 1).replace("--memory 4g --cpus 4", "--memory 512m")
+    name, terminal = host.serve(line + " Engine:Sessions=32")
+    assert "32 sessions may need more memory than there is" in terminal.text()
+    said = host.engine.run("exec", name, "appliance", "doctor", check=False).stdout
+    assert "for 32 sessions" in said
+    assert "Engine:Sessions=" in said
+
+
 def test_the_health_check_follows_port_and_certificate(host: Host) -> None:
     download(host)
     # openssl of this machine; the image has none to spare.

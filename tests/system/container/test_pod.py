@@ -4,13 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.support.paths import ROOT
+from tests.system.container.conftest import ONLY_PODMAN
 from tests.system.container.host import Host
 from tests.system.container.test_text_lines import DISCONNECTED, download, found, used
-
-ONLY_PODMAN = pytest.mark.parametrize("kind", ["podman"], indirect=True, scope="session")
 
 
 @ONLY_PODMAN

@@ -1,7 +1,15 @@
 """Nothing is lost by a volume that was left out, and who owns a directory is said in one line."""
 
-from tests.system.container.host import Host
-from tests.system.container.test_text_lines import DISCONNECTED, ask, download, found
+import os
+
+import pytest
+
+from appliance.config.products import CUSTOM_NER
+from appliance.licensing.lasting_output import DISPOSABLE
+from license.authority.authority import Authority
+from license.authority.issuing.issue import Terms
+from tests.system.container.host import USER, Host
+from tests.system.container.test_text_lines import DISCONNECTED, ask, download, found, used
 
 
 def without_output(host: Host) -> str:
@@ -30,6 +38,61 @@ def test_disposable_records_need_a_licence_that_allows_them(host: Host) -> None:
     ended = host.run(without_output(host) + " Output:Disposable=True")
     assert ended.code == 78
     assert "not allowed by the licence" in one_line(ended.text)
+
+
+def test_disposable_records_are_allowed_by_a_licence_that_says_so(host: Host, vendor: Authority) -> None:
+    """The vendor answers a request note; what is served without a volume counts from zero each time."""
+    image, volume = host.images["text"], f"-v {host.home}/license:/license"
+    asked = host.run(
+        f"docker run --rm {volume} {image} license request -o /license/request.note Mounts:License=/license"
+    )
+    assert asked.code == 0, asked.text
+    resource = vendor.create_resource(
+        f"demo-{host.port}", customer="Acme Ltd", meters={CUSTOM_NER.meter: 1_000}
+    ).resource
+    note = (host.home / "license/request.note").read_bytes()
+    issued = vendor.issue(resource, note, terms=Terms(features=(DISPOSABLE,)))
+    (host.home / "license/license.note").write_bytes(issued.note)
+    (host.home / "license/issuer.note").write_bytes(issued.issuer_note)
+    for path in (host.home / "license").glob("*.note"):
+        os.chown(path, USER, USER)
+    for _ in range(2):
+        name, terminal = host.serve(without_output(host) + " Output:Disposable=True")
+        found(host)
+        assert used(host) == 1
+        assert "usage records are disposable and end with the container" in terminal.text()
+        assert host.stop(name, terminal).code == 0
+    still = host.run(without_output(host))
+    assert still.code == 78, "what the licence allows must be asked for"
+    assert "lost with the container" in one_line(still.text)
+
+
+@pytest.mark.parametrize("user", [USER, 0], ids=["fsGroup", "root"])
+def test_roots_of_a_config_map_are_trusted(host: Host, vendor: Authority, user: int) -> None:
+    """A ConfigMap is read-only, of root and the pod's group, which may write each file by its mode."""
+    place = host.directory("roots", owner=0, mode=0o2775)
+    data = host.directory("roots/..2026_11_29", owner=0, mode=0o2775)
+    for key in vendor.roots_dir.glob("*.vkey"):
+        (data / key.name).write_bytes(key.read_bytes())
+        (data / key.name).chmod(0o660)
+        (place / key.name).symlink_to(f"..data/{key.name}")
+    (place / "..data").symlink_to(data.name)
+    for path in (place, data, *data.iterdir()):
+        os.chown(path, 0, USER)
+    for name in ("license", "output"):
+        host.directory(name, owner=user)
+    more = f"--user {user}:{USER} -v {place}:/etc/appliance/roots.d:ro"
+    # The image as it is made, without any vendor's roots.
+    line = host.line(DISCONNECTED, 0, API_KEY=host.shop.disconnected, IMAGE=host.images["plain"])
+    ended = host.run(line, more)
+    assert ended.code == 0, ended.text
+    name, terminal = host.serve(host.line(DISCONNECTED, 1, IMAGE=host.images["plain"]), more)
+    assert "Berlin" in found(host)
+    host.stop(name, terminal)
+    writable = host.run(
+        host.line(DISCONNECTED, 1, IMAGE=host.images["plain"]), more.replace("roots.d:ro", "roots.d")
+    )
+    assert "could change" in one_line(writable.text)
 
 
 def test_a_named_volume_lasts(host: Host) -> None:
