@@ -88,7 +88,8 @@ def _wheels(top: Path, pythons: Sequence[str], have: Path | None, *, version: st
 def _files(top: Path, roots: Path | None) -> None:
     shutil.copyfile(ROOT / "packaging" / "install.sh", top / "install.sh")
     (top / "image").mkdir()
-    shutil.copyfile(ROOT / "packaging/image/layers.py", top / "image/layers.py")
+    for name in ("layers.py", "elf.py"):
+        shutil.copyfile(ROOT / "packaging/image" / name, top / "image" / name)
     share = [*tracked("docs", "systemd"), *PAGES]
     for name in share:
         for place in (

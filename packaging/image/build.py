@@ -11,13 +11,12 @@ load` take.
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -43,18 +42,15 @@ def main() -> None:
     """Build what the command line asks for."""
     options = _options()
     engine = find_engine(options.engine)
-    epoch = int(
-        os.environ.get("SOURCE_DATE_EPOCH") or run("git", "-C", str(ROOT), "log", "-1", "--format=%ct")
-    )
     with tempfile.TemporaryDirectory() as scratch:
         context = _context(options.bundle or _newest(options.out), Path(scratch))
-        version = _version(context)
+        version, created = _version(context), _created(context)
         names = []
         for target in options.targets:
             name = f"{TAGS[target]}:{version}"
             words = ["--no-cache"] if options.no_cache and not names else []
             made = build(
-                engine, context, target, name, *words, base=options.base, version=version, epoch=epoch
+                engine, context, target, name, *words, base=options.base, version=version, created=created
             )
             print(f"{name}  {made}")
             names.append(name)
@@ -94,7 +90,7 @@ def find_engine(name: str | None) -> str:
 
 
 def build(
-    engine: str, context: Path, target: str, name: str, *more: str, base: str, version: str, epoch: int
+    engine: str, context: Path, target: str, name: str, *more: str, base: str, version: str, created: str
 ) -> str:
     """Build one target and return the image's identifier.
 
@@ -106,9 +102,8 @@ def build(
         more: Further options of the engine's build.
         base: The base image.
         version: Of this software.
-        epoch: Unix second of the release, which a label says.
+        created: Time of the release, which a label says.
     """
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
     arguments = {"BASE": base, "VERSION": version, "CREATED": created}
     # An OCI image has no health check; buildah would leave it out.
     words = (
@@ -148,6 +143,12 @@ def _is_needed(name: str) -> bool:
 def _version(context: Path) -> str:
     (wheel,) = (context / "wheels").glob("offline_appliance-*.whl")
     return wheel.name.split("-")[1]
+
+
+def _created(context: Path) -> str:
+    """Return the time of the bundle's content, which its bill of materials says."""
+    stamp: str = json.loads((context / "sbom.cdx.json").read_text())["metadata"]["timestamp"]
+    return datetime.fromisoformat(stamp).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _newest(out: Path) -> Path:

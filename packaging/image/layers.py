@@ -1,10 +1,11 @@
 """Lay out the program as the layers of an image, inside the build stage of docs/deploy/Containerfile.
 
-    python3 layers.py BUNDLE OUT
+    python3 layers.py BUNDLE OUT BASE
 
 BUNDLE is an unpacked bundle. OUT gets one folder a layer, each with /opt/appliance below it: `dependencies`,
 which a release changes only with its lock; `program`, this software; `authoring`, what only training and
-importing models need. Nothing is fetched. Only the standard library is used: the base image has nothing else.
+importing models need. BASE has `os-release` and dpkg's `status` of the base image, whose packages go into the
+bill of materials. Nothing is fetched. Only the standard library is used: the base image has nothing else.
 
 The same bundle and base give the same bytes. Compiled files are checked by nothing (`unchecked-hash`): they
 carry no time, and nobody edits the sources of an image.
@@ -17,6 +18,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
+
+import elf
 
 PREFIX = Path("/opt/appliance")
 OWN = "offline-appliance"
@@ -53,10 +57,8 @@ PRUNED = (
     "sqlalchemy/dialects/mysql",
     "sqlalchemy/dialects/oracle",
     "sqlalchemy/testing",
-    "uvloop/*.pyx",
     "uvloop/*.c",
-    "uvloop/includes",
-    "uvloop/handles",
+    "uvloop/**/*.pyx",
     "uvloop/*.so.debug",
 )
 """Parts of packages that nothing here imports: tests, headers, sources, tools of other tasks. The C interface
@@ -65,7 +67,7 @@ of onnxruntime is a second copy of what its Python module holds itself."""
 
 def main() -> None:
     """Lay out what the command line names."""
-    bundle, out = Path(sys.argv[1]), Path(sys.argv[2])
+    bundle, out, base = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     venv = PREFIX / "venv"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     lines = (bundle / f"requirements-{python}.txt").read_text().splitlines()
@@ -81,7 +83,8 @@ def main() -> None:
     for layer, names in packages.items():
         _install(bundle, venv, [wanted[name] for name in names])
         _prune(site)
-        _strip(site)
+        for library in sorted(site.rglob("*.so*")):
+            elf.cut(library)
         _compile(site)
         now = set(_files(venv))
         for file in sorted(now - before):
@@ -94,7 +97,7 @@ def main() -> None:
     for key in sorted((bundle / "roots.d").glob("*.vkey")):
         shutil.copyfile(key, roots / key.name)
     installed = [name for layer in ("dependencies", "program") for name in packages[layer]]
-    _sbom(bundle / "sbom.cdx.json", share / "sbom.cdx.json", installed)
+    _sbom(bundle / "sbom.cdx.json", share / "sbom.cdx.json", installed, base)
 
 
 def _install(bundle: Path, venv: Path, lines: list[str]) -> None:
@@ -120,13 +123,6 @@ def _prune(site: Path) -> None:
                 path.unlink()
 
 
-def _strip(site: Path) -> None:
-    """Take debugging symbols out where the build stage has binutils: 20 MB, most of them of uvloop."""
-    strip = shutil.which("strip")
-    for library in sorted(site.rglob("*.so*")) if strip else []:
-        subprocess.run([str(strip), "--strip-unneeded", str(library)], capture_output=True, check=False)
-
-
 def _compile(site: Path) -> None:
     # Some packages carry files that are no Python of this version and never imported: no reason to end.
     words = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(site)]
@@ -147,11 +143,12 @@ def _copy(file: Path, to: Path) -> None:
         target.chmod(0o755 if file.stat().st_mode & 0o100 and file.parent.name == "bin" else 0o644)
 
 
-def _sbom(source: Path, target: Path, installed: list[str]) -> None:
-    """Write the bundle's bill of materials without what is not in the image."""
+def _sbom(source: Path, target: Path, installed: list[str], base: Path) -> None:
+    """Write the bundle's bill of materials without what is not in the image, and with the base's packages."""
     bill = json.loads(source.read_text())
     names = {_plain(name) for name in installed}
     bill["components"] = [part for part in bill.get("components", []) if _plain(part["name"]) in names]
+    bill["components"] += _base_components(base)
     kept = {part["bom-ref"] for part in bill["components"]} | {"root-component"}
     kept.add(bill.get("metadata", {}).get("component", {}).get("bom-ref", ""))
     bill["dependencies"] = [
@@ -160,6 +157,33 @@ def _sbom(source: Path, target: Path, installed: list[str]) -> None:
         if link["ref"] in kept
     ]
     target.write_text(json.dumps(bill, indent=2) + "\n")
+
+
+def _base_components(base: Path) -> list[dict[str, object]]:
+    """Return the system of the base image and its packages, as CycloneDX has them."""
+    about = dict(line.split("=", 1) for line in (base / "os-release").read_text().splitlines() if "=" in line)
+    system, version = about["ID"].strip('"'), about.get("VERSION_ID", "").strip('"')
+    parts: list[dict[str, object]] = [
+        {"type": "operating-system", "bom-ref": f"{system}-{version}", "name": system, "version": version}
+    ]
+    for paragraph in sorted((base / "status").read_text().strip().split("\n\n")):
+        fields = dict(
+            line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] not in " \t"
+        )
+        if fields.get("Status", "").split()[-1:] != ["installed"]:
+            continue
+        where = f"arch={fields['Architecture']}&distro={system}-{version}"
+        purl = f"pkg:deb/{system}/{quote(fields['Package'])}@{quote(fields['Version'], safe=':~')}?{where}"
+        parts.append(
+            {
+                "type": "library",
+                "bom-ref": purl,
+                "name": fields["Package"],
+                "version": fields["Version"],
+                "purl": purl,
+            }
+        )
+    return parts
 
 
 def _plain(name: str) -> str:

@@ -1,12 +1,24 @@
 """What the image is: small, described, checked by its engine, and bound by the limits it is given."""
 
 import json
+import re
 
 from tests.support.paths import ROOT
 from tests.system.container.engine import BASE, Engine
 from tests.system.container.host import Host
 from tests.system.container.test_text_lines import DISCONNECTED, download
 
+IMPORTS = """
+import importlib, importlib.metadata as metadata
+names = set()
+for one in metadata.distributions():
+    for file in one.files or ():
+        if (len(file.parts), file.name) == (2, "__init__.py") or (len(file.parts), file.suffix) == (1, ".so"):
+            names.add(file.parts[0].split(".")[0])
+for name in sorted(names):
+    importlib.import_module(name)
+    print(name)
+"""
 OURS_MB = 65
 """What a release ships that changes nothing but itself."""
 
@@ -24,6 +36,28 @@ def test_it_says_what_it_is(podman: Engine, built: dict[str, str]) -> None:
     names = {part["name"] for part in bill["components"]}
     assert {"onnxruntime", "starlette"} <= names
     assert not names & {"onnx", "hf-xet", "huggingface-hub"}
+
+
+def test_the_bill_of_materials_names_the_packages_of_the_base(podman: Engine, built: dict[str, str]) -> None:
+    """As dpkg has them; `purl` is what scanners for known faults go by."""
+    show = "cat /opt/appliance/share/sbom.cdx.json; echo; cat /var/lib/dpkg/status"
+    done = podman.run("run", "--rm", "--entrypoint", "sh", built["text"], "-c", show)
+    bill, _, status = done.stdout.partition("\n\n")
+    parts = {part["name"]: part for part in json.loads(bill)["components"]}
+    installed = dict(re.findall(r"(?m)^Package: (.*)\n(?:.*\n)*?Version: (.*)$", status))
+    assert installed.keys() <= parts.keys()
+    assert parts["libc6"]["version"] == installed["libc6"]
+    assert parts["libc6"]["purl"].startswith(f"pkg:deb/debian/libc6@{installed['libc6'].split('+')[0]}")
+    assert parts["libc6"]["purl"].endswith("?arch=amd64&distro=debian-12")
+    assert "perl-base" not in parts
+
+
+def test_every_package_in_it_can_be_imported(podman: Engine, built: dict[str, str]) -> None:
+    """What was left out of them they do without. Some fall back in silence, as uvicorn without uvloop."""
+    done = podman.run("run", "--rm", "--entrypoint", "python", built["text"], "-c", IMPORTS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "uvloop" in done.stdout
+    assert "onnxruntime" in done.stdout
 
 
 def test_text_and_speech_are_the_same_layers(podman: Engine, built: dict[str, str]) -> None:
