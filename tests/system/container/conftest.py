@@ -16,6 +16,7 @@ from tests.system.container.docker import running_docker, why_no_docker
 from tests.system.container.engine import (
     BASE,
     Engine,
+    copy_images,
     make_base,
     make_bundle,
     make_engine,
@@ -99,13 +100,7 @@ def engine(
         pytest.skip(why_no_docker())
     place = tmp_path_factory.mktemp("docker")
     with running_docker(place) as docker:
-        # The archive is the one that `docker load` takes on a machine without registry.
-        podman.run(
-            "save", "--format", "docker-archive", "--multi-image-archive", "-o", str(place / "images.tar"),
-            *built.values(),
-        )  # fmt: skip
-        docker.run("load", "-i", str(place / "images.tar"))
-        (place / "images.tar").unlink()
+        copy_images(podman, docker, [*built.values()], place)
         yield docker
 
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -190,6 +190,15 @@ def with_roots(engine: Engine, images: dict[str, str], roots: Path, context: Pat
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     return made
+
+
+def copy_images(podman: Engine, other: Engine, names: Sequence[str], scratch: Path) -> None:
+    """Carry images to another engine in the archive that is for a machine without registry."""
+    archive = scratch / "images.tar"
+    form = ["--format", "docker-archive", "--multi-image-archive"]
+    podman.run("save", *form, "-o", str(archive), *names)
+    other.run("load", "-i", str(archive))
+    archive.unlink()
 
 
 def keep_wheels(made: Path, kept: Path) -> None:
