@@ -113,16 +113,20 @@ class Engine:
 def make_engine() -> Engine:
     """Return podman with settings that hold on this machine."""
     CACHE.mkdir(parents=True, exist_ok=True)
+    return Engine(environ={"CONTAINERS_CONF": str(make_settings(CACHE / "containers.conf"))})
+
+
+def make_settings(file: Path) -> Path:
+    """Write settings of podman that hold on this machine."""
     files, processes = (
         resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
     )
     processes = processes if 0 < processes < 32768 else 32768
-    settings = CACHE / "containers.conf"
-    settings.write_text(
+    file.write_text(
         '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
         f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]\n'
     )
-    return Engine(environ={"CONTAINERS_CONF": str(settings)})
+    return file
 
 
 def make_base(engine: Engine) -> None:
