@@ -250,7 +250,7 @@ class Settings:
         "Engine:Sessions",
         0,
         number_within(0, 256),
-        "model sessions, one thread each (0: chosen for this machine)",
+        "model sessions, one thread each (0: chosen for cores and memory)",
     )
     batch_tokens: int = _setting(
         "Engine:BatchTokens",

@@ -83,9 +83,11 @@ def main() -> None:
     for layer, names in packages.items():
         _install(bundle, venv, [wanted[name] for name in names])
         _prune(site)
-        for library in sorted(site.rglob("*.so*")):
-            elf.cut(library)
-        _compile(site)
+        new = sorted(set(_files(site)) - before)
+        for file in new:
+            if ".so" in file.suffixes:
+                elf.cut(file)
+        _compile([file for file in new if file.suffix == ".py"])
         now = set(_files(venv))
         for file in sorted(now - before):
             _copy(file, out / ("authoring" if ENCODER in file.as_posix() else layer))
@@ -123,12 +125,13 @@ def _prune(site: Path) -> None:
                 path.unlink()
 
 
-def _compile(site: Path) -> None:
+def _compile(sources: list[Path]) -> None:
     # Some packages carry files that are no Python of this version and never imported: no reason to end.
-    words = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(site)]
+    words = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-i", "-"]
     subprocess.run(
-        [sys.executable, *words], env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, check=False
-    )
+        [sys.executable, *words], input="\n".join(map(str, sources)), text=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, check=False,
+    )  # fmt: skip
 
 
 def _files(top: Path) -> list[Path]:
