@@ -31,6 +31,8 @@ from tests.system.container.shop import Shop, open_shop
 TARGETS = "text,speech,diagnostic"
 ONLY_PODMAN = pytest.mark.parametrize("kind", ["podman"], indirect=True, scope="session")
 """For what docker has nothing of, or what buildah does in between."""
+ONLY_DOCKER = pytest.mark.parametrize("kind", ["docker"], indirect=True, scope="session")
+"""With the mark `slow`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -100,7 +102,7 @@ def engine(
         pytest.skip(why_no_docker())
     place = tmp_path_factory.mktemp("docker")
     with running_docker(place) as docker:
-        copy_images(podman, docker, [*built.values()], place)
+        copy_images(podman, docker, [*built.values(), BASE], place)
         yield docker
 
 

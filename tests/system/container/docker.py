@@ -11,7 +11,8 @@ from typing import Final
 from tests.system.container.engine import Engine
 
 _CLIENT: Final = shutil.which("docker", path="/usr/bin") or shutil.which("docker")
-_BRIDGE: Final = "172.31.57.1"
+_BRIDGE: Final = "oa-docker0"
+_ADDRESS: Final = "172.31.57.1"
 _SECONDS: Final = 60
 
 
@@ -19,6 +20,8 @@ def why_no_docker() -> str:
     """Why no docker daemon can be started here; empty if one can."""
     if _CLIENT is None or shutil.which("dockerd") is None:
         return "needs docker: apt-get install --no-install-recommends docker.io"
+    if shutil.which("ip") is None:
+        return "needs a bridge for docker: apt-get install iproute2"
     return ""
 
 
@@ -32,13 +35,18 @@ def running_docker(place: Path) -> Iterator[Engine]:
     socket = place / "s"
     words = ["--data-root", place / "data", "--exec-root", place / "x", "--pidfile", place / "pid"]
     # A bridge of its own: one named docker0 may be another daemon's.
-    bridge = ["--bip", f"{_BRIDGE}/24"]
+    subprocess.run(["ip", "link", "delete", _BRIDGE], check=False, capture_output=True)
+    subprocess.run(["ip", "link", "add", "name", _BRIDGE, "type", "bridge"], check=True)
+    subprocess.run(["ip", "address", "add", f"{_ADDRESS}/24", "dev", _BRIDGE], check=True)
+    subprocess.run(["ip", "link", "set", _BRIDGE, "up"], check=True)
     log = place / "log"
     with log.open("wb") as file:
         daemon = subprocess.Popen(
-            ["dockerd", "-H", f"unix://{socket}", *map(str, words), *bridge], stdout=file, stderr=file
+            ["dockerd", "-H", f"unix://{socket}", *map(str, words), "--bridge", _BRIDGE],
+            stdout=file,
+            stderr=file,
         )
-    engine = Engine(name=str(_CLIENT), host=_BRIDGE, environ={"DOCKER_HOST": f"unix://{socket}"})
+    engine = Engine(name=str(_CLIENT), host=_ADDRESS, environ={"DOCKER_HOST": f"unix://{socket}"})
     try:
         deadline = time.monotonic() + _SECONDS
         while engine.run("version", check=False).returncode != 0:
@@ -53,3 +61,4 @@ def running_docker(place: Path) -> Iterator[Engine]:
             daemon.wait(_SECONDS)
         except subprocess.TimeoutExpired:
             daemon.kill()
+        subprocess.run(["ip", "link", "delete", _BRIDGE], check=False, capture_output=True)

@@ -1,7 +1,11 @@
 """A host with the directories that the documents ask for, and the lines of the page that are typed there."""
 
+import atexit
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -10,6 +14,9 @@ from tests.system.container.shop import Shop
 from tests.system.container.terminal import Ran, Terminal
 
 USER = 10001
+TEXT = "Text, disconnected"
+_LICENSED: dict[str, Path] = {}
+"""For each engine, the licence directory of a host that has downloaded one."""
 PAGE = ROOT / "docs/deploy/README.md"
 
 
@@ -66,6 +73,25 @@ class Host:
         name, terminal = self.type(line, *options)
         terminal.wait_for("Application started")
         return name, terminal
+
+    def download(self) -> str:
+        """Type the line that downloads a licence for text, and return what it says."""
+        ended = self.run(self.line(TEXT, 0, API_KEY=self.shop.disconnected))
+        assert ended.code == 0, ended.text
+        return ended.text
+
+    def license(self) -> None:
+        """Give this host a licence: a copy of what the first one downloaded, keys and all."""
+        kept = _LICENSED.get(self.engine.name)
+        place = self.home / "license"
+        if kept is None:
+            self.download()
+            kept = Path(tempfile.mkdtemp(prefix="oa-licensed-"))
+            atexit.register(shutil.rmtree, kept, ignore_errors=True)
+            _LICENSED[self.engine.name] = kept
+            subprocess.run(["cp", "-a", f"{place}/.", kept], check=True)
+        else:
+            subprocess.run(["cp", "-a", f"{kept}/.", place], check=True)
 
     def stop(self, name: str, terminal: Terminal) -> Ran:
         self.engine.run("stop", "--time", "30", name)

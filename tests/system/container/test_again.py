@@ -43,12 +43,12 @@ def ended(host: Host, line: str) -> str:
 def counted(host: Host, line: str, work: Callable[[Host], object]) -> None:
     """Serve twice with a container each, and then with the first again: one ledger counts all."""
     names = []
-    for number in (1, 2):
+    for _ in range(2):
         name, terminal = host.serve(kept(line))
         work(host)
         assert host.stop(name, terminal).code == 0
         names.append(name)
-        assert keys_of(host) == number * 0 + 1
+        assert keys_of(host) == 1
     host.engine.run("start", names[0])
     host.engine.wait_ready(names[0])
     before = used(host)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.container.conftest import ONLY_DOCKER
 from tests.system.container.engine import Engine, build_images, make_images
 
 pytestmark = pytest.mark.slow
@@ -52,3 +53,12 @@ def test_the_same_images_give_the_same_archive(podman: Engine, unpacked: Path, t
         said = build_images(podman, unpacked, "--out", str(tmp_path / turn), "--targets", "text")
         digests.add(said.split()[-1])
     assert len(digests) == 1
+
+
+@ONLY_DOCKER
+def test_docker_builds_the_same_program(engine: Engine, unpacked: Path) -> None:
+    """Its digests differ each time, since it dates layers by its own clock; what it builds does not."""
+    said = build_images(engine, unpacked, "--engine", "docker", "--no-archive", "--targets", "text")
+    name = said.split()[0]
+    assert engine.run("run", "--rm", name, "--version").stdout.startswith("appliance")
+    assert engine.health_check(name) == ["appliance", "health"]

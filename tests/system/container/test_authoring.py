@@ -10,7 +10,7 @@ from tests.support.paths import ROOT
 from tests.system.container.conftest import ONLY_PODMAN
 from tests.system.container.engine import Engine, make_images, with_roots
 from tests.system.container.host import Host
-from tests.system.container.test_text_lines import DISCONNECTED, download
+from tests.system.container.test_text_lines import DISCONNECTED
 
 pytestmark = [pytest.mark.slow, ONLY_PODMAN]
 
@@ -41,7 +41,7 @@ def test_a_model_is_trained_in_the_image_and_served_by_the_one_without_onnx(
         " Models:Path=/work/models"
     )
     assert added.code == 0, added.text
-    download(host)
+    host.license()
     served = host.line(DISCONNECTED, 1) + " Models:Path=/work/models"
     _, terminal = host.serve(served, f"-v {work}:/work")
     assert "loans" in terminal.text()

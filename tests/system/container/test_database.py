@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from tests.support.site import SENTENCE
 from tests.system.container.host import Host
-from tests.system.container.test_text_lines import DISCONNECTED, download
+from tests.system.container.test_text_lines import DISCONNECTED
 
 BODY = {
     "analysisInput": {"documents": [{"id": "1", "language": "en", "text": SENTENCE}]},
@@ -20,7 +20,7 @@ BODY = {
 def test_jobs_lie_in_postgresql(host: Host, postgres: str) -> None:
     sockets = Path(parse_qs(urlsplit(postgres).query)["host"][0])
     sockets.chmod(0o755)
-    download(host)
+    host.license()
     line = f"{host.line(DISCONNECTED, 1)} 'Jobs:Database=postgresql+psycopg://vendor@/postgres?host=/sockets'"
     host.serve(line, f"-v {sockets}:/sockets")
     with httpx2.Client(base_url=f"http://127.0.0.1:{host.port}", trust_env=False, timeout=30) as client:

@@ -7,12 +7,12 @@ from pathlib import Path
 from tests.support.paths import ROOT
 from tests.system.container.conftest import ONLY_PODMAN
 from tests.system.container.host import Host
-from tests.system.container.test_text_lines import DISCONNECTED, download, found, used
+from tests.system.container.test_text_lines import DISCONNECTED, found, used
 
 
 @ONLY_PODMAN
 def test_podman_plays_the_pod(host: Host) -> None:
-    download(host)
+    host.license()
     text = (ROOT / "docs/deploy/pod.yaml").read_text()
     for old, new in (
         ("name: appliance", f"name: oa-{host.port}"),
@@ -34,7 +34,7 @@ def test_podman_plays_the_pod(host: Host) -> None:
 
 @ONLY_PODMAN
 def test_the_next_image_goes_on_with_licence_and_ledger(host: Host, tmp_path: Path) -> None:
-    download(host)
+    host.license()
     line = host.line(DISCONNECTED, 1)
     name, terminal = host.serve(line)
     found(host)

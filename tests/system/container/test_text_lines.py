@@ -4,13 +4,14 @@ import shutil
 from collections.abc import Callable
 
 import httpx2
+import pytest
 
 from appliance.models.locations import GENERAL
 from tests.support.site import SENTENCE
-from tests.system.container.host import USER, Host
+from tests.system.container.host import TEXT, USER, Host
 
 BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
-DISCONNECTED = "Text, disconnected"
+DISCONNECTED = TEXT
 
 
 def ask(host: Host) -> httpx2.Response:
@@ -30,13 +31,6 @@ def used(host: Host) -> int:
     return sum(meter["quantity"] for meter in reply.json()["meters"])
 
 
-def download(host: Host) -> str:
-    key = host.shop.disconnected
-    ended = host.run(host.line(DISCONNECTED, 0, API_KEY=key))
-    assert ended.code == 0, ended.text
-    return ended.text
-
-
 def test_connected_with_an_exported_model_in_its_mount(host: Host) -> None:
     mount = host.directory("exported", mode=0o755)
     shutil.copytree(GENERAL["en"], mount / "Contracts" / "v1")
@@ -53,6 +47,7 @@ def test_connected_with_an_exported_model_in_its_mount(host: Host) -> None:
     assert host.stop(name, terminal).code == 0
 
 
+@pytest.mark.slow
 def test_connected_without_rm_goes_on_where_it_was(host: Host) -> None:
     line = host.line(
         "Text, connected",
@@ -71,7 +66,7 @@ def test_connected_without_rm_goes_on_where_it_was(host: Host) -> None:
 
 
 def test_disconnected_after_the_download_and_again_with_the_next_container(host: Host) -> None:
-    said = download(host)
+    said = host.download()
     printed = next(line for line in said.splitlines() if line.strip().startswith("docker run"))
     for word in (f"{host.home}/license:/license", "Mounts:License=/license", "Mounts:Output=/output"):
         assert word in printed
@@ -88,14 +83,14 @@ def test_disconnected_after_the_download_and_again_with_the_next_container(host:
 
 
 def test_disconnected_without_any_network(host: Host) -> None:
-    download(host)
+    host.license()
     line = host.line(DISCONNECTED, 1).replace(f"-p 127.0.0.1:{host.port}:5000", "--network none")
     name, _ = host.serve(line)
     host.engine.wait_ready(name)
 
 
 def test_the_printed_line_serves_as_it_is_pasted(host: Host) -> None:
-    said = download(host)
+    said = host.download()
     printed = next(line.strip() for line in said.splitlines() if line.strip().startswith("docker run"))
     assert "OUTPUT_PATH" in printed, "no output was mounted, and none is guessed"
     pasted = printed.replace("OUTPUT_PATH", str(host.home / "output"))
@@ -107,26 +102,21 @@ def test_the_printed_line_serves_as_it_is_pasted(host: Host) -> None:
 
 def test_a_key_beside_a_licence_changes_nothing(host: Host) -> None:
     """Slips in published samples: endpoint and key are kept in the disconnected line."""
-    download(host)
+    host.license()
     line = host.line(DISCONNECTED, 1).partition("eula=accept")[0]
     line += f"eula=accept billing={host.shop.url} apikey={host.shop.connected}"
     _, terminal = host.serve(line)
     assert "Disconnected" in terminal.text()
 
 
-def test_ctrl_c_ends_a_container_at_once(host: Host) -> None:
-    download(host)
-    _, terminal = host.serve(host.line(DISCONNECTED, 1))
-    terminal.interrupt()
-    assert terminal.ended(30).code == 0
-
-
-def test_the_doctor_beside_it_knows_what_it_was_started_with(host: Host) -> None:
-    download(host)
-    name, _ = host.serve(host.line(DISCONNECTED, 1))
+def test_the_doctor_beside_it_knows_what_it_was_started_with_until_ctrl_c_ends_it(host: Host) -> None:
+    host.license()
+    name, terminal = host.serve(host.line(DISCONNECTED, 1))
     done = host.engine.run("exec", name, "appliance", "doctor", check=False)
     assert done.returncode == 0, done.stdout
     assert "is ready" in done.stdout
+    terminal.interrupt()
+    assert terminal.ended(30).code == 0
 
 
 def test_the_diagnostic_image_checks_the_way_to_the_endpoint(host: Host) -> None:
@@ -138,7 +128,7 @@ def test_the_diagnostic_image_checks_the_way_to_the_endpoint(host: Host) -> None
 
 def test_one_licence_serves_one_container_at_a_time(new_host: Callable[..., Host]) -> None:
     host = new_host()
-    download(host)
+    host.license()
     host.serve(host.line(DISCONNECTED, 1))
     other = host.directory("second")
     ended = host.run(

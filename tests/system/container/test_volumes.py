@@ -9,7 +9,7 @@ from appliance.licensing.lasting_output import DISPOSABLE
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
 from tests.system.container.host import USER, Host
-from tests.system.container.test_text_lines import DISCONNECTED, ask, download, found, used
+from tests.system.container.test_text_lines import DISCONNECTED, ask, found, used
 
 
 def without_output(host: Host) -> str:
@@ -25,7 +25,7 @@ def one_line(text: str) -> str:
 
 
 def test_an_output_that_ends_with_the_container_is_refused_with_the_parameter_to_add(host: Host) -> None:
-    download(host)
+    host.license()
     for volume in ("", "--tmpfs /output:mode=0777", "-v /output"):
         ended = host.run(without_output(host), volume)
         assert ended.code == 78, ended.text
@@ -34,7 +34,7 @@ def test_an_output_that_ends_with_the_container_is_refused_with_the_parameter_to
 
 
 def test_disposable_records_need_a_licence_that_allows_them(host: Host) -> None:
-    download(host)
+    host.license()
     ended = host.run(without_output(host) + " Output:Disposable=True")
     assert ended.code == 78
     assert "not allowed by the licence" in one_line(ended.text)
@@ -67,7 +67,9 @@ def test_disposable_records_are_allowed_by_a_licence_that_says_so(host: Host, ve
     assert "lost with the container" in one_line(still.text)
 
 
-@pytest.mark.parametrize("user", [USER, 0], ids=["fsGroup", "root"])
+@pytest.mark.parametrize(
+    "user", [pytest.param(USER, id="fsGroup"), pytest.param(0, id="root", marks=pytest.mark.slow)]
+)
 def test_roots_of_a_config_map_are_trusted(host: Host, vendor: Authority, user: int) -> None:
     """A ConfigMap is read-only, of root and the pod's group, which may write each file by its mode."""
     place = host.directory("roots", owner=0, mode=0o2775)
@@ -96,7 +98,7 @@ def test_roots_of_a_config_map_are_trusted(host: Host, vendor: Authority, user: 
 
 
 def test_a_named_volume_lasts(host: Host) -> None:
-    download(host)
+    host.license()
     name = f"oa-{host.port}"
     try:
         host.serve(host.line(DISCONNECTED, 1, OUTPUT_PATH=name))
@@ -149,7 +151,7 @@ def test_root_serves(host: Host) -> None:
 
 def test_the_files_of_a_pod_belong_to_its_group(host: Host) -> None:
     """As fsGroup leaves them: every file may be written by the group, every directory has its bit."""
-    download(host)
+    host.license()
     for path in [host.home / "license", *(host.home / "license").rglob("*")]:
         path.chmod(0o2770 if path.is_dir() else 0o660)
     host.serve(host.line(DISCONNECTED, 1))
@@ -157,6 +159,6 @@ def test_the_files_of_a_pod_belong_to_its_group(host: Host) -> None:
 
 
 def test_a_read_only_root_with_no_capability_serves(host: Host) -> None:
-    download(host)
+    host.license()
     host.serve(host.line(DISCONNECTED, 1), "--read-only --tmpfs /tmp --cap-drop ALL")
     assert "Berlin" in found(host)
