@@ -201,6 +201,7 @@ def copy_images(podman: Engine, other: Engine, names: Sequence[str], scratch: Pa
     archive = scratch / "images.tar"
     form = ["--format", "docker-archive", "--multi-image-archive"]
     podman.run("save", *form, "-o", str(archive), *names)
+    archive.chmod(0o644)
     other.run("load", "-i", str(archive))
     archive.unlink()
 
