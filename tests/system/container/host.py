@@ -14,6 +14,7 @@ from tests.system.container.shop import Shop
 from tests.system.container.terminal import Ran, Terminal
 
 USER = 10001
+CORES = os.cpu_count() or 1
 TEXT = "Text, disconnected"
 _LICENSED: dict[str, Path] = {}
 """For each engine, the licence directory of a host that has downloaded one."""
@@ -59,6 +60,8 @@ class Host:
         """Type a line, and return the name of the container and the terminal."""
         name = f"oa-{self.port}-{len(self.started)}"
         added = " ".join(["run", "--name", name, *options])
+        # Docker refuses more cores than there are; podman does not mind.
+        line = re.sub(r"--cpus (\d+)", lambda found: f"--cpus {min(int(found[1]), CORES)}", line)
         line = line.replace("docker run", f"{self.engine.name} {added}", 1)
         terminal = Terminal(line, {**os.environ, **self.engine.environ})
         self.started.append((name, terminal))

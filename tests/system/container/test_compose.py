@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.support.paths import ROOT
-from tests.system.container.host import Host
+from tests.system.container.host import CORES, Host
 from tests.system.container.test_text_lines import found, used
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,11 @@ def compose(host: Host, kind: str) -> Compose:
     if shutil.which(PROGRAMS[kind]) is None:
         pytest.skip(f"needs {PROGRAMS[kind]}: apt-get install --no-install-recommends {PROGRAMS[kind]}")
     text = (ROOT / "docs/deploy/compose.yaml").read_text()
-    for old, new in (("offline-appliance:0.1.0", host.images["text"]), (":5000:5000", f":{host.port}:5000")):
+    for old, new in (
+        ("offline-appliance:0.1.0", host.images["text"]),
+        (":5000:5000", f":{host.port}:5000"),
+        ("cpus: 4", f"cpus: {min(4, CORES)}"),
+    ):
         assert old in text
         text = text.replace(old, new)
     (host.home / "compose.yaml").write_text(text)
@@ -66,3 +70,4 @@ def test_one_host_is_licensed_and_serves_on_after_it_was_stopped(host: Host, com
             assert host.engine.inspect(name)["State"]["ExitCode"] == 0, host.engine.logs(name)[-2000:]
     finally:
         compose.run("down")
+        host.engine.run("network", "rm", f"{compose.name}_inside", check=False)
