@@ -93,9 +93,10 @@ def test_speech_models(host: Host) -> None:
 def test_speech_connected_and_disconnected(host: Host) -> None:
     line = host.line(CONNECTED, SERVED, MODEL_ID=host.shop.offers["model"].line)
     for word in ("downloaded", "holds a model already"):
-        name, terminal = host.type(kept(line))
-        terminal.wait_for(word)
-        host.engine.remove(name)
+        name, terminal = host.serve(kept(line))
+        assert word in terminal.text()
+        assert recognized(host) == "Success"
+        assert host.stop(name, terminal).code == 0
     ended(host, host.line(SPEECH, 0, API_KEY=host.shop.speech))
     counted(host, host.line(SPEECH, 1), recognized)
 

@@ -31,10 +31,11 @@ def test_a_model_is_trained_in_the_image_and_served_by_the_one_without_onnx(
     for path in (work, *work.rglob("*")):
         shutil.chown(path, 10001, 10001)
     options = f"--rm --network none --memory 2g -v {work}:/work"
-    trained = host.run(
+    _, training = host.type(
         f"docker run {options} {authoring} train /work/loans/project.json"
         " --documents /work/loans/documents --out /work/loans-model"
     )
+    trained = training.ended(900)
     assert trained.code == 0, trained.text
     added = host.run(
         f"docker run {options} {authoring} models add /work/loans-model --project loans --name v1"

@@ -48,7 +48,7 @@ def rootless(
     settings = make_settings(home / "containers.conf")
     program = home / "podman"
     program.write_text(
-        f"#!/bin/sh\ncd /\nexec runuser -u {NAME} -- env HOME={home} XDG_RUNTIME_DIR={run}"
+        f"#!/bin/sh\ncd /\nexec runuser -u {NAME} -- env TMPDIR={home} HOME={home} XDG_RUNTIME_DIR={run}"
         f' CONTAINERS_CONF={settings} STORAGE_DRIVER=overlay podman "$@"\n'
     )
     program.chmod(0o755)

@@ -43,11 +43,10 @@ def test_display_models_are_downloaded_by_locale_and_by_id(host: Host) -> None:
 
 
 def test_a_model_is_downloaded_and_served_then_licensed_and_served_without_network(host: Host) -> None:
-    line = host.line(CONNECTED, SERVED, MODEL_ID=host.shop.offers["model"].line)
-    # The package is encrypted for the licence: a connected run brings it, and waits for the licence.
-    name, terminal = host.type(line)
-    terminal.wait_for("downloaded")
-    host.engine.remove(name)
+    name, terminal = host.serve(host.line(CONNECTED, SERVED, MODEL_ID=host.shop.offers["model"].line))
+    assert "downloaded" in terminal.text()
+    assert recognized(host) == "Success"
+    assert host.stop(name, terminal).code == 0
     licence = host.run(host.line(DISCONNECTED, 0, API_KEY=host.shop.speech))
     assert licence.code == 0, licence.text
     _, terminal = host.serve(host.line(DISCONNECTED, 1))
