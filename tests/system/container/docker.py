@@ -12,7 +12,7 @@ from tests.system.container.engine import Engine
 
 _CLIENT: Final = shutil.which("docker", path="/usr/bin") or shutil.which("docker")
 _BRIDGE: Final = "oa-docker0"
-_ADDRESS: Final = "172.31.57.1"
+_ADDRESS: Final = "172.31.91.1"
 _SECONDS: Final = 60
 
 
