@@ -3,9 +3,10 @@
     python3 layers.py BUNDLE OUT BASE
 
 BUNDLE is an unpacked bundle. OUT gets one folder a layer, each with /opt/appliance below it: `dependencies`,
-which a release changes only with its lock; `program`, this software; `authoring`, what only training and
-importing models need. BASE has `os-release` and dpkg's `status` of the base image, whose packages go into the
-bill of materials. Nothing is fetched. Only the standard library is used: the base image has nothing else.
+which a release changes only with its lock; `models`, those that are served; `program`, this software;
+`authoring`, what only training and importing models need. BASE has `os-release` and dpkg's `status` of the
+base image, whose packages go into the bill of materials. Nothing is fetched. Only the standard library is used:
+the base image has nothing else.
 
 The same bundle and base give the same bytes. Compiled files are checked by nothing (`unchecked-hash`): they
 carry no time, and nobody edits the sources of an image.
@@ -27,7 +28,8 @@ OWN = "offline-appliance"
 
 AUTHORING = ("onnx", "ml-dtypes")
 """Reads and writes graphs: for training and importing, never for serving."""
-ENCODER = "/appliance/bundled/encoder-en/"
+MODELS = "/appliance/bundled/"
+ENCODER = MODELS + "encoder-en/"
 """What custom models are trained from; a trained one holds what it needs of it."""
 UNUSED = (
     "filelock",
@@ -90,7 +92,7 @@ def main() -> None:
         _compile([file for file in new if file.suffix == ".py"])
         now = set(_files(venv))
         for file in sorted(now - before):
-            _copy(file, out / ("authoring" if ENCODER in file.as_posix() else layer))
+            _copy(file, out / _layer(file.as_posix(), layer))
         before = now
     share = out / "program" / PREFIX.relative_to("/") / "share"
     shutil.copytree(bundle / "share", share)
@@ -100,6 +102,13 @@ def main() -> None:
         shutil.copyfile(key, roots / key.name)
     installed = [name for layer in ("dependencies", "program") for name in packages[layer]]
     _sbom(bundle / "sbom.cdx.json", share / "sbom.cdx.json", installed, base)
+
+
+def _layer(file: str, layer: str) -> str:
+    """Return the layer of a file: models have one of their own, which seldom changes."""
+    if ENCODER in file:
+        return "authoring"
+    return "models" if MODELS in file else layer
 
 
 def _install(bundle: Path, venv: Path, lines: list[str]) -> None:
