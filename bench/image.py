@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from appliance.models.locations import BUNDLED
+from appliance.models.locations import GENERAL
 from bench.load import Spec, load
 from bench.machine import describe
 from bench.service import ANALYZE
@@ -93,7 +93,7 @@ def _host(engine: Engine, images: dict[str, str], shop: Shop) -> Iterator[Host]:
         one.close()
         Path(place).chmod(0o755)
         host = Host(Path(place), engine, images, shop, port)
-        shutil.copytree(BUNDLED, host.directory("exported", mode=0o755) / "Contracts" / "v1")
+        shutil.copytree(GENERAL["en"], host.directory("exported", mode=0o755) / "Contracts" / "v1")
         try:
             yield host
         finally:

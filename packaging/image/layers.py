@@ -5,8 +5,8 @@
 BUNDLE is an unpacked bundle. OUT gets one folder a layer, each with /opt/appliance below it: `dependencies`,
 which a release changes only with its lock; `models`, those that are served; `program`, this software;
 `authoring`, what only training and importing models need. BASE has `os-release` and dpkg's `status` of the
-base image, whose packages go into the bill of materials. Nothing is fetched. Only the standard library is used:
-the base image has nothing else.
+base image, whose packages go into the bill of materials. Nothing is fetched. Only the standard library is
+used: the base image has nothing else.
 
 The same bundle and base give the same bytes. Compiled files are checked by nothing (`unchecked-hash`): they
 carry no time, and nobody edits the sources of an image.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from appliance.models.locations import BUNDLED
+from appliance.models.locations import GENERAL
 from tests.system.container.host import Host
 from tests.system.container.test_speech_lines import (
     CONNECTED,
@@ -64,7 +64,7 @@ def keys_of(host: Host) -> int:
 
 
 def test_text_connected(host: Host) -> None:
-    shutil.copytree(BUNDLED, host.directory("exported", mode=0o755) / "Contracts" / "v1")
+    shutil.copytree(GENERAL["en"], host.directory("exported", mode=0o755) / "Contracts" / "v1")
     line = host.line(
         "Text, connected", API_KEY=host.shop.connected, LOCAL_PATH=str(host.home / "exported"),
         PROJECT_NAME="Contracts", MODEL_NAME="v1",
