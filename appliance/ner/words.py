@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import category
 
+import regex
+
 from appliance.ner.casing import case_class
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ _UNSPACED: Final = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 """Characters of scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters."""
+
+_WITHIN: Final = regex.compile(
+    r".[\p{M}\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]|[\u1039\u17d2]\p{L}", regex.DOTALL
+)
+"""Two characters that are one to a reader: a mark follows, as Thai sara am or the half-width signs of voiced
+kana, or a sign of Burmese or Khmer sets the letter behind it below the one before."""
 
 _JOINERS: Final = "\ufe0e\ufe0f\u200d"
 
@@ -142,8 +150,8 @@ def split_unspaced(found: Sequence[Word], text: str, offsets: Sequence[tuple[int
     """Cut words where one token meets the next at a character of a script that is written without spaces.
 
     To a tokenizer that cuts at white space alone, a Chinese sentence is a single word, which could have a
-    single label. There each token is a word, so that a name can be a part of the sentence. A mark that
-    combines with the character before it stays with it.
+    single label. There each token is a word, so that a name can be a part of the sentence. What combines
+    with the character before it stays with it.
 
     Args:
         found: Words of the text.
@@ -161,7 +169,7 @@ def _parts(word: Word, text: str, offsets: Sequence[tuple[int, int]]) -> Iterato
         border = offsets[token][0]
         if border <= start:  # what went before was a mark for a space that is not there
             first = token
-        elif _UNSPACED.search(text[border - 1 : border + 1]) and category(text[border])[0] != "M":
+        elif _UNSPACED.search(pair := text[border - 1 : border + 1]) and not _WITHIN.match(pair):
             yield Word(start=start, end=border, first=first, last=token)
             first, start = token, border
     yield Word(start=start, end=word.end, first=first, last=word.last)
