@@ -19,10 +19,10 @@ _UNSPACED: Final = re.compile(
 """Characters of scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters."""
 
 _WITHIN: Final = regex.compile(
-    r".[\p{M}\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]|[\u1039\u17d2]\p{L}", regex.DOTALL
+    r".[\p{M}\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=V}\p{GCB=T}]|[\u1039\u17d2]\p{L}", regex.DOTALL
 )
-"""Two characters that are one to a reader: a mark follows, as Thai sara am or the half-width signs of voiced
-kana, or a sign of Burmese or Khmer sets the letter behind it below the one before."""
+"""Two characters that are one to a reader: the second is a mark, as Thai sara am or a half-width sign of
+voiced kana, or a later letter of a Korean syllable, or a sign of Burmese or Khmer sets it below another."""
 
 _JOINERS: Final = "\ufe0e\ufe0f\u200d"
 
@@ -140,7 +140,7 @@ def with_marks(found: Sequence[Word], text: str) -> list[Word]:
         most = found[number + 1].start if number + 1 < len(found) else len(text)
         end = word.end
         most = min(most, end + MOST_MARKS)
-        while end < most and category(text[end])[0] == "M":
+        while end < most and _WITHIN.match(text, end - 1):
             end += 1
         kept.append(word if end == word.end else word._replace(end=end))
     return kept

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
+from appliance.datasets.language_tags import covers, stated
 from appliance.ner.tokenizer import tokenizer_of
 from appliance.onnx_tools.quantization import TOLERATED
 from appliance.training.base.open_base import ENGLISH, MANY, Base, bundled_base
@@ -53,7 +54,7 @@ def base_for_languages(labelled: Labelled, documents: Sequence[LabelledDocument]
     others = {
         tag
         for document in documents
-        if (tag := document.language or labelled.language) and tag.lower().split("-")[0] != "en"
+        if not covers((ENGLISH,), tag := stated(document.language) or labelled.language)
     }
     if others:
         return f"documents are in {', '.join(sorted(others)[:5])}"

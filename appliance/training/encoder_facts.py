@@ -38,15 +38,16 @@ def encoder_facts(labelled: Labelled, base: Base) -> EncoderFacts:
 
 
 def _facts(language: str, reading: Reading, documents: int, *, english: bool) -> LanguageFacts:
-    refused, notes = "", []
+    refused, remedy, notes = "", "", []
     try:
         notes = check_readable({language: reading}, english=english)
     except DatasetError as error:
-        refused = error.message
+        refused, remedy = error.message, error.hint
     return LanguageFacts(
         documents=documents,
         unknown_share=reading.unknown_share,
         pieces=reading.pieces,
         refused=refused,
+        remedy=remedy,
         note="; ".join(notes),
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
 from appliance.datasets.label_errors import DatasetError
-from appliance.datasets.language_tags import MULTILINGUAL, is_tag
+from appliance.datasets.language_tags import MULTILINGUAL, is_tag, stated
 from appliance.datasets.split import Split
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.tokenizer import tokenizer_of
@@ -192,10 +192,10 @@ def _chosen_base(labelled: Labelled, parts: Split, out: Path, options: Options, 
 
 
 def _languages(labelled: Labelled, parts: Split) -> tuple[str, ...]:
-    """Languages that are learnt from; empty where there is one."""
-    tags = (document.language or labelled.language for document in parts.train)
+    """Languages that are learnt from; empty where that is the language of the project alone."""
+    tags = (stated(document.language) or stated(labelled.language) for document in parts.train)
     every = {tag.casefold(): tag for tag in tags if is_tag(tag)}
-    return tuple(sorted(every.values())) if len(every) > 1 else ()
+    return () if every.keys() <= {labelled.language.casefold()} else tuple(sorted(every.values()))
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tokenizers import Encoding, Regex, Tokenizer
-from tokenizers.normalizers import Replace
+from tokenizers.normalizers import NFC, Replace
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizers
@@ -71,6 +71,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     cased = tokenizer.token_to_id("[CLS]") is None
+    if cased:  # its own normaliser leaves the letters of a Korean syllable, and some marks, apart
+        tokenizer.normalizer = Normalizers([NFC(), tokenizer.normalizer])
     at_symbols = Split(Regex(SYMBOLS), behavior="isolated")
     tokenizer.pre_tokenizer = PreTokenizers(
         [at_symbols, tokenizer.pre_tokenizer if cased else BertPreTokenizer()]

@@ -151,7 +151,7 @@ def _of_languages(facts: EncoderFacts) -> Iterator[Finding]:
                 code="Language",
                 hinders=True,
                 message=one.refused,
-                remedy="take these documents out, or start from an encoder of their language: --base FOLDER",
+                remedy=one.remedy,
             )
         elif one.note:
             yield Finding(

@@ -13,6 +13,7 @@ class LanguageFacts:
         unknown_share: Share of their tokens that it does not know, 0…1.
         pieces: Tokens a word.
         refused: Why training refuses them; empty where it does not.
+        remedy: What to do then.
         note: What training says of them; empty where it says nothing.
     """
 
@@ -20,6 +21,7 @@ class LanguageFacts:
     unknown_share: float
     pieces: float
     refused: str = ""
+    remedy: str = ""
     note: str = ""
 
 

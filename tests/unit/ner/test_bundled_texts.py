@@ -1,6 +1,7 @@
 """The shipped models on text as people type it: signs that touch a name, lines and columns of names."""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -153,3 +154,19 @@ def test_names_are_found_in_languages_that_training_hardly_showed(
     many: Find, text: str, names: list[tuple[str, str]]
 ) -> None:
     assert many(text) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "문재인 대통령은 서울에서 기자들을 만났다.",
+        "Chủ tịch Hồ Chí Minh sinh tại Nghệ An.",
+        "村上春樹はバグダッドで生まれた。",
+    ],
+    ids=["Korean", "Vietnamese", "Japanese"],
+)
+def test_composed_and_decomposed_letters_are_read_alike(many: Find, text: str) -> None:
+    composed = many(unicodedata.normalize("NFC", text))
+    assert composed
+    decomposed = many(unicodedata.normalize("NFD", text))
+    assert [(unicodedata.normalize("NFC", name), category) for name, category in decomposed] == composed

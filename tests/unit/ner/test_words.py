@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 from tokenizers import Encoding, Tokenizer
 from tokenizers.models import Unigram, WordPiece
@@ -225,3 +227,15 @@ def test_a_mark_that_the_normaliser_takes_from_the_end_of_a_word_stays_with_it(t
     ).cut([text])[0]
     found = [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)]
     assert found == ["Anna\u0301\u0327", "Lee\u0301", "."]
+
+
+def test_a_korean_syllable_that_the_normaliser_composes_stays_whole() -> None:
+    pieces = ("<s>", "<unk>", "▁", "▁문재인", "은", "▁서울")
+    made = Tokenizer(Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
+    made.normalizer = NFKC()
+    made.pre_tokenizer = Sequence([WhitespaceSplit(), Metaspace()])
+    text = unicodedata.normalize("NFD", "문재인은 서울 문재인")
+    document = TextTokenizer(
+        made.to_str().encode(), window_tokens=32, overlap_tokens=4, case_classes=False
+    ).cut([text])[0]
+    assert [text[a:b] for a, b in zip(document.starts, document.ends, strict=True)] == text.split()

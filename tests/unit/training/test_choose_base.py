@@ -31,6 +31,9 @@ def project(*texts: str, language: str = "", multilingual: bool = False) -> Labe
             r"the English one cuts a word into \d\.\d pieces",
         ),
         (project("The loan is granted by Contoso Bank.", language="en-GB"), ""),
+        (project("The loan is granted by Contoso Bank.", language="EN_us"), ""),
+        (project("The loan is granted by Contoso Bank.", language="auto"), ""),
+        (project("The loan is granted by Contoso Bank.", language="und"), ""),
     ],
 )
 def test_documents_that_the_english_encoder_reads_badly_need_the_other_one(

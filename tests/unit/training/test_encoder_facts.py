@@ -35,4 +35,5 @@ def test_a_language_that_it_cannot_read_is_refused_by_name() -> None:
     )
     facts = encoder_facts(Labelled(name="p", categories=("PER",), documents=documents), bundled_base())
     assert "cannot read the documents in language 'zh'" in facts.languages["zh"].refused
+    assert "--base multi" in facts.languages["zh"].remedy
     assert facts.languages["en"].refused == facts.languages["en"].note == ""

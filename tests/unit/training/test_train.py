@@ -222,22 +222,32 @@ def test_the_worst_mistakes_are_shown_in_their_sentence() -> None:
     assert in_sentence(text, Label(35, 39, "P")) == "And [Cleo] left."
 
 
-def test_a_model_lists_the_languages_that_it_learnt(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tags", "multilingual", "expected"),
+    [
+        (("en", "de-CH", "no_tag!", ""), False, ("en", "de-CH")),
+        (("en", "de-CH", "no_tag!", ""), True, ("multilingual",)),
+        (("de",), False, ("en", "de")),
+        (("auto", "EN"), False, ("en",)),
+    ],
+    ids=["several", "multilingual", "another", "its own"],
+)
+def test_a_model_lists_the_languages_that_it_learnt(
+    tmp_path: Path, tags: tuple[str, ...], multilingual: bool, expected: tuple[str, ...]
+) -> None:
     documents = read_file(jsonl(tmp_path / "ships.jsonl", 8))
-    tags = ("en", "de-CH", "no_tag!", "")
     labelled = Labelled(
         name="ships",
         categories=("Seller", "Ship"),
         documents=tuple(
-            replace(document, language=tags[number % 4], dataset="Test" if number > 5 else "Train")
+            replace(document, language=tags[number % len(tags)], dataset="Test" if number > 5 else "Train")
             for number, document in enumerate(documents)
         ),
         language="en",
+        multilingual=multilingual,
     )
-    parts = split(labelled.documents)
-    for name, expected in (("en", ("en", "de-CH")), ("multi", ("multilingual",))):
-        project = replace(labelled, multilingual=name == "multi")
-        options = Options(base=bundled_base(name))
-        found = train(project, parts, tmp_path / name, options, told=lambda *_: None)
-        assert found.folder.made_for == expected
-        assert ModelFolder.open(tmp_path / name).made_for == expected
+    options = Options(base=bundled_base("multi" if multilingual else "en"))
+    out = tmp_path / "model"
+    found = train(labelled, split(labelled.documents), out, options, told=lambda *_: None)
+    assert found.folder.made_for == expected
+    assert ModelFolder.open(out).made_for == expected

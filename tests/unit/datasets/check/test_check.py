@@ -135,6 +135,14 @@ def test_what_the_encoder_makes_of_them_is_judged(
     assert codes(checked(GOOD, **changes)) == expected
 
 
+def test_where_a_language_is_refused_the_remedy_is_that_of_training() -> None:
+    refused = LanguageFacts(
+        documents=60, unknown_share=0.6, pieces=1, refused="it cannot", remedy="take multi"
+    )
+    (finding,) = checked(GOOD, languages={"zh": refused}).findings
+    assert finding.remedy == "take multi"
+
+
 def test_documents_longer_than_the_service_takes_are_named() -> None:
     long = document(900, TRAIN, text="Anna " + "a " * 70_000)
     assert codes(checked([*GOOD, long])) == {"LongDocuments": False}

@@ -1,7 +1,13 @@
 """What a model learns from is cut into words as what it is asked about."""
 
+import unicodedata
+from pathlib import Path
+
 import pytest
 from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.normalizers import Strip
+from tokenizers.pre_tokenizers import Metaspace
 
 from appliance.ner.model_folder import TOKENIZER
 from recipes.ner.vocabulary import read_vocabulary, show_borders
@@ -52,3 +58,14 @@ def test_a_symbol_is_a_word_of_its_own_even_inside_another() -> None:
     cut = read_vocabulary(ENGLISH).tokenizer.encode("Ada★Oslo→5€", add_special_tokens=False)
     words = sorted(set(cut.word_ids), key=lambda number: number or 0)
     assert len(words) == 6
+
+
+def test_pieces_are_the_same_for_composed_and_decomposed_letters(tmp_path: Path) -> None:
+    pieces = ("<s>", "<pad>", "</s>", "<unk>", "<mask>", "▁", "▁문재인", "은")
+    made = Tokenizer(Unigram([(piece, -1.0) for piece in pieces], unk_id=3))
+    made.normalizer = Strip()
+    made.pre_tokenizer = Metaspace()
+    made.save(str(tmp_path / TOKENIZER))
+    vocabulary = read_vocabulary(tmp_path)
+    decomposed = unicodedata.normalize("NFD", "문재인은")
+    assert vocabulary.encode(decomposed).tokens == vocabulary.encode("문재인은").tokens == ["▁문재인", "은"]
