@@ -24,6 +24,8 @@ _WITHIN: Final = regex.compile(
 """Two characters that are one to a reader: the second is a mark, as Thai sara am or a half-width sign of
 voiced kana, or a later letter of a Korean syllable, or a sign of Burmese or Khmer sets it below another."""
 
+_FIRST_MARK: Final = "\u0300"
+
 _JOINERS: Final = "\ufe0e\ufe0f\u200d"
 
 MOST_MARKS: Final = 30
@@ -140,7 +142,7 @@ def with_marks(found: Sequence[Word], text: str) -> list[Word]:
         most = found[number + 1].start if number + 1 < len(found) else len(text)
         end = word.end
         most = min(most, end + MOST_MARKS)
-        while end < most and _WITHIN.match(text, end - 1):
+        while end < most and text[end] >= _FIRST_MARK and _WITHIN.match(text, end - 1):
             end += 1
         kept.append(word if end == word.end else word._replace(end=end))
     return kept
