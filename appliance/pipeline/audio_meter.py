@@ -5,8 +5,8 @@ once: each record counts what came since the one before it, so the sum of 7.2 se
 phrases and turns they had. An answer within a second that is counted already has an entry of 0, as each has
 one.
 
-Audio behind the end of an answer, which the client sends again at the head of its next turn, is counted when
-it is heard first and not a second time: the sum never exceeds the audio that was received.
+An answer tells the client how far it was heard, and the next turn begins there: nothing is counted twice, and
+the sum never exceeds the audio that was received.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class AudioMeter:
             await self.record(seconds, request_id=request_id)
 
     def end_turn(self, seconds: float) -> None:
-        """A turn is over, of which the client will not send so many seconds again."""
+        """A turn is over, of which so many seconds were heard."""
         self._before += seconds
 
     def _uncounted(self, seconds: float) -> int:

@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 CHUNK = 3_200
 PATH = "/speech/recognition/{mode}/cognitiveservices/v1"
 SECONDS = 60
+CONTINUATION = {"X-Continuation-Audio-Streams-1-Offset", "X-Continuation-Token"}
 
 
 def header(rate: int = 16_000, channels: int = 1, bits: int = 16, tag: int = 1, size: int = 0) -> bytes:
@@ -50,6 +51,7 @@ class Wire:
             )
         )
         self.seen: list[tuple[str, dict[str, Any]]] = []
+        self.heard = 0  # ticks of the turn that need not be sent again
 
     def __enter__(self) -> "Wire":
         return self
@@ -85,7 +87,9 @@ class Wire:
         assert isinstance(message, str)
         head, _, body = message.partition("\r\n\r\n")
         headers = dict(line.split(":", 1) for line in head.split("\r\n"))
-        assert set(headers) == {"Path", "X-RequestId", "Content-Type"}
+        assert set(headers) - CONTINUATION == {"Path", "X-RequestId", "Content-Type"}
+        if set(headers) >= CONTINUATION:
+            self.heard = int(headers["X-Continuation-Audio-Streams-1-Offset"])
         self.seen.append((headers["Path"], json.loads(body)))
         return headers["Path"], headers["X-RequestId"], json.loads(body)
 

@@ -102,12 +102,19 @@ def read_binary(data: bytes) -> Message:
     return Message(path=_path(headers), request_id=request_id, headers=headers, audio=data[2 + size :])
 
 
-def write(path: str, request_id: str, body: Mapping[str, Any]) -> str:
-    """A message to the client; header names and the id are spelled as clients insist on."""
-    return (
-        f"Path:{path}\r\nX-RequestId:{request_id}\r\nContent-Type:application/json; charset=utf-8\r\n\r\n"
-        + json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    )
+def write(path: str, request_id: str, body: Mapping[str, Any], *, heard: int | None = None) -> str:
+    """A message to the client; header names and the id are spelled as clients insist on.
+
+    Args:
+        path: What it is.
+        request_id: The turn it is of, as the client spelled it.
+        body: Its content.
+        heard: Ticks of the turn that the client need not send again; None says nothing of it.
+    """
+    lines = [f"Path:{path}", f"X-RequestId:{request_id}", "Content-Type:application/json; charset=utf-8"]
+    if heard is not None:
+        lines += [f"X-Continuation-Audio-Streams-1-Offset:{heard}", f"X-Continuation-Token:{request_id}"]
+    return "\r\n".join((*lines, "", json.dumps(body, ensure_ascii=False, separators=(",", ":"))))
 
 
 def _headers(head: str) -> dict[str, str]:

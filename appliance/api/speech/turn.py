@@ -25,7 +25,8 @@ _log = logging.getLogger("appliance.api.speech.turn")
 PIECE_BYTES: Final = 32 * 1024
 """Audio that is worked on in one go: a second of the usual kind, and never more than a second."""
 
-_BEHIND_TICKS: Final = 10_000  # clients count whole milliseconds, see `_end`
+_BEHIND_TICKS: Final = 10_000
+"""Clients count whole milliseconds; with the exact length they would come back with the rest as a turn."""
 _SETTLE_SECONDS: Final = 5.0
 
 Send = Callable[[str], Awaitable[None]]
@@ -60,7 +61,7 @@ class Turn:
         self._backlog = Backlog()
         self._stream = self._engine.stream(options.manner(), options.phrases)
         self._meter = meter
-        self._answered: float | None = None
+        self._complete = False  # whether all audio of the client was processed
         self._settling = False
         self._task: asyncio.Task[None] | None = None
 
@@ -122,6 +123,7 @@ class Turn:
                 self._meter.check(self._stream.seconds)
                 await self._send_events(events)
             if not self._stream.ended:
+                self._complete = True
                 await self._send_events(await self._stream.finish())
             await self._end()
         finally:
@@ -143,7 +145,7 @@ class Turn:
         except (ApplianceError, OSError) as error:
             _log.warning("seconds heard in a turn could not be recorded: %s", error)
         finally:
-            self._meter.end_turn(heard if self._answered is None else min(heard, self._answered))
+            self._meter.end_turn(heard)
 
     async def _send_events(self, events: list[Event]) -> None:
         rate = self._engine.rate
@@ -176,21 +178,29 @@ class Turn:
         }
         if options.languages:
             body["PrimaryLanguage"] = {"Language": self._admission.locale, "Confidence": "High"}
+        done = self._acknowledged(phrase)
         if options.single:
-            self._answered = (phrase.offset + phrase.length) / rate  # what follows, the client sends again
+            # Clients go on from here with their next turn; from the end of the voice, they would send its
+            # echo again, which is heard as a word now and then.
+            body["Duration"] = done - body["Offset"]
             # Where audio is still arriving, this keeps the client from opening a turn of its own for it.
-            await self._send_message("speech.endDetected", {"Offset": body["Offset"] + body["Duration"]})
-        await self._send_message("speech.phrase", body)
+            await self._send_message("speech.endDetected", {"Offset": done})
+        await self._send_message("speech.phrase", body, heard=done)
+
+    def _acknowledged(self, phrase: Phrase) -> int:
+        """Ticks of the turn that the client need not send again."""
+        if self._complete and self._stream.audio.ticks:
+            return self._stream.audio.ticks + _BEHIND_TICKS
+        return min(ticks(phrase.processed, self._engine.rate), self._stream.audio.ticks)
 
     async def _end(self) -> None:
         if not self.options.single:
             heard = self._stream.audio.ticks
             await self._meter.settle(heard / TICKS, request_id=self.record_id)
             await self._send_message("speech.endDetected", {"Offset": heard})
-            # Clients count whole milliseconds; with the exact length they would come back with the rest.
             end = {"RecognitionStatus": "EndOfDictation", "Offset": heard + _BEHIND_TICKS, "Duration": 0}
             await self._send_message("speech.phrase", end)
         await self._send_message("turn.end", {})
 
-    async def _send_message(self, path: str, body: Mapping[str, Any]) -> None:
-        await self._send(write(path, self.request_id, body))
+    async def _send_message(self, path: str, body: Mapping[str, Any], *, heard: int | None = None) -> None:
+        await self._send(write(path, self.request_id, body, heard=heard))

@@ -28,6 +28,7 @@ LONGEST_SECONDS: Final = 20.0
 _LONG_SECONDS: Final = 12.0  # from here on, a short pause is enough to cut
 _SHORT_PAUSE: Final = 0.2
 _ONSET: Final = 3  # of the last five frames
+_FADE_SECONDS: Final = 0.1  # of a voice behind the last frame that stands out of the room
 _UNSPOKEN: Final = 0.3  # more silence than that of the room, where only the text tells of it
 _ALWAYS_ANSWER_SECONDS: Final = 25.0  # clients give up when much audio stays without an answer
 
@@ -63,7 +64,7 @@ class Phrase:
     Attributes:
         status: How it ended.
         offset: First sample of what was said, or of the silence.
-        length: Its samples.
+        length: Its samples, up to the end of the voice: past the last word's, which models place early.
         heard: Texts, best first; none without success. Their words count from `base`.
         base: First sample of the segment that the words count from; before the audio's own first one where it
             began with speech.
@@ -239,7 +240,8 @@ class Listener:
             return []
         words = texts[0].words
         offset = max(self._said_until, phrase.base + words[0].start)
-        end = min(self.processed, max(offset, phrase.base + words[-1].end))
+        voiced = phrase.voiced_until + int(_FADE_SECONDS * self._rate)
+        end = min(self.processed, max(offset, voiced, phrase.base + words[-1].end))
         events: list[Event] = [] if phrase.told else [Started(offset=offset)]
         events.append(
             Phrase(
@@ -251,7 +253,7 @@ class Listener:
                 processed=self.processed,
             )
         )
-        self._answered(end)
+        self._answered(self.processed)
         return events
 
     def _time_out(self) -> list[Event]:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 import wave as wavefile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from license.authority.authority import Authority
+from recipes.speech.clips import decoded
+from tests.support.paths import ROOT
 from tests.support.site import Service
+from tests.support.speech_site import speech_site
+from tests.support.speech_usage import seconds_counted, settled
 from tests.support.tones import RATE, silence, speak, wave
 
 sdk = pytest.importorskip("azure.cognitiveservices.speech", reason="the Speech SDK is not installed")
 
 SECONDS = 60
+RECORDINGS = ROOT / "tests" / "unit" / "speech" / "recordings"
 PHRASES = ("open the valve on pump three", "close the main gate", "one two three")
 
 
@@ -97,6 +103,35 @@ def test_recognize_once_stops_listening_after_the_first_phrase(service: Service,
     assert recognizer.recognize_once().text == "Open the valve on pump 3."
     assert recognizer.recognize_once().text == "Close the main gate."
     assert recognizer.recognize_once().text == "123."
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
+    """A service with the bundled model."""
+    site = speech_site(tmp_path_factory.mktemp("bundled") / "site", vendor)
+    yield site.start("Service=speechtotext")
+    site.close()
+
+
+def test_recordings_in_one_file_are_heard_once_each_and_counted_once(
+    bundled: Service, tmp_path: Path
+) -> None:
+    """The end of a word is not heard again as a word of its own by the next recognition."""
+    room = np.random.default_rng(3).normal(0, 0.0005, int(1.2 * RATE)).astype(np.float32)
+    recordings = sorted(RECORDINGS.glob("*.opus"))
+    sound = np.concatenate([part for path in recordings for part in (decoded(path), room)])
+    with bundled.client() as client:
+        before = seconds_counted(bundled, client)
+        recognizer = sdk.SpeechRecognizer(
+            speech_config=config(bundled), audio_config=file(tmp_path / "a.wav", sound)
+        )
+        results = [recognizer.recognize_once() for _ in range(len(recordings))]
+        rest = recognizer.recognize_once()
+        counted = settled(lambda: seconds_counted(bundled, client)) - before
+    assert [result.reason for result in results] == [sdk.ResultReason.RecognizedSpeech] * len(recordings)
+    assert rest.reason == sdk.ResultReason.NoMatch  # nothing but the pause behind the last
+    assert counted == -(-len(sound) // RATE)
+    assert len(continuous(config(bundled), file(tmp_path / "b.wav", sound)).texts()) == len(recordings)
 
 
 def test_continuous_recognition_gives_every_phrase_and_ends_with_the_stream(
