@@ -23,6 +23,14 @@ _CODES: Final[dict[type[ApplianceError], int]] = {
     InferenceFailed: 1011,
 }
 
+_STATUS: Final = {
+    1001: "Error",  # the JavaScript SDK makes NoError of ServiceUnavailable
+    1008: "Forbidden",
+    1011: "Error",
+    1013: "Error",
+    4429: "TooManyRequests",
+}
+
 
 def audio_problem(error: AudioError | AudioTooLong) -> Problem:
     """413 for audio that is too long, 400 for audio that cannot be read."""
@@ -54,3 +62,16 @@ def close_frame(error: BaseException) -> tuple[int, str]:
         if isinstance(error, kind):
             return code, error.message
     return 1011, "the service failed on this turn"
+
+
+def failed_status(code: int, *, close_codes: bool) -> str:
+    """`RecognitionStatus` that says the same as a close code; empty where the code itself is understood.
+
+    The JavaScript SDK takes 1002, 1003, 1007 and 4000 for an error. At any other code it goes on waiting.
+
+    Args:
+        code: Close code.
+        close_codes: Whether the client knows 4429, as the native SDK does: it gives up at once then, where it
+            would take a status for something to try again.
+    """
+    return "" if close_codes and code == 4429 else _STATUS.get(code, "")

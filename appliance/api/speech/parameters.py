@@ -12,6 +12,7 @@ from typing import Any, Final
 from appliance.speech.display.text import Profanity
 from appliance.speech.recognition.stream import Manner
 
+MODES: Final = ("interactive", "conversation", "dictation")
 MAX_PHRASES: Final = 500
 MAX_PHRASE_CHARACTERS: Final = 200
 SINGLE_SECONDS: Final = 15.0
@@ -86,12 +87,18 @@ def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> RecognitionOption
     return with_context(options, context) if context else options
 
 
+def with_config(options: RecognitionOptions, config: Mapping[str, Any]) -> RecognitionOptions:
+    """Read the body of `speech.config`: the mode, where a client connected before it was known."""
+    mode = str(config.get("recognition", "")).lower()
+    return replace(options, mode=mode) if mode in MODES else options
+
+
 def with_context(options: RecognitionOptions, context: Mapping[str, Any]) -> RecognitionOptions:
     """Read the body of `speech.context` over what is already known."""
     detection = _table(context, "phraseDetection")
     output = _table(context, "phraseOutput")
     mode = str(detection.get("mode", "")).lower()
-    mode = mode if mode in ("interactive", "conversation", "dictation") else options.mode
+    mode = mode if mode in MODES else options.mode
     segmentation = _table(_table(detection, mode.upper()), "segmentation") or _table(
         _table(detection, mode), "segmentation"
     )

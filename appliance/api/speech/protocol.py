@@ -22,12 +22,14 @@ class ProtocolError(Exception):
     Args:
         code: Close code of RFC 6455.
         reason: What was wrong, for the application's error details.
+        request_id: The turn that was to begin; empty where it is about none.
     """
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, request_id: str = "") -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.request_id = request_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,23 @@ def write(path: str, request_id: str, body: Mapping[str, Any], *, heard: int | N
     if heard is not None:
         lines += [f"X-Continuation-Audio-Streams-1-Offset:{heard}", f"X-Continuation-Token:{request_id}"]
     return "\r\n".join((*lines, "", json.dumps(body, ensure_ascii=False, separators=(",", ":"))))
+
+
+def failure(request_id: str, status: str, reason: str, *, begun: bool) -> list[str]:
+    """Messages that end a turn with an error, for clients that do not understand the close code behind them.
+
+    Args:
+        request_id: The turn, as the client spelled it.
+        status: `RecognitionStatus` of the error.
+        reason: What was wrong.
+        begun: Whether `turn.start` was sent already.
+    """
+    body = {"RecognitionStatus": status, "Offset": 0, "Duration": 0, "Message": reason}
+    return [
+        *([] if begun else [write("turn.start", request_id, {})]),
+        write("speech.phrase", request_id, body),
+        write("turn.end", request_id, {}),
+    ]
 
 
 def _headers(head: str) -> dict[str, str]:

@@ -1,21 +1,22 @@
 """The paths of the speech service."""
 
+import contextlib
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from appliance.api.errors import not_found
 from appliance.api.speech.admission import SpeechAdmission
+from appliance.api.speech.parameters import MODES
 from appliance.api.speech.short_audio import ShortAudio
 from appliance.api.speech.transcription import PATH, Transcription
 from appliance.api.speech.websocket import Connection
 
 RECOGNITION: Final = "/speech/recognition/{mode}/cognitiveservices/v1"
 UNIVERSAL: Final = ("/speech/universal/v2", "/stt/speech/universal/v2")
-MODES: Final = ("interactive", "conversation", "dictation")
 
 
 class SpeechApi:
@@ -36,6 +37,7 @@ class SpeechApi:
             Route(RECOGNITION, self.short_audio, methods=["POST"]),
             WebSocketRoute(RECOGNITION, self.connection),
             *(WebSocketRoute(path, self.connection) for path in UNIVERSAL),
+            WebSocketRoute("/{path:path}", self.nowhere),
             Route(PATH, self.transcription, methods=["POST"]),
         ]
 
@@ -52,4 +54,13 @@ class SpeechApi:
     async def connection(self, websocket: WebSocket) -> None:
         """A WebSocket of the speech protocol."""
         mode = websocket.path_params.get("mode", "")
-        await Connection(websocket, self._admission, mode if mode in MODES else "").serve()
+        if mode and mode not in MODES:
+            await self.nowhere(websocket)
+        else:
+            await Connection(websocket, self._admission, mode).serve()
+
+    async def nowhere(self, websocket: WebSocket) -> None:
+        """A WebSocket at any other path: 404, where a plain close would read as a wrong key."""
+        problem = not_found("404", "Resource not found")
+        with contextlib.suppress(WebSocketDisconnect, ConnectionError):
+            await websocket.send_denial_response(JSONResponse(problem.body(), status_code=problem.status))

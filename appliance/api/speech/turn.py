@@ -63,6 +63,8 @@ class Turn:
         self._meter = meter
         self._complete = False  # whether all audio of the client was processed
         self._settling = False
+        self.begun = False  # whether the client was told of the turn
+        self.finished = False  # whether it was told that the turn is over
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -112,6 +114,7 @@ class Turn:
 
     async def _run(self) -> None:
         try:
+            self.begun = True
             await self._send_message(
                 "turn.start", {"context": {"serviceTag": self.record_id.replace("-", "")}}
             )
@@ -200,6 +203,7 @@ class Turn:
             await self._send_message("speech.endDetected", {"Offset": heard})
             end = {"RecognitionStatus": "EndOfDictation", "Offset": heard + _BEHIND_TICKS, "Duration": 0}
             await self._send_message("speech.phrase", end)
+        self.finished = True
         await self._send_message("turn.end", {})
 
     async def _send_message(self, path: str, body: Mapping[str, Any], *, heard: int | None = None) -> None:

@@ -16,9 +16,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from appliance.api.errors import Problem, problem_from
 from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
-from appliance.api.speech.errors import close_frame
-from appliance.api.speech.parameters import RecognitionOptions, from_query, with_context
-from appliance.api.speech.protocol import Message, ProtocolError, read_binary, read_text
+from appliance.api.speech.errors import close_frame, failed_status
+from appliance.api.speech.parameters import RecognitionOptions, from_query, with_config, with_context
+from appliance.api.speech.protocol import Message, ProtocolError, failure, read_binary, read_text
 from appliance.api.speech.turn import Turn
 from appliance.errors import ApplianceError
 from appliance.pipeline.audio_meter import AudioMeter
@@ -44,6 +44,8 @@ class Connection:
         self._admission = admission
         self._options = from_query(mode or "conversation", websocket.query_params.multi_items())
         self._meter = AudioMeter(admission.pipeline)
+        # The JavaScript SDK names its connection in the query, since browsers send no headers of their own.
+        self._knows_codes = not query_value(websocket, "X-ConnectionId")
         self._turn: Turn | None = None
         self._ended: deque[str] = deque(maxlen=8)
         self._sending = asyncio.Lock()
@@ -64,8 +66,7 @@ class Connection:
             except _GONE:
                 pass
             except ProtocolError as error:
-                await self._stop_turn()  # its room is free before the client knows, and may come again
-                await self._close(error.code, error.reason)
+                await self._fail(error.code, error.reason, self._turn, refused=error.request_id)
             finally:
                 await self._stop_turn()
 
@@ -84,7 +85,7 @@ class Connection:
         """The service stops: let a single recognition end, break off what goes on, and close."""
         if self._turn is not None and self._turn.running and self._turn.options.single:
             await self._turn.wait(seconds)
-        await self._close(1001, "the service is stopping")
+        await self._fail(1001, "the service is stopping", self._turn)
 
     async def _receive(self) -> None:
         while True:
@@ -92,8 +93,8 @@ class Connection:
                 async with asyncio.timeout(self._admission.idle_seconds):
                     message = await self._websocket.receive()
             except TimeoutError:
-                await self._stop_turn()
-                await self._close(1001, f"nothing was sent for {self._admission.idle_seconds} seconds")
+                idle = f"nothing was sent for {self._admission.idle_seconds} seconds"
+                await self._fail(1001, idle, self._turn)
                 return
             if message["type"] == "websocket.disconnect":
                 return
@@ -104,6 +105,8 @@ class Connection:
         if message.audio is not None:
             if message.path == "audio":
                 await self._on_audio(message, message.audio)
+        elif message.path == "speech.config":
+            self._options = with_config(self._options, message.json())
         elif message.path == "speech.context":
             if not message.request_id:
                 raise ProtocolError(1002, "speech.context has no X-RequestId")
@@ -138,14 +141,14 @@ class Connection:
         except Problem as problem:
             raise ProtocolError(1007, problem.message) from None
         except ApplianceError as error:
-            raise ProtocolError(*close_frame(error)) from None
+            raise ProtocolError(*close_frame(error), request_id) from None
         return self._turn
 
     def _count(self, turn: Turn) -> None:
         try:
             self._admission.take_turn(turn)
         except ApplianceError as error:
-            raise ProtocolError(*close_frame(error)) from None
+            raise ProtocolError(*close_frame(error), turn.request_id) from None
 
     def _on_end(self, turn: Turn) -> None:
         """A turn is over; a failure closes the connection."""
@@ -161,7 +164,7 @@ class Connection:
             code, reason = close_frame(error)
             if code == 1011:
                 _log.exception("a speech turn failed", exc_info=error)
-            self._admission.spawn(self._close(code, reason))
+            self._admission.spawn(self._fail(code, reason, turn))
 
     async def _stop_turn(self) -> None:
         turn, self._turn = self._turn, None
@@ -172,6 +175,26 @@ class Connection:
     async def _send(self, text: str) -> None:
         async with self._sending:
             await self._websocket.send_text(text)
+
+    async def _fail(self, code: int, reason: str, turn: Turn | None, *, refused: str = "") -> None:
+        """Close with an error. An open turn is ended with one first: some clients know few close codes.
+
+        Args:
+            code: Close code.
+            reason: What was wrong.
+            turn: The last turn, if any.
+            refused: A turn that was not allowed to begin.
+        """
+        await self._stop_turn()  # its room is free before the client knows, and may come again
+        status, messages = failed_status(code, close_codes=self._knows_codes), list[str]()
+        if status and refused:
+            messages = failure(refused, status, reason, begun=False)
+        elif status and turn is not None and not turn.finished:
+            messages = failure(turn.request_id, status, reason, begun=turn.begun)
+        with contextlib.suppress(*_GONE):
+            for text in messages:
+                await self._send(text)
+        await self._close(code, reason)
 
     async def _close(self, code: int, reason: str) -> None:
         shown = reason.encode()[:_REASON_BYTES].decode("utf-8", "ignore")

@@ -5,10 +5,7 @@ table in `docs/compatibility.md`.
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+from tests.support.clients import INSTALL_SECONDS, install, run, tool
 from tests.support.locks import environment_of, read_pins, unmet
 from tests.support.paths import ROOT
 from tests.support.site import Service
@@ -36,7 +34,6 @@ JAVASCRIPT = {
     "text-analytics-5.0.1": ("@azure/ai-text-analytics (JavaScript)", "5.0.1"),
     "text-analytics-5.1.0": ("@azure/ai-text-analytics (JavaScript)", "5.1.0"),
 }
-INSTALL_SECONDS = 300
 
 
 def table() -> dict[tuple[str, str], dict[str, str]]:
@@ -60,39 +57,6 @@ def measured(found: dict[str, Any]) -> dict[str, str]:
             good = got == NAMES
         row[call] = got if got == "-" else "yes" if good else f"no: {got}"
     return row
-
-
-def tool(name: str, package: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed: apt-get install {package}")
-    return path
-
-
-def run(command: list[str], **environ: str) -> str:
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=100, env=os.environ | environ, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
-
-
-def install(folder: Path, marks: list[Path], command: list[str], *, cwd: Path | None = None) -> None:
-    """Install once for what the locks say; skip with the reason where that cannot be had."""
-    mark, wanted = folder / ".installed", b"".join(one.read_bytes() for one in marks)
-    if mark.exists() and mark.read_bytes() == wanted:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for one in marks:
-        shutil.copy(one, folder)
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=INSTALL_SECONDS, cwd=cwd, check=False
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it failed"])[-1]
-        pytest.skip(f"the client cannot be installed here: {reason[:200]}")
-    mark.write_bytes(wanted)
 
 
 @pytest.mark.timeout(INSTALL_SECONDS + 120)
