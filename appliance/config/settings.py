@@ -285,6 +285,12 @@ class Settings:
         number_within(1, 86_400),
         "seconds without data after which a speech client is disconnected",
     )
+    speech_least_percent: int = _setting(
+        "Speech:LeastConfidencePercent",
+        60,
+        number_within(0, 100),
+        "confidence below which speech is answered as not understood; 0 answers always",
+    )
     transcribe_bytes: int = _setting(
         "Speech:TranscribeBytes", 64 * 1024 * 1024, number_within(1024, 1 << 30), "largest file to transcribe"
     )

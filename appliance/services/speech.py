@@ -104,6 +104,7 @@ class SpeechService:
             threads=settings.sessions,
             activity=_activity(settings, rate=folder.rate),
             forms=load_forms(place, self._context.model_keys(), settings.display_types, rate=folder.rate),
+            least=settings.speech_least_percent / 100,
         )
 
     def waiting(self) -> int:

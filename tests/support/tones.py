@@ -62,8 +62,8 @@ def write_model(folder: Path, *, streaming: bool = True, language: str = "en-US"
         "pairs": pairs[:, :, None],
         "scale": np.array(4_000, np.float32),
         "axis": np.array([1], np.int64),
-        # <pad> wins where no tone is heard, <unk> never does
-        "columns": np.array([[6.0], [-50.0]], np.float32)[None],
+        # <pad> wins where no tone is heard, or only its edge, which has a bit of every letter; <unk> never
+        "columns": np.array([[14.0], [-50.0]], np.float32)[None],
         "none": np.zeros((1, 2, 1), np.float32),
     }
     nodes = [

@@ -24,6 +24,8 @@ _PIECES: Final = 12  # nor more than these
 _HOPELESS: Final = 12.0  # a text this much (natural logarithm) behind the best is given up
 _SURE: Final = math.log(0.999)  # a frame that is blank beyond this only ages the beam
 _NEVER: Final = -math.inf
+DOUBT: Final = 2
+"""Labels more than there are, so that one doubtful frame does not condemn a single letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +195,8 @@ class Beam:
         longer.spelled, longer.word = spelled, word
         return longer
 
-    def paths(self) -> list[tuple[float, list[int]]]:
-        """Score and pieces of what is left, best first, as if the audio ended here."""
+    def paths(self) -> list[tuple[float, float, list[int]]]:
+        """Score, log-probability and pieces of what is left, best first, as if the audio ended here."""
         found = []
         for prefix in self._best:
             bonus = prefix.bonus
@@ -203,15 +205,30 @@ class Beam:
                 bonus += self._lexicon.score(
                     prefix.word, prefix.spelled, known=node is not None and node.word
                 )
-            found.append((prefix.total() + bonus, prefix.path()))
-        if all(score == _NEVER for score, _ in found):  # nothing but half words: better than nothing
-            found = [(prefix.total(), prefix.path()) for prefix in self._best]
+            if bonus != _NEVER:  # no half words
+                found.append((prefix.total() + bonus, prefix.total(), prefix.path()))
+        if not found:  # nothing but half words: better than nothing
+            found = [(prefix.total(), prefix.total(), prefix.path()) for prefix in self._best]
         return sorted(found, key=lambda scored: scored[0], reverse=True)
 
-    def text(self) -> str:
-        """The best text so far; its last word may be half."""
+    def _is_whole(self, prefix: _Prefix, *, settled: bool) -> bool:
+        """Whether the last word of a text can be told: it is over, or no listed word goes on from it."""
+        if self._lexicon.unknown is not None:
+            return settled
+        node = prefix.node
+        return node is not None and node.word and (settled or not node.below)
+
+    def text(self, *, whole: bool = True) -> str:
+        """The best text so far.
+
+        Args:
+            whole: Whether the last word may go on, so that it is left out.
+        """
         best = max(self._best, key=_rank)
-        return self._vocabulary.text(best.path())
+        text = self._vocabulary.text(best.path())
+        if best.spelled and text.endswith(best.spelled) and not self._is_whole(best, settled=not whole):
+            return text[: -len(best.spelled)].rstrip()
+        return text
 
 
 class CtcDecoder:
@@ -247,33 +264,65 @@ class CtcDecoder:
 
     def nbest(self, beam: Beam, log_probs: LogProbs, count: int) -> list[Decoded]:
         """Up to `count` different texts, best first; always at least one, which may be empty."""
-        found: dict[str, tuple[float, list[int]]] = {}
-        for score, path in beam.paths():
-            found.setdefault(self.vocabulary.text(path), (score, path))
+        found: dict[str, tuple[float, float, list[int]]] = {}
+        for scored in beam.paths():
+            found.setdefault(self.vocabulary.text(scored[2]), scored)
             if len(found) >= count:
                 break
         return [
-            replace(described(path, log_probs, self.vocabulary), score=score)
-            for score, path in found.values()
+            replace(described(path, log_probs, self.vocabulary, total), score=score)
+            for score, total, path in found.values()
         ]
 
 
-def described(path: Sequence[int], log_probs: LogProbs, vocabulary: Vocabulary) -> Decoded:
-    """Find the words of a path in the frames, and how sure the model is of each."""
+def described(
+    path: Sequence[int], log_probs: LogProbs, vocabulary: Vocabulary, probability: float
+) -> Decoded:
+    """Find the words of a path in the frames, and how sure the model is of each.
+
+    A text is as sure as the model is, for each label, that its frames hold this text and nothing else: sound
+    for which the text has no label, or another one, makes it less sure.
+
+    Args:
+        path: Pieces.
+        log_probs: What the model writes.
+        vocabulary: Meaning of its columns.
+        probability: Natural logarithm of that of the path, over all its alignments.
+    """
     text = vocabulary.text(tuple(path))
     if not text:
         return Decoded(text="", words=(), confidence=0.0)
-    spans = align(log_probs, path, vocabulary.blank)
-    words = _words(path, spans, vocabulary)
+    spans = [(start, end) for start, end, _ in align(log_probs, path, vocabulary.blank)]
+    said = _said(path, spans, log_probs, vocabulary.blank)
+    words = _words(path, spans, said, vocabulary)
     if not words:
         return Decoded(text=text, words=(), confidence=0.0)
-    letters = [len(word.text) for word in words]
-    sure = sum(word.confidence * count for word, count in zip(words, letters, strict=True)) / sum(letters)
-    return Decoded(text=text, words=tuple(words), confidence=sure)
+    return Decoded(text=text, words=tuple(words), confidence=_sure(probability, len(path) + DOUBT))
+
+
+def _said(
+    path: Sequence[int], spans: Sequence[tuple[int, int]], log_probs: LogProbs, blank: int
+) -> NDArray[np.float32]:
+    """Log-probability that each frame is what a path has there: a blank, the label before or that after."""
+    frames = np.arange(len(log_probs))
+    labels = np.array([blank, *path, blank])
+    before = np.searchsorted([start for start, _ in spans], frames, side="right")
+    last, following = labels[before], labels[before + 1]
+    found: NDArray[np.float32] = log_probs[:, blank]
+    found = np.logaddexp(found, np.where(last == blank, -np.inf, log_probs[frames, last]))
+    other = (following != blank) & (following != last)
+    return np.logaddexp(found, np.where(other, log_probs[frames, following], -np.inf))
+
+
+def _sure(log_probability: float, labels: int) -> float:
+    return min(1.0, math.exp(log_probability / labels))
 
 
 def _words(
-    path: Sequence[int], spans: Sequence[tuple[int, int, float]], vocabulary: Vocabulary
+    path: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    said: NDArray[np.float32],
+    vocabulary: Vocabulary,
 ) -> list[DecodedWord]:
     """Group aligned pieces into words; a piece that begins with a space begins one."""
     groups: list[list[int]] = [[]]
@@ -285,17 +334,19 @@ def _words(
             groups[-1].append(number)
         if text != " " and text.endswith(" ") and groups[-1]:
             groups.append([])
+    groups = [group for group in groups if group]
     words = []
-    for group in groups:
-        if not group:
-            continue
-        sure = sum(spans[number][2] for number in group) / len(group)
+    for at, group in enumerate(groups):
+        start, end = spans[group[0]][0], spans[group[-1]][1]
+        # A word answers for half of what lies between it and its neighbours.
+        low = (spans[groups[at - 1][-1]][1] + start) // 2 if at else 0
+        high = (end + spans[groups[at + 1][0]][0]) // 2 if at + 1 < len(groups) else len(said)
         words.append(
             DecodedWord(
                 text=vocabulary.text([path[number] for number in group]),
-                start=spans[group[0]][0],
-                end=spans[group[-1]][1],
-                confidence=min(1.0, math.exp(sure)),
+                start=start,
+                end=end,
+                confidence=_sure(float(said[low:high].sum()), len(group) + 1),
             )
         )
     return words

@@ -25,6 +25,7 @@ are short at the beginning, where little can overlap and the first guess is wait
 
 _OVERLAP: Final = 4  # windows of about this many steps
 
+_SETTLED_SECONDS: Final = 0.12  # without a label, after which a word is over
 _GUESS_SECONDS: Final = 0.5
 _GUESS_SHARE: Final = 0.25  # of the time that passes may go into guesses
 
@@ -57,7 +58,7 @@ class Segment(Protocol):
         ...
 
     def guess(self) -> str:
-        """The text so far; may lag behind."""
+        """The text so far, in whole words; may lag behind."""
         ...
 
     def quiet(self) -> int:
@@ -129,7 +130,7 @@ class StreamingSegment:
 
     def guess(self) -> str:
         """See `Segment.guess`."""
-        return self._beam.text()
+        return self._beam.text(whole=self.quiet() < _SETTLED_SECONDS * self._model.rate)
 
     def quiet(self) -> int:
         """See `Segment.quiet`."""
@@ -170,8 +171,14 @@ class WholeSegment:
         wait = max(_GUESS_SECONDS, self._cost / _GUESS_SHARE)
         if self._length - self._guessed_at >= wait * self._rate:
             started = time.monotonic()
-            self._guess = self._decode(self._samples(), 1)[0].text
+            self._guess = self._whole(self._decode(self._samples(), 1)[0])
             self._cost, self._guessed_at = time.monotonic() - started, self._length
+
+    def _whole(self, found: Heard) -> str:
+        """The text without a last word that may go on."""
+        last = found.words[-1].end if found.words else 0
+        words = found.text.split(" ")
+        return " ".join(words[:-1] if self._length - last < _SETTLED_SECONDS * self._rate else words)
 
     def _samples(self) -> Samples:
         self._parts = [np.concatenate(self._parts)] if self._parts else [np.empty(0, np.float32)]

@@ -1,10 +1,11 @@
 """Greedy search through a transducer: at most one piece a frame, as sherpa-onnx does it by default."""
 
 import math
+from dataclasses import replace
 
 from appliance.speech.acoustic.model import TransducerModel
 from appliance.speech.audio.wav import Samples
-from appliance.speech.decoding.ctc import Decoded, DecodedWord
+from appliance.speech.decoding.ctc import DOUBT, Decoded, DecodedWord
 from appliance.speech.model.vocabulary import Vocabulary
 
 
@@ -17,10 +18,12 @@ def search(model: TransducerModel, samples: Samples, vocabulary: Vocabulary) -> 
     path: list[int] = []
     frames: list[int] = []
     sure: list[float] = []
+    said = 0.0  # log-probability of what the text says of all frames, blanks included
     rows = {tuple(history): model.predict(history)}
     for number, encoding in enumerate(model.encode(samples)):
         scores = model.join(encoding, rows[tuple(history)])
         best = int(scores.argmax())
+        said += float(scores[best])
         if best == vocabulary.blank or best in vocabulary.ignored:
             continue
         path.append(best)
@@ -29,7 +32,8 @@ def search(model: TransducerModel, samples: Samples, vocabulary: Vocabulary) -> 
         history = [*history[1:], best]
         if tuple(history) not in rows:
             rows[tuple(history)] = model.predict(history)
-    return _described(path, frames, sure, vocabulary)
+    found = _described(path, frames, sure, vocabulary)
+    return replace(found, confidence=min(1.0, math.exp(said / (len(path) + DOUBT)))) if found.words else found
 
 
 def _described(path: list[int], frames: list[int], sure: list[float], vocabulary: Vocabulary) -> Decoded:
@@ -53,5 +57,4 @@ def _described(path: list[int], frames: list[int], sure: list[float], vocabulary
             )
     if not words:
         return Decoded(text="", words=(), confidence=0.0)
-    average = sum(word.confidence for word in words) / len(words)
-    return Decoded(text=vocabulary.text(path), words=tuple(words), confidence=average)
+    return Decoded(text=vocabulary.text(path), words=tuple(words), confidence=1.0)

@@ -46,7 +46,9 @@ class SpeechEngine:
         activity: Callable[[], Activity],
         threads: int,
         forms: Forms,
+        least: float = 0.0,
     ) -> None:
+        self._least = least
         self.folder = folder
         self.forms = forms
         self.threads = threads
@@ -67,6 +69,7 @@ class SpeechEngine:
         threads: int = 0,
         activity: Callable[[], Activity] | None = None,
         forms: Forms | None = None,
+        least: float = 0.0,
     ) -> "SpeechEngine":
         """Load a model and try it on silence. Blocks.
 
@@ -75,6 +78,7 @@ class SpeechEngine:
             threads: Calls of the model at once, each keeping one core busy; 0 means one per usable core.
             activity: Makes a detector of speech for each stream; by energy if not told.
             forms: Display models; built-in forms if not told.
+            least: Confidence, 0…1, below which a phrase is not understood.
 
         Raises:
             ModelError: The model cannot be loaded, or fails on silence.
@@ -86,6 +90,7 @@ class SpeechEngine:
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
             forms=forms or Forms(rate=folder.rate),
+            least=least,
         )
 
     def listener(self, manner: Manner, phrases: Sequence[str] = ()) -> Listener:
@@ -95,6 +100,7 @@ class SpeechEngine:
             activity=self._activity(),
             begin=lambda: self.forms.rescored(self._begin(phrases)),
             manner=manner,
+            least=self._least,
         )
 
     def stream(self, manner: Manner, phrases: Sequence[str] = ()) -> "SpeechStream":

@@ -15,6 +15,7 @@ import numpy as np
 from appliance.speech.audio.voice_activity import Activity
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.segment import Heard, Segment
+from appliance.speech.decoding.word_times import levels, to_sound
 
 LEAD_SECONDS: Final = 0.4
 """Audio before the first sign of speech that is given to the model too."""
@@ -112,6 +113,7 @@ class _Open:
     segment: Segment
     base: int
     voiced_until: int
+    loud: list[float]  # level of each frame
     told: bool = False
     guess: str = ""
 
@@ -132,11 +134,19 @@ class Listener:
         activity: Tells speech from silence.
         begin: Makes a segment.
         manner: How to listen.
+        least: Confidence below which a phrase is not understood.
     """
 
     def __init__(
-        self, *, rate: int, activity: Activity, begin: Callable[[], Segment], manner: Manner
+        self,
+        *,
+        rate: int,
+        activity: Activity,
+        begin: Callable[[], Segment],
+        manner: Manner,
+        least: float = 0.0,
     ) -> None:
+        self._least = least
         self._rate = rate
         self._activity = activity
         self._begin = begin
@@ -188,6 +198,7 @@ class Listener:
             self._wait(samples, voiced=voiced)
         else:
             self._open.segment.feed(samples)
+            self._open.loud += levels(samples, len(samples))
             if voiced:
                 self._open.voiced_until = self.processed
         events: list[Event] = []
@@ -213,7 +224,12 @@ class Listener:
         lead = np.concatenate((np.zeros(missing, np.float32), lead))
         segment = self._begin()
         segment.feed(lead)
-        self._open = _Open(segment=segment, base=self.processed - len(lead), voiced_until=self.processed)
+        self._open = _Open(
+            segment=segment,
+            base=self.processed - len(lead),
+            voiced_until=self.processed,
+            loud=levels(lead, self._activity.frame),
+        )
         self._before = _Waiting()
         self._voiced = True
 
@@ -235,9 +251,11 @@ class Listener:
             return []
         self._open = None
         found = [heard for heard in phrase.segment.finish(self._manner.texts) if heard.text and heard.words]
-        texts = [_within(heard, -phrase.base) for heard in found]
-        if not texts:
+        if not found:
             return []
+        if found[0].confidence < self._least:
+            return [self._silence()]
+        texts = _ordered([self._timed(heard, phrase) for heard in found])
         words = texts[0].words
         offset = max(self._said_until, phrase.base + words[0].start)
         voiced = phrase.voiced_until + int(_FADE_SECONDS * self._rate)
@@ -255,6 +273,10 @@ class Listener:
         )
         self._answered(self.processed)
         return events
+
+    def _timed(self, heard: Heard, phrase: _Open) -> Heard:
+        words = to_sound(heard.words, phrase.loud, frame=self._activity.frame, rate=self._rate)
+        return _within(replace(heard, words=words), -phrase.base)
 
     def _time_out(self) -> list[Event]:
         manner, rate = self._manner, self._rate
@@ -309,6 +331,14 @@ def _within(heard: Heard, first: int) -> Heard:
         replace(word, start=max(word.start, first), end=max(word.end, first)) for word in heard.words
     )
     return heard if first <= 0 else replace(heard, words=words)
+
+
+def _ordered(texts: list[Heard]) -> list[Heard]:
+    """Let none be surer than one before it: the order also knows how usual words are."""
+    found = texts[:1]
+    for heard in texts[1:]:
+        found.append(replace(heard, confidence=min(heard.confidence, found[-1].confidence)))
+    return found
 
 
 def ticks(samples: int, rate: int) -> int:

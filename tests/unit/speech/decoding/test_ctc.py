@@ -56,7 +56,7 @@ def test_a_wide_beam_finds_the_most_probable_path(seed: int, frames: int) -> Non
     rows = random_rows(seed, frames, len(SMALL))
     beam = CtcDecoder(SMALL, beam=500).begin()
     beam.advance(rows)
-    score, path = beam.paths()[0]
+    score, _, path = beam.paths()[0]
     sums = enumerated(rows)
     assert sums[tuple(path)] == pytest.approx(max(sums.values()), rel=1e-4)
     assert math.exp(score) == pytest.approx(sums[tuple(path)], rel=1e-4)
@@ -142,7 +142,7 @@ def test_words_have_the_frames_they_were_said_in() -> None:
     rows = spelled("one two", LETTERS)
     words = CtcDecoder(LETTERS).decode(rows).words
     assert [(word.text, word.start, word.end) for word in words] == [("one", 0, 5), ("two", 8, 13)]
-    assert all(0.85 < word.confidence <= 1 for word in words)
+    assert all(0.5 < word.confidence <= 1 for word in words)
 
 
 def test_pieces_of_words_and_bytes_become_text() -> None:
