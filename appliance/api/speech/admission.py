@@ -110,16 +110,18 @@ class SpeechAdmission:
         self.check_language(options)
 
     def check_language(self, options: RecognitionOptions) -> None:
-        """Refuse a language that the model does not speak.
+        """Refuse a language that the model does not speak, and candidates of which it speaks none.
 
         Raises:
             Problem: It is another one.
         """
-        if options.language and not options.languages and not same_language(options.language, self.locale):
+        wanted = options.languages or ((options.language,) if options.language else ())
+        if wanted and not any(same_language(name, self.locale) for name in wanted):
+            named = ", ".join(repr(name[:40]) for name in wanted[:4])
             raise Problem(
                 400,
                 "InvalidLanguage",
-                f"The language {options.language[:40]!r} is not served here; the model speaks {self.locale}.",
+                f"The language {named} is not served here; the model speaks {self.locale}.",
             )
 
     def _check_model(self, model: str) -> None:

@@ -75,7 +75,7 @@ def from_query(mode: str, pairs: Sequence[tuple[str, str]]) -> RecognitionOption
     options = RecognitionOptions(
         mode=mode,
         language=query.get("language", ""),
-        languages=tuple(query.get("lidenabled", "").split(",")) if "lidenabled" in query else (),
+        languages=_candidates(query.get("lidenabled", "")),
         detailed=query.get("format", "").lower() == "detailed"
         or query.get("wordleveltimestamps", "").lower() == "true",
         profanity=_profanity(query.get("profanity")) or Profanity.MASKED,
@@ -123,6 +123,12 @@ def with_context(options: RecognitionOptions, context: Mapping[str, Any]) -> Rec
         longest=options.longest if longest is None else min(longest, 30.0),
         phrases=_phrases(context) or options.phrases,
     )
+
+
+def _candidates(text: str) -> tuple[str, ...]:
+    """Candidates as the query has them: a list, or only `true`, when the context names them."""
+    names = tuple(filter(None, (name.strip() for name in text.split(","))))
+    return () if names in (("true",), ("false",)) else names
 
 
 def _phrases(context: Mapping[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.pipeline.audio_meter import AudioMeter
 from appliance.request_ids import uuid7
 from appliance.speech.audio.backlog import Backlog
+from appliance.speech.display.text import masked
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Event, Guess, Phrase, Started
 
@@ -28,6 +29,7 @@ PIECE_BYTES: Final = 32 * 1024
 _BEHIND_TICKS: Final = 10_000
 """Clients count whole milliseconds; with the exact length they would come back with the rest as a turn."""
 _SETTLE_SECONDS: Final = 5.0
+_LIKELY: Final = 0.85  # confidence of a text that is hardly one of another language
 
 Send = Callable[[str], Awaitable[None]]
 
@@ -159,7 +161,7 @@ class Turn:
                 await self._send_message("speech.startDetected", {"Offset": ticks(event.offset, rate)})
             elif isinstance(event, Guess):
                 body = {
-                    "Text": event.text,
+                    "Text": masked(event.text, self.options.profanity),
                     "Offset": ticks(event.offset, rate),
                     "Duration": ticks(event.length, rate),
                 }
@@ -179,8 +181,11 @@ class Turn:
             "Channel": 0,
             "UsageRecord": recorded.receipt.header,
         }
-        if options.languages:
-            body["PrimaryLanguage"] = {"Language": self._admission.locale, "Confidence": "High"}
+        if options.languages and phrase.heard:
+            body["PrimaryLanguage"] = {
+                "Language": self._admission.locale,
+                "Confidence": self._language_confidence(phrase),
+            }
         done = self._acknowledged(phrase)
         if options.single:
             # Clients go on from here with their next turn; from the end of the voice, they would send its
@@ -189,6 +194,12 @@ class Turn:
             # Where audio is still arriving, this keeps the client from opening a turn of its own for it.
             await self._send_message("speech.endDetected", {"Offset": done})
         await self._send_message("speech.phrase", body, heard=done)
+
+    def _language_confidence(self, phrase: Phrase) -> str:
+        """How sure it is that this is the model's language: it knows no other to compare with."""
+        if len(self.options.languages) == 1:
+            return "High"
+        return "Medium" if phrase.heard[0].confidence >= _LIKELY else "Low"
 
     def _acknowledged(self, phrase: Phrase) -> int:
         """Ticks of the turn that the client need not send again."""

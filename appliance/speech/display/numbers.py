@@ -1,10 +1,11 @@
 """Inverse text normalisation of spoken numbers: `one two three` becomes `123`, `twenty four` becomes `24`.
 
 Numbers that follow one another are written together, as people read out codes and years. A single `one` stays
-a word unless it is all that was said, since it seldom is a number; `oh` and `o` are zeros among digits.
+a word unless it is all that was said, since it seldom is a number. `oh` and `o` are zeros among digits; an `o`
+behind a spelled letter is spelled too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +31,6 @@ _TENS: Final = {
         ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2
     )
 }
-_SCALES: Final = {"hundred": 100, "thousand": 1000}
 _ORDINALS: Final = frozenset(
     {"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"}
 )
@@ -67,6 +67,8 @@ def write_numbers(words: Sequence[str]) -> list[Written]:
 def _run(words: Sequence[str], start: int) -> tuple[str, int]:
     """Digits of the numbers that begin here, and the word behind them; no digits where none is meant."""
     digits, at, real = "", start, 0
+    if words[start] == "o" and start and len(words[start - 1]) == 1:
+        return "", start + 1  # spelled: `g c d o four`
     while at < len(words):
         if words[at] in _ZEROS:
             digits, at = digits + "0", at + 1
@@ -83,24 +85,31 @@ def _run(words: Sequence[str], start: int) -> tuple[str, int]:
 
 def _number(words: Sequence[str], at: int) -> tuple[int, int]:
     """One number as it is said in one breath, and the word behind it; the same place where there is none."""
+    value, end = _below_thousand(words, at)
+    if not value or not _is(words, end, "thousand"):
+        return value, end
+    rest, after = _rest(words, end + 1, _below_thousand, "thousand")
+    return value * 1000 + rest, after
+
+
+def _below_thousand(words: Sequence[str], at: int) -> tuple[int, int]:
     value, end = _below_hundred(words, at)
-    if end == at:
-        return 0, at
-    total = 0
-    while end < len(words) and words[end] in _SCALES and value:
-        scaled = value * _SCALES[words[end]]
-        end += 1
-        if scaled >= 1000:
-            total, scaled = total + scaled, 0
-        rest, after = _below_hundred(words, end)
-        hundreds = after < len(words) and words[after] in _SCALES
-        value, end = (rest, after) if scaled == 0 and after > end else (scaled, end)
-        if scaled and after > end and not hundreds:
-            value, end = scaled + rest, after
-        if scaled == 0 and after == end and not rest:
-            value = 0
-            break
-    return total + value, end
+    if not value or not _is(words, end, "hundred"):
+        return value, end
+    rest, after = _rest(words, end + 1, _below_hundred, "hundred")
+    return value * 100 + rest, after
+
+
+def _rest(
+    words: Sequence[str], at: int, read: Callable[[Sequence[str], int], tuple[int, int]], scale: str
+) -> tuple[int, int]:
+    """What is added behind a scale, with or without `and`; nothing where it is a multiple of its own."""
+    value, end = read(words, at + 1 if _is(words, at, "and") else at)
+    return (value, end) if value and not _is(words, end, scale) else (0, at)
+
+
+def _is(words: Sequence[str], at: int, word: str) -> bool:
+    return at < len(words) and words[at] == word
 
 
 def _below_hundred(words: Sequence[str], at: int) -> tuple[int, int]:

@@ -108,11 +108,26 @@ def joined(parts: Sequence[Shown], counts: Sequence[int]) -> Shown:
 
 def plain(words: Sequence[str]) -> list[str]:
     """A capital at the beginning and a full stop at the end."""
-    shown = [FIRST_PERSON.get(word, word) for word in words]
+    shown = [
+        word if _spelled(words, at - 1) or _spelled(words, at + 1) else FIRST_PERSON.get(word, word)
+        for at, word in enumerate(words)
+    ]
     if shown:
         shown[0] = shown[0][:1].upper() + shown[0][1:]
         shown[-1] += "."
     return shown
+
+
+def _spelled(words: Sequence[str], at: int) -> bool:
+    """Whether there is a spelled letter; `a` and `i` are words as well."""
+    return 0 <= at < len(words) and len(words[at]) == 1 and words[at].isalpha() and words[at] not in "ai"
+
+
+def masked(text: str, profanity: Profanity) -> str:
+    """A running text of spoken words, swear words masked or removed."""
+    words = enumerate(text.split())
+    pieces = (_masked(Written(text=word, first=at, end=at + 1), profanity) for at, word in words)
+    return " ".join(piece.text for piece in pieces if piece.text)
 
 
 def _masked(piece: Written, profanity: Profanity) -> Written:

@@ -244,6 +244,40 @@ def test_profanity_is_treated_as_asked(service: Service, profanity: str, shown: 
         assert phrases(wire.until("turn.end"))[0]["DisplayText"] == shown
 
 
+def test_hypotheses_are_masked_as_the_text_is(service: Service) -> None:
+    turn = turn_id()
+    with Wire(service.url, "conversation") as wire:
+        wire.say(turn, spoken("oh shit no", "go"))
+        told = [body["Text"] for path, body in wire.until("turn.end") if path == "speech.hypothesis"]
+    assert any("oh ****" in text for text in told)
+    assert not any("shit" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "confidence"),
+    [(["en-US"], "High"), (["de-DE", "en-US"], "Medium"), (["de-DE", "fr-FR"], "")],
+)
+def test_detection_knows_only_the_language_of_the_model(
+    service: Service, candidates: list[str], confidence: str
+) -> None:
+    turn = turn_id()
+    with Wire(service.url, query="lidEnabled=true") as wire:
+        wire.context(turn, {"languageId": {"languages": candidates}})
+        if not confidence:
+            code, reason = wire.closed()
+            assert (code, "de-DE" in reason) == (1007, True)
+            return
+        wire.say(turn, spoken("turn left"))
+        (phrase,) = phrases(wire.until("turn.end"))
+    assert phrase["PrimaryLanguage"] == {"Language": "en-US", "Confidence": confidence}
+
+
+def test_candidates_of_the_query_are_refused_before_the_upgrade(service: Service) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        Wire(service.url, query="lidEnabled=de-DE,fr-FR")
+    assert refused.value.response.status_code == 400
+
+
 def test_the_universal_paths_take_their_mode_from_the_context(service: Service) -> None:
     turn = turn_id()
     for path in ("/speech/universal/v2", "/stt/speech/universal/v2"):
