@@ -110,11 +110,13 @@ class SpeechAdmission:
         self.check_language(options)
 
     def check_language(self, options: RecognitionOptions) -> None:
-        """Refuse a language that the model does not speak, and candidates of which it speaks none.
+        """Refuse what cannot be done: a language that the model does not speak, or translation, say.
 
         Raises:
-            Problem: It is another one.
+            Problem: It names what.
         """
+        if options.unsupported:
+            raise Problem(400, "InvalidArgument", f"{options.unsupported} is not supported here.")
         wanted = options.languages or ((options.language,) if options.language else ())
         if wanted and not any(same_language(name, self.locale) for name in wanted):
             named = ", ".join(repr(name[:40]) for name in wanted[:4])

@@ -15,11 +15,13 @@ from appliance.speech.recognition.stream import Manner
 MODES: Final = ("interactive", "conversation", "dictation")
 MAX_PHRASES: Final = 500
 MAX_PHRASE_CHARACTERS: Final = 200
+MAX_WEIGHT: Final = 2.0
 SINGLE_SECONDS: Final = 15.0
 """Audio of a single recognition that is listened to."""
 
 _CONTEXT_KEY: Final = "speechcontext-"
 _DETAILED_TEXTS: Final = 5
+_ASSESSMENTS: Final = ("pronunciationAssessment", "contentAssessment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class RecognitionOptions:
         end_silence: Seconds; None for the mode's own.
         longest: Seconds; None for the mode's own.
         phrases: Words to prefer.
+        phrase_weight: How much, 0…2; 1 is usual.
+        unsupported: What is asked for and not to be had, by its name.
     """
 
     mode: str = "interactive"
@@ -47,6 +51,8 @@ class RecognitionOptions:
     end_silence: float | None = None
     longest: float | None = None
     phrases: tuple[str, ...] = field(default=())
+    phrase_weight: float = 1.0
+    unsupported: str = ""
 
     @property
     def single(self) -> bool:
@@ -122,7 +128,24 @@ def with_context(options: RecognitionOptions, context: Mapping[str, Any]) -> Rec
         end_silence=options.end_silence if pause is None else pause,
         longest=options.longest if longest is None else min(longest, 30.0),
         phrases=_phrases(context) or options.phrases,
+        phrase_weight=_weight(_table(context, "dgi").get("bias"), options.phrase_weight),
+        unsupported=_unsupported(context) or options.unsupported,
     )
+
+
+def _weight(value: Any, otherwise: float) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_WEIGHT:
+        return float(value)
+    return otherwise
+
+
+def _unsupported(context: Mapping[str, Any]) -> str:
+    """What a context asks for that would be missing from the answer."""
+    enrichment = _table(_table(context, "phraseDetection"), "enrichment")
+    for table, name in ((context, "translation"), *((enrichment, name) for name in _ASSESSMENTS)):
+        if table.get(name):
+            return name
+    return ""
 
 
 def _candidates(text: str) -> tuple[str, ...]:

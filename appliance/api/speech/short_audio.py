@@ -43,6 +43,8 @@ class ShortAudio:
         admission = self._admission
         options = from_query(request.path_params["mode"], request.query_params.multi_items())
         model = query_value(request, "cid")
+        if "pronunciation-assessment" in request.headers:
+            raise Problem(400, "InvalidArgument", "Pronunciation-Assessment is not supported here.")
         if not options.language and not model:
             raise Problem(400, "InvalidLanguage", "The query parameter language is missing.")
         admission.check(options, model=model)

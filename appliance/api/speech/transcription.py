@@ -17,6 +17,7 @@ from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
+from appliance.api.speech.parameters import MAX_PHRASE_CHARACTERS, MAX_PHRASES, MAX_WEIGHT
 from appliance.api.usage_headers import evidence_headers
 from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
@@ -42,6 +43,19 @@ class Diarization(BaseModel):
     enabled: bool = True
 
 
+class PhraseList(BaseModel):
+    """Words to prefer."""
+
+    # ruff: noqa: N815 (names of the wire format)
+
+    model_config = ConfigDict(extra="ignore")
+
+    phrases: list[Annotated[str, Field(max_length=MAX_PHRASE_CHARACTERS)]] = Field(
+        default=[], max_length=MAX_PHRASES
+    )
+    biasingWeight: float = Field(default=1.0, ge=0, le=MAX_WEIGHT)
+
+
 class Definition(BaseModel):
     """Part `definition`: how to transcribe; every field may be left out."""
 
@@ -53,6 +67,8 @@ class Definition(BaseModel):
     channels: list[Annotated[int, Field(ge=0, le=1)]] | None = Field(default=None, max_length=2)
     diarization: Diarization | None = None
     profanityFilterMode: str = "Masked"
+    phraseList: PhraseList = PhraseList()
+    enhancedMode: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +110,13 @@ class Transcription:
                     _Channel(
                         number=number,
                         transcript=await transcribe(
-                            engine, sound, _MANNER, channel=number, max_seconds=MAX_SECONDS
+                            engine,
+                            sound,
+                            _MANNER,
+                            channel=number,
+                            max_seconds=MAX_SECONDS,
+                            phrases=definition.phraseList.phrases,
+                            weight=definition.phraseList.biasingWeight,
                         ),
                     )
                     for number in numbers
@@ -123,6 +145,8 @@ class Transcription:
             ) from None
         if definition.diarization is not None and definition.diarization.enabled:
             raise Problem(400, "InvalidArgument", "Diarization is not supported.")
+        if definition.enhancedMode.get("enabled", bool(definition.enhancedMode)):
+            raise Problem(400, "InvalidArgument", "enhancedMode is not supported here.")
         locale = self._admission.locale
         if definition.locales and not any(same_language(name, locale) for name in definition.locales):
             raise Problem(

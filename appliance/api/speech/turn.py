@@ -61,7 +61,7 @@ class Turn:
         self._engine: SpeechEngine = admission.engine
         self._send = send
         self._backlog = Backlog()
-        self._stream = self._engine.stream(options.manner(), options.phrases)
+        self._stream = self._engine.stream(options.manner(), options.phrases, options.phrase_weight)
         self._meter = meter
         self._complete = False  # whether all audio of the client was processed
         self._settling = False

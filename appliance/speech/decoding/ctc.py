@@ -245,11 +245,11 @@ class CtcDecoder:
         self._lexicon = FREE if lexicon is None else lexicon
         self._beam = beam
 
-    def begin(self, phrases: Sequence[str] = ()) -> Beam:
-        """Start a search; phrases of the caller are preferred."""
+    def begin(self, phrases: Sequence[str] = (), weight: float = 1.0) -> Beam:
+        """Start a search; phrases of the caller are preferred, the more the larger their weight."""
         lexicon = self._lexicon
         if phrases:
-            lexicon = lexicon.with_phrases(phrases)
+            lexicon = lexicon.with_phrases(phrases, weight=weight)
         return Beam(self.vocabulary, lexicon, self._beam)
 
     def decode(self, log_probs: LogProbs, *, phrases: Sequence[str] = ()) -> Decoded:

@@ -77,13 +77,16 @@ class StreamingSegment:
         model: The model; its `context` must be known.
         decoder: Searches the text.
         phrases: Words of the caller to prefer.
+        weight: How much; 1 is usual.
     """
 
-    def __init__(self, model: AcousticModel, decoder: CtcDecoder, phrases: Sequence[str]) -> None:
+    def __init__(
+        self, model: AcousticModel, decoder: CtcDecoder, phrases: Sequence[str], weight: float = 1.0
+    ) -> None:
         if model.context is None:
             raise ValueError("the model's context is not known")
         self._model, self._decoder, self._context = model, decoder, model.context
-        self._beam = decoder.begin(phrases)
+        self._beam = decoder.begin(phrases, weight)
         self._rows: list[NDArray[np.float32]] = []
         self._done = 0  # frames that are decoded
         self._held = np.empty(0, np.float32)
@@ -200,14 +203,16 @@ class WholeSegment:
         return self._decode(samples, count)
 
 
-def ctc_segment(model: AcousticModel, decoder: CtcDecoder, phrases: Sequence[str]) -> Segment:
+def ctc_segment(
+    model: AcousticModel, decoder: CtcDecoder, phrases: Sequence[str], weight: float = 1.0
+) -> Segment:
     """A segment for a CTC model of either kind."""
     if model.context is not None:
-        return StreamingSegment(model, decoder, phrases)
+        return StreamingSegment(model, decoder, phrases, weight)
 
     def decode(samples: Samples, count: int) -> list[Heard]:
         rows = model.rows(samples)
-        beam = decoder.begin(phrases)
+        beam = decoder.begin(phrases, weight)
         beam.advance(rows)
         return [heard(decoded, model.frame) for decoded in decoder.nbest(beam, rows, count)]
 

@@ -1,8 +1,8 @@
 """Inverse text normalisation of spoken numbers: `one two three` becomes `123`, `twenty four` becomes `24`.
 
 Numbers that follow one another are written together, as people read out codes and years. A single `one` stays
-a word unless it is all that was said, since it seldom is a number. `oh` and `o` are zeros among digits; an `o`
-behind a spelled letter is spelled too.
+a word unless it is all that was said, since it seldom is a number. `oh` and `o` are zeros among digits; an
+`o` behind a spelled letter is spelled too.
 """
 
 from collections.abc import Callable, Sequence

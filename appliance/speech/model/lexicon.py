@@ -18,7 +18,11 @@ END: Final = "</s>"
 PHRASE_BOOST: Final = 2.0
 """Added for each word of a phrase that the caller named, half of it where the word before is another one."""
 
+_AROUND: Final = '.,;:!?"()[]{}'  # written around words, not said
 _BACK_OFF: Final = math.log(0.4)  # "stupid back-off" of Brants et al. 2007
+
+
+_AROUND: Final = '.,;:!?"()[]{}'  # written around words, not said
 
 
 class Node:
@@ -93,13 +97,14 @@ class Lexicon:
             weight=weight,
         )
 
-    def with_phrases(self, phrases: Sequence[str], *, bonus: float = PHRASE_BOOST) -> "Lexicon":
+    def with_phrases(self, phrases: Sequence[str], *, weight: float = 1.0) -> "Lexicon":
         """This list and the words of some phrases, which are preferred, above all in their order."""
+        bonus = PHRASE_BOOST * weight
         words: set[str] = set()
         boosted: dict[tuple[str, str], float] = {}
         for phrase in phrases:
             before = ""
-            for word in phrase.lower().split():
+            for word in filter(None, (part.strip(_AROUND) for part in phrase.lower().split())):
                 words.add(word)
                 if before:
                     boosted[before, word] = bonus

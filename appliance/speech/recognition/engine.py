@@ -42,7 +42,7 @@ class SpeechEngine:
         self,
         folder: SpeechFolder,
         *,
-        begin: Callable[[Sequence[str]], Segment],
+        begin: Callable[[Sequence[str], float], Segment],
         activity: Callable[[], Activity],
         threads: int,
         forms: Forms,
@@ -93,19 +93,19 @@ class SpeechEngine:
             least=least,
         )
 
-    def listener(self, manner: Manner, phrases: Sequence[str] = ()) -> Listener:
+    def listener(self, manner: Manner, phrases: Sequence[str] = (), weight: float = 1.0) -> Listener:
         """What listens to one turn; use it through `run`, or directly off the event loop."""
         return Listener(
             rate=self.rate,
             activity=self._activity(),
-            begin=lambda: self.forms.rescored(self._begin(phrases)),
+            begin=lambda: self.forms.rescored(self._begin(phrases, weight)),
             manner=manner,
             least=self._least,
         )
 
-    def stream(self, manner: Manner, phrases: Sequence[str] = ()) -> "SpeechStream":
+    def stream(self, manner: Manner, phrases: Sequence[str] = (), weight: float = 1.0) -> "SpeechStream":
         """A turn whose audio arrives as WAV in pieces."""
-        return SpeechStream(self, self.listener(manner, phrases))
+        return SpeechStream(self, self.listener(manner, phrases, weight))
 
     async def shown(self, words: Sequence[Sequence[HeardWord]], profanity: Profanity) -> list[Shown]:
         """Return each of some texts in its forms; a punctuation model computes off the event loop.
@@ -212,15 +212,15 @@ class SpeechStream:
         return [*self._listener.feed(self.audio.end()), *self._listener.finish()]
 
 
-def _load_ctc(folder: SpeechFolder) -> Callable[[Sequence[str]], Segment]:
+def _load_ctc(folder: SpeechFolder) -> Callable[[Sequence[str], float], Segment]:
     model = load_ctc(folder)
     decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
-    return lambda phrases: ctc_segment(model, decoder, phrases)
+    return lambda phrases, weight: ctc_segment(model, decoder, phrases, weight)
 
 
-def _load_transducer(folder: SpeechFolder) -> Callable[[Sequence[str]], Segment]:
+def _load_transducer(folder: SpeechFolder) -> Callable[[Sequence[str], float], Segment]:
     model = load_transducer(folder)
-    return lambda _: transducer_segment(model, folder.vocabulary)
+    return lambda _, __: transducer_segment(model, folder.vocabulary)
 
 
 def pieces(samples: Samples, rate: int) -> list[Samples]:

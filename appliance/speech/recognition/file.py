@@ -1,5 +1,6 @@
 """A file that is there as a whole: heard piece by piece, and its phrases put together to one result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +27,14 @@ class Transcript:
 
 
 async def transcribe(
-    engine: SpeechEngine, sound: Sound, manner: Manner, *, channel: int | None = None, max_seconds: float
+    engine: SpeechEngine,
+    sound: Sound,
+    manner: Manner,
+    *,
+    channel: int | None = None,
+    max_seconds: float,
+    phrases: Sequence[str] = (),
+    weight: float = 1.0,
 ) -> Transcript:
     """Hear a whole file. Between its pieces, others get their turn.
 
@@ -35,7 +43,7 @@ async def transcribe(
         AudioTooLong: It is longer than `max_seconds`.
         Stopping, InferenceFailed: As `SpeechEngine.run`.
     """
-    listener = engine.listener(manner)
+    listener = engine.listener(manner, phrases, weight)
     blocks = sound.blocks(engine.rate, channel=channel, max_seconds=max_seconds)
     events: list[Event] = []
     samples = 0
@@ -48,11 +56,11 @@ async def transcribe(
         for piece in pieces(found, engine.rate):
             events += await engine.run(partial(listener.feed, piece))
     events += await engine.run(listener.finish)
-    phrases = [event for event in events if isinstance(event, Phrase)]
+    results = [event for event in events if isinstance(event, Phrase)]
     return Transcript(
-        phrases=tuple(phrase for phrase in phrases if phrase.status is Status.SUCCESS),
+        phrases=tuple(phrase for phrase in results if phrase.status is Status.SUCCESS),
         samples=samples,
-        voiced=any(result.status is Status.NO_MATCH for result in phrases),
+        voiced=any(result.status is Status.NO_MATCH for result in results),
     )
 
 

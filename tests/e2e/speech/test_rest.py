@@ -189,6 +189,24 @@ def test_what_cannot_be_asked_is_refused(client: httpx2.Client) -> None:
     assert post(client, wav(), {"language": "EN-us"}).status_code == 200
 
 
+def test_pronunciation_assessment_is_refused_by_its_name(client: httpx2.Client) -> None:
+    place = PATH.format(mode="interactive")
+    headers = {"Content-Type": "audio/wav", "Pronunciation-Assessment": "e30="}
+    reply = client.post(place, params=ASKED, content=wav(), headers=headers)
+    assert reply.status_code == 400
+    assert "Pronunciation-Assessment" in reply.json()["error"]["message"]
+
+
+def test_a_phrase_list_of_a_transcription_is_checked(client: httpx2.Client) -> None:
+    phrases = {"phrases": ["turn left"], "biasingWeight": 2.0}
+    assert transcribe(client, wav(), {"phraseList": phrases}).status_code == 200
+    for wrong in ({"phrases": "turn left"}, {"phrases": ["x"], "biasingWeight": 9}, {"phrases": ["x"] * 501}):
+        reply = transcribe(client, wav(), {"phraseList": wrong})
+        assert reply.status_code == 400
+        assert "phraseList" in reply.json()["error"]["innererror"]["message"]
+    assert transcribe(client, wav(), {"enhancedMode": {"enabled": True}}).status_code == 400
+
+
 def transcribe(
     client: httpx2.Client, audio: bytes, definition: Any = None, query: dict[str, str] = VERSION
 ) -> httpx2.Response:

@@ -244,6 +244,26 @@ def test_profanity_is_treated_as_asked(service: Service, profanity: str, shown: 
         assert phrases(wire.until("turn.end"))[0]["DisplayText"] == shown
 
 
+@pytest.mark.parametrize(
+    ("context", "name"),
+    [
+        ({"translation": {"targetLanguages": ["de"]}}, "translation"),
+        (
+            {"phraseDetection": {"enrichment": {"pronunciationAssessment": {"referenceText": "go"}}}},
+            "pronunciationAssessment",
+        ),
+    ],
+)
+def test_what_would_be_missing_from_the_answer_is_refused_by_its_name(
+    service: Service, context: dict[str, object], name: str
+) -> None:
+    with Wire(service.url) as wire:
+        wire.context(turn_id(), context)
+        code, reason = wire.closed()
+    assert code == 1007
+    assert name in reason
+
+
 def test_hypotheses_are_masked_as_the_text_is(service: Service) -> None:
     turn = turn_id()
     with Wire(service.url, "conversation") as wire:

@@ -114,7 +114,11 @@ def test_a_phrase_of_the_caller_is_preferred() -> None:
     assert decoder.decode(rows).text == "wet"
     assert decoder.decode(rows, phrases=["one wot"]).text == "wot"
     assert CtcDecoder(LETTERS).decode(rows, phrases=["wot"]).text == "wot"
+    assert decoder.decode(rows, phrases=["(One) wot!"]).text == "wot"  # as people write phrases
     assert decoder.decode(rows).text == "wet"  # and forgotten afterwards
+    light = decoder.begin(["wot"], 0.1)
+    light.advance(rows)
+    assert decoder.finish(light, rows).text == "wet"
 
 
 @pytest.mark.parametrize("line", ["two words", "one\tmuch", "one\t1\t2"])
