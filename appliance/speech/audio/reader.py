@@ -19,7 +19,19 @@ TICKS_PER_SECOND: Final = 10_000_000
 """Ticks of 100 ns, the unit of times on the wire."""
 
 _BLOCK_SECONDS: Final = 10
-_COMPRESSED: Final = {b"fLaC": "FLAC", b"OggS": "Ogg"}
+_KINDS: Final = {
+    b"fLaC": "FLAC",
+    b"OggS": "Ogg",
+    b"RIFX": "RIFX",
+    b"FORM": "AIFF",
+    b"caff": "CAF",
+    b".snd": "AU",
+    b"riff": "W64",
+    b"ID3": "MP3",
+}
+_FORMATS: Final = frozenset({"FLAC", "OGG", "WAV", "WAVEX", "AIFF", "CAF", "AU", "W64", "MP3"})
+"""What libsndfile may take a file for: it knows many more."""
+_OTHERS: Final = {b"\x1a\x45\xdf\xa3": "WebM or Matroska", b"ftyp": "MP4"}
 
 
 class Resampler:
@@ -101,14 +113,17 @@ class Sound:
 
     @classmethod
     def open(cls, data: bytes) -> "Sound":
-        """Read the header of WAV, FLAC or Ogg (Opus, Vorbis).
+        """Read the header of WAV, RF64, RIFX, W64, AIFF, AU, CAF, FLAC, Ogg (Opus, Vorbis) or MP3.
 
         Raises:
             AudioError: It is none of them, or broken.
         """
-        if data[:4] in (b"RIFF", b"RIFX", b"RF64"):
+        if data[:4] in (b"RIFF", b"RF64"):
             reader = WavReader()
-            reader.feed(data[: 1 << 17])
+            for at in range(0, len(data), 1 << 16):
+                reader.feed(data[at : at + (1 << 16)])
+                if reader.stated[0]:
+                    break
             if reader.format is None:
                 raise AudioError("the WAV file ends before its data begins")
             return cls(
@@ -117,13 +132,14 @@ class Sound:
                 rate=reader.format.rate,
                 wav=True,
             )
-        if data[:4] not in _COMPRESSED:
-            raise AudioError("the audio is neither WAV nor FLAC nor Ogg")
+        kind = _kind(data)
         try:
             with soundfile.SoundFile(io.BytesIO(data)) as file:
+                if file.format not in _FORMATS:
+                    raise AudioError(f"the {kind} file cannot be read")
                 found = checked(PcmFormat(channels=file.channels, rate=file.samplerate))
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
-            raise AudioError(f"the {_COMPRESSED[data[:4]]} file cannot be read") from error
+            raise AudioError(f"the {kind} file cannot be read") from error
         return cls(data=data, channels=found.channels, rate=found.rate, wav=False)
 
     def blocks(self, rate: int, *, channel: int | None = None, max_seconds: float) -> Iterator[Samples]:
@@ -159,6 +175,23 @@ class Sound:
                 yield from file.blocks(self.rate * _BLOCK_SECONDS, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise AudioError("the audio file is broken inside") from error
+
+
+def _kind(data: bytes) -> str:
+    """Name of a kind of file that libsndfile is to read.
+
+    Raises:
+        AudioError: It is none of them.
+    """
+    for begin, kind in _KINDS.items():
+        if data.startswith(begin):
+            return kind
+    if len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0:  # a frame without tags before it
+        return "MP3"
+    for mark, kind in _OTHERS.items():
+        if mark in data[:8]:
+            raise AudioError(f"{kind} is not read; send Ogg with Opus, or WAV")
+    raise AudioError("the audio is none of WAV, FLAC, Ogg, MP3, AIFF, CAF, AU and W64")
 
 
 def _end(data: bytes, start: int, size: int) -> int:

@@ -23,6 +23,10 @@ MIN_RATE: Final = 4_000
 MAX_RATE: Final = 192_000
 MAX_HEADER_BYTES: Final = 65_536
 
+MAX_SKIPPED_BYTES: Final = 16 * 1024 * 1024
+"""Chunks before the samples, such as pictures and edit lists, in all."""
+
+_CANCELLED: Final = 0.05  # share of the loudest channel's power that is left of it in the mean
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 
 
@@ -53,8 +57,13 @@ class PcmFormat:
 
 
 def mixed(wide: NDArray[np.float32]) -> Samples:
-    """Samples [frames, channels] to one channel."""
-    return wide[:, 0] if wide.shape[1] == 1 else wide.mean(axis=1, dtype=np.float32)
+    """Samples [frames, channels] to one channel: their mean, or the loudest where they cancel out."""
+    if wide.shape[1] == 1 or not len(wide):
+        return wide[:, 0]
+    mean: Samples = wide.mean(axis=1, dtype=np.float32)
+    power = np.square(wide).mean(axis=0)
+    loudest = int(power.argmax())
+    return wide[:, loudest] if float(np.square(mean).mean()) < _CANCELLED * power[loudest] else mean
 
 
 class WavReader:
@@ -68,6 +77,8 @@ class WavReader:
         self.format: PcmFormat | None = None
         self.stated = (0, 0)  # where the samples begin, and how many bytes the header says they are
         self._head = bytearray()
+        self._passed = 0  # bytes before `_head` that are done with
+        self._skip = 0  # bytes of a chunk that are still to be stepped over
         self._at = 12  # the next chunk; what lies before it is not looked at again
         self._rest = b""
         self._in_data = False
@@ -83,7 +94,9 @@ class WavReader:
             AudioError: It is no WAV stream, or its format is not supported.
         """
         if not self._in_data:
-            self._head += data
+            stepped = min(self._skip, len(data))
+            self._skip, self._passed = self._skip - stepped, self._passed + stepped
+            self._head += data[stepped:]
             body = self._parse()
             if body is None:
                 if len(self._head) > MAX_HEADER_BYTES:
@@ -100,25 +113,36 @@ class WavReader:
     def _parse(self) -> bytes | None:
         """Read chunks; return what follows the header of `data`, or None while that has not come."""
         head = self._head
-        if not (b"RIFF".startswith(head[:4]) and b"WAVE".startswith(head[8:12])):
+        if not self._passed and not (
+            head[:4] in (b"RIFF"[: len(head)], b"RF64"[: len(head)]) and b"WAVE".startswith(head[8:12])
+        ):
             raise AudioError("the audio does not begin with a RIFF/WAVE header")
         while len(head) >= self._at + 8:
             at = self._at
             name, size = bytes(head[at : at + 4]), struct.unpack_from("<I", head, at + 4)[0]
             if name == b"data":
-                self.stated = (at + 8, size)
+                self.stated = (self._passed + at + 8, size)
                 rest = bytes(head[at + 8 :])
                 head.clear()
                 return rest
-            if size > MAX_HEADER_BYTES:
+            if size > (MAX_HEADER_BYTES if name == b"fmt " else MAX_SKIPPED_BYTES - self._passed):
                 raise AudioError("a chunk of the WAV header states an impossible size")
             end = at + 8 + size + size % 2
+            if name != b"fmt ":
+                self._step_over(end)
+                continue
             if len(head) < end:
                 return None
-            if name == b"fmt ":
-                self.format = parse_format(bytes(head[at + 8 : at + 8 + size]))
+            self.format = parse_format(bytes(head[at + 8 : at + 8 + size]))
             self._at = end
         return None
+
+    def _step_over(self, end: int) -> None:
+        """Forget what lies before `end` of the head, also what of it has not come yet."""
+        come = min(end, len(self._head))
+        del self._head[:come]
+        self._passed += come
+        self._skip, self._at = end - come, 0
 
 
 def parse_format(chunk: bytes) -> PcmFormat:

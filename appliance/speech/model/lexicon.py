@@ -22,9 +22,6 @@ _AROUND: Final = '.,;:!?"()[]{}'  # written around words, not said
 _BACK_OFF: Final = math.log(0.4)  # "stupid back-off" of Brants et al. 2007
 
 
-_AROUND: Final = '.,;:!?"()[]{}'  # written around words, not said
-
-
 class Node:
     """A place in the spelling tree."""
 

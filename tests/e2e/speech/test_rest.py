@@ -120,11 +120,43 @@ def test_several_phrases_are_one_result(client: httpx2.Client) -> None:
         ("FLAC", "PCM_16", 44_100),
         ("OGG", "OPUS", 48_000),
         ("OGG", "VORBIS", 16_000),
+        ("RF64", "PCM_16", 16_000),
+        ("AIFF", "PCM_16", 22_050),
+        ("CAF", "PCM_16", 16_000),
+        ("CAF", "ALAC_16", 44_100),
+        ("AU", "ULAW", 8_000),
+        ("W64", "PCM_16", 16_000),
+        ("MP3", "MPEG_LAYER_III", 44_100),
     ],
 )
 def test_every_format_is_heard(client: httpx2.Client, kind: str, subtype: str, rate: int) -> None:
     body = post(client, packed(kind, subtype, rate)).json()
     assert body["DisplayText"].startswith("Turn left")
+
+
+def test_a_big_endian_wav_file_is_heard(client: httpx2.Client) -> None:
+    data = io.BytesIO()
+    soundfile.write(data, SPOKEN, RATE, "PCM_16", "BIG", "WAV")
+    assert data.getvalue()[:4] == b"RIFX"
+    assert post(client, data.getvalue()).json()["DisplayText"] == "Turn left."
+
+
+@pytest.mark.parametrize("size", [10, 70_001, 900_000])
+def test_chunks_before_the_samples_are_stepped_over(client: httpx2.Client, size: int) -> None:
+    data = wav()
+    more = data[:12] + b"JUNK" + struct.pack("<I", size) + b"data" * (size // 4) + bytes(size % 4 + size % 2)
+    assert post(client, more + data[12:]).json()["DisplayText"] == "Turn left."
+
+
+def test_a_channel_that_cancels_the_other_out_is_not_silence(client: httpx2.Client) -> None:
+    both = np.stack((SPOKEN, -SPOKEN), axis=1).ravel()
+    assert post(client, wav(both, channels=2)).json()["DisplayText"] == "Turn left."
+
+
+def test_a_kind_of_file_that_is_not_read_is_named(client: httpx2.Client) -> None:
+    reply = post(client, b"\x1a\x45\xdf\xa3" + bytes(500))
+    assert reply.status_code == 400
+    assert "WebM" in reply.json()["error"]["innererror"]["message"]
 
 
 def test_chunks_behind_the_samples_are_not_heard(client: httpx2.Client) -> None:
