@@ -25,6 +25,7 @@ MAX_HEADER_BYTES: Final = 65_536
 
 MAX_SKIPPED_BYTES: Final = 16 * 1024 * 1024
 """Chunks before the samples, such as pictures and edit lists, in all."""
+MAX_CHUNKS: Final = 200
 
 _CANCELLED: Final = 0.05  # share of the loudest channel's power that is left of it in the mean
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
@@ -79,6 +80,7 @@ class WavReader:
         self._head = bytearray()
         self._passed = 0  # bytes before `_head` that are done with
         self._skip = 0  # bytes of a chunk that are still to be stepped over
+        self._chunks = 0
         self._at = 12  # the next chunk; what lies before it is not looked at again
         self._rest = b""
         self._in_data = False
@@ -139,6 +141,9 @@ class WavReader:
 
     def _step_over(self, end: int) -> None:
         """Forget what lies before `end` of the head, also what of it has not come yet."""
+        self._chunks += 1
+        if self._chunks > MAX_CHUNKS:
+            raise AudioError(f"the WAV header has more than {MAX_CHUNKS} chunks")
         come = min(end, len(self._head))
         del self._head[:come]
         self._passed += come

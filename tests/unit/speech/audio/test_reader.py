@@ -15,7 +15,7 @@ from appliance.speech.acoustic.fbank import fbank
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import AudioStream, Sound
 from appliance.speech.audio.voice_activity import EnergyActivity
-from appliance.speech.audio.wav import MAX_HEADER_BYTES, WavReader
+from appliance.speech.audio.wav import MAX_HEADER_BYTES, MAX_SKIPPED_BYTES, WavReader
 from appliance.speech.decoding.segment import Heard
 from appliance.speech.recognition.stream import Listener, Manner, Phrase, Status
 from tests.support.tones import RATE, speak
@@ -83,9 +83,35 @@ def test_no_bytes_are_a_surprise(data: bytes, begins_well: bool) -> None:
 def test_a_header_has_an_end() -> None:
     reader = WavReader()
     reader.feed(b"RIFF\0\0\0\0WAVE")
-    with pytest.raises(AudioError, match="longer"):
+    with pytest.raises(AudioError, match="more than 200 chunks"):
         for _ in range(MAX_HEADER_BYTES // 99):
             reader.feed(b"junk\x5c\0\0\0" + bytes(92))
+
+
+def test_what_a_header_may_hold_before_the_samples_has_an_end() -> None:
+    reader = WavReader()
+    reader.feed(b"RIFF\0\0\0\0WAVE")
+    with pytest.raises(AudioError, match="impossible size"):
+        for _ in range(MAX_SKIPPED_BYTES // 900_000 + 2):
+            reader.feed(b"junk" + (900_000).to_bytes(4, "little") + bytes(900_000))
+
+
+@pytest.mark.parametrize("piece", [1, 7, 4_096, 1 << 20])
+def test_large_chunks_are_stepped_over_in_pieces_of_any_size(piece: int) -> None:
+    samples = np.arange(-500, 500, dtype="<i2").tobytes()
+    head = header()
+    data = (
+        head[:12]
+        + b"LIST"
+        + (70_001).to_bytes(4, "little")
+        + b"data" * 17_500
+        + bytes(2)
+        + head[12:]
+        + samples
+    )
+    reader = WavReader()
+    found = [reader.feed(data[at : at + piece]) for at in range(0, len(data), piece)]
+    assert np.array_equal(np.concatenate(found) * 32_768, np.arange(-500, 500))
 
 
 def reference(samples: NDArray[np.float32]) -> NDArray[np.float32]:
