@@ -129,7 +129,8 @@ def disjoint(found: Iterable[Word]) -> list[Word]:
 def with_marks(found: Sequence[Word], text: str) -> list[Word]:
     """Return words with the marks that combine with their last character, where the normaliser took them.
 
-    At most 30, as in Unicode's stream-safe text format (UAX #15, section 13): marks may go on for ever.
+    At most 30, as in Unicode's stream-safe text format (UAX #15, section 13): marks may go on for ever. A
+    word ends where more of them follow one another inside it, as where a tokenizer knows marks.
 
     Args:
         found: Words of the text, which do not overlap.
@@ -141,11 +142,25 @@ def with_marks(found: Sequence[Word], text: str) -> list[Word]:
     for number, word in enumerate(found):
         most = found[number + 1].start if number + 1 < len(found) else len(text)
         end = word.end
+        if end - word.start > MOST_MARKS:
+            end = _before_endless_marks(text, word.start, end)
+            if end < word.end:
+                kept.append(word._replace(end=end))
+                continue
         most = min(most, end + MOST_MARKS)
         while end < most and text[end] >= _FIRST_MARK and _WITHIN.match(text, end - 1):
             end += 1
         kept.append(word if end == word.end else word._replace(end=end))
     return kept
+
+
+def _before_endless_marks(text: str, start: int, end: int) -> int:
+    run = 0
+    for place in range(start, end):
+        run = run + 1 if category(text[place])[0] == "M" else 0
+        if run > MOST_MARKS:
+            return place
+    return end
 
 
 def split_unspaced(found: Sequence[Word], text: str, offsets: Sequence[tuple[int, int]]) -> list[Word]:
