@@ -255,10 +255,10 @@ def _languages(fields: Fields) -> tuple[str, ...]:
     if len(languages) > MAX_LANGUAGES:
         raise ModelError(f"{MANIFEST} lists more than {MAX_LANGUAGES} languages")
     for language in languages:
-        if not is_tag(language):
+        if not is_tag(language) and language != MULTILINGUAL:
             raise ModelError(
                 f"{MANIFEST} languages: {language[:40]!r} is not a language tag",
-                hint="write tags such as en, pt-BR or zh-Hans",
+                hint=f"write tags such as en, pt-BR or zh-Hans, or {MULTILINGUAL}",
             )
     if len({language.casefold() for language in languages}) != len(languages):
         raise ModelError(f"{MANIFEST} languages names a language twice")

@@ -142,7 +142,7 @@ def train(
     about = About(
         name=labelled.name,
         release=options.release,
-        language=MULTILINGUAL if many else labelled.language,
+        language=labelled.language,
         quality=made.choice.quality,
         how=made.how,
         split=parts.how,
@@ -150,7 +150,7 @@ def train(
         encoder=base.card,
         seconds=seconds,
         components=labelled.components,
-        languages=() if many else _languages(labelled, parts),
+        languages=(MULTILINGUAL,) if many else _languages(labelled, parts),
     )
     folder = write_folder(out, base.folder, made.model, made.labels, about)
     told("examining the model", 0.99)

@@ -104,6 +104,7 @@ def test_a_hundred_and_sixty_disconnects_are_each_counted_once(
     each_counted_once(speech, service(), 160, seed=2)
 
 
+@pytest.mark.slow
 def test_who_leaves_while_a_slow_disk_records_the_phrase_is_counted_once(
     service: Callable[..., Service], slow_fsync: tuple[str, ...]
 ) -> None:

@@ -30,7 +30,7 @@ def demo(*words: str, home: Path) -> "subprocess.CompletedProcess[str]":
 def test_the_tour_shows_licence_entities_usage_and_audit_and_cleans_up(tmp_path: Path) -> None:
     done = demo("--once", home=tmp_path)
     assert done.returncode == 0, done.stderr
-    for expected in ("Demo customer", "Marie Curie", "TextRecords", "verif", "http://127.0.0.1:"):
+    for expected in ("Demo customer", "Marie Duval", "TextRecords", "verif", "http://127.0.0.1:"):
         assert expected in done.stdout
     assert "Traceback" not in done.stderr
     assert list(tmp_path.glob("appliance-demo-*")) == []

@@ -201,6 +201,7 @@ def usage(service: Service) -> int:
     return sum(meter["quantity"] for meter in meters)
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_hundred_clients_for_a_moment_leave_an_exact_ledger_and_nothing_behind(site: Site) -> None:
     weather(site, seconds=2, flat_mib=60)

@@ -2,15 +2,28 @@
 
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
 from appliance.api.language.responses import AnalyzeTextResult, JobState, LegacyResults
-from tests.support.site import SENTENCE, VERSION
+from license.authority.authority import Authority
+from tests.support.site import SENTENCE, VERSION, Service, Site
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
+    """A service with the English model."""
+    site = Site(tmp_path_factory.mktemp("english") / "site", vendor)
+    site.issue()
+    yield site.start("Models:General=en")
+    site.close()
+
+
 CHINESE = "\u4e60\u8fd1\u5e73\u661f\u671f\u56db\u5728\u5317\u4eac\u4f1a\u89c1\u4e86\u8bb0\u8005\u3002"
 DOCUMENTS: list[dict[str, Any]] = [
     {"id": "plain", "text": SENTENCE},

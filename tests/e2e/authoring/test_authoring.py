@@ -219,12 +219,16 @@ def test_a_training_says_the_languages_of_its_model_and_scores_each_language_of_
         f"{BASE}/mixed/:train",
         {"modelLabel": "m1", "evaluationOptions": {"kind": "manual"}},
     )
-    assert job["result"]["modelLanguages"] == ["en"]
+    assert job["result"]["modelLanguages"] == ["en", "multilingual"]
     project = author.call("GET", f"{BASE}/mixed").json()
-    assert (project["language"], project["multilingual"], project["modelLanguages"]) == ("en", True, ["en"])
-    assert author.call("GET", f"{BASE}/mixed/models/m1").json()["modelLanguages"] == ["en"]
+    assert (project["language"], project["multilingual"], project["modelLanguages"]) == (
+        "en",
+        True,
+        ["en", "multilingual"],
+    )
+    assert author.call("GET", f"{BASE}/mixed/models/m1").json()["modelLanguages"] == ["en", "multilingual"]
     listed = author.call("GET", f"{BASE}/mixed/models").json()["value"]
-    assert [one["modelLanguages"] for one in listed] == [["en"]]
+    assert [one["modelLanguages"] for one in listed] == [["en", "multilingual"]]
     path = f"{BASE}/mixed/models/m1/evaluation"
     summary = author.call("GET", f"{path}/summary-result").json()["customEntityRecognitionEvaluation"]
     assert {name: one["documentCount"] for name, one in summary["languages"].items()} == {

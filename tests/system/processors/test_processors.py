@@ -50,7 +50,8 @@ def here() -> Scores:
     shutil.which(EMULATOR) is None, reason=f"{EMULATOR} is not installed: apt-get install qemu-user"
 )
 @pytest.mark.timeout(1000)
-@pytest.mark.parametrize("processor", ["Haswell", pytest.param("Nehalem", marks=pytest.mark.slow)])
+@pytest.mark.slow  # emulation makes a minute of two seconds
+@pytest.mark.parametrize("processor", ["Haswell", "Nehalem"])
 def test_every_bundled_model_gives_the_same_labels_on_an_older_processor(
     processor: str, here: Scores
 ) -> None:

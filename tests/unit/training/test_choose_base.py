@@ -52,7 +52,7 @@ def chosen(tmp_path: Path, count: int) -> ChosenBase:
 
 
 def test_english_documents_are_learnt_from_each_encoder_and_f1_decides(tmp_path: Path) -> None:
-    found = chosen(tmp_path, 15)
+    found = chosen(tmp_path, 8)
     english, many = found.candidates
     better = many.f1 > english.f1 + 0.005
     assert found.base.name == ("multi" if better else "en")

@@ -30,6 +30,7 @@ def test_each_part_lies_within_the_next_and_has_every_category_in_its_share() ->
         assert sum(one.labels[0].category == "B" for one in part) == pytest.approx(100 * share, abs=3)
 
 
+@pytest.mark.slow
 def test_a_curve_of_easy_text_says_that_more_does_not_help(tmp_path: Path) -> None:
     told: list[float] = []
     curve = measure_curve(

@@ -226,7 +226,7 @@ def test_the_worst_mistakes_are_shown_in_their_sentence() -> None:
     ("tags", "multilingual", "expected"),
     [
         (("en", "de-CH", "no_tag!", ""), False, ("en", "de-CH")),
-        (("en", "de-CH", "no_tag!", ""), True, ("multilingual",)),
+        (("en", "de-CH", "no_tag!", ""), True, ("en", "multilingual")),
         (("de",), False, ("en", "de")),
         (("auto", "EN"), False, ("en",)),
     ],
