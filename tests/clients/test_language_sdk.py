@@ -17,6 +17,7 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.pipeline.transport import RequestsTransport
 
+from tests.support.index_units import cut
 from tests.support.site import Service, Site
 
 TEXTS = [
@@ -27,17 +28,6 @@ NAMES = ("demo", "production")
 FLAG = "\U0001f1f3\U0001f1f4"
 MIXED = f"Ma\u0301rta {FLAG} met \U0001f469\U0001f3fd\u200d\U0001f52c Angela Merkel\r\nin Berlin."
 UNITS = ["UnicodeCodePoint", "Utf16CodeUnit", "TextElement_v8", "TextElements_v8"]
-
-
-def cut(text: str, unit: str, offset: int, length: int) -> str:
-    """Cut by a unit, counted here and not by the service."""
-    if unit == "UnicodeCodePoint":
-        return text[offset : offset + length]
-    if unit == "Utf16CodeUnit":
-        return text.encode("utf-16-le")[2 * offset : 2 * (offset + length)].decode("utf-16-le")
-    import regex
-
-    return "".join(regex.findall(r"\X", text)[offset : offset + length])
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-import regex
 
 from appliance.api.language.responses import AnalyzeTextResult
+from tests.support.index_units import cut
 
 TEXTS = 200
 AT_ONCE = 5
@@ -95,15 +95,6 @@ def odd_texts() -> Iterator[str]:
             chosen.choice(NAMES if chosen.random() < 0.4 else ODD) for _ in range(chosen.randint(1, 25))
         ]
         yield chosen.choice(("", " ")).join(pieces) + chosen.choice(("", " met in Berlin."))
-
-
-def cut(text: str, unit: str, offset: int, length: int) -> str:
-    """Cut by a unit, counted here and not by the service."""
-    if unit == "UnicodeCodePoint":
-        return text[offset : offset + length]
-    if unit == "Utf16CodeUnit":
-        return text.encode("utf-16-le")[2 * offset : 2 * (offset + length)].decode("utf-16-le")
-    return "".join(regex.findall(r"\X", text)[offset : offset + length])
 
 
 @pytest.mark.parametrize(

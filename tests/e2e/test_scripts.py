@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx2
 import pytest
-import regex
 
 from appliance.api.language.responses import AnalyzeTextResult
+from tests.support.index_units import cut, measure
 from tests.support.site import VERSION, Site
 from tests.support.tiny_languages import LANGUAGES, write_tiny_languages
 
@@ -83,23 +83,6 @@ TEXTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
     ),
 )
-
-
-def measure(text: str, unit: str) -> int:
-    """Count by a unit, here and not by the service."""
-    if unit == "UnicodeCodePoint":
-        return len(text)
-    if unit == "Utf16CodeUnit":
-        return len(text.encode("utf-16-le")) // 2
-    return len(regex.findall(r"\X", text))
-
-
-def cut(text: str, unit: str, offset: int, length: int) -> str:
-    if unit == "UnicodeCodePoint":
-        return text[offset : offset + length]
-    if unit == "Utf16CodeUnit":
-        return text.encode("utf-16-le")[2 * offset : 2 * (offset + length)].decode("utf-16-le")
-    return "".join(regex.findall(r"\X", text)[offset : offset + length])
 
 
 @pytest.fixture(scope="module")
