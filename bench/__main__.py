@@ -15,6 +15,7 @@ MEASUREMENTS = {
     "startup": ("bench.startup", "main", "from the command to /ready"),
     "memory": ("bench.startup", "main_memory", "resident memory under load"),
     "image": ("bench.image", "main", "documented docker lines with podman and docker; sizes of the image"),
+    "general": ("bench.general", "main", "the two bundled general models beside each other"),
     "engine": ("bench.engine", "main", "the engine alone beside the bare model"),
     "fairness": ("bench.fairness", "main", "short requests beside a huge job"),
     "ledger": ("bench.ledger", "main", "durable entries beside bare SQLite commits"),

@@ -25,6 +25,7 @@ def licensed_site(directory: Path | None = None) -> Iterator[Site]:
     ):
         site = Site(Path(home) / "site", vendor)
         site.fixed = ()  # as it is installed, calibrated by itself
+        site.forks = False  # a forked one has less to start, and another's memory
         site.issue(meters={CUSTOM_NER.meter: 1_000_000_000})
         try:
             yield site

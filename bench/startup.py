@@ -69,10 +69,10 @@ def _bare() -> tuple[float, int]:
     return time.perf_counter() - began, int(done.stdout)
 
 
-def _start(site: Site) -> float:
-    """Start, ask `/ready` until it says 200, stop; return the seconds to the 200."""
+def start(site: Site, *words: str) -> float:
+    """Start with these settings, ask `/ready` until it says 200, stop; return the seconds to the 200."""
     began = time.perf_counter()
-    service = site.start(wait=False)
+    service = site.start(*words, wait=False)
     while not service.url:
         for line in service.text().splitlines():
             service.url = line.partition("Now listening on: ")[2] or service.url
@@ -92,9 +92,9 @@ def _start(site: Site) -> float:
 
 def measure_start(turns: int) -> StartReport:
     with licensed_site() as site:
-        first = _start(site)
+        first = start(site)
         found = alternate(
-            {"bare": lambda: _bare()[0], "service": lambda: _start(site)}, turns, each=lambda *_: None
+            {"bare": lambda: _bare()[0], "service": lambda: start(site)}, turns, each=lambda *_: None
         )
     return StartReport(
         over_bare=ratio(found["service"], found["bare"]),
@@ -105,14 +105,15 @@ def measure_start(turns: int) -> StartReport:
     )
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """Return the resident memory of a process, in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def measure_memory(seconds: float) -> MemoryReport:
     with running_service() as service:
-        idle = _resident(service.process.pid)
+        idle = resident(service.process.pid)
         host, port = address(service)
         bodies = analyze_bodies(read_texts())
         spec = Spec(host=host, port=port, path=ANALYZE, bodies=bodies, clients=64, seconds=seconds)
@@ -120,7 +121,7 @@ def measure_memory(seconds: float) -> MemoryReport:
         asking = threading.Thread(target=load, args=(spec,))
         asking.start()
         while asking.is_alive():
-            most.append(_resident(service.process.pid))
+            most.append(resident(service.process.pid))
             time.sleep(0.1)
     bare = _bare()[1]
     return MemoryReport(

@@ -199,10 +199,9 @@ class NerEngine:
         """Tokens in the queue."""
         return self._worker.waiting_tokens
 
-    @property
-    def full(self) -> bool:
-        """Whether a text that came now would be refused."""
-        return self._worker.full
+    def is_overloaded(self) -> bool:
+        """Whether requests are best refused before they are read."""
+        return self._worker.is_overloaded()
 
     def heartbeat_age(self) -> float:
         """Return for how many seconds an owner thread has been at one piece of work; 0 when idle."""

@@ -27,6 +27,7 @@ _CHARACTERS_AT_ONCE: Final = (
     32_768  # tokenised in one go, so that one owner does not keep all new texts to itself
 )
 _KEPT_FREE_SECONDS: Final = 1.0  # how long after a request an owner is kept for the next
+_LOW_WATER: Final = 0.9  # share of the room at which an overload is over
 _CHARACTERS_PER_TOKEN: Final = 4  # in English; an estimate for texts that nobody has tokenised yet
 
 
@@ -150,6 +151,7 @@ class Queue:
         self._asked = -math.inf
         self._tokens = 0
         self._taken = 0
+        self._overloaded = False
         self._closed = False
 
     @property
@@ -157,9 +159,18 @@ class Queue:
         """Tokens that wait, estimated for texts not yet tokenised."""
         return self._tokens
 
+    def is_overloaded(self) -> bool:
+        """Whether requests are best refused before they are read: from a full queue until a tenth is free.
+
+        Requests come many at a time and are queued a little after they were asked about. Were it only about
+        the one free place, each of them would be let in for it, read in full and refused by `put`.
+        """
+        least = _LOW_WATER if self._overloaded else 1.0
+        self._overloaded = self._tokens >= least * self._capacity_tokens
+        return self._overloaded
+
     @property
-    def full(self) -> bool:
-        """Whether a call that came now would be refused."""
+    def _full(self) -> bool:
         return self._tokens >= self._capacity_tokens
 
     def put(self, call: Call) -> None:
@@ -173,7 +184,7 @@ class Queue:
         with self._changed:
             if self._closed:
                 raise Stopping("the service is stopping")
-            if self.full:
+            if self._full:
                 raise Busy("the model's queue is full")
             call.charge = charge
             self._tokens += charge

@@ -93,10 +93,9 @@ class Worker:
         """Tokens that wait for an owner, estimated for texts not yet tokenised."""
         return self._queue.tokens
 
-    @property
-    def full(self) -> bool:
-        """Whether a text that came now would be refused."""
-        return self._queue.full
+    def is_overloaded(self) -> bool:
+        """Whether requests are best refused before they are read."""
+        return self._queue.is_overloaded()
 
     def heartbeat_age(self) -> float:
         """Return for how many seconds the slowest owner has been at its present work; 0 when all are idle.

@@ -173,9 +173,11 @@ class TextService:
         return sum(engine.waiting_tokens for engine in self._all_engines())
 
     def is_overloaded(self, path: str) -> bool:
-        """Whether all queues are full, for the paths that are answered at once; jobs wait."""
+        """Whether every model has too much to do, for the paths that are answered at once; jobs wait."""
         at_once = path == ANALYZE or path.endswith(GENERAL)
-        return at_once and bool(self._engines) and all(engine.full for engine in self._all_engines())
+        return (
+            at_once and bool(self._engines) and all(engine.is_overloaded() for engine in self._all_engines())
+        )
 
     def stuck(self) -> bool:
         """Whether a model has stopped making progress."""

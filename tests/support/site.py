@@ -87,6 +87,8 @@ class Site:
 
     # Otherwise each first start would spend a second on measuring what suits this machine.
     fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=128")
+    forks = True
+    """Whether services are forked from a process that has imported the product, or started anew."""
 
     def __init__(self, home: Path, vendor: Authority) -> None:
         self.home = home
@@ -187,7 +189,7 @@ class Site:
         with log.open("wb") as output:
             process: AnyProcess
             environ = clean_environ()
-            if prefix or not can_fork(environ):
+            if prefix or not self.forks or not can_fork(environ):
                 command = [*prefix, *self.command(*words)]
                 process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
             else:

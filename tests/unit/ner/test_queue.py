@@ -1,4 +1,4 @@
-"""Background texts give way; the queue alone, without a model."""
+"""Background texts give way, and an overload ends with room for several; the queue without a model."""
 
 import asyncio
 import threading
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from appliance.errors import Busy
 from appliance.ner.queue import Call, Queue, Text
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import Document, Window
@@ -107,3 +108,23 @@ def test_owners_share_what_waits(loop: asyncio.AbstractEventLoop) -> None:
     put_text(queue, call(loop, "a", background=False), 4)
     assert order(queue, 3) == ["a+a", "a", "a"], "the first leaves the other half to the second"
     assert queue.tokens == 0
+
+
+def test_an_overload_ends_when_a_tenth_of_the_room_is_free_and_not_with_the_first_place(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    queue = Queue(capacity_tokens=100, batch_tokens=0)
+    assert not queue.is_overloaded()
+    for name in "abcdefghij":
+        put_text(queue, call(loop, name, background=False), 1)
+    assert queue.is_overloaded()
+    with pytest.raises(Busy):
+        queue.put(call(loop, "k", background=False))
+    order(queue, 1)
+    assert queue.tokens == 90
+    assert queue.is_overloaded()
+    queue.put(call(loop, "let in before", background=False))
+    order(queue, 2)
+    assert not queue.is_overloaded()
+    queue.put(call(loop, "l", background=False))
+    assert not queue.is_overloaded()
