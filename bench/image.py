@@ -189,14 +189,14 @@ def _ask(host: Host, column: Column) -> None:
 
 
 def _layers(podman: Engine, image: str) -> dict[str, tuple[float, float]]:
-    """Sizes of base, dependencies and program, unpacked and as gzip packs them."""
+    """Sizes of base, dependencies, models and program, unpacked and as gzip packs them."""
     with tempfile.TemporaryDirectory() as place:
         podman.run("save", "--format", "docker-dir", "--compress", "-o", f"{place}/packed", image)
         packed = json.loads(Path(place, "packed/manifest.json").read_text())["layers"]
         podman.run("save", "--format", "docker-dir", "--uncompressed", "-o", f"{place}/plain", image)
         plain = json.loads(Path(place, "plain/manifest.json").read_text())["layers"]
     sizes = [(one["size"] / 1e6, two["size"] / 1e6) for one, two in zip(plain, packed, strict=True)]
-    names = ["base", *("user and directories" for _ in sizes[1:-2]), "dependencies", "this software"]
+    names = ["base", "dependencies", "models", "this software"]
     return {name: (round(one, 1), round(two, 1)) for name, (one, two) in zip(names, sizes, strict=True)}
 
 
