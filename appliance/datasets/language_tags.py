@@ -9,6 +9,7 @@ MULTILINGUAL: Final = "multilingual"
 """In place of a tag: many languages."""
 
 _SCRIPT_LETTERS: Final = 4
+_REGION_LETTERS: Final = 2
 _NO_LANGUAGE: Final = frozenset({"", "auto", "und", "mul", "mis", "zxx", MULTILINGUAL})
 _SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "tl": "fil", "cmn": "zh"}
 _SCRIPTS: Final = {"chs": "hans", "cht": "hant"}
@@ -24,6 +25,21 @@ def fits(tag: str, asked: str) -> bool:
     first, second = _parts(tag), _parts(asked)
     shared = min(len(first), len(second))
     return first[:shared] == second[:shared]
+
+
+def canonical(tag: str) -> str:
+    """Return a tag as BCP 47 writes it: `EN_us` is `en-US`; what has not the form of a tag stays as it is."""
+    written = tag.strip().replace("_", "-")
+    if not is_tag(written):
+        return tag
+    first, *others = written.split("-")
+    return "-".join((first.lower(), *map(_subtag, others)))
+
+
+def _subtag(text: str) -> str:
+    if len(text) == _REGION_LETTERS:
+        return text.upper()
+    return text.title() if len(text) == _SCRIPT_LETTERS and text.isalpha() else text.lower()
 
 
 def is_tag(text: str) -> bool:

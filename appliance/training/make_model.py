@@ -29,7 +29,7 @@ from appliance.training.choice import (
     choose_quality,
     hold_back,
 )
-from appliance.training.fast.train_fast import Told, train_fast
+from appliance.training.fast.train_fast import Told, part_of, train_fast
 from appliance.training.measure_candidate import measure_candidate
 
 FAST, BEST, AUTO = "fast", "best", "auto"
@@ -95,7 +95,7 @@ def make_model(task: Task, quality: str) -> Made:
 
 def _fast(task: Task, why: str, *, candidates: tuple[Candidate, ...] = (), begin: float = 0.0) -> Made:
     model, labels, how = train_fast(
-        task.base, task.documents, task.categories, seed=task.seed, told=_part(task.told, begin, 1.0)
+        task.base, task.documents, task.categories, seed=task.seed, told=part_of(task.told, begin, 1.0)
     )
     choice = Choice(quality=FAST, precision=EIGHT_BITS, candidates=candidates, why=why)
     return Made(model=model, labels=labels, how=how, choice=choice)
@@ -124,7 +124,7 @@ def _auto(task: Task) -> Made:
     if not held:
         return _fast(task, f"{_why_none(task)}: fast was taken")
     model, labels, _ = train_fast(
-        task.base, learnt, task.categories, seed=task.seed, told=_part(task.told, 0.0, 0.1)
+        task.base, learnt, task.categories, seed=task.seed, told=part_of(task.told, 0.0, 0.1)
     )
     fast = _measured(task, FAST, EIGHT_BITS, model, labels, held)
     found = [fast]
@@ -153,7 +153,7 @@ def _tuned(task: Task, learnt: Sequence[LabelledDocument], trial: Trial | None, 
         learnt,
         task.categories,
         seed=task.seed,
-        told=_part(task.told, begin, 0.98),
+        told=part_of(task.told, begin, 0.98),
         tuning=task.tuning,
         trial=trial,
     )
@@ -183,7 +183,3 @@ def _measured(
     return measure_candidate(
         task.base, model, labels, held, quality=quality, precision=precision, place=task.place
     )
-
-
-def _part(told: Told, begin: float, end: float) -> Told:
-    return lambda step, share: told(step, begin + (end - begin) * share)

@@ -8,7 +8,7 @@ from typing import Final
 
 from appliance.datasets.document import Labelled, LabelledDocument, categories_of
 from appliance.datasets.label_errors import DatasetError
-from appliance.datasets.language_tags import MULTILINGUAL, is_tag, stated
+from appliance.datasets.language_tags import MULTILINGUAL, canonical, is_tag, stated
 from appliance.datasets.split import Split
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.tokenizer import tokenizer_of
@@ -19,7 +19,7 @@ from appliance.training.evaluation.examine import Answers, examine
 from appliance.training.evaluation.learning_curve import Curve
 from appliance.training.evaluation.report import Wrong, evaluation_object, worst
 from appliance.training.evaluation.scoring import Scores
-from appliance.training.fast.train_fast import Told
+from appliance.training.fast.train_fast import Told, part_of
 from appliance.training.label_spans import fit_labels
 from appliance.training.make_model import FAST, Task, make_model
 from appliance.training.measure_curve import measure_curve
@@ -29,6 +29,11 @@ from license.files import require_room
 
 _WEIGHTS: Final = {"fast": 1, "best": 4, "auto": 4}
 """What a training writes at least, in sizes of the 8-bit encoder; `best` compares it with float32."""
+
+
+_CHOOSING: Final = 0.2
+_MEASURING: Final = 0.2
+"""Shares of the work, where encoders are compared and a curve is measured before a model is trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,8 @@ def train(
     """
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} is not empty", hint="name a new folder with --out")
-    chosen = _chosen_base(labelled, parts, out, options, told)
+    chosen = _chosen_base(labelled, parts, out, options, part_of(told, 0.0, _CHOOSING))
+    done = _CHOOSING if chosen.candidates else 0.0
     base = chosen.base
     require_room(
         out, _WEIGHTS[options.quality] * (base.folder.path / MODEL).stat().st_size, f"the model {out}"
@@ -126,7 +132,10 @@ def train(
     categories = [name for name in labelled.categories if name in used]
     curve = None
     if options.curve:
-        curve = measure_curve(base, parts.train, categories, seed=options.seed, told=told)
+        curve = measure_curve(
+            base, parts.train, categories, seed=options.seed, told=part_of(told, done, done + _MEASURING)
+        )
+        done += _MEASURING
     began, cpu_began = time.monotonic(), time.process_time()
     task = Task(
         base=base,
@@ -134,7 +143,7 @@ def train(
         categories=categories,
         seed=options.seed,
         place=out.parent,
-        told=told,
+        told=part_of(told, done, 1.0),
     )
     made = make_model(task, options.quality)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
@@ -142,7 +151,7 @@ def train(
     about = About(
         name=labelled.name,
         release=options.release,
-        language=labelled.language,
+        language=_language(labelled),
         quality=made.choice.quality,
         how=made.how,
         split=parts.how,
@@ -194,13 +203,26 @@ def _chosen_base(labelled: Labelled, parts: Split, out: Path, options: Options, 
 def _languages(labelled: Labelled, parts: Split) -> tuple[str, ...]:
     """Languages that are learnt from; empty where that is the language of the project alone."""
     tags = (stated(document.language) or stated(labelled.language) for document in parts.train)
-    every = {tag.casefold(): tag for tag in tags if is_tag(tag)}
-    return () if every.keys() <= {labelled.language.casefold()} else tuple(sorted(every.values()))
+    every = {tag for tag in map(canonical, tags) if is_tag(tag)}
+    return () if every <= {canonical(labelled.language)} else tuple(sorted(every))
+
+
+def _language(labelled: Labelled) -> str:
+    """The language of the project as a model can state it; empty where it is none."""
+    if labelled.language == MULTILINGUAL:
+        return MULTILINGUAL
+    tag = canonical(labelled.language)
+    return tag if is_tag(tag) else ""
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:
     listed = labelled.components.categories
-    notes = [
+    notes = []
+    if stated(labelled.language) and not _language(labelled):
+        notes.append(
+            f"the project's language is no language tag, and the model names none: {labelled.language[:40]!r}"
+        )
+    notes += [
         f"category {name} is declared, but no training document shows it: "
         + ("its list and expressions alone find it" if name in listed else "the model cannot find it")
         for name in labelled.categories

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance.datasets.document import Label, LabelledDocument
+from appliance.datasets.language_tags import canonical
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import TextRequest
@@ -81,7 +82,7 @@ def examine(folder: ModelFolder, documents: Sequence[LabelledDocument]) -> tuple
     """
     given = answers(folder, requests_of(documents))
     pairs = list(zip(map(trim_labels, documents), given.found, strict=True))
-    languages = [document.language or folder.language for document in documents]
+    languages = [canonical(document.language or folder.language) for document in documents]
     return replace(score(pairs), languages=score_by_language(languages, pairs)), given
 
 

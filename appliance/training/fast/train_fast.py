@@ -17,6 +17,12 @@ LEAST_FOR_HOLDING: Final = 20
 """With fewer documents none is held back to find the best number of epochs: each is needed for learning."""
 
 Told = Callable[[str, float], None]
+"""Hears what is being done, and the share of all that is done, 0…1."""
+
+
+def part_of(told: Told, begin: float, end: float) -> Told:
+    """Return what hears of a part of the work as if it were the whole."""
+    return lambda step, share: told(step, begin + (end - begin) * share)
 
 
 def train_fast(

@@ -1,6 +1,6 @@
 import pytest
 
-from appliance.datasets.language_tags import covers, is_tag
+from appliance.datasets.language_tags import canonical, covers, is_tag
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,22 @@ def test_tags_have_the_form_of_bcp_47(tag: str) -> None:
 @pytest.mark.parametrize("text", ["", "e", "en_US", "en-", "-en", "en us", "\u00e9n", "en-" + "a" * 40, "12"])
 def test_other_texts_are_no_tags(text: str) -> None:
     assert not is_tag(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("EN", "en"),
+        ("pt_br", "pt-BR"),
+        ("ZH-HANS", "zh-Hans"),
+        ("de-ch-1901", "de-CH-1901"),
+        (" sr-latn ", "sr-Latn"),
+    ],
+)
+def test_a_tag_has_one_spelling_however_it_is_written(written: str, expected: str) -> None:
+    assert canonical(written) == expected
+
+
+@pytest.mark.parametrize("text", ["", "not a tag", "12", "multilingual"])
+def test_what_is_no_tag_is_left_alone(text: str) -> None:
+    assert canonical(text) == text

@@ -228,9 +228,10 @@ def test_the_worst_mistakes_are_shown_in_their_sentence() -> None:
         (("en", "de-CH", "no_tag!", ""), False, ("en", "de-CH")),
         (("en", "de-CH", "no_tag!", ""), True, ("en", "multilingual")),
         (("de",), False, ("en", "de")),
-        (("auto", "EN"), False, ("en",)),
+        (("auto", "EN", "En"), False, ("en",)),
+        (("de_ch", "de-CH", "zh_hans"), False, ("en", "de-CH", "zh-Hans")),
     ],
-    ids=["several", "multilingual", "another", "its own"],
+    ids=["several", "multilingual", "another", "its own", "as people write them"],
 )
 def test_a_model_lists_the_languages_that_it_learnt(
     tmp_path: Path, tags: tuple[str, ...], multilingual: bool, expected: tuple[str, ...]
@@ -248,6 +249,24 @@ def test_a_model_lists_the_languages_that_it_learnt(
     )
     options = Options(base=bundled_base("multi" if multilingual else "en"))
     out = tmp_path / "model"
-    found = train(labelled, split(labelled.documents), out, options, told=lambda *_: None)
+    shares: list[float] = []
+    found = train(
+        labelled, split(labelled.documents), out, options, told=lambda _, share: shares.append(share)
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert found.folder.made_for == expected
     assert ModelFolder.open(out).made_for == expected
+
+
+def test_a_language_that_is_none_is_told_and_not_written_into_the_model(tmp_path: Path) -> None:
+    labelled = Labelled(
+        name="ships",
+        categories=("Seller", "Ship"),
+        documents=tuple(read_file(jsonl(tmp_path / "ships.jsonl", 8))),
+        language="the Queen's English",
+    )
+    parts = split(labelled.documents)
+    found = train(labelled, parts, tmp_path / "model", Options(base=bundled_base("en")), told=lambda *_: None)
+    assert any("no language tag" in note and "the Queen's English" in note for note in found.notes)
+    assert ModelFolder.open(tmp_path / "model").made_for == ()
