@@ -1,11 +1,11 @@
 """A plain fine-tune beside `appliance train`: what anybody would write with torch and transformers.
 
     python -m bench finetune PROJECT.json --documents DIR
-        [--epochs 20] [--batch 16] [--rate 2e-4] [--seed 1] [--json]
+        [--base multi] [--epochs 20] [--batch 16] [--rate 2e-4] [--seed 1] [--json]
 
-The bundled encoder's weights in `BertForTokenClassification`, AdamW, linear warm-up and decay, cross entropy
-on the first token of each word, every training document, no early stop, labels by argmax, float32. The split
-is the one `appliance train` makes, and F1 is counted by the same code. Needs torch and transformers.
+The weights of a bundled encoder in `BertForTokenClassification`, AdamW, linear warm-up and decay, cross
+entropy on the first token of each word, every training document, no early stop, labels by argmax, float32.
+The split is the one `appliance train` makes, and F1 is counted by the same code. Needs torch and transformers.
 """
 
 import time
@@ -19,19 +19,19 @@ from appliance.datasets.document import Label, LabelledDocument, categories_of
 from appliance.datasets.project import read_project
 from appliance.datasets.split import split
 from appliance.ner.tokenizer import tokenizer_of
-from appliance.training.base.open_base import bundled_base
+from appliance.training.base.open_base import BUNDLED, ENGLISH, Base, bundled_base
 from appliance.training.best.examples import IGNORED, Example, encode
 from appliance.training.encoder import labels_for
 from appliance.training.evaluation.scoring import Scores, score
 from bench.compared import parser_of, tell
 
 
-def network(labels: Sequence[str]) -> Any:
+def network(base: Base, labels: Sequence[str]) -> Any:
     """Return the encoder with a new head, as transformers builds it."""
     import torch  # noqa: PLC0415  (not installed everywhere)
     from transformers import BertConfig, BertForTokenClassification  # noqa: PLC0415
 
-    weights = bundled_base().weights()
+    weights = base.weights()
     arrays = weights.arrays
     tables = "encoder.embeddings"
     words = arrays[f"{tables}.word_embeddings.weight"]
@@ -97,12 +97,12 @@ def fine_tune(
     made.eval()
 
 
-def examine(made: Any, documents: Sequence[LabelledDocument], labels: Sequence[str]) -> Scores:
+def examine(base: Base, made: Any, documents: Sequence[LabelledDocument], labels: Sequence[str]) -> Scores:
     import torch  # noqa: PLC0415
 
-    cuts = tokenizer_of(bundled_base().folder).cut([document.text for document in documents])
+    cuts = tokenizer_of(base.folder).cut([document.text for document in documents])
     found = []
-    for examples, cut in zip(encode(documents, labels, bundled_base().folder), cuts, strict=True):
+    for examples, cut in zip(encode(documents, labels, base.folder), cuts, strict=True):
         numbers: list[int] = []
         for one in examples:
             inputs, _ = tensors([one])
@@ -133,16 +133,18 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16, help="windows")
     parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--base", choices=tuple(BUNDLED), default=ENGLISH, help="encoder to start from")
     given = parser.parse_args()
+    base = bundled_base(given.base)
     torch.manual_seed(given.seed)
     parts = split(read_project(given.project, given.documents).documents)
     labels = labels_for(sorted(categories_of(parts.train)))
-    learnt = [one for examples in encode(parts.train, labels, bundled_base().folder) for one in examples]
+    learnt = [one for examples in encode(parts.train, labels, base.folder) for one in examples]
     began = time.process_time()
-    made = network(labels)
+    made = network(base, labels)
     fine_tune(made, learnt, epochs=given.epochs, batch=given.batch, rate=given.rate, seed=given.seed)
     seconds = time.process_time() - began
-    micro = examine(made, parts.test, labels).micro
+    micro = examine(base, made, parts.test, labels).micro
     tell("plain fine-tune", micro, parts.how, seconds, as_json=given.json)
 
 
