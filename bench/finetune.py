@@ -5,7 +5,8 @@
 
 The weights of a bundled encoder in `BertForTokenClassification`, AdamW, linear warm-up and decay, cross
 entropy on the first token of each word, every training document, no early stop, labels by argmax, float32.
-The split is the one `appliance train` makes, and F1 is counted by the same code. Needs torch and transformers.
+The split is the one `appliance train` makes, and F1 is counted by the same code. Needs torch and
+transformers.
 """
 
 import time

@@ -26,6 +26,9 @@ SMALL: Final = 64 * 64
 LAST: Final = 48
 """A matrix with at most so many columns is taken for the layer that gives the labels."""
 
+_INTEGER_PRODUCTS: Final = frozenset(
+    {"MatMulInteger", "MatMulIntegerToFloat", "QLinearMatMul", "DynamicQuantizeMatMul", "MatMulNBits"}
+)
 _FACTORS: Final = frozenset({"alpha", "beta"})
 
 
@@ -169,6 +172,11 @@ def eight_bit(data: bytes) -> Rewritten:
     rewriter = _Rewriter(model.graph, opset)
     rewriter.run()
     if not rewriter.products:
+        if any(node.op_type in _INTEGER_PRODUCTS for node in model.graph.node):
+            raise ModelError(
+                "the weights of model.onnx have 8 bits or fewer already",
+                hint="serve it as it is, or quantise the float32 model that it was made from",
+            )
         raise ModelError(
             f"model.onnx has no float32 matrix of {SMALL:,} weights or more that could become 8-bit",
             hint="quantise the float32 export; a model so small would gain nothing",

@@ -37,17 +37,18 @@ def quantize_command(source: Path, out: Path, labelled: Path, reading: Reading, 
     documents = read_documents(labelled, reading)
     with open_source(source) as folder:
         result = quantize(folder, out, documents, tell=lambda step: click.echo(f"{step} …", err=True))
-    sides = (("float32", result.before), ("8 bits", result.after))
+    # What was given is float32 for the most part at least: its printed name is said with care.
+    sides = (("float32", "as it is", result.before), ("8 bits", "8 bits", result.after))
     if as_json:
         measured = {
             name: {"f1": side.scores.micro.f1, "bytes": side.bytes, "tokensPerSecond": round(side.speed)}
-            for name, side in sides
+            for name, _, side in sides
         }
         report = {**measured, "loss": result.loss, "written": str(out) if result.kept else None}
         print_json(report)
-    for name, side in () if as_json else sides:
+    for _, shown, side in () if as_json else sides:
         click.echo(
-            f"{name:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"
+            f"{shown:8} F1 {100 * side.scores.micro.f1:6.2f}  {side.bytes / 1e6:7.1f} MB"
             f"  {side.speed:7.0f} tokens/s"
         )
     if result.kept:
