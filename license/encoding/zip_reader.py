@@ -124,6 +124,9 @@ def _check(archive: zipfile.ZipFile, name: str, max_files: int, max_bytes: int) 
             raise UnreadableArchive(f"{name} is protected by a password", hint="unpack it and pack it again")
         if entry.compress_type not in _METHODS:
             raise UnreadableArchive(f"{name} is packed by a method other than deflate")
+    if len({entry.header_offset for entry in entries}) < len(entries):
+        # Newer releases of Python only print a warning here, and older ones nothing.
+        raise UnreadableArchive(f"{name} lists one file under two names")
 
 
 class _ListReader:

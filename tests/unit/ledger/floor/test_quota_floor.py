@@ -83,7 +83,8 @@ def test_a_log_that_was_set_aside_whole_still_proves_its_sums(busy: Machine) -> 
     for path in busy.state.glob("day-*.key"):
         path.unlink()
     assert used(busy) == 80
-    texts = sqlite3.connect(busy.directory / "ledger-2.db").execute("SELECT text FROM entry").fetchall()
+    with contextlib.closing(sqlite3.connect(busy.directory / "ledger-2.db")) as log:
+        texts = log.execute("SELECT text FROM entry").fetchall()
     assert "carry" not in [parse(text).kind for (text,) in texts]
 
 

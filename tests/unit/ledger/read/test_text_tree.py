@@ -1,6 +1,7 @@
 """Trees from the texts of entries and from stored hashes are the same while nobody changed a log."""
 
 import sqlite3
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,14 +14,15 @@ HASHES = [leaf_hash(text.encode()) for text in TEXTS]
 
 
 @pytest.fixture
-def log() -> sqlite3.Connection:
+def log() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE entry (n INTEGER PRIMARY KEY, text, leaf)")
     connection.execute("CREATE TABLE tile (level INTEGER, idx INTEGER, root, PRIMARY KEY (level, idx))")
     rows = [(n, text, leaf) for n, (text, leaf) in enumerate(zip(TEXTS, HASHES, strict=True))]
     connection.executemany("INSERT INTO entry VALUES (?, ?, ?)", rows)
     connection.execute("INSERT INTO tile VALUES (1, 0, ?)", (fold(HASHES),))
-    return connection
+    yield connection
+    connection.close()
 
 
 def test_both_trees_are_the_same_also_where_entries_were_pruned(log: sqlite3.Connection) -> None:

@@ -41,6 +41,12 @@ def test_many_names_over_one_content_are_counted_each(tmp_path: Path) -> None:
         read(tmp_path / "x.zip", archive_of(names))
 
 
+def test_one_file_under_two_names_is_refused(tmp_path: Path) -> None:
+    twice = [Packed.of(name, b"the same") for name in ("a", "b")]
+    with pytest.raises(UnreadableArchive, match="lists one file under two names"):
+        read(tmp_path / "x.zip", archive_of(twice))
+
+
 def test_a_file_ends_where_the_list_says_even_if_more_is_packed(tmp_path: Path) -> None:
     packed = Packed.of("z", bytes(10_000))
     lying = Packed(name="z", data=packed.data, size=10, crc=packed.crc)
@@ -53,7 +59,8 @@ def test_a_file_that_breaks_off_is_said_to(tmp_path: Path) -> None:
     data = bytearray(archive_of([Packed(name="z", data=block, size=60_000, crc=0)]))
     at = data.index(b"PK\x01\x02") + 20
     data[at : at + 4] = (70_000).to_bytes(4, "little")
-    with pytest.raises(UnreadableArchive, match=r"damaged one: it breaks off$"):
+    # Newer releases of Python see first that the file would reach into the list.
+    with pytest.raises(UnreadableArchive, match=r"damaged one: (it breaks off$|Overlapped entries)"):
         read(tmp_path / "x.zip", bytes(data))
 
 
