@@ -1,8 +1,9 @@
 """What many rooms of tests share: a vendor with its network service, sites, and one running service."""
 
+import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -13,6 +14,18 @@ from license.authority.authority import Authority
 from license.authority.http.app import make_app
 from tests.support.postgres import private_server
 from tests.support.site import Service, Site
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while thousands of tests are collected, nor ever after in what they are made of."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
