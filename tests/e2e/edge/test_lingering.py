@@ -24,6 +24,8 @@ TIMES = 100
 SIZE = 6 << 20
 KEY = "0123456789abcdef"
 PROGRAMS = ROOT / "tests" / "clients" / "programs"
+QUICK_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""A short program is not worth a thorough compilation nor threads that collect garbage."""
 CASES = {
     "413": (ANALYZE, {"Ocp-Apim-Subscription-Key": KEY}),
     "401": (ANALYZE, {}),
@@ -75,7 +77,7 @@ def by_program(*words: str) -> Callable[[str, dict[str, str]], list[str]]:
 CALLERS = {
     "urllib": by_urllib,
     "node": by_program("node", "nodejs", str(PROGRAMS / "refused.mjs")),
-    "java": by_program("java", "default-jdk-headless", str(PROGRAMS / "Refused.java")),
+    "java": by_program("java", "default-jdk-headless", *QUICK_JAVA, str(PROGRAMS / "Refused.java")),
 }
 
 
