@@ -18,6 +18,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
+from sqlalchemy.orm import configure_mappers
+
 from appliance.models.locations import GENERAL
 from appliance.ner.tokenizer import open_tokenizer
 
@@ -106,6 +108,7 @@ def reap() -> tuple[int, int] | None:
 def main(descriptor: str) -> None:
     for name in MODULES:
         importlib.import_module(name)
+    configure_mappers()  # otherwise each child that opens a ledger would
     kept = open_tokenizer(TOKENIZER.read_bytes())
     # Each child would copy and free a million small pieces at its end, for half a second of a processor.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept.library))
