@@ -148,10 +148,11 @@ def train(
     made = make_model(task, options.quality)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     many = labelled.multilingual and base.name == MANY
+    language = _language(labelled, base)
     about = About(
         name=labelled.name,
         release=options.release,
-        language=_language(labelled),
+        language=language,
         quality=made.choice.quality,
         how=made.how,
         split=parts.how,
@@ -159,7 +160,7 @@ def train(
         encoder=base.card,
         seconds=seconds,
         components=labelled.components,
-        languages=(MULTILINGUAL,) if many else _languages(labelled, parts),
+        languages=(MULTILINGUAL,) if many else _languages(labelled, language, parts),
     )
     folder = write_folder(out, base.folder, made.model, made.labels, about)
     told("examining the model", 0.99)
@@ -200,25 +201,27 @@ def _chosen_base(labelled: Labelled, parts: Split, out: Path, options: Options, 
     return choose_base(labelled, parts.train, seed=options.seed, place=out.parent, told=told)
 
 
-def _languages(labelled: Labelled, parts: Split) -> tuple[str, ...]:
-    """Languages that are learnt from; empty where that is the language of the project alone."""
+def _languages(labelled: Labelled, language: str, parts: Split) -> tuple[str, ...]:
+    """Languages that are learnt from; empty where that is the language of the model alone."""
     tags = (stated(document.language) or stated(labelled.language) for document in parts.train)
     every = {tag for tag in map(canonical, tags) if is_tag(tag)}
-    return () if every <= {canonical(labelled.language)} else tuple(sorted(every))
+    return () if every <= {language} else tuple(sorted(every))
 
 
-def _language(labelled: Labelled) -> str:
-    """The language of the project as a model can state it; empty where it is none."""
+def _language(labelled: Labelled, base: Base) -> str:
+    """The language of the project as a model can state it; empty where that is not known."""
     if labelled.language == MULTILINGUAL:
         return MULTILINGUAL
     tag = canonical(labelled.language)
-    return tag if is_tag(tag) else ""
+    if is_tag(tag):
+        return tag
+    return ENGLISH if base.name == ENGLISH and not labelled.language else ""
 
 
 def _notes(labelled: Labelled, parts: Split, used: set[str]) -> list[str]:
     listed = labelled.components.categories
     notes = []
-    if stated(labelled.language) and not _language(labelled):
+    if stated(labelled.language) and not is_tag(canonical(labelled.language)):
         notes.append(
             f"the project's language is no language tag, and the model names none: {labelled.language[:40]!r}"
         )

@@ -62,9 +62,9 @@ def _warning(code: str, what: str) -> dict[str, Any]:
 
 
 def _named(languages: Sequence[str]) -> str:
-    shown = ", ".join(languages[:_NAMED_LANGUAGES])
     more = len(languages) - _NAMED_LANGUAGES
-    return f"{shown} and {more} more" if more > 0 else shown
+    *others, last = [*languages[:_NAMED_LANGUAGES], *([f"{more} more"] if more > 0 else [])]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _has_long_word(text: str) -> bool:

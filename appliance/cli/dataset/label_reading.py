@@ -36,7 +36,7 @@ def read_labelled(project: Path, reading: Reading) -> Labelled:
         show_mistakes(mistakes)
         raise
     tell(report)
-    return labelled_of(found, project.resolve().stem, "en")
+    return labelled_of(found, project.resolve().stem, "")
 
 
 def read_whole_project(path: Path, reading: Reading) -> Labelled:

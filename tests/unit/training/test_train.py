@@ -270,3 +270,16 @@ def test_a_language_that_is_none_is_told_and_not_written_into_the_model(tmp_path
     found = train(labelled, parts, tmp_path / "model", Options(base=bundled_base("en")), told=lambda *_: None)
     assert any("no language tag" in note and "the Queen's English" in note for note in found.notes)
     assert ModelFolder.open(tmp_path / "model").made_for == ()
+
+
+@pytest.mark.parametrize(
+    ("tag", "base", "expected"), [("", "multi", ()), ("", "en", ("en",)), ("de", "multi", ("de",))]
+)
+def test_label_files_that_name_no_language_make_a_model_that_names_none_but_english_from_english(
+    tmp_path: Path, tag: str, base: str, expected: tuple[str, ...]
+) -> None:
+    documents = tuple(replace(one, language=tag) for one in read_file(jsonl(tmp_path / "ships.jsonl", 8)))
+    labelled = Labelled(name="ships", categories=("Seller", "Ship"), documents=documents, language="")
+    options = Options(base=bundled_base(base))
+    found = train(labelled, split(documents), tmp_path / "model", options, told=lambda *_: None)
+    assert ModelFolder.open(tmp_path / "model").made_for == found.folder.made_for == expected
