@@ -22,7 +22,7 @@ from appliance.errors import ModelError
 from appliance.ner.casing import case_class
 from appliance.ner.model_folder import AT_PUNCTUATION, TOKENIZER, ModelFolder
 from appliance.ner.windows import spans
-from appliance.ner.words import Word, cut_words, words
+from appliance.ner.words import Word, cut_words, without_endless_elements, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
@@ -192,10 +192,11 @@ class TextTokenizer:
         Half a surrogate pair, which JSON can smuggle in, is read as U+FFFD so that offsets stay those of the
         text.
         """
+        read = [without_endless_elements(text) for text in texts]
         try:
-            encodings = self._tokenizer.encode_batch(texts)
+            encodings = self._tokenizer.encode_batch(read)
         except TypeError:
-            encodings = self._tokenizer.encode_batch([_SURROGATE.sub("\ufffd", text) for text in texts])
+            encodings = self._tokenizer.encode_batch([_SURROGATE.sub("\ufffd", text) for text in read])
         return [self._document(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
     def _words(self, text: str, encoding: Encoding) -> list[Word]:

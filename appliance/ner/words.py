@@ -32,6 +32,12 @@ MOST_MARKS: Final = 30
 """Marks on one character that are part of a word."""
 
 
+_ELEMENT: Final = regex.compile(r"\X")
+
+_LONG_RUN: Final = re.compile("[^\u0000-\u02ff]{30}")
+"""Every text element of more than 31 code points has such a run: below U+0300 nothing joins its neighbour."""
+
+
 class Word(NamedTuple):
     """One word: code points `start:end` of the text, tokens `first:last` of the encoding."""
 
@@ -124,6 +130,19 @@ def disjoint(found: Iterable[Word]) -> list[Word]:
             kept.append(word if word.start >= end else word._replace(start=end))
             end = word.end
     return kept
+
+
+def without_endless_elements(text: str) -> str:
+    """Return a text for the tokenizer, as long as it was: of each text element only 31 code points are left.
+
+    A text element is metered by 31 code points (`api.language.offsets`), so a mark that is a token of its own
+    must not go on at will. Spaces stand in place of what is left out, and are no tokens.
+    """
+    if text.isascii() or _LONG_RUN.search(text) is None:
+        return text
+    kept = MOST_MARKS + 1
+    parts = (match[0] for match in _ELEMENT.finditer(text))
+    return "".join(part if len(part) <= kept else part[:kept] + " " * (len(part) - kept) for part in parts)
 
 
 def with_marks(found: Sequence[Word], text: str) -> list[Word]:

@@ -35,6 +35,12 @@ def counted(client: httpx2.Client) -> int:
     return sum(int(meter["quantity"]) for meter in meters)
 
 
+def tokens(client: httpx2.Client) -> float:
+    """Tokens in all calls of the model."""
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("appliance_batch_tokens_sum"))
+
+
 def test_a_document_of_one_endless_element_is_over_the_limit(service: Service) -> None:
     with service.client() as client:
         before = counted(client)
@@ -42,6 +48,18 @@ def test_a_document_of_one_endless_element_is_over_the_limit(service: Service) -
         (error,) = reply.json()["results"]["errors"]
         assert "too large" in error["error"]["innererror"]["message"]
         assert counted(client) == before
+
+
+@pytest.mark.parametrize("mark", ["\ufe0f", "\u20e3", "\U0001f3fd", "\u200d\U0001f469"])
+def test_marks_that_are_tokens_reach_the_model_no_more_than_they_are_metered(
+    service: Service, mark: str
+) -> None:
+    with service.client() as client:
+        before = tokens(client)
+        reply = ask(client, "\U0001f469" + mark * (100_000 // len(mark))).json()["results"]["documents"][0]
+        elements = reply["statistics"]["charactersCount"]
+        assert 3_000 < elements < 3_500
+        assert tokens(client) - before < 100
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -11,6 +11,7 @@ from appliance.models.locations import GENERAL
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.text_request import TextRequest
+from appliance.ner.tokenizer import tokenizer_of
 from tests.support.paths import ENGLISH
 
 Find = Callable[[str], list[tuple[str, str]]]
@@ -186,3 +187,36 @@ def test_composed_and_decomposed_letters_are_read_alike(many: Find, text: str) -
     assert composed
     decomposed = many(unicodedata.normalize("NFD", text))
     assert [(unicodedata.normalize("NFC", name), category) for name, category in decomposed] == composed
+
+
+@pytest.mark.parametrize("path", GENERAL.values(), ids=list(GENERAL))
+@pytest.mark.parametrize(
+    "endless",
+    [
+        "a" + "\ufe0f" * 50_000,
+        "1" + "\u20e3" * 50_000,
+        "\U0001f44d" + "\U0001f3fd" * 50_000,
+        "\U0001f469" + "\u200d\U0001f469" * 25_000,
+        "\u1100" * 50_000,
+        "\u0915\u094d" * 25_000,
+        "a" + "\u0301" * 50_000,
+        "a" + "\U000e0100" * 50_000,
+    ],
+    ids=[
+        "selectors",
+        "keycaps",
+        "skin tones",
+        "joined emoji",
+        "Korean",
+        "Devanagari",
+        "accents",
+        "variations",
+    ],
+)
+def test_one_text_element_is_few_tokens_however_long_it_is(path: Path, endless: str) -> None:
+    text = f"Angela Merkel {endless} met Barack Obama"
+    (document,) = tokenizer_of(ModelFolder.open(path)).cut([text])
+    assert sum(len(window.ids) for window in document.windows) < 80
+    words = [text[start:end] for start, end in zip(document.starts, document.ends, strict=True)]
+    assert words[:2] == ["Angela", "Merkel"]
+    assert words[-3:] == ["met", "Barack", "Obama"]
