@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from appliance.api.errors import Problem, body_too_large, invalid_body, unsupported_charset
 
 _UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+_GZIP: Final = b"\x1f\x8b"
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -43,6 +44,12 @@ async def read_json_body(request: Request, limit: int) -> bytes:
         Problem: As of `read_body`; 415 for another encoding, naming it.
     """
     body = await read_body(request, limit)
+    if body.startswith(_GZIP):
+        raise Problem(
+            415,
+            "UnsupportedMediaType",
+            "The body is gzip, and no header says so. Send Content-Encoding: gzip.",
+        )
     foreign = _charset_label(request.headers.get("content-type", "")) or _wide_encoding(body[:4])
     if foreign:
         raise unsupported_charset(foreign)

@@ -73,6 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._large_piece = False
         self._probes_only = False
         self._ignored_offer = False
+        self._begun = False
         self._taken = False
         self._upgraded = False
         self._deaf = False
@@ -156,6 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin with a head."""
         self._reading = _Reading.HEAD
+        self._begun = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -176,6 +178,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._probes_only and not self._is_probe():
             self._refuse(overloaded())
             return
+        self._begun = True
         self.begin()
         # What follows the body is not a header: trailers end in a list that nobody reads.
         self.headers = []
@@ -274,6 +277,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._deaf = True
         cycle = self.cycle
+        if self._begun and self._reading is _Reading.BODY and cycle.response_complete:
+            self._linger()  # this request has its answer, before its body was at an end
+            return
         if cycle is not None and not cycle.response_complete:
             if self._reading is not _Reading.BODY or cycle.response_started or self.pipeline:
                 # An earlier request is being answered: its reply goes out, and nothing after it.

@@ -169,7 +169,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         lifespan="off",
         backlog=BACKLOG,
         proxy_headers=False,  # Http:TrustedProxies says whom to believe
-        ws=LazyWebSocket,
+        ws=LazyWebSocket if appliance.service.speaks_websocket else "none",
         ws_max_size=MESSAGE_LIMIT_BYTES,
         ws_ping_timeout=60,
         ws_per_message_deflate=False,

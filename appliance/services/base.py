@@ -58,9 +58,11 @@ class Service(Protocol):
 
     Attributes:
         deployments: The models it serves, empty until they are loaded.
+        speaks_websocket: Whether any of its paths does.
     """
 
     deployments: Deployments
+    speaks_websocket: bool
 
     def routes(self) -> Sequence[BaseRoute]:
         """Routes of this service, mounted before the common ones."""

@@ -41,6 +41,8 @@ class SpeechService:
         context: The appliance's parts.
     """
 
+    speaks_websocket = True
+
     def __init__(self, context: ServiceContext) -> None:
         settings = context.settings
         self._context = context

@@ -44,6 +44,8 @@ class TextService:
         context: The appliance's parts.
     """
 
+    speaks_websocket = False
+
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._pipeline = Pipeline(

@@ -34,6 +34,9 @@ class ContentEncoding:
         """Serve one request."""
         if scope["type"] == "http":
             said = [value for name, value in scope["headers"] if name == b"content-encoding"]
+            moved = [value for name, value in scope["headers"] if name == b"transfer-encoding"]
+            if moved:  # whoever sends `gzip, chunked` has its chunks joined by now
+                said += [coding for coding in _split(b",".join(moved)) if coding != b"chunked"]
             if said:
                 return self._decoded(b",".join(said), scope, receive, send)
         return self._app(scope, receive, send)

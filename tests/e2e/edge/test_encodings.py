@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.support.site import Service, Site
-from tests.support.wire import ANALYZE, BODY
+from tests.support.wire import ANALYZE, BODY, head, wire
 
 pytestmark = pytest.mark.e2e
 BOMB = 1 << 28
@@ -24,6 +24,21 @@ def send(client: httpx2.Client, body: bytes, **headers: str) -> httpx2.Response:
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP", "identity, gzip"])
 def test_a_gzip_body_is_read(client: httpx2.Client, coding: str) -> None:
     assert send(client, gzip.compress(BODY), Content_Encoding=coding).status_code == 200
+
+
+def test_a_body_that_is_gzip_on_its_way_is_read(service: Service) -> None:
+    body = gzip.compress(BODY)
+    with wire(service.url) as one:
+        for said in ("gzip, chunked", "x-gzip,chunked"):
+            one.send(head("POST", Transfer_Encoding=said, Content_Type="application/json"))
+            one.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+            assert one.reply().status == 200
+
+
+def test_a_gzip_body_that_no_header_names_is_told_which_header_it_needs(client: httpx2.Client) -> None:
+    reply = send(client, gzip.compress(BODY))
+    assert reply.status_code == 415
+    assert "Content-Encoding: gzip" in reply.json()["error"]["message"]
 
 
 def test_a_gzip_body_of_several_members_is_read(client: httpx2.Client) -> None:

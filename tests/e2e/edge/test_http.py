@@ -15,6 +15,12 @@ OFFERS = [
     {"Connection": "keep-alive, Upgrade", "Upgrade": "TLS/1.2, HTTP/2.0"},
     {"Connection": "Upgrade", "Upgrade": "something-else/3"},
 ]
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec_WebSocket_Version": "13",
+}
 
 
 @pytest.mark.parametrize("path", ["/" + ANALYZE, "//" + ANALYZE, ANALYZE.replace("/:", "///:")])
@@ -54,6 +60,25 @@ def test_an_offer_beside_a_chunked_body_is_served(service: Service) -> None:
             + b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
         )
         assert one.reply().status == 200
+
+
+def test_a_whole_handshake_is_answered_as_the_request_that_it_is_where_nothing_speaks_websocket(
+    service: Service,
+) -> None:
+    with wire(service.url) as one:
+        for path, status in (("/status", 200), ("/nowhere", 404)):
+            one.send(head("GET", path, **HANDSHAKE))
+            reply = one.reply()
+            assert reply.status == status
+            assert reply.json()
+
+
+def test_a_request_that_was_answered_before_its_body_ended_gets_no_second_answer(service: Service) -> None:
+    with wire(service.url) as one:
+        one.send(head("POST", "/nowhere", Transfer_Encoding="chunked") + b"0\r\n")
+        assert one.reply().status == 404
+        one.send(b"a: b\r\n" * 70_000)
+        assert one.ended()
 
 
 def test_an_offer_with_a_get_is_served(service: Service) -> None:
