@@ -41,7 +41,7 @@ def sdk() -> Path:
         [sys.executable, "-m", "pip", *words, "--target", str(folder), "-r", str(LOCK)],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=400,
         check=False,
     )
     if done.returncode:
@@ -64,6 +64,7 @@ def test_the_lock_of_the_client_pins_all_that_its_packages_need(sdk: Path) -> No
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(900)
 def test_the_official_client_imports_trains_deploys_and_exports(
     sdk: Path, start: Start, documents: Path, tmp_path: Path
 ) -> None:
@@ -74,7 +75,7 @@ def test_the_official_client_imports_trains_deploys_and_exports(
         [sys.executable, str(Path(__file__).with_name("client.py")), service.url, KEY, str(path)],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=400,
         env={**os.environ, "PYTHONPATH": str(sdk)},
         check=False,
     )

@@ -63,7 +63,7 @@ class Author:
     def call(self, method: str, path: str, body: Any = None, **query: str) -> httpx2.Response:
         return self.client.request(method, path, params={**VERSION, **query}, json=body)
 
-    def follow(self, reply: httpx2.Response, seconds: float = 100) -> dict[str, Any]:
+    def follow(self, reply: httpx2.Response, seconds: float = 400) -> dict[str, Any]:
         """Poll a job until it has ended."""
         assert reply.status_code == 202, reply.text
         deadline = time.monotonic() + seconds

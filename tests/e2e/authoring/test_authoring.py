@@ -22,7 +22,7 @@ from tests.support.site import Service, Site
 Box = tuple[Service, Author, dict[str, Any]]
 SENTENCE = "Litware sold the vessel Calypso in port 7."
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 def entities(client: httpx2.Client, project: str, deployment: str, **document: str) -> list[tuple[str, str]]:
