@@ -265,10 +265,14 @@ def test_what_would_be_missing_from_the_answer_is_refused_by_its_name(
 
 
 def test_hypotheses_are_masked_as_the_text_is(service: Service) -> None:
-    turn = turn_id()
-    with Wire(service.url, "conversation") as wire:
-        wire.say(turn, spoken("oh shit no", "go"))
-        told = [body["Text"] for path, body in wire.until("turn.end") if path == "speech.hypothesis"]
+    told: list[str] = []
+    for _ in range(20):  # a busy machine may have the final text before a hypothesis of these words was due
+        turn = turn_id()
+        with Wire(service.url, "conversation") as wire:
+            wire.say(turn, spoken("oh shit no", "go"))
+            told += [body["Text"] for path, body in wire.until("turn.end") if path == "speech.hypothesis"]
+        if any("oh ****" in text for text in told):
+            break
     assert any("oh ****" in text for text in told)
     assert not any("shit" in text for text in told)
 
