@@ -169,10 +169,6 @@ class Queue:
         self._overloaded = self._tokens >= least * self._capacity_tokens
         return self._overloaded
 
-    @property
-    def _full(self) -> bool:
-        return self._tokens >= self._capacity_tokens
-
     def put(self, call: Call) -> None:
         """Queue a call.
 
@@ -184,7 +180,7 @@ class Queue:
         with self._changed:
             if self._closed:
                 raise Stopping("the service is stopping")
-            if self._full:
+            if self._tokens >= self._capacity_tokens:
                 raise Busy("the model's queue is full")
             call.charge = charge
             self._tokens += charge

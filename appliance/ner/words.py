@@ -24,15 +24,14 @@ _WITHIN: Final = regex.compile(
 """Two characters that are one to a reader: the second is a mark, as Thai sara am or a half-width sign of
 voiced kana, or a later letter of a Korean syllable, or a sign of Burmese or Khmer sets it below another."""
 
+_ELEMENT: Final = regex.compile(r"\X")
+
 _FIRST_MARK: Final = "\u0300"
 
 _JOINERS: Final = "\ufe0e\ufe0f\u200d"
 
 MOST_MARKS: Final = 30
 """Marks on one character that are part of a word."""
-
-
-_ELEMENT: Final = regex.compile(r"\X")
 
 _LONG_RUN: Final = re.compile("[^\u0000-\u02ff]{30}")
 """Every text element of more than 31 code points has such a run: below U+0300 nothing joins its neighbour."""

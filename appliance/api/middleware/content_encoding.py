@@ -34,9 +34,13 @@ class ContentEncoding:
         """Serve one request."""
         if scope["type"] == "http":
             said = [value for name, value in scope["headers"] if name == b"content-encoding"]
-            moved = [value for name, value in scope["headers"] if name == b"transfer-encoding"]
-            if moved:  # whoever sends `gzip, chunked` has its chunks joined by now
-                said += [coding for coding in _split(b",".join(moved)) if coding != b"chunked"]
+            said += [  # of `gzip, chunked` the chunks are joined by now
+                coding
+                for name, value in scope["headers"]
+                if name == b"transfer-encoding"
+                for coding in _split(value)
+                if coding != b"chunked"
+            ]
             if said:
                 return self._decoded(b",".join(said), scope, receive, send)
         return self._app(scope, receive, send)

@@ -37,7 +37,7 @@ def quantize_command(source: Path, out: Path, labelled: Path, reading: Reading, 
     documents = read_documents(labelled, reading)
     with open_source(source) as folder:
         result = quantize(folder, out, documents, tell=lambda step: click.echo(f"{step} …", err=True))
-    # What was given is float32 for the most part at least: its printed name is said with care.
+    # Some weights of what was given may have 8 bits already: people read "as it is", programs know the key.
     sides = (("float32", "as it is", result.before), ("8 bits", "8 bits", result.after))
     if as_json:
         measured = {
