@@ -6,8 +6,9 @@ each word's favourite breaks a rule, which are few.
 """
 
 import math
+import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,8 +28,21 @@ _PREFIXES: Final = {"BIO": "BI", "BILOU": "BILUES", "IOB1": "BI", "IO": ""}
 _SAME_TAG: Final = {"E": "L", "S": "U"}
 _REACH: Final = 4  # words looked at on either side of a broken rule, to begin with
 _LOOSE: Final = frozenset(",;:")
-_ORNAMENTS: Final = frozenset({"So", "Sk", "Cf"})  # Unicode categories of emoji, their colours and joiners
+_ORNAMENTS: Final = frozenset({"So", "Sk", "Cf", "Cc"})  # Unicode: emoji, their colours, joiners, control
 _EMOJI_STYLE: Final = "\ufe0f"
+_BREAKS: Final = re.compile("[\n\r\x85\u2028\u2029,;]")
+_BORDER: Final = re.compile(
+    r"""
+    (?: [^\W\d_]{3}[.!?] | [\u3002\uff01\uff1f\u0964\u061f\u2026] )
+      ["'\u201d\u2019\xbb)\]\u300d\u300f]* [^\S\r\n]* (?: \r\n? | [\n\x85\u2028] )
+    | (?: \r\n | \r(?!\n) | \n ) [^\S\r\n]* (?: \r\n? | \n )
+    | \u2029
+    | (?<=[^\W\d_]) (?=[,;][^\W\d_]) | (?<=[^\W\d_][,;]) (?=[^\W\d_])
+    """,
+    re.VERBOSE,
+)
+"""Where no name goes on: a line that ends as a sentence does, a blank line, and a comma or semicolon between
+letters as in a table. A line that ends in a short word and a full stop may end in an initial or a title."""
 _PAIRS: Final = {")": "(", "]": "[", "}": "{", "”": "“", "»": "«", '"': '"'}
 
 
@@ -62,6 +76,7 @@ class Decoder:
     Args:
         labels: Label of each column, such as `O`, `B-Person`, `I-Person`.
         scheme: One of `SCHEMES`.
+        borders: Whether names end at the borders of sentences, paragraphs and columns (`borders`).
         complete: Makes the answer to a text of what was found in it; None to answer just that.
     """
 
@@ -70,8 +85,10 @@ class Decoder:
         labels: Sequence[str],
         scheme: str,
         *,
+        borders: bool = False,
         complete: Callable[[TextRequest, list[Entity]], list[Entity]] | None = None,
     ) -> None:
+        self._borders = borders
         self._complete = complete or _as_found
         if scheme not in SCHEMES:
             raise ValueError(f"unknown labelling scheme {scheme}")
@@ -98,11 +115,13 @@ class Decoder:
         Raises:
             ValueError: The scores are not numbers.
         """
-        labels = self.best_labels(logits)
+        text = request.text
+        cuts = borders(text, starts) if self._borders else ()
+        labels = self.best_labels(logits, cuts)
         if self._outside.issuperset(labels):
             return self._complete(request, [])
-        found, text = [], request.text
-        for first, last, category in self._chunks(labels):
+        found = []
+        for first, last, category in self._chunks(labels, frozenset(cuts)):
             start, end = trim(text, starts[first], ends[last])
             if start < end:
                 score = _confidence(logits[first : last + 1], labels[first : last + 1])
@@ -117,11 +136,19 @@ class Decoder:
         """Return room for the scores of so many words, to be filled window by window."""
         return np.empty((words, self._border), dtype=np.float32)
 
-    def best_labels(self, logits: Logits) -> list[int]:
-        """Return the label numbers of the highest total score among those that obey the scheme."""
+    def best_labels(self, logits: Logits, cuts: Sequence[int] = ()) -> list[int]:
+        """Return the label numbers of the highest total score among those that obey the scheme.
+
+        Args:
+            logits: Scores, [words, labels].
+            cuts: Words before which a text ends and another begins, in order.
+        """
         labels: list[int] = logits.argmax(axis=1).tolist()
-        broken = self._broken(labels)
-        return self._repair(logits, labels, broken) if broken else labels
+        for first, end in pairwise((0, *cuts, len(labels))):
+            part = labels[first:end] if cuts else labels
+            if broken := self._broken(part):
+                labels[first:end] = self._repair(logits[first:end], part, broken)
+        return labels
 
     def _broken(self, labels: Sequence[int]) -> list[int]:
         """Return where rules are broken: k stands between word k - 1 and word k."""
@@ -174,8 +201,8 @@ class Decoder:
             path.append(int(back[step, path[-1]]))
         return path[::-1]
 
-    def _chunks(self, labels: Sequence[int]) -> Iterator[tuple[int, int, str]]:
-        """Yield (first word, last word, category) of each run of one entity."""
+    def _chunks(self, labels: Sequence[int], cuts: frozenset[int]) -> Iterator[tuple[int, int, str]]:
+        """Yield (first word, last word, category) of each run of one entity; none goes on over a cut."""
         first = -1
         for index, label in enumerate([*labels, -1]):
             tag = self._tags[label] if label >= 0 else "O"
@@ -185,6 +212,7 @@ class Decoder:
                     tag in ("I", "L")
                     and self._categories[label] == self._categories[before]
                     and self._tags[before] not in ("L", "U")
+                    and index not in cuts
                 )
                 if goes_on:
                     continue
@@ -216,6 +244,19 @@ def infer_scheme(labels: Sequence[str]) -> str:
 def category_of(label: str, scheme: str) -> str:
     """Return the entity category of a label, or the empty string for the outside label."""
     return _split(label, scheme)[1]
+
+
+def borders(text: str, starts: Sequence[int]) -> list[int]:
+    """Return the words before which no name goes on, in order: see `_BORDER`.
+
+    Args:
+        text: The text.
+        starts: First code point of each word.
+    """
+    if _BREAKS.search(text) is None:
+        return []
+    places = (found.end() for found in _BORDER.finditer(text))
+    return sorted({bisect_left(starts, place) for place in places} - {0, len(starts)})
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:

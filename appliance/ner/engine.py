@@ -79,7 +79,7 @@ def prepare(
     report("reading tokenizer", 0.0)
     tokenizer = tokenizer_of(folder)
     complete = _completing(folder) if folder.components else None
-    decoder = Decoder(folder.labels, folder.scheme, complete=complete)
+    decoder = Decoder(folder.labels, folder.scheme, borders=folder.borders, complete=complete)
     report("reading model", 0.2)
     graph = folder.read(MODEL)
     session = OnnxSession(graph, labels=len(folder.labels), providers=providers)

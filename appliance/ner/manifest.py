@@ -27,7 +27,12 @@ def describe(folder: ModelFolder, **changes: Any) -> dict[str, Any]:
         "weights_license": folder.weights_license,
         "meters": list(folder.meters),
         "inputs": {"token_type_ids": "case-class" if folder.case_classes else "zeros"},
-        "decoding": {"scheme": folder.scheme, "aggregation": "first", "words": folder.words},
+        "decoding": {
+            "scheme": folder.scheme,
+            "aggregation": "first",
+            "words": folder.words,
+            **({"borders": True} if folder.borders else {}),
+        },
         "limits": {"window_tokens": folder.window_tokens, "overlap_tokens": folder.overlap_tokens},
         "batch_invariant": folder.batch_invariant,
         "files": dict(folder.digests),

@@ -65,6 +65,7 @@ class ModelFolder:
         scheme: How labels mark entities; one of `decode.SCHEMES`.
         case_classes: Whether `token_type_ids` carries case classes; zeros otherwise.
         words: How texts are cut into words: as the tokenizer cuts them, or at punctuation besides.
+        borders: Whether a name ends where a sentence and its line end, at a blank line and between columns.
         window_tokens: Tokens the model sees at once, special tokens included.
         overlap_tokens: Tokens that neighbouring windows of a long text share.
         pad_token: Token number that fills shorter rows of a batch.
@@ -87,6 +88,7 @@ class ModelFolder:
     scheme: str
     case_classes: bool = False
     words: str = "tokenizer"
+    borders: bool = False
     window_tokens: int
     overlap_tokens: int
     pad_token: int = 0
@@ -241,6 +243,7 @@ def _native(
         labels=labels,
         scheme=scheme,
         words=decoding.choice("words", ("tokenizer", AT_PUNCTUATION), "tokenizer"),
+        borders=decoding.flag("borders", default=False),
         case_classes=inputs.choice("token_type_ids", _TOKEN_TYPES, "zeros") == "case-class",
         window_tokens=window,
         overlap_tokens=limits.integer("overlap_tokens", 0, window // 2, window // 4),

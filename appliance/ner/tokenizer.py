@@ -25,6 +25,12 @@ from appliance.ner.windows import spans
 from appliance.ner.words import Word, cut_words, without_endless_elements, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SEPARATORS: Final = re.compile("[\0\x1c-\x1f\x85\u200b]")
+_AS_SPACES: Final = dict.fromkeys(map(ord, "\0\u200b"), " ") | dict.fromkeys(
+    map(ord, "\x1c\x1d\x1e\x1f\x85"), "\n"
+)
+"""What stands between words and is dropped by tokenizers, which would read two words as one."""
+
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
 
 _UNIGRAM_UNKNOWN: Final = re.compile(rb'"unk_id"\s*:\s*(\d+)')
@@ -192,7 +198,7 @@ class TextTokenizer:
         Half a surrogate pair, which JSON can smuggle in, is read as U+FFFD so that offsets stay those of the
         text.
         """
-        read = [without_endless_elements(text) for text in texts]
+        read = [without_endless_elements(_separated(text)) for text in texts]
         try:
             encodings = self._tokenizer.encode_batch(read)
         except TypeError:
@@ -275,6 +281,10 @@ class TextTokenizer:
         if outside is not None:
             before, after = np.full_like(before, outside), np.full_like(after, outside)
         return np.concatenate((before, tokens[begin:end], after))
+
+
+def _separated(text: str) -> str:
+    return text.translate(_AS_SPACES) if _SEPARATORS.search(text) else text
 
 
 def _unknown_token(tokenizer: Tokenizer, data: bytes) -> int:

@@ -7,6 +7,7 @@ request sets no timers.
 """
 
 import asyncio
+import re
 from enum import IntEnum
 from typing import Any, Final, cast
 
@@ -27,6 +28,8 @@ SLOWEST_BYTES: Final = 1024
 """What must come of a body in each time-out, so that a byte now and then does not hold a place."""
 PROBES: Final = frozenset({b"/ready", b"/status", b"/containerreadiness", b"/containerliveness"})
 
+_VERSIONS: Final = ("1.1", "1.0")
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)/?(.*)", re.IGNORECASE | re.DOTALL)
 _OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
@@ -170,6 +173,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._large_piece and self._length_of_head() > HEAD_BYTES:
             self._refuse_long_head()
             return
+        if self.parser.get_http_version() not in _VERSIONS:
+            self._refuse(invalid_http("The request line ends in neither HTTP/1.1 nor HTTP/1.0."))
+            return
+        if not self.url.startswith(b"/"):
+            self._read_absolute_target()
         if self.parser.should_upgrade() and not self._taken:
             if self.parser.get_method() == b"CONNECT":
                 self._refuse(invalid_http("CONNECT is for proxies; this is not a proxy."))
@@ -178,10 +186,20 @@ class HttpProtocol(HttpToolsProtocol):
         if self._probes_only and not self._is_probe():
             self._refuse(overloaded())
             return
-        self._begun = True
         self.begin()
+        self._begun = True
         # What follows the body is not a header: trailers end in a list that nobody reads.
         self.headers = []
+
+    def _read_absolute_target(self) -> None:
+        """Take an address in place of a path apart: the host that it names stands for the Host header.
+
+        So RFC 9112 has it in section 3.2.2. `*` and the target of CONNECT stay as they are.
+        """
+        found = _ABSOLUTE.fullmatch(self.url)
+        if found:
+            self.url = b"/" + found[2]
+            self.headers[:] = [(b"host", found[1]), *(pair for pair in self.headers if pair[0] != b"host")]
 
     def begin(self) -> None:
         """Begin with a request whose head is here."""

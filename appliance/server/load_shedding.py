@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from starlette.types import Scope
 
-from appliance.api.errors import problem_from
+from appliance.api.errors import Problem, problem_from
 from appliance.api.request_id import common_headers
 from appliance.errors import Busy
 from appliance.observability.instruments import Instruments
@@ -42,7 +42,7 @@ class LoadShedder:
     ) -> None:
         self._is_overloaded = is_overloaded
         self._admits = admits
-        problem = problem_from(Busy("the model's queue is full"))
+        self._problem = problem = problem_from(Busy("the model's queue is full"))
         self._body = json.dumps(problem.body()).encode()
         headers = {
             "content-type": "application/json; charset=utf-8",
@@ -55,6 +55,11 @@ class LoadShedder:
     def sheds(self, path: str, scope: Scope) -> bool:
         """Whether a POST to a path is to be refused now."""
         return self._is_overloaded(path) and self._admits(scope)
+
+    def problem(self) -> Problem:
+        """Return what such a request is told, and count it."""
+        self._count()
+        return self._problem
 
     def reply(self, common: Sequence[tuple[bytes, bytes]], *, secure: bool) -> bytes:
         """Return a whole reply with a request id of its own, and count it.
@@ -95,6 +100,9 @@ class LoadSheddingProtocol(HttpProtocol):
     def begin(self) -> None:
         """Refuse a request, or begin with it."""
         if self._refused():
+            if not self.parser.should_keep_alive():
+                self._refuse(self._shedder.problem())
+                return
             self.cycle = _Shed()  # type: ignore[assignment]  # what follows of the request is passed over
             self.transport.write(
                 self._shedder.reply(self.server_state.default_headers, secure=self.scheme == "https")
@@ -109,13 +117,11 @@ class LoadSheddingProtocol(HttpProtocol):
             self.on_response_complete()  # only now: what is still to come would stop the clock of silence
 
     def _refused(self) -> bool:
-        # Who closes the connection, speaks HTTP/1.0 or asks ahead takes the usual way, which ends the same.
+        # Who asks ahead takes the usual way, which ends the same.
         parser = self.parser
         return (
             parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
-            and parser.get_http_version() == "1.1"
-            and parser.should_keep_alive()
             and not parser.should_upgrade()
             and self._shedder.sheds(self.url.partition(b"?")[0].decode("latin-1"), cast("Scope", self.scope))
         )

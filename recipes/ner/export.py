@@ -85,7 +85,7 @@ def write_folder(
         "weights_license": "CC-BY-SA-4.0",
         "meters": ["CognitiveServices.Ner.Container.TextRecords"],
         "inputs": {"token_type_ids": "zeros" if vocabulary.cased else "case-class"},
-        "decoding": {"scheme": "BIO", "aggregation": "first"}
+        "decoding": {"scheme": "BIO", "aggregation": "first", "borders": True}
         | ({"words": AT_PUNCTUATION} if vocabulary.cased else {}),
         "limits": {"window_tokens": SERVED_TOKENS + 2, "overlap_tokens": 32},
         "batch_invariant": scaling != "tensor",

@@ -1,6 +1,10 @@
-"""A certificate for localhost."""
+"""A certificate for localhost, and a service whose queue is full most of the time."""
 
 import datetime
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -9,6 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from license.authority.authority import Authority
+from tests.support.site import SENTENCE, Service, Site
+from tests.support.wire import post, wire
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +48,31 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         )
     )
     return certificate, secret
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
+    """A service that three callers keep busy, so that nearly every other one is answered 429."""
+    site = Site(tmp_path_factory.mktemp("full") / "site", vendor)
+    site.issue()
+    service = site.start("Engine:QueueTokens=16", "Engine:Sessions=1", "Limits:BodyBytes=8000000")
+    done = threading.Event()
+    documents = [{"id": str(n), "language": "en", "text": SENTENCE * 20} for n in range(5)]
+    body = json.dumps({"kind": "EntityRecognition", "analysisInput": {"documents": documents}}).encode()
+
+    def keep_busy() -> None:
+        while not done.is_set():
+            with wire(service.url) as one:
+                one.send(post(body))
+                one.reply()
+            done.wait(0.01)
+
+    with ThreadPoolExecutor(3) as pool:
+        busy = [pool.submit(keep_busy) for _ in range(3)]
+        try:
+            yield service
+        finally:
+            done.set()
+        for one in busy:
+            one.result()
+    site.close()

@@ -91,6 +91,23 @@ def test_foreign_names_are_refused(service: Service, host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example/status", 421),
+        ("HTTP://evil.example?x=1", 421),
+        ("http://localhost/status", 200),
+        ("https://127.0.0.1:5000/status", 200),
+        ("http:///status", 400),
+    ],
+)
+def test_a_host_in_the_request_line_stands_for_the_header(service: Service, target: str, status: int) -> None:
+    for host in ("localhost", "evil.example"):
+        with wire(service.url) as one:
+            one.send(head("GET", target, host=host))
+            assert one.reply().status == status
+
+
+@pytest.mark.parametrize(
     "host",
     [
         "localhost",

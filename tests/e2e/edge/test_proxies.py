@@ -27,7 +27,7 @@ PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy"}
 TIMES = 34  # of each of three refusals: a hundred and more
 KEY = "0123456789abcdef"
 HEADERS = {"Ocp-Apim-Subscription-Key": KEY}
-Start = Callable[[str], str]
+Start = Callable[[str, Service], str]
 
 
 def configuration(name: str) -> str:
@@ -45,29 +45,27 @@ def behind(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Itera
 
 
 @pytest.fixture(scope="module")
-def start(
-    behind: Service, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Start]:
-    """`start("nginx")` runs that proxy by the page and returns its address."""
+def start(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """`start("nginx", service)` runs that proxy by the page, before the service, and returns its address."""
     running: list[subprocess.Popen[bytes]] = []
-    addresses: dict[str, str] = {}
+    addresses: dict[tuple[str, str], str] = {}
 
-    def run(name: str) -> str:
+    def run(name: str, service: Service) -> str:
         program = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
         if program is None:
             pytest.skip(f"{name} is not installed: apt-get install {PACKAGES[name]}")
-        if name not in addresses:
+        if (name, service.url) not in addresses:
             port = free_port()
             folder = tmp_path_factory.mktemp(name)
             both = folder / "both.pem"
             both.write_text(certificate[0].read_text() + certificate[1].read_text())
-            text = configuration(name).replace("127.0.0.1:5000", behind.url.removeprefix("http://"))
+            text = configuration(name).replace("127.0.0.1:5000", service.url.removeprefix("http://"))
             words = MAKERS[name](text, folder, port, both)
             with (folder / "log").open("wb") as log:
                 running.append(subprocess.Popen([program, *words], stderr=log))
             wait_for(port, folder / "log")
-            addresses[name] = f"https://localhost:{port}"
-        return addresses[name]
+            addresses[name, service.url] = f"https://localhost:{port}"
+        return addresses[name, service.url]
 
     yield run
     for one in running:
@@ -117,8 +115,8 @@ def wait_for(port: int, log: Path) -> None:
 
 
 @pytest.fixture(params=["nginx", "haproxy"])
-def proxy(request: pytest.FixtureRequest, start: Start) -> str:
-    return start(request.param)
+def proxy(request: pytest.FixtureRequest, start: Start, behind: Service) -> str:
+    return start(request.param, behind)
 
 
 @pytest.fixture
@@ -195,8 +193,22 @@ def test_every_refusal_of_a_large_body_arrives_at_node(proxy: str, certificate: 
     assert done.stdout.split() == ["413"] * 100, done.stderr[-2000:]
 
 
-def test_the_pages_find_their_parts_below_a_path(start: Start, trusting: ssl.SSLContext) -> None:
-    with httpx2.Client(base_url=start("nginx"), verify=trusting, trust_env=False, headers=HEADERS) as client:
+@pytest.mark.parametrize("name", PACKAGES)
+def test_refusals_of_a_full_queue_arrive(
+    start: Start, full: Service, trusting: ssl.SSLContext, name: str
+) -> None:
+    with httpx2.Client(base_url=start(name, full), verify=trusting, trust_env=False, timeout=60) as client:
+        sent = [client.post(ANALYZE, content=b"x" * (6 << 20)).status_code for _ in range(100)]
+    assert set(sent) <= {400, 429}
+    assert sent.count(429) > 50
+
+
+def test_the_pages_find_their_parts_below_a_path(
+    start: Start, behind: Service, trusting: ssl.SSLContext
+) -> None:
+    with httpx2.Client(
+        base_url=start("nginx", behind), verify=trusting, trust_env=False, headers=HEADERS
+    ) as client:
         for page in ("/ai/", "/ai/swagger"):
             parts = re.findall(r'(?:href|src)="(/[^"]+)"', client.get(page).text)
             assert len(parts) > 3

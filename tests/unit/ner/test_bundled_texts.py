@@ -90,6 +90,13 @@ SIEMENS = ("Siemens AG", "Organization")
         ("Siemens\nMicrosoft\nGoogle", [(n, "Organization") for n in ("Siemens", "Microsoft", "Google")]),
         ("Peter Smith\nLondon", [("Peter Smith", "Person"), ("London", "Location")]),
         ("Oslo & Rome", [OSLO, ("Rome", "Location")]),
+        ("Acme Inc.\nOslo is cold.", [("Acme Inc.", "Organization"), OSLO]),
+        ("Angela Merkel\x85Oslo", [MERKEL, OSLO]),
+        ("Angela Merkel\x1eOslo", [MERKEL, OSLO]),
+        ("Angela Merkel\fOslo", [MERKEL, OSLO]),
+        ("Angela Merkel\0Oslo", [MERKEL, OSLO]),
+        ("Angela Merkel\u200bOslo", [MERKEL, OSLO]),
+        ("Angela Merkel\u2028Oslo", [MERKEL, OSLO]),
     ],
 )
 def test_a_name_ends_with_its_line_or_column(served: Find, text: str, names: list[tuple[str, str]]) -> None:
@@ -112,6 +119,17 @@ def test_a_word_beside_a_name_is_no_name_to_the_english_model(
     """That of many languages takes "Call" into the name, and "Kind regards" for one: its card says so."""
     for find in finder(ENGLISH):
         assert find(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("He met J.\nSmith of the U.S.\nArmy.", ["J.\nSmith", "U.S.\nArmy"]),
+        ("They came to St.\nPetersburg and stayed there.", ["St.\nPetersburg"]),
+    ],
+)
+def test_a_line_that_ends_in_an_abbreviation_is_no_border(served: Find, text: str, names: list[str]) -> None:
+    assert [name for name, _ in served(text)] == names
 
 
 def test_a_name_goes_on_where_prose_is_wrapped(served: Find) -> None:

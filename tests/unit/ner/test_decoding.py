@@ -1,11 +1,12 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.ner.decoding import Decoder, category_of, infer_scheme, trim
+from appliance.ner.decoding import Decoder, borders, category_of, infer_scheme, trim
 from appliance.ner.session import Logits
 from appliance.ner.text_request import TextRequest
 
@@ -126,6 +127,51 @@ def test_iob1_entities_may_open_with_an_inside_label() -> None:
 
 def test_a_category_without_an_opening_label_opens_with_its_inside_label() -> None:
     assert found("Ada King", ["I-P", "I-P"], ("O", "I-P", "B-Q")) == [("Ada King", "P")]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("from Acme Inc.\nOslo is", ["from Acme Inc.", "Oslo is"]),
+        ('a "Great Day."\r\nOslo', ['a "Great Day."', "Oslo"]),
+        ("gone!  \x85Oslo", ["gone!", "Oslo"]),
+        ("one\n \t\ntwo", ["one", "two"]),
+        ("one\r\n\r\ntwo", ["one", "two"]),
+        ("one\u2029two", ["one", "two"]),
+        ("Doe,Jane;Oslo, Rome", ["Doe", ",", "Jane", ";", "Oslo, Rome"]),
+        ("\u4ed6\u6765\u4e86\u3002\nOslo", ["\u4ed6\u6765\u4e86\u3002", "Oslo"]),
+        ("one\r\ntwo\rthree\nfour", ["one\r\ntwo\rthree\nfour"]),
+        ("J.\nSmith of the U.S.\nArmy, St.\nPetersburg", ["J.\nSmith of the U.S.\nArmy, St.\nPetersburg"]),
+        ("3,000 and 1;2", ["3,000 and 1;2"]),
+        ("", [""]),
+    ],
+)
+def test_borders_stand_between_sentences_of_lines_paragraphs_and_columns(text: str, parts: list[str]) -> None:
+    places = [found.span() for found in re.finditer(r"\w+|[^\w\s]", text)]
+    cuts = borders(text, [start for start, _ in places])
+    spans = itertools.pairwise((0, *cuts, len(places)))
+    found = [text[places[first][0] : places[end - 1][1]] for first, end in spans if end]
+    assert found == [part for part in parts if part]
+
+
+def test_no_entity_goes_on_over_a_border_if_the_model_has_borders() -> None:
+    text, tags = "Acme Inc.\nOslo", ["B-Person", "I-Person", "I-Person"]
+    for labels, scheme, marks in ((BIO, "BIO", tags), (("O", "Person"), "IO", ["Person"] * 3)):
+        logits = certain(labels, marks)
+        logits[2, 1] += 10
+        for own, ends in ((False, [14]), (True, [9, 14])):
+            decoder = Decoder(labels, scheme, borders=own)
+            entities = decoder.entities(TextRequest(text), [0, 5, 10], [4, 9, 14], logits)
+            assert [entity.end for entity in entities] == ends
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), cuts=st.sets(st.integers(1, 11), max_size=4))
+def test_between_borders_each_part_is_labelled_as_a_text_of_its_own(seed: int, cuts: set[int]) -> None:
+    logits, decoder = scores(12, len(BILOU), seed, 1.0), Decoder(BILOU, "BILOU")
+    parts = itertools.pairwise((0, *sorted(cuts), 12))
+    apart = [label for first, end in parts for label in decoder.best_labels(logits[first:end])]
+    assert decoder.best_labels(logits, sorted(cuts)) == apart
 
 
 def test_confidence_is_the_mean_probability_of_the_words_labels() -> None:

@@ -147,12 +147,14 @@ def test_whoever_has_no_key_is_not_told_how_busy_it_is() -> None:
         house.close()
 
 
-def test_a_connection_that_ends_after_this_request_takes_the_usual_way(house: House) -> None:
+def test_a_connection_that_ends_after_this_request_is_closed_with_the_refusal(house: House) -> None:
     with house.client() as client:
         reply = client.post(FULL, headers={"Connection": "close"})
-    assert reply.status_code == LET_IN
+    assert reply.status_code == 429
+    assert reply.headers["connection"] == "close"
+    assert "retry-after" in reply.headers
     heard = house.talk(f"POST {FULL} HTTP/1.0\r\nContent-Length: 0\r\n\r\n".encode(), 1)
-    assert heard.startswith(b"HTTP/1.1 299")
+    assert heard.startswith(b"HTTP/1.1 429")
 
 
 def test_a_refused_connection_that_falls_silent_is_closed(house: House) -> None:
