@@ -45,7 +45,7 @@ class Showcase:
 def _ask_text(url: str) -> Iterator[tuple[dict[str, Any], str]]:
     for language, sentence in SENTENCES:
         answer = _recognize(url, language, sentence)
-        yield answer, _highlight(sentence, answer["entities"])
+        yield answer, click.style(f"{language:9}", dim=True) + _highlight(sentence, answer["entities"])
 
 
 def _recognize(url: str, language: str, sentence: str) -> dict[str, Any]:

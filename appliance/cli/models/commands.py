@@ -132,16 +132,31 @@ def _name_of(source: Path) -> str:
 @json_option
 @settings_argument
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
-    """List the installed models, and what is wrong with those that cannot be served."""
-    from appliance.registry.registry import ModelRegistry
+    """List the installed models, and what is wrong with those that cannot be served.
 
-    registry = ModelRegistry.of(read_installation(words).settings)
-    rows = [_row(entry) for entry in registry.entries()]
+    Without Models:Path it is the general model, which then answers.
+    """
+    from appliance.models.locations import CONTAINER_MOUNT, find_models
+    from appliance.registry.registry import ModelRegistry, RegistryEntry
+
+    settings = read_installation(words).settings
+    root, entries = None, []
+    if settings.models_path is None and not CONTAINER_MOUNT.is_dir():
+        for place in find_models(settings):
+            entries += [
+                RegistryEntry(project=place.project, name=name, path=place.path) for name in place.names
+            ]
+    else:
+        registry = ModelRegistry.of(settings)
+        root, entries = registry.root, registry.entries()
+    rows = [_row(entry) for entry in entries]
     if as_json:
-        print_json({"path": str(registry.root), "models": rows})
+        print_json({"path": None if root is None else str(root), "models": rows})
         return
-    if not rows:
-        click.echo(f"no models in {registry.root}")
+    if root is None:
+        click.echo("Models:Path is not set, so the general model answers:")
+    elif not rows:
+        click.echo(f"no models in {root}")
     for row in rows:
         click.echo(f"{row['project']}/{row['name']}  {_state(row)}")
 

@@ -103,6 +103,14 @@ def test_list_and_show_say_which_languages_a_model_was_made_for(export: Export, 
         assert shown["languages"] == listed
 
 
+def test_without_a_library_the_general_model_is_listed() -> None:
+    said = run("models", "list").output
+    assert "Models:Path is not set" in said
+    assert "; multilingual; Location, Organization, Person" in said
+    (english,) = json.loads(run("models", "list", "Models:General=en", "--json").output)["models"]
+    assert (english["model"], english["languages"]) == ("ner-en", ["en"])
+
+
 def test_a_library_that_is_missing_or_no_folder_is_an_error_and_no_empty_list(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "missing", tmp_path / "file"):
