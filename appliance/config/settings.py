@@ -262,7 +262,7 @@ class Settings:
         "Engine:QueueTokens",
         32_768,
         number_within(16, 1 << 30),
-        "tokens that may wait before new work is refused (429)",
+        "tokens that may wait before new requests are refused (429)",
     )
     speech_locale: str = _setting(
         "Speech:Locale", "en-US", parse_locale, "locale of a speech model that does not name its own"

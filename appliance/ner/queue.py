@@ -124,16 +124,26 @@ class Windows:
         return calls
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """What waits of one urgency; `tokens` are estimated for texts not yet tokenised."""
+
+    calls: deque[Call] = field(default_factory=deque)
+    windows: Windows = field(default_factory=Windows)
+    tokens: int = 0
+
+
 class Queue:
     """The one queue in front of a model.
 
     Windows are served by turns: a text's n-th window comes n turns after its arrival, so that a long document
     does not hold up the short ones behind it, and they not it. Background texts come after all others, one
-    window at a time; while others ask, one owner is kept for them.
+    window at a time; while others ask, one owner is kept for them. They have room of their own: a long job
+    does not make the queue full for others.
 
     Args:
-        capacity_tokens: New texts are taken while fewer tokens than this are waiting, so that a text larger
-            than the whole queue is served as well.
+        capacity_tokens: New texts are taken while fewer tokens than this are waiting, of their urgency, so
+            that a text larger than the whole queue is served as well.
         batch_tokens: The most tokens of one batch, padding included; 0 means one window a batch.
         owners: How many threads take from it.
     """
@@ -143,13 +153,10 @@ class Queue:
         self._batch_tokens = batch_tokens
         self._owners = owners
         self._changed = threading.Condition(threading.Lock())
-        self._calls: deque[Call] = deque()
-        self._windows = Windows()
-        self._background_calls: deque[Call] = deque()
-        self._background = Windows()
+        self._prompt = _Lane()
+        self._background = _Lane()
         self._background_owners: set[int] = set()
         self._asked = -math.inf
-        self._tokens = 0
         self._taken = 0
         self._overloaded = False
         self._closed = False
@@ -157,7 +164,7 @@ class Queue:
     @property
     def tokens(self) -> int:
         """Tokens that wait, estimated for texts not yet tokenised."""
-        return self._tokens
+        return self._prompt.tokens + self._background.tokens
 
     def is_overloaded(self) -> bool:
         """Whether requests are best refused before they are read: from a full queue until a tenth is free.
@@ -166,7 +173,7 @@ class Queue:
         the one free place, each of them would be let in for it, read in full and refused by `put`.
         """
         least = _LOW_WATER if self._overloaded else 1.0
-        self._overloaded = self._tokens >= least * self._capacity_tokens
+        self._overloaded = self._prompt.tokens >= least * self._capacity_tokens
         return self._overloaded
 
     def put(self, call: Call) -> None:
@@ -180,14 +187,13 @@ class Queue:
         with self._changed:
             if self._closed:
                 raise Stopping("the service is stopping")
-            if self._tokens >= self._capacity_tokens:
+            lane = self._lane(call)
+            if lane.tokens >= self._capacity_tokens:
                 raise Busy("the model's queue is full")
             call.charge = charge
-            self._tokens += charge
-            if call.background:
-                self._background_calls.append(call)
-            else:
-                self._calls.append(call)
+            lane.tokens += charge
+            lane.calls.append(call)
+            if not call.background:
                 self._asked = time.monotonic()
             self._changed.notify()
 
@@ -196,7 +202,8 @@ class Queue:
         with self._changed:
             others = -1  # the owner that brings them takes one itself
             for text in texts:
-                self._tokens += (self._background if text.call.background else self._windows).push(text)
+                lane = self._lane(text.call)
+                lane.tokens += lane.windows.push(text)
                 others += len(text.document.windows)
             if others > 0:
                 self._changed.notify(others)
@@ -208,8 +215,8 @@ class Queue:
         """
         with self._changed:
             while True:
-                calls = self._take_calls(self._calls)
-                entries = [] if calls else self._take_entries(self._windows, self._batch_tokens)
+                calls = self._take_calls(self._prompt)
+                entries = [] if calls else self._take_entries(self._prompt, self._batch_tokens)
                 if not calls and not entries:
                     calls, entries = self._take_background()
                 if calls or entries:
@@ -223,7 +230,7 @@ class Queue:
         """Say that what was taken last is finished, well or badly."""
         with self._changed:
             for call in calls:
-                self._tokens -= call.charge
+                self._lane(call).tokens -= call.charge
             self._taken -= 1
             self._background_owners.discard(threading.get_ident())
             if self._closed:
@@ -247,29 +254,31 @@ class Queue:
             self._closed = True
             dropped = []
             if not drain:
-                dropped = [*self._calls, *self._background_calls]
-                dropped += [*self._windows.clear(), *self._background.clear()]
-                self._calls.clear()
-                self._background_calls.clear()
-                self._tokens = 0
+                for lane in (self._prompt, self._background):
+                    dropped += [*lane.calls, *lane.windows.clear()]
+                    lane.calls.clear()
+                    lane.tokens = 0
             self._changed.notify_all()
             return dropped
 
-    def _take_calls(self, waiting: deque[Call]) -> list[Call]:
+    def _lane(self, call: Call) -> _Lane:
+        return self._background if call.background else self._prompt
+
+    def _take_calls(self, lane: _Lane) -> list[Call]:
         calls = []
         characters = 0
-        while waiting and characters < _CHARACTERS_AT_ONCE:
-            call = waiting.popleft()
+        while lane.calls and characters < _CHARACTERS_AT_ONCE:
+            call = lane.calls.popleft()
             if call.left:
-                self._tokens -= call.charge
+                lane.tokens -= call.charge
             else:
                 characters += call.charge * _CHARACTERS_PER_TOKEN
                 calls.append(call)
         return calls
 
-    def _take_entries(self, windows: Windows, batch_tokens: int) -> list[Entry]:
-        entries, tokens = windows.take(batch_tokens, self._owners)
-        self._tokens -= tokens
+    def _take_entries(self, lane: _Lane, batch_tokens: int) -> list[Entry]:
+        entries, tokens = lane.windows.take(batch_tokens, self._owners)
+        lane.tokens -= tokens
         return entries
 
     def _take_background(self) -> tuple[list[Call], list[Entry]]:
@@ -277,7 +286,7 @@ class Queue:
         if len(self._background_owners) >= self._background_limit():
             return [], []
         entries = self._take_entries(self._background, 0)
-        calls = [] if entries else self._take_calls(self._background_calls)
+        calls = [] if entries else self._take_calls(self._background)
         if entries or calls:
             self._background_owners.add(threading.get_ident())
         return calls, entries
@@ -289,4 +298,4 @@ class Queue:
 
     def _held_back(self) -> float | None:
         """Seconds after which an idle owner looks again, if background work waits that it may not take."""
-        return _KEPT_FREE_SECONDS if self._background_calls or len(self._background) else None
+        return _KEPT_FREE_SECONDS if self._background.calls or len(self._background.windows) else None

@@ -65,3 +65,22 @@ def test_a_full_queue_refuses_at_the_door_takes_jobs_and_loses_nothing(site: Sit
     assert meter["quantity"] == statuses[200] * records + 5 + 1
     assert service.stop() == 0
     assert verify(site.output, load_roots(site.vendor.roots_dir)).exit_code == 0
+
+
+def test_a_long_job_does_not_make_the_queue_full_for_requests(site: Site) -> None:
+    site.issue()
+    service = site.start("Engine:QueueTokens=400", "Engine:Sessions=1", "Engine:BatchTokens=1024")
+    job = {
+        "analysisInput": {"documents": [{"id": "1", "text": (SENTENCE + " ") * (20_000 // len(SENTENCE))}]},
+        "tasks": [{"kind": "EntityRecognition"}],
+    }
+    with service.client() as client:
+        place = client.post(JOBS, params=VERSION, json=job).headers["operation-location"]
+        while "appliance_queue_tokens 0" in client.get("/metrics").text:
+            time.sleep(0.02)
+        statuses = [client.post(ANALYZE, params=VERSION, json=body(SENTENCE)).status_code for _ in range(10)]
+        assert statuses == [200] * 10
+        assert client.get(place).json()["status"] == "running", "it was there all the while"
+        while client.get(place).json()["status"] == "running":
+            time.sleep(0.05)
+        assert client.get(place).json()["status"] == "succeeded"

@@ -128,3 +128,15 @@ def test_an_overload_ends_when_a_tenth_of_the_room_is_free_and_not_with_the_firs
     assert not queue.is_overloaded()
     queue.put(call(loop, "l", background=False))
     assert not queue.is_overloaded()
+
+
+def test_background_texts_have_room_of_their_own(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=100, batch_tokens=0)
+    put_text(queue, call(loop, "job", background=True), 30)
+    assert queue.tokens == 300
+    assert not queue.is_overloaded()
+    with pytest.raises(Busy):
+        queue.put(call(loop, "another job", background=True))
+    put_text(queue, call(loop, "short", background=False), 1)
+    assert order(queue, 1) == ["short"]
+    assert not queue.is_overloaded()
