@@ -30,19 +30,14 @@ _REACH: Final = 4  # words looked at on either side of a broken rule, to begin w
 _LOOSE: Final = frozenset(",;:")
 _ORNAMENTS: Final = frozenset({"So", "Sk", "Cf", "Cc"})  # Unicode: emoji, their colours, joiners, control
 _EMOJI_STYLE: Final = "\ufe0f"
-_BREAKS: Final = re.compile("[\n\r\x85\u2028\u2029,;]")
-_BORDER: Final = re.compile(
-    r"""
-    (?: [^\W\d_]{3}[.!?] | [\u3002\uff01\uff1f\u0964\u061f\u2026] )
-      ["'\u201d\u2019\xbb)\]\u300d\u300f]* [^\S\r\n]* (?: \r\n? | [\n\x85\u2028] )
-    | (?: \r\n | \r(?!\n) | \n ) [^\S\r\n]* (?: \r\n? | \n )
-    | \u2029
-    | (?<=[^\W\d_]) (?=[,;][^\W\d_]) | (?<=[^\W\d_][,;]) (?=[^\W\d_])
-    """,
-    re.VERBOSE,
+_BREAK: Final = re.compile("[\n\r\x85\u2028\u2029,;]")
+_LINE_BREAK: Final = re.compile("[\n\r\x85\u2028]")
+_SENTENCE_END: Final = re.compile(
+    r"(?:[^\W\d_]{3}[.!?]|[\u3002\uff01\uff1f\u0964\u061f\u2026])[\"'\u201d\u2019\xbb)\]\u300d\u300f]*\Z"
 )
-"""Where no name goes on: a line that ends as a sentence does, a blank line, and a comma or semicolon between
-letters as in a table. A line that ends in a short word and a full stop may end in an initial or a title."""
+_NEAR: Final = (
+    64  # characters before a line break in which the end of a sentence or a blank line is looked for
+)
 _PAIRS: Final = {")": "(", "]": "[", "}": "{", "”": "“", "»": "«", '"': '"'}
 
 
@@ -247,16 +242,33 @@ def category_of(label: str, scheme: str) -> str:
 
 
 def borders(text: str, starts: Sequence[int]) -> list[int]:
-    """Return the words before which no name goes on, in order: see `_BORDER`.
+    """Return the words before which no name goes on, in order.
+
+    They follow a line that ends as a sentence does, or a blank line, or stand beside a comma or semicolon
+    between letters, as in a table. A short word and a full stop at the end of a line are no end of a
+    sentence: they may be an initial or a title.
 
     Args:
         text: The text.
         starts: First code point of each word.
     """
-    if _BREAKS.search(text) is None:
-        return []
-    places = (found.end() for found in _BORDER.finditer(text))
+    places: list[int] = []
+    for found in _BREAK.finditer(text):
+        place, character = found.start(), found[0]
+        if character in ",;":
+            if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha():
+                places += (place, place + 1)
+            continue
+        before = text[max(0, place - _NEAR) : place]
+        if character == "\u2029" or _ends_text(before.removesuffix("\r") if character == "\n" else before):
+            places.append(place + 1)
     return sorted({bisect_left(starts, place) for place in places} - {0, len(starts)})
+
+
+def _ends_text(before: str) -> bool:
+    """Whether what stands before a line break ends a sentence, or a line that the break leaves blank."""
+    line = before.rstrip()
+    return _LINE_BREAK.search(before, len(line)) is not None or _SENTENCE_END.search(line) is not None
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
