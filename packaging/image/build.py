@@ -22,6 +22,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from canonical import rewrite
 from common import ROOT, run
 
 NAME: Final = "offline-appliance"
@@ -114,7 +115,18 @@ def build(
     words += [*more, "--network", "none", "--target", target, "-f", str(context / CONTAINERFILE), "-t", name]
     words += [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     run(*words, str(context))
+    if engine == "podman":
+        _make_canonical(name)
     return json.loads(run(engine, "image", "inspect", name))[0]["Id"].removeprefix("sha256:")
+
+
+def _make_canonical(name: str) -> None:
+    """Put an image's canonical form in its place, under its own name."""
+    with tempfile.TemporaryDirectory() as scratch:
+        saved, out = Path(scratch, "saved.tar"), Path(scratch, "canonical.tar")
+        run("podman", "save", "--quiet", "--format", "docker-archive", "-o", str(saved), name)
+        rewrite(saved, out, f"localhost/{name}")
+        run("podman", "load", "--quiet", "-i", str(out))
 
 
 def _runtime() -> list[str]:
