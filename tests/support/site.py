@@ -27,6 +27,7 @@ from tests.support.forked_process import ForkedProcess, can_fork, run_forked_tex
 
 AnyProcess = ForkedProcess | subprocess.Popen[bytes]
 START_SECONDS = 60
+_CHOOSES_MODEL = ("Models:", "ExportedModelName=", "Service=", "Product=")
 VERSION = {"api-version": "2023-04-01"}
 SENTENCE = "Angela Merkel met reporters from Reuters in Berlin."
 
@@ -87,6 +88,8 @@ class Site:
 
     # Otherwise each first start would spend a second on measuring what suits this machine.
     fixed: tuple[str, ...] = ("Engine:Sessions=2", "Engine:BatchTokens=128")
+    general: tuple[str, ...] = ("Models:General=en",)
+    """The smaller general model, which starts in less time; the default where that is the subject: `()`."""
     forks = True
     """Whether services are forked from a process that has imported the product, or started anew."""
 
@@ -162,6 +165,7 @@ class Site:
             *("serve", "--roots", str(roots or self.vendor.roots_dir)),
             *("Eula=accept", *self.mounts, "Http:Host=127.0.0.1", "Http:Port=0"),
             *(() if any(word.startswith("Engine:") for word in words) else self.fixed),
+            *(() if any(word.startswith(_CHOOSES_MODEL) for word in words) else self.general),
             *words,
         ]
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -80,6 +81,26 @@ def test_disconnected_after_the_download_and_again_with_the_next_container(host:
     # The keys lie with the licence, and nothing else of this host was written.
     assert {path.name for path in (host.home / "license").iterdir()} >= {"identity", "license.note"}
     assert {path.name for path in host.home.iterdir()} == {"license", "output", "models"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "model"), [("512m", ""), ("256m", " Models:General=en")])
+def test_the_least_memory_of_the_page_holds_a_service_under_load(host: Host, memory: str, model: str) -> None:
+    host.license()
+    line = host.line(DISCONNECTED, 1).replace("--memory 4g", f"--memory {memory} --memory-swap {memory}")
+    assert memory in line
+    name, _ = host.serve(line + model)
+    documents = [{"id": str(number), "text": (SENTENCE + " ") * 95} for number in range(5)]
+    body = {"kind": "EntityRecognition", "analysisInput": {"documents": documents}}
+    url = f"http://127.0.0.1:{host.port}/language/:analyze-text?api-version=2023-04-01"
+
+    def ask_often(_: int) -> list[int]:
+        with httpx2.Client(timeout=120, trust_env=False) as client:
+            return [client.post(url, json=body).status_code for _ in range(5)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask_often, range(4))) == [[200] * 5] * 4
+    assert not host.engine.inspect(name)["State"]["OOMKilled"]
 
 
 def test_disconnected_without_any_network(host: Host) -> None:
