@@ -12,6 +12,7 @@ from appliance.cli.options import json_option, print_json
 from appliance.cli.usage_mounts import find_mounts
 from appliance.cli.usage_table import between, metered, render_report
 from appliance.config.products import CUSTOM_NER
+from appliance.host.container import reload_command
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
 from license.console.outputs import OutputFile
 from license.console.progress import waiting
@@ -175,7 +176,7 @@ def export(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         if made.unsigned:
             click.echo(
                 f"{made.unsigned:,} newer entries are not in it, since they are not signed yet: the service"
-                " signs each minute, and at once with systemctl reload appliance; then export again",
+                f" signs each minute, and at once with {reload_command()}; then export again",
                 err=True,
             )
 

@@ -22,6 +22,11 @@ def in_container(root: Path = Path("/")) -> bool:
     return any((root / mark).exists() for mark in _MARKS)
 
 
+def reload_command() -> str:
+    """The command that makes a running service look at its files at once; in a container, on its host."""
+    return "docker kill --signal HUP CONTAINER" if in_container() else "systemctl reload appliance"
+
+
 def access_hint(path: Path, *, directory: bool) -> str:
     """Say as `license.files.access_hint` what lets this process use a path; in a container, on its host."""
     return files.access_hint(path, directory=directory, let_in=_let_in)

@@ -13,6 +13,7 @@ from appliance.cli.options import (
     roots_option,
     settings_argument,
 )
+from appliance.host.container import reload_command
 from appliance.licensing.installation import Installation
 
 
@@ -64,6 +65,6 @@ def accept(words: tuple[str, ...], roots: Path | None, yes: bool) -> None:
     accept_clock(installation)
     click.echo(
         "the clock is confirmed; a running service believes it within a minute, at once with"
-        " systemctl reload appliance; otherwise its next start does",
+        f" {reload_command()}; otherwise its next start does",
         err=True,
     )

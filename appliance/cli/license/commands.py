@@ -6,7 +6,7 @@ Data goes to standard output, words to standard error. Exit codes: `appliance.cl
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -19,11 +19,11 @@ from appliance.cli.options import (
     roots_option,
     settings_argument,
 )
+from appliance.host.container import reload_command
 from appliance.licensing.installation import Installation, is_setting
 from license.console.outputs import OutputFile
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_PICKED_UP: Final = "a running service takes it over within a minute; at once: systemctl reload appliance"
 
 
 def _models(help_text: str) -> Callable[[_F], _F]:
@@ -148,7 +148,7 @@ def install(files: tuple[str, ...], roots: Path | None, dry_run: bool, as_json: 
     else:
         click.echo(result_table(licensed, path, now=now))
         click.echo(run_template(installation))
-    click.echo(_PICKED_UP, err=True)
+    click.echo(f"a running service takes it over within a minute; at once: {reload_command()}", err=True)
 
 
 @license_group.command(epilog=example("appliance license show Mounts:License=/etc/appliance/license"))

@@ -11,17 +11,18 @@ from appliance.host.mounts import is_mount, mount_of
 def run_in_container(settings: Settings, license_directory: Path) -> str:
     """Return the `docker run` line of the disconnected run, as the containers' documents have it.
 
-    What is mounted now is mounted again. Left of the colon stands the name of the volume or the directory of
-    the host, as the kernel tells it: below the root of its file system.
+    What is mounted now is mounted again; where nothing is, `{…}` stands for what the reader has to fill in,
+    which no engine takes for the name of a volume. Left of the colon stands the name of the volume or the
+    directory of the host, as the kernel tells it: below the root of its file system.
 
     Args:
         settings: Of this run, with the name of the image.
         license_directory: Where the licence lies.
     """
     output = settings.output_mount or settings.image_output or Path("/output")
-    volumes = {license_directory: "", output: "OUTPUT_PATH"}
+    volumes = {license_directory: "", output: "{OUTPUT_PATH}"}
     if settings.model_mount is not None:
-        volumes[settings.model_mount] = "MODELS_PATH"
+        volumes[settings.model_mount] = "{MODELS_PATH}"
     words = ["docker", "run", "--rm", "-it", "-p", f"{settings.port}:{settings.port}"]
     words += ["--memory", "4g", "--cpus", "4"]
     for directory, otherwise in volumes.items():
@@ -31,7 +32,7 @@ def run_in_container(settings: Settings, license_directory: Path) -> str:
         words += ["-v", f"{_source(roots, '')}:{roots}:ro"]
     words += [settings.image_name, "eula=accept"]
     words += [f"Mounts:License={license_directory}", f"Mounts:Output={output}"]
-    if settings.service is not CUSTOM_NER and not settings.image_name.endswith("speech-to-text"):
+    if settings.service is not CUSTOM_NER and "speech-to-text" not in settings.image_name:
         words.append(f"Service={settings.service.name}")
     return shlex.join(words)
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from appliance.models.locations import GENERAL
+from appliance.version import VERSION
 from tests.support.site import SENTENCE
 from tests.system.container.host import TEXT, USER, Host
 
@@ -113,10 +114,11 @@ def test_disconnected_without_any_network(host: Host) -> None:
 def test_the_printed_line_serves_as_it_is_pasted(host: Host) -> None:
     said = host.download()
     printed = next(line.strip() for line in said.splitlines() if line.strip().startswith("docker run"))
-    assert "OUTPUT_PATH" in printed, "no output was mounted, and none is guessed"
-    pasted = printed.replace("OUTPUT_PATH", str(host.home / "output"))
+    assert "{OUTPUT_PATH}" in printed, "no output was mounted, and none is guessed"
+    pasted = printed.replace("{OUTPUT_PATH}", str(host.home / "output"))
     pasted = pasted.replace("-p 5000:5000", f"-p 127.0.0.1:{host.port}:5000")
-    pasted = pasted.replace(" offline-appliance ", f" {host.images['text']} ")
+    assert f" offline-appliance:{VERSION} " in pasted
+    pasted = pasted.replace(f" offline-appliance:{VERSION} ", f" {host.images['text']} ")
     host.serve(pasted)
     assert "Berlin" in found(host)
 
