@@ -22,9 +22,13 @@ def in_container(root: Path = Path("/")) -> bool:
     return any((root / mark).exists() for mark in _MARKS)
 
 
-def reload_command() -> str:
-    """The command that makes a running service look at its files at once; in a container, on its host."""
-    return "docker kill --signal HUP CONTAINER" if in_container() else "systemctl reload appliance"
+def reload_command(root: Path = Path("/")) -> str:
+    """Return what makes a running service look at its files at once; in a container, typed on its host.
+
+    Args:
+        root: The root directory; another one in tests.
+    """
+    return "docker kill --signal HUP CONTAINER" if in_container(root) else "systemctl reload appliance"
 
 
 def access_hint(path: Path, *, directory: bool) -> str:

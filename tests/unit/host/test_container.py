@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.host.container import in_container
+from appliance.host.container import in_container, reload_command
 from tests.support.paths import ROOT
 
 TRIED = """
@@ -23,9 +23,11 @@ print(files.access_hint(Path('/license'), directory=True))
 @pytest.mark.parametrize("mark", ["run/.containerenv", ".dockerenv", "run/systemd/container"])
 def test_a_container_is_known_by_what_its_engine_leaves(tmp_path: Path, mark: str) -> None:
     assert not in_container(tmp_path)
+    assert reload_command(tmp_path) == "systemctl reload appliance"
     (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / mark).touch()
     assert in_container(tmp_path)
+    assert reload_command(tmp_path) == "docker kill --signal HUP CONTAINER"
 
 
 def why_no_mounts() -> str:
