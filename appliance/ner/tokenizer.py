@@ -25,11 +25,9 @@ from appliance.ner.windows import spans
 from appliance.ner.words import Word, cut_words, without_endless_elements, words
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_SEPARATORS: Final = re.compile("[\0\x1c-\x1f\x85\u200b]")
-_AS_SPACES: Final = dict.fromkeys(map(ord, "\0\u200b"), " ") | dict.fromkeys(
-    map(ord, "\x1c\x1d\x1e\x1f\x85"), "\n"
-)
+_SEPARATORS: Final = str.maketrans("\0\u200b\x1c\x1d\x1e\x1f\x85", "  " + "\n" * 5)
 """What stands between words and is dropped by tokenizers, which would read two words as one."""
+_SEPARATOR: Final = re.compile(f"[{''.join(map(chr, _SEPARATORS))}]")
 
 _SENTENCE_ENDS: Final = frozenset(".!?…。\uff01\uff1f؟।")
 
@@ -284,7 +282,7 @@ class TextTokenizer:
 
 
 def _separated(text: str) -> str:
-    return text.translate(_AS_SPACES) if _SEPARATORS.search(text) else text
+    return text.translate(_SEPARATORS) if _SEPARATOR.search(text) else text
 
 
 def _unknown_token(tokenizer: Tokenizer, data: bytes) -> int:

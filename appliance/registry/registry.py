@@ -41,14 +41,20 @@ class ModelRegistry:
         Raises:
             SettingsError: They name none, and there is no `/modelPath`.
         """
-        if settings.models_path is not None:
-            return cls(settings.models_path)
-        if CONTAINER_MOUNT.is_dir():
-            return cls(CONTAINER_MOUNT)
+        found = cls.named(settings)
+        if found is not None:
+            return found
         raise SettingsError(
             "Models:Path is missing: it names the folder that keeps this installation's models.",
             hint="add Models:Path=/var/lib/appliance/models, and give the service the same setting",
         )
+
+    @classmethod
+    def named(cls, settings: Settings) -> "ModelRegistry | None":
+        """Return the same, or None where there is none."""
+        if settings.models_path is not None:
+            return cls(settings.models_path)
+        return cls(CONTAINER_MOUNT) if CONTAINER_MOUNT.is_dir() else None
 
     def entries(self) -> list[RegistryEntry]:
         """Return the models, by name.

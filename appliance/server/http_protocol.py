@@ -197,9 +197,13 @@ class HttpProtocol(HttpToolsProtocol):
         So RFC 9112 has it in section 3.2.2. `*` and the target of CONNECT stay as they are.
         """
         found = _ABSOLUTE.fullmatch(self.url)
-        if found:
-            self.url = b"/" + found[2]
-            self.headers[:] = [(b"host", found[1]), *(pair for pair in self.headers if pair[0] != b"host")]
+        if found is None:
+            return
+        self.url = b"/" + found[2]
+        if self.parser.get_http_version() == "1.0" and all(name != b"host" for name, _ in self.headers):
+            self.headers.append((b"host", b""))
+        # As many headers as there were: none, or two, are still refused.
+        self.headers[:] = [(name, found[1] if name == b"host" else value) for name, value in self.headers]
 
     def begin(self) -> None:
         """Begin with a request whose head is here."""

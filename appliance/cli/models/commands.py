@@ -23,7 +23,7 @@ from appliance.cli.options import (
     roots_option,
     settings_argument,
 )
-from appliance.config.products import SERVICES
+from appliance.config.products import CUSTOM_NER, SERVICES
 from appliance.errors import ModelError, SettingsError
 from license.console.group import Lazy
 
@@ -134,29 +134,26 @@ def _name_of(source: Path) -> str:
 def list_command(as_json: bool, words: tuple[str, ...]) -> None:
     """List the installed models, and what is wrong with those that cannot be served.
 
-    Without Models:Path it is the general model, which then answers.
+    Without Models:Path it is the model that answers then.
     """
-    from appliance.models.locations import CONTAINER_MOUNT, find_models
+    from appliance.models.locations import find_models
     from appliance.registry.registry import ModelRegistry, RegistryEntry
 
     settings = read_installation(words).settings
-    root, entries = None, []
-    if settings.models_path is None and not CONTAINER_MOUNT.is_dir():
-        for place in find_models(settings):
-            entries += [
-                RegistryEntry(project=place.project, name=name, path=place.path) for name in place.names
-            ]
+    registry = ModelRegistry.named(settings) if settings.service is CUSTOM_NER else ModelRegistry.of(settings)
+    if registry is None:
+        places = find_models(settings)
+        entries = [RegistryEntry(project=one.project, name=one.names[0], path=one.path) for one in places]
     else:
-        registry = ModelRegistry.of(settings)
-        root, entries = registry.root, registry.entries()
+        entries = registry.entries()
     rows = [_row(entry) for entry in entries]
     if as_json:
-        print_json({"path": None if root is None else str(root), "models": rows})
+        print_json({"path": None if registry is None else str(registry.root), "models": rows})
         return
-    if root is None:
-        click.echo("Models:Path is not set, so the general model answers:")
+    if registry is None:
+        click.echo("Models:Path is not set. Without it this model answers:")
     elif not rows:
-        click.echo(f"no models in {root}")
+        click.echo(f"no models in {registry.root}")
     for row in rows:
         click.echo(f"{row['project']}/{row['name']}  {_state(row)}")
 

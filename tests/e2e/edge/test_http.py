@@ -161,6 +161,8 @@ def test_trailers_have_an_end_and_are_no_headers(service: Service) -> None:
         b"GET /ready\r\nHost: localhost\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET http://user@localhost/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://localhost/ready HTTP/1.1\r\n\r\n",
+        b"GET http://localhost/ready HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: -4\r\n\r\n",

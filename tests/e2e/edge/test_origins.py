@@ -105,6 +105,9 @@ def test_a_host_in_the_request_line_stands_for_the_header(service: Service, targ
         with wire(service.url) as one:
             one.send(head("GET", target, host=host))
             assert one.reply().status == status
+    with wire(service.url) as one:
+        one.send(f"GET {target} HTTP/1.0\r\n\r\n".encode())
+        assert one.reply().status == status
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ def test_without_a_library_the_general_model_is_listed() -> None:
     said = run("models", "list").output
     assert "Models:Path is not set" in said
     assert "; multilingual; Location, Organization, Person" in said
+    assert "Models:Path is missing" in run("models", "list", "Service=speechtotext").stderr
     (english,) = json.loads(run("models", "list", "Models:General=en", "--json").output)["models"]
     assert (english["model"], english["languages"]) == ("ner-en", ["en"])
 
