@@ -46,7 +46,7 @@ def main() -> None:
     found = {
         path.name: text_scores(path, words)
         for path in sorted(bundled.glob("*"))
-        if (path / "tokenizer.json").exists()
+        if json.loads((path / "model.json").read_text(encoding="utf-8"))["task"] == "ner"
     }
     found["speech-en"] = speech_scores(bundled / "speech-en", recording)
     json.dump(found, sys.stdout)
