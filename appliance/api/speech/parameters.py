@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from appliance.speech.decoding.segment import Preferences
 from appliance.speech.display.text import Profanity
 from appliance.speech.recognition.stream import Manner
 
@@ -53,6 +54,16 @@ class RecognitionOptions:
     phrases: tuple[str, ...] = field(default=())
     phrase_weight: float = 1.0
     unsupported: str = ""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Locales that may be spoken; empty where the caller names none."""
+        return self.languages or ((self.language,) if self.language else ())
+
+    @property
+    def preferences(self) -> Preferences:
+        """What the search of the text is to prefer."""
+        return Preferences(phrases=self.phrases, weight=self.phrase_weight, languages=self.wanted)
 
     @property
     def single(self) -> bool:

@@ -63,7 +63,9 @@ class ShortAudio:
             )
             try:
                 sound = Sound.open(body)
-                transcript = await transcribe(engine, sound, whole, max_seconds=MAX_SECONDS)
+                transcript = await transcribe(
+                    engine, sound, whole, max_seconds=MAX_SECONDS, preferences=options.preferences
+                )
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None
             if not transcript.samples:

@@ -3,7 +3,7 @@
 Shapes are those of the Speech to text REST API, version 2024-11-15. Times are whole milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -22,9 +22,8 @@ from appliance.api.usage_headers import evidence_headers
 from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
-from appliance.speech.decoding.segment import HeardWord
+from appliance.speech.decoding.segment import Heard, HeardWord, Preferences
 from appliance.speech.display.text import Profanity, Shown
-from appliance.speech.model.kind import same_language
 from appliance.speech.recognition.file import Transcript, transcribe
 from appliance.speech.recognition.stream import Manner, Phrase
 
@@ -115,8 +114,11 @@ class Transcription:
                             _MANNER,
                             channel=number,
                             max_seconds=MAX_SECONDS,
-                            phrases=definition.phraseList.phrases,
-                            weight=definition.phraseList.biasingWeight,
+                            preferences=Preferences(
+                                phrases=tuple(definition.phraseList.phrases),
+                                weight=definition.phraseList.biasingWeight,
+                                languages=tuple(definition.locales),
+                            ),
                         ),
                     )
                     for number in numbers
@@ -132,7 +134,12 @@ class Transcription:
             ]
             seconds = sum(whole_seconds(channel.transcript.samples / engine.rate) for channel in channels)
             recorded = await admission.pipeline.record(seconds, request_id=request.state.request_id)
-        answer = transcript_object(channels, shown, rate=engine.rate, locale=admission.locale)
+        answer = transcript_object(
+            channels,
+            shown,
+            rate=engine.rate,
+            locale_of=lambda heard: admission.locale_of(heard, definition.locales),
+        )
         return JSONResponse(answer, headers=evidence_headers(recorded))
 
     def _definition(self, content: bytes) -> Definition:
@@ -147,10 +154,10 @@ class Transcription:
             raise Problem(400, "InvalidArgument", "Diarization is not supported.")
         if definition.enhancedMode.get("enabled", bool(definition.enhancedMode)):
             raise Problem(400, "InvalidArgument", "enhancedMode is not supported here.")
-        locale = self._admission.locale
-        if definition.locales and not any(same_language(name, locale) for name in definition.locales):
+        if definition.locales and not any(map(self._admission.speaks, definition.locales)):
+            spoken = self._admission.spoken
             raise Problem(
-                400, "InvalidLocale", f"None of the locales is served here; the model speaks {locale}."
+                400, "InvalidLocale", f"None of the locales is served here; the model speaks {spoken}."
             )
         if definition.profanityFilterMode.lower() not in (*_PROFANITY, "tags"):
             raise Problem(400, "InvalidArgument", "profanityFilterMode is None, Masked, Removed or Tags.")
@@ -167,14 +174,18 @@ def _channel_numbers(wanted: Sequence[int] | None, count: int) -> list[int | Non
 
 
 def transcript_object(
-    channels: Sequence[_Channel], shown: Sequence[Sequence[Shown]], *, rate: int, locale: str
+    channels: Sequence[_Channel],
+    shown: Sequence[Sequence[Shown]],
+    *,
+    rate: int,
+    locale_of: Callable[[Heard], str],
 ) -> dict[str, Any]:
     """The body of the answer; `shown` has the forms of each channel's phrases."""
     combined, phrases = [], []
     for channel, forms in zip(channels, shown, strict=True):
         number = {} if channel.number is None else {"channel": channel.number}
         own = [
-            {**number, **_phrase(phrase, form, rate=rate, locale=locale)}
+            {**number, **_phrase(phrase, form, rate=rate, locale=locale_of(phrase.heard[0]))}
             for phrase, form in zip(channel.transcript.phrases, forms, strict=True)
         ]
         combined.append({**number, "text": " ".join(str(phrase["text"]) for phrase in own)})

@@ -17,6 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.pipeline.audio_meter import AudioMeter
 from appliance.request_ids import uuid7
 from appliance.speech.audio.backlog import Backlog
+from appliance.speech.decoding.segment import Heard
 from appliance.speech.display.text import masked
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Event, Guess, Phrase, Started
@@ -30,6 +31,7 @@ _BEHIND_TICKS: Final = 10_000
 """Clients count whole milliseconds; with the exact length they would come back with the rest as a turn."""
 _SETTLE_SECONDS: Final = 5.0
 _LIKELY: Final = 0.85  # confidence of a text that is hardly one of another language
+_POSSIBLE: Final = 0.5
 
 Send = Callable[[str], Awaitable[None]]
 
@@ -61,7 +63,7 @@ class Turn:
         self._engine: SpeechEngine = admission.engine
         self._send = send
         self._backlog = Backlog()
-        self._stream = self._engine.stream(options.manner(), options.phrases, options.phrase_weight)
+        self._stream = self._engine.stream(options.manner(), options.preferences)
         self._meter = meter
         self._complete = False  # whether all audio of the client was processed
         self._settling = False
@@ -183,8 +185,8 @@ class Turn:
         }
         if options.languages and phrase.heard:
             body["PrimaryLanguage"] = {
-                "Language": self._admission.locale,
-                "Confidence": self._language_confidence(phrase),
+                "Language": self._admission.locale_of(phrase.heard[0], options.languages),
+                "Confidence": self._language_confidence(phrase.heard[0]),
             }
         done = self._acknowledged(phrase)
         if options.single:
@@ -195,11 +197,15 @@ class Turn:
             await self._send_message("speech.endDetected", {"Offset": done})
         await self._send_message("speech.phrase", body, heard=done)
 
-    def _language_confidence(self, phrase: Phrase) -> str:
-        """How sure it is that this is the model's language: it knows no other to compare with."""
+    def _language_confidence(self, heard: Heard) -> str:
+        """How sure the language is: where the model knows no other to compare with, by how sure the text
+        is."""
         if len(self.options.languages) == 1:
             return "High"
-        return "Medium" if phrase.heard[0].confidence >= _LIKELY else "Low"
+        if self._engine.languages:
+            found = heard.language_probability
+            return "High" if found >= _LIKELY else "Medium" if found >= _POSSIBLE else "Low"
+        return "Medium" if heard.confidence >= _LIKELY else "Low"
 
     def _acknowledged(self, phrase: Phrase) -> int:
         """Ticks of the turn that the client need not send again."""

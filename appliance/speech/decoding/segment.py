@@ -31,23 +31,51 @@ _GUESS_SHARE: Final = 0.25  # of the time that passes may go into guesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What the caller says about the speech.
+
+    Attributes:
+        phrases: Words to prefer.
+        weight: How much; 1 is usual.
+        languages: Locales that may be spoken; empty for the model's own.
+    """
+
+    phrases: tuple[str, ...] = ()
+    weight: float = 1.0
+    languages: tuple[str, ...] = ()
+
+
+NO_PREFERENCES: Final = Preferences()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeardWord:
-    """One word: samples from `start` up to `end`, counted from the segment's first one; 0…1 how sure."""
+    """One word: samples from `start` up to `end`, counted from the segment's first one; 0…1 how sure.
+
+    `written` is the word with the space before it, capitals and punctuation, where the model writes such.
+    """
 
     text: str
     start: int
     end: int
     confidence: float
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A text, its words, how sure the model is, and the natural logarithm by which it was ranked."""
+    """A text, its words, how sure the model is, and the natural logarithm by which it was ranked.
+
+    `language` is the code of the language it is in, where the model tells, and `language_probability` how
+    likely that is.
+    """
 
     text: str
     words: tuple[HeardWord, ...]
     confidence: float
     score: float = 0.0
+    language: str = ""
+    language_probability: float = 1.0
 
 
 class Segment(Protocol):

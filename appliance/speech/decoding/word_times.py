@@ -13,6 +13,8 @@ import numpy as np
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.segment import HeardWord
 
+FRAME_SECONDS: Final = 0.02
+"""Frames of `levels` where no other length is given."""
 REACH_SECONDS: Final = 0.3
 """How far a word may reach beyond its labels: longer sound without labels is none of its own."""
 
@@ -64,6 +66,29 @@ def to_sound(
         start, end = min(start, word.start), max(end, word.end)
         found.append(replace(word, start=max(start, low), end=max(end, start, low)))
         low = found[-1].end
+    return tuple(found)
+
+
+def trim_to_sound(words: Sequence[HeardWord], loud: Sequence[float], *, frame: int) -> tuple[HeardWord, ...]:
+    """Take the pauses before and behind off words that follow one another without a gap.
+
+    Args:
+        words: In order, times in samples of the segment.
+        loud: Level of each frame of the segment, in decibels.
+        frame: Samples of such a frame.
+    """
+    room = float(np.percentile(loud, 10)) if len(loud) else 0.0
+    found: list[HeardWord] = []
+    for word in words:
+        first = word.start // frame
+        own = loud[first : -(-word.end // frame)]
+        least = max(max(own, default=0.0) - BELOW_DECIBELS, room + ABOVE_ROOM_DECIBELS)
+        voiced = [at for at, level in enumerate(own) if level > least]
+        if not voiced:
+            found.append(word)
+            continue
+        start, end = (first + voiced[0]) * frame, (first + voiced[-1] + 1) * frame
+        found.append(replace(word, start=max(word.start, start), end=min(word.end, end)))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from appliance.speech.display.punctuation import Punctuator
 from appliance.speech.display.rescoring import WordModel
 from appliance.speech.display.rewriting import Rules
 from appliance.speech.display.text import Profanity, Shown, joined, show
+from appliance.speech.display.written import show_written
 
 RESCORED: Final = 8
 """Alternatives that a rescoring model chooses from."""
@@ -50,7 +51,12 @@ class Forms:
     names: tuple[tuple[str, str], ...] = ()
 
     def show(self, words: Sequence[HeardWord], profanity: Profanity) -> Shown:
-        """Bring words into their forms. Computes where there is a punctuation model."""
+        """Bring words into their forms. Computes where there is a punctuation model.
+
+        A text that its model has written with capitals and punctuation is left as it is.
+        """
+        if words and all(word.written for word in words):
+            return show_written(words, profanity)
         parts = self._sentences(words)
         shown = [
             show(

@@ -130,8 +130,13 @@ def masked(text: str, profanity: Profanity) -> str:
     return " ".join(piece.text for piece in pieces if piece.text)
 
 
+def is_profane(word: str) -> bool:
+    """Whether a lower-case word is a swear word."""
+    return _PROFANE.fullmatch(word) is not None
+
+
 def _masked(piece: Written, profanity: Profanity) -> Written:
-    if profanity is Profanity.RAW or _PROFANE.fullmatch(piece.text) is None:
+    if profanity is Profanity.RAW or not is_profane(piece.text):
         return piece
     text = "*" * len(piece.text) if profanity is Profanity.MASKED else ""
     return Written(text=text, first=piece.first, end=piece.end)

@@ -26,8 +26,9 @@ from appliance.onnx_tools.inspect import GraphFacts
 from appliance.speech.model.layout import SUPPORTED, Graphs, Layout, detect
 from appliance.speech.model.lexicon import Lexicon
 from appliance.speech.model.vocabulary import Vocabulary, from_json, from_tokens
+from appliance.speech.model.whisper_config import GENERATION, TOKENIZER, WhisperConfig, read_whisper_config
 
-TASKS: Final = ("speech-ctc", "speech-transducer")
+TASKS: Final = ("speech-ctc", "speech-transducer", "speech-whisper")
 DISPLAY_TASKS: Final = {
     "Punct": "speech-punct",
     "Rescore": "speech-rescore",
@@ -36,7 +37,7 @@ DISPLAY_TASKS: Final = {
 }
 """The types of display models, and the task that a model of each has in its `model.json` and manifest."""
 
-MAX_GRAPHS: Final = 16
+MAX_GRAPHS: Final = 40  # an export for browsers holds each of three graphs in eight kinds
 MAX_LIST_BYTES: Final = 32 * 2**20
 WORDS: Final = "words.txt"
 NGRAMS: Final = "ngrams.txt"
@@ -44,6 +45,8 @@ _TEXTS: Final = (
     "vocab.json", "tokens.txt", "config.json", "preprocessor_config.json", "processor_config.json",
     "tokenizer_config.json", "tokenizer.json", "added_tokens.json",
 )  # fmt: skip
+_WHISPER_TEXTS: Final = ("config.json", GENERATION, "preprocessor_config.json")
+_OLDER_TOKENIZER: Final = ("vocab.json", "merges.txt", "added_tokens.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,8 @@ class SpeechFolder:
         description: One sentence.
         weights_license: SPDX expression, or the empty string.
         graphs: Its graphs and how they work together.
-        vocabulary: Meaning of the output columns.
+        vocabulary: Meaning of the output columns; of one column where `whisper` has them.
+        whisper: What the model is told besides, where it is Whisper.
         rate: Samples a second that it wants.
         normalize: Whether it wants each utterance with mean 0 and variance 1.
         context: What a frame depends on; None if on everything.
@@ -106,6 +110,7 @@ class SpeechFolder:
     weights_license: str = ""
     graphs: Graphs
     vocabulary: Vocabulary
+    whisper: WhisperConfig | None = field(default=None, repr=False)
     rate: int = 16_000
     normalize: bool = False
     context: Context | None = None
@@ -177,7 +182,7 @@ def _describe(files: Files) -> SpeechFolder:
         facts[name] = read_facts(files, name)
     found = detect(facts)
     manifest = read_json(files, MANIFEST, MAX_MANIFEST_BYTES) if MANIFEST in files else None
-    used = [*found.files.values(), *(name for name in (*_TEXTS, WORDS, NGRAMS) if name in files)]
+    used = [*found.files.values(), *(name for name in _texts(files, found.layout) if name in files)]
     digests = {name: files.digest(name) for name in used}
     fields = Fields({} if manifest is None else manifest, MANIFEST)
     if manifest is not None:
@@ -194,6 +199,7 @@ def _describe(files: Files) -> SpeechFolder:
         weights_license=fields.text("weights_license", ""),
         graphs=found,
         vocabulary=_vocabulary(files, found.layout),
+        whisper=read_whisper_config(files) if found.layout is Layout.WHISPER else None,
         rate=rate,
         normalize=normalize,
         context=_context(fields),
@@ -202,6 +208,13 @@ def _describe(files: Files) -> SpeechFolder:
         metadata={part: dict(facts[name].metadata) for part, name in found.files.items()},
         digests=digests,
     )
+
+
+def _texts(files: Files, layout: Layout) -> tuple[str, ...]:
+    """Names of the files beside the graphs that a model of this layout is read from."""
+    if layout is not Layout.WHISPER:
+        return (*_TEXTS, WORDS, NGRAMS)
+    return (*_WHISPER_TEXTS, *((TOKENIZER,) if TOKENIZER in files else _OLDER_TOKENIZER))
 
 
 def _check_manifest(fields: Fields, digests: Mapping[str, str]) -> None:
@@ -271,6 +284,8 @@ def _front_end(files: Files) -> tuple[int, bool]:
 
 
 def _vocabulary(files: Files, layout: Layout) -> Vocabulary:
+    if layout is Layout.WHISPER:
+        return Vocabulary(tokens=("",), blank=0)
     if layout is not Layout.HF_CTC:
         if "tokens.txt" not in files:
             raise ModelError(f"tokens.txt is missing from {files.path}", hint=SUPPORTED)

@@ -18,6 +18,11 @@ SPEECH: Final[Kind[SpeechFolder]] = Kind(
 )
 
 
+def language_code(locale: str) -> str:
+    """The language of a locale: `de` for `de-DE`."""
+    return locale.partition("-")[0].lower()
+
+
 def same_language(one: str, other: str) -> bool:
     """Whether two locales mean the same: letter case does not count, nor a region that one leaves out."""
     first, second = one.lower().split("-"), other.lower().split("-")

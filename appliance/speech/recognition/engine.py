@@ -21,12 +21,21 @@ from appliance.speech.audio.reader import TICKS_PER_SECOND, AudioStream
 from appliance.speech.audio.voice_activity import Activity, EnergyActivity
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.ctc import CtcDecoder
-from appliance.speech.decoding.segment import HeardWord, Segment, ctc_segment, transducer_segment
+from appliance.speech.decoding.segment import (
+    NO_PREFERENCES,
+    HeardWord,
+    Preferences,
+    Segment,
+    ctc_segment,
+    transducer_segment,
+)
 from appliance.speech.display.pipeline import Forms
 from appliance.speech.display.text import Profanity, Shown
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.layout import Layout
 from appliance.speech.recognition.stream import Event, Listener, Manner
+from appliance.speech.whisper.recognizer import load_recognizer
+from appliance.speech.whisper.whisper_segment import WhisperSegment
 
 T = TypeVar("T")
 
@@ -42,7 +51,7 @@ class SpeechEngine:
         self,
         folder: SpeechFolder,
         *,
-        begin: Callable[[Sequence[str], float], Segment],
+        begin: Callable[[Preferences], Segment],
         activity: Callable[[], Activity],
         threads: int,
         forms: Forms,
@@ -83,29 +92,34 @@ class SpeechEngine:
         Raises:
             ModelError: The model cannot be loaded, or fails on silence.
         """
-        load = _load_transducer if folder.graphs.layout is Layout.TRANSDUCER else _load_ctc
         return cls(
             folder.released(),
-            begin=load(folder),
+            begin=_LOADERS.get(folder.graphs.layout, _load_ctc)(folder),
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
             forms=forms or Forms(rate=folder.rate),
             least=least,
         )
 
-    def listener(self, manner: Manner, phrases: Sequence[str] = (), weight: float = 1.0) -> Listener:
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that the model tells apart; empty where it knows one alone."""
+        known = self.folder.whisper.languages if self.folder.whisper is not None else {}
+        return () if self.folder.language else tuple(known)
+
+    def listener(self, manner: Manner, preferences: Preferences = NO_PREFERENCES) -> Listener:
         """What listens to one turn; use it through `run`, or directly off the event loop."""
         return Listener(
             rate=self.rate,
             activity=self._activity(),
-            begin=lambda: self.forms.rescored(self._begin(phrases, weight)),
+            begin=lambda: self.forms.rescored(self._begin(preferences)),
             manner=manner,
             least=self._least,
         )
 
-    def stream(self, manner: Manner, phrases: Sequence[str] = (), weight: float = 1.0) -> "SpeechStream":
+    def stream(self, manner: Manner, preferences: Preferences = NO_PREFERENCES) -> "SpeechStream":
         """A turn whose audio arrives as WAV in pieces."""
-        return SpeechStream(self, self.listener(manner, phrases, weight))
+        return SpeechStream(self, self.listener(manner, preferences))
 
     async def shown(self, words: Sequence[Sequence[HeardWord]], profanity: Profanity) -> list[Shown]:
         """Return each of some texts in its forms; a punctuation model computes off the event loop.
@@ -212,15 +226,23 @@ class SpeechStream:
         return [*self._listener.feed(self.audio.end()), *self._listener.finish()]
 
 
-def _load_ctc(folder: SpeechFolder) -> Callable[[Sequence[str], float], Segment]:
+def _load_ctc(folder: SpeechFolder) -> Callable[[Preferences], Segment]:
     model = load_ctc(folder)
     decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
-    return lambda phrases, weight: ctc_segment(model, decoder, phrases, weight)
+    return lambda preferences: ctc_segment(model, decoder, preferences.phrases, preferences.weight)
 
 
-def _load_transducer(folder: SpeechFolder) -> Callable[[Sequence[str], float], Segment]:
+def _load_transducer(folder: SpeechFolder) -> Callable[[Preferences], Segment]:
     model = load_transducer(folder)
-    return lambda _, __: transducer_segment(model, folder.vocabulary)
+    return lambda _: transducer_segment(model, folder.vocabulary)
+
+
+def _load_whisper(folder: SpeechFolder) -> Callable[[Preferences], Segment]:
+    recognizer = load_recognizer(folder)
+    return lambda preferences: WhisperSegment(recognizer, preferences)
+
+
+_LOADERS: Final = {Layout.TRANSDUCER: _load_transducer, Layout.WHISPER: _load_whisper}
 
 
 def pieces(samples: Samples, rate: int) -> list[Samples]:

@@ -1,12 +1,11 @@
 """A file that is there as a whole: heard piece by piece, and its phrases put together to one result."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from appliance.speech.audio.reader import Sound
 from appliance.speech.audio.wav import Samples
-from appliance.speech.decoding.segment import Heard, HeardWord
+from appliance.speech.decoding.segment import NO_PREFERENCES, Heard, HeardWord, Preferences
 from appliance.speech.recognition.engine import SpeechEngine, pieces
 from appliance.speech.recognition.stream import Event, Manner, Phrase, Status
 
@@ -33,8 +32,7 @@ async def transcribe(
     *,
     channel: int | None = None,
     max_seconds: float,
-    phrases: Sequence[str] = (),
-    weight: float = 1.0,
+    preferences: Preferences = NO_PREFERENCES,
 ) -> Transcript:
     """Hear a whole file. Between its pieces, others get their turn.
 
@@ -43,7 +41,7 @@ async def transcribe(
         AudioTooLong: It is longer than `max_seconds`.
         Stopping, InferenceFailed: As `SpeechEngine.run`.
     """
-    listener = engine.listener(manner, phrases, weight)
+    listener = engine.listener(manner, preferences)
     blocks = sound.blocks(engine.rate, channel=channel, max_seconds=max_seconds)
     events: list[Event] = []
     samples = 0
@@ -79,7 +77,13 @@ def together(transcript: Transcript) -> Phrase:
     words = [moved(word, phrase.base) for phrase in phrases for word in phrase.heard[0].words]
     letters = [len(word.text) for word in words]
     sure = sum(word.confidence * count for word, count in zip(words, letters, strict=True)) / sum(letters)
-    heard = Heard(text=" ".join(word.text for word in words), words=tuple(words), confidence=sure)
+    heard = Heard(
+        text=" ".join(word.text for word in words),
+        words=tuple(words),
+        confidence=sure,
+        language=phrases[0].heard[0].language,
+        language_probability=min(phrase.heard[0].language_probability for phrase in phrases),
+    )
     last = phrases[-1]
     return Phrase(
         status=Status.SUCCESS,
@@ -92,4 +96,4 @@ def together(transcript: Transcript) -> Phrase:
 
 def moved(word: HeardWord, by: int) -> HeardWord:
     """The same word, counted from so many samples earlier."""
-    return HeardWord(text=word.text, start=word.start + by, end=word.end + by, confidence=word.confidence)
+    return replace(word, start=word.start + by, end=word.end + by)

@@ -1,0 +1,167 @@
+"""Phrases to texts with a Whisper model: language, text, words with their times, and how sure the model
+is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from appliance.speech.audio.wav import Samples
+from appliance.speech.decoding.segment import Heard, HeardWord, Preferences
+from appliance.speech.decoding.word_times import FRAME_SECONDS, levels, trim_to_sound
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.kind import language_code
+from appliance.speech.model.whisper_config import WhisperConfig
+from appliance.speech.whisper.features import RATE, SILENCE_SECONDS
+from appliance.speech.whisper.network import Encoding, WhisperNetwork, load_network
+from appliance.speech.whisper.search import Search, Transcript
+from appliance.speech.whisper.token_times import token_starts, word_frames
+from appliance.speech.whisper.tokens import WhisperTokens, Word, lexical
+
+_POSITION: Final = 320  # samples of one position of the encoder
+_ENGLISH: Final = "en"
+_MORE_TOKENS: Final = 2
+_BASE, _BY_LOG, _BY_SILENCE = 4.96, 6.88, 7.57
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A phrase that is encoded, and what its text begins with."""
+
+    encoding: Encoding
+    prompt: tuple[int, ...]
+    language: str
+    likely: float
+
+
+class WhisperRecognizer:
+    """Recognises phrases with one model; several threads may use it at once.
+
+    Args:
+        network: The model.
+        tokens: Its tokens.
+        language: Code of the language where nobody names one.
+    """
+
+    def __init__(self, network: WhisperNetwork, tokens: WhisperTokens, *, language: str) -> None:
+        self._network, self._tokens, self._language = network, tokens, language
+        self._search = Search(network, tokens)
+
+    @property
+    def config(self) -> WhisperConfig:
+        """What the folder says."""
+        return self._network.config
+
+    def prepare(self, samples: Samples, preferences: Preferences) -> Prepared:
+        """Encode a phrase and find its language."""
+        encoding = self._network.encode(samples)
+        language, likely = self._spoken(encoding, preferences.languages)
+        prompt = self._tokens.begin(language, preferences.phrases if preferences.weight else ())
+        return Prepared(encoding=encoding, prompt=tuple(prompt), language=language, likely=likely)
+
+    def _spoken(self, encoding: Encoding, candidates: Sequence[str]) -> tuple[str, float]:
+        """The language of a phrase, among those that a caller named, and how likely it is."""
+        known = self.config.languages
+        if not known:
+            return _ENGLISH, 1.0
+        codes = [code for code in map(language_code, candidates) if code in known]
+        if not codes and self._language:
+            codes = [self._language]
+        return (codes[0], 1.0) if len(codes) == 1 else self._search.language(encoding, codes or tuple(known))
+
+    def write(self, prepared: Prepared, draft: Sequence[int] = ()) -> Transcript:
+        """The best text of a phrase."""
+        return self._search.transcript(prepared.encoding, prepared.prompt, draft=draft)
+
+    def words(self, tokens: Sequence[int], language: str) -> list[Word]:
+        """The words of some tokens."""
+        return self._tokens.words(tokens, language)
+
+    def recognize(self, samples: Samples, preferences: Preferences, count: int = 1) -> list[Heard]:
+        """Up to `count` texts of a phrase, best first; at least one, which may be empty."""
+        if not len(samples):
+            return [Heard(text="", words=(), confidence=0.0)]
+        prepared = self.prepare(samples, preferences)
+        best = self.write(prepared)
+        found = [best]
+        if count > 1 and best.tokens:
+            found += self._search.others(prepared.encoding, prepared.prompt, best, count - 1)
+        heard = [self._heard(transcript, prepared, samples) for transcript in found]
+        different: dict[str, Heard] = {}
+        for text in heard:
+            different.setdefault(text.text, text)
+        return list(different.values())
+
+    def _heard(self, transcript: Transcript, prepared: Prepared, samples: Samples) -> Heard:
+        words = self._tokens.words(transcript.tokens, prepared.language)
+        if not words:
+            return Heard(text="", words=(), confidence=0.0)
+        heard = [
+            HeardWord(
+                text=lexical(word.written),
+                start=start,
+                end=end,
+                confidence=math.exp(_mean(transcript.logs[word.first : word.end])),
+                written=word.written,
+            )
+            for word, (start, end) in zip(words, self._times(transcript, words, len(samples)), strict=True)
+        ]
+        frame = int(FRAME_SECONDS * RATE)
+        return Heard(
+            text=spoken_text(heard),
+            words=trim_to_sound(heard, levels(samples, frame), frame=frame),
+            confidence=confidence(transcript),
+            score=sum(transcript.logs),
+            language=prepared.language,
+            language_probability=prepared.likely,
+        )
+
+    def _times(self, transcript: Transcript, words: Sequence[Word], length: int) -> list[tuple[int, int]]:
+        """First sample of each word and the sample after its last."""
+        before = int(SILENCE_SECONDS * RATE)
+        if transcript.attention is None:
+            share = length / max(1, len(transcript.tokens))  # no better than even
+            return [(int(word.first * share), int(word.end * share)) for word in words]
+        frames = word_frames(words, token_starts(transcript.attention))
+        return [
+            tuple(int(np.clip(at * _POSITION - before, 0, length)) for at in span)  # type: ignore[misc]
+            for span in frames
+        ]
+
+
+def load_recognizer(folder: SpeechFolder) -> WhisperRecognizer:
+    """Load a Whisper folder.
+
+    Raises:
+        ModelError: A graph is refused, or its files do not fit together.
+    """
+    network = load_network(folder)
+    language = language_code(folder.language)
+    tokens = WhisperTokens(network.config)
+    return WhisperRecognizer(network, tokens, language=language)
+
+
+def confidence(transcript: Transcript) -> float:
+    """How likely the text is what was said, 0…1.
+
+    A logistic curve over the tokens' probabilities and that of no speech; two tokens more than there are
+    keep one doubtful token from condemning a short text. Fitted on recordings of the train parts of AN4, the
+    orders and the digits, played forwards and backwards, and on noise; 0.6 is where one in three of equally
+    many is right.
+    """
+    if transcript.repeats:
+        return 0.0
+    mean = sum(transcript.logs) / (len(transcript.logs) + _MORE_TOKENS)
+    return 1 / (1 + math.exp(-(_BASE + _BY_LOG * mean - _BY_SILENCE * transcript.no_speech)))
+
+
+def spoken_text(words: Sequence[HeardWord]) -> str:
+    """Words behind one another, with spaces where the language has them."""
+    parts = [f" {word.text}" if word.written.startswith(" ") else word.text for word in words]
+    return "".join(parts).strip()
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
