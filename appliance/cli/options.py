@@ -58,7 +58,7 @@ def _no_mistyped_option(
     ctx: click.Context, _argument: click.Parameter, words: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Refuse `--jsn`, which would be taken for a setting of that name."""
-    from appliance.config.settings import describe
+    from appliance.config.setting_table import describe
 
     settings = {key.lower() for key, _, _ in describe()}
     options = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts if name[0] == "-"]

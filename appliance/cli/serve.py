@@ -17,7 +17,8 @@ import click
 from appliance.cli.options import WITH_SETTINGS, settings_argument
 from appliance.config.image_defaults import read_settings
 from appliance.config.products import CUSTOM_NER
-from appliance.config.settings import Settings, describe
+from appliance.config.setting_table import describe
+from appliance.config.settings import Settings
 from appliance.errors import SettingsError
 from license.encoding.strict import format_time
 

@@ -131,6 +131,12 @@ class Settings:
         choice_of("multi", "en"),
         "bundled model that answers where there is no other: many languages, or English alone for less cost",
     )
+    bundled_speech: str = _setting(
+        "Models:Speech",
+        "dictation",
+        choice_of("dictation", "commands"),
+        "bundled speech model where no other is named: ordinary English, or digits, letters and commands",
+    )
     exported_model_name: str = _setting(
         "ExportedModelName", "", parse_name, "serve only this model of Models:Path, as the container does"
     )
@@ -413,21 +419,6 @@ def _terms() -> Path:
     installed = Path(sys.prefix).parent / "share" / "LICENSE.md"
     checkout = Path(__file__).parents[2] / "LICENSE.md"
     return checkout if checkout.is_file() else installed
-
-
-def describe() -> list[tuple[str, str, str]]:
-    """Every setting as `(key, default, help)`, in order, for help pages and docs."""
-    rows = []
-    for entry in dataclasses.fields(Settings):
-        if entry.metadata:
-            default = "" if entry.default in (None, "", ()) else str(entry.default)
-            if isinstance(entry.default, Product):
-                default = entry.default.name
-            elif isinstance(entry.default, tuple):
-                default = ", ".join(map(str, entry.default))
-            rows.append((entry.metadata["key"], default, entry.metadata["help"]))
-    rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))
-    return rows
 
 
 def _value(entry: "dataclasses.Field[Any]", text: str) -> Any:

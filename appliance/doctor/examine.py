@@ -333,7 +333,8 @@ def _models(
     """Open every model as a start would, without loading it."""
     try:
         if _speaks(installation):
-            place = installation.settings.model_mount or BUNDLED
+            settings = installation.settings
+            place = settings.model_mount or BUNDLED[settings.bundled_speech]
             return [
                 _Model(name="speech", size=_bytes(place), folder=_open(installation, place, licensed, roots))
             ]

@@ -15,7 +15,8 @@ from appliance.config.directories import ledger_directory
 from appliance.config.env_file import ENVIRONMENT_FILE, read_env_file
 from appliance.config.identity import Identity, load_identity
 from appliance.config.image_defaults import read_settings
-from appliance.config.settings import Settings, describe
+from appliance.config.setting_table import describe
+from appliance.config.settings import Settings
 from appliance.config.state_place import StatePlace, find_state
 from appliance.errors import SettingsError
 from appliance.host.container import access_hint

@@ -142,8 +142,8 @@ def _openapi_document() -> Document:
 
 
 def model_place(settings: Settings) -> Path:
-    """Return the directory of the model that is to be served: the one that is named, else the bundled one."""
-    return settings.model_mount or BUNDLED
+    """Return the directory of the model that is to be served: the one that is named, else a bundled one."""
+    return settings.model_mount or BUNDLED[settings.bundled_speech]
 
 
 def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None:

@@ -261,7 +261,9 @@ def test_the_speech_page_hears_the_recording_that_it_offers(site: Site, drive: D
         await page.open(f"{service.url}/")
         await page.until("document.getElementById('licence-figure').innerText.includes('days left')")
         await page.run("document.getElementById('example').click()")
-        await page.until("document.getElementById('text').innerText === '10001.'")
+        await page.until(
+            "document.getElementById('text').innerText === 'He might even have been made amiable himself.'"
+        )
         await page.until("document.getElementById('usage-figure').innerText.includes('4')")
         assert len(await page.picture(tmp_path / "speech.png")) > 20_000
         assert page.complaints == []

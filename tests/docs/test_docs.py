@@ -10,7 +10,7 @@ import pytest
 
 import appliance.cli.main
 import license.authority.cli.main
-from appliance.config.settings import describe
+from appliance.config.setting_table import describe
 from tests.support.paths import ROOT
 
 PAGES = [

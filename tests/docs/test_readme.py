@@ -28,5 +28,5 @@ def test_the_python_it_asks_for_is_that_of_the_package() -> None:
 def test_the_bundled_speech_model_is_as_large_as_it_says() -> None:
     folder = ROOT / "appliance" / "bundled" / "speech-en"
     size = (folder / "model.onnx").stat().st_size
-    assert f"model of {size / 1e6:.1f} MB" in PAGE.replace("\n", " ")
+    assert f"one of {size / 1e6:.1f} MB" in PAGE.replace("\n", " ")
     assert json.loads((folder / "model.json").read_text())["task"] == "speech-ctc"

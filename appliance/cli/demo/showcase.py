@@ -24,7 +24,7 @@ SENTENCES: Final = (
 """Each with its language."""
 _COLOURS: Final = {"Person": "cyan", "Organization": "yellow", "Location": "green"}
 RECORDING: Final = Path(pages.__file__).parent / "static" / "example.wav"
-"""Digits, read aloud; the home page of the speech service offers it too."""
+"""A sentence, read aloud; the home page of the speech service offers it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +94,5 @@ def _ask_speech(url: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 SHOWCASES: Final = {
     CUSTOM_NER.name: Showcase(CUSTOM_NER, "Sentences that the model has not seen", _ask_text),
-    SPEECH_TO_TEXT.name: Showcase(SPEECH_TO_TEXT, "A recording of spoken digits", _ask_speech),
+    SPEECH_TO_TEXT.name: Showcase(SPEECH_TO_TEXT, "A sentence, dictated", _ask_speech),
 }

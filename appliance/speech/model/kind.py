@@ -6,7 +6,9 @@ from typing import Final
 from appliance.models.packages import Kind
 from appliance.speech.model.folder import DISPLAY_TASKS, TASKS, SpeechFolder
 
-BUNDLED: Final = Path(__file__).parents[2] / "bundled" / "speech-en"
+_FOLDERS: Final = Path(__file__).parents[2] / "bundled"
+BUNDLED: Final = {"dictation": _FOLDERS / "whisper-tiny-en", "commands": _FOLDERS / "speech-en"}
+"""Speech models that are bundled, by what `Models:Speech` calls them."""
 
 SPEECH: Final[Kind[SpeechFolder]] = Kind(
     tasks=TASKS,

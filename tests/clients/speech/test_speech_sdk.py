@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from license.authority.authority import Authority
 from recipes.speech.clips import decoded
+from recipes.speech.wer import errors
+from tests.support.dictation import AMIABLE, ASK, amiable, ask
 from tests.support.paths import ROOT
 from tests.support.site import Service
 from tests.support.speech_site import speech_site
@@ -107,10 +109,54 @@ def test_recognize_once_stops_listening_after_the_first_phrase(service: Service,
 
 @pytest.fixture(scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
-    """A service with the bundled model."""
+    """A service with the bundled model of short commands."""
     site = speech_site(tmp_path_factory.mktemp("bundled") / "site", vendor)
+    yield site.start("Service=speechtotext", "Models:Speech=commands")
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def dictation(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
+    """A service that is told of no model."""
+    site = speech_site(tmp_path_factory.mktemp("dictation") / "site", vendor)
     yield site.start("Service=speechtotext")
     site.close()
+
+
+def test_a_dictated_sentence_has_capitals_punctuation_and_words_with_times(
+    dictation: Service, tmp_path: Path
+) -> None:
+    speech = config(dictation)
+    speech.request_word_level_timestamps()
+    sound = np.concatenate((silence(0.5), amiable(), silence(0.5)))
+    recognizer = sdk.SpeechRecognizer(speech_config=speech, audio_config=file(tmp_path / "a.wav", sound))
+    result = recognizer.recognize_once()
+    assert result.text == AMIABLE
+    best = json.loads(result.json)["NBest"][0]
+    assert best["Display"] == AMIABLE
+    assert best["Lexical"] == best["ITN"] == AMIABLE[:-1].lower()
+    assert best["Confidence"] > 0.85
+    words = best["Words"]
+    assert [word["Word"] for word in words] == AMIABLE[:-1].lower().split()
+    ends = [word["Offset"] + word["Duration"] for word in words]
+    assert all(end <= word["Offset"] for end, word in zip(ends, words[1:], strict=False))
+    assert 5_000_000 <= words[0]["Offset"] <= 9_000_000
+    assert ends[-1] <= (0.6 + 3.3) * 10_000_000
+
+
+def test_an_address_is_heard_as_it_goes_on(dictation: Service, tmp_path: Path) -> None:
+    events = continuous(config(dictation), file(tmp_path / "a.wav", np.concatenate((ask(), silence(1.0)))))
+    said, spoken = (
+        text.lower().replace(".", "").replace(",", "").split() for text in (" ".join(events.texts()), ASK)
+    )
+    assert errors(spoken, said) <= 2  # the speaker pauses within his sentence, where phrases end
+    assert len(events.texts("recognizing")) >= 3
+
+
+def test_ordinary_english_played_backwards_is_not_understood(dictation: Service, tmp_path: Path) -> None:
+    audio = file(tmp_path / "a.wav", np.concatenate((silence(0.4), ask()[::-1], silence(0.8))))
+    events = continuous(config(dictation), audio)
+    assert len(" ".join(events.texts()).split()) <= 3
 
 
 def test_recordings_in_one_file_are_heard_once_each_and_counted_once(

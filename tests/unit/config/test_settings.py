@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.command_line import command_line_pairs
-from appliance.config.settings import Settings, describe
+from appliance.config.settings import Settings
 from appliance.errors import SettingsError
 from tests.support.paths import ROOT
 
@@ -82,16 +82,6 @@ def test_a_wrong_value_names_the_setting_the_value_and_what_is_expected() -> Non
     assert "Http:Port" in caught.value.message
     assert "'many'" in caught.value.message
     assert "whole number from 0 to 65535" in caught.value.message
-
-
-def test_every_setting_has_a_key_and_a_help_line() -> None:
-    rows = describe()
-    assert len(rows) == len({key.lower() for key, _, _ in rows}) > 15
-    assert all(help_text for _, _, help_text in rows)
-
-
-def test_no_setting_names_a_trust_root() -> None:
-    assert not [key for key, _, _ in describe() if "root" in key.lower()]
 
 
 @given(st.lists(st.text(max_size=12), max_size=6))

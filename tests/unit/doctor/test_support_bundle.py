@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config.settings import Settings, describe
+from appliance.config.setting_table import describe
+from appliance.config.settings import Settings
 from appliance.doctor.examine import Examination
 from appliance.doctor.support_bundle import SECRET_SETTINGS, shown_settings, write_bundle
 from appliance.licensing.installation import Installation

@@ -47,8 +47,8 @@ def test_words_of_speakers_it_never_heard_are_read(bundled: Recogniser) -> None:
     assert wrong / words <= 0.2
 
 
-def test_a_service_that_is_told_of_no_model_serves_it(new_site: Callable[..., Site]) -> None:
-    service = new_site().start("Service=speechtotext")
+def test_a_service_serves_it_where_that_is_asked_for(new_site: Callable[..., Site]) -> None:
+    service = new_site().start("Service=speechtotext", "Models:Speech=commands")
     sound = BytesIO()
     soundfile.write(sound, decoded(RECORDINGS[SAID.index("start")]), RATE, "PCM_16", format="WAV")
     reply = httpx2.post(
