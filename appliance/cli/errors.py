@@ -81,6 +81,8 @@ def exit_code(error: Exception) -> int:
     match error:
         case OSError():
             return EXIT_CONFIGURATION if error.errno in _WRONG_PATH else EXIT_IO
+        case LicenseRefusal() | UsageStoreUnavailable():
+            return _refused_exit_code(error)
         case ApplianceError() | LicenseError():
             return _own_exit_code(error)
         case _:  # a database
@@ -102,8 +104,6 @@ def verdict_exit_code(error: Exception) -> int:
 
 def _own_exit_code(error: ApplianceError | LicenseError) -> int:
     match error:
-        case LicenseRefusal() | UsageStoreUnavailable():
-            return _refused_exit_code(error)
         case LedgerLocked():
             return EXIT_TRY_LATER
         case SettingsError() | IdentityError() | OutputError() | ModelError():

@@ -16,7 +16,7 @@ from appliance.config.products import SPEECH_TO_TEXT
 from appliance.errors import LedgerLocked, SettingsError
 from appliance.speech.transcripts.formats import FORMATS
 from appliance.transcribing.plan import ENDINGS, Plan, collision, plan
-from license.console.outputs import OutputFolder
+from license.console.outputs import OutputFolder as OutputFolderType
 from license.console.refusal import WrongUsage
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Order:
 )
 @click.option(
     "--out",
-    type=OutputFolder(dash=True),
+    type=OutputFolderType(dash=True),
     required=True,
     help="Directory for the transcripts; - prints the one of a single recording.",
 )
@@ -92,15 +92,7 @@ def transcribe(
     planned = _planned(paths, kind, to_screen=str(out) == "-")
     order = _Order(plan=planned, kind=kind, language=language, phrases=phrases)
     installation = _installation(words, roots)
-    if str(out) == "-":
-        from appliance.transcribing.outputs import StandardOutput
-
-        _run(installation, order, StandardOutput())
-        return
-    from appliance.transcribing.outputs import OutputFolder as Folder
-
-    with closing(Folder(out)) as outputs:
-        _run(installation, order, outputs)
+    _run(installation, order, out)
 
 
 def _check_phrases(phrases: Sequence[str]) -> None:
@@ -172,7 +164,7 @@ def _installation(words: Sequence[str], roots: Path | None) -> "Installation":
     return replace(installation, settings=at_place(settings))
 
 
-def _run(installation: "Installation", order: _Order, outputs: "Folder | StandardOutput") -> None:
+def _run(installation: "Installation", order: _Order, out: Path) -> None:
     """Transcribe, and end as the outcome wants it.
 
     Raises:
@@ -187,7 +179,13 @@ def _run(installation: "Installation", order: _Order, outputs: "Folder | Standar
         appliance = open_appliance(installation)
     except LedgerLocked as error:
         raise LedgerLocked(error.message, hint=f"{error.hint}; {_BESIDE}") from None
-    stopped, batch = asyncio.run(_serve(appliance, order, outputs))
+    try:
+        outputs = _outputs(out)
+    except BaseException:
+        appliance.close_unstarted()
+        raise
+    with closing(outputs):
+        stopped, batch = asyncio.run(_serve(appliance, order, outputs))
     total = len(order.plan.recordings)
     failed = sum(outcome.result is Result.FAILED for outcome in batch.outcomes)
     click.echo(summary(batch.outcomes, total), err=True)
@@ -202,6 +200,13 @@ def _run(installation: "Installation", order: _Order, outputs: "Folder | Standar
             f"{failed} of {total} recordings {were} not transcribed",
             hint="put right what the lines above say, and run the command again: the others are not redone",
         )
+
+
+def _outputs(out: Path) -> "Folder | StandardOutput":
+    """Open where the transcripts go: only now, so that a refused start leaves no directory behind."""
+    from appliance.transcribing.outputs import OutputFolder, StandardOutput
+
+    return StandardOutput() if str(out) == "-" else OutputFolder(out)
 
 
 def _tell_failed(batch: "Batch") -> None:

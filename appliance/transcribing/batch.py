@@ -18,6 +18,7 @@ from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.transcribing import transcribe_counted, units
 from appliance.pipeline.units import whole_seconds
 from appliance.request_ids import uuid7
+from appliance.speech.audio.errors import AudioError
 from appliance.speech.audio.reader import Sound
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.transcripts.formats import written
@@ -268,7 +269,8 @@ class Batch:
 
 
 def _failed(recording: Recording, error: ApplianceError | LicenseError) -> Outcome:
-    return Outcome(recording=recording, result=Result.FAILED, message=error.message, hint=error.hint)
+    hint = "" if isinstance(error, AudioError) else error.hint  # it speaks to whoever sends audio
+    return Outcome(recording=recording, result=Result.FAILED, message=error.message, hint=hint)
 
 
 def _unwritten(recording: Recording, fault: _OutputFault) -> Outcome:

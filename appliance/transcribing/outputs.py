@@ -140,6 +140,9 @@ class OutputFolder:
 class StandardOutput:
     """The one transcript, printed."""
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def look(self, output: PurePath, source: Source) -> State:  # noqa: ARG002 (as of `Outputs`)
         """Nothing is there before."""
         return State.MISSING
@@ -186,7 +189,10 @@ def folder_sha256(folder: Path) -> str:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a directory and those above it, each with mode 0700."""
+    for missing in (*reversed(folder.parents), folder):
+        if not missing.exists():
+            missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def model_facts(*, name: str, release: str, folder: Path) -> Mapping[str, Any]:

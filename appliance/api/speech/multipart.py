@@ -1,4 +1,4 @@
-"""The parts of a multipart/form-data body, read as it arrives: in memory, once; nothing is written to a disk."""
+"""The parts of a multipart/form-data body as it arrives: in memory, once; nothing is written to a disk."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
