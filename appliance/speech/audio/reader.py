@@ -25,7 +25,7 @@ TICKS_PER_SECOND: Final = 10_000_000
 _BLOCK_SECONDS: Final = 10
 _HEAD_BYTES: Final = 16
 _HEADER_PIECE: Final = 1 << 16
-_WAV_PIECE: Final = 1 << 20
+_WAV_PIECE: Final = 1 << 16
 _KINDS: Final = {
     b"fLaC": "FLAC",
     b"OggS": "Ogg",

@@ -67,7 +67,7 @@ def cues(transcript: Mapping[str, Any]) -> list[Cue]:
 
 def _apart(found: Sequence[Cue], length: int) -> list[Cue]:
     """Let no cue reach into the next, and short ones stay as long as there is room."""
-    limits = [*(cue.start for cue in found[1:]), length]
+    limits = [*(cue.start for cue in found[1:]), length][: len(found)]
     return [
         replace(cue, end=max(cue.start + 1, min(max(cue.end, cue.start + MIN_MS), limit)))
         for cue, limit in zip(found, limits, strict=True)
