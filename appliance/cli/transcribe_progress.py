@@ -1,5 +1,6 @@
 """What `appliance transcribe` says on standard error: a line for each recording, and one that moves."""
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -12,7 +13,6 @@ from appliance.transcribing.batch import Outcome, Result
 from appliance.transcribing.plan import Recording
 
 _EVERY_SECONDS: Final = 0.2
-_WIDTH: Final = 78
 _ENDINGS_NAMED: Final = 6
 
 
@@ -86,14 +86,13 @@ class Progress:
         if not self._live or now - self._last < _EVERY_SECONDS:
             return
         self._last = now
-        speed = self._heard / max(now - self._begun, 0.001)
-        count = len(self._under_way)
-        first = shown(next(iter(self._under_way), ""))
-        line = (
-            f"{self._ended} of {self._total} done, {count} under way: {seconds_text(self._heard)} heard, "
-            f"{speed:.0f} times as fast as spoken  {first}"
-        )
-        click.echo(f"\r\033[K{line[:_WIDTH]}", err=True, nl=False)
+        line = f"{self._ended} of {self._total} over, {len(self._under_way)} under way"
+        if self._heard:
+            speed = self._heard / max(now - self._begun, 0.001)
+            line += f", {seconds_text(self._heard)} heard, {speed:.0f} times as fast as spoken"
+        line += f": {shown(next(iter(self._under_way), ''))}"
+        width = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r\033[K{line[:width]}", err=True, nl=False)
         self._drawn = True
 
 
