@@ -13,7 +13,7 @@ import click
 
 from appliance.cli.options import example, roots_option
 from appliance.config.products import SPEECH_TO_TEXT
-from appliance.errors import LedgerLocked, SettingsError
+from appliance.errors import IdentityError, LedgerLocked, SettingsError
 from appliance.speech.transcripts.formats import FORMATS
 from appliance.transcribing.plan import ENDINGS, Plan, collision, plan
 from license.console.outputs import OutputFolder as OutputFolderType
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from appliance.transcribing.outputs import StandardOutput
 
 _BESIDE: Final = (
-    "to work beside it, give this command an installation of its own: another Mounts:License and "
+    "to work beside the service, give this command an installation of its own: another Mounts:License and "
     "Mounts:State, with a licence asked for there"
 )
 
@@ -164,6 +164,22 @@ def _installation(words: Sequence[str], roots: Path | None) -> "Installation":
     return replace(installation, settings=at_place(settings))
 
 
+def _require_own(installation: "Installation") -> None:
+    """Refuse to work as root with the keys of a service that has a user of its own.
+
+    Raises:
+        IdentityError: It would leave files in the service's directories that the service cannot write.
+    """
+    state, user = installation.state, os.geteuid()
+    owner = state.stat().st_uid if state.is_dir() else user
+    if owner != user:
+        raise IdentityError(
+            f"the keys in {state} belong to user {owner}, and this is user {user}: the service could not "
+            "write what this command leaves behind",
+            hint=f"run it as user {owner}, or, {_BESIDE}",
+        )
+
+
 def _run(installation: "Installation", order: _Order, out: Path) -> None:
     """Transcribe, and end as the outcome wants it.
 
@@ -175,6 +191,7 @@ def _run(installation: "Installation", order: _Order, out: Path) -> None:
     from appliance.server.opening import open_appliance
     from appliance.transcribing.batch import NotTranscribed, Result
 
+    _require_own(installation)
     try:
         appliance = open_appliance(installation)
     except LedgerLocked as error:

@@ -16,6 +16,8 @@ import pytest
 import soundfile
 
 from appliance.config.products import SPEECH_TO_TEXT
+from license.authority.authority import Authority
+from license.authority.book.metering import usage_of
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
 from tests.e2e.speech.test_rest import SPOKEN, TRANSCRIBE, VERSION, packed, wav
@@ -353,6 +355,41 @@ def test_beside_a_running_service_it_says_so_and_works_with_an_installation_of_i
     assert len(list((site.output / "speechtotext").iterdir())) == 2
     report = verify(site.output, load_roots(site.vendor.roots_dir))
     assert report.exit_code == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may use what is another user's")
+def test_the_installation_of_another_user_is_left_alone(new_site: Sites, tones: Path) -> None:
+    site = new_site()
+    put(site.home / "in", a__wav=said("go"))
+    os.chown(site.state, 65_534, 65_534)
+    done = run(site, tones, "in", "--out", "out")
+    assert done.returncode == 78
+    assert f"error: the keys in {site.state} belong to user 65534, and this is user 0: " in done.stderr
+    assert "give this command an installation of its own" in done.stderr
+    assert not list(site.output.iterdir())
+
+
+def test_a_connected_run_reports_what_was_transcribed(
+    new_site: Sites, tones: Path, vendor: Authority, billing: str
+) -> None:
+    site = new_site()
+    put(site.home / "in", a__wav=said("go"))
+    created = vendor.create_resource("connected-speech", customer="Acme Ltd", product="speech", tier="S0")
+    offline = words(site, tones, "in", "--out", "out", f"Billing={billing}")
+    online = [word for word in offline if not word.startswith("Mounts:License=")]
+
+    def connected(key: str) -> "CompletedProcess[str]":
+        given = [*online, f"ApiKey={key}"]
+        return run_forked_text("appliance", given, environ=clean_environ(), directory=site.home, timeout=120)
+
+    refused = connected("0" * 32)
+    assert refused.returncode == 10, refused.stderr
+    assert not (site.home / "out").exists()
+    done = connected(created.key1)
+    assert done.returncode == 0, done.stderr
+    assert files(site.home / "out") == {"a.txt": "Go.\n"}
+    (log,) = usage_of(vendor.store.engine, created.resource.name)
+    assert {meter: tally.quantity for (_, meter, *_), tally in log.days.items()} == {SPEECH_TO_TEXT.meter: 2}
 
 
 def talk(seconds: int) -> bytes:
