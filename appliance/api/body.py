@@ -1,6 +1,7 @@
 """Reading a request body within a limit, before anything is parsed."""
 
 from codecs import BOM_UTF8
+from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,8 +12,8 @@ _UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _GZIP: Final = b"\x1f\x8b"
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body's bytes.
+async def body_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The body's bytes as they arrive, never more than the limit.
 
     Args:
         request: The request; its body must not have been read.
@@ -24,17 +25,26 @@ async def read_body(request: Request, limit: int) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise body_too_large(limit)
-    chunks = bytearray()
+    read = 0
     try:
         async for chunk in request.stream():
-            chunks += chunk
-            if len(chunks) > limit:
+            read += len(chunk)
+            if read > limit:
                 raise body_too_large(limit)
+            if chunk:
+                yield chunk
     except ClientDisconnect:
         raise Problem(400, "InvalidRequest", "The caller left before the body was complete.") from None
-    if not chunks:
+    if not read:
         raise invalid_body("The body is empty.")
-    return bytes(chunks)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; arguments and errors as of `body_chunks`."""
+    body = bytearray()
+    async for chunk in body_chunks(request, limit):
+        body += chunk
+    return bytes(body)
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:

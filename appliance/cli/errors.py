@@ -16,9 +16,11 @@ from appliance.errors import (
     ApplianceError,
     IdentityError,
     LedgerLocked,
+    LicenseRefusal,
     ModelError,
     OutputError,
     SettingsError,
+    UsageStoreUnavailable,
 )
 from license.console import group as console
 from license.console.group import EXIT_USAGE, CommandGroup
@@ -79,6 +81,8 @@ def exit_code(error: Exception) -> int:
     match error:
         case OSError():
             return EXIT_CONFIGURATION if error.errno in _WRONG_PATH else EXIT_IO
+        case LicenseRefusal() | UsageStoreUnavailable():
+            return _refused_exit_code(error)
         case ApplianceError() | LicenseError():
             return _own_exit_code(error)
         case _:  # a database
@@ -114,6 +118,13 @@ def _own_exit_code(error: ApplianceError | LicenseError) -> int:
             return EXIT_FAILED
         case _:
             return EXIT_CONFIGURATION
+
+
+def _refused_exit_code(error: LicenseRefusal | UsageStoreUnavailable) -> int:
+    """The exit code of what a service answers with 403 or 503: the licence, the plan, the usage log."""
+    if isinstance(error, UsageStoreUnavailable):
+        return EXIT_IO
+    return DOWNLOAD_EXITS[OutOfQuota] if error.code == OutOfQuota.code else EXIT_CONFIGURATION
 
 
 class ErrorHandlingGroup(CommandGroup):

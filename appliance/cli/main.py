@@ -64,6 +64,11 @@ _COMMANDS: Final = {
         "train_command",
         "Train a model on labelled text, and evaluate it.",
     ),
+    "transcribe": Lazy(
+        "appliance.cli.transcribe",
+        "transcribe",
+        "Write down what is said in recordings.",
+    ),
     "usage": Lazy(
         "appliance.cli.usage",
         "usage",

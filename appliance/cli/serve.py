@@ -23,12 +23,9 @@ from appliance.errors import SettingsError
 from license.encoding.strict import format_time
 
 if TYPE_CHECKING:
-    from appliance.config.identity import Identity
     from appliance.licensing.installation import Installation
-    from appliance.metering.lease import Connection
     from appliance.server.app import Appliance
     from appliance.services.preload import ModelPreloader
-    from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("appliance")
 
@@ -137,44 +134,14 @@ def _check(settings: Settings) -> None:
 
 
 def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> None:
-    from appliance.config.directories import ledger_directory, require_directories
-    from appliance.metering.lease import metering_client
-    from appliance.observability import logging as logs
-    from appliance.server.app import Appliance
+    from appliance.server.opening import open_appliance
     from appliance.server.server import serve as serve_until_stopped
 
-    settings = installation.settings
-    if settings.connected:
-        metering_client(settings)  # before anything is made: what is missing is said first
     # A reload may be asked for while the start is still under way: it must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    roots = installation.roots()
-    if not settings.connected:
-        require_directories(settings)
-    identity = installation.identity(create=True)
-    connection = None
-    if settings.connected:
-        settings, connection = _connect(settings, identity, roots)
-    if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
-        directory = ledger_directory(settings.output_mount, settings.service, identity.instance)
-        logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
-    appliance = Appliance(
-        settings, identity=identity, roots=roots, connection=connection, preloader=preloader
-    )
-    _banner(settings, appliance)
-    serve_until_stopped(settings, appliance, ready=_ready)
-
-
-def _connect(settings: Settings, identity: "Identity", roots: "TrustRoots") -> "tuple[Settings, Connection]":
-    """Check the key and take the lease; return the settings with the directories of a connected run."""
-    from appliance.config.directories import connected_mounts
-    from appliance.metering.lease import connect
-
-    mounted = connected_mounts(settings, identity.state)
-    output = mounted.output_mount or identity.state
-    if settings.output_mount is None:
-        output.mkdir(mode=0o700, exist_ok=True)
-    return mounted, connect(mounted, identity=identity, roots=roots, output=output)
+    appliance = open_appliance(installation, preloader)
+    _banner(appliance.settings, appliance)
+    serve_until_stopped(appliance.settings, appliance, ready=_ready)
 
 
 def _banner(settings: Settings, appliance: "Appliance") -> None:

@@ -39,6 +39,11 @@ class SpeechService:
 
     Args:
         context: The appliance's parts.
+
+    Attributes:
+        pipeline: Admits and records.
+        admission: Who is served, and by what.
+        deployments: The model, once it is loaded.
     """
 
     speaks_websocket = True
@@ -46,14 +51,14 @@ class SpeechService:
     def __init__(self, context: ServiceContext) -> None:
         settings = context.settings
         self._context = context
-        self._pipeline = Pipeline(
+        self.pipeline = Pipeline(
             admission=context.admission,
             usage=MeasuredStore(context.ledger, context.instruments),
             meter=settings.service.meter,
         )
         self.deployments = Deployments(alias=settings.model_alias)
-        self._admission = SpeechAdmission(
-            pipeline=self._pipeline,
+        self.admission = SpeechAdmission(
+            pipeline=self.pipeline,
             deployments=self.deployments,
             limits=SpeechLimits(
                 connections=settings.speech_connections,
@@ -67,7 +72,7 @@ class SpeechService:
     def routes(self) -> Sequence[BaseRoute]:
         """The speech protocol, short audio, transcription, the model, and the description of them all."""
         return [
-            *SpeechApi(self._admission).routes(),
+            *SpeechApi(self.admission).routes(),
             *ModelsApi(self.deployments).routes(),
             document_route(_openapi_document),
         ]
@@ -81,7 +86,7 @@ class SpeechService:
         self._engine = engine = await asyncio.to_thread(self._load_engine)
         settings, folder = self._context.settings, engine.folder
         locale = folder.language or settings.speech_locale
-        self._admission.open(engine, locale=locale)
+        self.admission.open(engine, locale=locale)
         self.deployments.set(
             [
                 Deployment(
@@ -123,7 +128,7 @@ class SpeechService:
 
     async def begin_shutdown(self) -> None:
         """End connections: single recognitions may finish, the others' clients go on elsewhere."""
-        await self._admission.begin_shutdown(min(_SHUTDOWN_SECONDS, self._context.settings.drain_seconds))
+        await self.admission.begin_shutdown(min(_SHUTDOWN_SECONDS, self._context.settings.drain_seconds))
 
     async def close(self, drain_seconds: float) -> None:  # noqa: ARG002 (connections have ended already)
         """End the model."""

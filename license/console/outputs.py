@@ -39,19 +39,23 @@ class OutputFolder(click.ParamType[Path]):
     Args:
         new: Whether it must hold nothing yet.
         exists: Whether it must be there.
+        dash: Whether `-` stands for standard output.
     """
 
     name = "directory"
 
-    def __init__(self, *, new: bool = False, exists: bool = False) -> None:
+    def __init__(self, *, new: bool = False, exists: bool = False, dash: bool = False) -> None:
         self._new = new
         self._exists = exists
+        self._dash = dash
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> Path:
         """Read the path, or fail as click does."""
         path = Path(value)
+        if self._dash and str(path) == "-":
+            return path
         if self._exists and not path.exists():
             return self.fail(f"there is no directory {path}", param, ctx)
         problem = folder_problem(path, new=self._new)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import appliance
 import license.authority.cli.common
-from appliance.cli.errors import DOWNLOAD_EXITS, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_TRY_LATER
+from appliance.cli.errors import DOWNLOAD_EXITS, EXIT_CONFIGURATION, EXIT_FAILED, EXIT_IO, EXIT_TRY_LATER
 from appliance.errors import ApplianceError
 from license.errors import LicenseError
 from license.evidence.tool import command
@@ -104,7 +104,7 @@ def source_words() -> set[str]:
 
 def test_every_exit_status_has_a_row() -> None:
     listed = {int(word) for word in rows(section("Exit status")) if word.isdecimal()}
-    own = {EXIT_CONFIGURATION, EXIT_FAILED, EXIT_TRY_LATER, *DOWNLOAD_EXITS.values()}
+    own = {EXIT_CONFIGURATION, EXIT_FAILED, EXIT_IO, EXIT_TRY_LATER, *DOWNLOAD_EXITS.values()}
     others = {
         value
         for module in (command, license.authority.cli.common)

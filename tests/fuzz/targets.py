@@ -3,14 +3,14 @@
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from appliance.api.errors import Problem
-from appliance.api.speech.multipart import read_parts
+from appliance.api.speech.multipart import Part, read_parts
 from appliance.api.speech.protocol import ProtocolError, read_binary, read_text
 from appliance.datasets.formats.format import ReadOptions, SourceFile
 from appliance.datasets.formats.registry import FORMATS, recognise
@@ -130,7 +130,26 @@ def _labels(data: bytes) -> None:
 
 def _multipart(data: bytes) -> None:
     kind, _, body = data.partition(b"\n")
-    read_parts(kind.decode("latin-1"), body)
+    one, many = (_parts(kind.decode("latin-1"), body, size) for size in (len(body) or 1, 7))
+    assert one == many
+
+
+def _parts(content_type: str, body: bytes, size: int) -> dict[str, Part] | None:
+    """The parts of a body that comes in pieces; None if it is refused."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), size):
+            yield body[at : at + size]
+
+    reading = read_parts(content_type, pieces())
+    try:
+        reading.send(None)  # nothing is waited for, so one step is all of it
+    except StopIteration as ended:
+        found: dict[str, Part] = ended.value
+        return found
+    except Problem:
+        return None
+    raise AssertionError("it waits for something")
 
 
 def _framing(data: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -12,8 +12,7 @@ from appliance.api.speech.parameters import RecognitionOptions
 from appliance.errors import Busy, Stopping
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
-from appliance.speech.decoding.segment import Heard
-from appliance.speech.model.kind import language_code, same_language
+from appliance.speech.model.spoken import Spoken
 from appliance.speech.recognition.engine import SpeechEngine
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
@@ -62,7 +61,7 @@ class SpeechAdmission:
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
-        self.locale = ""
+        self.spoken = Spoken(locale="")
         self._deployments = deployments
         self._engine: SpeechEngine | None = None
         self._connections: set[OpenConnection] = set()
@@ -72,7 +71,7 @@ class SpeechAdmission:
 
     def open(self, engine: SpeechEngine, *, locale: str) -> None:
         """Serve with this engine from now on."""
-        self._engine, self.locale = engine, locale
+        self._engine, self.spoken = engine, Spoken(locale=locale, languages=engine.languages)
 
     @property
     def engine(self) -> SpeechEngine:
@@ -118,31 +117,13 @@ class SpeechAdmission:
         """
         if options.unsupported:
             raise Problem(400, "InvalidArgument", f"{options.unsupported} is not supported here.")
-        if options.wanted and not any(map(self.speaks, options.wanted)):
+        if options.wanted and not any(map(self.spoken.includes, options.wanted)):
             named = ", ".join(repr(name[:40]) for name in options.wanted[:4])
             raise Problem(
                 400,
                 "InvalidLanguage",
                 f"The language {named} is not served here; the model speaks {self.spoken}.",
             )
-
-    def speaks(self, locale: str) -> bool:
-        """Whether the model knows the language of a locale."""
-        languages = () if self._engine is None else self._engine.languages
-        return language_code(locale) in languages or (not languages and same_language(locale, self.locale))
-
-    @property
-    def spoken(self) -> str:
-        """What the model speaks, for messages."""
-        languages = () if self._engine is None else self._engine.languages
-        return f"{len(languages)} languages ({', '.join(languages[:12])}, …)" if languages else self.locale
-
-    def locale_of(self, heard: Heard, wanted: Sequence[str]) -> str:
-        """The locale of a text: as the caller spelled it, if the caller named its language."""
-        if not heard.language:
-            return self.locale
-        spelled = (name for name in (*wanted, self.locale) if language_code(name) == heard.language)
-        return next(spelled, heard.language)
 
     def _check_model(self, model: str) -> None:
         known = {name for item in self._deployments for name in (item.model, item.name, item.project)}

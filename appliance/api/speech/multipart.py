@@ -1,5 +1,6 @@
-"""The parts of a multipart/form-data body that is in memory; nothing is written to a disk."""
+"""The parts of a multipart/form-data body as it arrives: in memory, once; nothing is written to a disk."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,7 @@ class Part:
 
     name: str
     filename: str
-    content: bytes
+    content: bytearray
 
 
 class _Collector:
@@ -55,19 +56,19 @@ class _Collector:
         _, options = parse_options_header(self._disposition.decode("latin-1"))
         name = options.get(b"name", b"").decode("utf-8", "replace")
         filename = options.get(b"filename", b"").decode("utf-8", "replace")
-        self.parts.append(Part(name=name, filename=filename, content=bytes(self._content)))
+        self.parts.append(Part(name=name, filename=filename, content=self._content))
         self._content = bytearray()
 
 
-def read_parts(content_type: str, body: bytes) -> dict[str, Part]:
+async def read_parts(content_type: str, body: AsyncIterator[bytes]) -> dict[str, Part]:
     """Read the parts of a body, by name; of several with one name, the first.
 
     Args:
         content_type: Value of the header.
-        body: The whole body.
+        body: The body in pieces of any size.
 
     Raises:
-        Problem: 415 for another media type, 400 for a body that is not of this one.
+        Problem: 415 for another media type, 400 for a body that is not of this one; what `body` raises.
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
@@ -88,7 +89,8 @@ def read_parts(content_type: str, body: bytes) -> dict[str, Part]:
                 "on_part_end": collector.end,
             },
         )
-        parser.write(body)
+        async for chunk in body:
+            parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
         raise invalid_body("The multipart body cannot be read.") from error

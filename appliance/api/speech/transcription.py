@@ -3,15 +3,13 @@
 Shapes are those of the Speech to text REST API, version 2024-11-15. Times are whole milliseconds.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from appliance.api.body import read_body
+from appliance.api.body import body_chunks
 from appliance.api.errors import Problem, invalid_body
 from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
@@ -19,18 +17,15 @@ from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
 from appliance.api.speech.parameters import MAX_PHRASE_CHARACTERS, MAX_PHRASES, MAX_WEIGHT
 from appliance.api.usage_headers import evidence_headers
-from appliance.pipeline.units import whole_seconds
+from appliance.pipeline.transcribing import transcribe_counted
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
-from appliance.speech.decoding.segment import Heard, HeardWord, Preferences
-from appliance.speech.display.text import Profanity, Shown
-from appliance.speech.recognition.file import Transcript, transcribe
-from appliance.speech.recognition.stream import Manner, Phrase
+from appliance.speech.decoding.segment import Preferences
+from appliance.speech.display.text import Profanity
+from appliance.speech.transcripts.transcription import Wanted
 
 PATH: Final = "/speechtotext/transcriptions:transcribe"
 API_VERSIONS: Final = ("2024-11-15", "2025-10-15")
-MAX_SECONDS: Final = 7_200.0
-_MANNER: Final = Manner(single=False, initial_silence=0, end_silence=0.6, guesses=False)
 _PROFANITY: Final = {"none": Profanity.RAW, "masked": Profanity.MASKED, "removed": Profanity.REMOVED}
 
 
@@ -70,14 +65,6 @@ class Definition(BaseModel):
     enhancedMode: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Channel:
-    """One channel that was heard: its number, or None where all were mixed."""
-
-    number: int | None
-    transcript: Transcript
-
-
 class Transcription:
     """The endpoint.
 
@@ -96,53 +83,26 @@ class Transcription:
         engine = admission.engine
         admission.pipeline.check(1)
         with admission.turn():
-            body = await read_body(request, admission.limits.transcribe_bytes)
-            parts = read_parts(request.headers.get("content-type", ""), body)
-            del body
+            body = body_chunks(request, admission.limits.transcribe_bytes)
+            parts = await read_parts(request.headers.get("content-type", ""), body)
             if "audio" not in parts or not parts["audio"].content:
                 raise invalid_body("The part audio is missing or empty.")
             definition = self._definition(parts["definition"].content if "definition" in parts else b"{}")
             try:
                 sound = Sound.open(parts["audio"].content)
-                numbers = _channel_numbers(definition.channels, sound.channels)
-                channels = [
-                    _Channel(
-                        number=number,
-                        transcript=await transcribe(
-                            engine,
-                            sound,
-                            _MANNER,
-                            channel=number,
-                            max_seconds=MAX_SECONDS,
-                            preferences=Preferences(
-                                phrases=tuple(definition.phraseList.phrases),
-                                weight=definition.phraseList.biasingWeight,
-                                languages=tuple(definition.locales),
-                            ),
-                        ),
-                    )
-                    for number in numbers
-                ]
+                transcription, recorded = await transcribe_counted(
+                    admission.pipeline,
+                    engine,
+                    sound,
+                    _wanted(definition, sound.channels),
+                    request_id=request.state.request_id,
+                )
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None
-            profanity = _PROFANITY.get(definition.profanityFilterMode.lower(), Profanity.MASKED)
-            shown = [
-                await engine.shown(
-                    [phrase.heard[0].words for phrase in channel.transcript.phrases], profanity
-                )
-                for channel in channels
-            ]
-            seconds = sum(whole_seconds(channel.transcript.samples / engine.rate) for channel in channels)
-            recorded = await admission.pipeline.record(seconds, request_id=request.state.request_id)
-        answer = transcript_object(
-            channels,
-            shown,
-            rate=engine.rate,
-            locale_of=lambda heard: admission.locale_of(heard, definition.locales),
-        )
+        answer = transcription.as_object(spoken=admission.spoken, wanted=definition.locales)
         return JSONResponse(answer, headers=evidence_headers(recorded))
 
-    def _definition(self, content: bytes) -> Definition:
+    def _definition(self, content: bytes | bytearray) -> Definition:
         try:
             definition = Definition.model_validate_json(content or b"{}")
         except ValidationError as error:
@@ -154,8 +114,8 @@ class Transcription:
             raise Problem(400, "InvalidArgument", "Diarization is not supported.")
         if definition.enhancedMode.get("enabled", bool(definition.enhancedMode)):
             raise Problem(400, "InvalidArgument", "enhancedMode is not supported here.")
-        if definition.locales and not any(map(self._admission.speaks, definition.locales)):
-            spoken = self._admission.spoken
+        spoken = self._admission.spoken
+        if definition.locales and not any(map(spoken.includes, definition.locales)):
             raise Problem(
                 400, "InvalidLocale", f"None of the locales is served here; the model speaks {spoken}."
             )
@@ -164,59 +124,17 @@ class Transcription:
         return definition
 
 
-def _channel_numbers(wanted: Sequence[int] | None, count: int) -> list[int | None]:
-    if wanted is None:
-        return [None]
-    missing = [number for number in wanted if number >= count]
+def _wanted(definition: Definition, count: int) -> Wanted:
+    """Return what a definition asks of audio with so many channels."""
+    missing = [number for number in definition.channels or () if number >= count]
     if missing:
         raise Problem(400, "InvalidArgument", f"The audio has no channel {missing[0]}.")
-    return list(dict.fromkeys(wanted))
-
-
-def transcript_object(
-    channels: Sequence[_Channel],
-    shown: Sequence[Sequence[Shown]],
-    *,
-    rate: int,
-    locale_of: Callable[[Heard], str],
-) -> dict[str, Any]:
-    """The body of the answer; `shown` has the forms of each channel's phrases."""
-    combined, phrases = [], []
-    for channel, forms in zip(channels, shown, strict=True):
-        number = {} if channel.number is None else {"channel": channel.number}
-        own = [
-            {**number, **_phrase(phrase, form, rate=rate, locale=locale_of(phrase.heard[0]))}
-            for phrase, form in zip(channel.transcript.phrases, forms, strict=True)
-        ]
-        combined.append({**number, "text": " ".join(str(phrase["text"]) for phrase in own)})
-        phrases += own
-    phrases.sort(key=lambda phrase: int(phrase["offsetMilliseconds"]))
-    longest = max(channel.transcript.samples for channel in channels)
-    return {
-        "durationMilliseconds": longest * 1000 // rate,
-        "combinedPhrases": combined,
-        "phrases": phrases,
-    }
-
-
-def _phrase(phrase: Phrase, form: Shown, *, rate: int, locale: str) -> dict[str, Any]:
-    best = phrase.heard[0]
-    return {
-        "offsetMilliseconds": phrase.offset * 1000 // rate,
-        "durationMilliseconds": phrase.length * 1000 // rate,
-        "text": form.display,
-        "words": [
-            {
-                "text": piece.text,
-                **_times(best.words[piece.first], best.words[piece.end - 1], base=phrase.base, rate=rate),
-            }
-            for piece in form.pieces
-        ],
-        "locale": locale,
-        "confidence": round(best.confidence, 6),
-    }
-
-
-def _times(first: HeardWord, last: HeardWord, *, base: int, rate: int) -> dict[str, int]:
-    start, end = (base + first.start) * 1000 // rate, (base + last.end) * 1000 // rate
-    return {"offsetMilliseconds": start, "durationMilliseconds": end - start}
+    return Wanted(
+        channels=tuple(dict.fromkeys(definition.channels)) if definition.channels else None,
+        preferences=Preferences(
+            phrases=tuple(definition.phraseList.phrases),
+            weight=definition.phraseList.biasingWeight,
+            languages=tuple(definition.locales),
+        ),
+        profanity=_PROFANITY.get(definition.profanityFilterMode.lower(), Profanity.MASKED),
+    )

@@ -185,7 +185,7 @@ class Turn:
         }
         if options.languages and phrase.heard:
             body["PrimaryLanguage"] = {
-                "Language": self._admission.locale_of(phrase.heard[0], options.languages),
+                "Language": self._admission.spoken.locale_of(phrase.heard[0].language, options.languages),
                 "Confidence": self._language_confidence(phrase.heard[0]),
             }
         done = self._acknowledged(phrase)

@@ -1,12 +1,13 @@
-"""Audio of any supported kind to samples at the rate of the model: as a stream, or as a file held in memory.
+"""Audio of any supported kind to samples at the rate of the model: as a stream, or as a whole file.
 
-WAV is read by `pcm`, everything compressed by libsndfile, rates are changed by libsoxr.
+WAV is read by `wav`, everything else by libsndfile, rates are changed by libsoxr. A file is read piece by
+piece, twice: its header, then its samples. Neither is ever held as a whole.
 """
 
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 import soundfile
@@ -15,10 +16,16 @@ import soxr
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.wav import PcmFormat, Samples, WavReader, checked, mixed
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 TICKS_PER_SECOND: Final = 10_000_000
 """Ticks of 100 ns, the unit of times on the wire."""
 
 _BLOCK_SECONDS: Final = 10
+_HEAD_BYTES: Final = 16
+_HEADER_PIECE: Final = 1 << 16
+_WAV_PIECE: Final = 1 << 16
 _KINDS: Final = {
     b"fLaC": "FLAC",
     b"OggS": "Ogg",
@@ -95,52 +102,98 @@ class AudioStream:
         return self._resampler.feed(samples, last=last)
 
 
+class _InMemory(io.RawIOBase):
+    """Bytes as a file, without a copy of them."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self._view = memoryview(data)
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether it has positions: yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position and return it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill a buffer as far as there are bytes; return how many."""
+        into = memoryview(buffer).cast("B")
+        found = self._view[self._at : self._at + len(into)]
+        into[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """A file in memory, whose header was read.
+    """A file whose header was read.
 
     Attributes:
-        data: The bytes.
+        file: Its bytes.
         channels: Number of its channels.
         rate: Its own rate.
-        wav: Whether it is a WAV file, read by `pcm`; by libsndfile otherwise.
+        end: Where the samples end, if it is a WAV file, which is read by `wav`; None: libsndfile reads it.
     """
 
-    data: bytes
+    file: BinaryIO | io.RawIOBase
     channels: int
     rate: int
-    wav: bool
+    end: int | None
 
     @classmethod
-    def open(cls, data: bytes) -> "Sound":
+    def open(cls, source: bytes | bytearray | BinaryIO) -> "Sound":
         """Read the header of WAV, RF64, RIFX, W64, AIFF, AU, CAF, FLAC, Ogg (Opus, Vorbis) or MP3.
+
+        Args:
+            source: The bytes, or a file that stays open for as long as this is used.
 
         Raises:
             AudioError: It is none of them, or broken.
         """
-        if data[:4] in (b"RIFF", b"RF64"):
-            reader = WavReader()
-            for at in range(0, len(data), 1 << 16):
-                reader.feed(data[at : at + (1 << 16)])
-                if reader.stated[0]:
-                    break
-            if reader.format is None:
-                raise AudioError("the WAV file ends before its data begins")
-            return cls(
-                data=data[: _end(data, *reader.stated)],
-                channels=reader.format.channels,
-                rate=reader.format.rate,
-                wav=True,
-            )
-        kind = _kind(data)
+        file: BinaryIO | io.RawIOBase = (
+            _InMemory(source) if isinstance(source, (bytes, bytearray)) else source
+        )
+        head = _read(file, 0, _HEAD_BYTES)
+        if head[:4] in (b"RIFF", b"RF64"):
+            return cls._open_wav(file)
+        kind = _kind(head)
+        file.seek(0)
         try:
-            with soundfile.SoundFile(io.BytesIO(data)) as file:
-                if file.format not in _FORMATS:
+            with soundfile.SoundFile(file) as opened:
+                if opened.format not in _FORMATS:
                     raise AudioError(f"the {kind} file cannot be read")
-                found = checked(PcmFormat(channels=file.channels, rate=file.samplerate))
+                found = checked(PcmFormat(channels=opened.channels, rate=opened.samplerate))
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise AudioError(f"the {kind} file cannot be read") from error
-        return cls(data=data, channels=found.channels, rate=found.rate, wav=False)
+        return cls(file=file, channels=found.channels, rate=found.rate, end=None)
+
+    @classmethod
+    def _open_wav(cls, file: BinaryIO | io.RawIOBase) -> "Sound":
+        reader = WavReader()
+        at = 0
+        while not reader.stated[0] and (data := _read(file, at, _HEADER_PIECE)):
+            reader.feed(data)
+            at += len(data)
+        if reader.format is None:
+            raise AudioError("the WAV file ends before its data begins")
+        return cls(
+            file=file,
+            channels=reader.format.channels,
+            rate=reader.format.rate,
+            end=_end(file, *reader.stated),
+        )
 
     def blocks(self, rate: int, *, channel: int | None = None, max_seconds: float) -> Iterator[Samples]:
         """Yield the samples at a rate, block by block, so that a long file never lies unpacked in memory.
@@ -156,7 +209,7 @@ class Sound:
         """
         resampler = Resampler(self.rate, rate)
         read = 0
-        for block in self._wav_blocks() if self.wav else self._compressed_blocks():
+        for block in self._compressed_blocks() if self.end is None else self._wav_blocks(self.end):
             read += len(block)
             if read > max_seconds * self.rate:
                 raise AudioTooLong(f"the audio is longer than {max_seconds:g} seconds")
@@ -164,17 +217,33 @@ class Sound:
             yield resampler.feed(np.ascontiguousarray(chosen))
         yield resampler.feed(np.empty(0, np.float32), last=True)
 
-    def _wav_blocks(self) -> Iterator[Samples]:
+    def _wav_blocks(self, end: int) -> Iterator[Samples]:
         reader = WavReader()
-        for at in range(0, len(self.data), 1 << 20):
-            yield reader.feed_channels(self.data[at : at + (1 << 20)])
+        at = 0
+        while data := _read(self.file, at, min(_WAV_PIECE, end - at)):
+            at += len(data)
+            yield reader.feed_channels(data)
 
     def _compressed_blocks(self) -> Iterator[Samples]:
+        self.file.seek(0)
         try:
-            with soundfile.SoundFile(io.BytesIO(self.data)) as file:
+            with soundfile.SoundFile(self.file) as file:
                 yield from file.blocks(self.rate * _BLOCK_SECONDS, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise AudioError("the audio file is broken inside") from error
+
+
+def _read(file: BinaryIO | io.RawIOBase, at: int, size: int) -> bytes:
+    """Read up to so many bytes from a position.
+
+    Raises:
+        AudioError: The disk, say, fails.
+    """
+    try:
+        file.seek(at)
+        return file.read(size) or b""
+    except OSError as error:
+        raise AudioError(f"the file cannot be read: {error.strerror}", hint="look at its disk") from error
 
 
 def _kind(data: bytes) -> str:
@@ -194,10 +263,11 @@ def _kind(data: bytes) -> str:
     raise AudioError("the audio is none of WAV, FLAC, Ogg, MP3, AIFF, CAF, AU and W64")
 
 
-def _end(data: bytes, start: int, size: int) -> int:
+def _end(file: BinaryIO | io.RawIOBase, start: int, size: int) -> int:
     """Where the samples of a WAV file end: where its header says, if another chunk does begin there."""
+    length = file.seek(0, io.SEEK_END)
     end = start + size + size % 2
-    name = data[end : end + 4]
-    if not size or len(data) < end + 8 or not (name.isascii() and name.decode("ascii").isprintable()):
-        return len(data)
-    return start + size
+    if not size or length < end + 8:
+        return length
+    name = _read(file, end, 4)
+    return start + size if name.isascii() and name.decode("ascii").isprintable() else length

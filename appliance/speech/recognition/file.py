@@ -1,5 +1,6 @@
 """A file that is there as a whole: heard piece by piece, and its phrases put together to one result."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -33,8 +34,19 @@ async def transcribe(
     channel: int | None = None,
     max_seconds: float,
     preferences: Preferences = NO_PREFERENCES,
+    told: Callable[[int], None] | None = None,
 ) -> Transcript:
     """Hear a whole file. Between its pieces, others get their turn.
+
+    Args:
+        engine: What hears it.
+        sound: The file.
+        manner: How to listen.
+        channel: Only this one; None mixes all.
+        max_seconds: Longer audio is refused.
+        phrases: Words to prefer.
+        weight: How much, 0 to 2.
+        told: Called after each piece with the samples heard so far, at the rate of the model.
 
     Raises:
         AudioError: It is broken.
@@ -50,9 +62,11 @@ async def transcribe(
         return next(blocks, None)
 
     while (found := await engine.run(block)) is not None:
-        samples += len(found)
         for piece in pieces(found, engine.rate):
             events += await engine.run(partial(listener.feed, piece))
+            samples += len(piece)
+            if told is not None:
+                told(samples)
     events += await engine.run(listener.finish)
     results = [event for event in events if isinstance(event, Phrase)]
     return Transcript(

@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+from pathlib import Path
 
 import kaldi_native_fbank
 import numpy as np
@@ -78,6 +79,40 @@ def test_no_bytes_are_a_surprise(data: bytes, begins_well: bool) -> None:
             pass
     except (AudioError, AudioTooLong):
         pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("WAV", "PCM_24"), ("RF64", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")]
+)
+def test_a_file_on_disk_is_heard_as_the_same_bytes_in_memory(tmp_path: Path, kind: str, subtype: str) -> None:
+    data = packed(subtype, kind)
+    (tmp_path / "a").write_bytes(data)
+    with (tmp_path / "a").open("rb") as file:
+        on_disk, in_memory = Sound.open(file), Sound.open(bytearray(data))
+        assert (on_disk.channels, on_disk.rate, on_disk.end) == (2, 44_100, in_memory.end)
+        for channel in (None, 1, 0):
+            blocks = (sound.blocks(RATE, channel=channel, max_seconds=9) for sound in (on_disk, in_memory))
+            one, two = (np.concatenate(list(found)) for found in blocks)
+            assert len(one) > RATE // 8
+            assert np.array_equal(one, two)
+
+
+def test_what_follows_the_samples_of_a_wav_file_is_not_heard() -> None:
+    data = packed("PCM_16")
+    more = data + b"LIST" + (4_000).to_bytes(4, "little") + b"\x11" * 4_000
+    plain, longer = (
+        np.concatenate(list(Sound.open(one).blocks(RATE, max_seconds=9))) for one in (data, more)
+    )
+    assert np.array_equal(plain, longer)
+
+
+def test_a_file_that_cannot_be_read_any_more_is_an_error_of_the_audio(tmp_path: Path) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(AudioError, match="Input/output error"):
+        Sound.open(Failing(packed("PCM_16")))
 
 
 def test_a_header_has_an_end() -> None:

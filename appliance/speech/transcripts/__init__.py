@@ -1,0 +1,1 @@
+"""Transcripts of whole recordings: as an object, as subtitles, as text."""
