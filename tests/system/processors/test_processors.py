@@ -56,7 +56,9 @@ def test_every_bundled_model_gives_the_same_labels_on_an_older_processor(
     processor: str, here: Scores
 ) -> None:
     there = computed(EMULATOR, "-cpu", processor)
-    assert set(there) == {path.name for path in BUNDLED.iterdir()} - {"whisper-tiny-en"}  # `compute` reads none
+    assert set(there) == {path.name for path in BUNDLED.iterdir()} - {
+        "whisper-tiny-en"
+    }  # `compute` reads none
     for model, answers in here.items():
         for ours, theirs in zip(answers, there[model], strict=True):
             first, second = chances(ours), chances(theirs)
