@@ -164,7 +164,7 @@ def _recording(number: int, fields: object) -> Recording:
             raise _Wrong("it has no tab between the name of the file and what is said")
         fields = {"path": path, "text": text}
     if not isinstance(fields, dict):
-        raise _Wrong("it is no JSON object")
+        raise _Wrong("it is not a JSON object")
     path, text = (_string(fields, field, most) for field, most in (("path", 1000), ("text", MAX_TEXT)))
     speaker = _string(fields, "speaker", MAX_SPEAKER) if fields.get("speaker") is not None else ""
     return Recording(path=_place(path), text=text.strip(), speaker=speaker.strip(), line=number)

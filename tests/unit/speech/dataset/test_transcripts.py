@@ -59,7 +59,7 @@ def test_byte_order_marks_say_the_encoding(encoding: str) -> None:
         ('{"path": "a.wav", "text": "x"}\n{"path": "b.wav"}', 2, "text is missing"),
         ('{"path": "a.wav", "text": 5}', 1, "text is not a string"),
         ('{"path": "a.wav", "text": "x"', 1, "it is not JSON"),
-        ('{"path": "a.wav", "text": "x"}\n[1]', 2, "it is no JSON object"),
+        ('{"path": "a.wav", "text": "x"}\n[1]', 2, "it is not a JSON object"),
         ('{"path": "", "text": "x"}', 1, "path is empty"),
         ("a.wav\tx\nb.wav y", 2, "it has no tab"),
         ("a.wav\tx\n\na.wav\ty", 3, "a.wav is in line 1 already"),
