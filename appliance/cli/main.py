@@ -59,6 +59,11 @@ _COMMANDS: Final = {
         "serve",
         "Serve, or with DownloadLicense=True fetch the licence and exit.",
     ),
+    "speech": Lazy(
+        "appliance.cli.speech.commands",
+        "speech_group",
+        "Custom speech: how well models hear recordings of your own.",
+    ),
     "train": Lazy(
         "appliance.cli.train",
         "train_command",

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ from appliance.cli.dataset.label_reading import read_labelled
 from appliance.cli.dataset.reading_options import reading_options
 from appliance.cli.encoder import AUTO, BASE_HELP, opened_encoder
 from appliance.cli.options import LABELLED, example
+from appliance.cli.progress import Progress
 from appliance.datasets.formats.label_files import Reading
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
@@ -102,7 +102,7 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     )
     with nullcontext() if base_name == AUTO else opened_encoder(base_name) as base:
         options = Options(base=base, quality=quality, release=release, seed=seed, curve=curve)
-        result = train(labelled, parts, out, options, told=_Progress(), now=time.time)
+        result = train(labelled, parts, out, options, told=Progress(), now=time.time)
     if as_json:
         from appliance.training.evaluation.report import evaluation_object
 
@@ -139,19 +139,3 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         f"next: appliance models add {quoted(out)} --project {shlex.quote(labelled.name)} --name v{release}"
         " Models:Path=DIR"
     )
-
-
-class _Progress:
-    """Says on standard error what is being done: each new step, at most once a second."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-        self._step = ""
-
-    def __call__(self, step: str, share: float) -> None:
-        now = time.monotonic()
-        if share >= 1 or now - self._last >= 1:
-            self._last = now
-            end = "\r" if sys.stderr.isatty() and share < 1 else "\n"
-            click.echo(f"{100 * share:3.0f} %  {step:70}", err=True, nl=False)
-            click.echo(end, err=True, nl=False)

@@ -16,7 +16,7 @@ _EXCERPT: Final = 60
 
 
 class DatasetError(ApplianceError):
-    """Labelled text cannot be read, or cannot be learnt from."""
+    """Labelled text or recordings cannot be read, or cannot be learnt from."""
 
     code = "DatasetError"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from appliance.speech.evaluation.word_errors import compared
 from recipes.speech.clips import CORPORA, RATE, Clip, Wave, read_part
 from recipes.speech.recognizer import Recogniser
-from recipes.speech.wer import errors
 
 BUNDLED = Path(__file__).parents[2] / "appliance" / "bundled" / "speech-en"
 DATA = Path("../shared/data/speech")
@@ -90,7 +90,7 @@ def scored(clips: Iterable[Clip], decode: Decode) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for clip in clips:
         said = clip.text.split()
-        wrong = [errors(said, answer.split()) for answer in decode(clip.wave)]
+        wrong = [compared(said, answer.split()).errors for answer in decode(clip.wave)]
         one = Tally(
             recordings=1,
             words=len(said),

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from appliance.speech.evaluation.word_errors import compared
 from recipes.speech.clips import RATE, Clip, Wave, read_training
 from recipes.speech.layout import BLANK, SPACE, VOCABULARY, Shape, mel_matrix
 from recipes.speech.mix import Drawer, Shares, Sources
 from recipes.speech.model import SpeechModel, load, save
 from recipes.speech.synthetic_voices import kept, synthetic
-from recipes.speech.wer import errors
 
 NUMBERS = {label: number for number, label in enumerate(VOCABULARY)}
 WARPS = np.linspace(0.86, 1.16, 31)
@@ -174,7 +174,7 @@ def word_errors(model: SpeechModel, clips: Sequence[Clip]) -> dict[str, float]:
             batch = collate([(np.pad(clip.wave, (0, RATE // 2)), clip.text) for clip in part])
             for clip, found in zip(part, greedy(model(batch.waves)), strict=True):
                 wrong.setdefault(clip.corpus, []).extend(
-                    (errors(clip.text.split(), found.split()), len(clip.text.split()))
+                    (compared(clip.text.split(), found.split()).errors, len(clip.text.split()))
                 )
     return {name: round(100 * sum(v[::2]) / sum(v[1::2]), 2) for name, v in sorted(wrong.items())}
 

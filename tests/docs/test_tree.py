@@ -85,6 +85,7 @@ TESTED_ELSEWHERE = {
     "appliance/speech/audio/*": "tests/unit/speech/audio/test_reader.py",
     "appliance/speech/decoding/*": "tests/unit/speech/decoding/test_ctc.py",
     "appliance/speech/display/*": "tests/unit/speech/display/test_pipeline.py",
+    "appliance/speech/evaluation/evaluate.py": "tests/unit/cli/speech/test_evaluate.py",
     "appliance/speech/model/*": "tests/unit/speech/model/test_layout.py",
     "appliance/speech/transcripts/*": "tests/e2e/speech/test_rest.py",
     "appliance/speech/recognition/*": "tests/unit/speech/model/test_layout.py",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.datasets.document import Label, LabelledDocument, line_of
-from appliance.training.evaluation.bootstrap import Difference, paired_bootstrap
+from appliance.statistics.paired_bootstrap import Difference
+from appliance.training.evaluation.bootstrap import paired_bootstrap
 from appliance.training.evaluation.report import UNSTATED, in_sentence
 from appliance.training.evaluation.scoring import Counts, Scores, added, score
 

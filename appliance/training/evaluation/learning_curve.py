@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from appliance.training.evaluation.bootstrap import Difference, paired_bootstrap
+from appliance.statistics.paired_bootstrap import Difference
+from appliance.training.evaluation.bootstrap import paired_bootstrap
 from appliance.training.evaluation.scoring import Counts, pooled_f1
 
 WORTH: Final = 0.01

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from appliance.speech.evaluation.word_errors import compared
 from license.authority.authority import Authority
 from recipes.speech.clips import decoded
-from recipes.speech.wer import errors
 from tests.support.dictation import AMIABLE, ASK, amiable, ask
 from tests.support.paths import ROOT
 from tests.support.site import Service
@@ -149,7 +149,7 @@ def test_an_address_is_heard_as_it_goes_on(dictation: Service, tmp_path: Path) -
     said, spoken = (
         text.lower().replace(".", "").replace(",", "").split() for text in (" ".join(events.texts()), ASK)
     )
-    assert errors(spoken, said) <= 2  # the speaker pauses within his sentence, where phrases end
+    assert compared(spoken, said).errors <= 2  # the speaker pauses within his sentence, where phrases end
     assert len(events.texts("recognizing")) >= 3
 
 

@@ -12,13 +12,13 @@ import pytest
 import soundfile
 
 from appliance.speech.decoding.word_times import levels
+from appliance.speech.evaluation.word_errors import compared
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Guess, Manner, Phrase, Status
 from recipes.speech.clips import RATE, Wave, decoded
 from recipes.speech.evaluate import BUNDLED
 from recipes.speech.recognizer import Recogniser
-from recipes.speech.wer import errors
 from tests.support.site import Site
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.opus"))
@@ -40,7 +40,7 @@ def test_the_folder_names_every_file_it_needs_by_its_digest() -> None:
 
 def test_words_of_speakers_it_never_heard_are_read(bundled: Recogniser) -> None:
     wrong = sum(
-        errors(said.split(), bundled.both(decoded(path))[1].split())
+        compared(said.split(), bundled.both(decoded(path))[1].split()).errors
         for path, said in zip(RECORDINGS, SAID, strict=True)
     )
     words = sum(len(said.split()) for said in SAID)

@@ -1,0 +1,1 @@
+"""`appliance speech …`: custom speech on this machine."""

@@ -1,0 +1,118 @@
+"""`appliance speech evaluate`: options in, one call, text out."""
+
+from pathlib import Path
+
+import click
+
+from appliance.cli.models.opening import read_installation
+from appliance.cli.options import example, json_option, print_json, settings_argument
+from appliance.cli.progress import Progress
+from appliance.cli.speech.model_names import opened_speech_model
+from appliance.errors import SettingsError
+
+
+@click.command(
+    "evaluate",
+    epilog=example(
+        "appliance speech evaluate recordings.jsonl --model speech-en --model models/mine",
+        "appliance speech evaluate trans.txt --audio audio.zip --phrases names.txt",
+    ),
+)
+@click.argument("recordings", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL",
+    help="A model folder, or a bundled model by its name; twice to compare two (default: speech-en).",
+)
+@click.option(
+    "--audio",
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder or ZIP archive in which the paths of the list begin (default: where the list is).",
+)
+@click.option(
+    "--phrases",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of words and phrases to prefer, one a line.",
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(0, 1000),
+    default=10,
+    show_default=True,
+    help="Recordings shown with texts.",
+)
+@json_option
+@settings_argument
+def evaluate_command(
+    recordings: Path,
+    models: tuple[str, ...],
+    audio: Path | None,
+    phrases: Path | None,
+    worst: int,
+    as_json: bool,
+    words: tuple[str, ...],
+) -> None:
+    """Count the words that one or two models hear wrong in recordings with transcripts.
+
+    RECORDINGS is a list with the path and text of each, and perhaps its speaker, as JSON lines or CSV; or
+    trans.txt with a name, a tab and a text in each line; or a folder or ZIP archive with such a list.
+
+    Texts are compared in lower case, without punctuation, and with numbers in words. Of the settings,
+    Speech:LeastConfidencePercent and Engine:Sessions count.
+    """
+    from appliance.speech.dataset.recordings import open_recordings
+    from appliance.speech.evaluation.evaluate import evaluate
+    from appliance.speech.evaluation.report import evaluation_object, lines
+    from appliance.speech.model.kind import BUNDLED
+    from appliance.speech.recognition.engine import SpeechEngine
+
+    settings = read_installation(words).settings
+    names = models or (BUNDLED[settings.bundled_speech].name,)
+    if len(names) > 2:
+        raise SettingsError(f"{len(names)} models are named", hint="name one --model, or two to compare them")
+    folders = [opened_speech_model(name) for name in names]
+    english = all(folder.language.lower().startswith("en") or not folder.language for folder in folders)
+    preferred = _phrases(phrases)
+    found = []
+    with open_recordings(recordings, audio) as listed:
+        for name, folder in zip(names, folders, strict=True):
+            engine = SpeechEngine.load(
+                folder, threads=settings.sessions, least=settings.speech_least_percent / 100
+            )
+            try:
+                found.append(
+                    evaluate(engine, listed, model=name, phrases=preferred, english=english, told=Progress())
+                )
+            finally:
+                engine.close()
+    if as_json:
+        print_json(evaluation_object(found, worst))
+        return
+    for line in lines(found, worst):
+        click.echo(line)
+
+
+def _phrases(path: Path | None) -> list[str]:
+    """Read a phrase list, within the limits of a request.
+
+    Raises:
+        SettingsError: It is longer than a request may carry, or no text.
+    """
+    from appliance.api.speech.parameters import MAX_PHRASE_CHARACTERS, MAX_PHRASES
+    from license.files import read_limited
+
+    if path is None:
+        return []
+    try:
+        text = read_limited(path, 4 * MAX_PHRASES * MAX_PHRASE_CHARACTERS).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8", hint="save the phrase list as UTF-8") from error
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(found) > MAX_PHRASES or any(len(phrase) > MAX_PHRASE_CHARACTERS for phrase in found):
+        raise SettingsError(
+            f"{path} has more than {MAX_PHRASES} phrases, or one beyond {MAX_PHRASE_CHARACTERS} characters",
+            hint="a request may not carry more either: shorten the list",
+        )
+    return found
