@@ -70,7 +70,7 @@ _COMMANDS: Final = {
         "Train a model on labelled text, and evaluate it.",
     ),
     "transcribe": Lazy(
-        "appliance.cli.transcribe",
+        "appliance.cli.speech.transcribe",
         "transcribe",
         "Write down what is said in recordings.",
     ),

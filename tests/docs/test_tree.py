@@ -45,7 +45,7 @@ TESTED_ELSEWHERE = {
     "appliance/services/*": "tests/e2e/test_language_api.py",
     "appliance/authoring/*": "tests/e2e/authoring/test_authoring.py",
     # Commands: typed into a process.
-    "appliance/cli/transcribe*": "tests/integration/transcribing/test_command.py",
+    "appliance/cli/speech/transcribe*": "tests/integration/transcribing/test_command.py",
     "appliance/transcribing/*": "tests/integration/transcribing/test_command.py",
     "appliance/cli/demo/*": "tests/e2e/test_demo.py",
     "appliance/cli/health.py": "tests/system/container/test_image.py",

@@ -42,7 +42,7 @@ def listed(tmp_path: Path) -> Path:
 def test_the_bundled_model_is_measured_by_speaker(listed: Path) -> None:
     done = run(listed, "--audio", RECORDINGS[0].parent)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith(f"speech-en 1.0.0: {len(RECORDINGS)} recordings")
+    assert done.stdout.startswith(f"whisper-tiny-en 1.0.0: {len(RECORDINGS)} recordings")
     value = found(listed, "--audio", RECORDINGS[0].parent)
     (model,) = value["models"]
     assert model["wer"] <= 0.2
@@ -122,7 +122,7 @@ def test_transcripts_without_a_word_are_refused(tmp_path: Path) -> None:
 def test_models_that_do_not_exist_and_a_third_are_refused(listed: Path) -> None:
     done = run(listed, "--model", "speech-xx")
     assert "speech-xx is neither a folder nor a bundled speech model" in done.stderr
-    assert "bundled are speech-en and whisper-tiny-en" in done.stderr
+    assert "bundled are whisper-tiny-en and speech-en" in done.stderr
     done = run(listed, *("--model", "speech-en") * 3)
     assert "3 models are named" in done.stderr
 
@@ -134,4 +134,4 @@ def test_an_encrypted_package_is_left_to_the_service(listed: Path, tmp_path: Pat
 
 
 def test_the_bundled_speech_models_are_known_by_their_tasks() -> None:
-    assert bundled_names() == ["speech-en", "whisper-tiny-en"]
+    assert bundled_names() == ["whisper-tiny-en", "speech-en"]

@@ -118,7 +118,7 @@ def _existing(word: str) -> Path:
 
 
 def _planned(paths: Sequence[Path], kind: str, *, to_screen: bool) -> Plan:
-    from appliance.cli.transcribe_progress import passed_line
+    from appliance.cli.speech.transcribe_progress import passed_line
 
     ctx = click.get_current_context()
     planned = plan(paths, kind)
@@ -187,7 +187,7 @@ def _run(installation: "Installation", order: _Order, out: Path) -> None:
         ApplianceError, LicenseError, OSError: Something keeps every recording from being transcribed, or
             kept one.
     """
-    from appliance.cli.transcribe_progress import summary
+    from appliance.cli.speech.transcribe_progress import summary
     from appliance.server.opening import open_appliance
     from appliance.transcribing.batch import NotTranscribed, Result
 
@@ -227,7 +227,7 @@ def _outputs(out: Path) -> "Folder | StandardOutput":
 
 
 def _tell_failed(batch: "Batch") -> None:
-    from appliance.cli.transcribe_progress import shown
+    from appliance.cli.speech.transcribe_progress import shown
     from appliance.transcribing.batch import Result
 
     click.echo("not transcribed:", err=True)
@@ -268,7 +268,7 @@ async def _serve(
 
 
 def _batch(service: Any, settings: "Settings", order: _Order, outputs: "Folder | StandardOutput") -> "Batch":
-    from appliance.cli.transcribe_progress import Progress
+    from appliance.cli.speech.transcribe_progress import Progress
     from appliance.services.speech import model_place
     from appliance.speech.decoding.segment import Preferences
     from appliance.speech.transcripts.transcription import Wanted
