@@ -34,6 +34,19 @@ def token_starts(attention: NDArray[np.float32]) -> NDArray[np.int64]:
     return found
 
 
+def followed(attention: NDArray[np.float32]) -> float:
+    """How well a decoder followed the sound, 0…1: the share of its attention that moves forward with the
+    text.
+
+    Args:
+        attention: As of `token_starts`.
+    """
+    seen = attention / np.maximum(attention.sum(axis=2, keepdims=True), 1e-9)
+    mean = seen.mean(axis=1)
+    rows, columns = cheapest_path(-mean)
+    return float(mean[rows, columns].sum() / len(mean))
+
+
 def word_frames(words: Sequence[Word], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
     """First frame of each word and the frame after its last.
 

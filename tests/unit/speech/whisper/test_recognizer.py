@@ -81,7 +81,7 @@ def test_phrases_change_what_is_written_and_a_weight_of_zero_does_not() -> None:
 
 
 def test_a_text_that_repeats_itself_is_not_trusted() -> None:
-    logs = (-0.01,) * 20
+    logs = (-0.05,) * 20
     sure = Transcript(tokens=(1,) * 19, logs=logs)
     assert confidence(sure) > 0.9
     assert confidence(Transcript(tokens=(1,) * 19, logs=logs, repeats=True)) == 0.0

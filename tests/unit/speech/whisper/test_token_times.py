@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from appliance.speech.whisper.token_times import cheapest_path, token_starts, word_frames
+from appliance.speech.whisper.token_times import cheapest_path, followed, token_starts, word_frames
 from appliance.speech.whisper.tokens import Word
 
 
@@ -37,6 +37,16 @@ def test_tokens_begin_where_the_attention_moves_on() -> None:
     assert starts[0] == 0
     assert np.abs(starts[1:] - np.array([30, 45, 70])).max() <= 15
     assert (np.diff(starts) > 0).all()
+
+
+def test_attention_that_moves_forward_follows_the_sound_and_attention_that_jumps_does_not() -> None:
+    forward = np.full((4, 2, 80), 0.01, np.float32)
+    for token, frame in enumerate((5, 30, 45, 70)):
+        forward[token, :, frame : frame + 10] = 1.0
+    backward = forward[::-1].copy()
+    assert 0.9 < followed(forward) <= 1.0
+    assert followed(backward) < 0.5
+    assert followed(np.ones((4, 2, 80), np.float32)) < 0.5
 
 
 def test_a_word_ends_where_the_next_begins() -> None:
