@@ -63,13 +63,15 @@ class WhisperTokens:
         if not phrases or self.config.previous is None:
             return []
         most = self.config.positions // _PROMPT_SHARE - 1
-        kept: list[int] = []
+        kept: list[str] = []
+        room = most
         for phrase in phrases:  # whole phrases, as many as there is room for
-            more = self.encode(f" {phrase.strip()},")
-            if len(kept) + len(more) > most:
+            room -= len(self.encode(f" {phrase.strip()},"))
+            if room < 0:
                 break
-            kept += more
-        return [self.config.previous, *kept] if kept else []
+            kept.append(phrase.strip())
+        # The full stop matters: behind a comma, the model takes the beginning of the speech for said already.
+        return [self.config.previous, *self.encode(f" {', '.join(kept)}.")] if kept else []
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text; none of them is a special one."""

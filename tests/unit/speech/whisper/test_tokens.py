@@ -66,7 +66,7 @@ def test_phrases_come_before_the_prompt_as_many_as_there_is_room_for(tokens: Whi
     found = tokens.begin("en", ["hello world", "you"])
     assert found[0] == tokens.config.previous
     assert found[-len(plain) :] == plain
-    assert tokens.text(found[1 : -len(plain)]) == " hello world, you,"
+    assert tokens.text(found[1 : -len(plain)]) == " hello world, you."
     many = tokens.begin("en", [f"phrase {number}" for number in range(500)])
     assert len(many) - len(plain) <= tokens.config.positions // 2
 
