@@ -39,6 +39,9 @@ from appliance.speech.whisper.whisper_segment import WhisperSegment
 
 T = TypeVar("T")
 
+Begin = Callable[[Preferences, Callable[[], bool]], Segment]
+"""Makes a segment of speech: what the caller prefers, and whether others wait for a thread."""
+
 MAX_THREADS: Final = 16
 PIECE_SECONDS: Final = 2.0
 """Audio of one stream that is worked on in one go, before others get their turn."""
@@ -51,7 +54,7 @@ class SpeechEngine:
         self,
         folder: SpeechFolder,
         *,
-        begin: Callable[[Preferences], Segment],
+        begin: Begin,
         activity: Callable[[], Activity],
         threads: int,
         forms: Forms,
@@ -92,9 +95,10 @@ class SpeechEngine:
         Raises:
             ModelError: The model cannot be loaded, or fails on silence.
         """
+        begin = _LOADERS.get(folder.graphs.layout, _load_ctc)(folder)
         return cls(
             folder.released(),
-            begin=_LOADERS.get(folder.graphs.layout, _load_ctc)(folder),
+            begin=begin,
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
             forms=forms or Forms(rate=folder.rate),
@@ -112,7 +116,7 @@ class SpeechEngine:
         return Listener(
             rate=self.rate,
             activity=self._activity(),
-            begin=lambda: self.forms.rescored(self._begin(preferences)),
+            begin=lambda: self.forms.rescored(self._begin(preferences, self._is_busy)),
             manner=manner,
             least=self._least,
         )
@@ -160,6 +164,9 @@ class SpeechEngine:
             return work()
         finally:
             del self._busy[number]
+
+    def _is_busy(self) -> bool:
+        return self.waiting > 0
 
     @property
     def waiting(self) -> int:
@@ -226,20 +233,20 @@ class SpeechStream:
         return [*self._listener.feed(self.audio.end()), *self._listener.finish()]
 
 
-def _load_ctc(folder: SpeechFolder) -> Callable[[Preferences], Segment]:
+def _load_ctc(folder: SpeechFolder) -> Begin:
     model = load_ctc(folder)
     decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
-    return lambda preferences: ctc_segment(model, decoder, preferences.phrases, preferences.weight)
+    return lambda preferences, _: ctc_segment(model, decoder, preferences.phrases, preferences.weight)
 
 
-def _load_transducer(folder: SpeechFolder) -> Callable[[Preferences], Segment]:
+def _load_transducer(folder: SpeechFolder) -> Begin:
     model = load_transducer(folder)
-    return lambda _: transducer_segment(model, folder.vocabulary)
+    return lambda _, __: transducer_segment(model, folder.vocabulary)
 
 
-def _load_whisper(folder: SpeechFolder) -> Callable[[Preferences], Segment]:
+def _load_whisper(folder: SpeechFolder) -> Begin:
     recognizer = load_recognizer(folder)
-    return lambda preferences: WhisperSegment(recognizer, preferences)
+    return lambda preferences, busy: WhisperSegment(recognizer, preferences, busy)
 
 
 _LOADERS: Final = {Layout.TRANSDUCER: _load_transducer, Layout.WHISPER: _load_whisper}

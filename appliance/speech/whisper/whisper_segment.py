@@ -1,22 +1,25 @@
 """A phrase under way with a Whisper model: it is read again as it grows, and what two readings agree on is
 told."""
 
+import math
 import time
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.segment import Heard, Preferences
+from appliance.speech.whisper.features import RATE
 from appliance.speech.whisper.recognizer import WhisperRecognizer
 from appliance.speech.whisper.search import Transcript
-from appliance.speech.whisper.tokens import lexical
+from appliance.speech.whisper.tokens import Word, lexical
 
-_FIRST_SECONDS: Final = 0.3
-"""New audio after which a short phrase is read again; the first hypothesis needs two readings."""
-_FURTHER_SECONDS: Final = 0.6
-_SHORT_SECONDS: Final = 2.0
-_SHARE: Final = 0.25  # of the time that passes may go into hypotheses
+_LEAD_SECONDS: Final = 0.4  # of silence that a phrase begins with
+_STEP_SECONDS: Final = 0.3
+"""New audio after which a phrase is read again at the earliest."""
+_SHARE: Final = 0.08  # of the time that passes may go into hypotheses of one phrase: a core carries twelve
+_LIKELY: Final = 0.5  # probability of each token of a first hypothesis, which is told after one reading
 
 
 class WhisperSegment:
@@ -25,12 +28,20 @@ class WhisperSegment:
     Args:
         recognizer: The model.
         preferences: What the caller prefers.
+        busy: Whether others wait for the processor: then a hypothesis is left out, so that no text comes
+        late.
     """
 
-    def __init__(self, recognizer: WhisperRecognizer, preferences: Preferences) -> None:
-        self._recognizer, self._preferences = recognizer, preferences
+    def __init__(
+        self,
+        recognizer: WhisperRecognizer,
+        preferences: Preferences,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._recognizer, self._preferences, self._busy = recognizer, preferences, busy
         self._parts: list[Samples] = []
-        self._length = self._read_at = 0
+        self._length = 0
+        self._read_at = int(_LEAD_SECONDS * RATE)
         self._cost = 0.0
         self._last: Transcript | None = None
         self._guess = ""
@@ -42,12 +53,11 @@ class WhisperSegment:
 
     def guess(self) -> str:
         """See `Segment.guess`."""
-        rate = 16_000
-        step = _FIRST_SECONDS if self._length < _SHORT_SECONDS * rate else _FURTHER_SECONDS
-        if self._length - self._read_at >= max(step, self._cost / _SHARE) * rate:
-            started = time.monotonic()
+        wait = max(_STEP_SECONDS, self._cost / _SHARE)
+        if self._length - self._read_at >= wait * RATE and not self._busy():
+            started = time.thread_time()
             self._read()
-            self._cost, self._read_at = time.monotonic() - started, self._length
+            self._cost, self._read_at = time.thread_time() - started, self._length
         return self._guess
 
     def _read(self) -> None:
@@ -60,11 +70,17 @@ class WhisperSegment:
         )
         words = self._recognizer.words(found.tokens, prepared.language)
         told = [word for word in words if word.end <= agreed and word.end < len(found.tokens)]
+        if not told and not self._guess:
+            told = [word for word in words[:1] if self._likely(found, word)]
         self._last = found
         self._guess = "".join(
             f" {lexical(word.written)}" if word.written.startswith(" ") else lexical(word.written)
             for word in told
         ).strip()
+
+    def _likely(self, found: Transcript, word: Word) -> bool:
+        """Whether a first word can be told already, so that callers see early that they are heard."""
+        return min(found.logs[word.first : word.end]) > math.log(_LIKELY)
 
     def _samples(self) -> Samples:
         self._parts = [np.concatenate(self._parts)] if self._parts else [np.empty(0, np.float32)]
