@@ -14,7 +14,7 @@ from tests.support.paths import BUNDLED, ROOT
 
 WHISPER: Final = BUNDLED / "whisper-tiny-en"
 RATE: Final = 16_000
-_RECORDINGS: Final = ROOT / "tests" / "unit" / "speech" / "recordings" / "dictation"
+_RECORDINGS: Final = ROOT / "tests" / "unit" / "speech" / "dictation"
 
 AMIABLE: Final = "He might even have been made amiable himself."
 ASK: Final = (
