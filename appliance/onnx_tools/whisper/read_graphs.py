@@ -1,4 +1,4 @@
-"""The weights of a Whisper folder back out of its graphs, as `encoder` and `decoder` of this package wrote them.
+"""The weights of a Whisper folder back out of its graphs, if `encoder` and `decoder` beside this wrote them.
 
 Whole numbers are multiplied by their factors, so what comes out are the weights that the graphs compute with.
 """

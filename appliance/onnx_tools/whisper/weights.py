@@ -60,6 +60,11 @@ class Weights:
         """Return the names of all arrays of numbers."""
         return [name for name in self._arrays if name != "encoder/num_heads"]
 
+    def towards(self, other: "Weights", share: float) -> "Weights":
+        """Return weights a share of the way from these to others of the same sizes."""
+        between = {name: (1 - share) * self(name) + share * other(name) for name in self.names()}
+        return Weights(between | {"encoder/num_heads": np.array(self.heads)})
+
     def linear(self, name: str) -> Linear:
         """Return the weights and bias of a projection."""
         return np.ascontiguousarray(self(f"{name}/weight").T), self(f"{name}/bias")
