@@ -2,6 +2,7 @@
 
 import json
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from appliance.onnx_tools.whisper.decoder import decoder
 from appliance.onnx_tools.whisper.encoder import encoder
 from appliance.onnx_tools.whisper.silence import silence
 from appliance.onnx_tools.whisper.weights import Weights
+from appliance.speech.dataset.transcripts import Recording
+from appliance.speech.evaluation.evaluate import Evaluation, HeardRecording
+from appliance.speech.evaluation.word_errors import aligned, counted
 from recipes.speech.whisper.small_files import settings
 from tests.support.tiny_whisper import TOKENS, VOCAB, arrays
 
@@ -83,3 +87,13 @@ def write_recordings(folder: Path, *, count: int = 60, speakers: int = 6) -> Pat
     path = folder / "list.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
+
+
+def evaluation(wrong: Sequence[bool]) -> Evaluation:
+    """Recordings of two words, of which a model missed one where `wrong` says so."""
+    found = []
+    for line, missed in enumerate(wrong, 1):
+        pairs = aligned(["one", "two"], ["one"] if missed else ["one", "two"])
+        one = Recording(path=f"{line}.wav", text="one two", line=line)
+        found.append(HeardRecording(recording=one, pairs=pairs, errors=counted(pairs), seconds=1.0))
+    return Evaluation(model="m", release="1", heard=found, seconds=1.0, threads=1)

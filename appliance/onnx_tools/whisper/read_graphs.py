@@ -15,6 +15,8 @@ from appliance.onnx_tools.whisper.weights import Array, Weights
 
 _NUMBERS: Final = "_quantized"
 _FACTORS: Final = "_scale"
+_SILENCE: Final = "encoder.layers.0.silence.key"
+"""What graphs have that take short windows."""
 _SEVEN: Final = 63
 """The largest whole number of 7 bits."""
 
@@ -39,9 +41,12 @@ def read_weights(encoder: bytes, decoder: bytes, *, heads: int) -> tuple[Weights
     """
     try:
         stored = _stored(encoder) | _stored(decoder)
-        return _weights(stored, heads), _bits(stored)
+        found = _weights(stored, heads), _bits(stored)
     except (KeyError, ValueError, IndexError, onnx.checker.ValidationError) as error:
         raise OtherGraphsError(f"weights are missing or of another shape: {error}") from error
+    if _SILENCE not in stored:
+        raise OtherGraphsError("they take no short windows")
+    return found
 
 
 def _stored(data: bytes) -> dict[str, Array]:

@@ -135,8 +135,8 @@ def _manifest(base: SpeechFolder, about: About, digests: Mapping[str, str]) -> d
 def gain_sentence(before: Evaluation, after: Evaluation) -> str:
     """Say whether the model hears better than the one it was made from, and whether that may be chance."""
     found = between(before, after).all
-    ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f} (95 % of the draws)"
-    change = f"{100 * before.errors.rate:.1f} % before, {100 * after.errors.rate:.1f} % after: {ends}"
+    rates = f"{100 * before.errors.rate:.1f} % before, {100 * after.errors.rate:.1f} % after"
+    change = f"{rates}; {100 * found.low:+.1f} to {100 * found.high:+.1f} in 95 % of the draws"
     if found.sure and found.value < 0:
         return f"Words wrong: {change}. The gain is beyond chance on recordings like these."
     if found.sure:

@@ -14,6 +14,7 @@ from appliance.onnx_tools.whisper.weights import Weights
 from appliance.speech.dataset.recordings import RecordingSet
 from appliance.speech.dataset.transcripts import Recording
 from appliance.speech.evaluation.evaluate import Evaluation, Told, evaluate
+from appliance.speech.evaluation.report import between
 from appliance.speech.evaluation.spoken_words import spoken_words
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import language_code
@@ -153,8 +154,8 @@ def train(
                 step("writing the model", 0.0)
                 written = write_model(made, base, learnt.at(share), about)
                 after = _measured(written, examined, options, step, english=english)
-                candidates.append((after.errors.errors, share, made, after))
-            _, share, made, after = min(candidates, key=lambda one: one[:2])
+                candidates.append((share, made, after))
+            share, made, after = candidates[chosen([one for _, _, one in candidates])]
             about = replace(about, how=f"{about.how}, {100 * share:.0f} % of the way from the base")
             write_card(made, folder, about, (before, after), now())
             made.replace(out)
@@ -162,6 +163,20 @@ def train(
     except OSError as error:
         raise DatasetError(f"cannot write {out}: {error.strerror}") from error
     return Trained(folder=SpeechFolder.open(out), before=before, after=after, about=about)
+
+
+def chosen(candidates: Sequence[Evaluation]) -> int:
+    """Return which model is the first that the best of them does not surpass beyond chance.
+
+    Args:
+        candidates: On the same recordings; the first has moved least from the base, and forgotten least.
+    """
+    best = min(candidates, key=lambda one: one.errors.errors)
+    for number, one in enumerate(candidates):
+        found = between(one, best).all
+        if not (found.sure and found.value < 0):
+            return number
+    return candidates.index(best)
 
 
 def _size(folder: SpeechFolder) -> int:
@@ -194,13 +209,13 @@ def _examples(
     notes = []
     if left_out:
         notes.append(
-            f"{left_out} recordings were not learnt from: they have no text, or are longer than 29 seconds"
+            f"{left_out} recordings were not learnt from: they have no text, or are longer than 29 seconds."
         )
     texts = [one.text for one in taught if one.text]
     if all(text == " ".join(spoken_words(text, english=False)) for text in texts):
         notes.append(
-            "the transcripts are in lower case without punctuation, and so the model writes: a display model"
-            " has to add capitals and marks"
+            "The transcripts are in lower case without punctuation, and so the model writes now. A display"
+            " model can add marks and capitals."
         )
     return learnt, examples, notes
 
@@ -242,5 +257,6 @@ def _tuned(
             hint="check that the transcripts say what is heard, and take more recordings or more --minutes",
         )
     ended = "when the time was up" if course.out_of_time else f"of {len(course.losses) - 1}"
-    how = f"all layers learnt, weights of epoch {course.best} {ended}"
+    above = "all layers" if not tuning.first else f"the decoder and {layers - tuning.first} layers below it"
+    how = f"{above} learnt, weights of epoch {course.best} {ended}"
     return _Learnt(begun=begun, ended=network.weights(), how=how)

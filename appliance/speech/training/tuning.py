@@ -19,8 +19,8 @@ class Tuning:
         anchor: Weight of staying with the base in whether anybody speaks, see `tune`.
         mask_bands: Most mel bands of each of two masks (Park et al. 2019, SpecAugment).
         mask_frames: Most frames of 10 ms of each of two masks.
-        shares: Ways from the base to what was learnt, of which one is chosen (Wortsman et al. 2021, "Robust
-            Fine-Tuning of Zero-Shot Models").
+        shares: Ways from the base to what was learnt, of which one is chosen, rising (Wortsman et al. 2021,
+            "Robust Fine-Tuning of Zero-Shot Models").
         seed: Of order and masks.
     """
 
@@ -35,7 +35,7 @@ class Tuning:
     anchor: float = 1.0
     mask_bands: int = 12
     mask_frames: int = 30
-    shares: tuple[float, ...] = (0.5, 0.75, 1.0)
+    shares: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
     seed: int = 1
 
     def most_epochs(self, recordings: int) -> int:

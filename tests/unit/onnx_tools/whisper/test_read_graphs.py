@@ -63,6 +63,21 @@ def test_graphs_of_another_exporter_are_refused() -> None:
         read_weights(graphs[0], graphs[1], heads=2)
 
 
+def test_graphs_without_short_windows_are_refused() -> None:
+    weights = Weights(arrays())
+    graphs = encoder(weights, None, bits=7), decoder(weights, None, bits=7)
+    with pytest.raises(OtherGraphsError, match="short windows"):
+        read_weights(graphs[0].SerializeToString(), graphs[1].SerializeToString(), heads=HEADS)
+
+
+def test_weights_between_two_lie_on_the_way() -> None:
+    one, other = Weights(arrays(1)), Weights(arrays(2))
+    found = one.towards(other, 0.25)
+    assert (found.heads, found.layers) == (one.heads, one.layers)
+    for name in NAMES:
+        assert np.allclose(found(name), 0.75 * one(name) + 0.25 * other(name), atol=1e-6), name
+
+
 def test_what_is_no_graph_is_refused() -> None:
     with pytest.raises(OtherGraphsError, match="no"):
         read_weights(b"{}", b"{}", heads=2)

@@ -1,29 +1,15 @@
 """What is said of a gain is what the recordings prove; bases that cannot learn are refused."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import ModelError
-from appliance.speech.dataset.transcripts import Recording
-from appliance.speech.evaluation.evaluate import Evaluation, HeardRecording
-from appliance.speech.evaluation.word_errors import aligned, counted
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.training.custom_folder import gain_sentence, open_base
 from tests.support.paths import BUNDLED
-from tests.support.tiny_custom import write_tiny_folder
+from tests.support.tiny_custom import evaluation, write_tiny_folder
 from tests.support.whisper import tiny_folder
-
-
-def evaluation(wrong: Sequence[bool]) -> Evaluation:
-    found = []
-    for line, missed in enumerate(wrong, 1):
-        pairs = aligned(["one", "two"], ["one"] if missed else ["one", "two"])
-        one = Recording(path=f"{line}.wav", text="one two", line=line)
-        found.append(HeardRecording(recording=one, pairs=pairs, errors=counted(pairs), seconds=1.0))
-    return Evaluation(model="m", release="1", heard=found, seconds=1.0, threads=1)
-
 
 BAD, GOOD = evaluation([True] * 30), evaluation([False] * 30)
 

@@ -11,9 +11,9 @@ from appliance.errors import MissingExtra
 from appliance.host.torch_extra import has_torch
 from appliance.speech.dataset.recordings import open_recordings
 from appliance.speech.model.folder import SpeechFolder
-from appliance.speech.training.train_custom import Options, Trained, train
+from appliance.speech.training.train_custom import Options, Trained, chosen, train
 from appliance.speech.training.tuning import Tuning
-from tests.support.tiny_custom import write_recordings, write_tiny_folder
+from tests.support.tiny_custom import evaluation, write_recordings, write_tiny_folder
 
 needs_torch = pytest.mark.skipif(not has_torch(), reason="torch is not installed: pip install torch")
 OPTIONS = Options(
@@ -51,6 +51,13 @@ def test_two_words_are_learnt_and_the_folder_is_served(tmp_path: Path) -> None:
     assert "1970-01-01" in card
     assert "speakers whom it has not heard" in card
     assert "lower case without punctuation" in card
+
+
+def test_of_models_that_chance_may_part_the_one_that_moved_least_is_chosen() -> None:
+    bad, good, perfect = ([True] * 30, [True] + [False] * 29, [False] * 30)
+    assert chosen([evaluation(wrong) for wrong in (bad, good, perfect)]) == 1
+    assert chosen([evaluation(wrong) for wrong in (good, perfect, bad)]) == 0
+    assert chosen([evaluation(wrong) for wrong in (bad, bad, perfect)]) == 2
 
 
 @needs_torch
