@@ -90,7 +90,7 @@ def hold_back(recordings: Sequence[Recording], *, seed: int) -> Parts:
             held += by_speaker[name]
             speakers += 1
     if len(held) >= wanted / 2:
-        how = f"{len(held)} recordings of {speakers} speakers whom it has not heard"
+        how = f"{len(held)} recordings of {speakers} speaker{'s' * (speakers > 1)} whom it has not heard"
     else:
         held = random.sample(list(recordings), wanted)
         how = (

@@ -28,7 +28,7 @@ def test_whole_speakers_examine() -> None:
     parts = hold_back(given, seed=1)
     assert {one.speaker for one in parts.held}.isdisjoint(one.speaker for one in parts.taught)
     assert sorted((*parts.held, *parts.taught), key=lambda one: one.line) == given
-    assert parts.how == "10 recordings of 1 speakers whom it has not heard"
+    assert parts.how == "10 recordings of 1 speaker whom it has not heard"
     assert hold_back(given, seed=1) == parts
     assert any(hold_back(given, seed=seed) != parts for seed in (2, 3, 4))
 
