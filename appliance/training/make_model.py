@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.datasets.document import LabelledDocument
+from appliance.host.torch_extra import has_torch
 from appliance.training.base.open_base import Base
 from appliance.training.best.schedule import Tuning
 from appliance.training.best.train_best import (
@@ -18,8 +19,7 @@ from appliance.training.best.train_best import (
     Trial,
     Tuned,
     begin_best,
-    has_torch,
-    require_torch,
+    require_torch_for_best,
 )
 from appliance.training.choice import (
     LEAST_FOR_CHOICE,
@@ -88,7 +88,7 @@ def make_model(task: Task, quality: str) -> Made:
     if quality == FAST:
         return _fast(task, "fast was asked for")
     if quality == BEST:
-        require_torch()
+        require_torch_for_best()
         return _best(task)
     return _auto(task)
 

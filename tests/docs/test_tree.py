@@ -77,6 +77,8 @@ TESTED_ELSEWHERE = {
     "appliance/models/*": "tests/unit/ner/test_model_folder.py",
     "appliance/ner/m*": "tests/unit/ner/test_model_folder.py",
     "appliance/observability/*": "tests/e2e/test_metrics.py",
+    "appliance/onnx_tools/whisper/[dels]*": "tests/unit/onnx_tools/whisper/test_graphs.py",
+    "appliance/onnx_tools/whisper/weights.py": "tests/unit/onnx_tools/whisper/test_graphs.py",
     "appliance/onnx_tools/quantization.py": "tests/unit/cli/models/test_commands.py",
     "appliance/pipeline/transcribing.py": "tests/e2e/speech/test_rest.py",
     "appliance/pipeline/*": "tests/unit/api/speech/test_turn.py",

@@ -25,7 +25,7 @@ from appliance.config.setting_parsers import is_name
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.project_file import KIND, parse_project
 from appliance.errors import Busy, MissingExtra
-from appliance.training.best.train_best import require_torch
+from appliance.training.best.train_best import require_torch_for_best
 from appliance.training.model_writer import EVALUATION
 
 BASE: Final = "/language/authoring/analyze-text/projects"
@@ -433,7 +433,7 @@ def _container(name: str | None) -> None:
 
 def _require_best() -> None:
     try:
-        require_torch()
+        require_torch_for_best()
     except MissingExtra as error:
         raise _invalid("trainingConfigVersion", f"{error.message} ({error.hint})") from None
 

@@ -16,8 +16,16 @@ from license.console.group import Lazy
             "evaluate_command",
             "Count the words that one or two models hear wrong in recordings with transcripts.",
         ),
+        "train": Lazy(
+            "appliance.cli.speech.train",
+            "train_command",
+            "Train a speech model on recordings with transcripts, and measure it on others of them.",
+        ),
     },
-    epilog=example("appliance speech evaluate recordings.jsonl"),
+    epilog=example(
+        "appliance speech evaluate recordings.jsonl",
+        "appliance speech train recordings.jsonl --out models/mine",
+    ),
 )
 def speech_group() -> None:
-    """Custom speech: how well models hear recordings of your own; without network."""
+    """Custom speech: train on recordings of your own, and count what models hear wrong; without network."""

@@ -1,13 +1,12 @@
 """The route `best`: the whole encoder learns, in torch, on this machine. Needs the extra `train`."""
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from appliance.datasets.document import LabelledDocument
-from appliance.errors import MissingExtra
+from appliance.host.torch_extra import quick_bfloat16, require_torch
 from appliance.onnx_tools.bert_graph import build
 from appliance.training.base.open_base import Base
 from appliance.training.best.encoder_weights import Weights
@@ -22,23 +21,13 @@ if TYPE_CHECKING:
 EIGHT_BITS, FLOAT32 = "8 bits", "float32"
 
 
-def has_torch() -> bool:
-    """Whether torch is installed."""
-    return importlib.util.find_spec("torch") is not None
-
-
-def require_torch() -> None:
+def require_torch_for_best() -> None:
     """Refuse where torch is not installed.
 
     Raises:
         MissingExtra: It is not.
     """
-    if not has_torch():
-        raise MissingExtra(
-            "quality best needs torch, which is not installed here",
-            hint="pip install 'offline-appliance[train]' (without network: from carried wheels), or take"
-            " --quality fast",
-        )
+    require_torch("quality best", instead=", or take --quality fast")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +103,7 @@ def begin_best(
     Raises:
         MissingExtra: torch is not installed.
     """
-    require_torch()
+    require_torch_for_best()
     labels = labels_for(categories)
     told("reading the encoder's weights", 0.0)
     run = _Run(base.weights(), labels, tuning or Tuning(), seed=seed, told=told)
@@ -150,7 +139,7 @@ class _Run:
         self._optimizer = torch.optim.AdamW(_groups(self._network, tuning), weight_decay=tuning.decay)
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         self._random = Random(seed)  # noqa: S311
-        self._quick = _quick_bfloat16(torch)
+        self._quick = quick_bfloat16(torch)
         self._pace = Pace(1, tuning.warm_up)
         self._tokens = self._shown = self._most = 0
 
@@ -230,13 +219,3 @@ def _groups(network: "Network", tuning: Tuning) -> list[dict[str, Any]]:
     head = [value for name, value in learning if name.startswith("head.")]
     rest = [value for name, value in learning if not name.startswith("head.")]
     return [{"params": rest, "lr": tuning.rate}, {"params": head, "lr": tuning.head_rate}]
-
-
-def _quick_bfloat16(torch: Any) -> bool:
-    """Whether this processor multiplies 16-bit floats in hardware; else they are the slower ones."""
-    try:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(
-            torch.cpu._is_avx512_bf16_supported()
-        )
-    except (AttributeError, RuntimeError):
-        return False

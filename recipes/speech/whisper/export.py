@@ -5,12 +5,12 @@ import hashlib
 import json
 from pathlib import Path
 
+from appliance.onnx_tools.whisper.decoder import decoder
+from appliance.onnx_tools.whisper.encoder import encoder
+from appliance.onnx_tools.whisper.silence import silence
+from appliance.onnx_tools.whisper.weights import Weights
 from recipes.speech.whisper.ct2_file import Ct2Error, read_arrays
-from recipes.speech.whisper.decoder import decoder
-from recipes.speech.whisper.encoder import encoder
-from recipes.speech.whisper.silence import silence
 from recipes.speech.whisper.small_files import manifest, settings
-from recipes.speech.whisper.weights import Weights
 from recipes.speech.whisper.wheels import SOURCES, Contents, Source, WheelError, contents, opened
 
 

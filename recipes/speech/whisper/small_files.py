@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from recipes.speech.whisper.weights import Weights
+from appliance.onnx_tools.whisper.weights import Weights
 from recipes.speech.whisper.wheels import Source
 
 METER: Final = "CognitiveServices.SpeechToText.Container.AudioSeconds"

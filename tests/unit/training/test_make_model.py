@@ -9,9 +9,10 @@ import pytest
 
 from appliance.datasets.document import LabelledDocument
 from appliance.datasets.formats.label_files import read_file
+from appliance.host.torch_extra import has_torch
 from appliance.training.base.open_base import bundled_base
 from appliance.training.best.schedule import Tuning
-from appliance.training.best.train_best import Trial, Tuned, begin_best, has_torch
+from appliance.training.best.train_best import Trial, Tuned, begin_best
 from appliance.training.choice import hold_back
 from appliance.training.make_model import Made, Task, make_model
 from tests.unit.training.test_train import jsonl

@@ -22,7 +22,7 @@ from appliance.registry.smoke_test import try_folder
 from appliance.training.base.open_base import BUNDLED, bundled_base
 from appliance.training.best.encoder_weights import read_weights
 from appliance.training.best.schedule import Tuning
-from appliance.training.best.train_best import EIGHT_BITS, FLOAT32, begin_best, require_torch
+from appliance.training.best.train_best import EIGHT_BITS, FLOAT32, begin_best, require_torch_for_best
 from appliance.training.evaluation.examine import Answers, answers, examine
 from appliance.training.evaluation.report import in_sentence, worst
 from appliance.training.evaluation.scoring import NOTHING, score
@@ -176,10 +176,10 @@ def test_without_torch_the_best_route_says_what_to_install() -> None:
         import torch  # noqa: F401
     except ImportError:
         with pytest.raises(MissingExtra) as caught:
-            require_torch()
+            require_torch_for_best()
         assert "train" in caught.value.hint
         return
-    require_torch()
+    require_torch_for_best()
 
 
 def test_the_bundled_encoders_weights_are_read_back_as_they_were_written() -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from recipes.speech.whisper.quantization import rows
-from recipes.speech.whisper.silence import EPSILON, STRIDE
-from recipes.speech.whisper.weights import Array, Weights
+from appliance.onnx_tools.whisper.silence import EPSILON, STRIDE
+from appliance.onnx_tools.whisper.weights import Array, Weights
+from appliance.onnx_tools.whisper.whole_numbers import rows
 
 OPSET: Final = 18
 IR_VERSION: Final = 9

@@ -23,7 +23,7 @@ class Weights:
     """Arrays as float32 by name, and the sizes that they imply.
 
     Args:
-        arrays: As `ct2_file.read_arrays` returns them.
+        arrays: By the names of CTranslate2, and `encoder/num_heads`.
 
     Attributes:
         heads: Heads of each attention.
@@ -55,6 +55,15 @@ class Weights:
     def __call__(self, name: str) -> Array:
         """Return an array as float32."""
         return self._arrays[name].astype(np.float32)
+
+    def names(self) -> list[str]:
+        """Return the names of all arrays of numbers."""
+        return [name for name in self._arrays if name != "encoder/num_heads"]
+
+    def towards(self, other: "Weights", share: float) -> "Weights":
+        """Return weights a share of the way from these to others of the same sizes."""
+        between = {name: (1 - share) * self(name) + share * other(name) for name in self.names()}
+        return Weights(between | {"encoder/num_heads": np.array(self.heads)})
 
     def linear(self, name: str) -> Linear:
         """Return the weights and bias of a projection."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.speech.whisper.weights import Array
+from appliance.onnx_tools.whisper.weights import Array
 
 
 def rows(weight: Array, bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
-from recipes.speech.whisper.layers import Layers, Silence, floats, made_model
-from recipes.speech.whisper.silence import States, by_head, normed
-from recipes.speech.whisper.weights import Weights
+from appliance.onnx_tools.whisper.layers import Layers, Silence, floats, made_model
+from appliance.onnx_tools.whisper.silence import States, by_head, normed
+from appliance.onnx_tools.whisper.weights import Weights
 
 
 def encoder(weights: Weights, still: Sequence[States] | None, *, bits: int | None) -> onnx.ModelProto:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.speech.whisper.weights import Array, Weights
+from appliance.onnx_tools.whisper.weights import Array, Weights
 
 States = NDArray[np.float64]
 

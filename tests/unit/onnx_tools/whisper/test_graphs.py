@@ -8,10 +8,10 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from recipes.speech.whisper.decoder import decoder
-from recipes.speech.whisper.encoder import encoder
-from recipes.speech.whisper.silence import FLOOR, STRIDE, by_head, encoded, gelu, normed, silence
-from recipes.speech.whisper.weights import Weights
+from appliance.onnx_tools.whisper.decoder import decoder
+from appliance.onnx_tools.whisper.encoder import encoder
+from appliance.onnx_tools.whisper.silence import FLOOR, STRIDE, by_head, encoded, gelu, normed, silence
+from appliance.onnx_tools.whisper.weights import Weights
 from tests.support.tiny_whisper import HEADS, LAYERS, MELS, POSITIONS, VOCAB, WIDTH, arrays
 
 Array = NDArray[Any]

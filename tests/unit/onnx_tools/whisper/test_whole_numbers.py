@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recipes.speech.whisper.quantization import rows
+from appliance.onnx_tools.whisper.whole_numbers import rows
 
 
 @pytest.mark.parametrize("bits", [7, 8])

@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from recipes.speech.whisper.layers import TABLE, Layers, Silence, floats, made_model
-from recipes.speech.whisper.quantization import rows
-from recipes.speech.whisper.silence import States, by_head
-from recipes.speech.whisper.weights import Weights
+from appliance.onnx_tools.whisper.layers import TABLE, Layers, Silence, floats, made_model
+from appliance.onnx_tools.whisper.silence import States, by_head
+from appliance.onnx_tools.whisper.weights import Weights
+from appliance.onnx_tools.whisper.whole_numbers import rows
 
 IDS, HEARD, CACHED = "input_ids", "encoder_hidden_states", "use_cache_branch"
 FORBIDDEN = -1e9

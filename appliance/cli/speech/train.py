@@ -1,0 +1,129 @@
+"""`appliance speech train`: options in, one call, text out."""
+
+from pathlib import Path
+
+import click
+
+from appliance.cli.models.opening import read_installation
+from appliance.cli.options import example, json_option, print_json, settings_argument
+from appliance.cli.progress import Progress
+from appliance.cli.speech.model_names import opened_speech_model
+from license.console.outputs import OutputFolder
+from license.encoding.fields import RELEASE
+from license.files import quoted
+
+
+def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    if RELEASE.fullmatch(value) is None:
+        raise click.BadParameter(
+            f"{value[:60]!r} is no release: use lower-case letters, digits, . _ - as in 1.0.2"
+        )
+    return value
+
+
+@click.command(
+    "train",
+    epilog=example(
+        "appliance speech train recordings.jsonl --out models/mine",
+        "appliance speech train trans.txt --audio audio.zip --out models/mine --minutes 30",
+    ),
+)
+@click.argument("recordings", type=click.Path(path_type=Path, exists=True))
+@click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the model.")
+@click.option(
+    "--base",
+    default="whisper-tiny-en",
+    show_default=True,
+    metavar="MODEL",
+    help="The Whisper to start from: a bundled one by its name, or a folder.",
+)
+@click.option(
+    "--audio",
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder or ZIP archive in which the paths of the list begin (default: where the list is).",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.01, 10_000),
+    default=60,
+    show_default=True,
+    help="Time for learning; it may end earlier.",
+)
+@click.option("--language", default="", help="Of the recordings, such as de-DE (default: that of the base).")
+@click.option("--release", callback=_release, default="1", show_default=True, help="Version of the model.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Of order, and of which recordings are held back."
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(0, 1000),
+    default=5,
+    show_default=True,
+    help="Recordings shown with texts.",
+)
+@json_option
+@settings_argument
+def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
+    recordings: Path,
+    out: Path,
+    base: str,
+    audio: Path | None,
+    minutes: float,
+    language: str,
+    release: str,
+    seed: int,
+    worst: int,
+    as_json: bool,
+    words: tuple[str, ...],
+) -> None:
+    """Train a speech model on recordings with transcripts, and measure it on others of them.
+
+    RECORDINGS is a list as `appliance speech evaluate` takes it. A tenth is held back: whole speakers, where
+    the list names them. The model is a folder that Mounts:Model serves. Needs the extra `train`; no network.
+
+    Of the settings, Speech:LeastConfidencePercent and Engine:Sessions count.
+    """
+    from appliance.host.torch_extra import require_torch
+    from appliance.speech.dataset.recordings import open_recordings
+    from appliance.speech.evaluation.report import evaluation_object, lines
+    from appliance.speech.training.custom_folder import gain_sentence
+    from appliance.speech.training.train_custom import Options, train
+
+    settings = read_installation(words).settings
+    require_torch("training of speech")
+    folder = opened_speech_model(base)
+    options = Options(
+        minutes=minutes,
+        release=release,
+        language=language,
+        threads=settings.sessions,
+        least=settings.speech_least_percent / 100,
+        seed=seed,
+    )
+    with open_recordings(recordings, audio) as listed:
+        made = train(folder, listed, out, options, told=Progress())
+    both = (made.before, made.after)
+    if as_json:
+        about = made.about
+        print_json(
+            {
+                "model": str(out),
+                "seconds": round(about.seconds, 1),
+                "learntFrom": {"recordings": about.taught, "minutes": round(about.minutes, 1)},
+                "examinedOn": about.held,
+                "training": about.how,
+                "notes": list(about.notes),
+                **evaluation_object(both, worst),
+            }
+        )
+        return
+    for line in lines(both, worst):
+        click.echo(line)
+    click.echo(f"\n{gain_sentence(*both)}")
+    for note in made.about.notes:
+        click.echo(f"note: {note}")
+    click.echo(
+        f"learnt from {made.about.taught} recordings in {made.about.seconds / 60:.1f} minutes; examined on"
+        f" {made.about.held}"
+    )
+    click.echo(f"next: appliance serve Service=speechtotext Mounts:Model={quoted(out)}")

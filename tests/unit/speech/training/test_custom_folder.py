@@ -1,0 +1,45 @@
+"""What is said of a gain is what the recordings prove; bases that cannot learn are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import ModelError
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.training.custom_folder import gain_sentence, open_base
+from tests.support.paths import BUNDLED
+from tests.support.tiny_custom import evaluation, write_tiny_folder
+from tests.support.whisper import tiny_folder
+
+BAD, GOOD = evaluation([True] * 30), evaluation([False] * 30)
+
+
+def test_a_gain_is_called_one_only_beyond_chance() -> None:
+    assert "50.0 % before, 0.0 % after" in gain_sentence(BAD, GOOD)
+    assert "The gain is beyond chance" in gain_sentence(BAD, GOOD)
+    slight = evaluation([False] + [True] * 29)
+    assert "The gain may be chance" in gain_sentence(BAD, slight)
+
+
+def test_no_gain_is_said_as_no_gain() -> None:
+    assert gain_sentence(BAD, BAD).endswith("There is no gain.")
+    assert gain_sentence(evaluation([False] * 29 + [True]), evaluation([True] + [False] * 29)).endswith(
+        "no gain."
+    )
+    assert "worse than before, beyond chance: do not use it" in gain_sentence(GOOD, BAD)
+
+
+def test_a_base_is_opened_with_its_weights(tmp_path: Path) -> None:
+    base = open_base(SpeechFolder.open(write_tiny_folder(tmp_path / "tiny")))
+    assert (base.bits, base.weights.width) == (7, 16)
+
+
+def test_a_base_that_is_no_whisper_is_refused() -> None:
+    with pytest.raises(ModelError, match="speech-en is no Whisper"):
+        open_base(SpeechFolder.open(BUNDLED / "speech-en"))
+
+
+def test_a_whisper_of_another_exporter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be trained") as caught:
+        open_base(SpeechFolder.open(tiny_folder(tmp_path / "other")))
+    assert "whisper-tiny-en" in caught.value.hint
