@@ -62,7 +62,7 @@ _COMMANDS: Final = {
     "speech": Lazy(
         "appliance.cli.speech.commands",
         "speech_group",
-        "Custom speech: how well models hear recordings of your own.",
+        "Custom speech: train on recordings of your own, and count what models hear wrong; without network.",
     ),
     "train": Lazy(
         "appliance.cli.train",

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 PAGE = (ROOT / "docs" / "errors.md").read_text("utf-8")
 ABSTRACT = {"ApplianceError", "LicenseError", "AuthorityError", "DownloadError"}
 """Never raised under their own codes."""
-NEEDS_TORCH = ("torch", "train_best", "__main__")
+NEEDS_TORCH = ("torch", "train_best", "speech.training.tune", "train_custom", "__main__")
 CODE = re.compile(r"[A-Z][A-Za-z]+|40[145]")
 
 

@@ -24,7 +24,10 @@ def test_a_start_waits_for_no_library_that_only_other_commands_or_services_need(
 
 @pytest.mark.parametrize(
     ("library", "doors"),
-    [("onnxruntime", {"onnx_tools/runtime.py"}), ("tokenizers", {"ner/tokenizer.py", "speech/whisper/tokens.py"})],
+    [
+        ("onnxruntime", {"onnx_tools/runtime.py"}),
+        ("tokenizers", {"ner/tokenizer.py", "speech/whisper/tokens.py"}),
+    ],
 )
 def test_each_heavy_library_has_one_door_in_each_service(library: str, doors: set[str]) -> None:
     package = ROOT / "appliance"
