@@ -24,7 +24,7 @@ class Tuning:
         seed: Of order and masks.
     """
 
-    rate: float = 3e-5
+    rate: float = 1e-5
     decay: float = 0.01
     epochs: tuple[int, int] = (4, 20)
     steps: int = 160
