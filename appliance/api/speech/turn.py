@@ -198,8 +198,7 @@ class Turn:
         await self._send_message("speech.phrase", body, heard=done)
 
     def _language_confidence(self, heard: Heard) -> str:
-        """How sure the language is: where the model knows no other to compare with, by how sure the text
-        is."""
+        """How sure the language is; by the text, where the model knows no other to compare with."""
         if len(self.options.languages) == 1:
             return "High"
         if self._engine.languages:

@@ -1,5 +1,4 @@
-"""Phrases to texts with a Whisper model: language, text, words with their times, and how sure the model
-is."""
+"""Phrases to texts with a Whisper model: language, text, words with their times, and confidence."""
 
 import math
 from collections.abc import Sequence

@@ -95,8 +95,7 @@ class Search:
             encoding: The phrase.
             prompt: What the text begins with, as `WhisperTokens.begin` gives it.
             draft: A likely text, such as that of the same phrase before it went on: what of it the decoder
-            would
-                write anyway costs one step.
+                would write anyway costs one step.
         """
         tries: list[Transcript] = []
         for temperature in _TEMPERATURES:
@@ -114,8 +113,7 @@ class Search:
         best: Transcript,
         count: int,
     ) -> list[Transcript]:
-        """Up to `count` other texts: they part from the best one where it was least sure, and go on from
-        there."""
+        """Up to `count` other texts: each parts from the best one where that was unsure, and goes on."""
         found: dict[tuple[int, ...], Transcript] = {}
         for at in np.argsort(best.logs)[: 2 * count]:
             if best.logs[at] > _SURE:

@@ -1,5 +1,4 @@
-"""Texts of Whisper's tokens: byte-level pieces, words made of them, and the prompt a transcript begins
-with."""
+"""Texts of Whisper's tokens: byte-level pieces, words made of them, and the prompt before a transcript."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -83,8 +82,7 @@ class WhisperTokens:
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
 
     def words(self, tokens: Sequence[int], language: str) -> list[Word]:
-        """Group tokens into words; punctuation belongs to the word before it, opening marks to the one
-        behind."""
+        """Group tokens into words; punctuation belongs to the word before it, opening marks to the next."""
         parts: list[Word] = []
         for first, end, text in self._characters(tokens):
             if not parts or text.startswith(" ") or language in _UNSPACED:

@@ -1,5 +1,4 @@
-"""A phrase under way with a Whisper model: it is read again as it grows, and what two readings agree on is
-told."""
+"""A phrase under way with a Whisper model: read again as it grows, told as far as two readings agree."""
 
 import math
 import time

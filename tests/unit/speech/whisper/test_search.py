@@ -1,5 +1,4 @@
-"""Texts are those that transformers writes, for each layout of an export; drafts and other texts change none
-of it."""
+"""Texts are those that transformers writes, for each layout of an export; drafts change none of them."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""Hypotheses grow as the phrase does, never take a told word back for long, and the final text does not
-depend on them."""
+"""Hypotheses grow as the phrase does, and the final text does not depend on them."""
 
 import numpy as np
 
