@@ -10,6 +10,7 @@ import click
 
 from appliance.errors import SettingsError
 from license.console.suggestions import closest
+from license.encoding.fields import RELEASE
 
 if TYPE_CHECKING:
     from appliance.licensing.installation import Installation
@@ -35,6 +36,21 @@ def roots_option(function: _F) -> _F:
         metavar="DIR",
         help="Trust the root keys (*.vkey) in this folder, not the installed ones.",
     )(function)
+
+
+def release_option(function: _F) -> _F:
+    """Add `--release`."""
+    return click.option(
+        "--release", callback=_release, default="1", show_default=True, help="Version of the model."
+    )(function)
+
+
+def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    if RELEASE.fullmatch(value) is None:
+        raise click.BadParameter(
+            f"{value[:60]!r} is no release: use lower-case letters, digits, . _ - as in 1.0.2"
+        )
+    return value
 
 
 def json_option(function: _F) -> _F:

@@ -12,21 +12,12 @@ import click
 from appliance.cli.dataset.label_reading import read_labelled
 from appliance.cli.dataset.reading_options import reading_options
 from appliance.cli.encoder import AUTO, BASE_HELP, opened_encoder
-from appliance.cli.options import LABELLED, example
+from appliance.cli.options import LABELLED, example, release_option
 from appliance.cli.progress import Progress
 from appliance.datasets.formats.label_files import Reading
 from appliance.datasets.split import split
 from license.console.outputs import OutputFolder
-from license.encoding.fields import RELEASE
 from license.files import quoted
-
-
-def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
-    if RELEASE.fullmatch(value) is None:
-        raise click.BadParameter(
-            f"{value[:60]!r} is no release: use lower-case letters, digits, . _ - as in 1.0.2"
-        )
-    return value
 
 
 @click.command(
@@ -62,7 +53,7 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     show_default=True,
     help=BASE_HELP,
 )
-@click.option("--release", callback=_release, default="1", show_default=True, help="Version of the model.")
+@release_option
 @click.option("--seed", type=int, default=1, show_default=True, help="Of starting weights and order.")
 @click.option(
     "--curve",

@@ -8,6 +8,7 @@ from appliance.cli.models.opening import read_installation
 from appliance.cli.options import example, json_option, print_json, settings_argument
 from appliance.cli.progress import Progress
 from appliance.cli.speech.model_names import opened_speech_model
+from appliance.cli.speech.recording_options import audio_option
 from appliance.errors import SettingsError
 
 
@@ -24,13 +25,9 @@ from appliance.errors import SettingsError
     "models",
     multiple=True,
     metavar="MODEL",
-    help="A model folder, or a bundled model by its name; twice to compare two (default: speech-en).",
+    help="A model folder, or a bundled model by its name; twice to compare two (default: Models:Speech).",
 )
-@click.option(
-    "--audio",
-    type=click.Path(path_type=Path, exists=True),
-    help="Folder or ZIP archive in which the paths of the list begin (default: where the list is).",
-)
+@audio_option
 @click.option(
     "--phrases",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -5,20 +5,12 @@ from pathlib import Path
 import click
 
 from appliance.cli.models.opening import read_installation
-from appliance.cli.options import example, json_option, print_json, settings_argument
+from appliance.cli.options import example, json_option, print_json, release_option, settings_argument
 from appliance.cli.progress import Progress
 from appliance.cli.speech.model_names import opened_speech_model
+from appliance.cli.speech.recording_options import audio_option
 from license.console.outputs import OutputFolder
-from license.encoding.fields import RELEASE
 from license.files import quoted
-
-
-def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
-    if RELEASE.fullmatch(value) is None:
-        raise click.BadParameter(
-            f"{value[:60]!r} is no release: use lower-case letters, digits, . _ - as in 1.0.2"
-        )
-    return value
 
 
 @click.command(
@@ -37,11 +29,7 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     metavar="MODEL",
     help="The Whisper to start from: a bundled one by its name, or a folder.",
 )
-@click.option(
-    "--audio",
-    type=click.Path(path_type=Path, exists=True),
-    help="Folder or ZIP archive in which the paths of the list begin (default: where the list is).",
-)
+@audio_option
 @click.option(
     "--minutes",
     type=click.FloatRange(0.01, 10_000),
@@ -50,7 +38,7 @@ def _release(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     help="Time for learning; it may end earlier.",
 )
 @click.option("--language", default="", help="Of the recordings, such as de-DE (default: that of the base).")
-@click.option("--release", callback=_release, default="1", show_default=True, help="Version of the model.")
+@release_option
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="Of order, and of which recordings are held back."
 )

@@ -19,9 +19,10 @@ def show_written(words: Sequence[HeardWord], profanity: Profanity) -> Shown:
     """
     display = [_masked(word.written, profanity) for word in words]
     kept = [(at, text) for at, text in enumerate(display) if text.strip()]
+    spoken = _together([_spaced(word, word.text) for word in words])
     return Shown(
-        lexical=_together([_spaced(word, word.text) for word in words]),
-        itn=_together([_spaced(word, word.text) for word in words]),
+        lexical=spoken,
+        itn=spoken,
         masked=_together([_spaced(words[at], _masked(words[at].text, profanity)) for at, _ in kept]),
         display=_together([text for _, text in kept]),
         pieces=tuple(Written(text=text.strip(), first=at, end=at + 1) for at, text in kept),

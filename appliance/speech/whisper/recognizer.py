@@ -17,7 +17,7 @@ from appliance.speech.whisper.features import RATE, SILENCE_SECONDS
 from appliance.speech.whisper.network import Encoding, WhisperNetwork, load_network
 from appliance.speech.whisper.search import Search, Transcript
 from appliance.speech.whisper.token_times import followed, token_starts, word_frames
-from appliance.speech.whisper.tokens import WhisperTokens, Word, lexical
+from appliance.speech.whisper.tokens import WhisperTokens, Word, lexical, spoken_text
 
 _POSITION: Final = 320  # samples of one position of the encoder
 _ENGLISH: Final = "en"
@@ -118,7 +118,7 @@ class WhisperRecognizer:
         ]
         frame = int(FRAME_SECONDS * RATE)
         return Heard(
-            text=spoken_text(heard),
+            text=spoken_text(words),
             words=trim_to_sound(heard, levels(samples, frame), frame=frame),
             confidence=confidence(transcript),
             score=sum(transcript.logs),
@@ -170,12 +170,6 @@ def confidence(transcript: Transcript) -> float:
     else:
         score = 2.3 + 7.67 * mean - 6.79 * transcript.no_speech + 7.09 * followed(transcript.attention)
     return 1 / (1 + math.exp(-score))
-
-
-def spoken_text(words: Sequence[HeardWord]) -> str:
-    """Words behind one another, with spaces where the language has them."""
-    parts = [f" {word.text}" if word.written.startswith(" ") else word.text for word in words]
-    return "".join(parts).strip()
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -37,7 +37,6 @@ class Transcript:
             the graph does not tell.
         no_speech: Probability that nothing was said.
         repeats: Whether it repeats itself, or had no end.
-        seconds: Length of the phrase, with the silence around it.
     """
 
     tokens: tuple[int, ...]
@@ -45,7 +44,6 @@ class Transcript:
     attention: NDArray[np.float32] | None = field(default=None, repr=False)
     no_speech: float = 0.0
     repeats: bool = False
-    seconds: float = 0.0
 
     @property
     def mean_log(self) -> float:
@@ -180,7 +178,6 @@ class _Writer:
             attention=np.stack(self._looked) if self._looked else None,
             no_speech=no_speech,
             repeats=not ended,
-            seconds=self._encoding.positions / _POSITIONS_A_SECOND,
         )
 
     def _limit(self, prompt: int) -> int:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from tokenizers import Tokenizer
 
@@ -13,6 +13,15 @@ from appliance.speech.model.whisper_config import WhisperConfig
 _UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 _BROKEN: Final = "�"
 _PROMPT_SHARE: Final = 2  # the part of the decoder's positions that a prompt may take: half
+
+
+class Written(Protocol):
+    """A word as the model writes it, with the space before it."""
+
+    @property
+    def written(self) -> str:
+        """Its text."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,12 @@ def lexical(written: str) -> str:
     """A word as it is spoken: lower case, without the punctuation around it."""
     letters = [at for at, sign in enumerate(written) if _is_spoken(sign)]
     return written[letters[0] : letters[-1] + 1].lower() if letters else ""
+
+
+def spoken_text(words: Sequence[Written]) -> str:
+    """Words as they are spoken, behind one another, with spaces where the language has them."""
+    parts = [(" " if word.written.startswith(" ") else "") + lexical(word.written) for word in words]
+    return "".join(parts).strip()
 
 
 def _spoken(text: str) -> bool:

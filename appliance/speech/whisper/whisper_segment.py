@@ -12,7 +12,7 @@ from appliance.speech.decoding.segment import Heard, Preferences
 from appliance.speech.whisper.features import RATE
 from appliance.speech.whisper.recognizer import WhisperRecognizer
 from appliance.speech.whisper.search import Transcript
-from appliance.speech.whisper.tokens import Word, lexical
+from appliance.speech.whisper.tokens import Word, spoken_text
 
 _LEAD_SECONDS: Final = 0.4  # of silence that a phrase begins with
 _STEP_SECONDS: Final = 0.3
@@ -72,10 +72,7 @@ class WhisperSegment:
         if not told and not self._guess:
             told = [word for word in words[:1] if self._likely(found, word)]
         self._last = found
-        self._guess = "".join(
-            f" {lexical(word.written)}" if word.written.startswith(" ") else lexical(word.written)
-            for word in told
-        ).strip()
+        self._guess = spoken_text(told)
 
     def _likely(self, found: Transcript, word: Word) -> bool:
         """Whether a first word can be told already, so that callers see early that they are heard."""

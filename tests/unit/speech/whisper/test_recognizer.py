@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from appliance.speech.decoding.segment import NO_PREFERENCES, Preferences
-from appliance.speech.whisper.recognizer import confidence, spoken_text
+from appliance.speech.whisper.recognizer import confidence
 from appliance.speech.whisper.search import Transcript
+from appliance.speech.whisper.tokens import spoken_text
 from tests.support.dictation import AMIABLE, ASK, RATE, amiable, ask, recognizer
 from tests.support.tones import silence
 
