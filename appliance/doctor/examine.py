@@ -58,7 +58,7 @@ from appliance.models.packages import ModelKeys, find_packages, open_any
 from appliance.ner.model_folder import ModelFolder
 from appliance.ner.model_kind import NER
 from appliance.speech.model.folder import SpeechFolder
-from appliance.speech.model.kind import BUNDLED, SPEECH
+from appliance.speech.model.kind import SPEECH, served_folders
 from license.client.http import parse_address, post
 from license.errors import LicenseError
 from license.evidence.verify.verify import verify as verify_directory
@@ -334,9 +334,14 @@ def _models(
     try:
         if _speaks(installation):
             settings = installation.settings
-            place = settings.model_mount or BUNDLED[settings.bundled_speech]
+            folders = served_folders(settings.model_mount, settings.bundled_speech)
             return [
-                _Model(name="speech", size=_bytes(place), folder=_open(installation, place, licensed, roots))
+                _Model(
+                    name="speech" if len(folders) == 1 else f"speech, {path.name}",
+                    size=_bytes(path),
+                    folder=_open(installation, path, licensed, roots),
+                )
+                for path in folders
             ]
         places = find_models(installation.settings)
     except ApplianceError as error:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from starlette.routing import BaseRoute
@@ -23,7 +22,8 @@ from appliance.pipeline.pipeline import Pipeline
 from appliance.services.base import STUCK_SECONDS, ServiceContext
 from appliance.speech.audio.voice_activity import Activity, load_onnx_activity
 from appliance.speech.display.loading import load_forms
-from appliance.speech.model.kind import BUNDLED, SPEECH
+from appliance.speech.model.folder import SpeechFolder
+from appliance.speech.model.kind import SPEECH, served_folders
 from appliance.speech.recognition.engine import SpeechEngine
 
 _log = logging.getLogger("appliance.speech.service")
@@ -100,14 +100,16 @@ class SpeechService:
                 )
             ]
         )
-        _log.info("model %s %s for %s is loaded", folder.name, folder.release, locale)
+        for loaded in engine.folders:
+            _log.info("model %s %s for %s is loaded", loaded.name, loaded.release, locale)
 
     def _load_engine(self) -> SpeechEngine:
         settings = self._context.settings
-        place = model_place(settings)
+        place, *closed = served_folders(settings.model_mount, settings.bundled_speech)
         folder = open_any(place, self._context.model_keys(), SPEECH)
         return SpeechEngine.load(
             folder,
+            closed=SpeechFolder.open(closed[0]) if closed else None,
             threads=settings.sessions,
             activity=_activity(settings, rate=folder.rate),
             forms=load_forms(place, self._context.model_keys(), settings.display_types, rate=folder.rate),
@@ -144,11 +146,6 @@ def _openapi_document() -> Document:
     from appliance.api.speech.openapi import document  # noqa: PLC0415
 
     return document()
-
-
-def model_place(settings: Settings) -> Path:
-    """Return the directory of the model that is to be served: the one that is named, else a bundled one."""
-    return settings.model_mount or BUNDLED[settings.bundled_speech]
 
 
 def _activity(settings: Settings, *, rate: int) -> Callable[[], Activity] | None:

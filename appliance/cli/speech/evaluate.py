@@ -7,7 +7,7 @@ import click
 from appliance.cli.models.opening import read_installation
 from appliance.cli.options import example, json_option, print_json, settings_argument
 from appliance.cli.progress import Progress
-from appliance.cli.speech.model_names import opened_speech_model
+from appliance.cli.speech.model_names import opened_speech_models
 from appliance.cli.speech.recording_options import audio_option
 from appliance.errors import SettingsError
 
@@ -25,7 +25,7 @@ from appliance.errors import SettingsError
     "models",
     multiple=True,
     metavar="MODEL",
-    help="A model folder, or a bundled model by its name; twice to compare two (default: Models:Speech).",
+    help="A model folder, a bundled model by its name, or both; twice compares two (default: Models:Speech).",
 )
 @audio_option
 @click.option(
@@ -62,21 +62,26 @@ def evaluate_command(
     from appliance.speech.dataset.recordings import open_recordings
     from appliance.speech.evaluation.evaluate import evaluate
     from appliance.speech.evaluation.report import evaluation_object, lines
-    from appliance.speech.model.kind import BUNDLED
+    from appliance.speech.model.kind import BOTH, BUNDLED
     from appliance.speech.recognition.engine import SpeechEngine
 
     settings = read_installation(words).settings
-    names = models or (BUNDLED[settings.bundled_speech].name,)
+    served = settings.bundled_speech
+    names = models or (BOTH if served == BOTH else BUNDLED[served].name,)
     if len(names) > 2:
         raise SettingsError(f"{len(names)} models are named", hint="name one --model, or two to compare them")
-    folders = [opened_speech_model(name) for name in names]
+    each = [opened_speech_models(name) for name in names]
+    folders = [folder for served in each for folder in served]
     english = all(folder.language.lower().startswith("en") or not folder.language for folder in folders)
     preferred = _phrases(phrases)
     found = []
     with open_recordings(recordings, audio) as listed:
-        for name, folder in zip(names, folders, strict=True):
+        for name, (folder, *closed) in zip(names, each, strict=True):
             engine = SpeechEngine.load(
-                folder, threads=settings.sessions, least=settings.speech_least_percent / 100
+                folder,
+                closed=closed[0] if closed else None,
+                threads=settings.sessions,
+                least=settings.speech_least_percent / 100,
             )
             try:
                 found.append(

@@ -9,6 +9,20 @@ if TYPE_CHECKING:
     from appliance.speech.model.folder import SpeechFolder
 
 
+def opened_speech_models(name: str) -> "tuple[SpeechFolder, ...]":
+    """Open what is to be measured: one model, or `both`, the bundled ones together as they are served.
+
+    Raises:
+        ModelError: As `opened_speech_model`.
+    """
+    from appliance.speech.model.folder import SpeechFolder
+    from appliance.speech.model.kind import BOTH, served_folders
+
+    if name == BOTH and not Path(name).exists():
+        return tuple(map(SpeechFolder.open, served_folders(None, BOTH)))
+    return (opened_speech_model(name),)
+
+
 def opened_speech_model(name: str) -> "SpeechFolder":
     """Open a speech model to be measured on recordings.
 

@@ -269,8 +269,8 @@ async def _serve(
 
 def _batch(service: Any, settings: "Settings", order: _Order, outputs: "Folder | StandardOutput") -> "Batch":
     from appliance.cli.speech.transcribe_progress import Progress
-    from appliance.services.speech import model_place
     from appliance.speech.decoding.segment import Preferences
+    from appliance.speech.model.kind import served_folders
     from appliance.speech.transcripts.transcription import Wanted
     from appliance.transcribing.batch import Batch, Manner
     from appliance.transcribing.outputs import folder_sha256, model_facts
@@ -282,20 +282,20 @@ def _batch(service: Any, settings: "Settings", order: _Order, outputs: "Folder |
             hint="leave --language out, or name another model with Mounts:Model=DIRECTORY",
         )
     activity = settings.speech_activity
+    place, *closed = served_folders(settings.model_mount, settings.bundled_speech)
     languages = (order.language,) if order.language else ()
     manner = Manner(
         kind=order.kind,
         spoken=spoken,
         wanted=Wanted(preferences=Preferences(phrases=order.phrases, languages=languages)),
-        model=model_facts(
-            name=engine.folder.name, release=engine.folder.release, folder=model_place(settings)
-        ),
+        model=model_facts(name=engine.folder.name, release=engine.folder.release, folder=place),
         options={
             "format": order.kind,
             "language": order.language or spoken.locale,
             "phrases": list(order.phrases),
             "leastConfidencePercent": settings.speech_least_percent,
             "display": list(settings.display_types),
+            "closedVocabularyModel": folder_sha256(closed[0]) if closed else "",
             "activityModel": "" if activity is None else folder_sha256(activity),
         },
     )

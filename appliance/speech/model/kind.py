@@ -10,6 +10,9 @@ _FOLDERS: Final = Path(__file__).parents[2] / "bundled"
 BUNDLED: Final = {"dictation": _FOLDERS / "whisper-tiny-en", "commands": _FOLDERS / "speech-en"}
 """Speech models that are bundled, by what `Models:Speech` calls them."""
 
+BOTH: Final = "both"
+"""What `Models:Speech` calls the two together."""
+
 SPEECH: Final[Kind[SpeechFolder]] = Kind(
     tasks=TASKS,
     folder=SpeechFolder.open,
@@ -18,6 +21,18 @@ SPEECH: Final[Kind[SpeechFolder]] = Kind(
     ),
     beside=tuple(DISPLAY_TASKS.values()),
 )
+
+
+def served_folders(mount: Path | None, choice: str) -> tuple[Path, ...]:
+    """The folder of the model that is served, perhaps with that of one for a closed vocabulary after it.
+
+    Args:
+        mount: The directory that is named; None for a bundled model.
+        choice: What `Models:Speech` says.
+    """
+    if mount is not None:
+        return (mount,)
+    return tuple(BUNDLED.values()) if choice == BOTH else (BUNDLED[choice],)
 
 
 def language_code(locale: str) -> str:

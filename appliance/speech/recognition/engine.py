@@ -33,6 +33,7 @@ from appliance.speech.display.pipeline import Forms
 from appliance.speech.display.text import Profanity, Shown
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.layout import Layout
+from appliance.speech.recognition.cascade import CascadeSegment
 from appliance.speech.recognition.stream import Event, Listener, Manner
 from appliance.speech.whisper.recognizer import load_recognizer
 from appliance.speech.whisper.whisper_segment import WhisperSegment
@@ -52,7 +53,7 @@ class SpeechEngine:
 
     def __init__(
         self,
-        folder: SpeechFolder,
+        folders: Sequence[SpeechFolder],
         *,
         begin: Begin,
         activity: Callable[[], Activity],
@@ -61,10 +62,10 @@ class SpeechEngine:
         least: float = 0.0,
     ) -> None:
         self._least = least
-        self.folder = folder
+        self.folders = tuple(folders)
         self.forms = forms
         self.threads = threads
-        self.rate = folder.rate
+        self.rate = self.folder.rate
         self._begin = begin
         self._activity = activity
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
@@ -78,6 +79,7 @@ class SpeechEngine:
         cls,
         folder: SpeechFolder,
         *,
+        closed: SpeechFolder | None = None,
         threads: int = 0,
         activity: Callable[[], Activity] | None = None,
         forms: Forms | None = None,
@@ -87,6 +89,8 @@ class SpeechEngine:
 
         Args:
             folder: The checked folder.
+            closed: One with a closed vocabulary, which is asked first; the folder must hold a Whisper model
+                of its language and rate.
             threads: Calls of the model at once, each keeping one core busy; 0 means one per usable core.
             activity: Makes a detector of speech for each stream; by energy if not told.
             forms: Display models; built-in forms if not told.
@@ -95,15 +99,20 @@ class SpeechEngine:
         Raises:
             ModelError: The model cannot be loaded, or fails on silence.
         """
-        begin = _LOADERS.get(folder.graphs.layout, _load_ctc)(folder)
+        begin = _load(folder) if closed is None else _cascade(closed, folder)
         return cls(
-            folder.released(),
+            [one.released() for one in (folder, closed) if one is not None],
             begin=begin,
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
             forms=forms or Forms(rate=folder.rate),
             least=least,
         )
+
+    @property
+    def folder(self) -> SpeechFolder:
+        """That of the model that hears everything."""
+        return self.folders[0]
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -247,6 +256,19 @@ def _load_transducer(folder: SpeechFolder) -> Begin:
 def _load_whisper(folder: SpeechFolder) -> Begin:
     recognizer = load_recognizer(folder)
     return lambda preferences, busy: WhisperSegment(recognizer, preferences, busy)
+
+
+def _load(folder: SpeechFolder) -> Begin:
+    return _LOADERS.get(folder.graphs.layout, _load_ctc)(folder)
+
+
+def _cascade(closed: SpeechFolder, open_: SpeechFolder) -> Begin:
+    first, recognizer = _load(closed), load_recognizer(open_)
+    return lambda preferences, busy: CascadeSegment(
+        first(preferences, busy),
+        WhisperSegment(recognizer, preferences, busy),
+        phrases=bool(preferences.phrases),
+    )
 
 
 _LOADERS: Final = {Layout.TRANSDUCER: _load_transducer, Layout.WHISPER: _load_whisper}

@@ -77,6 +77,10 @@ class WhisperRecognizer:
             codes = [self._language]
         return (codes[0], 1.0) if len(codes) == 1 else self._search.language(encoding, codes or tuple(known))
 
+    def no_speech(self, prepared: Prepared) -> float:
+        """Probability that nothing is said in a phrase, 0 where the model does not tell."""
+        return self._search.no_speech(prepared.encoding)
+
     def write(self, prepared: Prepared, draft: Sequence[int] = ()) -> Transcript:
         """The best text of a phrase."""
         return self._search.transcript(prepared.encoding, prepared.prompt, draft=draft)
@@ -85,11 +89,25 @@ class WhisperRecognizer:
         """The words of some tokens."""
         return self._tokens.words(tokens, language)
 
-    def recognize(self, samples: Samples, preferences: Preferences, count: int = 1) -> list[Heard]:
-        """Up to `count` texts of a phrase, best first; at least one, which may be empty."""
+    def recognize(
+        self,
+        samples: Samples,
+        preferences: Preferences,
+        count: int = 1,
+        prepared: Prepared | None = None,
+    ) -> list[Heard]:
+        """Up to `count` texts of a phrase, best first; at least one, which may be empty.
+
+        Args:
+            samples: The phrase.
+            preferences: What the caller prefers.
+            count: Texts.
+            prepared: The same phrase, if `prepare` has been called with it already.
+        """
         if not len(samples):
             return [Heard(text="", words=(), confidence=0.0)]
-        prepared = self.prepare(samples, preferences)
+        if prepared is None:
+            prepared = self.prepare(samples, preferences)
         best = self.write(prepared)
         found = [best]
         if count > 1 and best.tokens:

@@ -80,6 +80,12 @@ class Search:
         found = max(candidates, key=lambda code: shares[codes.index(code)])
         return found, float(shares[codes.index(found)])
 
+    def no_speech(self, encoding: Encoding) -> float:
+        """Probability that nothing is said, 0 where the model does not tell."""
+        config = self._network.config
+        step = self._network.step(self._network.begin(encoding), [config.start])
+        return _probability(step.logits[-1], config.no_speech)
+
     def transcript(
         self,
         encoding: Encoding,

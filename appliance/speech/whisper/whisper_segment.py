@@ -10,15 +10,16 @@ import numpy as np
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.segment import Heard, Preferences
 from appliance.speech.whisper.features import RATE
-from appliance.speech.whisper.recognizer import WhisperRecognizer
+from appliance.speech.whisper.recognizer import Prepared, WhisperRecognizer
 from appliance.speech.whisper.search import Transcript
 from appliance.speech.whisper.tokens import Word, spoken_text
 
 _LEAD_SECONDS: Final = 0.4  # of silence that a phrase begins with
-_STEP_SECONDS: Final = 0.3
-"""New audio after which a phrase is read again at the earliest."""
-_SHARE: Final = 0.08  # of the time that passes may go into hypotheses of one phrase: a core carries twelve
-_LIKELY: Final = 0.5  # probability of each token of a first hypothesis, which is told after one reading
+_STEP_SECONDS: Final = (0.2, 0.3)
+"""New audio after which a phrase is read again at the earliest, before its first hypothesis and after it."""
+_SHARE: Final = (0.15, 0.08)
+"""Of the time that passes, what may go into hypotheses of one phrase, before and after again."""
+_LIKELY: Final = 0.3  # probability of each token of a first hypothesis, which is told after one reading
 
 
 class WhisperSegment:
@@ -44,6 +45,7 @@ class WhisperSegment:
         self._cost = 0.0
         self._last: Transcript | None = None
         self._guess = ""
+        self._prepared: Prepared | None = None
 
     def feed(self, samples: Samples) -> None:
         """See `Segment.feed`."""
@@ -52,7 +54,8 @@ class WhisperSegment:
 
     def guess(self) -> str:
         """See `Segment.guess`."""
-        wait = max(_STEP_SECONDS, self._cost / _SHARE)
+        told = bool(self._guess)
+        wait = max(_STEP_SECONDS[told], self._cost / _SHARE[told])
         if self._length - self._read_at >= wait * RATE and not self._busy():
             started = time.thread_time()
             self._read()
@@ -86,6 +89,14 @@ class WhisperSegment:
         """See `Segment.quiet`."""
         return 0
 
+    def no_speech(self) -> float:
+        """Probability that nothing is said in it. Comes before `finish`, after the last `feed`."""
+        samples = self._samples()
+        if not len(samples):
+            return 1.0
+        self._prepared = self._recognizer.prepare(samples, self._preferences)
+        return self._recognizer.no_speech(self._prepared)
+
     def finish(self, count: int = 1) -> list[Heard]:
         """See `Segment.finish`."""
-        return self._recognizer.recognize(self._samples(), self._preferences, count)
+        return self._recognizer.recognize(self._samples(), self._preferences, count, self._prepared)

@@ -17,7 +17,7 @@ def test_each_setting_is_listed_once_with_a_help_line() -> None:
 def test_defaults_are_what_one_would_type() -> None:
     defaults = {key: default for key, default, _ in describe()}
     assert (defaults["Service"], defaults["Models:Speech"], defaults["Mounts:Model"]) == (
-        "customner", "dictation", "",
+        "customner", "both", "",
     )  # fmt: skip
     words = [f"{key}={default}" for key, default in defaults.items() if default and key != "ApiKeys:NAME"]
     assert not Settings.read(words, {}).unknown

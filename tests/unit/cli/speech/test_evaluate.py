@@ -39,10 +39,10 @@ def listed(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_bundled_model_is_measured_by_speaker(listed: Path) -> None:
+def test_the_bundled_models_are_measured_by_speaker(listed: Path) -> None:
     done = run(listed, "--audio", RECORDINGS[0].parent)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith(f"whisper-tiny-en 1.0.0: {len(RECORDINGS)} recordings")
+    assert done.stdout.startswith(f"both 1.0.0: {len(RECORDINGS)} recordings")
     value = found(listed, "--audio", RECORDINGS[0].parent)
     (model,) = value["models"]
     assert model["wer"] <= 0.2
