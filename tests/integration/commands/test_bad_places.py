@@ -157,7 +157,8 @@ def complaint(job: Job, ran: Ran, command: click.Command) -> str | None:
     verdict = isinstance(command, VerdictCommand) or command.name in VERDICTS
     if ran.code == 1 and verdict and "error:" in ran.err:
         return "an error with the exit status of findings"
-    if ran.code and not ran.out and "error:" not in ran.err:
+    found = verdict and ran.code == 1 and ran.err.strip()  # such as that nobody answers
+    if ran.code and not ran.out and "error:" not in ran.err and not found:
         return "an exit status without a word"
     return None
 
