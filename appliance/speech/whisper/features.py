@@ -61,7 +61,7 @@ def mel_power(samples: Samples, *, bands: int) -> NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[: frames * HOP : HOP]
     spectrum = np.fft.rfft(windows * _hann(), axis=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    found: NDArray[np.float32] = (_filters(bands) @ power.T.astype(np.float32)).astype(np.float32)
+    found: NDArray[np.float32] = (mel_filters(bands) @ power.T.astype(np.float32)).astype(np.float32)
     return found
 
 
@@ -71,7 +71,7 @@ def _hann() -> NDArray[np.float32]:
 
 
 @cache
-def _filters(bands: int) -> NDArray[np.float32]:
+def mel_filters(bands: int) -> NDArray[np.float32]:
     """Triangles of equal area on Slaney's mel scale, [bands, bins]."""
     bins = np.linspace(0, RATE / 2, _FFT // 2 + 1)
     edges = _hertz(np.linspace(0.0, _mel(RATE / 2), bands + 2))
