@@ -4,6 +4,7 @@ One text alone would be bound to a beginning that only later words show to be wr
 are given up, so that most steps follow one or two.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +29,8 @@ class Fused:
 
     Attributes:
         tokens: Its tokens, without prompt and end.
-        logs: Natural logarithm of the probability of each, and of the end, with what words earn.
+        logs: Natural logarithm of the probability of each, and of the end: by the model alone or with what
+            words earn, whichever is more, since words of no domain are no less sure than without one.
         looked: Where the decoder looked for each; empty where the graph does not tell.
         score: What texts are ranked by.
         place: Where it is, for the words.
@@ -103,30 +105,30 @@ def _live(text: Fused, state: DecoderState, step: Step) -> _Live:
 def _longer(one: _Live, fusion: WordFusion, mask: Values, end: int) -> list[tuple[Fused, int]]:
     """A text and one token more, for the best few tokens."""
     values = one.logits + mask
-    weighed = fusion.weighed(values, one.text.place)
-    plain, total = _log_sum(values), _log_sum(weighed)
-    best = np.argpartition(-weighed, TEXTS)[:TEXTS]
+    likely, weighed = fusion.candidates(values, one.text.place)
+    top = float(values.max())
+    shares = np.exp(values - np.float32(top))
+    mass = float(shares.sum())
+    plain = top + math.log(mass)
+    with_words = mass - float(shares[likely].sum()) + float(np.exp(weighed - top).sum())
+    total = top + math.log(max(with_words, 1e-30))
+    best = np.argsort(-weighed)[:TEXTS]
     text = one.text
     return [
         (
             Fused(
                 text.tokens if token == end else (*text.tokens, token),
-                (*text.logs, float(weighed[token]) - total),
+                (*text.logs, max(float(weighed[at]) - total, float(values[token]) - plain)),
                 text.looked if one.attention is None else (*text.looked, one.attention),
-                text.score + float(weighed[token]) - plain,
+                text.score + float(weighed[at]) - plain,
                 text.place if token == end else fusion.after(text.place, token),
             ),
             token,
         )
-        for token in map(int, best)
+        for at, token in ((at, int(likely[at])) for at in map(int, best))
     ]
 
 
 def _stepped(network: WhisperNetwork, text: Fused, one: _Live, token: int, *, attend: bool) -> _Live:
     state = DecoderState(one.state.encoding, one.state.cross, one.state.past, one.state.length)
     return _live(text, state, network.step(state, [token], attend=attend))
-
-
-def _log_sum(values: Values) -> float:
-    top = float(values.max())
-    return top + float(np.log(np.exp(values - np.float32(top)).sum()))

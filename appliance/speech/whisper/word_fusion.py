@@ -50,11 +50,19 @@ class WordFusion:
 
     def weighed(self, values: NDArray[np.float32], place: Place) -> NDArray[np.float32]:
         """Add what the likeliest tokens earn; the others keep their value."""
+        found = values.copy()
+        likely, weighed = self.candidates(values, place)
+        found[likely] = weighed
+        return found
+
+    def candidates(
+        self, values: NDArray[np.float32], place: Place
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """The likeliest tokens, and their values with what they earn."""
         count = min(CANDIDATES, len(values))
         likely = np.argpartition(-values, count - 1)[:count]
-        found = values.copy()
-        found[likely] += np.array([self.gain(place, int(token)) for token in likely], np.float32)
-        return found
+        gains = [self.gain(place, int(token)) for token in likely]
+        return likely, values[likely].astype(np.float64) + np.array(gains)
 
     def gain(self, place: Place, token: int) -> float:
         """What a token earns behind a text; below 0 where it takes back what was earned."""
