@@ -23,7 +23,7 @@ from license.files import quoted
         "appliance speech train --text domain.txt --base speech-en --out models/mine --test recordings.jsonl",
     ),
 )
-@click.argument("recordings", type=click.Path(path_type=Path, exists=True), required=False)
+@click.argument("recordings", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the model.")
 @click.option(
     "--base",
@@ -82,12 +82,16 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
 
     Of the settings, Speech:LeastConfidencePercent and Engine:Sessions count.
     """
+    if recordings is not None and not recordings.exists():
+        if "=" not in str(recordings):
+            raise click.BadParameter(f"Path '{recordings}' does not exist", param_hint="RECORDINGS")
+        words, recordings = (str(recordings), *words), None  # a setting, where no recordings are named
     sources = (text, phrases, pronunciations)
     if any(sources):
         if recordings is not None:
             raise SettingsError(
                 "recordings and text are learnt from one after the other",
-                hint="train on the recordings first, then run the command again with that folder as --base and"
+                hint="train on the recordings first; then name that folder as --base, and with it"
                 " the text alone",
             )
         adapt_by_text(AdaptOrder(base, out, release, *sources, test, audio, worst, as_json), words)

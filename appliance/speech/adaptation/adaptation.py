@@ -1,7 +1,7 @@
 """What a model folder holds of an adaptation by text, checked and ready for use.
 
-Three files, each of which may be missing: `domain.arpa`, `phrases.txt` and `pronunciations.txt`; and the table
-`adaptation` of `model.json`.
+Three files, each of which may be missing: `domain.arpa`, `phrases.txt` and `pronunciations.txt`; and the
+table `adaptation` of `model.json`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ MAX_DOMAIN_BYTES: Final = 32 * 2**20
 MAX_LIST_BYTES: Final = 2 * 2**20
 SHARE: Final = 0.8
 """Of the domain's probabilities beside those of a word list's own."""
-WEIGHT: Final = 0.5
+WEIGHT: Final = 0.4
 """Of what the words of the domain earn beside a Whisper."""
 
 

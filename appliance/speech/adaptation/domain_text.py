@@ -14,7 +14,7 @@ MAX_WORDS: Final = 200
 MAX_LETTERS: Final = 40
 """Of one word."""
 MAX_VOCABULARY: Final = 50_000
-_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class DomainText:
 
 def plain_words(line: str) -> list[str]:
     """The words of a line in lower case, without punctuation; apostrophes within a word are part of it."""
-    return [word.replace("’", "'") for word in _WORD.findall(normalize("NFC", line).lower())]
+    return [word.replace("\u2019", "'") for word in _WORD.findall(normalize("NFC", line).lower())]
 
 
 def read_domain_text(

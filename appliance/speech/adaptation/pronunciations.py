@@ -46,7 +46,7 @@ class Pronunciations:
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip():
                 continue
-            displayed, tab, spoken = (" ".join(part.split()) for part in line.partition("\t"))
+            displayed, _, spoken = (" ".join(part.split()) for part in line.partition("\t"))
             words = tuple(spoken.lower().split())
             if "\t" not in line or not displayed or not any(map(letters, words)):
                 raise ModelError(f"line {number} of {where} is no pronunciation", hint=_SHAPE)

@@ -11,7 +11,7 @@ _CLOSING: Final = ".,;:!?\"')]}"
 
 
 def with_displayed_forms(words: Sequence[HeardWord], known: Pronunciations) -> list[HeardWord]:
-    """Put one word for all of a spoken form, however the model has written it: `C-N-T-K`, `cntk` or `c n t k`.
+    """Put one word for all of a spoken form, however the model wrote it: `C-N-T-K`, `cntk` or `c n t k`.
 
     Its text is the spoken form, and it is written as the pronunciation says, with the punctuation around it.
     """

@@ -6,7 +6,7 @@ are given up, so that most steps follow one or two.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -40,7 +40,7 @@ class Fused:
     logs: tuple[float, ...] = ()
     looked: tuple[Values, ...] = ()
     score: float = 0.0
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(slots=True)

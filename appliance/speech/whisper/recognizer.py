@@ -15,11 +15,11 @@ from appliance.speech.decoding.word_times import FRAME_SECONDS, levels, trim_to_
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import language_code
 from appliance.speech.model.whisper_config import WhisperConfig
+from appliance.speech.whisper.displayed_forms import with_displayed_forms
 from appliance.speech.whisper.features import RATE, SILENCE_SECONDS
 from appliance.speech.whisper.network import Encoding, WhisperNetwork, load_network
 from appliance.speech.whisper.search import Search, Transcript
 from appliance.speech.whisper.token_times import followed, token_starts, word_frames
-from appliance.speech.whisper.displayed_forms import with_displayed_forms
 from appliance.speech.whisper.tokens import WhisperTokens, Word, lexical
 from appliance.speech.whisper.word_fusion import WordFusion
 

@@ -1,6 +1,6 @@
-"""What the words of a domain add to Whisper's tokens: shallow fusion, with words looked at letter by letter.
+"""What the words of a domain add to Whisper's tokens: shallow fusion, words looked at letter by letter.
 
-Tokens are pieces of words, and one word has many spellings in tokens: with a capital, behind a quotation mark.
+Tokens are pieces of words, and one word has many spellings in them: with a capital, behind a quotation mark.
 So the domain is asked about letters, in lower case: how likely is its next word to begin so? A word of the
 domain earns the logarithm of its probability above that of what the domain never says; any other word earns
 nothing, and costs nothing. What the first letters of a word have earned is taken back where it goes on
@@ -23,6 +23,7 @@ LEAST: Final = 1e-4
 CANDIDATES: Final = 16
 """Tokens that are weighed at each step, by the model's own order."""
 _KEPT: Final = 1 << 16
+_APOSTROPHES: Final = "'\u2019"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,9 @@ class WordFusion:
     def _moved(self, place: Place, token: int) -> tuple[Place, float]:
         total = 0.0
         for sign in self._text(token):
-            if sign.isalnum() or (sign in "'’" and place.letters):
-                place = Place(place.before, place.letters + ("'" if sign == "’" else sign), place.earned)
+            if sign.isalnum() or (sign in _APOSTROPHES and place.letters):
+                letter = "'" if sign in _APOSTROPHES else sign
+                place = Place(place.before, place.letters + letter, place.earned)
                 continue
             place, earned = self._finished(place)
             total += earned
