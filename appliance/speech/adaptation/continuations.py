@@ -63,11 +63,11 @@ class Continuations:
 
     def word(self, before: Gram, word: str) -> float:
         """Probability of the next word; 0 where it is none of the domain."""
-        return 10.0 ** self._ngrams.log10((*before, word)) if (word,) in self._ngrams.grams else 0.0
+        return float(10.0 ** self._ngrams.log10((*before, word))) if (word,) in self._ngrams.grams else 0.0
 
     def end(self, before: Gram) -> float:
         """Probability that the sentence ends."""
-        return 10.0 ** self._ngrams.log10((*before, END))
+        return float(10.0 ** self._ngrams.log10((*before, END)))
 
     def _words_from(self, letters: str) -> tuple[int, int]:
         return bisect_left(self.words, letters), bisect_left(self.words, letters + _LAST)
@@ -79,7 +79,7 @@ class Continuations:
     def _dense(self, before: Gram) -> Probabilities:
         if before:
             back = self._ngrams.grams.get(before, (0.0, 0.0))[1]
-            found = self._dense(before[1:]) * 10.0**back
+            found: Probabilities = self._dense(before[1:]) * 10.0**back
         else:
             found = np.zeros(len(self.words))
         places, values = self._behind.get(before, ([], []))

@@ -1,4 +1,4 @@
-"""The cloud's layout is read, spoken forms are found however they are cut into words, and the rest is refused."""
+"""The cloud's layout is read, spoken forms are found however they are cut, and the rest is refused."""
 
 import pytest
 

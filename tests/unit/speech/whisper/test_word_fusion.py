@@ -9,11 +9,18 @@ from appliance.speech.adaptation.continuations import Continuations
 from appliance.speech.adaptation.kneser_ney import estimate
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import BUNDLED
+from appliance.speech.model.whisper_config import WhisperConfig
 from appliance.speech.whisper.tokens import WhisperTokens
 from appliance.speech.whisper.word_fusion import LEAST, Place, WordFusion
 
-CONFIG = SpeechFolder.open(BUNDLED["dictation"]).whisper
-assert CONFIG is not None
+
+def config() -> WhisperConfig:
+    found = SpeechFolder.open(BUNDLED["dictation"]).whisper
+    assert found is not None
+    return found
+
+
+CONFIG = config()
 TOKENS = WhisperTokens(CONFIG)
 WORDS = Continuations(estimate([["dark", "roast"], ["light", "roast"], ["dark", "espresso"]]))
 FUSION = WordFusion(WORDS, TOKENS, end=CONFIG.end, weight=0.5)
