@@ -19,7 +19,7 @@ from license.console.group import Lazy
         "train": Lazy(
             "appliance.cli.speech.train",
             "train_command",
-            "Train a speech model on recordings with transcripts, and measure it on others of them.",
+            "Train a speech model on recordings with transcripts, or on text alone.",
         ),
     },
     epilog=example(

@@ -8,7 +8,9 @@ from appliance.cli.models.opening import read_installation
 from appliance.cli.options import example, json_option, print_json, release_option, settings_argument
 from appliance.cli.progress import Progress
 from appliance.cli.speech.model_names import opened_speech_model
-from appliance.cli.speech.recording_options import audio_option
+from appliance.cli.speech.recording_options import audio_option, text_options
+from appliance.cli.speech.text_training import AdaptOrder, adapt_by_text
+from appliance.errors import SettingsError
 from license.console.outputs import OutputFolder
 from license.files import quoted
 
@@ -18,17 +20,19 @@ from license.files import quoted
     epilog=example(
         "appliance speech train recordings.jsonl --out models/mine",
         "appliance speech train trans.txt --audio audio.zip --out models/mine --minutes 30",
+        "appliance speech train --text domain.txt --base speech-en --out models/mine --test recordings.jsonl",
     ),
 )
-@click.argument("recordings", type=click.Path(path_type=Path, exists=True))
+@click.argument("recordings", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=OutputFolder(new=True), required=True, help="New folder for the model.")
 @click.option(
     "--base",
     default="whisper-tiny-en",
     show_default=True,
     metavar="MODEL",
-    help="The Whisper to start from: a bundled one by its name, or a folder.",
+    help="The model to start from: a bundled one by its name, or a folder. Recordings train a Whisper only.",
 )
+@text_options
 @audio_option
 @click.option(
     "--minutes",
@@ -52,9 +56,13 @@ from license.files import quoted
 @json_option
 @settings_argument
 def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
-    recordings: Path,
+    recordings: Path | None,
     out: Path,
     base: str,
+    text: Path | None,
+    phrases: Path | None,
+    pronunciations: Path | None,
+    test: Path | None,
     audio: Path | None,
     minutes: float,
     language: str,
@@ -64,13 +72,35 @@ def train_command(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     as_json: bool,
     words: tuple[str, ...],
 ) -> None:
-    """Train a speech model on recordings with transcripts, and measure it on others of them.
+    """Train a speech model on recordings with transcripts, or on text alone.
 
     RECORDINGS is a list as `appliance speech evaluate` takes it. A tenth is held back: whole speakers, where
     the list names them. The model is a folder that Mounts:Model serves. Needs the extra `train`; no network.
 
+    Without recordings, --text, --phrases or --pronunciations adapt a Whisper or CTC model in seconds and
+    without the extra. Measure that with --test.
+
     Of the settings, Speech:LeastConfidencePercent and Engine:Sessions count.
     """
+    if recordings is not None and not recordings.exists():
+        if "=" not in str(recordings):
+            raise click.BadParameter(f"Path '{recordings}' does not exist", param_hint="RECORDINGS")
+        words, recordings = (str(recordings), *words), None  # a setting, where no recordings are named
+    sources = (text, phrases, pronunciations)
+    if any(sources):
+        if recordings is not None:
+            raise SettingsError(
+                "recordings and text are learnt from one after the other",
+                hint="train on the recordings first; then name that folder as --base, and with it"
+                " the text alone",
+            )
+        adapt_by_text(AdaptOrder(base, out, release, *sources, test, audio, worst, as_json), words)
+        return
+    if recordings is None or test is not None:
+        raise SettingsError(
+            "there is nothing to learn from" if recordings is None else "--test is for learning from text",
+            hint="name recordings, or one of --text, --phrases and --pronunciations",
+        )
     from appliance.host.torch_extra import require_torch
     from appliance.speech.dataset.recordings import open_recordings
     from appliance.speech.evaluation.report import evaluation_object, lines

@@ -77,7 +77,7 @@ class _Prefix:
         "spelled",
         "token",
         "token_next",
-        "word",
+        "words",
     )
 
     def __init__(self, parent: "_Prefix | None", token: int, node: Node | None, *, bonus: float) -> None:
@@ -86,7 +86,7 @@ class _Prefix:
         self.node = node
         self.bonus = bonus
         self.spelled = ""
-        self.word = ""
+        self.words: tuple[str, ...] = ()  # those before, as many as the next one depends on
         self.below: dict[int, _Prefix | None] = {}
         self.blank = self.piece = _NEVER
         self.blank_next = self.token_next = _NEVER
@@ -177,12 +177,12 @@ class Beam:
 
     def _spell(self, prefix: _Prefix, token: int) -> _Prefix | None:
         lexicon = self._lexicon
-        node, bonus, spelled, word = prefix.node, prefix.bonus, prefix.spelled, prefix.word
+        node, bonus, spelled, words = prefix.node, prefix.bonus, prefix.spelled, prefix.words
         for letter in self._vocabulary.tokens[token]:
             if letter == " ":
                 if spelled:
-                    bonus += lexicon.score(word, spelled, known=node is not None and node.word)
-                    word, spelled = spelled, ""
+                    bonus += lexicon.score(words, spelled, known=node is not None and node.word)
+                    words, spelled = (*words, spelled)[-lexicon.history :], ""
                 node = lexicon.root
                 continue
             spelled += letter
@@ -192,7 +192,7 @@ class Beam:
         if bonus == _NEVER:
             return None
         longer = _Prefix(prefix, token, node, bonus=bonus)
-        longer.spelled, longer.word = spelled, word
+        longer.spelled, longer.words = spelled, words
         return longer
 
     def paths(self) -> list[tuple[float, float, list[int]]]:
@@ -203,7 +203,7 @@ class Beam:
             if prefix.spelled:
                 node = prefix.node
                 bonus += self._lexicon.score(
-                    prefix.word, prefix.spelled, known=node is not None and node.word
+                    prefix.words, prefix.spelled, known=node is not None and node.word
                 )
             if bonus != _NEVER:  # no half words
                 found.append((prefix.total() + bonus, prefix.total(), prefix.path()))

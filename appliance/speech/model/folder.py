@@ -23,6 +23,7 @@ from appliance.models.folder_reader import (
     read_json,
 )
 from appliance.onnx_tools.inspect import GraphFacts
+from appliance.speech.adaptation.adaptation import ADAPTATION_FILES, Adaptation, read_adaptation
 from appliance.speech.model.layout import SUPPORTED, Graphs, Layout, detect
 from appliance.speech.model.lexicon import Lexicon
 from appliance.speech.model.vocabulary import Vocabulary, from_json, from_tokens
@@ -96,6 +97,7 @@ class SpeechFolder:
         context: What a frame depends on; None if on everything.
         decoding: How texts are searched.
         lexicon: Word list of the folder, if it has one.
+        adaptation: What text taught it; None if nothing.
         metadata: What exporters left in the graphs, by part.
         digests: SHA-256 of each graph.
         content: The graphs, where they came out of a package.
@@ -116,6 +118,7 @@ class SpeechFolder:
     context: Context | None = None
     decoding: Decoding = Decoding()
     lexicon: Lexicon | None = field(default=None, repr=False)
+    adaptation: Adaptation | None = field(default=None, repr=False)
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     content: Mapping[str, bytes] | None = field(default=None, repr=False)
@@ -205,6 +208,7 @@ def _describe(files: Files) -> SpeechFolder:
         context=_context(fields),
         decoding=decoding,
         lexicon=_lexicon(files, decoding),
+        adaptation=read_adaptation(files, fields.table("adaptation", {})),
         metadata={part: dict(facts[name].metadata) for part, name in found.files.items()},
         digests=digests,
     )
@@ -213,8 +217,8 @@ def _describe(files: Files) -> SpeechFolder:
 def _texts(files: Files, layout: Layout) -> tuple[str, ...]:
     """Names of the files beside the graphs that a model of this layout is read from."""
     if layout is not Layout.WHISPER:
-        return (*_TEXTS, WORDS, NGRAMS)
-    return (*_WHISPER_TEXTS, *((TOKENIZER,) if TOKENIZER in files else _OLDER_TOKENIZER))
+        return (*_TEXTS, WORDS, NGRAMS, *ADAPTATION_FILES)
+    return (*_WHISPER_TEXTS, *ADAPTATION_FILES, *((TOKENIZER,) if TOKENIZER in files else _OLDER_TOKENIZER))
 
 
 def _check_manifest(fields: Fields, digests: Mapping[str, str]) -> None:

@@ -6,20 +6,21 @@ when a word is complete.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from appliance.errors import ModelError
+from appliance.speech.adaptation.adaptation import Adaptation
+from appliance.speech.adaptation.ngrams import START, Ngrams
 
 MAX_WORDS: Final = 500_000
 MAX_PAIRS: Final = 2_000_000
-START: Final = "<s>"
-END: Final = "</s>"
 PHRASE_BOOST: Final = 2.0
 """Added for each word of a phrase that the caller named, half of it where the word before is another one."""
 
 _AROUND: Final = '.,;:!?"()[]{}'  # written around words, not said
 _BACK_OFF: Final = math.log(0.4)  # "stupid back-off" of Brants et al. 2007
+_SCARCE: Final = 1e-12  # least probability of a listed word
 
 
 class Node:
@@ -30,6 +31,22 @@ class Node:
     def __init__(self) -> None:
         self.below: dict[str, Node] = {}
         self.word = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """The words of a domain and how they follow one another.
+
+    Attributes:
+        ngrams: Its model.
+        share: Of its probabilities where the list has weights too: the two are mixed, so that what the domain
+            never says stays possible.
+        weight: Share of the mixed weights in the score, instead of that of the list.
+        word: Added for each word, instead of that of the list.
+    """
+
+    ngrams: Ngrams
+    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +62,7 @@ class Lexicon:
         weight: Share of the weights in the score.
         boosted: What a word earns for being part of a phrase: from the word before it (empty at the
             beginning of the phrase) to the bonus.
+        domain: What the domain says; None without adaptation.
     """
 
     root: Node
@@ -54,6 +72,7 @@ class Lexicon:
     word: float = 0.0
     weight: float = 0.5
     boosted: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    domain: Domain | None = None
 
     @classmethod
     def of(cls, words: Iterable[str], *, unknown: float | None = -4.0) -> "Lexicon":
@@ -98,7 +117,7 @@ class Lexicon:
         """This list and the words of some phrases, which are preferred, above all in their order."""
         bonus = PHRASE_BOOST * weight
         words: set[str] = set()
-        boosted: dict[tuple[str, str], float] = {}
+        boosted = dict(self.boosted)
         for phrase in phrases:
             before = ""
             for word in filter(None, (part.strip(_AROUND) for part in phrase.lower().split())):
@@ -111,34 +130,68 @@ class Lexicon:
                 before = word
         if not words:
             return self
-        return Lexicon(
-            root=_join(self.root, words),
-            unigrams=self.unigrams,
-            pairs=self.pairs,
-            unknown=self.unknown,
-            word=self.word,
-            weight=self.weight,
-            boosted=boosted,
-        )
+        return replace(self, root=_join(self.root, words), boosted=boosted)
 
-    def score(self, before: str, word: str, *, known: bool) -> float:
-        """What a complete word adds to the score; minus infinity where it may not be."""
+    def with_domain(self, domain: Domain) -> "Lexicon":
+        """This list and the words of a domain, weighed as the domain says."""
+        return replace(self, root=_join(self.root, domain.ngrams.words()), domain=domain)
+
+    def score(self, before: Sequence[str], word: str, *, known: bool) -> float:
+        """What a complete word adds to the score; minus infinity where it may not be.
+
+        Args:
+            before: Up to `history` words before it; none at the beginning.
+            word: The word.
+            known: Whether it is listed.
+        """
         found = self.word
         if self.boosted:
-            found += self.boosted.get((before, word)) or self.boosted.get(("", word), 0.0)
+            last = before[-1] if before else ""
+            found += self.boosted.get((last, word)) or self.boosted.get(("", word), 0.0)
         if not known:
             return found + (-math.inf if self.unknown is None else self.unknown)
-        if self.weight and (self.unigrams or self.pairs):
+        if self.weight and (self.unigrams or self.pairs or self.domain is not None):
             found += self.weight * self._language(before, word)
         return found
 
-    def _language(self, before: str, word: str) -> float:
-        pair = self.pairs.get((before or START, word))
-        return self.unigrams.get(word, 0.0) + (_BACK_OFF if self.pairs else 0.0) if pair is None else pair
+    @property
+    def history(self) -> int:
+        """Words before one that its weight depends on."""
+        return 1 if self.domain is None else max(1, self.domain.ngrams.order - 1)
+
+    def _language(self, before: Sequence[str], word: str) -> float:
+        listed = self._listed(before[-1] if before else START, word)
+        if self.domain is None:
+            return 0.0 if listed is None else listed
+        domain = self.domain
+        history = tuple(before) if len(before) >= self.history else (START, *before)
+        likely = 10.0 ** domain.ngrams.log10((*history[-self.history :], word))
+        mixed = domain.share * likely + (0.0 if listed is None else (1 - domain.share) * math.exp(listed))
+        return math.log(max(mixed, _SCARCE))
+
+    def _listed(self, last: str, word: str) -> float | None:
+        pair = self.pairs.get((last, word))
+        if pair is not None:
+            return pair
+        alone = self.unigrams.get(word)
+        if alone is None and self.domain is not None:
+            return None
+        return (alone or 0.0) + (_BACK_OFF if self.pairs else 0.0)
 
 
 FREE: Final = Lexicon(root=Node(), unknown=0.0, weight=0.0)
 """No list at all: every spelling is as good as any other."""
+
+
+def adapted(lexicon: Lexicon | None, adaptation: Adaptation | None) -> Lexicon | None:
+    """A word list with what text taught: words of the domain, and phrases and spoken forms to prefer."""
+    if adaptation is None:
+        return lexicon
+    found = FREE if lexicon is None else lexicon
+    if adaptation.domain is not None:
+        found = found.with_domain(Domain(ngrams=adaptation.domain, share=adaptation.share))
+    spoken = adaptation.pronunciations.displayed if adaptation.pronunciations is not None else ()
+    return found.with_phrases([*adaptation.phrases, *(" ".join(words) for words in spoken)])
 
 
 def _tree(words: Iterable[str]) -> Node:

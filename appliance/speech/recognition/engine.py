@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from appliance.errors import ApplianceError, InferenceFailed, Stopping
 from appliance.host.cpus import usable_cores
 from appliance.speech.acoustic.model import load_ctc, load_transducer
+from appliance.speech.adaptation.adaptation import Adaptation
 from appliance.speech.audio.reader import TICKS_PER_SECOND, AudioStream
 from appliance.speech.audio.voice_activity import Activity, EnergyActivity
 from appliance.speech.audio.wav import Samples
@@ -30,9 +32,11 @@ from appliance.speech.decoding.segment import (
     transducer_segment,
 )
 from appliance.speech.display.pipeline import Forms
+from appliance.speech.display.rewriting import Rules
 from appliance.speech.display.text import Profanity, Shown
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.layout import Layout
+from appliance.speech.model.lexicon import adapted
 from appliance.speech.recognition.cascade import CascadeSegment
 from appliance.speech.recognition.stream import Event, Listener, Manner
 from appliance.speech.whisper.recognizer import load_recognizer
@@ -105,7 +109,7 @@ class SpeechEngine:
             begin=begin,
             activity=activity or (lambda: EnergyActivity(folder.rate)),
             threads=threads or min(usable_cores(), MAX_THREADS),
-            forms=forms or Forms(rate=folder.rate),
+            forms=_written_forms(forms or Forms(rate=folder.rate), folder.adaptation),
             least=least,
         )
 
@@ -244,7 +248,8 @@ class SpeechStream:
 
 def _load_ctc(folder: SpeechFolder) -> Begin:
     model = load_ctc(folder)
-    decoder = CtcDecoder(folder.vocabulary, lexicon=folder.lexicon, beam=folder.decoding.beam)
+    lexicon = adapted(folder.lexicon, folder.adaptation)
+    decoder = CtcDecoder(folder.vocabulary, lexicon=lexicon, beam=folder.decoding.beam)
     return lambda preferences, _: ctc_segment(model, decoder, preferences.phrases, preferences.weight)
 
 
@@ -269,6 +274,14 @@ def _cascade(closed: SpeechFolder, open_: SpeechFolder) -> Begin:
         WhisperSegment(recognizer, preferences, busy),
         phrases=bool(preferences.phrases),
     )
+
+
+def _written_forms(forms: Forms, adaptation: Adaptation | None) -> Forms:
+    """The forms, where what is written otherwise than spoken comes before the rules of a display model."""
+    if adaptation is None or adaptation.pronunciations is None:
+        return forms
+    written = {**(forms.rules.written if forms.rules else {}), **adaptation.pronunciations.displayed}
+    return replace(forms, rules=Rules(written=written, longest=max(map(len, written), default=0)))
 
 
 _LOADERS: Final = {Layout.TRANSDUCER: _load_transducer, Layout.WHISPER: _load_whisper}

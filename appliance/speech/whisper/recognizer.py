@@ -7,21 +7,26 @@ from typing import Final
 
 import numpy as np
 
+from appliance.speech.adaptation.adaptation import Adaptation
+from appliance.speech.adaptation.continuations import Continuations
 from appliance.speech.audio.wav import Samples
 from appliance.speech.decoding.segment import Heard, HeardWord, Preferences
 from appliance.speech.decoding.word_times import FRAME_SECONDS, levels, trim_to_sound
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import language_code
 from appliance.speech.model.whisper_config import WhisperConfig
+from appliance.speech.whisper.displayed_forms import with_displayed_forms
 from appliance.speech.whisper.features import RATE, SILENCE_SECONDS
 from appliance.speech.whisper.network import Encoding, WhisperNetwork, load_network
 from appliance.speech.whisper.search import Search, Transcript
 from appliance.speech.whisper.token_times import followed, token_starts, word_frames
-from appliance.speech.whisper.tokens import WhisperTokens, Word, lexical, spoken_text
+from appliance.speech.whisper.tokens import WhisperTokens, Word, lexical
+from appliance.speech.whisper.word_fusion import WordFusion
 
 _POSITION: Final = 320  # samples of one position of the encoder
 _ENGLISH: Final = "en"
 _MORE_TOKENS: Final = 2
+_NOTHING: Final = Adaptation()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,26 @@ class WhisperRecognizer:
         network: The model.
         tokens: Its tokens.
         language: Code of the language where nobody names one.
+        adaptation: What text taught it.
     """
 
-    def __init__(self, network: WhisperNetwork, tokens: WhisperTokens, *, language: str) -> None:
+    def __init__(
+        self,
+        network: WhisperNetwork,
+        tokens: WhisperTokens,
+        *,
+        language: str,
+        adaptation: Adaptation = _NOTHING,
+    ) -> None:
         self._network, self._tokens, self._language = network, tokens, language
-        self._search = Search(network, tokens)
+        self._pronunciations = adaptation.pronunciations
+        written = self._pronunciations.displayed.values() if self._pronunciations is not None else ()
+        self._phrases = (*adaptation.phrases, *written)
+        fusion = None
+        if adaptation.domain is not None:
+            words = Continuations(adaptation.domain)
+            fusion = WordFusion(words, tokens, end=network.config.end, weight=adaptation.weight)
+        self._search = Search(network, tokens, fusion=fusion)
 
     @property
     def config(self) -> WhisperConfig:
@@ -62,7 +82,8 @@ class WhisperRecognizer:
         first, end = (int(sound[0]), int(sound[-1]) + 1) if len(sound) else (0, len(samples))
         encoding = self._network.encode(samples[first:end])
         language, likely = self._spoken(encoding, preferences.languages)
-        prompt = self._tokens.begin(language, preferences.phrases if preferences.weight else ())
+        asked = preferences.phrases if preferences.weight else ()
+        prompt = self._tokens.begin(language, (*asked, *self._phrases))
         return Prepared(
             encoding=encoding, prompt=tuple(prompt), language=language, likely=likely, first=first
         )
@@ -134,9 +155,11 @@ class WhisperRecognizer:
                 words, self._times(transcript, words, prepared.first, len(samples)), strict=True
             )
         ]
+        if self._pronunciations is not None:
+            heard = with_displayed_forms(heard, self._pronunciations)
         frame = int(FRAME_SECONDS * RATE)
         return Heard(
-            text=spoken_text(words),
+            text="".join(_spaced(word) for word in heard).strip(),
             words=trim_to_sound(heard, levels(samples, frame), frame=frame),
             confidence=confidence(transcript),
             score=sum(transcript.logs),
@@ -168,7 +191,8 @@ def load_recognizer(folder: SpeechFolder) -> WhisperRecognizer:
     network = load_network(folder)
     language = language_code(folder.language)
     tokens = WhisperTokens(network.config)
-    return WhisperRecognizer(network, tokens, language=language)
+    adaptation = folder.adaptation or _NOTHING
+    return WhisperRecognizer(network, tokens, language=language, adaptation=adaptation)
 
 
 def confidence(transcript: Transcript) -> float:
@@ -188,6 +212,10 @@ def confidence(transcript: Transcript) -> float:
     else:
         score = 2.3 + 7.67 * mean - 6.79 * transcript.no_speech + 7.09 * followed(transcript.attention)
     return 1 / (1 + math.exp(-score))
+
+
+def _spaced(word: HeardWord) -> str:
+    return f" {word.text}" if word.written.startswith(" ") else word.text
 
 
 def _mean(values: Sequence[float]) -> float:

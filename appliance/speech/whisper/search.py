@@ -12,8 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.speech.whisper.fused_search import fused_text
 from appliance.speech.whisper.network import DecoderState, Encoding, WhisperNetwork
 from appliance.speech.whisper.tokens import WhisperTokens
+from appliance.speech.whisper.word_fusion import Place, WordFusion
 
 REPEATED: Final = 2.4
 """A text that deflates to less than one part in this of its bytes repeats itself."""
@@ -57,10 +59,14 @@ class Search:
     Args:
         network: The model.
         tokens: Its tokens.
+        fusion: What the words of a domain add; None without adaptation.
     """
 
-    def __init__(self, network: WhisperNetwork, tokens: WhisperTokens) -> None:
+    def __init__(
+        self, network: WhisperNetwork, tokens: WhisperTokens, *, fusion: WordFusion | None = None
+    ) -> None:
         self._network = network
+        self._fusion = fusion
         self._tokens = tokens
         config = network.config
         self._mask = np.zeros(config.vocabulary, np.float32)
@@ -103,12 +109,40 @@ class Search:
         """
         tries: list[Transcript] = []
         for temperature in _TEMPERATURES:
-            writer = _Writer(self, encoding, temperature)
-            found = writer.write(prompt, draft if not tries else ())
+            if self._fusion is not None and not tries and not draft:
+                found = self._fused(encoding, prompt, self._fusion)
+            else:
+                writer = _Writer(self, encoding, temperature)
+                found = writer.write(prompt, draft if not tries else ())
             tries.append(replace(found, repeats=found.repeats or _repeats(self._tokens.text(found.tokens))))
             if not tries[-1].repeats:
                 break
         return min(tries, key=lambda tried: (tried.repeats, -tried.mean_log))
+
+    def _fused(self, encoding: Encoding, prompt: Sequence[int], fusion: WordFusion) -> Transcript:
+        text, ended, begun = fused_text(
+            self._network,
+            encoding,
+            prompt,
+            fusion,
+            masks=(self._first_mask, self._mask),
+            limit=self.limit(encoding, len(prompt)),
+        )
+        config = self._network.config
+        return Transcript(
+            tokens=text.tokens,
+            logs=text.logs,
+            attention=np.stack(text.looked) if text.looked else None,
+            no_speech=_probability(begun.logits[list(prompt).index(config.start)], config.no_speech),
+            repeats=not ended,
+        )
+
+    def limit(self, encoding: Encoding, prompt: int) -> int:
+        """Tokens after which a text has no end: speech is never that fast."""
+        seconds = encoding.positions / _POSITIONS_A_SECOND
+        return min(
+            _LEAST_TOKENS + int(_TOKENS_A_SECOND * seconds), self._network.config.positions - prompt - 1
+        )
 
     def others(
         self,
@@ -145,6 +179,7 @@ class _Writer:
         self._tokens: list[int] = []
         self._logs: list[float] = []
         self._looked: list[NDArray[np.float32]] = []
+        self._place = Place()
 
     def write(
         self, prompt: Sequence[int], draft: Sequence[int] = (), *, instead: Transcript | None = None
@@ -176,7 +211,7 @@ class _Writer:
             if chosen != token:
                 seen = len(prompt) + known
                 state = state if known == len(draft) else state.cut(seen)
-                ended = self._go_on(state, self._limit(len(prompt)), attend=attend)
+                ended = self._go_on(state, self._search.limit(self._encoding, len(prompt)), attend=attend)
                 break
         return Transcript(
             tokens=tuple(self._tokens),
@@ -184,13 +219,6 @@ class _Writer:
             attention=np.stack(self._looked) if self._looked else None,
             no_speech=no_speech,
             repeats=not ended,
-        )
-
-    def _limit(self, prompt: int) -> int:
-        """Tokens after which a text has no end: speech is never that fast."""
-        seconds = self._encoding.positions / _POSITIONS_A_SECOND
-        return min(
-            _LEAST_TOKENS + int(_TOKENS_A_SECOND * seconds), self._network.config.positions - prompt - 1
         )
 
     def _go_on(self, state: DecoderState, limit: int, *, attend: bool) -> bool:
@@ -210,6 +238,8 @@ class _Writer:
     ) -> int:
         search = self._search
         values = logits + (search._first_mask if not self._tokens else search._mask)
+        if search._fusion is not None:
+            values = search._fusion.weighed(values, self._place)
         total = _log_sum(values)
         if forced is not None:
             token = forced
@@ -222,6 +252,8 @@ class _Writer:
                 noise = self._random.gumbel(size=len(weighed)).astype(np.float32)
                 weighed = weighed / np.float32(self._temperature) + noise
             token = int(weighed.argmax())
+        if search._fusion is not None and token != search._network.config.end:
+            self._place = search._fusion.after(self._place, token)
         self._logs.append(float(values[token]) - total)
         return token
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.errors import ModelError
+from appliance.speech.adaptation.kneser_ney import estimate
 from appliance.speech.decoding.alignment import align
 from appliance.speech.decoding.ctc import CtcDecoder, greedy
-from appliance.speech.model.lexicon import Lexicon
+from appliance.speech.model.lexicon import Domain, Lexicon
 from appliance.speech.model.vocabulary import Vocabulary, from_json, from_tokens
 
 SMALL = Vocabulary(tokens=("", "a", "b", " "), blank=0)
@@ -172,3 +173,14 @@ def test_a_vocabulary_that_is_none_is_refused(text: str) -> None:
 def test_tokens_without_a_blank_are_refused() -> None:
     with pytest.raises(ModelError, match="<blk>"):
         from_tokens("a 0\nb 1\n")
+
+
+def test_a_domain_brings_its_words_and_their_order() -> None:
+    vocabulary = Vocabulary(tokens=("", *" abcdefghijklmnopqrstuvwxyz"), blank=0)
+    rows = spelled("dark moche", vocabulary, sure=0.6)
+    plain = Lexicon.read("dark\t-1\nmilk\t-1\n", unknown=None)
+    ngrams = estimate([["dark", "mocha"], ["light", "mocha"]])
+    known = plain.with_domain(Domain(ngrams=ngrams, share=0.8))
+    assert CtcDecoder(vocabulary, lexicon=known).decode(rows).text == "dark mocha"
+    assert "mocha" not in CtcDecoder(vocabulary, lexicon=plain).decode(rows).text
+    assert known.score(("dark",), "mocha", known=True) > known.score(("dark",), "milk", known=True)

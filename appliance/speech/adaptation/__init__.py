@@ -1,0 +1,1 @@
+"""What text alone teaches a speech model: n-grams of the domain, its phrases and its pronunciations."""

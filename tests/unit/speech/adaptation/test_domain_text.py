@@ -1,0 +1,29 @@
+"""Sentences are read once each; odd lines are left out and counted."""
+
+import pytest
+
+from appliance.errors import ModelError
+from appliance.speech.adaptation.domain_text import MAX_WORDS, plain_words, read_domain_text
+
+
+def test_words_are_lower_case_without_punctuation() -> None:
+    assert plain_words("I\u2019d like: a \u201cdark-roast\u201d Caf\u0065\u0301, please!") == [
+        *("i'd", "like", "a", "dark", "roast", "caf\u00e9", "please")
+    ]
+
+
+def test_repetitions_and_odd_lines_are_counted_and_left_out() -> None:
+    found = read_domain_text(f"One two.\n\none two\n???\n{'a ' * (MAX_WORDS + 1)}\nthree\n", "d.txt")
+    assert found.sentences == (("one", "two"), ("three",))
+    assert (found.repeated, found.left_out) == (1, 2)
+
+
+def test_what_the_model_cannot_write_is_left_out() -> None:
+    found = read_domain_text("abc\ncaf\u00e9\n", "d.txt", letters="abcdef")
+    assert found.sentences == (("abc",),)
+    assert found.left_out == 1
+
+
+def test_a_text_without_a_sentence_is_refused_by_name() -> None:
+    with pytest.raises(ModelError, match=r"d\.txt has no sentence"):
+        read_domain_text("...\n\n", "d.txt")
