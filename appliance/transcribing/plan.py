@@ -14,7 +14,7 @@ from typing import Final
 ENDINGS: Final = frozenset(
     (
         *(".wav", ".wave", ".rf64", ".rifx", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3"),
-        *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+        *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".webm", ".weba", ".mka"),
     )
 )
 """Of recordings, in lower case."""

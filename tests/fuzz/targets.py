@@ -184,6 +184,7 @@ TARGETS: Final = {
     "multipart": Target(_multipart, (Problem,), (b"multipart/form-data; boundary=x\n", b"--x\r\n")),
     "wav": Target(_wav, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
     "sound": Target(_sound, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
+    "webm": Target(_sound, words=(*(b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75", b"\x75\xa2"), b"OpusHead")),
     "project": Target(
         lambda data: parse_project(data, "x"), (DatasetError, LabellingMistakes), (b'"assets":', b'"labels":')
     ),
