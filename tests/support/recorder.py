@@ -51,9 +51,13 @@ async def record(
         slice_ms: Have it given in pieces of so many milliseconds; None: as one.
         options: Of the MediaRecorder, beside its type.
     """
+    return base64.b64decode(await page.run(script(samples, rate, slice_ms=slice_ms, **options)))
+
+
+def script(samples: NDArray[np.float32], rate: int, *, slice_ms: int | None = None, **options: Any) -> str:
+    """What a page is to run, as of `record`; a promise of the recording in base64."""
     data = io.BytesIO()
     soundfile.write(data, samples, rate, "PCM_16", format="WAV")
     wanted = {"mimeType": "audio/webm;codecs=opus", **options}
-    script = _RECORD.replace("WAV", json.dumps(base64.b64encode(data.getvalue()).decode()))
-    script = script.replace("OPTIONS", json.dumps(wanted)).replace("SLICE", str(slice_ms or ""))
-    return base64.b64decode(await page.run(script))
+    given = _RECORD.replace("WAV", json.dumps(base64.b64encode(data.getvalue()).decode()))
+    return given.replace("OPTIONS", json.dumps(wanted)).replace("SLICE", str(slice_ms or ""))

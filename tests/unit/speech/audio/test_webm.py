@@ -51,8 +51,9 @@ def test_what_ffmpeg_copied_is_heard_sample_by_sample(name: str) -> None:
     assert np.array_equal(heard(data), heard(START))
 
 
-def test_what_chromium_recorded_is_heard() -> None:
-    found, expected = heard((VECTORS / "webm" / "chromium.webm").read_bytes()), amiable()
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_what_a_browser_recorded_is_heard(browser: str) -> None:
+    found, expected = heard((VECTORS / "webm" / f"{browser}.webm").read_bytes()), amiable()
     assert abs(len(found) - len(expected)) < RATE // 10
     like = np.correlate(found[8_000:40_000], expected[8_000:36_000], "valid")
     shift = int(like.argmax())
