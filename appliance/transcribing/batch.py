@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any, BinaryIO, Final, ParamSpec, Protocol, TypeVar
 
 from appliance.errors import ApplianceError, LicenseRefusal, NotMetered, Stopping, UsageStoreUnavailable
@@ -20,10 +21,12 @@ from appliance.pipeline.units import whole_seconds
 from appliance.request_ids import uuid7
 from appliance.speech.audio.errors import AudioError
 from appliance.speech.audio.reader import Sound
+from appliance.speech.audio.wav import MAX_CHANNELS, MAX_RATE, MAX_SKIPPED_BYTES
 from appliance.speech.model.spoken import Spoken
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.transcripts.formats import written
-from appliance.speech.transcripts.transcription import Transcription, Wanted
+from appliance.speech.transcripts.transcription import MAX_SECONDS, Transcription, Wanted
+from appliance.transcribing.errors import NotTranscribed
 from appliance.transcribing.made import Source, State
 from appliance.transcribing.outputs import Outputs, Prepared, sha256_of
 from appliance.transcribing.plan import Recording
@@ -36,16 +39,12 @@ _T = TypeVar("_T")
 
 _FOR_ALL: Final = (LicenseRefusal, NotMetered, UsageStoreUnavailable, Stopping)
 _DISK: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EPIPE))
+MAX_BYTES: Final = int(MAX_SECONDS) * MAX_RATE * MAX_CHANNELS * 8 + MAX_SKIPPED_BYTES
+"""Two hours of the largest kind of WAV."""
 _KEPT: Final = {
     State.CHANGED: "its transcript was changed after it was made, and is kept",
     State.FOREIGN: "a file of that name is there that this command did not make, and is kept",
 }
-
-
-class NotTranscribed(ApplianceError):
-    """A recording could not be transcribed."""
-
-    code = "NotTranscribed"
 
 
 class _OutputFault(Exception):
@@ -197,6 +196,8 @@ class Batch:
     async def _one(self, recording: Recording) -> Outcome:
         with open_regular(recording.path) as file:
             status = os.fstat(file.fileno())
+            _require_own(file, recording)
+            _require_bounded(status.st_size)
             digest = await asyncio.to_thread(sha256_of, file)
             source = Source(
                 bytes=status.st_size, sha256=digest, model=self._manner.model, options=self._manner.options
@@ -294,6 +295,34 @@ def _writing(step: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) ->
         return step(*arguments, **named)
     except OSError as error:
         raise _OutputFault(error) from error
+
+
+def _require_own(file: BinaryIO, recording: Recording) -> None:
+    """Refuse what a link in a directory leads to outside of it; asked of the open file, so that none is put
+    there in between.
+
+    Raises:
+        NotTranscribed: It lies elsewhere.
+    """
+    if recording.within is None:
+        return
+    place = os.path.realpath(f"/proc/self/fd/{file.fileno()}")
+    if not Path(place).is_relative_to(os.path.realpath(recording.within)):
+        raise NotTranscribed(
+            f"it is a link that leads out of {recording.within}", hint="name the recording itself"
+        )
+
+
+def _require_bounded(size: int) -> None:
+    """Refuse a file that is larger than any recording that is heard, before it is read.
+
+    Raises:
+        NotTranscribed: It is.
+    """
+    if size > MAX_BYTES:
+        raise NotTranscribed(
+            f"it has {size} bytes, more than two hours of the largest kind", hint="cut it into several"
+        )
 
 
 def _require_unchanged(file: BinaryIO, size: int, modified_ns: int) -> None:

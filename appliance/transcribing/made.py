@@ -61,7 +61,7 @@ def from_json(content: bytes) -> Made | None:
         if fields.pop("format") != FORMAT:
             return None
         return Made(**{**fields, "source": Source(**fields["source"])})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

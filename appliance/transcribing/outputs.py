@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from appliance.errors import LedgerLocked
 from appliance.host.reserved_file import ReservedFile
 from appliance.ledger.log.directory_lock import LOCK_FILE, Lock
+from appliance.transcribing.errors import NotTranscribed
 from appliance.transcribing.made import Made, Source, State, from_json, state
 from license.errors import LicenseError
 from license.files import open_regular, read_limited
@@ -77,12 +79,14 @@ class OutputFolder:
     Raises:
         OSError: It cannot be made or used.
         LedgerLocked: Another process transcribes into it.
+        NotTranscribed: What is known of its transcripts lies elsewhere, behind a link.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._notes = path / FOLDER
         _make(self._notes)
+        self._require_inside(PurePath("any"))
         try:
             self._lock = Lock(self._notes / LOCK_FILE)
         except LedgerLocked:
@@ -95,13 +99,15 @@ class OutputFolder:
         self._lock.release()
 
     def look(self, output: PurePath, source: Source) -> State:
-        """As of `Outputs`."""
+        """As of `Outputs`; raises `NotTranscribed` where a link leads out of the directory."""
+        self._require_inside(output)
         return state(self._made(output), present=self._present(output), source=source)
 
     def try_room(self, output: PurePath) -> None:
         """As of `Outputs`."""
         for path in (self._path / output, self._note(output)):
             _make(path.parent)
+            self._require_inside(output)
             ReservedFile(path, _LEAST_ROOM).discard()
 
     def prepare(self, output: PurePath, content: bytes, source: Source) -> Prepared:
@@ -113,6 +119,7 @@ class OutputFolder:
             seconds=0,
             record="",
         )
+        self._require_inside(output)
         transcript = ReservedFile(self._path / output, len(content))
         try:
             note = ReservedFile(self._note(output), len(made.to_json()) + _RECORD_CHARACTERS)
@@ -120,6 +127,15 @@ class OutputFolder:
             transcript.discard()
             raise
         return _PreparedFile(transcript=transcript, note=note, content=content, made=made)
+
+    def _require_inside(self, output: PurePath) -> None:
+        """Refuse to read or write through a directory that is a link to elsewhere."""
+        root = os.path.realpath(self._path)
+        for path in (self._path / output, self._note(output)):
+            if not Path(os.path.realpath(path.parent)).is_relative_to(root):
+                raise NotTranscribed(
+                    f"{path.parent} is a link that leads out of {self._path}", hint="name another --out"
+                )
 
     def _note(self, output: PurePath) -> Path:
         return self._notes / output.parent / f"{output.name}.json"

@@ -5,136 +5,24 @@ in the test's temporary folder.
 """
 
 import asyncio
-import base64
 import json
-import shutil
-import subprocess
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 
 from appliance.config.products import CUSTOM_NER, SPEECH_TO_TEXT
 from appliance.ledger.ledger import UsageRecord
 from license.evidence.tool.command import run_verify
+from tests.support.browser import Drive, Page, drive, needs_chromium
 from tests.support.ledger import Machine, Vendor
 from tests.support.paths import ENGLISH
 from tests.support.site import Service, Site
 from tests.support.tiny_languages import write_tiny_languages
 
-chromium = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        chromium is None, reason="chromium is not installed (Debian: apt-get install chromium)"
-    ),
-]
+__all__ = ["drive"]
+pytestmark = [pytest.mark.e2e, needs_chromium]
 KEY = "browser-key-0123456789"
-
-
-class Page:
-    """One page of the browser: commands out, events in."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._last = 0
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-
-    async def send(self, method: str, **params: Any) -> dict[str, Any]:
-        self._last += 1
-        await self._socket.send_str(json.dumps({"id": self._last, "method": method, "params": params}))
-        while True:
-            message = json.loads((await self._socket.receive(timeout=30)).data)
-            if message.get("id") == self._last:
-                assert "error" not in message, message
-                return dict(message["result"])
-            self._note(message)
-
-    def _note(self, message: dict[str, Any]) -> None:
-        params = message.get("params", {})
-        if message.get("method") == "Network.requestWillBeSent":
-            self.asked.append(params["request"]["url"])
-        elif message.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
-            self.complaints.append(params["entry"]["text"])
-        elif message.get("method") == "Runtime.exceptionThrown":
-            self.complaints.append(json.dumps(params)[:500])
-
-    async def run(self, expression: str) -> Any:
-        found = await self.send(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-        )
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
-
-    async def until(self, expression: str) -> None:
-        for _ in range(300):
-            if await self.run(expression):
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"never true: {expression}: {await self.run('document.body.innerText')}")
-
-    async def open(self, url: str) -> None:
-        await self.send("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete'")
-
-    async def picture(self, path: Path) -> bytes:
-        found = await self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        data = base64.b64decode(found["data"])
-        path.write_bytes(data)
-        return data
-
-
-Drive = Callable[[Callable[[Page], Any]], None]
-
-
-@pytest.fixture
-def drive(tmp_path: Path) -> Iterator[Drive]:
-    profile = tmp_path / "profile"
-    quiet = ("gpu", "background-networking", "component-update", "sync", "default-apps", "quic")
-    command = [
-        *(str(chromium), "--headless", "--no-sandbox", "--no-first-run", "--window-size=1280,1600"),
-        *(f"--disable-{feature}" for feature in quiet),
-        *(f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        port = _port(profile / "DevToolsActivePort")
-
-        async def scenario(steps: Callable[[Page], Any]) -> None:
-            async with _page(port) as page:
-                await steps(page)
-
-        yield lambda steps: asyncio.run(scenario(steps))
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _port(file: Path) -> int:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if file.exists() and (text := file.read_text()).strip():
-            return int(text.splitlines()[0])
-        time.sleep(0.05)
-    raise AssertionError("the browser did not start")
-
-
-@asynccontextmanager
-async def _page(port: int) -> AsyncIterator[Page]:
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}/json") as reply:
-            (target, *_) = [one for one in await reply.json() if one["type"] == "page"]
-        async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-            page = Page(socket)
-            for domain in ("Network", "Page", "Log", "Runtime"):
-                await page.send(f"{domain}.enable")
-            yield page
 
 
 def only(service: Service, page: Page) -> None:

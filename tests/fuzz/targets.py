@@ -19,6 +19,7 @@ from appliance.datasets.label_errors import KINDS, DatasetError, LabellingMistak
 from appliance.datasets.project_file import parse_project
 from appliance.errors import ApplianceError
 from appliance.speech.audio.reader import AudioStream, Sound
+from appliance.speech.audio.webm import MARK
 from appliance.speech.display.rescoring import WordModel
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import clean_text
@@ -168,6 +169,11 @@ def _sound(data: bytes) -> None:
         continue
 
 
+def _webm(data: bytes) -> None:
+    if data.startswith(MARK):  # all else is the business of `sound`
+        _sound(data)
+
+
 def _arpa(data: bytes) -> None:
     WordModel.read(data.decode("utf-8", "replace"), "x.arpa", weight=1.0, word=0.0).bonus(["a", "b"])
 
@@ -184,6 +190,7 @@ TARGETS: Final = {
     "multipart": Target(_multipart, (Problem,), (b"multipart/form-data; boundary=x\n", b"--x\r\n")),
     "wav": Target(_wav, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
     "sound": Target(_sound, words=(b"RIFF", b"WAVE", b"fmt ", b"data")),
+    "webm": Target(_webm, words=(*(b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75", b"\x75\xa2"), b"OpusHead")),
     "project": Target(
         lambda data: parse_project(data, "x"), (DatasetError, LabellingMistakes), (b'"assets":', b'"labels":')
     ),

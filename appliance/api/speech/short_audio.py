@@ -25,7 +25,17 @@ MAX_SECONDS: Final = 60.0
 MAX_BYTES: Final = 32 * 1024 * 1024
 """A minute of the largest supported kind: 96 kHz, 24 bit, stereo."""
 
-_MEDIA: Final = frozenset({"", "audio", "application/octet-stream", "application/ogg", "video/ogg"})
+_MEDIA: Final = frozenset(
+    {
+        "",
+        "audio",
+        "application/octet-stream",
+        "application/ogg",
+        "video/ogg",
+        "video/webm",
+        "video/x-matroska",
+    }
+)
 
 
 class ShortAudio:

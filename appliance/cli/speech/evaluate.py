@@ -8,7 +8,7 @@ from appliance.cli.models.opening import read_installation
 from appliance.cli.options import example, json_option, print_json, settings_argument
 from appliance.cli.progress import Progress
 from appliance.cli.speech.model_names import opened_speech_models
-from appliance.cli.speech.recording_options import audio_option
+from appliance.cli.speech.recording_options import MAX_SHOWN, audio_option
 from appliance.errors import SettingsError
 
 
@@ -35,7 +35,7 @@ from appliance.errors import SettingsError
 )
 @click.option(
     "--worst",
-    type=click.IntRange(0, 1000),
+    type=click.IntRange(0, MAX_SHOWN),
     default=10,
     show_default=True,
     help="Recordings shown with texts.",

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
+
+MAX_SHOWN: Final = 20
+"""Recordings whose texts are shown at most: what counts nothing measures, and does not transcribe."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

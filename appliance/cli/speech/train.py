@@ -8,7 +8,7 @@ from appliance.cli.models.opening import read_installation
 from appliance.cli.options import example, json_option, print_json, release_option, settings_argument
 from appliance.cli.progress import Progress
 from appliance.cli.speech.model_names import opened_speech_model
-from appliance.cli.speech.recording_options import audio_option, text_options
+from appliance.cli.speech.recording_options import MAX_SHOWN, audio_option, text_options
 from appliance.cli.speech.text_training import AdaptOrder, adapt_by_text
 from appliance.errors import SettingsError
 from license.console.outputs import OutputFolder
@@ -48,7 +48,7 @@ from license.files import quoted
 )
 @click.option(
     "--worst",
-    type=click.IntRange(0, 1000),
+    type=click.IntRange(0, MAX_SHOWN),
     default=5,
     show_default=True,
     help="Recordings shown with texts.",

@@ -189,7 +189,8 @@ def _run(installation: "Installation", order: _Order, out: Path) -> None:
     """
     from appliance.cli.speech.transcribe_progress import summary
     from appliance.server.opening import open_appliance
-    from appliance.transcribing.batch import NotTranscribed, Result
+    from appliance.transcribing.batch import Result
+    from appliance.transcribing.errors import NotTranscribed
 
     _require_own(installation)
     try:

@@ -7,7 +7,7 @@ class AudioError(ApplianceError):
     """The audio cannot be read: broken, cut short, or of a format that is not supported."""
 
     code = "InvalidAudio"
-    default_hint = "send WAV (PCM 8 to 32 bit, float, A-law, mu-law), FLAC or Ogg Opus"
+    default_hint = "send WAV (PCM 8 to 32 bit, float, A-law, mu-law), FLAC, or Opus in Ogg or WebM"
 
 
 class AudioTooLong(ApplianceError):

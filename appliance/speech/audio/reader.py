@@ -1,23 +1,24 @@
 """Audio of any supported kind to samples at the rate of the model: as a stream, or as a whole file.
 
-WAV is read by `wav`, everything else by libsndfile, rates are changed by libsoxr. A file is read piece by
-piece, twice: its header, then its samples. Neither is ever held as a whole.
+WAV is read by `wav`, everything else by libsndfile, to which `webm` shows WebM as Ogg; rates are changed by
+libsoxr. A file is read piece by piece: its header, then its samples. Neither is ever held as a whole.
 """
 
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from appliance.speech.audio.errors import AudioError, AudioTooLong
+from appliance.speech.audio.source import InMemory, Source, read_at
 from appliance.speech.audio.wav import PcmFormat, Samples, WavReader, checked, mixed
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from appliance.speech.audio.webm import MARK, OggPages, WebmOpus
 
 TICKS_PER_SECOND: Final = 10_000_000
 """Ticks of 100 ns, the unit of times on the wire."""
@@ -38,7 +39,8 @@ _KINDS: Final = {
 }
 _FORMATS: Final = frozenset({"FLAC", "OGG", "WAV", "WAVEX", "AIFF", "CAF", "AU", "W64", "MP3"})
 """What libsndfile may take a file for: it knows many more."""
-_OTHERS: Final = {b"\x1a\x45\xdf\xa3": "WebM or Matroska", b"ftyp": "MP4"}
+_GO_ON_SECONDS: Final = 0.05
+"""How long a file is walked through before others get their turn."""
 
 
 class Resampler:
@@ -102,40 +104,6 @@ class AudioStream:
         return self._resampler.feed(samples, last=last)
 
 
-class _InMemory(io.RawIOBase):
-    """Bytes as a file, without a copy of them."""
-
-    def __init__(self, data: bytes | bytearray) -> None:
-        self._view = memoryview(data)
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Whether it can be read: yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether it has positions: yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill a buffer as far as there are bytes; return how many."""
-        into = memoryview(buffer).cast("B")
-        found = self._view[self._at : self._at + len(into)]
-        into[: len(found)] = found
-        self._at += len(found)
-        return len(found)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
     """A file whose header was read.
@@ -145,16 +113,18 @@ class Sound:
         channels: Number of its channels.
         rate: Its own rate.
         end: Where the samples end, if it is a WAV file, which is read by `wav`; None: libsndfile reads it.
+        webm: Its Opus track, if it is a WebM file.
     """
 
-    file: BinaryIO | io.RawIOBase
+    file: Source
     channels: int
     rate: int
     end: int | None
+    webm: WebmOpus | None = None
 
     @classmethod
     def open(cls, source: bytes | bytearray | BinaryIO) -> "Sound":
-        """Read the header of WAV, RF64, RIFX, W64, AIFF, AU, CAF, FLAC, Ogg (Opus, Vorbis) or MP3.
+        """Read the header of a file: WAV, FLAC, Ogg, WebM, MP3, AIFF, CAF, AU or W64.
 
         Args:
             source: The bytes, or a file that stays open for as long as this is used.
@@ -162,28 +132,24 @@ class Sound:
         Raises:
             AudioError: It is none of them, or broken.
         """
-        file: BinaryIO | io.RawIOBase = (
-            _InMemory(source) if isinstance(source, (bytes, bytearray)) else source
-        )
-        head = _read(file, 0, _HEAD_BYTES)
+        file: Source = InMemory(source) if isinstance(source, (bytes, bytearray)) else source
+        head = read_at(file, 0, _HEAD_BYTES)
         if head[:4] in (b"RIFF", b"RF64"):
             return cls._open_wav(file)
+        if head[:4] == MARK:
+            webm = WebmOpus.open(file)
+            found = _opened(InMemory(webm.beginning()), "WebM")
+            return cls(file=file, channels=found.channels, rate=found.rate, end=None, webm=webm)
         kind = _kind(head)
         file.seek(0)
-        try:
-            with soundfile.SoundFile(file) as opened:
-                if opened.format not in _FORMATS:
-                    raise AudioError(f"the {kind} file cannot be read")
-                found = checked(PcmFormat(channels=opened.channels, rate=opened.samplerate))
-        except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
-            raise AudioError(f"the {kind} file cannot be read") from error
+        found = _opened(file, kind)
         return cls(file=file, channels=found.channels, rate=found.rate, end=None)
 
     @classmethod
-    def _open_wav(cls, file: BinaryIO | io.RawIOBase) -> "Sound":
+    def _open_wav(cls, file: Source) -> "Sound":
         reader = WavReader()
         at = 0
-        while not reader.stated[0] and (data := _read(file, at, _HEADER_PIECE)):
+        while not reader.stated[0] and (data := read_at(file, at, _HEADER_PIECE)):
             reader.feed(data)
             at += len(data)
         if reader.format is None:
@@ -209,7 +175,7 @@ class Sound:
         """
         resampler = Resampler(self.rate, rate)
         read = 0
-        for block in self._compressed_blocks() if self.end is None else self._wav_blocks(self.end):
+        for block in self._own_blocks(max_seconds):
             read += len(block)
             if read > max_seconds * self.rate:
                 raise AudioTooLong(f"the audio is longer than {max_seconds:g} seconds")
@@ -217,33 +183,52 @@ class Sound:
             yield resampler.feed(np.ascontiguousarray(chosen))
         yield resampler.feed(np.empty(0, np.float32), last=True)
 
-    def _wav_blocks(self, end: int) -> Iterator[Samples]:
+    def _own_blocks(self, max_seconds: float) -> Iterator[NDArray[np.float32]]:
+        """The samples [frames, channels] at the rate of the file; none at all now and then."""
+        if self.webm is not None:
+            return self._webm_blocks(self.webm, max_seconds)
+        return self._compressed_blocks(self.file) if self.end is None else self._wav_blocks(self.end)
+
+    def _wav_blocks(self, end: int) -> Iterator[NDArray[np.float32]]:
         reader = WavReader()
         at = 0
-        while data := _read(self.file, at, min(_WAV_PIECE, end - at)):
+        while data := read_at(self.file, at, min(_WAV_PIECE, end - at)):
             at += len(data)
             yield reader.feed_channels(data)
 
-    def _compressed_blocks(self) -> Iterator[Samples]:
-        self.file.seek(0)
+    def _compressed_blocks(self, source: Source) -> Iterator[NDArray[np.float32]]:
+        source.seek(0)
         try:
-            with soundfile.SoundFile(self.file) as file:
+            with soundfile.SoundFile(source) as file:
                 yield from file.blocks(self.rate * _BLOCK_SECONDS, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             raise AudioError("the audio file is broken inside") from error
 
+    def _webm_blocks(self, webm: WebmOpus, max_seconds: float) -> Iterator[NDArray[np.float32]]:
+        pages = OggPages(webm)
+        until = time.monotonic() + _GO_ON_SECONDS
+        for _ in pages.measure(max_seconds):
+            if time.monotonic() > until:
+                yield np.empty((0, self.channels), np.float32)
+                until = time.monotonic() + _GO_ON_SECONDS
+        yield from self._compressed_blocks(pages)
+        if pages.fault is not None:
+            raise pages.fault
 
-def _read(file: BinaryIO | io.RawIOBase, at: int, size: int) -> bytes:
-    """Read up to so many bytes from a position.
+
+def _opened(file: Source, kind: str) -> PcmFormat:
+    """Have libsndfile read the header of a file: its channels and rate.
 
     Raises:
-        AudioError: The disk, say, fails.
+        AudioError: It cannot, or they are not supported.
     """
     try:
-        file.seek(at)
-        return file.read(size) or b""
-    except OSError as error:
-        raise AudioError(f"the file cannot be read: {error.strerror}", hint="look at its disk") from error
+        with soundfile.SoundFile(file) as opened:
+            if opened.format not in _FORMATS:
+                raise AudioError(f"the {kind} file cannot be read")
+            return checked(PcmFormat(channels=opened.channels, rate=opened.samplerate))
+    except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
+        raise AudioError(f"the {kind} file cannot be read") from error
 
 
 def _kind(data: bytes) -> str:
@@ -257,17 +242,16 @@ def _kind(data: bytes) -> str:
             return kind
     if len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0:  # a frame without tags before it
         return "MP3"
-    for mark, kind in _OTHERS.items():
-        if mark in data[:8]:
-            raise AudioError(f"{kind} is not read; send Ogg with Opus, or WAV")
-    raise AudioError("the audio is none of WAV, FLAC, Ogg, MP3, AIFF, CAF, AU and W64")
+    if data[4:8] == b"ftyp":
+        raise AudioError("MP4 is not read; send WebM or Ogg with Opus, or WAV")
+    raise AudioError("the audio is none of WAV, FLAC, Ogg, WebM, MP3, AIFF, CAF, AU and W64")
 
 
-def _end(file: BinaryIO | io.RawIOBase, start: int, size: int) -> int:
+def _end(file: Source, start: int, size: int) -> int:
     """Where the samples of a WAV file end: where its header says, if another chunk does begin there."""
     length = file.seek(0, io.SEEK_END)
     end = start + size + size % 2
     if not size or length < end + 8:
         return length
-    name = _read(file, end, 4)
+    name = read_at(file, end, 4)
     return start + size if name.isascii() and name.decode("ascii").isprintable() else length

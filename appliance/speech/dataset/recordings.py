@@ -19,7 +19,7 @@ MAX_LIST_BYTES: Final = 64 * 2**20
 MAX_AUDIO_BYTES: Final = 512 * 2**20
 """Of one recording."""
 _LISTS: Final = (".jsonl", ".csv", ".tsv")
-_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64")
+_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".opus", ".webm", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64")
 _ZIP: Final = b"PK\x03\x04"
 _MAX_FILES: Final = 100_000
 _FREE_BYTES: Final = 2**30

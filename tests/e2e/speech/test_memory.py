@@ -12,6 +12,7 @@ import soundfile
 from tests.e2e.speech.test_rest import TRANSCRIBE, VERSION, wav
 from tests.support.site import Service, Site
 from tests.support.tones import silence, speak
+from tests.support.webm import Written, as_webm, opus
 
 MIB = 1 << 20
 RATE = 8_000
@@ -36,6 +37,11 @@ def flac(count: int) -> bytes:
     data = io.BytesIO()
     soundfile.write(data, minutes_of_sound(count), RATE, "PCM_16", format="FLAC")
     return data.getvalue()
+
+
+def webm(count: int) -> bytes:
+    """As a browser writes it, in clusters that know no size."""
+    return as_webm(opus(minutes_of_sound(count), RATE), Written(known=False))
 
 
 def wav_with_a_late_chunk(count: int) -> bytes:
@@ -76,7 +82,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("minutes", KINDS)
-@pytest.mark.parametrize("make", [mu_law, flac, wav_with_a_late_chunk])
+@pytest.mark.parametrize("make", [mu_law, flac, webm, wav_with_a_late_chunk])
 def test_a_long_recording_grows_the_service_by_little_more_than_its_bytes(
     new_site: Callable[..., Site], tones: Path, make: Callable[[int], bytes], minutes: int
 ) -> None:

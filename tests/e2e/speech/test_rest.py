@@ -4,7 +4,7 @@ import io
 import json
 import struct
 import wave as wavefile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -14,12 +14,17 @@ import soundfile
 
 from appliance.api.speech.responses import Recognition, Transcribed
 from appliance.config.products import SPEECH_TO_TEXT
+from tests.support.dictation import AMIABLE, amiable
+from tests.support.paths import VECTORS
+from tests.support.site import Site
 from tests.support.tones import RATE, silence, speak, wave
 from tests.support.usp import PATH, header
+from tests.support.webm import Written, as_webm
 
 ASKED = {"language": "en-US"}
 DETAILED = {**ASKED, "format": "detailed"}
 SPOKEN = np.concatenate((silence(0.3), speak("turn left"), silence(0.5)))
+VORBIS = (VECTORS / "webm" / "ffmpeg-vorbis.webm").read_bytes()
 TRANSCRIBE = "/speechtotext/transcriptions:transcribe"
 VERSION = {"api-version": "2024-11-15"}
 
@@ -134,6 +139,31 @@ def test_every_format_is_heard(client: httpx2.Client, kind: str, subtype: str, r
     assert body["DisplayText"].startswith("Turn left")
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_webm_is_heard_and_counted_as_the_same_opus_in_ogg(client: httpx2.Client, known: bool) -> None:
+    ogg = packed("OGG", "OPUS", 48_000)
+    data = as_webm(ogg, Written(known=known))
+    before = used(client)
+    headers = {"Content-Type": "audio/webm;codecs=opus"}
+    reply = client.post(PATH.format(mode="interactive"), params=ASKED, content=data, headers=headers)
+    assert reply.json()["DisplayText"] == post(client, ogg).json()["DisplayText"] == "Turn left."
+    whole = transcribe(client, data, {"locales": ["en-US"]}).json()
+    assert whole["combinedPhrases"] == [{"text": "Turn left."}]
+    assert used(client) - before == 3 * 2
+
+
+def test_what_a_browser_recorded_says_what_the_same_recording_as_wav_says(
+    new_site: Callable[..., Site],
+) -> None:
+    service = new_site().start("Service=speechtotext")
+    with service.client() as client:
+        assert post(client, wav(amiable())).json()["DisplayText"] == AMIABLE
+        for browser in ("chromium", "firefox"):
+            recorded = (VECTORS / "webm" / f"{browser}.webm").read_bytes()
+            assert post(client, recorded).json()["DisplayText"] == AMIABLE, browser
+            assert transcribe(client, recorded).json()["combinedPhrases"] == [{"text": AMIABLE}], browser
+
+
 def test_a_big_endian_wav_file_is_heard(client: httpx2.Client) -> None:
     data = io.BytesIO()
     soundfile.write(data, SPOKEN, RATE, "PCM_16", "BIG", "WAV")
@@ -154,9 +184,10 @@ def test_a_channel_that_cancels_the_other_out_is_not_silence(client: httpx2.Clie
 
 
 def test_a_kind_of_file_that_is_not_read_is_named(client: httpx2.Client) -> None:
-    reply = post(client, b"\x1a\x45\xdf\xa3" + bytes(500))
-    assert reply.status_code == 400
-    assert "WebM" in reply.json()["error"]["innererror"]["message"]
+    for data, named in ((VORBIS, "WebM with Vorbis"), (b"\0\0\0\x18ftypM4A " + bytes(500), "MP4")):
+        reply = post(client, data)
+        assert reply.status_code == 400
+        assert named in reply.json()["error"]["innererror"]["message"]
 
 
 def test_chunks_behind_the_samples_are_not_heard(client: httpx2.Client) -> None:
@@ -184,6 +215,9 @@ BROKEN: dict[str, bytes] = {
     "flac cut short": packed("FLAC", "PCM_16")[:60],
     "ogg cut short": packed("OGG", "OPUS", 48_000)[:90],
     "flac of nothing": b"fLaC" + bytes(200),
+    "webm cut short": as_webm(packed("OGG", "OPUS", 48_000))[:-40],
+    "webm of nothing": b"\x1a\x45\xdf\xa3" + bytes(500),
+    "webm without audio": as_webm(packed("OGG", "OPUS", 48_000))[:400],
     "an mp3": b"ID3\x04" + bytes(500),
 }
 
@@ -197,9 +231,10 @@ def test_broken_audio_is_a_bad_request_and_costs_nothing(client: httpx2.Client, 
     assert used(client) == before
 
 
-@pytest.mark.parametrize("name", ["flac", "ogg"])
+@pytest.mark.parametrize("name", ["flac", "ogg", "webm"])
 def test_audio_broken_inside_never_fails_the_service(client: httpx2.Client, name: str) -> None:
     data = bytearray(packed("FLAC", "PCM_16") if name == "flac" else packed("OGG", "OPUS", 48_000))
+    data = data if name != "webm" else bytearray(as_webm(bytes(data)))
     randomly = np.random.default_rng(5)
     for _ in range(12):
         changed = bytearray(data)

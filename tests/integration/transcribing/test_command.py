@@ -26,6 +26,7 @@ from tests.support.forked_process import ForkedProcess, run_forked_text
 from tests.support.paths import ROOT
 from tests.support.site import Site, clean_environ
 from tests.support.tones import RATE, silence, speak
+from tests.support.webm import as_webm
 
 RECORDINGS = ROOT / "tests/unit/speech/recordings"
 Sites = Callable[..., Site]
@@ -102,9 +103,12 @@ def test_every_kind_that_the_service_hears_is_transcribed_with_its_path(new_site
         "h.w64": ("W64", "PCM_16", 16_000),
         "i.rf64": ("RF64", "PCM_16", 16_000),
         "j.wav": ("WAV", "ALAW", 8_000),
+        "k.webm": ("OGG", "OPUS", 48_000),
     }
     for name, (kind, subtype, rate) in kinds.items():
-        put((site.home / "in" / name).parent, **{Path(name).name: packed(kind, subtype, rate)})
+        data = packed(kind, subtype, rate)
+        data = as_webm(data) if name.endswith(".webm") else data
+        put((site.home / "in" / name).parent, **{Path(name).name: data})
     done = run(site, tones, "in", "--out", "out", "--format", "srt")
     assert done.returncode == 0, done.stderr
     found = files(site.home / "out")

@@ -1,9 +1,11 @@
-// node recognize.mjs FOLDER PACKAGE HOST FILE once|continuous|opened: prints JSON, everything that the SDK told.
+// node recognize.mjs FOLDER PACKAGE HOST FILE once|continuous|opened [OPTIONS]: prints JSON, everything that the
+// SDK told. OPTIONS is JSON: language, phrases, detailed (adds the service's own words to each result).
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const [folder, name, host, file, how] = process.argv.slice(2);
+const [folder, name, host, file, how, given] = process.argv.slice(2);
+const options = JSON.parse(given ?? "{}");
 const sdk = createRequire(join(folder, "package.json"))(name);
 const seen = [];
 
@@ -18,9 +20,23 @@ setTimeout(() => {
 }, 20_000);
 
 const config = sdk.SpeechConfig.fromHost(new URL(host));
-config.speechRecognitionLanguage = "en-US";
+config.speechRecognitionLanguage = options.language ?? "en-US";
+if (options.detailed) {
+  config.outputFormat = sdk.OutputFormat.Detailed;
+  config.requestWordLevelTimestamps();
+}
 const audio = sdk.AudioConfig.fromWavFileInput(readFileSync(file));
 const recognizer = new sdk.SpeechRecognizer(config, audio);
+if (options.phrases) sdk.PhraseListGrammar.fromRecognizer(recognizer).addPhrases(options.phrases);
+if (options.detailed) {
+  recognizer.recognizing = (_, event) => seen.push(["recognizing", event.result.text]);
+}
+
+function heard(kind, result, ...more) {
+  const own = options.detailed && result.json ? [JSON.parse(result.json)] : [];
+  seen.push([kind, ...more, result.text ?? "", ...own]);
+}
+
 recognizer.canceled = (_, event) => {
   seen.push(["canceled", sdk.CancellationReason[event.reason], sdk.CancellationErrorCode[event.errorCode]]);
 };
@@ -28,7 +44,7 @@ recognizer.canceled = (_, event) => {
 if (how === "once") {
   recognizer.recognizeOnceAsync(
     (result) => {
-      seen.push(["result", sdk.ResultReason[result.reason], result.text ?? ""]);
+      heard("result", result, sdk.ResultReason[result.reason]);
       finish();
     },
     (error) => {
@@ -42,7 +58,7 @@ if (how === "once") {
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   recognizer.recognized = (_, event) => {
-    if (event.result.text) seen.push(["recognized", event.result.text]);
+    if (event.result.text) heard("recognized", event.result);
   };
   const canceled = recognizer.canceled;
   recognizer.canceled = (_, event) => {
