@@ -82,6 +82,11 @@ def speech(path: Path) -> bool:
     return any((path / corpus / "dev.jsonl").exists() for corpus in CORPORA)
 
 
+def hears(model: Path) -> bool:
+    """Tell the folder of a speech model from one that reads texts."""
+    return str(json.loads((model / "model.json").read_text("utf-8")).get("task", "")).startswith("speech")
+
+
 def shares(results: dict[str, dict[str, Score]]) -> str:
     """Lay scores out as JSON."""
     sets = {
@@ -111,6 +116,8 @@ def main() -> None:
     chosen = parser.parse_args()
     # Recordings are scored unasked only where a speech model came with the package.
     every = chosen.data or [*DATA[: 1 + evaluate_speech.BUNDLED.is_dir()]]
+    if chosen.model and not chosen.data:
+        every = [path for path in every if speech(path) == hears(chosen.model)]
     texts = [path for path in every if not speech(path)]
     if texts:
         results = asyncio.run(evaluate(chosen.model or BUNDLED, held_sets(texts, languages=chosen.languages)))
