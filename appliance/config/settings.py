@@ -212,6 +212,12 @@ class Settings:
     drain_seconds: int = _setting(
         "Http:DrainSeconds", 20, number_within(0, 3600), "longest wait for running requests at stop"
     )
+    lame_duck_seconds: int = _setting(
+        "Http:LameDuckSeconds",
+        0,
+        number_within(0, 3600),
+        "at stop, seconds in which /ready says 503 and requests are still answered, for a balancer to notice",
+    )
     max_body_bytes: int = _setting(
         "Limits:BodyBytes", 4 * 1024 * 1024, number_within(1024, 1 << 30), "largest request body"
     )

@@ -1,7 +1,8 @@
 """The process that serves: sockets, signals, the service manager, and an orderly start and stop.
 
     start   settings → output → identity → licence → ledger → listen → model → READY
-    stop    STOPPING → no new connections → running requests → jobs → model → ledger's last checkpoint
+    stop    STOPPING → /ready says 503 → no new connections → running requests → jobs → model
+            → ledger's last checkpoint
 
 A socket of our own answers before the model is loaded: meanwhile `/ready` says 503, `/status` 200. Sockets
 of a service manager are left alone until then: systemd queues connections during a restart.
@@ -36,6 +37,7 @@ _log = logging.getLogger("appliance.serve")
 BACKLOG: Final = 2048
 FIRST_REQUEST_SECONDS: Final = 1.0
 """Longest wait, at a stop, for the request of a connection that was accepted just before."""
+_LAST_SECONDS: Final = 10  # for the model, the last report and the last checkpoint
 MESSAGE_LIMIT_BYTES: Final = 1 << 20
 """The longest WebSocket message: clients send a tenth of a second of audio in each."""
 
@@ -47,12 +49,12 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         *,
-        begin_shutdown: Callable[[], Coroutine[Any, Any, None]],
+        appliance: Appliance,
         table: Connections,
         context: ssl.SSLContext | None,
     ) -> None:
         super().__init__(config)
-        self._begin_shutdown = begin_shutdown
+        self._appliance = appliance
         self._table = table
         self._context = context
 
@@ -83,15 +85,33 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say that the service stops, then let running requests end."""
+        """Say that the service stops, answer until balancers know it, then let running requests end."""
+        await self._be_lame_duck()
         systemd.notify("STOPPING=1", "STATUS=draining")
         for server in self.servers:
             server.close()
         for sock in sockets or []:
             sock.close()
         await self._take_first_requests()
-        await self._begin_shutdown()
+        await self._appliance.begin_shutdown()
         await super().shutdown(sockets)
+
+    async def _be_lame_duck(self) -> None:
+        """Answer on while `/ready` says 503; a second Ctrl-C does not wait."""
+        settings = self._appliance.settings
+        seconds = settings.lame_duck_seconds
+        if not seconds:
+            return
+        self._appliance.stopping = True
+        systemd.notify(
+            "STOPPING=1",
+            "STATUS=not ready any more, draining soon",
+            f"EXTEND_TIMEOUT_USEC={(seconds + settings.drain_seconds + _LAST_SECONDS) * 1_000_000}",
+        )
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while loop.time() < end and not self.force_exit:
+            await asyncio.sleep(0.05)
 
     async def _take_first_requests(self) -> None:
         """Wait for the request of each connection that was accepted and has not asked yet.
@@ -176,7 +196,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         timeout_graceful_shutdown=settings.drain_seconds,
         ssl_context_factory=(lambda *_: context) if context is not None else None,
     )
-    server = _Server(config, begin_shutdown=appliance.begin_shutdown, table=table, context=context)
+    server = _Server(config, appliance=appliance, table=table, context=context)
     # Until uvicorn sets the same, and after it: a stop never interrupts the last checkpoint.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
