@@ -18,10 +18,11 @@ from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrati
 from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity, Recognized
 from appliance.ner.model_folder import MODEL, ModelFolder
-from appliance.ner.session import OnnxSession
+from appliance.ner.session import LOGITS, OnnxSession
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, tokenizer_of
 from appliance.ner.worker import Worker, stack
+from appliance.onnx_tools.outputs import with_outputs
 
 __all__ = ["Entity", "NerEngine", "Recognized"]
 
@@ -82,7 +83,9 @@ def prepare(
     decoder = Decoder(folder.labels, folder.scheme, borders=folder.borders, complete=complete)
     report("reading model", 0.2)
     graph = folder.read(MODEL)
-    session = OnnxSession(graph, labels=len(folder.labels), providers=providers)
+    session = OnnxSession(
+        with_outputs(graph, {LOGITS}), labels=len(folder.labels), providers=providers
+    )  # other outputs cost time: hidden layers that custom models build on
     if folder.case_classes and not session.wants_types:
         raise ModelError("model.json promises case classes, but model.onnx has no input token_type_ids")
     report("trying model", 0.8)

@@ -12,7 +12,7 @@ from appliance.onnx_tools.runtime import open_session
 Logits = NDArray[np.float32]
 TokenNumbers = NDArray[np.int64]
 
-_OUTPUT: Final = "logits"
+LOGITS: Final = "logits"
 _DISABLED: Final = ("SkipLayerNormFusion",)  # the fused kernel computes number by number on a CPU
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 
@@ -68,9 +68,9 @@ class OnnxSession:
         wrong = sorted(name for name, node in inputs.items() if node.type != "tensor(int64)")
         if wrong:
             raise ModelError(f"model.onnx wants {', '.join(wrong)} in another type than int64")
-        if _OUTPUT not in outputs or outputs[_OUTPUT].type != "tensor(float)":
-            raise ModelError(f"model.onnx has no float32 output named {_OUTPUT}")
-        shape = outputs[_OUTPUT].shape
+        if LOGITS not in outputs or outputs[LOGITS].type != "tensor(float)":
+            raise ModelError(f"model.onnx has no float32 output named {LOGITS}")
+        shape = outputs[LOGITS].shape
         if len(shape) != 3 or (isinstance(shape[2], int) and shape[2] != labels):
             raise ModelError(f"model.onnx answers in shape {shape}, but config.json names {labels} labels")
         self._wants_mask = "attention_mask" in inputs
@@ -78,7 +78,7 @@ class OnnxSession:
 
     def run(self, ids: TokenNumbers, mask: TokenNumbers, types: TokenNumbers | None) -> Logits:
         """Compute one batch; see `Session.run`."""
-        return self.outputs((_OUTPUT,), ids, mask, types)[0]
+        return self.outputs((LOGITS,), ids, mask, types)[0]
 
     def outputs(
         self, names: Sequence[str], ids: TokenNumbers, mask: TokenNumbers, types: TokenNumbers | None

@@ -1,0 +1,57 @@
+"""A graph with fewer outputs: what is computed but never read keeps onnxruntime from fusing operators."""
+
+from collections.abc import Collection, Iterator
+
+from appliance.onnx_tools import shapes
+from appliance.onnx_tools.wire import fields, sub_message, text
+
+_GRAPH = 7  # of ModelProto
+_OUTPUT = 12  # of GraphProto
+_NAME = 1  # of ValueInfoProto
+
+
+def with_outputs(data: bytes, names: Collection[str]) -> bytes:
+    """Return an ONNX model without the outputs that are not among `names`; as it is if none of them is there.
+
+    Args:
+        data: The bytes of a model, already checked.
+        names: Outputs to keep.
+
+    Raises:
+        MalformedGraphError: The bytes are no ONNX model.
+    """
+    model = list(fields(memoryview(data), shapes.MODEL))
+    parts: list[bytes | memoryview] = []
+    for number, value in model:
+        if number == _GRAPH:
+            graph = list(fields(sub_message(value), shapes.GRAPH))
+            kept = [(key, inner) for key, inner in graph if key != _OUTPUT or _name(inner) in names]
+            if not any(key == _OUTPUT for key, _ in kept):
+                return data
+            value = memoryview(b"".join(_encoded(kept)))
+        parts.extend(_encoded([(number, value)]))
+    return b"".join(parts)
+
+
+def _name(output: int | memoryview) -> str:
+    found = dict(fields(sub_message(output), shapes.VALUE_INFO))
+    return text(found.get(_NAME, memoryview(b"")))
+
+
+def _encoded(message: Collection[tuple[int, int | memoryview]]) -> Iterator[bytes | memoryview]:
+    """The bytes of fields that are numbers or messages, as `fields` has read them."""
+    for number, value in message:
+        if isinstance(value, int):
+            yield _varint(number << 3) + _varint(value)
+        else:
+            yield _varint(number << 3 | 2) + _varint(len(value))
+            yield value
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number >= 0x80:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
