@@ -22,7 +22,7 @@ _LEAST: Final = -1_000.0
 _MOST: Final = 1e-3  # what rounding may add to a probability of 1
 _MOST_BACK: Final = 30.0  # more would overflow where histories are left out one after another
 _ABSENT: Final = -7.0  # log10, for a word of a model without <unk>
-_SECTION: Final = re.compile(r"\\([0-9]+)-grams:")
+_SECTION: Final = re.compile(r"\\([0-9]{1,4})-grams:")
 
 Gram = tuple[str, ...]
 

@@ -26,6 +26,7 @@ def test_a_written_model_is_read_with_the_same_probabilities() -> None:
         "\\1-grams:\n-1 one two three\n",
         "\\9-grams:\n-1 a\n",
         "\\1-grams:\nnan a\n",
+        f"\\1-grams:\n\\{'9' * 5_000}-grams:\n",
         "\\1-grams:\n-inf a\n",
         "\\1-grams:\n0.5 a\n",
         "\\1-grams:\n400 a\n",
