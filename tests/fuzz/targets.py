@@ -18,8 +18,8 @@ from appliance.datasets.formats.settling import settle
 from appliance.datasets.label_errors import KINDS, DatasetError, LabellingMistakes
 from appliance.datasets.project_file import parse_project
 from appliance.errors import ApplianceError
+from appliance.speech.audio.matroska import MARK
 from appliance.speech.audio.reader import AudioStream, Sound
-from appliance.speech.audio.webm import MARK
 from appliance.speech.display.rescoring import WordModel
 from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import clean_text

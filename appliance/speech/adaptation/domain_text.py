@@ -1,10 +1,9 @@
 """Sentences of a domain as a person has them: one a line, each counted once, odd lines left out."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from appliance.errors import ModelError
 
@@ -14,7 +13,7 @@ MAX_WORDS: Final = 200
 MAX_LETTERS: Final = 40
 """Of one word."""
 MAX_VOCABULARY: Final = 50_000
-_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+APOSTROPHES: Final = "'\u2019"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,20 @@ class DomainText:
 
 def plain_words(line: str) -> list[str]:
     """The words of a line in lower case, without punctuation; apostrophes within a word are part of it."""
-    return [word.replace("\u2019", "'") for word in _WORD.findall(normalize("NFC", line).lower())]
+    words: list[str] = []
+    word = ""
+    for sign in f"{normalize('NFC', line).lower()} ":
+        if is_letter(sign, within=bool(word)):
+            word += "'" if sign in APOSTROPHES else sign
+        elif word:
+            words.append(word.rstrip("'"))
+            word = ""
+    return words
+
+
+def is_letter(sign: str, *, within: bool) -> bool:
+    """Whether a sign is part of a word; apostrophes, and marks such as vowels of Hindi, are `within` one."""
+    return sign.isalnum() or (within and (sign in APOSTROPHES or category(sign)[0] == "M"))
 
 
 def read_domain_text(

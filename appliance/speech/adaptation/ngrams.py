@@ -18,8 +18,11 @@ START: Final = "<s>"
 END: Final = "</s>"
 UNKNOWN: Final = "<unk>"
 LOG10: Final = math.log(10)
+_LEAST: Final = -1_000.0
+_MOST: Final = 1e-3  # what rounding may add to a probability of 1
+_MOST_BACK: Final = 30.0  # more would overflow where histories are left out one after another
 _ABSENT: Final = -7.0  # log10, for a word of a model without <unk>
-_SECTION: Final = re.compile(r"\\([0-9]+)-grams:")
+_SECTION: Final = re.compile(r"\\([0-9]{1,4})-grams:")
 
 Gram = tuple[str, ...]
 
@@ -50,7 +53,7 @@ class Ngrams:
         """
         grams: dict[Gram, tuple[float, float]] = {}
         order = 0
-        for size, line in _lines(text, where):
+        for number, size, line in _lines(text, where):
             order = max(order, size)
             fields = line.split()
             try:
@@ -60,11 +63,15 @@ class Ngrams:
                 back = float(fields[size + 1]) if len(fields) == size + 2 else 0.0
                 if not (math.isfinite(probability) and math.isfinite(back)):
                     raise ValueError("no finite number")
-            except ValueError as error:
+            except ValueError:  # which would tell of the line, and so of a customer's words
                 raise ModelError(
-                    f"{where} has a line that is no {size}-gram: {line[:60]!r}",
-                    hint="an ARPA file is expected",
-                ) from error
+                    f"line {number} of {where} is no {size}-gram", hint="an ARPA file is expected"
+                ) from None
+            if not (_LEAST <= probability <= _MOST and _LEAST <= back <= _MOST_BACK):
+                raise ModelError(
+                    f"line {number} of {where} states an impossible probability",
+                    hint="an ARPA file has log10 of probabilities, which are 0 or less",
+                )
             grams[tuple(word.lower() for word in fields[1 : size + 1])] = (probability, back)
             if len(grams) > most:
                 raise ModelError(f"{where} has more than {most} n-grams")
@@ -112,10 +119,10 @@ class Ngrams:
         return sorted(gram[0] for gram in self.grams if len(gram) == 1 and gram[0] not in marks)
 
 
-def _lines(text: str, where: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines of n-grams with the section they stand in."""
+def _lines(text: str, where: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the lines of n-grams with their number and the section they stand in."""
     size = 0
-    for line in map(str.strip, text.splitlines()):
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         section = _SECTION.fullmatch(line)
         if section is not None:
             size = int(section.group(1))
@@ -124,4 +131,4 @@ def _lines(text: str, where: str) -> Iterator[tuple[int, str]]:
         elif line == "\\end\\":
             return
         elif size and line:
-            yield size, line
+            yield number, size, line

@@ -62,7 +62,7 @@ class Pronunciations:
         """Find the longest spoken form that begins at a word, however it is cut into words.
 
         A word that can be read aloud is not taken for letters one by one: `it` is no `i t`, but `IT`, `I.T.`
-        and `cntk` are letters.
+        and `cntk` are letters. A sign on its own, such as `&`, is part of none.
 
         Args:
             words: As they are written, punctuation included.
@@ -74,8 +74,9 @@ class Pronunciations:
         best = None
         sound = ""
         for count, word in enumerate(words[at : at + _LONGEST], 1):
-            sound += letters(word)
-            if len(sound) > self.longest:
+            said = letters(word)
+            sound += said
+            if not said or len(sound) > self.longest:
                 break
             if sound in self.sounds:
                 spoken, displayed = self.sounds[sound]

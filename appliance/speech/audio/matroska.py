@@ -4,6 +4,7 @@ Elements are walked in the order of the file. Segment, Cluster and BlockGroup ar
 they state, so that a live recording, which knows no sizes, reads like any other. All else is stepped over.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -11,6 +12,8 @@ from typing import Final, NamedTuple
 from appliance.speech.audio.errors import AudioError
 from appliance.speech.audio.source import Source, read_at
 
+MARK: Final = b"\x1a\x45\xdf\xa3"
+"""How such a file begins."""
 MAX_TRACKS_BYTES: Final = 1 << 18
 MAX_BLOCK_BYTES: Final = 1 << 20
 """One block of the Opus track, with all packets in it."""
@@ -33,6 +36,7 @@ _AUDIO: Final = 2
 _UNKNOWN: Final = -1
 _CUT: Final = "the WebM file is cut short"
 _BROKEN: Final = "the WebM file is broken inside"
+_SEVERAL: Final = "the WebM file holds more than one recording; send them one by one"
 
 
 class Element(NamedTuple):
@@ -130,7 +134,10 @@ class _Window:
         if size <= len(self._data) - self._at:
             self._at += size
             return
-        self._from, self._at, self._data = self.at + size - 1, 0, b""
+        last = self.at + size - 1
+        if last >= self._file.seek(0, io.SEEK_END):  # a disk refuses positions that no file can have
+            raise AudioError(_CUT)
+        self._from, self._at, self._data = last, 0, b""
         self.take(1)
 
     def element(self) -> Element | None:
@@ -210,8 +217,15 @@ def blocks(file: Source, track: Track) -> Iterator[Block]:
             raise AudioError(f"the WebM file has more than {MAX_OTHER_ELEMENTS} elements beside its audio")
         if others % REST == 0:
             yield Block()
+    _require_end(window, furthest)
+
+
+def _require_end(window: _Window, furthest: int) -> None:
+    """Refuse a file that ends before its elements do, or goes on with another recording."""
     if window.at < furthest:
         raise AudioError(_CUT)
+    if window.peek(len(MARK)) == MARK:
+        raise AudioError(_SEVERAL)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
@@ -294,6 +308,8 @@ def _block(window: _Window, found: Element, track: int) -> tuple[bytes, ...] | N
     """Read a block: its packets, or None if it is of another track."""
     if found.size == _UNKNOWN:
         raise AudioError(_BROKEN)
+    if not found.size:
+        raise AudioError(_BROKEN)
     if _number(window.peek(min(8, found.size)), 0)[0] != track:
         window.skip(found.size)
         return None
@@ -307,7 +323,7 @@ def _other(window: _Window, found: Element) -> int:
     if found.size == _UNKNOWN:
         raise AudioError(_BROKEN)
     if found.id == _EBML:
-        raise AudioError("the WebM file holds more than one recording; send them one by one")
+        raise AudioError(_SEVERAL)
     if found.id == _DISCARD and found.size <= 8:
         return int.from_bytes(window.take(found.size), "big", signed=True)
     window.skip(found.size)

@@ -16,9 +16,10 @@ import soxr
 from numpy.typing import NDArray
 
 from appliance.speech.audio.errors import AudioError, AudioTooLong
+from appliance.speech.audio.matroska import MARK
 from appliance.speech.audio.source import InMemory, Source, read_at
 from appliance.speech.audio.wav import PcmFormat, Samples, WavReader, checked, mixed
-from appliance.speech.audio.webm import MARK, OggPages, WebmOpus
+from appliance.speech.audio.webm import OggPages, WebmOpus
 
 TICKS_PER_SECOND: Final = 10_000_000
 """Ticks of 100 ns, the unit of times on the wire."""

@@ -18,8 +18,6 @@ from appliance.speech.audio.source import Source
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-MARK: Final = b"\x1a\x45\xdf\xa3"
-"""How such a file begins."""
 _TAIL_BYTES: Final = 1 << 18
 """More than libsndfile ever looks back from the end for the last page."""
 _SILENT: Final = b"\xf8"  # a packet of one frame that is not there

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from appliance.speech.audio.wav import Samples
-from appliance.speech.decoding.segment import Heard, Segment
+from appliance.speech.decoding.segment import NO_PREFERENCES, Heard, Preferences, Segment
 
 SURE: Final = 0.85
 """Confidence of the closed vocabulary from which its text counts: on ordinary English, 14 recordings and 50
@@ -41,12 +41,14 @@ class CascadeSegment:
     Args:
         closed: The phrase as the model of a closed vocabulary hears it.
         open_: As the other one hears it; its text is not asked for where the first is sure.
-        phrases: Whether the caller has a phrase list.
+        preferences: What the caller prefers; a phrase list of no weight is none.
     """
 
-    def __init__(self, closed: Segment, open_: OpenSegment, *, phrases: bool = False) -> None:
+    def __init__(
+        self, closed: Segment, open_: OpenSegment, preferences: Preferences = NO_PREFERENCES
+    ) -> None:
         self._closed, self._open = closed, open_
-        self._sure = SURE_WITH_PHRASES if phrases else SURE
+        self._sure = SURE_WITH_PHRASES if preferences.phrases and preferences.weight else SURE
         self._parts: list[Samples] = []
 
     def feed(self, samples: Samples) -> None:

@@ -272,7 +272,7 @@ def _cascade(closed: SpeechFolder, open_: SpeechFolder) -> Begin:
     return lambda preferences, busy: CascadeSegment(
         first(preferences, busy),
         WhisperSegment(recognizer, preferences, busy),
-        phrases=bool(preferences.phrases),
+        preferences,
     )
 
 

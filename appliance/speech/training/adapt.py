@@ -28,7 +28,7 @@ from appliance.speech.adaptation.adaptation import (
 )
 from appliance.speech.adaptation.domain_text import plain_words, read_domain_text
 from appliance.speech.adaptation.kneser_ney import ORDER, estimate
-from appliance.speech.adaptation.pronunciations import Pronunciations
+from appliance.speech.adaptation.pronunciations import Pronunciations, letters
 from appliance.speech.evaluation.spoken_words import spoken_words
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import language_code
@@ -114,6 +114,11 @@ def adapt(
             folder.mkdir(mode=0o755)
             for name, path in files.items():
                 made[name] = path.read_bytes()
+                if hashlib.sha256(made[name]).hexdigest() != base.digests[name]:
+                    raise ModelError(
+                        f"{name} of {base.name} was changed while the model was made",
+                        hint="look at the base, and run the command again",
+                    )
             manifest = _manifest(base, made, name=out.resolve().name, release=release)
             notices = base.path / NOTICES
             if notices.is_file() and notices.stat().st_size <= _MOST_NOTICES:
@@ -141,7 +146,7 @@ def _learnt(base: SpeechFolder, sources: Sources) -> tuple[dict[str, bytes], lis
         learnt.append(sentence)
     if sources.phrases:
         phrases = phrases_of(sources.phrases, "--phrases")
-        if phrases:
+        if any(map(letters, phrases)):
             made[PHRASES] = ("\n".join(phrases) + "\n").encode()
             learnt.append(f"{len(phrases)} phrases, preferred in every request")
     if sources.pronunciations:
@@ -218,10 +223,11 @@ def _manifest(base: SpeechFolder, files: Mapping[str, bytes], *, name: str, rele
         "description": f"Custom speech from text, made from {base.name}",
         "files": {file: hashlib.sha256(data).hexdigest() for file, data in files.items()},
     }
+    kept = old.get("adaptation", {})  # weights that a person has changed there
     if base.whisper is not None:
-        made["adaptation"] = {"weight": WEIGHT}
+        made["adaptation"] = {"weight": WEIGHT, **kept}
     else:
-        made["adaptation"] = {"share": SHARE}
+        made["adaptation"] = {"share": SHARE, **kept}
         made["decoding"] = {**old.get("decoding", {}), "beam": max(base.decoding.beam, BEAM)}
     return made
 

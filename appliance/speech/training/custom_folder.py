@@ -117,6 +117,7 @@ def write_model(out: Path, base: Base, weights: Weights, about: About) -> Speech
 
 
 def _manifest(base: SpeechFolder, about: About, digests: Mapping[str, str]) -> dict[str, Any]:
+    kept = _adaptation(base)
     return {
         "format": 1,
         "task": "speech-whisper",
@@ -128,8 +129,15 @@ def _manifest(base: SpeechFolder, about: About, digests: Mapping[str, str]) -> d
         "weights_license": base.weights_license,
         "meters": [METER],
         "limits": {"sample_rate": base.rate},
+        **({"adaptation": kept} if kept else {}),
         "files": dict(digests),
     }
+
+
+def _adaptation(base: SpeechFolder) -> dict[str, float]:
+    """The weights of what the base has learnt from text, as `model.json` states them."""
+    found = base.adaptation
+    return {} if found is None else {"share": found.share, "weight": found.weight}
 
 
 def gain_sentence(before: Evaluation, after: Evaluation) -> str:

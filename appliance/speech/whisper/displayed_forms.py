@@ -7,7 +7,8 @@ from typing import Final
 from appliance.speech.adaptation.pronunciations import Pronunciations
 from appliance.speech.decoding.segment import HeardWord
 
-_CLOSING: Final = ".,;:!?\"')]}"
+_OPENING: Final = "\"'\u201c\u2018\u00ab([{\u00bf\u00a1"
+_CLOSING: Final = ".,;:!?\u2026\"'\u201d\u2019\u00bb)]}"
 
 
 def with_displayed_forms(words: Sequence[HeardWord], known: Pronunciations) -> list[HeardWord]:
@@ -26,16 +27,16 @@ def with_displayed_forms(words: Sequence[HeardWord], known: Pronunciations) -> l
             continue
         count, spoken, displayed = match
         part = words[at : at + count]
-        written = part[-1].written
-        behind = written[len(written.rstrip(_CLOSING)) :]
-        space = " " if part[0].written.startswith(" ") else ""
+        first, last = part[0].written, part[-1].written
+        before = first[: len(first) - len(first.lstrip(f" {_OPENING}"))]
+        behind = last[len(last.rstrip(_CLOSING)) :]
         found.append(
             replace(
                 part[0],
                 text=spoken,
                 end=part[-1].end,
                 confidence=min(word.confidence for word in part),
-                written=f"{space}{displayed}{behind}",
+                written=f"{before}{displayed}{behind}",
             )
         )
         at += count

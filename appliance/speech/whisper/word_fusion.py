@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.speech.adaptation.continuations import Continuations
+from appliance.speech.adaptation.domain_text import APOSTROPHES, is_letter
 from appliance.speech.whisper.tokens import WhisperTokens
 
 LEAST: Final = 1e-4
@@ -23,7 +24,6 @@ LEAST: Final = 1e-4
 CANDIDATES: Final = 16
 """Tokens that are weighed at each step, by the model's own order."""
 _KEPT: Final = 1 << 16
-_APOSTROPHES: Final = "'\u2019"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ class WordFusion:
     def _moved(self, place: Place, token: int) -> tuple[Place, float]:
         total = 0.0
         for sign in self._text(token):
-            if sign.isalnum() or (sign in _APOSTROPHES and place.letters):
-                letter = "'" if sign in _APOSTROPHES else sign
+            if is_letter(sign, within=bool(place.letters)):
+                letter = "'" if sign in APOSTROPHES else sign
                 place = Place(place.before, place.letters + letter, place.earned)
                 continue
             place, earned = self._finished(place)

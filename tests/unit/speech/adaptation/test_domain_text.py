@@ -12,6 +12,13 @@ def test_words_are_lower_case_without_punctuation() -> None:
     ]
 
 
+def test_words_keep_the_marks_of_their_letters_and_marks_alone_are_no_words() -> None:
+    hindi = "\u0939\u093f\u0928\u094d\u0926\u0940"
+    assert plain_words(f"{hindi}, \u0130stanbul \u2764\ufe0f '90s' rock 'n' roll_it") == [
+        *(hindi, "i\u0307stanbul", "90s", "rock", "n", "roll", "it")
+    ]
+
+
 def test_repetitions_and_odd_lines_are_counted_and_left_out() -> None:
     found = read_domain_text(f"One two.\n\none two\n???\n{'a ' * (MAX_WORDS + 1)}\nthree\n", "d.txt")
     assert found.sentences == (("one", "two"), ("three",))

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -130,7 +131,7 @@ def refusals() -> dict[str, tuple[bytes, str]]:
         "a block of no size": (segment(tracks + made.SIMPLE + made.UNKNOWN + b"\x81"), "broken inside"),
         "a void of no size": (segment(tracks + made.VOID + made.UNKNOWN), "broken inside"),
         "a void too long": (segment(tracks + made.VOID + made.number(1 << 50) + bytes(9)), "cut short"),
-        "an empty block": (segment(tracks + made.SIMPLE + b"\x80"), "cut short"),
+        "an empty block": (segment(tracks + made.SIMPLE + b"\x80"), "broken inside"),
         "a short block": (segment(tracks + made.SIMPLE + b"\x82\x81\0"), "broken inside"),
         "lacing of nothing": (segment(tracks + made.SIMPLE + b"\x84\x81\0\0\x02"), "broken inside"),
         "Xiph sizes too long": (segment(tracks + simple + b"\x02\x01\xff"), "broken inside"),
@@ -142,6 +143,7 @@ def refusals() -> dict[str, tuple[bytes, str]]:
         ),
         "unequal packets of one size": (segment(tracks + simple + b"\x04\x01\x09"), "broken"),
         "two recordings": (segment(tracks) + webm(PACKETS), "more than one recording"),
+        "two recordings of known size": (webm(PACKETS) * 2, "more than one recording"),
     }
 
 
@@ -150,6 +152,14 @@ def test_what_cannot_be_read_is_refused_with_its_reason(name: str) -> None:
     data, said = refusals()[name]
     with pytest.raises(AudioError, match=said):
         read(data)
+
+
+@pytest.mark.parametrize("size", [1 << 45, (1 << 56) - 2])
+def test_a_size_that_no_disk_can_hold_is_no_fault_of_the_disk(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "cut.webm"
+    path.write_bytes(webm(PACKETS, Written(known=False)) + made.VOID + made.number(size, 8))
+    with path.open("rb") as file, pytest.raises(AudioError, match="cut short"):
+        list(blocks(file, read_track(file)))
 
 
 def test_elements_of_no_audio_give_others_their_turn_and_have_an_end() -> None:

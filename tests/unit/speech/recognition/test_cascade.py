@@ -43,23 +43,25 @@ class Said:
 
 
 @pytest.mark.parametrize(
-    ("closed", "open_", "phrases", "answered"),
+    ("closed", "open_", "weight", "answered"),
     [
-        (SURE, 0.99, False, "closed"),
-        (SURE - 0.01, 0.99, False, "open"),
-        (SURE, 0.99, True, "open"),
-        (SURE_WITH_PHRASES, 0.99, True, "closed"),
-        (0.8, 0.59, False, "closed"),
-        (0.8, 0.6, False, "open"),
-        (0.7, 0.3, False, "open"),
-        (0.0, 0.0, False, "open"),
+        (SURE, 0.99, None, "closed"),
+        (SURE - 0.01, 0.99, None, "open"),
+        (SURE, 0.99, 1.0, "open"),
+        (SURE, 0.99, 0.0, "closed"),
+        (SURE_WITH_PHRASES, 0.99, 1.0, "closed"),
+        (0.8, 0.59, None, "closed"),
+        (0.8, 0.6, None, "open"),
+        (0.7, 0.3, None, "open"),
+        (0.0, 0.0, None, "open"),
     ],
 )
 def test_the_closed_vocabulary_answers_where_it_is_sure_or_the_other_is_in_doubt(
-    closed: float, open_: float, phrases: bool, answered: str
+    closed: float, open_: float, weight: float | None, answered: str
 ) -> None:
     both = Said("closed", closed), Said("open", open_)
-    cascade = CascadeSegment(*both, phrases=phrases)
+    preferences = Preferences() if weight is None else Preferences(phrases=("open",), weight=weight)
+    cascade = CascadeSegment(*both, preferences)
     for _ in range(3):
         cascade.feed(np.zeros(100, np.float32))
     assert (cascade.guess(), cascade.quiet()) == ("open", 7)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import ModelError
+from appliance.speech.adaptation.adaptation import SHARE
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.segment import HeardWord
 from appliance.speech.display.text import Profanity, Shown
@@ -75,9 +76,30 @@ def test_the_folder_is_described_and_may_be_adapted_again(tmp_path: Path) -> Non
     assert again.folder.adaptation is not None
     assert again.folder.adaptation.domain is not None
     assert again.folder.adaptation.phrases == ("stop it",)
+    assert again.folder.adaptation.share == SHARE
     card = (tmp_path / "second/MODEL_CARD.md").read_text()
     assert "1 phrases, preferred in every request" in card
     assert "stop it" not in card
+
+
+def test_weights_that_were_changed_in_the_base_are_kept(tmp_path: Path) -> None:
+    adapt(SMALL, Sources(text="go on\n"), tmp_path / "first")
+    described = json.loads((tmp_path / "first/model.json").read_text())
+    described["adaptation"]["share"] = 0.3
+    (tmp_path / "first/model.json").write_text(json.dumps(described))
+    base = SpeechFolder.open(tmp_path / "first")
+    again = adapt(base, Sources(phrases="stop it\n"), tmp_path / "second")
+    assert again.folder.adaptation is not None
+    assert again.folder.adaptation.share == 0.3
+
+
+def test_a_base_that_changes_meanwhile_is_not_given_new_digests(tmp_path: Path) -> None:
+    adapt(SMALL, Sources(text="go on\n"), tmp_path / "first")
+    base = SpeechFolder.open(tmp_path / "first")
+    (tmp_path / "first/words.txt").write_text("go\n")
+    with pytest.raises(ModelError, match=r"words\.txt of first was changed"):
+        adapt(base, Sources(phrases="stop it\n"), tmp_path / "second")
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +107,7 @@ def test_the_folder_is_described_and_may_be_adapted_again(tmp_path: Path) -> Non
     [
         (Sources(text="\u00e9\u00e9\n"), "no sentence that this model can write"),
         (Sources(phrases="\n"), "nothing to learn from"),
+        (Sources(phrases="...\n!\n"), "nothing to learn from"),
         (Sources(pronunciations="no tab"), "line 1 of --pronunciations"),
         (Sources(pronunciations="X\tc3po"), "cannot write"),
     ],

@@ -1,12 +1,14 @@
 """What is said of a gain is what the recordings prove; bases that cannot learn are refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import ModelError
 from appliance.speech.model.folder import SpeechFolder
-from appliance.speech.training.custom_folder import gain_sentence, open_base
+from appliance.speech.training.adapt import Sources, adapt
+from appliance.speech.training.custom_folder import About, gain_sentence, open_base, write_model
 from tests.support.paths import BUNDLED
 from tests.support.tiny_custom import evaluation, write_tiny_folder
 from tests.support.whisper import tiny_folder
@@ -32,6 +34,31 @@ def test_no_gain_is_said_as_no_gain() -> None:
 def test_a_base_is_opened_with_its_weights(tmp_path: Path) -> None:
     base = open_base(SpeechFolder.open(write_tiny_folder(tmp_path / "tiny")))
     assert (base.bits, base.weights.width) == (7, 16)
+
+
+def test_what_the_base_has_learnt_from_text_is_kept_with_its_weights(tmp_path: Path) -> None:
+    tiny = SpeechFolder.open(write_tiny_folder(tmp_path / "tiny"))
+    adapt(tiny, Sources(phrases="go on\n"), tmp_path / "adapted")
+    described = json.loads((tmp_path / "adapted/model.json").read_text())
+    described["adaptation"]["weight"] = 0.2
+    (tmp_path / "adapted/model.json").write_text(json.dumps(described))
+    base = open_base(SpeechFolder.open(tmp_path / "adapted"))
+    (tmp_path / "out").mkdir()
+    about = About(
+        name="mine",
+        release="1",
+        language="",
+        taught=1,
+        minutes=1,
+        speakers=1,
+        held="",
+        how="",
+        seconds=1,
+        notes=(),
+    )
+    made = write_model(tmp_path / "out", base, base.weights, about)
+    assert made.adaptation is not None
+    assert (made.adaptation.phrases, made.adaptation.weight) == (("go on",), 0.2)
 
 
 def test_a_base_that_is_no_whisper_is_refused() -> None:

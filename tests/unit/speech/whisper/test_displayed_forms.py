@@ -30,3 +30,13 @@ def test_the_confidence_is_that_of_the_least_sure_word() -> None:
 def test_other_words_stay() -> None:
     words = heard(" C", " and", " three")
     assert with_displayed_forms(words, KNOWN) == words
+
+
+def test_signs_and_punctuation_around_a_spoken_form_stay() -> None:
+    for words, expected in (
+        ((" Smith", " &", " C", " N", " T", " K", " &", " Sons"), [" Smith", " &", " CNTK", " &", " Sons"]),
+        ((" +", " CNTK"), [" +", " CNTK"]),
+        ((" (CNTK),",), [" (CNTK),"]),
+        ((" \u201cc", " n", " t", " k\u201d?"), [" \u201cCNTK\u201d?"]),
+    ):
+        assert [word.written for word in with_displayed_forms(heard(*words), KNOWN)] == expected
