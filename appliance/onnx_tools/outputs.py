@@ -21,16 +21,16 @@ def with_outputs(data: bytes, names: Collection[str]) -> bytes:
         MalformedGraphError: The bytes are no ONNX model.
     """
     model = list(fields(memoryview(data), shapes.MODEL))
-    parts: list[bytes | memoryview] = []
-    for number, value in model:
-        if number == _GRAPH:
-            graph = list(fields(sub_message(value), shapes.GRAPH))
-            kept = [(key, inner) for key, inner in graph if key != _OUTPUT or _name(inner) in names]
-            if not any(key == _OUTPUT for key, _ in kept):
-                return data
-            value = memoryview(b"".join(_encoded(kept)))
-        parts.extend(_encoded([(number, value)]))
-    return b"".join(parts)
+    graph = next((sub_message(value) for number, value in model if number == _GRAPH), memoryview(b""))
+    kept = [
+        (number, value)
+        for number, value in fields(graph, shapes.GRAPH)
+        if number != _OUTPUT or _name(value) in names
+    ]
+    if not any(number == _OUTPUT for number, _ in kept):
+        return data
+    smaller = memoryview(b"".join(_encoded(kept)))
+    return b"".join(_encoded([(number, smaller if number == _GRAPH else value) for number, value in model]))
 
 
 def _name(output: int | memoryview) -> str:
