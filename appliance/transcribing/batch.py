@@ -276,7 +276,8 @@ class Batch:
 
 
 def _failed(recording: Recording, error: ApplianceError | LicenseError) -> Outcome:
-    hint = "" if isinstance(error, AudioError) else error.hint  # it speaks to whoever sends audio
+    general = isinstance(error, AudioError) and error.hint == AudioError.default_hint
+    hint = "" if general else error.hint  # the general one speaks to whoever sends audio
     return Outcome(recording=recording, result=Result.FAILED, message=error.message, hint=hint)
 
 

@@ -45,6 +45,7 @@ def test_the_tour_of_the_speech_service_hears_the_recording_that_comes_with_it(t
         "AudioSeconds  4",
         "4 seconds of audio",
         "verified: ",
+        "curl --data-binary @FILE.wav",
     ):
         assert expected in done.stdout
 

@@ -35,11 +35,13 @@ class Showcase:
         product: The service.
         heading: What is asked.
         ask: Asks a service at a URL; yields each answer with a line for people.
+        own: How something of one's own is asked, with `{url}` for the service; may be empty.
     """
 
     product: Product
     heading: str
     ask: Callable[[str], Iterator[tuple[dict[str, Any], str]]]
+    own: str = ""
 
 
 def _ask_text(url: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -92,7 +94,11 @@ def _ask_speech(url: str) -> Iterator[tuple[dict[str, Any], str]]:
     yield answer, f"{RECORDING.name}  {click.style(answer['text'], fg='cyan', bold=True)}"
 
 
+_OWN_RECORDING: Final = (
+    "curl --data-binary @FILE.wav -H 'Content-Type: audio/wav' "
+    "'{url}/speech/recognition/interactive/cognitiveservices/v1?language=en-US'"
+)
 SHOWCASES: Final = {
     CUSTOM_NER.name: Showcase(CUSTOM_NER, "Sentences that the model has not seen", _ask_text),
-    SPEECH_TO_TEXT.name: Showcase(SPEECH_TO_TEXT, "A sentence, dictated", _ask_speech),
+    SPEECH_TO_TEXT.name: Showcase(SPEECH_TO_TEXT, "A sentence, dictated", _ask_speech, _OWN_RECORDING),
 }

@@ -171,6 +171,8 @@ def _tour(
     if report.exit_code:
         raise DemoFailed("the usage records do not verify", hint="; ".join(audit["lines"]))
     tour.say(f"\nHome page  {click.style(url + '/', underline=True)}")
+    if showcase.own:
+        tour.say(f"A recording of your own:\n   {showcase.own.format(url=url)}")
     return {
         "url": url,
         "home": str(home),

@@ -25,7 +25,8 @@ from appliance.errors import SettingsError
     "models",
     multiple=True,
     metavar="MODEL",
-    help="A model folder, a bundled model by its name, or both; twice compares two (default: Models:Speech).",
+    help="A model folder, whisper-tiny-en, speech-en, or `both`, these two together; given twice, two are "
+    "compared (default: Models:Speech).",
 )
 @audio_option
 @click.option(

@@ -40,7 +40,7 @@ def opened_speech_model(name: str) -> "SpeechFolder":
     if not path.exists():
         raise ModelError(
             f"{name} is neither a folder nor a bundled speech model",
-            hint=f"bundled are {' and '.join(bundled_names())}",
+            hint=f"bundled are {' and '.join(bundled_names())}; `speech evaluate` takes `both` too",
         )
     if find_packages(path):
         raise ModelError(

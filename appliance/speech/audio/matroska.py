@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from appliance.speech.audio.errors import AudioError
+from appliance.speech.audio.errors import CONVERT, AudioError
 from appliance.speech.audio.source import Source, read_at
 
 MARK: Final = b"\x1a\x45\xdf\xa3"
@@ -289,7 +289,7 @@ def _chosen(tracks: bytes, *, begin: int, end: int) -> Track:
         )
     if not others:
         raise AudioError("the WebM file holds no audio")
-    raise AudioError(f"WebM with {_name_of(others[0])} is not read; send WebM or Ogg with Opus, or WAV")
+    raise AudioError(f"WebM with {_name_of(others[0])} is not read", hint=CONVERT)
 
 
 def _name_of(codec: bytes) -> str:

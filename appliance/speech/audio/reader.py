@@ -15,7 +15,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from appliance.speech.audio.errors import AudioError, AudioTooLong
+from appliance.speech.audio.errors import CONVERT, AudioError, AudioTooLong
 from appliance.speech.audio.matroska import MARK
 from appliance.speech.audio.source import InMemory, Source, read_at
 from appliance.speech.audio.wav import PcmFormat, Samples, WavReader, checked, mixed
@@ -244,7 +244,7 @@ def _kind(data: bytes) -> str:
     if len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0:  # a frame without tags before it
         return "MP3"
     if data[4:8] == b"ftyp":
-        raise AudioError("MP4 is not read; send WebM or Ogg with Opus, or WAV")
+        raise AudioError("MP4 is not read", hint=CONVERT)
     raise AudioError("the audio is none of WAV, FLAC, Ogg, WebM, MP3, AIFF, CAF, AU and W64")
 
 

@@ -163,6 +163,8 @@ def parse_format(chunk: bytes) -> PcmFormat:
         if len(chunk) < 26:
             raise AudioError("the extensible format chunk of the WAV header is too short")
         tag = struct.unpack_from("<H", chunk, 24)[0]
+    if tag in (_ALAW, _MULAW):
+        bits = 8  # by definition; clients that leave the SDK's default write 16
     if (tag, bits) not in _READERS:
         raise AudioError(f"WAV format {tag} with {bits} bits is not supported")
     return checked(PcmFormat(tag=tag, channels=channels, rate=rate, bits=bits))

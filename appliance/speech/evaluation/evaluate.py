@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.datasets.label_errors import DatasetError
+from appliance.speech.adaptation.pronunciations import Pronunciations
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.dataset.recordings import RecordingSet
 from appliance.speech.dataset.transcripts import Recording
 from appliance.speech.decoding.segment import Heard, Preferences
 from appliance.speech.evaluation.spoken_words import spoken_readings, spoken_words
-from appliance.speech.evaluation.word_errors import Pair, WordErrors, aligned, best_reading, counted
+from appliance.speech.evaluation.word_errors import (
+    Pair,
+    Readings,
+    WordErrors,
+    aligned,
+    best_reading,
+    counted,
+)
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.file import transcribe
 from appliance.speech.recognition.stream import Manner
@@ -167,9 +175,11 @@ async def _hear(
         )
     except (AudioError, AudioTooLong) as error:
         raise DatasetError(f"{place}: {error.message}", hint=error.hint) from error
-    text = " ".join(_text(phrase.heard[0]) for phrase in transcript.phrases)
+    heard = [phrase.heard[0] for phrase in transcript.phrases]
+    adaptation = engine.folder.adaptation
+    known = adaptation.pronunciations if adaptation is not None else None
     try:
-        pairs = aligned(said, best_reading(said, spoken_readings(text, english=english)))
+        pairs = aligned(said, best_reading(said, readings(heard, known, english=english)))
     except ValueError as error:
         raise DatasetError(f"{place}: {error}", hint="cut the recording into several") from error
     return HeardRecording(
@@ -180,7 +190,33 @@ async def _hear(
     )
 
 
-def _text(heard: Heard) -> str:
-    """The text as the model writes it: capitals tell spelled letters from words."""
-    written = "".join(word.written for word in heard.words).strip()
-    return written or heard.text
+def readings(
+    heard: Sequence[Heard], known: Pronunciations | None = None, *, english: bool = True
+) -> list[Readings]:
+    """Return the pieces of what was heard with all the ways in which each can be said.
+
+    The text is taken as the model writes it: capitals tell spelled letters from words. What a pronunciation
+    displays otherwise than it is spoken (`oz` for `ounce`) counts as right in both forms.
+
+    Args:
+        heard: The phrases of a recording.
+        known: Pronunciations of the model; None if it has none.
+        english: As `spoken_words` takes it.
+    """
+    found: list[Readings] = []
+    plain = ""
+    for one in heard:
+        plain += " "
+        if not any(word.written.strip() for word in one.words):
+            plain += one.text
+            continue
+        for word in one.words:
+            if known is None or tuple(word.text.split()) not in known.displayed:
+                plain += word.written
+                continue
+            displayed = spoken_readings(word.written, english=english)
+            forms = displayed[0] if len(displayed) == 1 else [[form for way in displayed for form in way[0]]]
+            spoken = spoken_words(word.text, english=english)
+            found += [*spoken_readings(plain, english=english), (*forms, spoken)]
+            plain = ""
+    return [*found, *spoken_readings(plain, english=english)]

@@ -131,7 +131,10 @@ class SpeechFolder:
             ModelError: A file is missing, unreadable, changed, or of a kind that is not served.
         """
         if not path.is_dir():
-            raise ModelError(f"{path} is not a model folder", hint=LOOK)
+            raise ModelError(
+                f"{path} is not a folder" if path.exists() else f"there is no folder {path}",
+                hint="name a folder as docs/speech.md says; without Mounts:Model the bundled models hear",
+            )
         return _describe(OnDisk(path))
 
     @classmethod

@@ -47,7 +47,9 @@ def recognise(request: Any, installed: Path, tmp_path: Path) -> Callable[..., An
         path.write_bytes(header(size=len(data))[:4] + header(size=len(data))[4:] + data)
         host = service.url.replace("http://", "ws://")
         words = [str(HERE / "recognize.mjs"), str(installed), request.param, host, str(path), how]
-        return json.loads(run([tool("node", "nodejs"), *words]))
+        seen = json.loads(run([tool("node", "nodejs"), *words]))
+        assert ["never settled"] not in seen
+        return seen
 
     return work
 

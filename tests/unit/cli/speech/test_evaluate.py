@@ -11,6 +11,10 @@ from click.testing import CliRunner, Result
 
 from appliance.cli.main import main
 from appliance.cli.speech.model_names import bundled_names
+from appliance.speech.adaptation.pronunciations import Pronunciations
+from appliance.speech.decoding.segment import Heard, HeardWord
+from appliance.speech.evaluation.evaluate import readings
+from appliance.speech.evaluation.word_errors import best_reading
 from tests.support.paths import BUNDLED, ROOT
 
 RECORDINGS = sorted((ROOT / "tests/unit/speech/recordings").glob("*.opus"))
@@ -135,3 +139,20 @@ def test_an_encrypted_package_is_left_to_the_service(listed: Path, tmp_path: Pat
 
 def test_the_bundled_speech_models_are_known_by_their_tasks() -> None:
     assert bundled_names() == ["whisper-tiny-en", "speech-en"]
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("sixteen ounce for usa today", 0),
+        ("sixteen oz for u s a today", 0),
+        ("sixteen pounds for usa today", 1),
+    ],
+)
+def test_what_is_displayed_otherwise_than_spoken_is_right_in_both_forms(said: str, wrong: int) -> None:
+    known = Pronunciations.read("oz\tounce\n", "p")
+    texts = (("16", " 16"), ("ounce", " oz"), ("for", " for"), ("usa", " USA"), ("today", " today."))
+    words = tuple(HeardWord(text=text, start=0, end=1, confidence=1, written=form) for text, form in texts)
+    heard = [Heard(text=" ".join(text for text, _ in texts), words=words, confidence=1)]
+    found = best_reading(said.split(), readings(heard, known))
+    assert sum(one != two for one, two in zip(said.split(), found, strict=True)) == wrong

@@ -46,6 +46,15 @@ def test_samples_are_those_of_libsndfile(kind: str, subtype: str) -> None:
     assert np.array_equal(found[-count:], expected[-count:])
 
 
+@pytest.mark.parametrize("tag", [6, 7])
+def test_a_law_and_mu_law_have_eight_bits_whatever_the_header_says(tag: int) -> None:
+    """The SDK's description of a stream says 16 unless a program changes that."""
+    samples = bytes(range(256)) * 40
+    right, wrong = (WavReader().feed(header(8_000, 1, bits, tag) + samples) for bits in (8, 16))
+    assert len(right) > 9_000
+    assert np.array_equal(right, wrong)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 3_000), min_size=1, max_size=20), st.sampled_from([8_000, 16_000, 44_100]))
 def test_a_stream_may_come_in_any_pieces(sizes: list[int], rate: int) -> None:
