@@ -12,6 +12,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -41,7 +42,9 @@ _Result = TypeVar("_Result")
 FILE: Final = "jobs.db"
 _SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 _GROUP: Final = 256
+_MAKING_TABLES: Final = 0x6A6F6273  # "jobs": key of the lock under which tables are made
 _BUSY_SECONDS: Final = 5
+_AGAIN_SECONDS: Final = 0.02
 _EXAMPLE: Final = "write it as SQLAlchemy does, such as Jobs:Database=sqlite:////var/lib/appliance/jobs.db"
 
 _Work = Callable[[Session], Any]
@@ -342,7 +345,7 @@ def _prepared(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect)
     try:
-        JobTable.metadata.create_all(engine)
+        _make_tables(engine)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
@@ -354,9 +357,34 @@ def _prepared(engine: Engine) -> Engine:
     return engine
 
 
+def _make_tables(engine: Engine) -> None:
+    """Make the tables that are missing, one process after the other: several may begin with nothing."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
+        JobTable.metadata.create_all(connection)
+
+
 def _on_connect(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    _switch_to_wal(connection)
+    for pragma in ("synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Where several switch a new file at once, SQLite refuses some without waiting."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _refused(where: str, error: Exception) -> SettingsError:

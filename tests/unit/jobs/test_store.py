@@ -1,11 +1,17 @@
 import asyncio
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from appliance.errors import SettingsError
 from appliance.jobs.job import LIFETIME_SECONDS, Failure, JobStatus
+from appliance.jobs.store import JobStore
+from appliance.jobs.tables import JobTable
 
 
 def test_a_job_comes_back_as_it_was_kept(any_place: Any, make_job: Any) -> None:
@@ -25,6 +31,24 @@ def test_a_job_comes_back_as_it_was_kept(any_place: Any, make_job: Any) -> None:
         assert await store.unfinished(now=job.created) == []
 
     asyncio.run(scenario())
+
+
+def test_several_first_starts_on_one_empty_database_all_succeed(any_place: Any, tmp_path: Path) -> None:
+    for turn in range(4):
+        url = any_place.url or f"sqlite:///{tmp_path / f'{turn}.db'}"
+        ready = threading.Barrier(6)
+
+        def start(number: int, url: str = url, ready: threading.Barrier = ready) -> JobStore:
+            ready.wait()
+            return JobStore.open(directory=tmp_path, url=url, instance=str(number), capacity=9)
+
+        with ThreadPoolExecutor(6) as pool:
+            for store in list(pool.map(start, range(6))):
+                store.close()
+        if any_place.url:
+            engine = create_engine(url)
+            JobTable.metadata.drop_all(engine)
+            engine.dispose()
 
 
 def test_only_its_owner_can_read_the_files(place: Any, make_job: Any) -> None:
