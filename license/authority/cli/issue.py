@@ -87,6 +87,13 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
 )
 @click.option("--grace-days", default=30, show_default=True, type=click.IntRange(0, 3_650))
 @click.option("--report-days", default=90, show_default=True, type=click.IntRange(1, 36_500))
+@click.option(
+    "--max-logs",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Usage logs that may be written under it; more are a finding when an export is taken in.",
+)
 @click.option("--binding", type=click.Choice(["instance", "any"]), help="Default: as the resource says.")
 @click.option(
     "--feature",

@@ -129,6 +129,13 @@ def test_a_resource_is_renewed_and_its_next_licence_issued(home: Path) -> None:
     assert "then " + following["period"][0] in good("usage", "acme-ner")
 
 
+def test_a_licence_says_how_many_logs_may_be_written(home: Path) -> None:
+    good("issue", "request.note", "--resource", "acme-ner", "--max-logs", "200", "--out", "many")
+    assert '"max_logs": 200' in (home / "many" / "license.note").read_text()
+    good("issue", "request.note", "--resource", "acme-ner", "--out", "few")
+    assert '"max_logs": 4' in (home / "few" / "license.note").read_text()
+
+
 def test_without_prices_the_next_step_is_told(home: Path) -> None:
     (home / "authority/prices.csv").unlink(missing_ok=True)
     assert run("prices").stderr == "nothing has a price yet: license prices --init\n"
