@@ -132,6 +132,9 @@ def ingest_bundle(
         )
     met = {log.log for log in report.logs if _extends(report, log)}
     current = seen | {log.head.origin: log for log in accepted}
+    accounts = reconcile(resource.plans, _furthest(current, reported))
+    exceeded = list(_plan_findings(accounts, bundle.manifest.instance))
+    report = replace(report, findings=(*report.findings, *exceeded))
     if wanted is not None:
         accepted = []
         if keep:
@@ -148,7 +151,7 @@ def ingest_bundle(
         demand=wanted,
         openings=signed,
         checkpoints={log.head.origin: add_line(log.note, log.head.cosig) for log in accepted} if keep else {},
-        accounts=reconcile(resource.plans, _furthest(current, reported)),
+        accounts=accounts,
     )
 
 
@@ -277,6 +280,17 @@ def _vendor_findings(
         if before is not None and not _extends(report, log_report):
             sentence = f"the first {before.head.size:,} entries cannot be compared with those accepted before"
             yield _finding(Severity.BROKEN, "unchecked", sentence, log_report.log)
+
+
+def _plan_findings(accounts: Sequence[Account], instance: str) -> Iterator[Finding]:
+    """More than a plan allows that blocks: several machines each used it, or one went on without its log."""
+    for account in accounts:
+        if account.blocks and account.over:
+            sentence = (
+                f"{account.used.billed:,} units of {account.meter} were used in {account.period} by all "
+                f"machines together, {account.over:,} more than the plan allows, which blocks"
+            )
+            yield _finding(Severity.FINDING, "plan-exceeded", sentence, instance)
 
 
 def _reported_heads(bundle: Bundle, checkpoints: dict[str, bytes]) -> Iterator[Witnessed]:

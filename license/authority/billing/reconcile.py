@@ -18,12 +18,14 @@ class Account:
         meter: The meter.
         used: Sums in the period.
         included: Units that the plan includes in it; None where it does not limit the meter.
+        blocks: Whether the plan lets nothing be used beyond that.
     """
 
     period: str
     meter: str
     used: Tally
     included: int | None
+    blocks: bool = False
 
     @property
     def over(self) -> int:
@@ -44,6 +46,7 @@ def reconcile(plans: Sequence[Plan], usage: Iterable[Days]) -> list[Account]:
     """
     sums: dict[tuple[str, str], Tally] = {}
     included: dict[tuple[str, str], int | None] = {}
+    blocks: set[tuple[str, str]] = set()
     for plan in plans:
         for meter, _ in () if plan.monthly else plan.meters:
             key = _period(plan, ""), meter
@@ -54,8 +57,16 @@ def reconcile(plans: Sequence[Plan], usage: Iterable[Days]) -> list[Account]:
             key = "outside" if found is None else _period(found, date), meter
             sums[key] = sums.get(key, NOTHING).plus(tally)
             included[key] = None if found is None else found.units(meter)
+            if found is not None and found.overage == "block":
+                blocks.add(key)
     return [
-        Account(period=period, meter=meter, used=tally, included=included[period, meter])
+        Account(
+            period=period,
+            meter=meter,
+            used=tally,
+            included=included[period, meter],
+            blocks=(period, meter) in blocks,
+        )
         for (period, meter), tally in sorted(sums.items())
     ]
 

@@ -47,6 +47,26 @@ def test_usage_beyond_the_plan_is_told(customer: Customer) -> None:
     assert [(account.over, account.percent) for account in customer.ingest().accounts] == [(10, 120)]
 
 
+@pytest.mark.parametrize(("overage", "found"), [("block", True), ("record", False)])
+def test_usage_beyond_a_plan_that_blocks_is_a_finding(customer: Customer, overage: str, found: bool) -> None:
+    """Machines that share a plan each know their own usage alone."""
+    customer.resource = customer.authority.create_resource(
+        "shared",
+        customer="Acme Ltd",
+        meters={METER: 50},
+        period=("2026-01-01", "2028-01-01"),
+        overage=overage,
+    ).resource
+    customer.machine.licensed = customer.license()
+    run_days(customer.machine, 2)
+    assert "plan-exceeded" not in codes(customer.ingest().report)
+    run_days(customer.machine, 1, first=2)
+    done = customer.ingest()
+    assert ("plan-exceeded" in codes(done.report)) == found
+    assert done.report.exit_code == int(found)
+    assert done.accepted, "the usage is taken in all the same"
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_a_second_export_extends_the_first(customer: Customer, full: bool) -> None:
     run_days(customer.machine, 2)

@@ -160,6 +160,7 @@ def test_every_code_belongs_to_exactly_one_check() -> None:
     assert written_codes("Checking a log") - set(known) == {
         "not-reported",
         "too-many-logs",
+        "plan-exceeded",
         "two-resources",
         "metered-differs",
     }
