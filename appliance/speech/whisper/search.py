@@ -4,6 +4,7 @@ Thresholds as in openai/whisper `transcribe.py`: a text that compresses by more 
 is decoded again with some chance.
 """
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -158,7 +159,8 @@ class Search:
                 break
             writer = _Writer(self, encoding, 0.0)
             other = writer.write(prompt, best.tokens[:at], instead=best)
-            if not other.repeats and other.tokens != best.tokens:
+            rival = other.logs[at] - best.logs[at] if len(other.logs) > at else _RIVAL
+            if rival >= _RIVAL and not other.repeats and other.tokens != best.tokens:
                 found.setdefault(other.tokens, other)
             if len(found) >= count:
                 break
@@ -166,6 +168,8 @@ class Search:
 
 
 _SURE: Final = -0.02  # a token this likely has no rival
+_RIVAL: Final = math.log(1 / 8)
+"""What a rival is at least as likely as, beside the best token: below it are words that do not exist."""
 
 
 class _Writer:

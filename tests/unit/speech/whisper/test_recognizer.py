@@ -87,3 +87,11 @@ def test_a_text_that_repeats_itself_is_not_trusted() -> None:
     assert confidence(sure) > 0.9
     assert confidence(Transcript(tokens=(1,) * 19, logs=logs, repeats=True)) == 0.0
     assert confidence(Transcript(tokens=(1,) * 19, logs=logs, no_speech=0.9)) < LEAST
+
+
+def test_alternatives_have_no_words_that_the_model_hardly_believes_itself() -> None:
+    """`immiable` is a fiftieth as likely as `amiable`; `an ill` for `an old` is a real rival."""
+    for sound in (amiable(), ask()):
+        texts = [heard.text for heard in recognizer().recognize(sound, NO_PREFERENCES, 5)]
+        assert not {"immiable", "hadi", "immutable"} & set(" ".join(texts).split()), texts
+    assert len(texts) > 1
