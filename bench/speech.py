@@ -96,11 +96,6 @@ def made_up(rate: int, seed: int) -> NDArray[np.float32]:
     ).astype(np.float32)
 
 
-def loaded(folders: Sequence[SpeechFolder], threads: int) -> SpeechEngine:
-    """The engine as it is served."""
-    return SpeechEngine.load(folders[0], closed=folders[1] if len(folders) > 1 else None, threads=threads)
-
-
 def voice_begins(clip: NDArray[np.float32], rate: int) -> float:
     """Seconds at which somebody begins to speak: the first 20 ms within 30 dB of the loudest."""
     size = rate // 50
@@ -112,7 +107,7 @@ def factors(folders: Sequence[SpeechFolder], clips: Sequence[NDArray[np.float32]
     """Processor seconds of one core per second of audio."""
     folder = folders[0]
     seconds = sum(map(len, clips)) / folder.rate
-    engine = loaded(folders, 1)
+    engine = SpeechEngine.load(*folders, threads=1)
 
     def heard(*, guesses: bool) -> None:
         for one in clips:
@@ -164,7 +159,7 @@ async def hold(
     threads: int,
 ) -> dict[str, float]:
     """Keep so many people speaking; the delays of their first guesses and their finals."""
-    engine = loaded(folders, threads)
+    engine = SpeechEngine.load(*folders, threads=threads)
     delays = Delays(first=[], final=[])
     started, busy = time.monotonic(), time.process_time()
     await asyncio.gather(

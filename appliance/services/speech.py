@@ -109,7 +109,7 @@ class SpeechService:
         folder = open_any(place, self._context.model_keys(), SPEECH)
         return SpeechEngine.load(
             folder,
-            closed=SpeechFolder.open(closed[0]) if closed else None,
+            *map(SpeechFolder.open, closed),
             threads=settings.sessions,
             activity=_activity(settings, rate=folder.rate),
             forms=load_forms(place, self._context.model_keys(), settings.display_types, rate=folder.rate),

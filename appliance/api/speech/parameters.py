@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from appliance.speech.adaptation.adaptation import MAX_PHRASE_CHARACTERS, MAX_PHRASES
 from appliance.speech.decoding.segment import Preferences
 from appliance.speech.display.text import Profanity
 from appliance.speech.recognition.stream import Manner
 
 MODES: Final = ("interactive", "conversation", "dictation")
-MAX_PHRASES: Final = 500
-MAX_PHRASE_CHARACTERS: Final = 200
 MAX_WEIGHT: Final = 2.0
 SINGLE_SECONDS: Final = 15.0
 """Audio of a single recognition that is listened to."""

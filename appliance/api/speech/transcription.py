@@ -15,9 +15,10 @@ from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
 from appliance.api.speech.multipart import read_parts
-from appliance.api.speech.parameters import MAX_PHRASE_CHARACTERS, MAX_PHRASES, MAX_WEIGHT
+from appliance.api.speech.parameters import MAX_WEIGHT
 from appliance.api.usage_headers import evidence_headers
 from appliance.pipeline.transcribing import transcribe_counted
+from appliance.speech.adaptation.adaptation import MAX_PHRASE_CHARACTERS, MAX_PHRASES
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.segment import Preferences

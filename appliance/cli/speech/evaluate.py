@@ -61,14 +61,13 @@ def evaluate_command(
     Speech:LeastConfidencePercent and Engine:Sessions count.
     """
     from appliance.speech.dataset.recordings import open_recordings
-    from appliance.speech.evaluation.evaluate import evaluate
+    from appliance.speech.evaluation.evaluate import evaluate_model
     from appliance.speech.evaluation.report import evaluation_object, lines
     from appliance.speech.model.kind import BOTH, BUNDLED
-    from appliance.speech.recognition.engine import SpeechEngine
 
     settings = read_installation(words).settings
-    served = settings.bundled_speech
-    names = models or (BOTH if served == BOTH else BUNDLED[served].name,)
+    chosen = settings.bundled_speech
+    names = models or (BOTH if chosen == BOTH else BUNDLED[chosen].name,)
     if len(names) > 2:
         raise SettingsError(f"{len(names)} models are named", hint="name one --model, or two to compare them")
     each = [opened_speech_models(name) for name in names]
@@ -77,19 +76,19 @@ def evaluate_command(
     preferred = _phrases(phrases)
     found = []
     with open_recordings(recordings, audio) as listed:
-        for name, (folder, *closed) in zip(names, each, strict=True):
-            engine = SpeechEngine.load(
-                folder,
-                closed=closed[0] if closed else None,
-                threads=settings.sessions,
-                least=settings.speech_least_percent / 100,
-            )
-            try:
-                found.append(
-                    evaluate(engine, listed, model=name, phrases=preferred, english=english, told=Progress())
+        for name, served in zip(names, each, strict=True):
+            found.append(
+                evaluate_model(
+                    served,
+                    listed,
+                    model=name,
+                    threads=settings.sessions,
+                    least=settings.speech_least_percent / 100,
+                    phrases=preferred,
+                    english=english,
+                    told=Progress(),
                 )
-            finally:
-                engine.close()
+            )
     if as_json:
         print_json(evaluation_object(found, worst))
         return
@@ -103,7 +102,7 @@ def _phrases(path: Path | None) -> list[str]:
     Raises:
         SettingsError: It is longer than a request may carry, or no text.
     """
-    from appliance.api.speech.parameters import MAX_PHRASE_CHARACTERS, MAX_PHRASES
+    from appliance.speech.adaptation.adaptation import MAX_PHRASE_CHARACTERS, MAX_PHRASES
     from license.files import read_limited
 
     if path is None:

@@ -86,19 +86,24 @@ def _measured(
     least: float,
 ) -> "tuple[Evaluation, Evaluation]":
     from appliance.speech.dataset.recordings import open_recordings
-    from appliance.speech.evaluation.evaluate import evaluate
+    from appliance.speech.evaluation.evaluate import evaluate_model
     from appliance.speech.model.kind import language_code
-    from appliance.speech.recognition.engine import SpeechEngine
 
     english = all(not folder.language or language_code(folder.language) == "en" for folder in folders)
     found = []
     with open_recordings(test, audio) as listed:
         for folder in folders:
-            engine = SpeechEngine.load(folder, threads=threads, least=least)
-            try:
-                found.append(evaluate(engine, listed, model=folder.name, english=english, told=Progress()))
-            finally:
-                engine.close()
+            found.append(
+                evaluate_model(
+                    [folder],
+                    listed,
+                    model=folder.name,
+                    threads=threads,
+                    least=least,
+                    english=english,
+                    told=Progress(),
+                )
+            )
     return found[0], found[1]
 
 

@@ -96,7 +96,7 @@ def transcribe(
 
 
 def _check_phrases(phrases: Sequence[str]) -> None:
-    from appliance.api.speech.parameters import MAX_PHRASE_CHARACTERS, MAX_PHRASES
+    from appliance.speech.adaptation.adaptation import MAX_PHRASE_CHARACTERS, MAX_PHRASES
 
     if len(phrases) > MAX_PHRASES or any(len(phrase) > MAX_PHRASE_CHARACTERS for phrase in phrases):
         raise click.UsageError(
@@ -296,7 +296,7 @@ def _batch(service: Any, settings: "Settings", order: _Order, outputs: "Folder |
             "phrases": list(order.phrases),
             "leastConfidencePercent": settings.speech_least_percent,
             "display": list(settings.display_types),
-            "closedVocabularyModel": folder_sha256(closed[0]) if closed else "",
+            "closedVocabularyModel": "".join(map(folder_sha256, closed)),
             "activityModel": "" if activity is None else folder_sha256(activity),
         },
     )

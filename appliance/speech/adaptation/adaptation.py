@@ -20,6 +20,7 @@ PRONUNCIATIONS: Final = "pronunciations.txt"
 ADAPTATION_FILES: Final = (DOMAIN, PHRASES, PRONUNCIATIONS)
 
 MAX_PHRASES: Final = 500
+"""Of a folder, and of a request."""
 MAX_PHRASE_CHARACTERS: Final = 200
 MAX_DOMAIN_NGRAMS: Final = 500_000
 MAX_DOMAIN_BYTES: Final = 32 * 2**20
@@ -64,13 +65,13 @@ def read_adaptation(files: Files, table: Mapping[str, Any]) -> Adaptation | None
     fields = Fields(table, f"{MANIFEST} adaptation")
     return Adaptation(
         domain=(
-            Ngrams.read(_text(files, DOMAIN, MAX_DOMAIN_BYTES), DOMAIN, most=MAX_DOMAIN_NGRAMS)
+            Ngrams.read(text_of(files, DOMAIN, MAX_DOMAIN_BYTES), DOMAIN, most=MAX_DOMAIN_NGRAMS)
             if DOMAIN in files
             else None
         ),
-        phrases=phrases_of(_text(files, PHRASES, MAX_LIST_BYTES), PHRASES) if PHRASES in files else (),
+        phrases=phrases_of(text_of(files, PHRASES, MAX_LIST_BYTES), PHRASES) if PHRASES in files else (),
         pronunciations=(
-            Pronunciations.read(_text(files, PRONUNCIATIONS, MAX_LIST_BYTES), PRONUNCIATIONS)
+            Pronunciations.read(text_of(files, PRONUNCIATIONS, MAX_LIST_BYTES), PRONUNCIATIONS)
             if PRONUNCIATIONS in files
             else None
         ),
@@ -100,7 +101,12 @@ def phrases_of(text: str, where: str) -> tuple[str, ...]:
     return found
 
 
-def _text(files: Files, name: str, limit: int) -> str:
+def text_of(files: Files, name: str, limit: int) -> str:
+    """Return the text of a file of a model folder.
+
+    Raises:
+        ModelError: It is too large, or cannot be read.
+    """
     files.check(name, limit)
     try:
         return files.text(name)

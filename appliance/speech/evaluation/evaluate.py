@@ -22,6 +22,7 @@ from appliance.speech.evaluation.word_errors import (
     best_reading,
     counted,
 )
+from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.file import transcribe
 from appliance.speech.recognition.stream import Manner
@@ -91,6 +92,39 @@ class Evaluation:
             speaker = one.recording.speaker
             found[speaker] = found.get(speaker, WordErrors()) + one.errors
         return dict(sorted(found.items())) if set(found) - {""} else {}
+
+
+def evaluate_model(
+    folders: Sequence[SpeechFolder],
+    recordings: RecordingSet,
+    *,
+    model: str,
+    threads: int,
+    least: float,
+    phrases: Sequence[str] = (),
+    english: bool = True,
+    told: Told = lambda *_: None,
+) -> Evaluation:
+    """Load a model, evaluate it and close it.
+
+    Args:
+        folders: Of the model, perhaps with one for a closed vocabulary, as `SpeechEngine.load` takes them.
+        recordings: With transcripts.
+        model: What it is called in the report.
+        threads: Calls at once; 0 means one per usable core.
+        least: Confidence, 0…1, below which a phrase is left out.
+        phrases: Words to prefer, where the model can.
+        english: Whether numbers are compared in words.
+        told: Hears of the progress.
+
+    Raises:
+        ModelError, DatasetError, InferenceFailed: As `SpeechEngine.load` and `evaluate`.
+    """
+    engine = SpeechEngine.load(*folders, threads=threads, least=least)
+    try:
+        return evaluate(engine, recordings, model=model, phrases=phrases, english=english, told=told)
+    finally:
+        engine.close()
 
 
 def added(errors: Iterable[WordErrors]) -> WordErrors:

@@ -23,7 +23,7 @@ from appliance.models.folder_reader import (
     read_json,
 )
 from appliance.onnx_tools.inspect import GraphFacts
-from appliance.speech.adaptation.adaptation import ADAPTATION_FILES, Adaptation, read_adaptation
+from appliance.speech.adaptation.adaptation import ADAPTATION_FILES, Adaptation, read_adaptation, text_of
 from appliance.speech.model.layout import SUPPORTED, Graphs, Layout, detect
 from appliance.speech.model.lexicon import Lexicon
 from appliance.speech.model.vocabulary import Vocabulary, from_json, from_tokens
@@ -160,7 +160,10 @@ class SpeechFolder:
         Raises:
             ModelError: The file was changed or removed since the folder was opened.
         """
-        name = self.graphs.files[part]
+        return self.read_file(self.graphs.files[part])
+
+    def read_file(self, name: str) -> bytes:
+        """Return the bytes of one of the files that the model is read from; raises as `read`."""
         if self.content is not None:
             return self.content[name]
         try:
@@ -169,7 +172,7 @@ class SpeechFolder:
             raise ModelError(f"{name} cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != self.digests[name]:
             raise ModelError(
-                f"{name} was changed while the model was being opened", hint="open the model again"
+                f"{name} of {self.name} was changed since the model was opened", hint="open the model again"
             )
         return data
 
@@ -270,8 +273,8 @@ def _lexicon(files: Files, decoding: Decoding) -> Lexicon | None:
     if WORDS not in files:
         return None
     return Lexicon.read(
-        _text(files, WORDS, MAX_LIST_BYTES),
-        _text(files, NGRAMS, MAX_LIST_BYTES) if NGRAMS in files else "",
+        text_of(files, WORDS, MAX_LIST_BYTES),
+        text_of(files, NGRAMS, MAX_LIST_BYTES) if NGRAMS in files else "",
         unknown=decoding.unknown,
         word=decoding.word,
         weight=decoding.weight,
@@ -296,7 +299,7 @@ def _vocabulary(files: Files, layout: Layout) -> Vocabulary:
     if layout is not Layout.HF_CTC:
         if "tokens.txt" not in files:
             raise ModelError(f"tokens.txt is missing from {files.path}", hint=SUPPORTED)
-        return from_tokens(_text(files, "tokens.txt", MAX_CONFIG_BYTES))
+        return from_tokens(text_of(files, "tokens.txt", MAX_CONFIG_BYTES))
     settings = read_json(files, "tokenizer_config.json") if "tokenizer_config.json" in files else {}
     pad, delimiter = settings.get("pad_token"), settings.get("word_delimiter_token")
     if isinstance(pad, dict):
@@ -323,11 +326,3 @@ def _pieces(files: Files) -> str:
     if "added_tokens.json" in files and wanted != len(table):
         table |= read_json(files, "added_tokens.json")
     return json.dumps(table)
-
-
-def _text(files: Files, name: str, limit: int) -> str:
-    files.check(name, limit)
-    try:
-        return files.text(name)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{name} cannot be read: {error}") from error

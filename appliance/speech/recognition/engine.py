@@ -82,8 +82,8 @@ class SpeechEngine:
     def load(
         cls,
         folder: SpeechFolder,
-        *,
         closed: SpeechFolder | None = None,
+        *,
         threads: int = 0,
         activity: Callable[[], Activity] | None = None,
         forms: Forms | None = None,

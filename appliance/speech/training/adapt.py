@@ -33,7 +33,7 @@ from appliance.speech.evaluation.spoken_words import spoken_words
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import language_code
 from appliance.speech.model.layout import Layout
-from appliance.speech.training.custom_folder import CARD, METER, NOTICES
+from appliance.speech.training.custom_folder import CARD, METER, notices_of
 from license.files import require_room, sync_directory
 
 BEAM: Final = 32
@@ -43,7 +43,6 @@ _TASKS: Final = {
     Layout.K2_CTC: "speech-ctc",
     Layout.WHISPER: "speech-whisper",
 }
-_MOST_NOTICES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,24 +104,16 @@ def adapt(
             hint="start from whisper-tiny-en or speech-en, or from another Whisper or CTC model",
         )
     made, learnt = _learnt(base, sources)
-    files = {name: base.path / name for name in base.digests if name not in made}
-    require_room(out, sum(path.stat().st_size for path in files.values()), "the model")
+    kept = [name for name in base.digests if name not in made]
+    require_room(out, sum((base.path / name).stat().st_size for name in kept), "the model")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as place:
             folder = Path(place) / "model"
             folder.mkdir(mode=0o755)
-            for name, path in files.items():
-                made[name] = path.read_bytes()
-                if hashlib.sha256(made[name]).hexdigest() != base.digests[name]:
-                    raise ModelError(
-                        f"{name} of {base.name} was changed while the model was made",
-                        hint="look at the base, and run the command again",
-                    )
+            made |= {name: base.read_file(name) for name in kept}
             manifest = _manifest(base, made, name=out.resolve().name, release=release)
-            notices = base.path / NOTICES
-            if notices.is_file() and notices.stat().st_size <= _MOST_NOTICES:
-                made[NOTICES] = notices.read_bytes()
+            made |= notices_of(base)
             made[MANIFEST] = (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
             made[CARD] = _card(base, manifest, learnt, now()).encode()
             for name, data in made.items():

@@ -105,15 +105,20 @@ def write_model(out: Path, base: Base, weights: Weights, about: About) -> Speech
     }
     for name in base.folder.digests:
         if name not in files:
-            files[name] = (base.folder.path / name).read_bytes()
+            files[name] = base.folder.read_file(name)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     described = json.dumps(_manifest(base.folder, about, digests), indent=2, ensure_ascii=False) + "\n"
-    notices = base.folder.path / NOTICES
-    if notices.is_file() and notices.stat().st_size <= _MOST_NOTICES:
-        files[NOTICES] = notices.read_bytes()
+    files |= notices_of(base.folder)
     for name, data in {**files, MANIFEST: described.encode()}.items():
         (out / name).write_bytes(data)
     return SpeechFolder.open(out)
+
+
+def notices_of(base: SpeechFolder) -> dict[str, bytes]:
+    """Return the notices beside a base by the name of their file; empty where there are none."""
+    path = base.path / NOTICES
+    small = path.is_file() and path.stat().st_size <= _MOST_NOTICES
+    return {NOTICES: path.read_bytes()} if small else {}
 
 
 def _manifest(base: SpeechFolder, about: About, digests: Mapping[str, str]) -> dict[str, Any]:

@@ -13,12 +13,11 @@ from appliance.host.torch_extra import require_torch
 from appliance.onnx_tools.whisper.weights import Weights
 from appliance.speech.dataset.recordings import RecordingSet
 from appliance.speech.dataset.transcripts import Recording
-from appliance.speech.evaluation.evaluate import Evaluation, Told, evaluate
+from appliance.speech.evaluation.evaluate import Evaluation, Told, evaluate_model
 from appliance.speech.evaluation.report import between
 from appliance.speech.evaluation.spoken_words import spoken_words
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import language_code
-from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.training.custom_folder import About, Base, open_base, write_card, write_model
 from appliance.speech.training.examples import LEAST, Example, hold_back, read_examples
 from appliance.speech.training.tuning import Tuning
@@ -223,11 +222,15 @@ def _examples(
 def _measured(
     folder: SpeechFolder, recordings: RecordingSet, options: Options, told: Told, *, english: bool
 ) -> Evaluation:
-    engine = SpeechEngine.load(folder, threads=options.threads, least=options.least)
-    try:
-        return evaluate(engine, recordings, model=folder.name, english=english, told=told)
-    finally:
-        engine.close()
+    return evaluate_model(
+        [folder],
+        recordings,
+        model=folder.name,
+        threads=options.threads,
+        least=options.least,
+        english=english,
+        told=told,
+    )
 
 
 def _tuned(

@@ -16,6 +16,20 @@ from tests.support.whisper import tiny_folder
 BAD, GOOD = evaluation([True] * 30), evaluation([False] * 30)
 
 
+ABOUT = About(
+    name="mine",
+    release="1",
+    language="",
+    taught=1,
+    minutes=1,
+    speakers=1,
+    held="",
+    how="",
+    seconds=1,
+    notes=(),
+)
+
+
 def test_a_gain_is_called_one_only_beyond_chance() -> None:
     assert "50.0 % before, 0.0 % after" in gain_sentence(BAD, GOOD)
     assert "The gain is beyond chance" in gain_sentence(BAD, GOOD)
@@ -44,21 +58,18 @@ def test_what_the_base_has_learnt_from_text_is_kept_with_its_weights(tmp_path: P
     (tmp_path / "adapted/model.json").write_text(json.dumps(described))
     base = open_base(SpeechFolder.open(tmp_path / "adapted"))
     (tmp_path / "out").mkdir()
-    about = About(
-        name="mine",
-        release="1",
-        language="",
-        taught=1,
-        minutes=1,
-        speakers=1,
-        held="",
-        how="",
-        seconds=1,
-        notes=(),
-    )
-    made = write_model(tmp_path / "out", base, base.weights, about)
+    made = write_model(tmp_path / "out", base, base.weights, ABOUT)
     assert made.adaptation is not None
     assert (made.adaptation.phrases, made.adaptation.weight) == (("go on",), 0.2)
+
+
+def test_a_base_that_was_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_folder(tmp_path / "base")
+    base = open_base(SpeechFolder.open(folder))
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ModelError, match=r"config\.json of .* was changed"):
+        write_model(tmp_path / "out", base, base.weights, ABOUT)
 
 
 def test_a_base_that_is_no_whisper_is_refused() -> None:
