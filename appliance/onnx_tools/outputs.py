@@ -11,7 +11,7 @@ _NAME = 1  # of ValueInfoProto
 
 
 def with_outputs(data: bytes, names: Collection[str]) -> bytes:
-    """Return an ONNX model without the outputs that are not among `names`; as it is if none of them is there.
+    """Return an ONNX model without the outputs that are not among `names`; as it is where all or none are.
 
     Args:
         data: The bytes of a model, already checked.
@@ -22,12 +22,9 @@ def with_outputs(data: bytes, names: Collection[str]) -> bytes:
     """
     model = list(fields(memoryview(data), shapes.MODEL))
     graph = next((sub_message(value) for number, value in model if number == _GRAPH), memoryview(b""))
-    kept = [
-        (number, value)
-        for number, value in fields(graph, shapes.GRAPH)
-        if number != _OUTPUT or _name(value) in names
-    ]
-    if not any(number == _OUTPUT for number, _ in kept):
+    whole = list(fields(graph, shapes.GRAPH))
+    kept = [(number, value) for number, value in whole if number != _OUTPUT or _name(value) in names]
+    if len(kept) == len(whole) or not any(number == _OUTPUT for number, _ in kept):
         return data
     smaller = memoryview(b"".join(_encoded(kept)))
     return b"".join(_encoded([(number, smaller if number == _GRAPH else value) for number, value in model]))

@@ -3,12 +3,11 @@
 python faster_whisper_peer.py MODEL CLIPS.npz TURNS
 """
 
-import json
 import sys
-import time
 
 import numpy as np
 from faster_whisper import WhisperModel
+from turns import report
 
 model = WhisperModel(sys.argv[1], device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
 clips = list(np.load(sys.argv[2]).values())
@@ -26,10 +25,4 @@ def heard(samples):
     return " ".join(part.text.strip() for part in found)
 
 
-heard(clips[0])
-seconds = []
-for _ in range(int(sys.argv[3])):
-    started = time.process_time()
-    texts = [heard(clip) for clip in clips]
-    seconds.append(time.process_time() - started)
-print(json.dumps({"cpu_seconds": min(seconds), "texts": texts}))
+report(heard, clips, int(sys.argv[3]))

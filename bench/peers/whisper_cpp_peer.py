@@ -3,12 +3,11 @@
 python whisper_cpp_peer.py MODEL CLIPS.npz TURNS
 """
 
-import json
 import sys
-import time
 
 import numpy as np
 from pywhispercpp.model import Model
+from turns import report
 
 model = Model(
     sys.argv[1], n_threads=1, print_progress=False, print_realtime=False, redirect_whispercpp_logs_to=None
@@ -21,10 +20,4 @@ def heard(samples):
     return " ".join(part.text.strip() for part in found)
 
 
-heard(clips[0])
-seconds = []
-for _ in range(int(sys.argv[3])):
-    started = time.process_time()
-    texts = [heard(clip) for clip in clips]
-    seconds.append(time.process_time() - started)
-print(json.dumps({"cpu_seconds": min(seconds), "texts": texts}))
+report(heard, clips, int(sys.argv[3]))

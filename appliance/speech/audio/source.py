@@ -12,11 +12,16 @@ Source = BinaryIO | io.RawIOBase
 """A file that can be read from any position."""
 
 
-class InMemory(io.RawIOBase):
-    """Bytes as a file, without a copy of them."""
+class Positioned(io.RawIOBase):
+    """A file with positions that is made of something else; its content is for `readinto` of who inherits.
 
-    def __init__(self, data: bytes | bytearray) -> None:
-        self._view = memoryview(data)
+    Attributes:
+        length: Of the file, in bytes.
+    """
+
+    length = 0
+
+    def __init__(self) -> None:
         self._at = 0
 
     def readable(self) -> bool:
@@ -29,13 +34,22 @@ class InMemory(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a position and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.length}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def tell(self) -> int:
         """Return the position."""
         return self._at
+
+
+class InMemory(Positioned):
+    """Bytes as a file, without a copy of them."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        super().__init__()
+        self._view = memoryview(data)
+        self.length = len(data)
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fill a buffer as far as there are bytes; return how many."""

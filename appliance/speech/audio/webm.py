@@ -4,7 +4,6 @@ The Ogg file is never there as a whole: its pages are made as they are read. Its
 which libsndfile reads first, come from one walk through the file before.
 """
 
-import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.matroska import Track, blocks, read_track
 from appliance.speech.audio.ogg_opus import RATE, PageWriter, skip_of
-from appliance.speech.audio.source import Source
+from appliance.speech.audio.source import Positioned, Source
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -81,7 +80,7 @@ class WebmOpus:
         yield writer.end(discard * RATE // _BILLION)
 
 
-class OggPages(io.RawIOBase):
+class OggPages(Positioned):
     """The Ogg file of an Opus track, to be read once `measure` has walked through it.
 
     Attributes:
@@ -90,10 +89,9 @@ class OggPages(io.RawIOBase):
     """
 
     def __init__(self, webm: WebmOpus) -> None:
+        super().__init__()
         self._webm = webm
-        self._length = 0
         self._tail = b""
-        self._at = 0
         self._pages: Iterator[bytes] = iter(())
         self._page = b""
         self._page_at = 0  # where it begins
@@ -110,7 +108,7 @@ class OggPages(io.RawIOBase):
         tail: list[bytes] = []
         kept = 0
         for page in self._webm.pages():
-            self._length += len(page)
+            self.length += len(page)
             tail.append(page)
             kept += len(page)
             while kept - len(tail[0]) >= _TAIL_BYTES:
@@ -119,24 +117,6 @@ class OggPages(io.RawIOBase):
                 raise AudioTooLong(f"the audio is longer than {max_seconds:g} seconds")
             yield
         self._tail = b"".join(tail)
-
-    def readable(self) -> bool:
-        """Whether it can be read: yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether it has positions: yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fill a buffer as far as there are bytes; return how many."""
@@ -154,7 +134,7 @@ class OggPages(io.RawIOBase):
 
     def _some(self) -> memoryview:
         """Bytes from the position: a rest of its page, or of the tail."""
-        tail_at = self._length - len(self._tail)
+        tail_at = self.length - len(self._tail)
         if self._at >= tail_at:
             return memoryview(self._tail)[self._at - tail_at :]
         if self._at < self._page_at or not self._page:
