@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from appliance.config.command_line import ACCESS_PREFIX, access_keys, command_line_pairs, display_types
+from appliance.config.command_line import ACCESS_PREFIX, access_keys, display_types
 from appliance.config.network_parsers import IPNetwork, parse_hosts, parse_networks, parse_origins
 from appliance.config.products import CUSTOM_NER, Product
 from appliance.config.secrets import KEY_FILE, read_key_file, shown_in_process_list
@@ -32,10 +32,8 @@ from appliance.config.setting_parsers import (
     parse_name,
     parse_product,
 )
+from appliance.config.setting_words import read_value, read_words
 from appliance.errors import SettingsError
-
-# Accepted because published commands carry them; off line they mean nothing and open no socket.
-INERT_KEYS: Final = ("fluentd", "http_proxy", "https_proxy", "http_proxy_creds", "applicationinsights")
 
 
 def _setting(key: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
@@ -367,28 +365,9 @@ class Settings:
             SettingsError: A word cannot be read, or a value is not of its setting's kind.
         """
         fields = {f.metadata["key"].lower(): f for f in dataclasses.fields(cls) if f.metadata}
-        raw: dict[str, str] = {}
-        access: dict[str, str] = {}
-        inert: list[str] = []
-        unknown: list[str] = []
-        for name, value in environ.items():
-            key = name.replace("__", ":").lower()
-            if key in fields and value:
-                raw[key] = value
-            elif key.startswith(ACCESS_PREFIX):
-                access[key] = value
-        for key, value in command_line_pairs(args):
-            if key.lower() in fields:
-                raw[key.lower()] = value
-                if key.lower() in INERT_KEYS:
-                    inert.append(key)
-            elif key.lower().startswith(ACCESS_PREFIX):
-                access[key.lower()] = value
-            elif key.lower().split(":")[0] in INERT_KEYS:
-                inert.append(key)
-            else:
-                unknown.append(key)
-        values = {fields[key].name: _value(fields[key], text) for key, text in raw.items()}
+        words = read_words(args, environ, known=frozenset(fields))
+        values = {fields[key].name: read_value(fields[key], text) for key, text in words.values.items()}
+        access = dict(words.access)
         if values.get("key_file") is not None:
             listed = enumerate(read_key_file(values["key_file"]), start=1)
             access |= {f"{ACCESS_PREFIX}file, key {number}": key for number, key in listed}
@@ -397,8 +376,8 @@ class Settings:
             api_keys=access_keys(access),
             exposed=shown_in_process_list(args),
             display_types=display_types(args),
-            unknown=tuple(dict.fromkeys(unknown)),
-            inert=tuple(dict.fromkeys(inert)),
+            unknown=words.unknown,
+            inert=words.inert,
         )
 
     @property
@@ -425,23 +404,3 @@ def _terms() -> Path:
     installed = Path(sys.prefix).parent / "share" / "LICENSE.md"
     checkout = Path(__file__).parents[2] / "LICENSE.md"
     return checkout if checkout.is_file() else installed
-
-
-def _value(entry: "dataclasses.Field[Any]", text: str) -> Any:
-    if text == "" and entry.default in (None, "", ()):
-        return entry.default
-    key = entry.metadata["key"]
-    try:
-        return entry.metadata["parse"](text)
-    except ValueError as error:
-        raise SettingsError(
-            f"{key} cannot be {_shown(key, text)}: {error}", hint=f"{key}: {entry.metadata['help']}"
-        ) from None
-
-
-def _shown(key: str, text: str) -> str:
-    return (
-        "that value"
-        if key in {"ApiKey", "Jobs:Database", "HTTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY_CREDS"}
-        else repr(text[:80])
-    )
