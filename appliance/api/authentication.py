@@ -6,7 +6,7 @@ Without a key the probes say what the containers say, and nothing of customer, l
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from starlette.datastructures import Headers, QueryParams
@@ -64,18 +64,16 @@ class AccessControl:
         self._app = app
         self._keys = keys
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or refuse one request."""
         if scope["type"] not in _GUARDED or self._keys.admit(scope):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         if _open(scope["path"]):
             scope[_WITHOUT_KEY] = True
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         problem = _denied()
         response = JSONResponse(problem.body(), status_code=problem.status, headers=problem.headers)
-        await response(scope, receive, send)
+        return response(scope, receive, send)
 
 
 def without_key(scope: Scope) -> bool:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 
+from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection, Request
 
 from appliance.api.errors import Problem, invalid_request, not_found
@@ -18,6 +20,7 @@ _COMPATIBLE: Final = re.compile(
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _INTEGER: Final = re.compile(r"\+?\d{1,4000}", re.ASCII)
 _LARGEST: Final = 2**31 - 1
+_MOST_CACHED_BYTES: Final = 256
 
 
 def check_api_version(request: Request) -> str:
@@ -44,13 +47,21 @@ def check_api_version(request: Request) -> str:
 
 def query_value(request: HTTPConnection, name: str, default: str = "") -> str:
     """A query parameter, its name in any letter case, as the containers take it; the last one counts."""
-    found = request.query_params.get(name)
+    query: bytes = request.scope["query_string"]
+    parameters = _parsed(query) if len(query) <= _MOST_CACHED_BYTES else request.query_params
+    found = parameters.get(name)
     if found is None:
         wanted = name.lower()
-        for key, value in request.query_params.multi_items():
+        for key, value in parameters.multi_items():
             if key.lower() == wanted:
                 found = value
     return default if found is None else found
+
+
+@lru_cache(64)
+def _parsed(query: bytes) -> QueryParams:
+    """Most requests of a client have the same query."""
+    return QueryParams(query)
 
 
 def flag(request: Request, name: str) -> bool:

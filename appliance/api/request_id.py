@@ -39,13 +39,25 @@ class Envelope:
         scope.setdefault("state", {})["request_id"] = request_id
         logged_id.set(request_id)
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"].endswith("http.response.start"):  # also when an upgrade is refused
-                headers = MutableHeaders(scope=message)
-                for name, value in common_headers(request_id, secure=scope.get("scheme") in ("https", "wss")):
-                    headers[name] = value
-                if headers.get("content-type") == "application/json":
-                    headers["content-type"] = "application/json; charset=utf-8"
-            await send(message)
+        await self._app(scope, receive, enveloped(send, request_id, scope))
 
-        await self._app(scope, receive, send_with_headers)
+
+def enveloped(send: Send, request_id: str, scope: Scope) -> Send:
+    """Return what sends a reply with its common headers.
+
+    Args:
+        send: What sends it as it is.
+        request_id: The request's id.
+        scope: The request.
+    """
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"].endswith("http.response.start"):  # also when an upgrade is refused
+            headers = MutableHeaders(scope=message)
+            for name, value in common_headers(request_id, secure=scope.get("scheme") in ("https", "wss")):
+                headers[name] = value
+            if headers.get("content-type") == "application/json":
+                headers["content-type"] = "application/json; charset=utf-8"
+        await send(message)
+
+    return send_with_headers

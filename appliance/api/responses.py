@@ -4,7 +4,19 @@ Replies are built as plain dictionaries where they are made, because that is sev
 building models; the tests parse every kind of reply with these models, strictly.
 """
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+from starlette.responses import JSONResponse
+
+
+class JsonResponse(JSONResponse):
+    """A JSON reply, encoded by pydantic's encoder, which is faster than that of the standard library."""
+
+    def render(self, content: Any) -> bytes:
+        """Encode plain JSON values as UTF-8."""
+        return to_json(content)
 
 
 class Reply(BaseModel):

@@ -22,6 +22,10 @@ from appliance.ner.session import Logits
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import Document, Window
 
+TURN_TOKENS: Final = 128
+"""Tokens that an owner computes before it answers, where windows do not share calls and others wait."""
+
+_LONGEST_TURN: Final = 4  # batches
 _LOOKAHEAD: Final = 64  # waiting windows that are searched for mates of the same length
 _CHARACTERS_AT_ONCE: Final = (
     32_768  # tokenised in one go, so that one owner does not keep all new texts to itself
@@ -68,21 +72,33 @@ class Entry:
 
 
 class Windows:
-    """Windows of one urgency in the order of their turn; guarded by the queue's lock."""
+    """Windows of one urgency in the order of their turn; guarded by the queue's lock.
+
+    Attributes:
+        tokens: Tokens of all of them.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Entry]] = []  # by turn, then by arrival
         self._arrivals = itertools.count()
         self._turn = 0
+        self.tokens = 0
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    @property
+    def next_length(self) -> int:
+        """Tokens of the window whose turn it is; there has to be one."""
+        return len(self._heap[0][2].window.ids)
 
     def push(self, text: Text) -> int:
         """Add the windows of a text, the n-th for n turns from now; return their tokens."""
         for turn, window in enumerate(text.document.windows, self._turn + 1):
             heapq.heappush(self._heap, (turn, next(self._arrivals), Entry(text=text, window=window)))
-        return sum(len(window.ids) for window in text.document.windows)
+        tokens = sum(len(window.ids) for window in text.document.windows)
+        self.tokens += tokens
+        return tokens
 
     def take(self, batch_tokens: int, owners: int = 1) -> tuple[list[Entry], int]:
         """Take the window whose turn it is and those that fit to it; drop those that nobody waits for.
@@ -103,6 +119,7 @@ class Windows:
             else:
                 candidates.append(item)
         if not candidates:
+            self.tokens -= tokens
             return [], tokens
         self._turn = candidates[0][0]
         lengths = [len(entry.window.ids) for _, _, entry in candidates]
@@ -115,12 +132,14 @@ class Windows:
                 entries.append(item[2])
             else:
                 heapq.heappush(self._heap, item)
+        self.tokens -= tokens
         return entries, tokens
 
     def clear(self) -> list[Call]:
         """Drop everything; return the calls it belonged to."""
         calls = [entry.text.call for _, _, entry in self._heap]
         self._heap.clear()
+        self.tokens = 0
         return calls
 
 
@@ -208,20 +227,20 @@ class Queue:
             if others > 0:
                 self._changed.notify(others)
 
-    def take(self) -> tuple[list[Call], list[Entry]]:
-        """Wait for work and take it: either calls to tokenise, or the windows of one batch.
+    def take(self) -> tuple[list[Call], list[list[Entry]]]:
+        """Wait for work and take it: either calls to tokenise, or windows in the batches to compute.
 
         What was taken is handed back by `done`. Nothing at all means that no more will come.
         """
         with self._changed:
             while True:
                 calls = self._take_calls(self._prompt)
-                entries = [] if calls else self._take_entries(self._prompt, self._batch_tokens)
-                if not calls and not entries:
-                    calls, entries = self._take_background()
-                if calls or entries:
+                batches = [] if calls else self._take_turn(self._prompt)
+                if not calls and not batches:
+                    calls, batches = self._take_background()
+                if calls or batches:
                     self._taken += 1
-                    return calls, entries
+                    return calls, batches
                 if self._closed and not self._taken:
                     return [], []
                 self._changed.wait(self._held_back())
@@ -276,20 +295,39 @@ class Queue:
                 calls.append(call)
         return calls
 
-    def _take_entries(self, lane: _Lane, batch_tokens: int) -> list[Entry]:
+    def _take_turn(self, lane: _Lane) -> list[list[Entry]]:
+        """Take batches that are answered together: one wake-up of the loop and one commit serve them all.
+
+        Windows of different lengths are computed by themselves, but where several wait, none is answered
+        before a batch's worth of tokens is done, and in a deep queue several batches.
+        """
+        part = -(-lane.windows.tokens // self._owners)
+        least = self._batch_tokens or TURN_TOKENS
+        # A deep queue makes long turns: a quarter of what an owner has before it delays nobody by much.
+        budget = min(part, max(least, min(part // 4, _LONGEST_TURN * least)))
+        batches: list[list[Entry]] = []
+        while lane.windows and (not batches or lane.windows.next_length <= budget):
+            batch = self._take_batch(lane, self._batch_tokens)
+            if not batch:  # nobody waits for the rest
+                break
+            batches.append(batch)
+            budget -= sum(len(entry.window.ids) for entry in batch)
+        return batches
+
+    def _take_batch(self, lane: _Lane, batch_tokens: int) -> list[Entry]:
         entries, tokens = lane.windows.take(batch_tokens, self._owners)
         lane.tokens -= tokens
         return entries
 
-    def _take_background(self) -> tuple[list[Call], list[Entry]]:
+    def _take_background(self) -> tuple[list[Call], list[list[Entry]]]:
         """Take background work if this owner may: what is tokenised goes first, so that little is."""
         if len(self._background_owners) >= self._background_limit():
             return [], []
-        entries = self._take_entries(self._background, 0)
-        calls = [] if entries else self._take_calls(self._background)
-        if entries or calls:
+        batch = self._take_batch(self._background, 0)
+        calls = [] if batch else self._take_calls(self._background)
+        if batch or calls:
             self._background_owners.add(threading.get_ident())
-        return calls, entries
+        return calls, [batch] if batch else []
 
     def _background_limit(self) -> int:
         """How many owners background work may keep: all but one while others ask."""

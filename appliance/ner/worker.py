@@ -128,24 +128,30 @@ class Worker:
         _give_way()
         while True:
             self._busy_since[number] = None
-            calls, entries = self._queue.take()
-            if not calls and not entries:
+            calls, batches = self._queue.take()
+            if not calls and not batches:
                 return
-            self._busy_since[number] = self._clock()
+            finished: list[Call] = []
             try:
                 if calls:
-                    self._tokenize(calls)
-                else:
-                    self._compute(session, entries)
-            except BaseException as error:  # a panic inside the Rust library is no Exception
-                _log.exception("a batch failed")
-                failed = calls or [entry.text.call for entry in entries]
-                self._refuse(
-                    failed, InferenceFailed(f"the model failed on this input ({type(error).__name__})")
-                )
+                    self._busy_since[number] = self._clock()
+                    self._guard(calls, self._tokenize, calls)
+                for batch in batches:
+                    self._busy_since[number] = self._clock()
+                    asked = [entry.text.call for entry in batch]
+                    self._guard(asked, self._compute, session, batch, finished)
             finally:
+                _answer(finished)
                 self._queue.done(calls)
-            del calls, entries  # an idle owner keeps no text in memory
+            del calls, batches, finished  # an idle owner keeps no text in memory
+
+    def _guard(self, calls: Sequence[Call], work: Callable[..., None], *arguments: object) -> None:
+        """Do a piece of work; if it fails, that is the answer to the calls it was for, and to no others."""
+        try:
+            work(*arguments)
+        except BaseException as error:  # a panic inside the Rust library is no Exception
+            _log.exception("a batch failed")
+            self._refuse(calls, InferenceFailed(f"the model failed on this input ({type(error).__name__})"))
 
     def _tokenize(self, calls: Sequence[Call]) -> None:
         documents = iter(self._tokenizer.cut([one.text for call in calls for one in call.requests]))
@@ -168,18 +174,15 @@ class Worker:
                 _answer([call])
         self._queue.put_windows(fresh)
 
-    def _compute(self, session: Session, entries: Sequence[Entry]) -> None:
+    def _compute(self, session: Session, entries: Sequence[Entry], finished: list[Call]) -> None:
+        """Compute a batch, and add the calls that end with it to those that are finished."""
         ids, mask, types = stack([entry.window for entry in entries], self._pad_token)
         logits = session.run(ids, mask, types)
         if self._observe is not None:
             self._observe(len(entries), ids.size)
-        finished: list[Call] = []
-        try:
-            for row, entry in zip(logits, entries, strict=True):
-                if self._finish(entry, row):
-                    finished.append(entry.text.call)
-        finally:
-            _answer(finished)
+        for row, entry in zip(logits, entries, strict=True):
+            if self._finish(entry, row):
+                finished.append(entry.text.call)
 
     def _finish(self, entry: Entry, row: Logits) -> bool:
         """Keep a window's scores, decode a text with its last window; return whether that ended its call."""

@@ -22,6 +22,7 @@ from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StatusCollector
+from appliance.server.direct_routes import DirectRoutes
 from appliance.services.base import Service
 
 
@@ -51,18 +52,20 @@ def build_application(appliance: Served) -> ASGIApp:
     # Clients do not repeat a POST elsewhere: a path with a slash at its end is served, not redirected.
     application.router.redirect_slashes = False
     as_containers_match(application.router)
-    # Outside of Starlette's own last resort, so that a 500 has its request id too.
-    return MeasuredRequests(Envelope(_guard(application, appliance.settings)), appliance.instruments)
-
-
-def _guard(application: ASGIApp, settings: Settings) -> ASGIApp:
-    """Put what comes before the application around it; the last one here is asked first."""
+    settings = appliance.settings
+    keys = Keys(settings.api_keys)
+    # What comes before the application; the last one here is asked first.
     guarded: ASGIApp = ContentEncoding(application)
-    guarded = AccessControl(guarded, Keys(settings.api_keys))
+    guarded = AccessControl(guarded, keys)
     guarded = Origins(guarded, settings.allowed_origins)
-    guarded = AllowedHosts(guarded, (*machine_names(), *settings.allowed_hosts))
+    guarded = hosts = AllowedHosts(guarded, (*machine_names(), *settings.allowed_hosts))
     guarded = CollapsedPaths(guarded)
-    return TrustedProxies(guarded, settings.trusted_proxies)
+    guarded = TrustedProxies(guarded, settings.trusted_proxies)
+    # Outside of Starlette's own last resort, so that a 500 has its request id too.
+    layered = MeasuredRequests(Envelope(guarded), appliance.instruments)
+    return DirectRoutes(
+        layered, application.routes, hosts=hosts, keys=keys, instruments=appliance.instruments
+    )
 
 
 def _parts(appliance: Served, operations: OperationsApi) -> Parts:

@@ -187,6 +187,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         access_log=False,
         server_header=False,
         lifespan="off",
+        interface="asgi3",  # what is served returns its coroutine, and so does not look like one
         backlog=BACKLOG,
         proxy_headers=False,  # Http:TrustedProxies says whom to believe
         ws=LazyWebSocket if appliance.service.speaks_websocket else "none",

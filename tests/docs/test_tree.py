@@ -93,7 +93,7 @@ TESTED_ELSEWHERE = {
     "appliance/speech/recognition/*": "tests/unit/speech/model/test_layout.py",
     "appliance/training/*": "tests/unit/training/test_train.py",
     "appliance/errors.py": "tests/e2e/test_refusals.py",
-    "appliance/request_ids.py": "tests/unit/observability/test_logging.py",
+    "appliance/request_ids.py": "tests/unit/observability/test_request_ids.py",
     "appliance/version.py": "tests/e2e/test_demo.py",
     "license/authority/billing/*": "tests/unit/license/authority/billing/test_bill.py",
     "license/authority/book/*": "tests/unit/license/authority/book/test_store.py",

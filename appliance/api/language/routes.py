@@ -22,6 +22,7 @@ from appliance.api.language.requests import (
 )
 from appliance.api.language.results import Warned, render_results
 from appliance.api.parameters import check_api_version, flag, own_url
+from appliance.api.responses import JsonResponse
 from appliance.api.usage_headers import evidence_headers
 from appliance.jobs.job import Job, Task
 from appliance.pipeline.deployments import Deployments
@@ -93,7 +94,7 @@ class LanguageApi:
         results = await render_results(
             checked, answer, deployment, warned=self._warned, show_stats=show_stats
         )
-        return JSONResponse(
+        return JsonResponse(
             {"kind": "EntityRecognitionResults", "results": results}, headers=evidence_headers(answer)
         )
 

@@ -52,6 +52,10 @@ class AllowedHosts:
                     return response(scope, receive, send)
         return self._app(scope, receive, send)
 
+    def knows(self, host: bytes) -> bool:
+        """Whether a request with exactly this Host header was let in before."""
+        return host in self._known
+
     def _check(self, hosts: Sequence[bytes], scope: Scope) -> Problem | None:
         if not hosts and scope.get("http_version", "1.1") < "1.1":
             return None

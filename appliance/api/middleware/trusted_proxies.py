@@ -28,7 +28,8 @@ _AUTHORITY: Final = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", re.
 _PREFIX_PATH: Final = re.compile(r"(/[a-z0-9_.~-]+)+", re.IGNORECASE)
 _PAIR: Final = re.compile(r'\s*([a-z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s";,]*)\s*', re.IGNORECASE)
 _STANDARD_PORTS: Final = {"http": "80", "https": "443"}
-_SAID: Final = frozenset({*_FIELDS, b"x-forwarded-for", b"forwarded"})
+FORWARDED: Final = frozenset({*_FIELDS, b"x-forwarded-for", b"forwarded"})
+"""Headers that proxies add."""
 
 
 class TrustedProxies:
@@ -46,7 +47,7 @@ class TrustedProxies:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        if scope["type"] in ("http", "websocket") and not _SAID.isdisjoint(
+        if scope["type"] in ("http", "websocket") and not FORWARDED.isdisjoint(
             [name for name, _ in scope["headers"]]
         ):
             client = scope.get("client")

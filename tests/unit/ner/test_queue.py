@@ -45,8 +45,9 @@ def put_text(queue: Queue, asked: Call, windows: int) -> None:
 def order(queue: Queue, turns: int) -> list[str]:
     seen = []
     for _ in range(turns):
-        _, entries = queue.take()
-        seen.append("+".join(entry.text.document.text for entry in entries))
+        _, batches = queue.take()
+        batched = ["+".join(entry.text.document.text for entry in batch) for batch in batches]
+        seen.append(" ".join(batched))
         queue.done([])
     return seen
 
@@ -67,12 +68,12 @@ def test_while_others_ask_one_owner_is_kept_for_them(loop: asyncio.AbstractEvent
     put_text(queue, call(loop, "short", background=False), 1)
     assert order(queue, 1) == ["short"]
     _, first = queue.take()  # this thread is now at the background
-    assert first[0].text.document.text == "job"
+    assert first[0][0].text.document.text == "job"
     taken: list[str] = []
 
     def other_owner() -> None:
-        _, entries = queue.take()
-        taken.append(entries[0].text.document.text)
+        _, batches = queue.take()
+        taken.append(batches[0][0].text.document.text)
         queue.done([])
 
     other = threading.Thread(target=other_owner)
@@ -113,7 +114,7 @@ def test_owners_share_what_waits(loop: asyncio.AbstractEventLoop) -> None:
 def test_an_overload_ends_when_a_tenth_of_the_room_is_free_and_not_with_the_first_place(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    queue = Queue(capacity_tokens=100, batch_tokens=0)
+    queue = Queue(capacity_tokens=100, batch_tokens=0, owners=10)
     assert not queue.is_overloaded()
     for name in "abcdefghij":
         put_text(queue, call(loop, name, background=False), 1)
@@ -140,3 +141,32 @@ def test_background_texts_have_room_of_their_own(loop: asyncio.AbstractEventLoop
     put_text(queue, call(loop, "short", background=False), 1)
     assert order(queue, 1) == ["short"]
     assert not queue.is_overloaded()
+
+
+def put_lengths(queue: Queue, loop: asyncio.AbstractEventLoop, lengths: dict[str, int]) -> None:
+    for name, length in lengths.items():
+        asked = call(loop, name, background=False)
+        queue.put(asked)
+        calls, _ = queue.take()
+        document = Document(text=name, windows=(window(length),), starts=[], ends=[])
+        queue.put_windows([Text(call=asked, index=0, document=document, open_windows=1, scores=None)])
+        queue.done(calls)
+
+
+def test_windows_that_do_not_share_a_call_share_a_turn(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=10_000, batch_tokens=0)
+    put_lengths(queue, loop, {"a": 40, "b": 50, "c": 30, "d": 20})
+    assert order(queue, 2) == ["a b c", "d"], "as many as a batch of the usual size would hold"
+    assert queue.tokens == 0
+
+
+def test_a_long_window_does_not_hold_up_the_short_ones_of_its_turn(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=10_000, batch_tokens=0)
+    put_lengths(queue, loop, {"short": 10, "long": 500, "last": 10})
+    assert order(queue, 3) == ["short", "long", "last"]
+
+
+def test_each_owner_takes_its_part_of_what_waits(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
+    put_lengths(queue, loop, {"a": 10, "b": 10, "c": 10, "d": 10})
+    assert order(queue, 3) == ["a b", "c", "d"]

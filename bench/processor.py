@@ -1,0 +1,200 @@
+"""Processor time of a request by the thread that uses it: what the service adds to the model.
+
+    python -m bench processor [--against DIRECTORY] [--json]
+
+64 clients ask one document each from another process. A thread's processor time holds what the kernel does for
+it, and not what it waits, so the figures bear other load on the machine better than speeds do. `--against` takes
+another checkout with its own `.venv`; both services then run at once and are loaded in turn, and each figure is
+the median of ratios of neighbours.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.load import Spec, load
+from bench.machine import alternate, describe, ratio
+from bench.ner import BUNDLED
+from bench.service import ANALYZE, address, running_service
+from bench.texts import SAMPLE, analyze_bodies, read_texts
+
+_TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
+_NICE, _UTIME, _STIME = 18, 13, 14  # fields of /proc/PID/task/TID/stat, proc(5), less one
+_KINDS = ("loop", "model", "other")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Microseconds of processor a request, and requests a second."""
+
+    loop: float
+    model: float
+    other: float
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Medians of the turns; ratios to the other checkout where there is one."""
+
+    ours: Turn
+    theirs: Turn | None
+    ratios: dict[str, float]
+    machine: str
+
+
+def thread_times(pid: int) -> dict[str, float]:
+    """Return microseconds of processor of a process so far: its loop, its model threads, the others.
+
+    The loop is the first thread; those of the model run some steps of nice below it.
+    """
+    found = dict.fromkeys(_KINDS, 0.0)
+    main = _fields(pid, pid)
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            fields = _fields(pid, int(task.name))
+            kind = "loop" if int(task.name) == pid else "model" if fields[_NICE] != main[_NICE] else "other"
+            found[kind] += (int(fields[_UTIME]) + int(fields[_STIME])) * _TICK_US
+    return found
+
+
+def _fields(pid: int, thread: int) -> list[str]:
+    text = Path(f"/proc/{pid}/task/{thread}/stat").read_text()
+    return ["", "", *text.rpartition(")")[2].split()]  # the name may hold spaces
+
+
+def turn(pid: int, spec: Spec) -> Turn:
+    """Load a service once."""
+    before = thread_times(pid)
+    done = load(spec)
+    after = thread_times(pid)
+    requests = max(1, done.answered)
+    return Turn(
+        **{kind: (after[kind] - before[kind]) / requests for kind in _KINDS}, per_second=done.per_second
+    )
+
+
+def measure(
+    *,
+    model: Path,
+    texts: list[str],
+    turns: int,
+    seconds: float,
+    against: Path | None,
+    say: Callable[[str], None],
+) -> Report:
+    """Measure this checkout, and another one beside it."""
+    bodies = analyze_bodies(texts)
+
+    def spec(where: tuple[str, int]) -> Spec:
+        return Spec(host=where[0], port=where[1], path=ANALYZE, bodies=bodies, clients=64, seconds=seconds)
+
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(running_service(f"Mounts:Model={model}"))
+        pid, where = service.process.pid, address(service)
+        sides: dict[str, Callable[[], Turn]] = {"ours": lambda: turn(pid, spec(where))}
+        if against is not None:
+            their_pid, their_where = stack.enter_context(_other(against, model))
+            sides["theirs"] = lambda: turn(their_pid, spec(their_where))
+        for side in sides.values():
+            side()  # the first requests pay for what is loaded late
+        found = alternate(sides, turns, each=lambda name, one: say(f"  {name:<7} {_line(one)}"))
+    theirs = found.get("theirs")
+    ratios = {}
+    if theirs is not None:
+        for kind in (*_KINDS, "per_second"):
+            ratios[kind] = ratio(
+                [getattr(one, kind) for one in found["ours"]], [getattr(one, kind) for one in theirs]
+            )
+    return Report(
+        ours=_median(found["ours"]),
+        theirs=_median(theirs) if theirs else None,
+        ratios=ratios,
+        machine=describe(),
+    )
+
+
+@contextlib.contextmanager
+def _other(directory: Path, model: Path) -> Iterator[tuple[int, tuple[str, int]]]:
+    """Yield process and address of another checkout's service."""
+    process = subprocess.Popen(
+        [directory / ".venv/bin/python", "-c", _OTHER, str(model)],
+        cwd=directory,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        pid, host, port = process.stdout.readline().split()
+        yield int(pid), (host, int(port))
+    finally:
+        process.stdin.close()
+        process.wait(60)
+
+
+_OTHER = """
+import sys
+from bench.service import address, running_service
+with running_service(f"Mounts:Model={sys.argv[1]}") as service:
+    print(service.process.pid, *address(service), flush=True)
+    sys.stdin.read()
+"""
+
+
+def _median(turns: list[Turn]) -> Turn:
+    values = {
+        kind: round(statistics.median(getattr(one, kind) for one in turns), 1)
+        for kind in (*_KINDS, "per_second")
+    }
+    return Turn(**values)
+
+
+def _line(one: Turn) -> str:
+    return (
+        f"loop {one.loop:6.0f} us  model {one.model:6.0f} us  other {one.other:6.0f} us"
+        f"  {one.per_second:7.1f} requests/s"
+    )
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench processor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, default=BUNDLED, help="model folder")
+    parser.add_argument("--texts", type=Path, default=SAMPLE, help="texts one a line, or .conll or .jsonl")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument("--against", type=Path, help="another checkout, with its .venv")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(words)
+    report = measure(
+        model=options.model,
+        texts=read_texts(options.texts),
+        turns=options.turns,
+        seconds=options.seconds,
+        against=options.against,
+        say=lambda line: None if options.json else print(line, flush=True),
+    )
+    if options.json:
+        json.dump(asdict(report), sys.stdout, indent=2)
+        print()
+        return
+    print(f"ours    {_line(report.ours)}")
+    if report.theirs is not None:
+        print(f"theirs  {_line(report.theirs)}")
+        print("ours / theirs: " + ", ".join(f"{name} {value}" for name, value in report.ratios.items()))
+    print(report.machine)
+
+
+if __name__ == "__main__":
+    main()
