@@ -2,10 +2,10 @@
 
     python -m bench processor [--against DIRECTORY] [--json]
 
-64 clients ask one document each from another process. A thread's processor time holds what the kernel does for
-it, and not what it waits, so the figures bear other load on the machine better than speeds do. `--against` takes
-another checkout with its own `.venv`; both services then run at once and are loaded in turn, and each figure is
-the median of ratios of neighbours.
+64 clients ask one document each from another process. A thread's processor time holds what the kernel does
+for it, and not what it waits, so the figures bear other load on the machine better than speeds do. With
+`--against` the service of another checkout, which has its own `.venv`, runs beside it. Both are loaded in
+turn, and each figure is then the median of the ratios of neighbours.
 """
 
 import argparse

@@ -21,6 +21,7 @@ from appliance.server.raw_reply import header_lines
 
 ENDPOINT: Final = "refused_at_the_door"
 _STATUS_LINE: Final = b"HTTP/1.1 429 Too Many Requests\r\n"
+_END: Final = b"\r\n\r\n"
 
 
 class LoadShedder:
@@ -49,7 +50,13 @@ class LoadShedder:
             "content-length": str(len(self._body)),
             **problem.headers,
         }
-        self._head = header_lines(headers.items())
+        head = header_lines(headers.items())
+        self._heads = {
+            secure: (head + header_lines(_fixed_headers(secure=secure))).removesuffix(b"\r\n")
+            for secure in (False, True)
+        }
+        self._common: Sequence[tuple[bytes, bytes]] = ()
+        self._begin = _STATUS_LINE
         self._count = instruments.requests.labels(ENDPOINT, "429").inc
 
     def sheds(self, path: str, scope: Scope) -> bool:
@@ -69,16 +76,16 @@ class LoadShedder:
             secure: Whether it goes out over TLS.
         """
         self._count()
-        return b"".join(
-            (
-                _STATUS_LINE,
-                *(part for name, value in common for part in (name, b": ", value, b"\r\n")),
-                self._head,
-                header_lines(common_headers(uuid7(), secure=secure)),
-                b"\r\n",
-                self._body,
-            )
-        )
+        if common is not self._common:  # another list each second, with another date
+            lines = (part for name, value in common for part in (name, b": ", value, b"\r\n"))
+            self._common, self._begin = common, b"".join((_STATUS_LINE, *lines))
+        return b"".join((self._begin, self._heads[secure], uuid7().encode("ascii"), _END, self._body))
+
+
+def _fixed_headers(*, secure: bool) -> list[tuple[str, str]]:
+    """Return the common headers of a reply, the request's id last and empty."""
+    headers = common_headers("", secure=secure)
+    return sorted(headers, key=lambda one: one[1] == "")
 
 
 class _Shed(Answered):
