@@ -270,9 +270,15 @@ class Settings:
     )
     queue_tokens: int = _setting(
         "Engine:QueueTokens",
-        32_768,
+        262_144,
         number_within(16, 1 << 30),
         "tokens that may wait before new requests are refused (429)",
+    )
+    queue_seconds: int = _setting(
+        "Engine:QueueSeconds",
+        5,
+        number_within(1, 3600),
+        "work that may wait before new requests are refused (429), in seconds at the model's pace",
     )
     speech_locale: str = _setting(
         "Speech:Locale", "en-US", parse_locale, "locale of a speech model that does not name its own"

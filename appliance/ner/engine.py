@@ -18,6 +18,7 @@ from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrati
 from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity, Recognized
 from appliance.ner.model_folder import MODEL, ModelFolder
+from appliance.ner.queue import Room
 from appliance.ner.session import LOGITS, OnnxSession
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, tokenizer_of
@@ -26,8 +27,7 @@ from appliance.onnx_tools.outputs import with_outputs
 
 __all__ = ["Entity", "NerEngine", "Recognized"]
 
-QUEUE_TOKENS: Final = 32_768
-"""Tokens that may wait: about five seconds of work for two cores and the bundled model."""
+_ANY_WAIT: Final = Room()
 
 _log = logging.getLogger("appliance.inference.engine")
 
@@ -113,7 +113,7 @@ class NerEngine:
         folder: ModelFolder,
         *,
         sessions: int = 0,
-        queue_tokens: int = QUEUE_TOKENS,
+        room: Room = _ANY_WAIT,
         batch_tokens: int = 0,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         progress: Progress | None = None,
@@ -125,7 +125,7 @@ class NerEngine:
         Args:
             folder: The checked folder.
             sessions: Owner threads, each keeping one core busy; 0 means as calibrated, up to `MAX_SESSIONS`.
-            queue_tokens: New texts are refused while this many tokens are waiting.
+            room: New texts are refused while this much is waiting.
             batch_tokens: The most tokens in one call of the model, if it is batch-invariant; 0 means as
                 calibrated. Any other model gets one window a call, so that an answer never depends on what
                 shares its batch.
@@ -144,7 +144,7 @@ class NerEngine:
         engine = cls.start(
             prepared,
             sessions=sessions,
-            queue_tokens=queue_tokens,
+            room=room,
             batch_tokens=batch_tokens,
             observe=observe,
             calibrations=calibrations,
@@ -158,7 +158,7 @@ class NerEngine:
         prepared: Prepared,
         *,
         sessions: int = 0,
-        queue_tokens: int = QUEUE_TOKENS,
+        room: Room = _ANY_WAIT,
         batch_tokens: int = 0,
         observe: Callable[[int, int], None] | None = None,
         calibrations: Calibrations | None = None,
@@ -176,7 +176,7 @@ class NerEngine:
             [session] * sessions,
             tokenizer=prepared.tokenizer,
             decoder=prepared.decoder,
-            queue_tokens=queue_tokens,
+            room=room,
             batch_tokens=batch_tokens if batches else 0,
             pad_token=folder.pad_token,
             observe=observe,

@@ -32,7 +32,41 @@ _CHARACTERS_AT_ONCE: Final = (
 )
 _KEPT_FREE_SECONDS: Final = 1.0  # how long after a request an owner is kept for the next
 _LOW_WATER: Final = 0.9  # share of the room at which an overload is over
+_MEMORY: Final = 0.98  # what a turn counts after another one; after fifty a third
+_FIRST_TOKENS: Final = 32_768  # room before the first turn
 _CHARACTERS_PER_TOKEN: Final = 4  # in English; an estimate for texts that nobody has tokenised yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much may wait before new texts are refused.
+
+    Attributes:
+        tokens: In any case.
+        seconds: As long as the owners would need for it, at the speed of their last turns.
+    """
+
+    tokens: int = 1 << 18
+    seconds: float = math.inf
+
+
+class Pace:
+    """How fast the owners are, by the turns of late; what is long ago counts little."""
+
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._seconds = 0.0
+
+    def add(self, tokens: int, seconds: float) -> None:
+        """Count a turn of one owner."""
+        self._tokens = self._tokens * _MEMORY + tokens
+        self._seconds = self._seconds * _MEMORY + seconds
+
+    def tokens_in(self, seconds: float, owners: int) -> float:
+        """Return how many tokens so many owners do in that time; a guess before the first turn."""
+        if self._seconds <= 0:
+            return _FIRST_TOKENS if seconds < math.inf else math.inf
+        return owners * seconds * self._tokens / self._seconds
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -161,14 +195,16 @@ class Queue:
     does not make the queue full for others.
 
     Args:
-        capacity_tokens: New texts are taken while fewer tokens than this are waiting, of their urgency, so
-            that a text larger than the whole queue is served as well.
+        room: New texts are taken while less than this is waiting, of their urgency, so that a text larger
+            than the whole queue is served as well.
         batch_tokens: The most tokens of one batch, padding included; 0 means one window a batch.
         owners: How many threads take from it.
     """
 
-    def __init__(self, *, capacity_tokens: int, batch_tokens: int, owners: int = 1) -> None:
-        self._capacity_tokens = capacity_tokens
+    def __init__(self, *, room: Room, batch_tokens: int, owners: int = 1) -> None:
+        self._room = room
+        self._pace = Pace()
+        self._turns: dict[int, tuple[float, int]] = {}
         self._batch_tokens = batch_tokens
         self._owners = owners
         self._changed = threading.Condition(threading.Lock())
@@ -192,8 +228,11 @@ class Queue:
         the one free place, each of them would be let in for it, read in full and refused by `put`.
         """
         least = _LOW_WATER if self._overloaded else 1.0
-        self._overloaded = self._prompt.tokens >= least * self._capacity_tokens
+        self._overloaded = self._prompt.tokens >= least * self._prompt_tokens()
         return self._overloaded
+
+    def _prompt_tokens(self) -> float:
+        return min(self._room.tokens, self._pace.tokens_in(self._room.seconds, self._owners))
 
     def put(self, call: Call) -> None:
         """Queue a call.
@@ -207,7 +246,7 @@ class Queue:
             if self._closed:
                 raise Stopping("the service is stopping")
             lane = self._lane(call)
-            if lane.tokens >= self._capacity_tokens:
+            if lane.tokens >= (self._room.tokens if call.background else self._prompt_tokens()):
                 raise Busy("the model's queue is full")
             call.charge = charge
             lane.tokens += charge
@@ -240,6 +279,8 @@ class Queue:
                     calls, batches = self._take_background()
                 if calls or batches:
                     self._taken += 1
+                    tokens = sum(len(entry.window.ids) for batch in batches for entry in batch)
+                    self._turns[threading.get_ident()] = time.monotonic(), tokens
                     return calls, batches
                 if self._closed and not self._taken:
                     return [], []
@@ -251,6 +292,9 @@ class Queue:
             for call in calls:
                 self._lane(call).tokens -= call.charge
             self._taken -= 1
+            began, tokens = self._turns.pop(threading.get_ident())
+            if tokens:
+                self._pace.add(tokens, time.monotonic() - began)
             self._background_owners.discard(threading.get_ident())
             if self._closed:
                 self._changed.notify_all()

@@ -20,7 +20,7 @@ import numpy as np
 
 from appliance.errors import ApplianceError, InferenceFailed, Stopping
 from appliance.ner.decoding import Decoder, Recognized
-from appliance.ner.queue import Call, Entry, Queue, Text
+from appliance.ner.queue import Call, Entry, Queue, Room, Text
 from appliance.ner.session import Logits, Session, TokenNumbers
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, Window
@@ -36,7 +36,7 @@ class Worker:
         sessions: One per owner thread; a session that bears concurrent calls may stand there several times.
         tokenizer: Cuts texts into windows.
         decoder: Makes entities from scores.
-        queue_tokens: New texts are taken while fewer tokens than this are waiting.
+        room: New texts are taken while less than this is waiting.
         batch_tokens: The most tokens in one call of the model, padding included; 0 means one window a call.
         pad_token: Fills shorter rows of a batch.
         clock: Seconds that never run backwards.
@@ -49,7 +49,7 @@ class Worker:
         *,
         tokenizer: TextTokenizer,
         decoder: Decoder,
-        queue_tokens: int,
+        room: Room,
         batch_tokens: int,
         pad_token: int = 0,
         clock: Callable[[], float] = time.monotonic,
@@ -60,7 +60,7 @@ class Worker:
         self._pad_token = pad_token
         self._clock = clock
         self._observe = observe
-        self._queue = Queue(capacity_tokens=queue_tokens, batch_tokens=batch_tokens, owners=len(sessions))
+        self._queue = Queue(room=room, batch_tokens=batch_tokens, owners=len(sessions))
         self._closing = False
         self._busy_since: list[float | None] = [None] * len(sessions)
         self._threads = [

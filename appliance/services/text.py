@@ -25,6 +25,7 @@ from appliance.models.locations import find_models
 from appliance.ner.calibration import Calibrations, this_machine
 from appliance.ner.engine import NerEngine, prepare
 from appliance.ner.model_kind import open_model
+from appliance.ner.queue import Room
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
@@ -165,7 +166,7 @@ class TextService:
             prepared or prepare(open_model(path, self._context.model_keys())),
             sessions=settings.sessions,
             batch_tokens=settings.batch_tokens,
-            queue_tokens=settings.queue_tokens,
+            room=Room(tokens=settings.queue_tokens, seconds=settings.queue_seconds),
             observe=self._context.instruments.batch,
             calibrations=self._calibrations,
         )

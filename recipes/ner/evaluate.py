@@ -12,6 +12,7 @@ from pathlib import Path
 
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.queue import Room
 from appliance.ner.text_request import requests_for
 from recipes.multilingual.corpora import read_multilingual
 from recipes.ner.corpora import Sentence, Span, read_corpora, read_file
@@ -46,7 +47,9 @@ async def recognize(engine: NerEngine, texts: Sequence[str]) -> list[list[Span]]
 
 async def evaluate(folder: Path, sets: dict[str, list[Sentence]]) -> dict[str, dict[str, Score]]:
     """Return scores by set and kind (`micro` over all kinds) of the model in `folder`."""
-    engine = NerEngine.load(ModelFolder.open(folder), sessions=1, queue_tokens=1 << 20, batch_tokens=1024)
+    engine = NerEngine.load(
+        ModelFolder.open(folder), sessions=1, room=Room(tokens=1 << 20), batch_tokens=1024
+    )
     try:
         return {
             name: scores(

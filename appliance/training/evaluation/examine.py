@@ -10,6 +10,7 @@ from appliance.datasets.document import Label, LabelledDocument
 from appliance.datasets.language_tags import canonical
 from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import ModelFolder
+from appliance.ner.queue import Room
 from appliance.ner.text_request import TextRequest
 from appliance.training.evaluation.scoring import Scores, score, score_by_language
 from appliance.training.label_spans import trim_labels
@@ -52,7 +53,7 @@ def answers(
         nonlocal tokens
         tokens += size
 
-    engine = NerEngine.load(folder, sessions=1, queue_tokens=1 << 24, observe=observe)
+    engine = NerEngine.load(folder, sessions=1, room=Room(tokens=1 << 24), observe=observe)
     found: list[tuple[Label, ...]] = []
     scores: list[tuple[float, ...]] = []
     began, cpu_began = time.monotonic(), time.process_time()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from appliance.errors import Busy
-from appliance.ner.queue import Call, Queue, Text
+from appliance.ner.queue import Call, Pace, Queue, Room, Text
 from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import Document, Window
 
@@ -53,7 +53,7 @@ def order(queue: Queue, turns: int) -> list[str]:
 
 
 def test_background_windows_come_after_all_others_and_one_at_a_time(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=10_000, batch_tokens=100)
+    queue = Queue(room=Room(tokens=10_000), batch_tokens=100)
     put_text(queue, call(loop, "job", background=True), 3)
     put_text(queue, call(loop, "a", background=False), 2)
     put_text(queue, call(loop, "b", background=False), 1)
@@ -62,7 +62,7 @@ def test_background_windows_come_after_all_others_and_one_at_a_time(loop: asynci
 
 
 def test_while_others_ask_one_owner_is_kept_for_them(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
+    queue = Queue(room=Room(tokens=10_000), batch_tokens=0, owners=2)
     put_text(queue, call(loop, "job", background=True), 5)
     asked = time.monotonic()
     put_text(queue, call(loop, "short", background=False), 1)
@@ -91,7 +91,7 @@ def test_a_drained_close_finishes_background_work_and_another_drops_it(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     for drain in (True, False):
-        queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
+        queue = Queue(room=Room(tokens=10_000), batch_tokens=0, owners=2)
         asked = call(loop, "job", background=True)
         put_text(queue, asked, 2)
         put_text(queue, call(loop, "short", background=False), 1)
@@ -105,7 +105,7 @@ def test_a_drained_close_finishes_background_work_and_another_drops_it(
 
 
 def test_owners_share_what_waits(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=10_000, batch_tokens=1_000, owners=2)
+    queue = Queue(room=Room(tokens=10_000), batch_tokens=1_000, owners=2)
     put_text(queue, call(loop, "a", background=False), 4)
     assert order(queue, 3) == ["a+a", "a", "a"], "the first leaves the other half to the second"
     assert queue.tokens == 0
@@ -114,7 +114,7 @@ def test_owners_share_what_waits(loop: asyncio.AbstractEventLoop) -> None:
 def test_an_overload_ends_when_a_tenth_of_the_room_is_free_and_not_with_the_first_place(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    queue = Queue(capacity_tokens=100, batch_tokens=0, owners=10)
+    queue = Queue(room=Room(tokens=100), batch_tokens=0, owners=10)
     assert not queue.is_overloaded()
     for name in "abcdefghij":
         put_text(queue, call(loop, name, background=False), 1)
@@ -132,7 +132,7 @@ def test_an_overload_ends_when_a_tenth_of_the_room_is_free_and_not_with_the_firs
 
 
 def test_background_texts_have_room_of_their_own(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=100, batch_tokens=0)
+    queue = Queue(room=Room(tokens=100), batch_tokens=0)
     put_text(queue, call(loop, "job", background=True), 30)
     assert queue.tokens == 300
     assert not queue.is_overloaded()
@@ -154,19 +154,47 @@ def put_lengths(queue: Queue, loop: asyncio.AbstractEventLoop, lengths: dict[str
 
 
 def test_windows_that_do_not_share_a_call_share_a_turn(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=10_000, batch_tokens=0)
+    queue = Queue(room=Room(tokens=10_000), batch_tokens=0)
     put_lengths(queue, loop, {"a": 40, "b": 50, "c": 30, "d": 20})
     assert order(queue, 2) == ["a b c", "d"], "as many as a batch of the usual size would hold"
     assert queue.tokens == 0
 
 
 def test_a_long_window_does_not_hold_up_the_short_ones_of_its_turn(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=10_000, batch_tokens=0)
+    queue = Queue(room=Room(tokens=10_000), batch_tokens=0)
     put_lengths(queue, loop, {"short": 10, "long": 500, "last": 10})
     assert order(queue, 3) == ["short", "long", "last"]
 
 
 def test_each_owner_takes_its_part_of_what_waits(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(capacity_tokens=10_000, batch_tokens=0, owners=2)
+    queue = Queue(room=Room(tokens=10_000), batch_tokens=0, owners=2)
     put_lengths(queue, loop, {"a": 10, "b": 10, "c": 10, "d": 10})
     assert order(queue, 3) == ["a b", "c", "d"]
+
+
+def test_the_room_is_what_the_owners_do_in_the_seconds_that_may_pass() -> None:
+    pace = Pace()
+    assert pace.tokens_in(5, 2) == 32_768, "before the first turn"
+    assert pace.tokens_in(float("inf"), 2) == float("inf")
+    for _ in range(200):
+        pace.add(100, 0.1)
+    assert pace.tokens_in(5, 2) == pytest.approx(10_000)
+    for _ in range(200):
+        pace.add(100, 0.4)
+    assert pace.tokens_in(5, 2) == pytest.approx(2_500, rel=0.1), "what was long ago counts little"
+
+
+def test_texts_that_would_wait_too_long_are_refused_however_few_they_are(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    queue = Queue(room=Room(tokens=1_000_000, seconds=1), batch_tokens=10)
+    put_lengths(queue, loop, {"slow": 10})
+    queue.take()
+    time.sleep(0.05)  # a turn of 10 tokens in 0.05 seconds: 200 a second
+    queue.done([])
+    with pytest.raises(Busy):
+        put_lengths(queue, loop, {str(number): 10 for number in range(100)})
+    assert queue.is_overloaded()
+    assert 10 <= queue.tokens <= 200
+    queue.put(call(loop, "job", background=True))
+    assert order(queue, 1), "what waits is computed all the same"

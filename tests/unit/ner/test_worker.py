@@ -7,6 +7,7 @@ import pytest
 
 from appliance.errors import Busy, InferenceFailed, Stopping
 from appliance.ner.decoding import Decoder
+from appliance.ner.queue import Room
 from appliance.ner.text_request import requests_for
 from appliance.ner.tokenizer import TextTokenizer
 from appliance.ner.worker import Worker
@@ -26,7 +27,7 @@ def make_worker(tokenizer: TextTokenizer, decoder: Decoder) -> Iterator[Make]:
             sessions,
             tokenizer=tokenizer,
             decoder=decoder,
-            queue_tokens=queue_tokens,
+            room=Room(tokens=queue_tokens),
             batch_tokens=batch_tokens,
             **more,
         )
