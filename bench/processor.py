@@ -4,8 +4,8 @@
 
 64 clients ask one document each from another process. A thread's processor time holds what the kernel does
 for it, and not what it waits, so the figures bear other load on the machine better than speeds do. With
-`--against` the service of another checkout, which has its own `.venv`, runs beside it. Both are loaded in
-turn, and each figure is then the median of the ratios of neighbours.
+`--against` the service of another checkout runs beside it, with its own `.venv` or this one. Both are loaded
+in turn, and each figure is then the median of the ratios of neighbours.
 """
 
 import argparse
@@ -38,6 +38,11 @@ class Turn:
     model: float
     other: float
     per_second: float
+
+    @property
+    def processor(self) -> float:
+        """All threads together."""
+        return self.loop + self.model + self.other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +114,7 @@ def measure(
     theirs = found.get("theirs")
     ratios = {}
     if theirs is not None:
-        for kind in (*_KINDS, "per_second"):
+        for kind in (*_KINDS, "processor", "per_second"):
             ratios[kind] = ratio(
                 [getattr(one, kind) for one in found["ours"]], [getattr(one, kind) for one in theirs]
             )
@@ -124,20 +129,21 @@ def measure(
 @contextlib.contextmanager
 def _other(directory: Path, model: Path) -> Iterator[tuple[int, tuple[str, int]]]:
     """Yield process and address of another checkout's service."""
-    process = subprocess.Popen(
-        [directory / ".venv/bin/python", "-c", _OTHER, str(model)],
+    own = directory / ".venv/bin/python"
+    process = subprocess.Popen(  # what lies in the working directory is imported before what is installed
+        [own if own.exists() else sys.executable, "-c", _OTHER, str(model)],
         cwd=directory,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        pid, host, port = process.stdout.readline().split()
-        yield int(pid), (host, int(port))
-    finally:
-        process.stdin.close()
-        process.wait(60)
+    with process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            pid, host, port = process.stdout.readline().split()
+            yield int(pid), (host, int(port))
+        finally:
+            process.stdin.close()
 
 
 _OTHER = """
