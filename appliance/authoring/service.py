@@ -19,9 +19,9 @@ from appliance.authoring.training_process import RESULTS, run_training
 from appliance.config.settings import Settings
 from appliance.datasets.project_file import ProjectFile
 from appliance.errors import MissingExtra, ModelError, SettingsError, UnknownDeployment
-from appliance.ner.engine import NerEngine
 from appliance.ner.model_folder import stated_languages
 from appliance.pipeline.deployments import Deployment, Deployments
+from appliance.pipeline.resident_models import ServedModel
 from appliance.request_ids import uuid7
 from appliance.training.model_writer import EVALUATION
 
@@ -49,7 +49,7 @@ class AuthoringService:
         *,
         documents: Path,
         deployments: Deployments,
-        load: Callable[[Path], NerEngine],
+        load: Callable[[Path], ServedModel],
         clock: Callable[[], float],
     ) -> None:
         self.store = store
@@ -58,11 +58,11 @@ class AuthoringService:
         self._documents = documents
         self._deployments = deployments
         self._load = load
-        self._engines: dict[tuple[str, str], NerEngine] = {}
+        self._engines: dict[tuple[str, str], ServedModel] = {}
         self._training = asyncio.Lock()
 
     @property
-    def engines(self) -> list[NerEngine]:
+    def engines(self) -> list[ServedModel]:
         """The models of deployed projects."""
         return list(self._engines.values())
 
@@ -341,7 +341,7 @@ def open_authoring(
     *,
     state: Path,
     deployments: Deployments,
-    load: Callable[[Path], NerEngine],
+    load: Callable[[Path], ServedModel],
     clock: Callable[[], float],
 ) -> AuthoringService | None:
     """Return the service if the settings ask for it.

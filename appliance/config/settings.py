@@ -111,6 +111,12 @@ class Settings:
     rescore_id: str = _setting("RescoreId", "", str, "rescoring model to download")
     resegment_id: str = _setting("ResegmentId", "", str, "model of sentence ends to download")
     wfstitn_id: str = _setting("WfstitnId", "", str, "model of written forms to download")
+    model_mib: int = _setting(
+        "Models:MemoryMiB",
+        0,
+        number_within(0, 1 << 24),
+        "memory for models; those not used for longest leave it (0: what the machine has)",
+    )
     download_seconds: int = _setting(
         "Models:DownloadSeconds",
         3600,

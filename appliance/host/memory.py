@@ -6,6 +6,7 @@ container that takes more sessions than it can hold is killed in the middle of a
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,16 @@ def memory_limit(root: Path = Path("/")) -> int:
     granted = memory_grant(root)
     limits = [_total(root), granted.limit if granted is not None else 0]
     return min((limit for limit in limits if limit), default=0)
+
+
+def memory_for_models(root: Path = Path("/")) -> int:
+    """Return how many bytes models may take beside the rest of the service; very many if nothing says.
+
+    Args:
+        root: As for `memory_limit`.
+    """
+    limit = memory_limit(root)
+    return max(0, limit - BASE_BYTES - _RESERVE_BYTES) if limit else sys.maxsize
 
 
 def session_bytes(model_bytes: int) -> int:

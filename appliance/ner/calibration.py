@@ -116,6 +116,10 @@ class Calibrations:
         self._path = path
         self._machine = machine
 
+    def knows(self, model: str) -> bool:
+        """Whether the model of this digest was measured before."""
+        return _calibration(self._read().get(model)) is not None
+
     def of(self, model: str, measured: Callable[[], Calibration]) -> Calibration:
         """Return the calibration of a model, measured now if it is not known.
 

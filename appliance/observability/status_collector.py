@@ -46,6 +46,7 @@ class Parts:
         output: The output mount.
         waiting_tokens: Tokens in the queues of all models.
         models: Number of models that are served.
+        models_in_memory: Number of them that are in memory.
         ready: Whether a request would be answered.
         used_up: Why the plan refuses every request; empty if it does not.
         metering: How a connected run stands with its endpoint; None in a disconnected use.
@@ -58,6 +59,7 @@ class Parts:
     output: Path
     waiting_tokens: Callable[[], int]
     models: Callable[[], int]
+    models_in_memory: Callable[[], int]
     ready: Callable[[], bool]
     used_up: Callable[[], str]
     metering: Metering | None = None
@@ -83,6 +85,7 @@ class StatusCollector(Collector):
         yield InfoMetricFamily("appliance_build", "This software", {"version": VERSION})
         yield _gauge("appliance_ready", "Whether a request would be answered", parts.ready())
         yield _gauge("appliance_models", "Models served", parts.models())
+        yield _gauge("appliance_models_in_memory", "Models in memory", parts.models_in_memory())
         yield _gauge("appliance_queue_tokens", "Tokens that wait for a model", parts.waiting_tokens())
         yield from self._license()
         yield from self._plan()

@@ -78,6 +78,7 @@ def _parts(appliance: Served, operations: OperationsApi) -> Parts:
         output=appliance.output_mount,
         waiting_tokens=service.waiting,
         models=lambda: len(service.deployments),
+        models_in_memory=service.in_memory,
         ready=lambda: not operations.not_ready(),
         used_up=appliance.admission.used_up,
         metering=appliance.metering,

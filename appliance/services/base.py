@@ -76,6 +76,10 @@ class Service(Protocol):
         """
         ...
 
+    def in_memory(self) -> int:
+        """Models that are in memory; the others come when they are asked for."""
+        ...
+
     def waiting(self) -> int:
         """Work that waits for a model, in the unit of its queue."""
         ...

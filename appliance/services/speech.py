@@ -116,6 +116,10 @@ class SpeechService:
             least=settings.speech_least_percent / 100,
         )
 
+    def in_memory(self) -> int:
+        """All that are served."""
+        return len(self.deployments)
+
     def waiting(self) -> int:
         """Pieces of audio that wait for the model."""
         return 0 if self._engine is None else self._engine.waiting

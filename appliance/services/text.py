@@ -16,6 +16,7 @@ from appliance.api.language.routes import ANALYZE, LanguageApi, LanguageLimits
 from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.host.cpus import usable_cores
+from appliance.host.memory import MIB, MODEL_FACTOR, memory_for_models
 from appliance.jobs.fair_turns import Turns
 from appliance.jobs.runner import Jobs
 from appliance.jobs.store import JobStore
@@ -23,12 +24,14 @@ from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.floor.recorded import recorded_requests
 from appliance.models.locations import find_models
 from appliance.ner.calibration import Calibrations, this_machine
-from appliance.ner.engine import NerEngine, prepare
+from appliance.ner.engine import NerEngine, Prepared, prepare
+from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.model_kind import open_model
 from appliance.ner.queue import Room
 from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
+from appliance.pipeline.resident_models import ResidentModels, ServedModel
 from appliance.services.base import STUCK_SECONDS, ServiceContext
 from appliance.services.text_models import load_models
 
@@ -53,7 +56,14 @@ class TextService:
             admission=context.admission, usage=MeasuredStore(context.ledger, context.instruments)
         )
         self.deployments = Deployments(alias=context.settings.model_alias)
-        self._engines: tuple[NerEngine, ...] = ()
+        self._prepared: dict[Path, Prepared] = {}
+        self._models = ResidentModels(
+            read=self._open_model,
+            start=self._start_model,
+            most_bytes=context.settings.model_mib * MIB or memory_for_models(),
+            taken=lambda graph_bytes: MODEL_FACTOR * graph_bytes,
+        )
+        self._engines: tuple[ServedModel, ...] = ()
         self._authoring = self._open_authoring() if context.settings.authoring_enabled else None
         self._jobs = self._open_jobs()
         cores = usable_cores()
@@ -68,7 +78,7 @@ class TextService:
             self._context.settings,
             state=self._context.identity.state,
             deployments=self.deployments,
-            load=self._load_model,
+            load=self._models.load,
             clock=self._context.clock,
         )
 
@@ -151,7 +161,7 @@ class TextService:
             ModelError, LicenseError: Not one model can be served.
         """
         places = await asyncio.to_thread(find_models, self._context.settings)
-        loaded = await asyncio.to_thread(load_models, places, self._load_model)
+        loaded = await asyncio.to_thread(load_models, places, self._models.load)
         self._engines = loaded.engines
         self.deployments.set(loaded.deployments, loaded.failed)
         if self._authoring is not None:
@@ -159,17 +169,30 @@ class TextService:
         directory = self._context.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
 
-    def _load_model(self, path: Path) -> NerEngine:
-        settings, preloader = self._context.settings, self._context.preloader
+    def _open_model(self, path: Path) -> ModelFolder:
+        preloader = self._context.preloader
         prepared = None if preloader is None else preloader.take(path)
+        if prepared is None:
+            return open_model(path, self._context.model_keys())
+        self._prepared[path] = prepared
+        return prepared.folder
+
+    def _start_model(self, folder: ModelFolder, quick: bool) -> NerEngine:
+        settings = self._context.settings
+        measures = not quick or self._calibrations.knows(folder.digests[MODEL])
+        prepared = self._prepared.pop(folder.path) if folder.path in self._prepared else prepare(folder)
         return NerEngine.start(
-            prepared or prepare(open_model(path, self._context.model_keys())),
+            prepared,
             sessions=settings.sessions,
             batch_tokens=settings.batch_tokens,
             room=Room(tokens=settings.queue_tokens, seconds=settings.queue_seconds),
             observe=self._context.instruments.batch,
-            calibrations=self._calibrations,
+            calibrations=self._calibrations if measures else None,
         )
+
+    def in_memory(self) -> int:
+        """Models that are in memory."""
+        return self._models.in_memory()
 
     def waiting(self) -> int:
         """Tokens in the queues of all models."""
@@ -186,7 +209,7 @@ class TextService:
         """Whether a model has stopped making progress."""
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
 
-    def _all_engines(self) -> list[NerEngine]:
+    def _all_engines(self) -> list[ServedModel]:
         return [*self._engines, *(self._authoring.engines if self._authoring else ())]
 
     async def begin_shutdown(self) -> None:

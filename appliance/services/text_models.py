@@ -8,8 +8,8 @@ from pathlib import Path
 from appliance.config.setting_parsers import is_name
 from appliance.errors import ModelError
 from appliance.models.locations import Place
-from appliance.ner.engine import NerEngine
 from appliance.pipeline.deployments import Deployment, FailedDeployment
+from appliance.pipeline.resident_models import ServedModel
 from license.errors import LicenseError
 
 _log = logging.getLogger("appliance.models")
@@ -21,10 +21,10 @@ class Loaded:
 
     deployments: tuple[Deployment, ...]
     failed: tuple[FailedDeployment, ...]
-    engines: tuple[NerEngine, ...]
+    engines: tuple[ServedModel, ...]
 
 
-def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> Loaded:
+def load_models(places: Sequence[Place], load: Callable[[Path], ServedModel]) -> Loaded:
     """Load models one after the other; blocks.
 
     Args:
@@ -36,7 +36,7 @@ def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> L
     """
     deployments: dict[tuple[str, str], Deployment] = {}
     failed: list[FailedDeployment] = []
-    engines: list[NerEngine] = []
+    engines: list[ServedModel] = []
     errors: list[ModelError | LicenseError] = []
     for place in places:
         try:
@@ -54,7 +54,7 @@ def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> L
         for name in place.names:
             deployments[place.project, name] = _deployment(place.project, name, engine)
         _log.info(
-            "model %s %s is loaded as %s/%s",
+            "model %s %s is served as %s/%s",
             engine.folder.name,
             engine.folder.release,
             place.project,
@@ -65,7 +65,7 @@ def load_models(places: Sequence[Place], load: Callable[[Path], NerEngine]) -> L
     return Loaded(deployments=tuple(deployments.values()), failed=tuple(failed), engines=tuple(engines))
 
 
-def _load(load: Callable[[Path], NerEngine], path: Path) -> NerEngine:
+def _load(load: Callable[[Path], ServedModel], path: Path) -> ServedModel:
     """Load one model; whatever goes wrong is a refusal of this model and not the end of the service.
 
     Raises:
@@ -79,7 +79,7 @@ def _load(load: Callable[[Path], NerEngine], path: Path) -> NerEngine:
         raise ModelError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
 
 
-def _deployment(project: str, name: str, engine: NerEngine) -> Deployment:
+def _deployment(project: str, name: str, engine: ServedModel) -> Deployment:
     folder = engine.folder
     return Deployment(
         project=project,

@@ -1,8 +1,11 @@
 """Several models at once: each under its own names, a broken one beside them, over a real socket."""
 
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +30,9 @@ def entities(client: object, project: str, deployment: str) -> tuple[int, str]:
     )
     if reply.status_code != 202:
         return reply.status_code, reply.json()["error"]["code"]
-    state = client.get(reply.headers["operation-location"]).json()  # type: ignore[attr-defined]
+    state: dict[str, Any] = {"status": "running"}
+    while state["status"] in ("notStarted", "running"):
+        state = client.get(reply.headers["operation-location"]).json()  # type: ignore[attr-defined]
     results = state["tasks"]["items"][0]["results"]
     return 202, f"{results['projectName']}/{results['deploymentName']}"
 
@@ -81,3 +86,23 @@ def test_the_containers_own_parameters_choose_the_model(site: Site, tmp_path: Pa
         for name in ("v1", "production"):
             assert entities(client, "loans", name) == (202, f"loans/{name}")
     assert service.stop() == 0
+
+
+@pytest.mark.e2e
+def test_more_models_than_memory_holds_are_all_served(site: Site, tmp_path: Path) -> None:
+    names = ["first", "second", "third"]
+    for name in names:
+        shutil.copytree(ENGLISH, tmp_path / "mount" / "acme" / name, copy_function=os.link)
+    site.issue()
+    service = site.start(f"Models:Path={tmp_path / 'mount'}", "Models:MemoryMiB=64")  # of one and a bit
+    with service.client() as client:
+        assert "\nappliance_models_in_memory 1.0\n" in client.get("/metrics").text
+        for name in (*names, *names):
+            assert entities(client, "acme", name) == (202, f"acme/{name}")
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(lambda name: entities(client, "acme", name), names * 4))
+        assert found == [(202, f"acme/{name}") for name in names * 4]
+        metrics = client.get("/metrics").text
+    assert "\nappliance_models 3.0\n" in metrics
+    assert "\nappliance_models_in_memory 1.0\n" in metrics
+    assert "leaves memory to another" in service.text()
