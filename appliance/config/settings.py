@@ -249,6 +249,9 @@ class Settings:
     jobs_database: str = _setting(
         "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
     )
+    jobs_fleet: str = _setting(
+        "Jobs:Fleet", "", parse_name, "replicas that name the same fleet and Jobs:Database share their jobs"
+    )
     job_turns: int = _setting("Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that run at once")
     ledger_anchors: tuple[Path, ...] = _setting(
         "Ledger:Anchors",

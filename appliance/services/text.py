@@ -78,6 +78,7 @@ class TextService:
             url=settings.jobs_database,
             instance=context.identity.instance,
             capacity=settings.jobs_kept,
+            fleet=settings.jobs_fleet,
         )
         work = DocumentWork(
             pipeline=self._pipeline,
