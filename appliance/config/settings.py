@@ -252,6 +252,12 @@ class Settings:
     jobs_fleet: str = _setting(
         "Jobs:Fleet", "", parse_name, "replicas that name the same fleet and Jobs:Database share their jobs"
     )
+    jobs_lapse_seconds: int = _setting(
+        "Jobs:LapseSeconds",
+        30,
+        number_within(1, 3600),
+        "silence of a replica after which others of its fleet take its jobs",
+    )
     job_turns: int = _setting("Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that run at once")
     ledger_anchors: tuple[Path, ...] = _setting(
         "Ledger:Anchors",

@@ -61,6 +61,11 @@ class Pace:
     beat: float = 10.0
     undecided: float = 600.0
 
+    @classmethod
+    def of(cls, lapse: float) -> "Pace":
+        """The pace at which a replica that is silent for so many seconds is given up."""
+        return cls(look=min(2.0, lapse / 10), beat=lapse / 3, undecided=20 * lapse)
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Active:

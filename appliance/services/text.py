@@ -17,7 +17,7 @@ from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
 from appliance.host.cpus import usable_cores
 from appliance.jobs.fair_turns import Turns
-from appliance.jobs.runner import Jobs
+from appliance.jobs.runner import Jobs, Pace
 from appliance.jobs.store import JobStore
 from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.floor.recorded import recorded_requests
@@ -79,6 +79,7 @@ class TextService:
             instance=context.identity.instance,
             capacity=settings.jobs_kept,
             fleet=settings.jobs_fleet,
+            lapse=settings.jobs_lapse_seconds,
         )
         work = DocumentWork(
             pipeline=self._pipeline,
@@ -95,6 +96,7 @@ class TextService:
             mark=lambda: (context.ledger.origin, context.ledger.size),
             capacity=settings.jobs_kept,
             characters=settings.job_characters_waiting,
+            pace=Pace.of(settings.jobs_lapse_seconds),
         )
 
     def routes(self) -> Sequence[BaseRoute]:
