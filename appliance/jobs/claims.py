@@ -118,15 +118,6 @@ def begin_recording(session: Session, member: Member, job_id: str, task_id: str)
     return _done(session, statement.values(recorder=member.instance, recording_since=now(session)))
 
 
-def free_recorder(session: Session, task_id: str, recorder: str) -> None:
-    """Let others record the usage of a task whose recorder has ended and did not."""
-    session.execute(
-        update(TaskRow)
-        .where(col(TaskRow.id) == task_id, col(TaskRow.recorder) == recorder)
-        .values(recorder="", recording_since=0.0)
-    )
-
-
 def undecided_seconds(session: Session, member: Member, job_id: str) -> dict[str, float]:
     """Seconds since others began to record tasks of a job that have no outcome yet, by the tasks' ids."""
     rows = session.exec(

@@ -20,8 +20,8 @@ marked as that installation's to record, for good:
     the holder died                          then
     before the mark                          another does the task and records it
     after the mark, before the result        only the holder can know whether it recorded: the task waits for
-                                             it to be started again, or for one that may read its ledger
-                                             (`Witness`); after ten minutes it fails, and nobody records it
+                                             it to be started again; after ten minutes it fails, and nobody
+                                             does it any more
     after the result                         nothing is left to do
 """
 
@@ -38,7 +38,7 @@ from appliance.errors import ApplianceError, Busy, JobStoreUnavailable, Stopping
 from appliance.jobs.job import Failure, Job, JobStatus, Source, Task
 from appliance.jobs.store import JobStore
 from appliance.jobs.take_up import Recorded, TakeUp
-from appliance.jobs.work import Interrupt, Interrupted, Witness, Work
+from appliance.jobs.work import Interrupt, Interrupted, Work
 
 _log = logging.getLogger("appliance.jobs.runner")
 
@@ -123,18 +123,16 @@ class Jobs:
         self._holding: asyncio.Task[None] | None = None
         self._stopping = False
 
-    async def resume(self, recorded: Recorded, witness: Witness | None = None) -> None:
+    async def resume(self, recorded: Recorded) -> None:
         """Go on with what the last stop or crash left behind; once, when the models are loaded.
 
         Args:
             recorded: Looks up in the ledger what was already counted.
-            witness: Looks into the ledgers of others of a fleet; None where none can be read.
         """
         self._taking = TakeUp(
             store=self._store,
             work=self._work,
             recorded=recorded,
-            witness=witness,
             undecided=self._pace.undecided,
             describe=self._describe,
             clock=self._clock,

@@ -258,10 +258,6 @@ class JobStore:
         """Become the one that records a task's usage; False if this installation must not record it."""
         return await self._do(lambda session: claims.begin_recording(session, self.member, job_id, task_id))
 
-    async def free_recorder(self, task_id: str, recorder: str) -> None:
-        """Let others record the usage of a task whose recorder is known to have ended without doing so."""
-        await self._do(lambda session: claims.free_recorder(session, task_id, recorder))
-
     async def expire(self, *, now: float) -> int:
         """Delete everything of the jobs whose time is over; return how many they were."""
 

@@ -1,17 +1,17 @@
 """What is taken up again: jobs that a stop, a crash or another replica left, and what of them is counted.
 
 Usage that this installation began to record is looked for in its own ledger. Where another one began to, only
-that one knows, or a `Witness` that may read its ledger; until then the job waits, but not for ever.
+that one can know: the job waits until it is back, but not for ever.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from appliance.errors import ApplianceError, UsageUndecided
-from appliance.jobs.job import Failure, Job, JobStatus, Task
+from appliance.jobs.job import Failure, Job, JobStatus
 from appliance.jobs.store import JobStore, Left
-from appliance.jobs.work import Witness, Work
+from appliance.jobs.work import Work
 
 _log = logging.getLogger("appliance.jobs.runner")
 
@@ -26,7 +26,6 @@ class TakeUp:
         store: Where jobs are kept.
         work: What a task does.
         recorded: Looks up in the ledger what was already counted.
-        witness: Looks into the ledgers of others of a fleet; None where none can be read.
         undecided: Seconds after which nobody waits any more for another installation's ledger.
         describe: Turns the error of a task into what its caller is told.
         clock: Effective time, Unix seconds.
@@ -38,7 +37,6 @@ class TakeUp:
         store: JobStore,
         work: Work,
         recorded: Recorded,
-        witness: Witness | None,
         undecided: float,
         describe: Callable[[ApplianceError], Failure],
         clock: Callable[[], float],
@@ -46,7 +44,6 @@ class TakeUp:
         self._store = store
         self._work = work
         self._recorded = recorded
-        self._witness = witness
         self._undecided = undecided
         self._describe = describe
         self._clock = clock
@@ -54,10 +51,7 @@ class TakeUp:
     def wants(self, left: Left) -> bool:
         """Whether this installation of a fleet can go on with a job: its models are here, its usage clear."""
         unfinished = [task for task in left.job.tasks if not task.status.final]
-        clear = all(
-            left.undecided.get(task.id, self._undecided + 1) > self._undecided or self._knows(task)
-            for task in unfinished
-        )
+        clear = all(seconds > self._undecided for seconds in left.undecided.values())
         return clear and (left.job.cancelled or all(self._work.serves(task) for task in unfinished))
 
     async def take(self, left: Sequence[Left]) -> list[tuple[Job, set[str]]]:
@@ -72,39 +66,19 @@ class TakeUp:
             return []
         counted = await asyncio.to_thread(self._counted_here, jobs)
         _log.info("jobs resumed: %d; tasks already counted: %d", len(jobs), len(counted))
-        taken = []
         for job in jobs:
-            found = {task.id for task in job.tasks} & counted
-            waits = False
-            for task in job.tasks:
-                if task.id in undecided[job.id] and not task.status.final:
-                    verdict = await self._decide(job, task, undecided[job.id][task.id])
-                    waits |= verdict is None
-                    found |= {task.id} if verdict else set()
-            if waits:
-                await self._store.leave([job.id])
-            else:
-                taken.append((job, found))
-        return taken
+            await self._give_up(job, undecided[job.id])
+        return [(job, {task.id for task in job.tasks} & counted) for job in jobs]
 
-    async def _decide(self, job: Job, task: Task, seconds: float) -> bool | None:
-        """Whether another installation counted a task; None while that may still come out."""
-        counted = None
-        if self._witness is not None and self._knows(task):
-            counted = await asyncio.to_thread(self._witness.counted, task.recorder, task, job.documents)
-        if counted is False:
-            await self._store.free_recorder(task.id, task.recorder)
-            task.recorder = ""
-        elif counted is None and seconds > self._undecided:
-            error = UsageUndecided("The replica that was recording the usage of this task is gone.")
+    async def _give_up(self, job: Job, undecided: Mapping[str, float]) -> None:
+        """Fail the tasks of which nobody will say any more whether they are counted."""
+        error = UsageUndecided("The replica that was recording the usage of this task is gone.")
+        lost = [task for task in job.tasks if task.id in undecided and not task.status.final]
+        for task in lost:
             task.failure, task.status = self._describe(error), JobStatus.FAILED
             task.updated = job.updated = self._clock()
+        if lost:
             await self._store.save(job)
-            return False
-        return counted
-
-    def _knows(self, task: Task) -> bool:
-        return self._witness is not None and self._witness.knows(task.recorder)
 
     def _counted_here(self, jobs: Sequence[Job]) -> set[str]:
         """Ids of the tasks that this ledger proves were counted, exactly as they are stored."""

@@ -78,15 +78,3 @@ class Work(Protocol):
         Unless its usage is `recorded`, `claim` is awaited last before it is.
         """
         ...
-
-
-class Witness(Protocol):
-    """Tells whether another installation recorded a task's usage before it ended."""
-
-    def knows(self, recorder: str) -> bool:
-        """Whether it can look at what that installation recorded."""
-        ...
-
-    def counted(self, recorder: str, task: Task, documents: Sequence[Source]) -> bool | None:
-        """Whether the usage is recorded; None where that cannot be told, or not yet. May block."""
-        ...

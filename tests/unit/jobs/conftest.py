@@ -12,7 +12,7 @@ from appliance.jobs.runner import Jobs, Pace
 from appliance.jobs.store import JobStore
 from appliance.jobs.tables import JobTable
 from appliance.jobs.usage_id import UsageIds
-from appliance.jobs.work import Claim, Interrupt, Outcome, Witness
+from appliance.jobs.work import Claim, Interrupt, Outcome
 from appliance.request_ids import uuid7
 
 
@@ -175,14 +175,13 @@ class Site:
         machine: Machine | None = None,
         *,
         undecided: float = 600.0,
-        witness: Witness | None = None,
     ) -> Replica:
         machine = machine or Machine()
         store = self.place.store(name, fleet="site", lapse=LAPSE)
         jobs = self.place.jobs(
             machine, store=store, pace=Pace(look=PACE.look, beat=PACE.beat, undecided=undecided)
         )
-        await jobs.resume(machine.recorded, witness)
+        await jobs.resume(machine.recorded)
         return Replica(jobs, store, machine)
 
 

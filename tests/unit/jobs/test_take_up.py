@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from appliance.jobs.job import Job, JobStatus, Source, Task
+from appliance.jobs.job import Job, JobStatus
 from appliance.jobs.runner import Jobs
 
 
@@ -28,22 +27,6 @@ async def seen(jobs: Jobs, job: Job, seconds: float = 20.0) -> Job:
             return found
         assert asyncio.get_running_loop().time() < end, "the job never ended"
         await asyncio.sleep(0.01)
-
-
-@dataclass
-class Looks:
-    """A witness that says what the test wants."""
-
-    verdict: bool | None
-    known: bool = True
-    asked: list[str] = field(default_factory=list)
-
-    def knows(self, recorder: str) -> bool:
-        return self.known
-
-    def counted(self, recorder: str, task: Task, documents: list[Source]) -> bool | None:
-        self.asked.append(recorder)
-        return self.verdict
 
 
 def test_any_replica_shows_a_job_that_another_one_took(site: Any, submit: Any) -> None:
@@ -233,39 +216,6 @@ def test_a_task_whose_recorder_never_comes_back_fails_and_nobody_counts_it(site:
         await asyncio.sleep(0.2)
         assert again.done == [], "what has failed is not done again"
         await asyncio.gather(back.jobs.close(1), two.jobs.close(1))
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("verdict", [True, False])
-def test_whoever_may_read_the_ledger_of_a_dead_recorder_goes_on_at_once(
-    site: Any, submit: Any, verdict: bool
-) -> None:
-    async def scenario() -> None:
-        looks = Looks(verdict)
-        one, two = await site.start("one"), await site.start("two", witness=looks)
-        two.machine.counting.set()
-        job = await submit(one.jobs, "slow disk")
-        one.die()
-        assert (await seen(two.jobs, job)).status is JobStatus.SUCCEEDED
-        assert looks.asked == ["one"]
-        assert two.machine.counted == ([] if verdict else [job.tasks[0].id])
-        await two.jobs.close(1)
-
-    asyncio.run(scenario())
-
-
-def test_a_witness_that_cannot_tell_yet_leaves_the_job(site: Any, submit: Any) -> None:
-    async def scenario() -> None:
-        looks = Looks(None)
-        one, two = await site.start("one"), await site.start("two", witness=looks)
-        job = await submit(one.jobs, "slow disk")
-        one.die()
-        await until(lambda: len(looks.asked) > 1)
-        assert two.machine.done == []
-        looks.verdict = True
-        assert (await seen(two.jobs, job)).status is JobStatus.SUCCEEDED
-        await two.jobs.close(1)
 
     asyncio.run(scenario())
 
