@@ -1,5 +1,7 @@
 """What every reply carries, whatever made it: a request id that the ledger knows too, and safety headers."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,10 +27,16 @@ class Envelope:
 
     The id is `request.state.request_id`, the `apim-request-id` header of the reply and the `id` of the
     request's usage record, so a caller, an operator and an auditor mean the same thing by it.
+
+    Args:
+        app: What answers.
+        stopping: Whether the service is about to stop. Then each reply ends its connection: one that is kept
+            may be closed in the instant in which its caller sends the next request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, stopping: Callable[[], bool] = lambda: False) -> None:
         self._app = app
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,6 +54,8 @@ class Envelope:
                     headers[name] = value
                 if headers.get("content-type") == "application/json":
                     headers["content-type"] = "application/json; charset=utf-8"
+                if self._stopping() and message["type"] == "http.response.start":
+                    headers["connection"] = "close"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -156,6 +156,12 @@ class Settings:
     )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
     port: int = _setting("Http:Port", 5000, number_within(0, 65535), "port to listen on")
+    reuse_port: bool = _setting(
+        "Http:ReusePort", False, parse_boolean, "True: share the port with other replicas on this host"
+    )
+    workers: int = _setting(
+        "Workers", 1, number_within(1, 256), "processes that share the port and the cores of this host"
+    )
     trusted_proxies: tuple[IPNetwork, ...] = _setting(
         "Http:TrustedProxies",
         parse_networks("127.0.0.0/8, ::1"),
@@ -358,6 +364,7 @@ class Settings:
     unknown: tuple[str, ...] = ()
     inert: tuple[str, ...] = ()
     lease: bool = False
+    worker: int = 0
 
     @classmethod
     def read(cls, args: Sequence[str], environ: Mapping[str, str]) -> "Settings":

@@ -52,7 +52,8 @@ def build_application(appliance: Served) -> ASGIApp:
     application.router.redirect_slashes = False
     as_containers_match(application.router)
     # Outside of Starlette's own last resort, so that a 500 has its request id too.
-    return MeasuredRequests(Envelope(_guard(application, appliance.settings)), appliance.instruments)
+    guarded = _guard(application, appliance.settings)
+    return MeasuredRequests(Envelope(guarded, stopping=lambda: appliance.stopping), appliance.instruments)
 
 
 def _guard(application: ASGIApp, settings: Settings) -> ASGIApp:
