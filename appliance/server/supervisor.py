@@ -23,7 +23,7 @@ import socket
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Final
 
@@ -176,8 +176,7 @@ class Supervisor:
         os.environ["NOTIFY_SOCKET"] = self._address
         os.environ["WATCHDOG_USEC"] = str(int(STUCK_SECONDS * 1_000_000))
         os.environ["WATCHDOG_PID"] = str(os.getpid())
-        with contextlib.suppress(OSError):  # cores that were taken away meanwhile
-            os.sched_setaffinity(0, child.worker.cores)
+        child.worker = _on_its_cores(child.worker)
 
     def _hear(self) -> None:
         """Take in what workers say; whoever else writes to the socket is not heard."""
@@ -246,6 +245,16 @@ class Supervisor:
             if child.pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child.pid, number)
+
+
+def _on_its_cores(worker: Worker) -> Worker:
+    """Move this process to the cores of a worker; where that is not allowed, have it compute on as many."""
+    try:
+        os.sched_setaffinity(0, worker.cores)
+    except OSError:  # as the units for systemd have it; or a core was taken away
+        sessions = worker.settings.sessions or len(worker.cores)
+        return replace(worker, settings=replace(worker.settings, sessions=sessions))
+    return worker
 
 
 def _share_port(children: Sequence[_Child], settings: Settings) -> None:
