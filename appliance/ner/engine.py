@@ -7,6 +7,8 @@ owners.
 """
 
 import logging
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -213,6 +215,11 @@ class NerEngine:
     def close(self, *, drain: bool = True, timeout_seconds: float | None = None) -> bool:
         """Stop the engine; see `Worker.close`. Blocks, so call it off the event loop."""
         return self._worker.close(drain=drain, timeout_seconds=timeout_seconds)
+
+    def close_when_unused(self) -> None:
+        """Stop the engine when the last reference to it is gone; nobody who holds one is refused."""
+        ending = threading.Thread(target=self._worker.close, name="model-end", daemon=True)
+        weakref.finalize(self, ending.start).atexit = False
 
 
 def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> None:

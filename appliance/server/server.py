@@ -38,6 +38,7 @@ _log = logging.getLogger("appliance.serve")
 
 FIRST_REQUEST_SECONDS: Final = 1.0
 """Longest wait, at a stop, for the request of a connection that was accepted just before."""
+LOOK_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 10  # for the model, the last report and the last checkpoint
 MESSAGE_LIMIT_BYTES: Final = 1 << 20
 """The longest WebSocket message: clients send a tenth of a second of audio in each."""
@@ -224,8 +225,17 @@ def _limits(settings: Settings) -> ConnectionLimits:
 
 async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.maintenance.on_sighup)
-    background = [asyncio.create_task(appliance.maintenance.run())]
+    asked = asyncio.Event()
+
+    def reload() -> None:
+        asked.set()
+        loop.run_in_executor(None, appliance.maintenance.on_sighup)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    background = [
+        asyncio.create_task(appliance.maintenance.run()),
+        asyncio.create_task(_look_for_models(appliance, asked)),
+    ]
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
@@ -235,6 +245,18 @@ async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any,
         for task in background:
             task.cancel()
         await appliance.close(settings.drain_seconds)
+
+
+async def _look_for_models(appliance: Appliance, asked: asyncio.Event) -> None:
+    """Look each minute, and when it is asked for, for models that were added, changed or taken away."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), LOOK_SECONDS)
+        asked.clear()
+        try:
+            await appliance.service.look()
+        except Exception:  # whatever it is, the next look is a minute away and must come
+            _log.exception("models could not be looked for")
 
 
 async def _while_loading(

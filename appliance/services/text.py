@@ -29,7 +29,8 @@ from appliance.observability.middleware import MeasuredStore
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
 from appliance.services.base import STUCK_SECONDS, ServiceContext
-from appliance.services.text_models import load_models
+from appliance.services.live_models import LiveModels
+from appliance.services.text_models import Loaded
 
 if TYPE_CHECKING:
     from appliance.authoring.service import AuthoringService
@@ -52,7 +53,12 @@ class TextService:
             admission=context.admission, usage=MeasuredStore(context.ledger, context.instruments)
         )
         self.deployments = Deployments(alias=context.settings.model_alias)
-        self._engines: tuple[NerEngine, ...] = ()
+        self._models = LiveModels(
+            find=lambda: find_models(context.settings),
+            load=self._load_model,
+            license=lambda: context.model_keys().licensed.sha256,
+        )
+        self._loaded: Loaded | None = None
         self._authoring = self._open_authoring() if context.settings.authoring_enabled else None
         self._jobs = self._open_jobs()
         cores = usable_cores()
@@ -152,14 +158,21 @@ class TextService:
         Raises:
             ModelError, LicenseError: Not one model can be served.
         """
-        places = await asyncio.to_thread(find_models, self._context.settings)
-        loaded = await asyncio.to_thread(load_models, places, self._load_model)
-        self._engines = loaded.engines
+        self._loaded = loaded = await asyncio.to_thread(self._models.begin)
         self.deployments.set(loaded.deployments, loaded.failed)
         if self._authoring is not None:
             await self._authoring.resume()
         directory = self._context.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
+
+    async def look(self) -> None:
+        """Serve models that were added or changed, and no more those that were taken away."""
+        if self._loaded is None:
+            return
+        loaded = await asyncio.to_thread(self._models.look)
+        if loaded is not None:
+            self.deployments.renew(self._loaded.deployments, loaded.deployments, loaded.failed)
+            self._loaded = loaded
 
     def _load_model(self, path: Path) -> NerEngine:
         settings, preloader = self._context.settings, self._context.preloader
@@ -181,7 +194,9 @@ class TextService:
         """Whether every model has too much to do, for the paths that are answered at once; jobs wait."""
         at_once = path == ANALYZE or path.endswith(GENERAL)
         return (
-            at_once and bool(self._engines) and all(engine.is_overloaded() for engine in self._all_engines())
+            at_once
+            and bool(self._models.engines)
+            and all(engine.is_overloaded() for engine in self._all_engines())
         )
 
     def stuck(self) -> bool:
@@ -189,7 +204,7 @@ class TextService:
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
 
     def _all_engines(self) -> list[NerEngine]:
-        return [*self._engines, *(self._authoring.engines if self._authoring else ())]
+        return [*self._models.engines, *(self._authoring.engines if self._authoring else ())]
 
     async def begin_shutdown(self) -> None:
         """Nothing goes on for long here."""
@@ -199,8 +214,7 @@ class TextService:
         await self._jobs.close(drain_seconds)
         if self._authoring is not None:
             await self._authoring.close()
-        for engine in self._engines:
-            await asyncio.to_thread(engine.close)
+        await asyncio.to_thread(self._models.close)
 
     def close_unstarted(self) -> None:
         """Close the job store when serving never began."""
