@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from appliance.errors import ModelError
@@ -218,7 +219,8 @@ class NerEngine:
 
     def close_when_unused(self) -> None:
         """Stop the engine when the last reference to it is gone; nobody who holds one is refused."""
-        ending = threading.Thread(target=self._worker.close, name="model-end", daemon=True)
+        end = partial(self._worker.close, drain=True)  # holds the threads and not the engine
+        ending = threading.Thread(target=end, name="model-end", daemon=True)
         weakref.finalize(self, ending.start).atexit = False
 
 
