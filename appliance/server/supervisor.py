@@ -1,6 +1,6 @@
 """Keeps the workers of one host running: starts them, starts again what died, and stops them all in order.
 
-The supervisor answers no request. It takes the port, forks, and hears of its workers as systemd hears of a
+The supervisor itself serves nothing. It takes the port, forks, and hears of its workers as systemd hears of a
 service: over a socket that `NOTIFY_SOCKET` names. To systemd itself it is the one process that is ready when
 all workers are, and alive while they are.
 
@@ -228,7 +228,7 @@ class Supervisor:
         _log.error("worker %d ended %s and is started again in %g s", number, said, pause)
 
     def _stop(self, number: int, frame: FrameType | None = None) -> None:  # noqa: ARG002
-        """Have all workers drain; nobody but they holds the port, so that nothing waits there in vain."""
+        """Have all workers drain; nobody but they holds the port, so that whoever comes later is refused."""
         settings = self._settings
         drain = settings.lame_duck_seconds + settings.drain_seconds + _LAST_SECONDS
         if self._stopping is None:
