@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -42,6 +43,10 @@ def served(service: Service) -> dict[str, str]:
     }
 
 
+def serves(service: Service, models: dict[str, str]) -> bool:
+    return served(service) == models
+
+
 def threads(service: Service) -> int:
     return len(list(Path(f"/proc/{service.process.pid}/task").iterdir()))
 
@@ -72,14 +77,14 @@ def test_what_is_put_changed_and_taken_away_reaches_every_replica_at_sighup(
     put(mount, "acme", "b", "1.0.0")
     for service in services:
         service.reload()
-        until(lambda service=service: served(service) == {"acme/a": "1.0.0", "acme/b": "1.0.0"})
+        until(partial(serves, service, {"acme/a": "1.0.0", "acme/b": "1.0.0"}))
         with service.client() as client:
             assert entities(client, "acme", "b") == (202, "acme/b")
     put(mount, "acme", "b", "1.1.0")
     shutil.rmtree(mount / "acme" / "a")
     for service in services:
         service.reload()
-        until(lambda service=service: served(service) == {"acme/b": "1.1.0"})
+        until(partial(serves, service, {"acme/b": "1.1.0"}))
         with service.client() as client:
             assert entities(client, "acme", "a") == (404, "ProjectNotFound")
         assert service.stop() == 0
