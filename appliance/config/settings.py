@@ -154,6 +154,9 @@ class Settings:
         parse_directory,
         "directory with a folder for each storage container (default: in the state directory)",
     )
+    authoring_publish: bool = _setting(
+        "Authoring:Publish", False, parse_boolean, "True: deploy below Models:Path too, for other replicas"
+    )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
     port: int = _setting("Http:Port", 5000, number_within(0, 65535), "port to listen on")
     reuse_port: bool = _setting(

@@ -7,10 +7,12 @@ the mount cannot be read or is empty.
 
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from appliance.errors import ModelError
 from appliance.models.locations import Place
@@ -20,6 +22,8 @@ from appliance.services.text_models import Loaded, load_models
 from license.errors import LicenseError
 
 _log = logging.getLogger("appliance.models")
+
+_MOMENT_SECONDS: Final = 0.5
 
 Signature = tuple[object, ...]
 """What a folder looks like from outside: names, sizes and times of its files."""
@@ -73,7 +77,11 @@ class LiveModels:
         """Look for what has changed, and load it; blocks. None where nothing has, or nothing is there."""
         with self._looking:
             try:
-                loaded = self._look(self._find())
+                places = self._find()
+                if self._kept.keys() - {place.path for place in places}:
+                    time.sleep(_MOMENT_SECONDS)  # one that is just being replaced is missing for an instant
+                    places = self._find()
+                loaded = self._look(places)
             except (ModelError, LicenseError, OSError) as error:
                 if str(error) != self._problem:
                     self._problem = str(error)

@@ -21,7 +21,7 @@ from appliance.jobs.runner import Jobs, Pace
 from appliance.jobs.store import JobStore
 from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.floor.recorded import recorded_requests
-from appliance.models.locations import find_models
+from appliance.models.locations import Place, find_models
 from appliance.ner.calibration import Calibrations, this_machine
 from appliance.ner.engine import NerEngine, prepare
 from appliance.ner.model_kind import open_model
@@ -30,6 +30,7 @@ from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
 from appliance.services.base import STUCK_SECONDS, ServiceContext
 from appliance.services.live_models import LiveModels
+from appliance.services.publisher import RegistryPublisher
 from appliance.services.text_models import Loaded
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class TextService:
         )
         self.deployments = Deployments(alias=context.settings.model_alias)
         self._models = LiveModels(
-            find=lambda: find_models(context.settings),
+            find=self._find_models,
             load=self._load_model,
             license=lambda: context.model_keys().licensed.sha256,
         )
@@ -75,7 +76,16 @@ class TextService:
             deployments=self.deployments,
             load=self._load_model,
             clock=self._context.clock,
+            publisher=RegistryPublisher.of(self._context.settings),
         )
+
+    def _find_models(self) -> list[Place]:
+        """Where models are, but for those that are deployed here and were put there for other replicas."""
+        places = find_models(self._context.settings)
+        authoring = self._authoring
+        if authoring is None:
+            return places
+        return [place for place in places if not authoring.serves(place.project, place.names[0])]
 
     def _open_jobs(self) -> Jobs:
         context, settings = self._context, self._context.settings
@@ -162,6 +172,7 @@ class TextService:
         self.deployments.set(loaded.deployments, loaded.failed)
         if self._authoring is not None:
             await self._authoring.resume()
+            await self.look()
         directory = self._context.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
 
