@@ -92,8 +92,8 @@ class Deployments:
         failed: Sequence[FailedDeployment] = (),
     ) -> None:
         """Serve these in place of those before, from now on; others that were put here stay."""
-        gone = {(item.project, item.name) for item in before}
-        others = {key: item for key, item in self._items.items() if key not in gone}
+        gone = {id(item) for item in before}
+        others = {key: item for key, item in self._items.items() if id(item) not in gone}
         self._items = {(item.project, item.name): item for item in deployments} | others
         self.failed = tuple(failed)
 
