@@ -67,13 +67,15 @@ def hold_new(session: Session, row: JobRow, tasks: Sequence[TaskRow], member: Me
             task.recording_since = cast("float", now(session))
 
 
-def waiting(session: Session, member: Member, *, created_after: float, limit: int) -> Sequence[JobRow]:
-    """Return jobs that have not ended and that nobody holds, or this installation by an earlier run."""
+def waiting(
+    session: Session, member: Member, *, created_after: float, own: bool, limit: int
+) -> Sequence[JobRow]:
+    """Return jobs that have not ended and that nobody holds; with `own` also what this installation held."""
     query = select(JobRow).where(
         col(JobRow.instance) == member.group, col(JobRow.open), col(JobRow.created) > created_after
     )
     if not member.alone:
-        query = query.where(_takeable(session, member))
+        query = query.where(_takeable(session, member, own=own))
     return session.exec(query.order_by(col(JobRow.created), col(JobRow.id)).limit(limit)).all()
 
 
@@ -194,8 +196,9 @@ def oldest(at: float) -> float:
     return at - LIFETIME_SECONDS
 
 
-def _takeable(session: Session, member: Member) -> ColumnElement[bool]:
-    return or_(col(JobRow.owner).in_(("", member.instance)), col(JobRow.claimed_until) < now(session))
+def _takeable(session: Session, member: Member, *, own: bool = True) -> ColumnElement[bool]:
+    free = ("", member.instance) if own else ("",)
+    return or_(col(JobRow.owner).in_(free), col(JobRow.claimed_until) < now(session))
 
 
 def _done(session: Session, statement: Any) -> bool:

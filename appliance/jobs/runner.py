@@ -36,7 +36,7 @@ from typing import Final
 
 from appliance.errors import ApplianceError, Busy, JobStoreUnavailable, Stopping
 from appliance.jobs.job import Failure, Job, JobStatus, Source, Task
-from appliance.jobs.store import JobStore
+from appliance.jobs.store import JobStore, Left
 from appliance.jobs.take_up import Recorded, TakeUp
 from appliance.jobs.work import Interrupt, Interrupted, Work
 
@@ -45,6 +45,7 @@ _log = logging.getLogger("appliance.jobs.runner")
 QUICK_SECONDS: Final = 0.25
 TEND_SECONDS: Final = 30.0
 _TAKEN_AT_ONCE: Final = 8  # the rest of a fleet wants some too
+_LOOKED_AT: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,8 @@ class Jobs:
         self._recorded: set[str] = set()
         self._cancelled_early: set[str] = set()
         self._taking: TakeUp | None = None
+        self._held_before = True
+        self._read_on = 0.0
         self._tending: asyncio.Task[None] | None = None
         self._holding: asyncio.Task[None] | None = None
         self._stopping = False
@@ -142,17 +145,29 @@ class Jobs:
         self._begin_to_hold()
 
     async def _take(self, taking: TakeUp) -> None:
-        known = self._active.keys() | self._cancelled_early
-        left = [one for one in await self._store.left(now=self._clock()) if one.job.id not in known]
-        if not self._alone:
-            room = 0 if self._held >= self._characters else self._capacity - len(self._active)
-            left = [one for one in left if taking.wants(one)][: max(0, min(room, _TAKEN_AT_ONCE))]
+        left = await (self._store.left(now=self._clock()) if self._alone else self._left_by_others(taking))
+        left = [one for one in left if one.job.id not in self._active.keys() | self._cancelled_early]
         for job, counted in await taking.take(left):
             self._recorded |= counted
             if job.id not in self._cancelled_early and job.id not in self._active:
                 self._start(_Active(job=job, stored=True))
         if self._alone:
             self._taking = None
+
+    async def _left_by_others(self, taking: TakeUp) -> list[Left]:
+        """A few of the jobs that nobody holds and that can be done here; at first also those held before.
+
+        One look reads a page of them. Where none of a page can be done here, the next look reads on.
+        """
+        looked = await self._store.left(
+            now=self._clock(), created_after=self._read_on, own=self._held_before, limit=_LOOKED_AT
+        )
+        new = [one for one in looked if one.job.id not in self._active]
+        self._held_before = any(one.own for one in new)
+        wanted = [one for one in new if taking.wants(one)]
+        self._read_on = looked[-1].job.created if len(looked) == _LOOKED_AT and not wanted else 0.0
+        room = 0 if self._held >= self._characters else self._capacity - len(self._active)
+        return wanted[: max(0, min(room, _TAKEN_AT_ONCE))]
 
     async def submit(
         self, *, display_name: str | None, documents: Sequence[Source], tasks: list[Task]

@@ -54,11 +54,13 @@ class Left:
 
     Attributes:
         job: Without its documents.
+        own: Whether this installation held it last.
         undecided: Tasks whose usage another installation began to record, without an outcome yet: the
             seconds since then, by the tasks' ids.
     """
 
     job: Job
+    own: bool
     undecided: dict[str, float]
 
 
@@ -194,17 +196,25 @@ class JobStore:
 
         return await self._do(work)
 
-    async def left(self, *, now: float, limit: int = 1 << 24) -> list[Left]:
+    async def left(
+        self, *, now: float, created_after: float = 0.0, own: bool = True, limit: int = 1 << 24
+    ) -> list[Left]:
         """Return the jobs that have not ended and that nobody holds, oldest first.
 
-        Those that this installation held in an earlier run are among them, and those that it holds now.
+        Args:
+            now: Effective time, Unix seconds.
+            created_after: Leave out what is as old as this.
+            own: Whether those that this installation held in an earlier run, or holds now, are wanted too.
+            limit: How many at most.
         """
+        after = max(claims.oldest(now), created_after)
 
         def work(session: Session) -> list[Left]:
-            rows = claims.waiting(session, self.member, created_after=claims.oldest(now), limit=limit)
+            rows = claims.waiting(session, self.member, created_after=after, own=own, limit=limit)
             return [
                 Left(
                     job=job_from_rows(row, self._tasks(session, row.id)),
+                    own=row.owner == self.member.instance,
                     undecided=claims.undecided_seconds(session, self.member, row.id),
                 )
                 for row in rows

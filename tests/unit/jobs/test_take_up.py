@@ -8,6 +8,7 @@ import pytest
 
 from appliance.jobs.job import Job, JobStatus
 from appliance.jobs.runner import Jobs
+from tests.unit.jobs.conftest import LAPSE
 
 
 async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -142,6 +143,26 @@ def test_a_replica_without_the_model_leaves_the_job_to_one_that_has_it(site: Any
         assert (await seen(two.jobs, job)).status is JobStatus.SUCCEEDED
         assert (len(without.counted), len(having.counted)) == (0, 1)
         await asyncio.gather(two.jobs.close(1), three.jobs.close(1))
+
+    asyncio.run(scenario())
+
+
+def test_jobs_that_no_replica_can_do_do_not_stand_in_the_way_of_others(
+    site: Any, submit: Any, make_job: Any
+) -> None:
+    async def scenario() -> None:
+        one = await site.start("one")
+        for number in range(150):
+            await one.store.insert(make_job("unknown", created=site.place.clock.now - 1000 + number))
+        job = await submit(one.jobs, "long")
+        await one.jobs.close(1)
+        store = site.place.store("one again", fleet="site", lapse=LAPSE)
+        await store.leave([left.job.id for left in await store.left(now=site.place.clock.now)])
+        two = await site.start("two", type(one.machine)(models={"long"}))
+        two.machine.go.set()
+        assert (await seen(two.jobs, job)).status is JobStatus.SUCCEEDED
+        assert two.machine.done == [job.tasks[0].id]
+        await two.jobs.close(1)
 
     asyncio.run(scenario())
 
