@@ -96,6 +96,13 @@ class JobStoreUnavailable(ApplianceError):
     default_hint = "check free space in the state directory, or the database that Jobs:Database names"
 
 
+class UsageUndecided(ApplianceError):
+    """Nobody can tell any more whether a job's task was counted, so it is not done again."""
+
+    code = "UsageUndecided"
+    default_hint = "submit it again; what was counted, if anything, is counted once"
+
+
 class ModelError(ApplianceError):
     """A model folder is missing a file, was changed, or is of a kind that is not supported."""
 

@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "memory": ("bench.startup", "main_memory", "resident memory under load"),
     "image": ("bench.image", "main", "documented docker lines with podman and docker; sizes of the image"),
     "general": ("bench.general", "main", "the two bundled general models beside each other"),
+    "fleet": ("bench.fleet", "main", "1, 2, 4 workers on one port beside the bare model"),
     "engine": ("bench.engine", "main", "the engine alone beside the bare model"),
     "fairness": ("bench.fairness", "main", "short requests beside a huge job"),
     "ledger": ("bench.ledger", "main", "durable entries beside bare SQLite commits"),

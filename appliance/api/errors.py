@@ -21,6 +21,7 @@ from appliance.errors import (
     UnknownDeployment,
     UnknownModelVersion,
     UsageStoreUnavailable,
+    UsageUndecided,
 )
 
 RETRY_SECONDS: Final = 1
@@ -137,7 +138,7 @@ def problem_from(error: ApplianceError) -> Problem:
         case NotMetered():
             status, code, sentence = 503, "ServiceUnavailable", "The service cannot answer now."
             retry = {"Retry-After": str(error.retry_after_s)}
-        case Stopping() | UsageStoreUnavailable() | JobStoreUnavailable():
+        case Stopping() | UsageStoreUnavailable() | JobStoreUnavailable() | UsageUndecided():
             status, code, sentence = 503, "ServiceUnavailable", "The service cannot answer now."
         case LicenseRefusal():
             status, code, sentence = 403, "Forbidden", "The licence does not allow this request."

@@ -1,5 +1,7 @@
 """What every reply carries, whatever made it: a request id that the ledger knows too, and safety headers."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,10 +27,16 @@ class Envelope:
 
     The id is `request.state.request_id`, the `apim-request-id` header of the reply and the `id` of the
     request's usage record, so a caller, an operator and an auditor mean the same thing by it.
+
+    Args:
+        app: What answers.
+        stopping: Whether the service is about to stop. Then each reply ends its connection: one that is kept
+            may be closed in the instant in which its caller sends the next request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, stopping: Callable[[], bool] = lambda: False) -> None:
         self._app = app
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,16 +47,17 @@ class Envelope:
         scope.setdefault("state", {})["request_id"] = request_id
         logged_id.set(request_id)
 
-        await self._app(scope, receive, enveloped(send, request_id, scope))
+        await self._app(scope, receive, enveloped(send, request_id, scope, ends=self._stopping()))
 
 
-def enveloped(send: Send, request_id: str, scope: Scope) -> Send:
+def enveloped(send: Send, request_id: str, scope: Scope, *, ends: bool) -> Send:
     """Return what sends a reply with its common headers.
 
     Args:
         send: What sends it as it is.
         request_id: The request's id.
         scope: The request.
+        ends: Whether the connection ends with this reply.
     """
 
     async def send_with_headers(message: Message) -> None:
@@ -58,6 +67,8 @@ def enveloped(send: Send, request_id: str, scope: Scope) -> Send:
                 headers[name] = value
             if headers.get("content-type") == "application/json":
                 headers["content-type"] = "application/json; charset=utf-8"
+            if ends and message["type"] == "http.response.start":
+                headers["connection"] = "close"
         await send(message)
 
     return send_with_headers

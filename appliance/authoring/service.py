@@ -5,9 +5,9 @@ import importlib.util
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlmodel import Session, select
 
@@ -32,6 +32,18 @@ PRIVATE: Final = frozenset({EVALUATION, RESULTS})
 """Files of a model folder that quote the test documents; they are never exported."""
 
 
+class Publisher(Protocol):
+    """Puts deployed models where other replicas look for them; blocks, and raises `ModelError`."""
+
+    def put(self, folder: Path, project: str, name: str, private: Collection[str]) -> None:
+        """Copy a model folder there, but for some files, in the place of one of that name."""
+        ...
+
+    def remove(self, project: str, name: str) -> None:
+        """Take it away. No error if it is not there."""
+        ...
+
+
 class AuthoringService:
     """The parts behind the API; made by `open_authoring`.
 
@@ -41,6 +53,7 @@ class AuthoringService:
         deployments: What is served; deployments of projects are added to it.
         load: Loads a model folder.
         clock: Unix seconds.
+        publisher: Where deployments are put for other replicas; None for nowhere.
     """
 
     def __init__(
@@ -51,6 +64,7 @@ class AuthoringService:
         deployments: Deployments,
         load: Callable[[Path], ServedModel],
         clock: Callable[[], float],
+        publisher: Publisher | None = None,
     ) -> None:
         self.store = store
         self.jobs = AuthoringJobs(store, clock)
@@ -58,6 +72,7 @@ class AuthoringService:
         self._documents = documents
         self._deployments = deployments
         self._load = load
+        self._publisher = publisher
         self._engines: dict[tuple[str, str], ServedModel] = {}
         self._training = asyncio.Lock()
 
@@ -65,6 +80,10 @@ class AuthoringService:
     def engines(self) -> list[ServedModel]:
         """The models of deployed projects."""
         return list(self._engines.values())
+
+    def serves(self, project: str, name: str) -> bool:
+        """Whether a deployment of that name is served from here."""
+        return (project, name) in self._engines
 
     async def resume(self) -> None:
         """Serve again what was deployed before the start; one that cannot be loaded is not served."""
@@ -241,6 +260,7 @@ class AuthoringService:
         project = await self.project(model.project)
         project.deployed = now
         await self.store.put(row, project)
+        await self._publish(row)
 
     async def swap(self, first: DeploymentRow, second: DeploymentRow) -> JobRow:
         """Let two deployments of a project change their models."""
@@ -256,6 +276,7 @@ class AuthoringService:
             await self.store.put(*changed)
             for row in changed:
                 await self._serve(row, strict=True)
+                await self._publish(row)
 
         return await self.jobs.submit("swap", first.project, work)
 
@@ -268,7 +289,15 @@ class AuthoringService:
 
         return await self.jobs.submit("deployment", row.project, work, target=row.name)
 
+    async def _publish(self, row: DeploymentRow) -> None:
+        """Put a deployed model where other replicas look, without what quotes the test documents."""
+        if self._publisher is not None:
+            folder = self.store.models / row.model
+            await asyncio.to_thread(self._publisher.put, folder, row.project, row.name, PRIVATE)
+
     async def _withdraw(self, row: DeploymentRow) -> None:
+        if self._publisher is not None:
+            await asyncio.to_thread(self._publisher.remove, row.project, row.name)
         self._deployments.drop(row.project, row.name)
         engine = self._engines.pop((row.project, row.name), None)
         if engine is not None:
@@ -343,6 +372,7 @@ def open_authoring(
     deployments: Deployments,
     load: Callable[[Path], ServedModel],
     clock: Callable[[], float],
+    publisher: Publisher | None = None,
 ) -> AuthoringService | None:
     """Return the service if the settings ask for it.
 
@@ -369,7 +399,9 @@ def open_authoring(
         store.close()
         raise
     documents = settings.authoring_documents or store.directory / "documents"
-    return AuthoringService(store, documents=documents, deployments=deployments, load=load, clock=clock)
+    return AuthoringService(
+        store, documents=documents, deployments=deployments, load=load, clock=clock, publisher=publisher
+    )
 
 
 def all_projects(session: Session) -> list[ProjectRow]:

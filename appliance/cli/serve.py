@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +24,12 @@ from appliance.errors import SettingsError
 from license.encoding.strict import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from socket import socket
+
     from appliance.licensing.installation import Installation
     from appliance.server.app import Appliance
+    from appliance.server.supervisor import Forked
     from appliance.services.preload import ModelPreloader
 
 _log = logging.getLogger("appliance")
@@ -67,11 +72,17 @@ def serve(roots: Path | None, words: tuple[str, ...]) -> None:
         from appliance.host.systemd import credential_settings
 
         settings = read_settings(words, {**os.environ, **credential_settings()})
+        forked = None
+        if settings.workers > 1 and not settings.download_license:
+            forked = _supervise(settings, os.environ, roots_directory=roots)
+            if forked is None:
+                return
+            settings = forked.worker.settings
         if settings.service is CUSTOM_NER and not settings.download_license:
             from appliance.services.preload import begin_preloading
 
             preloader = begin_preloading(settings)
-        _run(settings, os.environ, roots_directory=roots, preloader=preloader)
+        _run(settings, os.environ, roots_directory=roots, preloader=preloader, forked=forked)
     finally:
         if preloader is not None:
             preloader.join()
@@ -84,6 +95,7 @@ def _run(
     *,
     roots_directory: Path | None,
     preloader: "ModelPreloader | None",
+    forked: "Forked | None" = None,
 ) -> None:
     """Do what the settings ask for: download a licence, or serve until told to stop.
 
@@ -92,6 +104,7 @@ def _run(
         environ: Environment of the process.
         roots_directory: Trust roots for people trying things out; None for the installed ones.
         preloader: The first model, if it is being prepared already.
+        forked: What this process is to do where it is one of several workers.
 
     Raises:
         ApplianceError: A parameter, a mount or the model is refused.
@@ -104,16 +117,57 @@ def _run(
     from appliance.observability import logging as logs
 
     logs.configure(settings.log_level, settings.console_level, console_format=settings.console_format)
+    if forked is None:
+        _check(settings)
+        settings = at_place(settings)
+        place = find_state(settings, environ)
+    else:
+        place = forked.worker.place
+    installation = Installation(
+        settings=settings, state=place.keys, ledgers=place.ledgers, roots_directory=roots_directory
+    )
+    if settings.download_license:
+        download_and_tell(installation)
+    elif forked is not None:
+        _serve(installation, preloader, forked.sockets)
+    elif not before_serving(installation):
+        _serve(installation, preloader)
+
+
+def _supervise(
+    settings: Settings, environ: Mapping[str, str], *, roots_directory: Path | None
+) -> "Forked | None":
+    """Keep several workers running; returns in the process of each, and None when there was nothing to serve.
+
+    Raises:
+        ApplianceError: A parameter or the address is refused.
+        SystemExit: All workers have ended.
+    """
+    from appliance.cli.models.speech_catalogue import at_place, before_serving
+    from appliance.config.directories import require_directories
+    from appliance.config.state_place import find_state
+    from appliance.licensing.installation import Installation
+    from appliance.observability import logging as logs
+    from appliance.server.supervisor import Supervisor
+    from appliance.server.workers import plan_workers
+
+    logs.configure(settings.log_level, settings.console_level, console_format=settings.console_format)
     _check(settings)
     settings = at_place(settings)
     place = find_state(settings, environ)
     installation = Installation(
         settings=settings, state=place.keys, ledgers=place.ledgers, roots_directory=roots_directory
     )
-    if settings.download_license:
-        download_and_tell(installation)
-    elif not before_serving(installation):
-        _serve(installation, preloader)
+    if before_serving(installation):
+        return None
+    workers = plan_workers(settings, place)
+    if not settings.connected:
+        require_directories(settings)
+    installation.identity(create=True)  # the directories of all others lie in that of the first
+    done = Supervisor(workers).run()
+    if isinstance(done, int):
+        raise SystemExit(done)
+    return done
 
 
 def _check(settings: Settings) -> None:
@@ -133,7 +187,9 @@ def _check(settings: Settings) -> None:
         _log.info("settings without meaning off line, no socket is opened: %s", ", ".join(settings.inert))
 
 
-def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> None:
+def _serve(
+    installation: "Installation", preloader: "ModelPreloader | None", passed: "Sequence[socket]" = ()
+) -> None:
     from appliance.server.opening import open_appliance
     from appliance.server.server import serve as serve_until_stopped
 
@@ -141,7 +197,8 @@ def _serve(installation: "Installation", preloader: "ModelPreloader | None") -> 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     appliance = open_appliance(installation, preloader)
     _banner(appliance.settings, appliance)
-    serve_until_stopped(appliance.settings, appliance, ready=_ready)
+    ready = partial(_ready, worker=appliance.settings.worker)
+    serve_until_stopped(appliance.settings, appliance, ready=ready, passed=passed)
 
 
 def _banner(settings: Settings, appliance: "Appliance") -> None:
@@ -172,9 +229,12 @@ def _banner(settings: Settings, appliance: "Appliance") -> None:
     _log.info("Hosting environment: Production")
 
 
-def _ready(address: str) -> None:
+def _ready(address: str, *, worker: int = 0) -> None:
     gc.freeze()
     gc.enable()
+    if worker:
+        _log.info("worker %d serves", worker)
+        return
     _log.info("Now listening on: %s", address)
     _log.info("ready: %s", address)
     _log.info("Application started. Press Ctrl+C to shut down.")

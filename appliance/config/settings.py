@@ -160,8 +160,17 @@ class Settings:
         parse_directory,
         "directory with a folder for each storage container (default: in the state directory)",
     )
+    authoring_publish: bool = _setting(
+        "Authoring:Publish", False, parse_boolean, "True: deploy below Models:Path too, for other replicas"
+    )
     host: str = _setting("Http:Host", "0.0.0.0", str, "address to listen on")  # noqa: S104 (as the containers)
     port: int = _setting("Http:Port", 5000, number_within(0, 65535), "port to listen on")
+    reuse_port: bool = _setting(
+        "Http:ReusePort", False, parse_boolean, "True: share the port with other replicas on this host"
+    )
+    workers: int = _setting(
+        "Workers", 1, number_within(1, 256), "processes that share the port and the cores of this host"
+    )
     trusted_proxies: tuple[IPNetwork, ...] = _setting(
         "Http:TrustedProxies",
         parse_networks("127.0.0.0/8, ::1"),
@@ -254,6 +263,15 @@ class Settings:
     )
     jobs_database: str = _setting(
         "Jobs:Database", "", str, "SQLAlchemy URL of the job store (default: jobs.db in the state directory)"
+    )
+    jobs_fleet: str = _setting(
+        "Jobs:Fleet", "", parse_name, "replicas that name the same fleet and Jobs:Database share their jobs"
+    )
+    jobs_lapse_seconds: int = _setting(
+        "Jobs:LapseSeconds",
+        30,
+        number_within(1, 3600),
+        "silence of a replica after which others of its fleet take its jobs",
     )
     job_turns: int = _setting("Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that run at once")
     ledger_anchors: tuple[Path, ...] = _setting(
@@ -361,6 +379,7 @@ class Settings:
     unknown: tuple[str, ...] = ()
     inert: tuple[str, ...] = ()
     lease: bool = False
+    worker: int = 0
 
     @classmethod
     def read(cls, args: Sequence[str], environ: Mapping[str, str]) -> "Settings":

@@ -64,6 +64,7 @@ class Task:
         release: Model release that answered.
         items: What became of each document, in their order.
         failure: Why there are no items.
+        recorder: The installation that alone may record its usage; empty as long as none began to.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Task:
     release: str = ""
     items: Sequence[Item] | None = None
     failure: Failure | None = None
+    recorder: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

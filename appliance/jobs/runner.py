@@ -12,88 +12,60 @@ stored before it is answered. Its usage counts exactly once, whenever the proces
 
 A stop does not wait for long jobs: it interrupts them between two pieces of work, and they go on at the next
 start.
+
+In a fleet whoever takes a job holds it by signs of life, and others take over what lapses (`claims`). Usage
+lies in the ledger of one installation, which the others cannot read. So before it is recorded the task is
+marked as that installation's to record, for good:
+
+    the holder died                          then
+    before the mark                          another does the task and records it
+    after the mark, before the result        only the holder can know whether it recorded: the task waits for
+                                             it to be started again; after ten minutes it fails, and nobody
+                                             does it any more
+    after the result                         nothing is left to do
 """
 
 import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from functools import partial
+from typing import Final
 
 from appliance.errors import ApplianceError, Busy, JobStoreUnavailable, Stopping
-from appliance.jobs.job import Failure, Item, Job, JobStatus, Source, Task
-from appliance.jobs.store import JobStore
+from appliance.jobs.job import Failure, Job, JobStatus, Source, Task
+from appliance.jobs.store import JobStore, Left
+from appliance.jobs.take_up import Recorded, TakeUp
+from appliance.jobs.work import Interrupt, Interrupted, Work
 
 _log = logging.getLogger("appliance.jobs.runner")
-_Result = TypeVar("_Result")
 
 QUICK_SECONDS: Final = 0.25
 TEND_SECONDS: Final = 30.0
-
-Recorded = Callable[[Collection[str], tuple[str, int]], set[str]]
-"""`recorded(ids, since)`: which of these request ids the usage ledger holds; may block."""
-
-
-class Interrupted(Exception):
-    """The job was cancelled or the service stops; what was being computed is dropped."""
-
-
-class Interrupt:
-    """Lets a task's waits be ended from outside, but only those that may be."""
-
-    def __init__(self) -> None:
-        self._set = False
-        self._running: asyncio.Future[Any] | None = None
-
-    def set(self) -> None:
-        """End the wait in progress and every later one."""
-        self._set = True
-        if self._running is not None:
-            self._running.cancel()
-
-    async def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """Wait for something that may be dropped half-way.
-
-        Raises:
-            Interrupted: It was.
-        """
-        if self._set:
-            work.close()
-            raise Interrupted
-        task: asyncio.Task[_Result] = asyncio.ensure_future(work)
-        self._running = task
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self._set:
-                raise Interrupted from None
-            raise
-        finally:
-            self._running = None
+_TAKEN_AT_ONCE: Final = 8  # the rest of a fleet wants some too
+_LOOKED_AT: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a task came to: an item for each document, and the model release that answered."""
+class Pace:
+    """Seconds of a fleet.
 
-    items: Sequence[Item]
-    release: str
+    Attributes:
+        look: Between two looks at what others left or cancelled.
+        beat: Between two signs of life.
+        undecided: After which nobody waits any more for an installation that began to record usage.
+    """
 
+    look: float = 2.0
+    beat: float = 10.0
+    undecided: float = 600.0
 
-class Work(Protocol):
-    """Does one task: computes, and makes its usage durable unless it is already."""
-
-    def usage_id(self, task: Task, documents: Sequence[Source]) -> str:
-        """What its usage is recorded under; may take as long as hashing the documents."""
-        ...
-
-    async def __call__(
-        self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
-    ) -> Outcome:
-        """Return the outcome; raise an `ApplianceError` if there is none, or `Interrupted`."""
-        ...
+    @classmethod
+    def of(cls, lapse: float) -> "Pace":
+        """The pace at which a replica that is silent for so many seconds is given up."""
+        return cls(look=min(2.0, lapse / 10), beat=lapse / 3, undecided=20 * lapse)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -105,6 +77,7 @@ class _Active:
     runner: "asyncio.Task[None] | None" = None
     stored: bool = False
     unsaved: bool = False
+    lost: bool = False
 
 
 class Jobs:
@@ -118,6 +91,7 @@ class Jobs:
         mark: Origin and size of the usage log now.
         capacity: Jobs that may wait or run at once.
         characters: Code points that all waiting and running jobs may hold.
+        pace: Of a fleet.
     """
 
     def __init__(
@@ -130,8 +104,11 @@ class Jobs:
         mark: Callable[[], tuple[str, int]],
         capacity: int,
         characters: int,
+        pace: Pace | None = None,
     ) -> None:
         self._store = store
+        self._alone = store.member.alone
+        self._pace = pace or Pace()
         self._work = work
         self._describe = describe
         self._clock = clock
@@ -142,8 +119,11 @@ class Jobs:
         self._active: dict[str, _Active] = {}
         self._recorded: set[str] = set()
         self._cancelled_early: set[str] = set()
-        self._lookup: Recorded | None = None
+        self._taking: TakeUp | None = None
+        self._held_before = True
+        self._read_on = 0.0
         self._tending: asyncio.Task[None] | None = None
+        self._holding: asyncio.Task[None] | None = None
         self._stopping = False
 
     async def resume(self, recorded: Recorded) -> None:
@@ -152,30 +132,42 @@ class Jobs:
         Args:
             recorded: Looks up in the ledger what was already counted.
         """
-        self._lookup = recorded
+        self._taking = TakeUp(
+            store=self._store,
+            work=self._work,
+            recorded=recorded,
+            undecided=self._pace.undecided,
+            describe=self._describe,
+            clock=self._clock,
+        )
         if self._tending is None:
             self._tending = asyncio.create_task(self._tend(), name="job expiry")
+        self._begin_to_hold()
 
-    async def _take_up(self, recorded: Recorded) -> None:
-        jobs = [job for job in await self._store.unfinished(now=self._clock()) if job.id not in self._active]
-        if jobs:
-            self._recorded |= await asyncio.to_thread(self._counted_before, jobs, recorded)
-            _log.info("jobs resumed: %d; tasks already counted: %d", len(jobs), len(self._recorded))
-        for job in jobs:
+    async def _take(self, taking: TakeUp) -> None:
+        left = await (self._store.left(now=self._clock()) if self._alone else self._left_by_others(taking))
+        left = [one for one in left if one.job.id not in self._active.keys() | self._cancelled_early]
+        for job, counted in await taking.take(left):
+            self._recorded |= counted
             if job.id not in self._cancelled_early and job.id not in self._active:
                 self._start(_Active(job=job, stored=True))
-        self._lookup = None
+        if self._alone:
+            self._taking = None
 
-    def _counted_before(self, jobs: Sequence[Job], recorded: Recorded) -> set[str]:
-        """Ids of the tasks that the ledger proves were counted, exactly as they are stored."""
-        ids = {
-            self._work.usage_id(task, job.documents): task.id
-            for job in jobs
-            for task in job.tasks
-            if not task.status.final
-        }
-        since = min((job.created, job.ledger) for job in jobs)[1]
-        return {ids[found] for found in recorded(ids.keys(), since)}
+    async def _left_by_others(self, taking: TakeUp) -> list[Left]:
+        """A few of the jobs that nobody holds and that can be done here; at first also those held before.
+
+        One look reads a page of them. Where none of a page can be done here, the next look reads on.
+        """
+        looked = await self._store.left(
+            now=self._clock(), created_after=self._read_on, own=self._held_before, limit=_LOOKED_AT
+        )
+        new = [one for one in looked if one.job.id not in self._active]
+        self._held_before = any(one.own for one in new)
+        wanted = [one for one in new if taking.wants(one)]
+        self._read_on = looked[-1].job.created if len(looked) == _LOOKED_AT and not wanted else 0.0
+        room = 0 if self._held >= self._characters else self._capacity - len(self._active)
+        return wanted[: max(0, min(room, _TAKEN_AT_ONCE))]
 
     async def submit(
         self, *, display_name: str | None, documents: Sequence[Source], tasks: list[Task]
@@ -233,25 +225,24 @@ class Jobs:
         if job.status.final:
             return False
         if active is None or active.runner is None:
-            await self._cancel_early(job)
-            return True
-        active.job.cancelled = True
-        active.job.updated = self._clock()
-        active.interrupt.set()
+            return await self._cancel_stored(job)
+        self._end(active)
         await asyncio.wait({active.runner}, timeout=QUICK_SECONDS)
         return True
 
     async def close(self, drain_seconds: float) -> None:
         """Interrupt what runs; what is just being counted is finished, for so many seconds at most."""
         self._stopping = True
-        if self._tending is not None:
-            self._tending.cancel()
+        for task in (self._tending, self._holding):
+            if task is not None:
+                task.cancel()
         for active in self._active.values():
             active.interrupt.set()
         runners = {a.runner for a in self._active.values() if a.runner is not None and not a.runner.done()}
         if runners:
             await asyncio.wait(runners, timeout=max(1.0, drain_seconds))
         await self._save_rest()
+        await self._leave_rest()
         await asyncio.to_thread(self._store.close)
 
     @property
@@ -264,15 +255,22 @@ class Jobs:
         self._held += job.characters
         self._active[job.id] = active
         active.runner = asyncio.create_task(self._run(active), name=f"job {job.id}")
+        self._begin_to_hold()
 
-    async def _cancel_early(self, job: Job) -> None:
-        """End a job that was left behind and has not been taken up yet."""
-        self._cancelled_early.add(job.id)
+    def _end(self, active: _Active) -> None:
+        """End a job that runs here, since its caller wants no more of it."""
+        active.job.cancelled = True
+        active.job.updated = self._clock()
+        active.interrupt.set()
+
+    async def _cancel_stored(self, job: Job) -> bool:
+        """End a job that was left behind and has not been taken up yet, or have its holder end it."""
+        if self._alone:
+            self._cancelled_early.add(job.id)
+        if not await self._store.cancel(job.id, now=self._clock()):
+            return False
         job.cancelled = True
-        for task in job.tasks:
-            if not task.status.final:
-                task.status, task.updated = JobStatus.CANCELLED, self._clock()
-        await self._store.save(job)
+        return True
 
     async def _insert(self, active: _Active) -> None:
         active.stored = True  # from here on, what changes is saved; the store keeps the order of calls
@@ -289,10 +287,13 @@ class Jobs:
             if task.status.final:
                 continue
             try:
-                if job.cancelled:
+                if job.cancelled or active.lost:
                     raise Interrupted
                 await self._run_task(active, task)
             except Interrupted:
+                if active.lost:  # whoever has it now goes on
+                    self._forget(active)
+                    return
                 if not job.cancelled:
                     task.status = JobStatus.NOT_STARTED  # the next start goes on with it
                     return
@@ -311,6 +312,7 @@ class Jobs:
                 active.job.documents,
                 interrupt=active.interrupt,
                 recorded=task.id in self._recorded,
+                claim=partial(self._claim, active, task),
             )
             task.items, task.release = outcome.items, outcome.release
             task.status = JobStatus.SUCCEEDED
@@ -324,6 +326,27 @@ class Jobs:
             _log.exception("a task of job %s failed", active.job.id)
             task.failure = self._describe(ApplianceError("The service failed on this task."))
             task.status = JobStatus.FAILED
+
+    async def _claim(self, active: _Active, task: Task) -> None:
+        """Become the one installation that records a task's usage, if there are others."""
+        if self._alone:
+            return
+        task.recorder = self._store.member.instance  # a job that is stored from here on says so
+        while active.stored:
+            try:
+                if not await self._store.begin_recording(active.job.id, task.id):
+                    self._lose(active)
+                    raise Interrupted
+            except JobStoreUnavailable:
+                await active.interrupt.run(asyncio.sleep(self._pace.look))
+            else:
+                return
+
+    def _lose(self, active: _Active) -> None:
+        """Let go of a job that another installation holds now."""
+        _log.warning("job %s is held by another replica now", active.job.id)
+        active.lost = True
+        active.interrupt.set()
 
     async def _save(self, active: _Active) -> None:
         if not active.stored:
@@ -351,8 +374,8 @@ class Jobs:
     async def _tend(self) -> None:
         while True:
             try:
-                if self._lookup is not None:
-                    await self._take_up(self._lookup)
+                if self._taking is not None and self._alone:
+                    await self._take(self._taking)
                 now = self._clock()
                 for active in [a for a in self._active.values() if a.job.expires <= now]:
                     active.job.cancelled = True
@@ -362,6 +385,45 @@ class Jobs:
             except JobStoreUnavailable:
                 _log.debug("job maintenance failed; it will be retried")
             await asyncio.sleep(TEND_SECONDS)
+
+    def _begin_to_hold(self) -> None:
+        if not self._alone and self._holding is None and not self._stopping:
+            self._holding = asyncio.create_task(self._hold(), name="job claims")
+
+    async def _hold(self) -> None:
+        """Hold what runs here, hear what was cancelled elsewhere, take what others left."""
+        loop = asyncio.get_running_loop()
+        beat_at = 0.0
+        while True:
+            beat = loop.time() >= beat_at
+            try:
+                await self._keep(beat=beat)
+                beat_at = loop.time() + self._pace.beat if beat else beat_at
+                if self._taking is not None and not self._stopping:
+                    await self._take(self._taking)
+            except JobStoreUnavailable:
+                _log.debug("jobs could not be held; it will be retried")
+            await asyncio.sleep(self._pace.look)
+
+    async def _keep(self, *, beat: bool) -> None:
+        ids = [key for key, active in self._active.items() if active.stored and not active.job.status.final]
+        if not ids:
+            return
+        held = await self._store.keep(ids, beat=beat)
+        for active in [self._active[key] for key in ids if key in self._active]:
+            if active.job.status.final or active.lost:
+                continue
+            if active.job.id not in held.ids:
+                self._lose(active)
+            elif active.job.id in held.cancelled and not active.job.cancelled:
+                self._end(active)
+
+    async def _leave_rest(self) -> None:
+        """Leave to the fleet what was interrupted; not what may still be recorded here."""
+        ids = [key for key, active in self._active.items() if active.stored and _ended(active.runner)]
+        if ids and not self._alone:
+            with contextlib.suppress(JobStoreUnavailable):
+                await self._store.leave(ids)
 
     async def _save_rest(self) -> None:
         for active in [a for a in self._active.values() if a.unsaved]:

@@ -8,27 +8,27 @@ would otherwise linger, is cut off as soon as nothing else waits.
 import asyncio
 import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import CursorResult, Engine, create_engine, delete, event, func, make_url, update
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import CursorResult, Engine, delete, func, update
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from appliance.errors import JobStoreUnavailable, SettingsError
-from appliance.jobs.job import LIFETIME_SECONDS, Job
+from appliance.jobs import claims
+from appliance.jobs.claims import Held, Member
+from appliance.jobs.database import first_line, open_file, open_url, refused
+from appliance.jobs.job import Job, JobStatus
 from appliance.jobs.tables import (
     DocumentRow,
     JobRow,
-    JobTable,
     TaskRow,
     document_rows,
     job_from_rows,
@@ -40,35 +40,59 @@ _log = logging.getLogger("appliance.jobs.store")
 _Result = TypeVar("_Result")
 
 FILE: Final = "jobs.db"
+LAPSE_SECONDS: Final = 30.0
 _SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 _GROUP: Final = 256
-_MAKING_TABLES: Final = 0x6A6F6273  # "jobs": key of the lock under which tables are made
-_BUSY_SECONDS: Final = 5
-_AGAIN_SECONDS: Final = 0.02
-_EXAMPLE: Final = "write it as SQLAlchemy does, such as Jobs:Database=sqlite:////var/lib/appliance/jobs.db"
+_SHARED_BY: Final = ("sqlite", "postgresql")
 
 _Work = Callable[[Session], Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A job that nobody holds now.
+
+    Attributes:
+        job: Without its documents.
+        own: Whether this installation held it last.
+        undecided: Tasks whose usage another installation began to record, without an outcome yet: the
+            seconds since then, by the tasks' ids.
+    """
+
+    job: Job
+    own: bool
+    undecided: dict[str, float]
+
+
 class JobStore:
-    """Jobs of one installation in a database. Made by `open`; close it exactly once.
+    """Jobs of one installation, or of a fleet, in a database. Made by `open`; close it exactly once.
 
     The coroutines are for one event loop. Each raises `JobStoreUnavailable` when the database does not do
     what it should; the next call tries again.
+
+    Attributes:
+        member: Who this is, and with whom it shares its jobs.
+        healthy: Whether the database did what it should when it was asked last.
     """
 
-    def __init__(self, engine: Engine, *, instance: str, capacity: int) -> None:
+    def __init__(self, engine: Engine, member: Member, *, capacity: int) -> None:
         self._engine = engine
-        self._instance = instance
+        self.member = member
         self._capacity = capacity
         self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
         self._dirty = False
         self.healthy = True
         try:
+            if not member.alone and engine.dialect.name not in _SHARED_BY:
+                raise SettingsError(
+                    f"Jobs:Fleet cannot share jobs in a database of the kind {engine.dialect.name}",
+                    hint="use PostgreSQL, or SQLite for processes of one host",
+                )
             with Session(engine) as session:
-                statement = select(func.count()).select_from(JobRow).where(col(JobRow.instance) == instance)
-                self._kept = int(session.exec(statement).one())
+                claims.adopt(session, member)
+                self._kept = self._count(session)
+                session.commit()
         except BaseException:
             engine.dispose()
             raise
@@ -76,39 +100,58 @@ class JobStore:
         self._thread.start()
 
     @classmethod
-    def open(cls, *, directory: Path, url: str, instance: str, capacity: int) -> "JobStore":
+    def open(
+        cls,
+        *,
+        directory: Path,
+        url: str,
+        instance: str,
+        capacity: int,
+        fleet: str = "",
+        lapse: float = LAPSE_SECONDS,
+    ) -> "JobStore":
         """Open the store, making its tables the first time.
 
         Args:
             directory: The state directory; `jobs.db` in it is the database unless `url` names another.
             url: An SQLAlchemy URL, or the empty string.
-            instance: This installation; jobs of others in the same database are not seen.
+            instance: This installation.
             capacity: Jobs kept at most; beyond it the oldest finished one is forgotten.
+            fleet: Installations that name the same one share their jobs; empty for none: then jobs of others
+                in the same database are not seen.
+            lapse: Seconds after the last sign of life of a fleet's installation until others take its jobs.
 
         Raises:
             SettingsError: The database cannot be used.
         """
+        group = f"fleet/{fleet}" if fleet else instance
+        member = Member(instance=instance, group=group, lapse=lapse)
         if url:
-            return cls(_named(url), instance=instance, capacity=capacity)
+            try:
+                return cls(open_url(url), member, capacity=capacity)
+            except SQLAlchemyError as error:
+                raise refused("of Jobs:Database", error) from error
         path = directory / FILE
         try:
-            return cls(_sqlite(path), instance=instance, capacity=capacity)
+            return cls(open_file(path), member, capacity=capacity)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if isinstance(error, OperationalError | OSError):
-                raise _refused(str(path), error) from error
+                raise refused(str(path), error) from error
             # Jobs live for a day and were never promised beyond damage to the disk; their texts must go too.
             _log.error("the job store %s is damaged and begun anew; jobs in it are lost: %s", path, error)
             for suffix in _SUFFIXES:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            return cls(_sqlite(path), instance=instance, capacity=capacity)
+            return cls(open_file(path), member, capacity=capacity)
 
     async def insert(self, job: Job) -> None:
-        """Keep a new job; documents only if it has not ended."""
-        rows = job_row(job, self._instance), task_rows(job), document_rows(job)
+        """Keep a new job; documents only if it has not ended. It is held from here on."""
+        rows = job_row(job, self.member.group), task_rows(job), document_rows(job)
 
         def work(session: Session) -> None:
             if self._kept >= self._capacity:
                 self._forget_oldest(session)
+            if rows[0].open:
+                claims.hold_new(session, rows[0], rows[1], self.member)
             session.add(rows[0])
             session.add_all([*rows[1], *rows[2]])
             self._kept += 1
@@ -116,25 +159,26 @@ class JobStore:
         await self._do(work)
 
     async def save(self, job: Job) -> None:
-        """Keep what changed in a job's tasks; its texts are deleted once it has ended."""
-        row, tasks, ended = job_row(job, self._instance), task_rows(job), job.status.final
+        """Keep what changed in a job's tasks; its texts are deleted once it has ended.
+
+        In a fleet only what this installation may write is written: see `claims.may_save`.
+        """
+        row, tasks = job_row(job, self.member.group), task_rows(job)
 
         def work(session: Session) -> None:
-            session.execute(
-                update(JobRow)
-                .where(col(JobRow.id) == row.id)
-                .values(updated=row.updated, open=row.open, cancelled=row.cancelled)
-            )
+            changed = {"updated": row.updated} | ({"cancelled": True} if row.cancelled else {})
+            session.execute(update(JobRow).where(col(JobRow.id) == row.id).values(**changed))
             for task in tasks:
+                may = claims.may_save(self.member, row.id, task.id)
                 session.execute(
                     update(TaskRow)
-                    .where(col(TaskRow.id) == task.id)
+                    .where(*may)
                     .values(
                         status=task.status, updated=task.updated, release=task.release, outcome=task.outcome
                     )
                 )
-            if ended:
-                self._delete(session, delete(DocumentRow).where(col(DocumentRow.job_id) == row.id))
+            if not row.open:
+                self._dirty |= claims.close_ended(session, row.id) > 0
 
         await self._do(work)
 
@@ -143,45 +187,98 @@ class JobStore:
 
         def work(session: Session) -> Job | None:
             row = session.get(JobRow, job_id)
-            if row is None or row.instance != self._instance or row.created + LIFETIME_SECONDS <= now:
+            if row is None or row.instance != self.member.group or row.created <= claims.oldest(now):
                 return None
-            return job_from_rows(row, self._tasks(session, job_id))
+            job = job_from_rows(row, self._tasks(session, job_id))
+            if row.owner not in ("", self.member.instance):
+                _show_running(job)
+            return job
 
         return await self._do(work)
 
-    async def unfinished(self, *, now: float) -> list[Job]:
-        """Return the jobs that a stop or a crash left behind, oldest first, with their documents."""
+    async def left(
+        self, *, now: float, created_after: float = 0.0, own: bool = True, limit: int = 1 << 24
+    ) -> list[Left]:
+        """Return the jobs that have not ended and that nobody holds, oldest first.
+
+        Args:
+            now: Effective time, Unix seconds.
+            created_after: Leave out what is as old as this.
+            own: Whether those that this installation held in an earlier run, or holds now, are wanted too.
+            limit: How many at most.
+        """
+        after = max(claims.oldest(now), created_after)
+
+        def work(session: Session) -> list[Left]:
+            rows = claims.waiting(session, self.member, created_after=after, own=own, limit=limit)
+            return [
+                Left(
+                    job=job_from_rows(row, self._tasks(session, row.id)),
+                    own=row.owner == self.member.instance,
+                    undecided=claims.undecided_seconds(session, self.member, row.id),
+                )
+                for row in rows
+            ]
+
+        return await self._do(work)
+
+    async def take(self, ids: Sequence[str]) -> list[Job]:
+        """Take jobs that nobody holds, and return those that could be taken, with their documents."""
 
         def work(session: Session) -> list[Job]:
-            rows = session.exec(
-                select(JobRow)
-                .where(
-                    col(JobRow.instance) == self._instance,
-                    col(JobRow.open),
-                    col(JobRow.created) > now - LIFETIME_SECONDS,
-                )
-                .order_by(col(JobRow.created), col(JobRow.id))
-            ).all()
             jobs = []
-            for row in rows:
+            for name in ids:
+                if not claims.take(session, self.member, name):
+                    continue
+                row = session.get_one(JobRow, name, populate_existing=True)
                 documents = session.exec(
                     select(DocumentRow)
-                    .where(col(DocumentRow.job_id) == row.id)
+                    .where(col(DocumentRow.job_id) == name)
                     .order_by(col(DocumentRow.position))
                 ).all()
-                jobs.append(job_from_rows(row, self._tasks(session, row.id), documents))
+                jobs.append(job_from_rows(row, self._tasks(session, name), documents))
             return jobs
 
         return await self._do(work)
+
+    async def keep(self, ids: Sequence[str], *, beat: bool) -> Held:
+        """Learn what became of jobs that are believed to be held, with a sign of life if it is time."""
+
+        def work(session: Session) -> Held:
+            parts = [
+                claims.keep(session, self.member, ids[start : start + _GROUP], beat=beat)
+                for start in range(0, len(ids), _GROUP)
+            ]
+            return Held(
+                ids=frozenset().union(*(part.ids for part in parts)),
+                cancelled=frozenset().union(*(part.cancelled for part in parts)),
+            )
+
+        return await self._do(work)
+
+    async def leave(self, ids: Collection[str]) -> None:
+        """Leave jobs to others at once."""
+        await self._do(lambda session: claims.leave(session, self.member, ids))
+
+    async def cancel(self, job_id: str, *, now: float) -> bool:
+        """End a job that nobody holds, or have its holder end it; False if it has ended already."""
+        return await self._do(lambda session: claims.cancel(session, self.member, job_id, at=now))
+
+    async def begin_recording(self, job_id: str, task_id: str) -> bool:
+        """Become the one that records a task's usage; False if this installation must not record it."""
+        return await self._do(lambda session: claims.begin_recording(session, self.member, job_id, task_id))
 
     async def expire(self, *, now: float) -> int:
         """Delete everything of the jobs whose time is over; return how many they were."""
 
         def work(session: Session) -> int:
             old = select(JobRow.id).where(
-                col(JobRow.instance) == self._instance, col(JobRow.created) <= now - LIFETIME_SECONDS
+                col(JobRow.instance) == self.member.group, col(JobRow.created) <= claims.oldest(now)
             )
-            return self._forget(session, session.exec(old).all())
+            gone = self._forget(session, session.exec(old).all())
+            if not self.member.alone:
+                self._kept = self._count(session)
+            return gone
 
         return await self._do(work)
 
@@ -201,6 +298,10 @@ class JobStore:
 
     # What follows runs on the store's thread, inside a transaction that is not committed yet.
 
+    def _count(self, session: Session) -> int:
+        statement = select(func.count()).select_from(JobRow)
+        return int(session.exec(statement.where(col(JobRow.instance) == self.member.group)).one())
+
     @staticmethod
     def _tasks(session: Session, job_id: str) -> Sequence[TaskRow]:
         return session.exec(
@@ -210,7 +311,7 @@ class JobStore:
     def _forget_oldest(self, session: Session) -> None:
         oldest = (
             select(JobRow.id)
-            .where(col(JobRow.instance) == self._instance, col(JobRow.open).is_(False))
+            .where(col(JobRow.instance) == self.member.group, col(JobRow.open).is_(False))
             .order_by(col(JobRow.created))
             .limit(self._kept - self._capacity + 1)
         )
@@ -282,7 +383,7 @@ class JobStore:
 
     def _fail(self, done: "Future[Any]", error: Exception) -> None:
         if self.healthy:
-            _log.error("the job store does not work: %s", _first_line(error))
+            _log.error("the job store does not work: %s", first_line(error))
         self.healthy = False
         _settle(done, None, JobStoreUnavailable("jobs cannot be stored now"))
 
@@ -297,7 +398,7 @@ class JobStore:
             self._dirty = bool(busy)
         except SQLAlchemyError as error:
             self._dirty = True
-            _log.warning("deleted texts could not be overwritten yet: %s", _first_line(error))
+            _log.warning("deleted texts could not be overwritten yet: %s", first_line(error))
 
     def _refuse_rest(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -316,85 +417,9 @@ def _settle(done: "Future[Any]", result: Any, error: Exception | None) -> None:
         done.set_exception(error)
 
 
-def _sqlite(path: Path) -> Engine:
-    """Open an SQLite file that only its owner can read, whatever the umask."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    path.chmod(0o600)
-    return _prepared(
-        create_engine(
-            f"sqlite:///{path}",
-            poolclass=StaticPool,
-            connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
-        )
-    )
-
-
-def _named(text: str) -> Engine:
-    try:
-        url = make_url(text)
-        if url.get_backend_name() == "sqlite" and url.database:
-            return _sqlite(Path(url.database))
-        return _prepared(create_engine(url, pool_pre_ping=True, pool_size=1))
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise SettingsError(f"Jobs:Database cannot be used: {_first_line(error)}", hint=_EXAMPLE) from error
-    except (SQLAlchemyError, OSError) as error:
-        raise _refused(make_url(text).render_as_string(hide_password=True), error) from error
-
-
-def _prepared(engine: Engine) -> Engine:
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _on_connect)
-    try:
-        _make_tables(engine)
-        with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-                if verdict != "ok":
-                    raise DatabaseError("PRAGMA quick_check", None, Exception(str(verdict)))
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _make_tables(engine: Engine) -> None:
-    """Make the tables that are missing, one process after the other: several may begin with nothing."""
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        elif engine.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
-        JobTable.metadata.create_all(connection)
-
-
-def _on_connect(connection: Any, _record: object) -> None:
-    _switch_to_wal(connection)
-    for pragma in ("synchronous=FULL", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _switch_to_wal(connection: Any) -> None:
-    """Where several switch a new file at once, SQLite refuses some without waiting."""
-    until = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(_AGAIN_SECONDS)
-        else:
+def _show_running(job: Job) -> None:
+    """A job that another installation holds runs there, although only outcomes are stored."""
+    for task in job.tasks:
+        if not task.status.final:
+            task.status = JobStatus.RUNNING
             return
-
-
-def _refused(where: str, error: Exception) -> SettingsError:
-    return SettingsError(
-        f"the job store {where} cannot be used: {_first_line(error)}",
-        hint="check its owner, free space and Jobs:Database",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    """Say what failed without the statement and its parameters, which may hold a customer's text."""
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"

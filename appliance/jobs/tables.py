@@ -1,14 +1,17 @@
 """The tables of the job store, and jobs to rows and back. Used by `appliance.jobs.store` only.
 
 Only what is needed to finish a job or to show its result is kept: texts until the job has ended, results
-until it expires. Every row belongs to one installation, so that several may share a database server.
+until it expires. Every row belongs to one installation or to one fleet of them, so that several may share a
+database server. A job that has not ended is held by one installation of its fleet (`owner`) for as long as
+that gives signs of life (`claimed_until`). A task names the installation that may record its usage
+(`recorder`): the fence that keeps it from being counted twice.
 """
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Float, Index, MetaData, Text
+from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
 from appliance.jobs.job import Failure, Job, JobStatus, Source, Task
@@ -28,6 +31,9 @@ class JobRow(JobTable, table=True):
 
     id: str = Field(primary_key=True, max_length=36)
     instance: str = Field(max_length=64)
+    """The installation, or its fleet; see `store.JobStore`."""
+    owner: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    claimed_until: float = Field(default=0.0, sa_type=Float, sa_column_kwargs={"server_default": text("0")})
     display_name: str | None = Field(default=None, sa_type=Text)
     created: float = Field(sa_type=Float)
     updated: float = Field(sa_type=Float)
@@ -55,6 +61,8 @@ class TaskRow(JobTable, table=True):
     updated: float = Field(sa_type=Float)
     release: str = Field(sa_type=Text)
     outcome: str | None = Field(default=None, sa_type=Text)
+    recorder: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    recording_since: float = Field(default=0.0, sa_type=Float, sa_column_kwargs={"server_default": text("0")})
 
 
 class DocumentRow(JobTable, table=True):
@@ -65,6 +73,18 @@ class DocumentRow(JobTable, table=True):
     job_id: str = Field(primary_key=True, max_length=36)
     position: int = Field(primary_key=True)
     content: str = Field(sa_type=Text)
+
+
+LATER_COLUMNS: Final[tuple[Column[Any], ...]] = tuple(
+    JobTable.metadata.tables[table].columns[name]
+    for table, name in (
+        ("job", "owner"),
+        ("job", "claimed_until"),
+        ("task", "recorder"),
+        ("task", "recording_since"),
+    )
+)
+"""What tables of earlier versions lack; each has a default, so that those versions can go on beside this."""
 
 
 def job_row(job: Job, instance: str) -> JobRow:
@@ -100,6 +120,7 @@ def task_rows(job: Job) -> list[TaskRow]:
             updated=task.updated,
             release=task.release,
             outcome=_outcome(task),
+            recorder=task.recorder,
         )
         for position, task in enumerate(job.tasks)
     ]
@@ -151,6 +172,7 @@ def _task(row: TaskRow) -> Task:
         release=row.release,
         items=outcome.get("items"),
         failure=Failure(**failure) if failure else None,
+        recorder=row.recorder,
     )
 
 

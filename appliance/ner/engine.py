@@ -7,8 +7,11 @@ owners.
 """
 
 import logging
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from appliance.errors import ModelError
@@ -213,6 +216,12 @@ class NerEngine:
     def close(self, *, drain: bool = True, timeout_seconds: float | None = None) -> bool:
         """Stop the engine; see `Worker.close`. Blocks, so call it off the event loop."""
         return self._worker.close(drain=drain, timeout_seconds=timeout_seconds)
+
+    def close_when_unused(self) -> None:
+        """Stop the engine when the last reference to it is gone; nobody who holds one is refused."""
+        end = partial(self._worker.close, drain=True)  # holds the threads and not the engine
+        ending = threading.Thread(target=end, name="model-end", daemon=True)
+        weakref.finalize(self, ending.start).atexit = False
 
 
 def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> None:

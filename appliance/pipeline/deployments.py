@@ -1,6 +1,6 @@
 """Which model answers: deployments by project and name, and the default one for prebuilt requests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.errors import InferenceFailed, Stopping, UnknownDeployment, UnknownModelVersion
@@ -83,6 +83,18 @@ class Deployments:
     def set(self, deployments: Sequence[Deployment], failed: Sequence[FailedDeployment] = ()) -> None:
         """Serve these from now on; the first is the default."""
         self._items = {(item.project, item.name): item for item in deployments}
+        self.failed = tuple(failed)
+
+    def renew(
+        self,
+        before: Collection[Deployment],
+        deployments: Sequence[Deployment],
+        failed: Sequence[FailedDeployment] = (),
+    ) -> None:
+        """Serve these in place of those before, from now on; others that were put here stay."""
+        gone = {id(item) for item in before}
+        others = {key: item for key, item in self._items.items() if id(item) not in gone}
+        self._items = {(item.project, item.name): item for item in deployments} | others
         self.failed = tuple(failed)
 
     def put(self, deployment: Deployment) -> None:

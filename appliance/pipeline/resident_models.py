@@ -53,6 +53,10 @@ class ServedModel(Protocol):
         """Serve it no more; blocks."""
         ...
 
+    def close_when_unused(self) -> None:
+        """Serve it no more once the last reference to it is gone."""
+        ...
+
 
 class ResidentModels:
     """Loads models and keeps those in memory that fit.
@@ -112,7 +116,8 @@ class ResidentModels:
             folder = self._read(model.folder.path)
             if folder.digests != model.folder.digests:
                 raise ModelError(
-                    f"{folder.path} was changed while it was not in memory", hint="restart the service"
+                    f"{folder.path} was changed while it was not in memory",
+                    hint="SIGHUP has the service look again",
                 )
             while self._resident_bytes() + model.size > self._most_bytes and self._let_one_go():
                 pass
@@ -120,6 +125,8 @@ class ResidentModels:
             with self._changed:
                 if not model.closed:
                     model.engine, model.sessions = engine, engine.sessions
+                    if model.retired:
+                        engine.close_when_unused()
                     return
         engine.close()
         raise Stopping("the model is not served any more")
@@ -145,6 +152,15 @@ class ResidentModels:
             engine, model.engine = model.engine, None
             self._changed.notify_all()
             return engine
+
+    def retire(self, model: "ResidentModel") -> None:
+        """Neither count nor close a model any more; who holds it may use it to the end."""
+        with self._changed:
+            model.retired = True
+            if model in self._models:
+                self._models.remove(model)
+            if model.engine is not None:
+                model.engine.close_when_unused()
 
     def enter(self, model: "ResidentModel") -> NerEngine | None:
         """Begin to use a model; until `leave` it stays where it is."""
@@ -196,6 +212,7 @@ class ResidentModel:
         users: Requests that hold it.
         used: When it was last used, by the monotonic clock.
         closed: Whether it is not served any more.
+        retired: Whether it is served only to those who hold it.
     """
 
     def __init__(self, models: ResidentModels, folder: ModelFolder, *, size: int) -> None:
@@ -206,6 +223,7 @@ class ResidentModel:
         self.users = 0
         self.used = 0.0
         self.closed = False
+        self.retired = False
         self._models = models
         self._arrival: asyncio.Future[None] | None = None
 
@@ -270,6 +288,10 @@ class ResidentModel:
         """Serve it no more; see `NerEngine.close`. Blocks."""
         engine = self._models.forget(self)
         return engine is None or engine.close(drain=drain, timeout_seconds=timeout_seconds)
+
+    def close_when_unused(self) -> None:
+        """Serve it no more once the last reference to it is gone; see `NerEngine.close_when_unused`."""
+        self._models.retire(self)
 
 
 def _graph_bytes(folder: ModelFolder) -> int:

@@ -29,6 +29,7 @@ from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
 from appliance.server.asgi import build_application
+from appliance.server.workers import check_workers
 from appliance.services.base import STUCK_SECONDS, Service, ServiceContext
 from appliance.version import VERSION
 from license.trust.roots import TrustRoots
@@ -94,6 +95,7 @@ class Appliance:
         licensed = self.licenses.current
         self.licenses.require_startable(time_at_start(licensed.license, high_water))
         require_disposable(settings, licensed.license)
+        check_workers(settings, licensed.license)
         fork_findings = log_fork_findings(self.ledger_directory, licensed, identity.instance)
         self.clock = open_clock(licensed.license, high_water)
         self.ledger = Ledger.open(

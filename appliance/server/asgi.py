@@ -54,6 +54,10 @@ def build_application(appliance: Served) -> ASGIApp:
     as_containers_match(application.router)
     settings = appliance.settings
     keys = Keys(settings.api_keys)
+
+    def stopping() -> bool:
+        return appliance.stopping
+
     # What comes before the application; the last one here is asked first.
     guarded: ASGIApp = ContentEncoding(application)
     guarded = AccessControl(guarded, keys)
@@ -62,9 +66,14 @@ def build_application(appliance: Served) -> ASGIApp:
     guarded = CollapsedPaths(guarded)
     guarded = TrustedProxies(guarded, settings.trusted_proxies)
     # Outside of Starlette's own last resort, so that a 500 has its request id too.
-    layered = MeasuredRequests(Envelope(guarded), appliance.instruments)
+    layered = MeasuredRequests(Envelope(guarded, stopping=stopping), appliance.instruments)
     return DirectRoutes(
-        layered, application.routes, hosts=hosts, keys=keys, instruments=appliance.instruments
+        layered,
+        application.routes,
+        hosts=hosts,
+        keys=keys,
+        stopping=stopping,
+        instruments=appliance.instruments,
     )
 
 

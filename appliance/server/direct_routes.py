@@ -33,6 +33,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 _READ_BY_LAYERS: Final = FORWARDED | {b"origin", b"content-encoding", b"transfer-encoding"}
 _WHOLE: Final = frozenset({Response, JSONResponse, JsonResponse})
 """Replies that are one body and nothing else."""
+_CLOSE: Final = (b"connection", b"close")
 
 
 class DirectRoutes:
@@ -43,6 +44,7 @@ class DirectRoutes:
         routes: All routes; taken are those of a fixed path that take POST alone.
         hosts: By which names the service is known.
         keys: What callers must send.
+        stopping: Whether the service is about to stop, so that each connection ends with its reply.
         instruments: Where requests are counted.
     """
 
@@ -53,13 +55,14 @@ class DirectRoutes:
         *,
         hosts: AllowedHosts,
         keys: Keys,
+        stopping: Callable[[], bool],
         instruments: Instruments,
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._keys = keys
         self._routes = {
-            route.path: _Measured(route.endpoint, instruments)
+            route.path: _Measured(route.endpoint, instruments, stopping)
             for route in routes
             if isinstance(route, Route)
             and route.methods == {"POST"}
@@ -90,8 +93,9 @@ class DirectRoutes:
 class _Measured:
     """One endpoint, with its reply's common headers and the instruments of its requests."""
 
-    def __init__(self, endpoint: _Endpoint, instruments: Instruments) -> None:
+    def __init__(self, endpoint: _Endpoint, instruments: Instruments, stopping: Callable[[], bool]) -> None:
         self._endpoint = endpoint
+        self._stopping = stopping
         self._name = getattr(endpoint, "__name__", "none")
         self._requests = instruments.requests
         self._by_status: dict[int, Counter] = {}
@@ -119,9 +123,10 @@ class _Measured:
                     unexpected = error
             status = response.status_code
             if type(response) in _WHOLE and response.background is None:
-                await send_whole(send, response, _own_headers(request_id, scope))
+                own = _own_headers(request_id, scope)
+                await send_whole(send, response, [*own, _CLOSE] if self._stopping() else own)
             else:
-                await response(scope, receive, enveloped(send, request_id, scope))
+                await response(scope, receive, enveloped(send, request_id, scope, ends=self._stopping()))
             if unexpected is not None:
                 raise unexpected
         finally:

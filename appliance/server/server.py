@@ -5,16 +5,17 @@
             → ledger's last checkpoint
 
 A socket of our own answers before the model is loaded: meanwhile `/ready` says 503, `/status` 200. Sockets
-of a service manager are left alone until then: systemd queues connections during a restart.
+of a service manager are left alone until then: systemd queues connections during a restart. So are those of a
+port that several processes share: whoever is loading would get its part of the connections.
 """
 
 import asyncio
-import errno
+import contextlib
 import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -23,20 +24,21 @@ import uvicorn
 
 from appliance.api.authentication import Keys
 from appliance.config.settings import Settings
-from appliance.errors import ApplianceError, SettingsError
+from appliance.errors import ApplianceError
 from appliance.host import systemd
 from appliance.server.app import Appliance
 from appliance.server.connections import ConnectionLimits, Connections, most_connections
 from appliance.server.lazy_websocket import LazyWebSocket
+from appliance.server.listening import BACKLOG, bind, listen
 from appliance.server.load_shedding import LoadShedder, LoadSheddingProtocol
 from appliance.server.tls import server_context
 from appliance.server.tls_gate import TlsGate
 
 _log = logging.getLogger("appliance.serve")
 
-BACKLOG: Final = 2048
 FIRST_REQUEST_SECONDS: Final = 1.0
 """Longest wait, at a stop, for the request of a connection that was accepted just before."""
+LOOK_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 10  # for the model, the last report and the last checkpoint
 MESSAGE_LIMIT_BYTES: Final = 1 << 20
 """The longest WebSocket message: clients send a tenth of a second of audio in each."""
@@ -88,13 +90,27 @@ class _Server(uvicorn.Server):
         """Say that the service stops, answer until balancers know it, then let running requests end."""
         await self._be_lame_duck()
         systemd.notify("STOPPING=1", "STATUS=draining")
-        for server in self.servers:
-            server.close()
-        for sock in sockets or []:
-            sock.close()
+        await self._close_door(sockets or [])
         await self._take_first_requests()
         await self._appliance.begin_shutdown()
         await super().shutdown(sockets)
+
+    async def _close_door(self, sockets: Sequence[socket.socket]) -> None:
+        """Stop listening, and take in whoever stands before the door: closing it would reset them."""
+        loop = asyncio.get_running_loop()
+        spare = [sock.dup() for sock in sockets]
+        for server in self.servers:
+            server.close()
+        taken: list[socket.socket] = []
+        for sock in spare:
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):  # until none is left
+                while len(taken) < BACKLOG:
+                    taken.append(sock.accept()[0])
+        for sock in (*spare, *sockets):
+            sock.close()
+        joining = (loop.connect_accepted_socket(self._protocol, one) for one in taken)
+        await asyncio.gather(*joining, return_exceptions=True)
 
     async def _be_lame_duck(self) -> None:
         """Answer on while `/ready` says 503; a second Ctrl-C does not wait."""
@@ -131,45 +147,29 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.02)
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Listen on the address of the settings.
-
-    Raises:
-        SettingsError: The address is not ours or is in use.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        if error.errno != errno.EADDRINUSE:
-            raise SettingsError(
-                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
-                hint="Http:Host must be an address of this machine, or 0.0.0.0; ports below 1024 need root",
-            ) from error
-        raise SettingsError(
-            f"port {settings.port} is taken", hint="stop what uses it (`ss -ltnp`), or use Http:Port=5001"
-        ) from error
-    return listening
-
-
-def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings,
+    appliance: Appliance,
+    *,
+    ready: Callable[[str], None],
+    passed: Sequence[socket.socket] = (),
+) -> None:
     """Serve until a signal says stop; blocks.
 
     Args:
         settings: Start parameters.
         appliance: The opened service; closed when this returns.
         ready: Called with the address once the model is loaded and requests are answered.
+        passed: Sockets to listen on in place of those that the settings and the service manager name.
 
     Raises:
         ApplianceError: The address is in use, or the model cannot be served.
     """
     try:
         context = server_context(settings)
-        inherited = systemd.listen_sockets()
+        inherited = [*passed] or systemd.listen_sockets()
+        if settings.reuse_port and not inherited:
+            inherited = [bind(settings, shared=True)]
         sockets = inherited or [listen(settings)]
     except ApplianceError:
         appliance.close_unstarted()
@@ -226,8 +226,17 @@ def _limits(settings: Settings) -> ConnectionLimits:
 
 async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.maintenance.on_sighup)
-    background = [asyncio.create_task(appliance.maintenance.run())]
+    asked = asyncio.Event()
+
+    def reload() -> None:
+        asked.set()
+        loop.run_in_executor(None, appliance.maintenance.on_sighup)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    background = [
+        asyncio.create_task(appliance.maintenance.run()),
+        asyncio.create_task(_look_for_models(appliance, asked)),
+    ]
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))
@@ -237,6 +246,18 @@ async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any,
         for task in background:
             task.cancel()
         await appliance.close(settings.drain_seconds)
+
+
+async def _look_for_models(appliance: Appliance, asked: asyncio.Event) -> None:
+    """Look each minute, and when it is asked for, for models that were added, changed or taken away."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), LOOK_SECONDS)
+        asked.clear()
+        try:
+            await appliance.service.look()
+        except Exception:  # whatever it is, the next look is a minute away and must come
+            _log.exception("models could not be looked for")
 
 
 async def _while_loading(

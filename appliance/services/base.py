@@ -80,6 +80,10 @@ class Service(Protocol):
         """Models that are in memory; the others come when they are asked for."""
         ...
 
+    async def look(self) -> None:
+        """Serve what has changed in the place of the models; asked each minute and at SIGHUP."""
+        ...
+
     def waiting(self) -> int:
         """Work that waits for a model, in the unit of its queue."""
         ...

@@ -120,6 +120,9 @@ class SpeechService:
         """All that are served."""
         return len(self.deployments)
 
+    async def look(self) -> None:
+        """Nothing is looked for: a recognition goes on for long, and a new model begins with a start."""
+
     def waiting(self) -> int:
         """Pieces of audio that wait for the model."""
         return 0 if self._engine is None else self._engine.waiting

@@ -18,11 +18,11 @@ from appliance.api.operations.models import ModelsApi
 from appliance.host.cpus import usable_cores
 from appliance.host.memory import MIB, MODEL_FACTOR, memory_for_models
 from appliance.jobs.fair_turns import Turns
-from appliance.jobs.runner import Jobs
+from appliance.jobs.runner import Jobs, Pace
 from appliance.jobs.store import JobStore
 from appliance.jobs.usage_id import UsageIds
 from appliance.ledger.floor.recorded import recorded_requests
-from appliance.models.locations import find_models
+from appliance.models.locations import Place, find_models
 from appliance.ner.calibration import Calibrations, this_machine
 from appliance.ner.engine import NerEngine, Prepared, prepare
 from appliance.ner.model_folder import MODEL, ModelFolder
@@ -33,7 +33,9 @@ from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
 from appliance.pipeline.resident_models import ResidentModels, ServedModel
 from appliance.services.base import STUCK_SECONDS, ServiceContext
-from appliance.services.text_models import load_models
+from appliance.services.live_models import LiveModels
+from appliance.services.publisher import RegistryPublisher
+from appliance.services.text_models import Loaded
 
 if TYPE_CHECKING:
     from appliance.authoring.service import AuthoringService
@@ -57,13 +59,18 @@ class TextService:
         )
         self.deployments = Deployments(alias=context.settings.model_alias)
         self._prepared: dict[Path, Prepared] = {}
-        self._models = ResidentModels(
+        self._residents = ResidentModels(
             read=self._open_model,
             start=self._start_model,
             most_bytes=context.settings.model_mib * MIB or memory_for_models(),
             taken=lambda graph_bytes: MODEL_FACTOR * graph_bytes,
         )
-        self._engines: tuple[ServedModel, ...] = ()
+        self._models = LiveModels(
+            find=self._find_models,
+            load=self._residents.load,
+            license=lambda: context.model_keys().licensed.sha256,
+        )
+        self._loaded: Loaded | None = None
         self._authoring = self._open_authoring() if context.settings.authoring_enabled else None
         self._jobs = self._open_jobs()
         cores = usable_cores()
@@ -78,9 +85,18 @@ class TextService:
             self._context.settings,
             state=self._context.identity.state,
             deployments=self.deployments,
-            load=self._models.load,
+            load=self._residents.load,
             clock=self._context.clock,
+            publisher=RegistryPublisher.of(self._context.settings),
         )
+
+    def _find_models(self) -> list[Place]:
+        """Where models are, but for those that are deployed here and were put there for other replicas."""
+        places = find_models(self._context.settings)
+        authoring = self._authoring
+        if authoring is None:
+            return places
+        return [place for place in places if not authoring.serves(place.project, place.names[0])]
 
     def _open_jobs(self) -> Jobs:
         context, settings = self._context, self._context.settings
@@ -89,6 +105,8 @@ class TextService:
             url=settings.jobs_database,
             instance=context.identity.instance,
             capacity=settings.jobs_kept,
+            fleet=settings.jobs_fleet,
+            lapse=settings.jobs_lapse_seconds,
         )
         work = DocumentWork(
             pipeline=self._pipeline,
@@ -105,6 +123,7 @@ class TextService:
             mark=lambda: (context.ledger.origin, context.ledger.size),
             capacity=settings.jobs_kept,
             characters=settings.job_characters_waiting,
+            pace=Pace.of(settings.jobs_lapse_seconds),
         )
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -160,14 +179,22 @@ class TextService:
         Raises:
             ModelError, LicenseError: Not one model can be served.
         """
-        places = await asyncio.to_thread(find_models, self._context.settings)
-        loaded = await asyncio.to_thread(load_models, places, self._models.load)
-        self._engines = loaded.engines
+        self._loaded = loaded = await asyncio.to_thread(self._models.begin)
         self.deployments.set(loaded.deployments, loaded.failed)
         if self._authoring is not None:
             await self._authoring.resume()
+            await self.look()
         directory = self._context.ledger_directory
         await self._jobs.resume(lambda ids, since: recorded_requests(directory, ids, since=since))
+
+    async def look(self) -> None:
+        """Serve models that were added or changed, and no more those that were taken away."""
+        if self._loaded is None:
+            return
+        loaded = await asyncio.to_thread(self._models.look)
+        if loaded is not None:
+            self.deployments.renew(self._loaded.deployments, loaded.deployments, loaded.failed)
+            self._loaded = loaded
 
     def _open_model(self, path: Path) -> ModelFolder:
         preloader = self._context.preloader
@@ -192,7 +219,7 @@ class TextService:
 
     def in_memory(self) -> int:
         """Models that are in memory."""
-        return self._models.in_memory()
+        return self._residents.in_memory()
 
     def waiting(self) -> int:
         """Tokens in the queues of all models."""
@@ -202,7 +229,9 @@ class TextService:
         """Whether every model has too much to do, for the paths that are answered at once; jobs wait."""
         at_once = path == ANALYZE or path.endswith(GENERAL)
         return (
-            at_once and bool(self._engines) and all(engine.is_overloaded() for engine in self._all_engines())
+            at_once
+            and bool(self._models.engines)
+            and all(engine.is_overloaded() for engine in self._all_engines())
         )
 
     def stuck(self) -> bool:
@@ -210,7 +239,7 @@ class TextService:
         return any(engine.heartbeat_age() > STUCK_SECONDS for engine in self._all_engines())
 
     def _all_engines(self) -> list[ServedModel]:
-        return [*self._engines, *(self._authoring.engines if self._authoring else ())]
+        return [*self._models.engines, *(self._authoring.engines if self._authoring else ())]
 
     async def begin_shutdown(self) -> None:
         """Nothing goes on for long here."""
@@ -220,8 +249,7 @@ class TextService:
         await self._jobs.close(drain_seconds)
         if self._authoring is not None:
             await self._authoring.close()
-        for engine in self._engines:
-            await asyncio.to_thread(engine.close)
+        await asyncio.to_thread(self._models.close)
 
     def close_unstarted(self) -> None:
         """Close the job store when serving never began."""

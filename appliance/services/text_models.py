@@ -24,12 +24,18 @@ class Loaded:
     engines: tuple[ServedModel, ...]
 
 
-def load_models(places: Sequence[Place], load: Callable[[Path], ServedModel]) -> Loaded:
+def load_models(
+    places: Sequence[Place],
+    load: Callable[[Path], ServedModel],
+    *,
+    is_news: Callable[[Path], bool] = lambda _: True,
+) -> Loaded:
     """Load models one after the other; blocks.
 
     Args:
         places: Where they are.
         load: Loads one.
+        is_news: Whether what became of a folder is to be logged; asked once it is loaded.
 
     Raises:
         ModelError, LicenseError: Not a single one can be served; the error is that of the first.
@@ -43,7 +49,8 @@ def load_models(places: Sequence[Place], load: Callable[[Path], ServedModel]) ->
             _check_names(place, deployments)
             engine = _load(load, place.path)
         except (ModelError, LicenseError) as error:
-            _log.error("model %s/%s in %s: %s", place.project, place.names[0], place.path, error.message)
+            if is_news(place.path):
+                _log.error("model %s/%s in %s: %s", place.project, place.names[0], place.path, error.message)
             errors.append(error)
             failed += [
                 FailedDeployment(project=place.project, name=name, reason=error.message, hint=error.hint)
@@ -53,13 +60,14 @@ def load_models(places: Sequence[Place], load: Callable[[Path], ServedModel]) ->
         engines.append(engine)
         for name in place.names:
             deployments[place.project, name] = _deployment(place.project, name, engine)
-        _log.info(
-            "model %s %s is served as %s/%s",
-            engine.folder.name,
-            engine.folder.release,
-            place.project,
-            " and ".join(place.names),
-        )
+        if is_news(place.path):
+            _log.info(
+                "model %s %s is served as %s/%s",
+                engine.folder.name,
+                engine.folder.release,
+                place.project,
+                " and ".join(place.names),
+            )
     if errors and not deployments:
         raise errors[0]
     return Loaded(deployments=tuple(deployments.values()), failed=tuple(failed), engines=tuple(engines))

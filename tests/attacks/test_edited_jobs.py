@@ -153,7 +153,7 @@ async def usage_id(site: Site, wanted: str) -> str:
     identity = load_identity(site.state)
     store = JobStore.open(directory=site.state, url="", instance=identity.instance, capacity=100)
     try:
-        (job,) = [job for job in await store.unfinished(now=time.time()) if job.id == wanted]
+        (job,) = await store.take([wanted])
         return UsageIds(identity.secret()).of(job.tasks[0], job.documents)
     finally:
         store.close()

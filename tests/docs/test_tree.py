@@ -40,8 +40,11 @@ TESTED_ELSEWHERE = {
     "appliance/api/speech/*": "tests/e2e/speech/test_wire.py",
     "appliance/api/*": "tests/e2e/test_language_api.py",
     "appliance/server/tls.py": "tests/e2e/test_access.py",
+    "appliance/server/supervisor.py": "tests/e2e/fleet/test_workers.py",
     "appliance/server/*": "tests/e2e/test_load.py",
     "appliance/services/speech.py": "tests/e2e/speech/test_wire.py",
+    "appliance/services/publisher.py": "tests/e2e/authoring/test_publishing.py",
+    "appliance/services/live_models.py": "tests/e2e/fleet/test_live_models.py",
     "appliance/services/*": "tests/e2e/test_language_api.py",
     "appliance/authoring/*": "tests/e2e/authoring/test_authoring.py",
     # Commands: typed into a process.

@@ -24,8 +24,8 @@ from appliance.api.speech.turn import Turn
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.jobs.fair_turns import Turns
 from appliance.jobs.job import Source, Task
-from appliance.jobs.runner import Interrupt
 from appliance.jobs.usage_id import UsageIds
+from appliance.jobs.work import Interrupt
 from appliance.ledger.floor.recorded import recorded_requests
 from appliance.ledger.ledger import Ledger
 from appliance.licensing.admission import AdmissionControl
@@ -142,6 +142,10 @@ async def post(strike: Strike, app: Starlette, body: object) -> list[int]:
     return statuses
 
 
+async def freely() -> None:
+    """What an installation without others awaits before it records."""
+
+
 def test_a_request_cancelled_at_any_wait_is_charged_as_it_is_recorded(books: Callable[..., Books]) -> None:
     seen = set()
 
@@ -192,11 +196,11 @@ def test_a_task_of_a_job_cancelled_at_any_wait_counts_once_however_often_it_is_t
             return key in recorded_requests(kept.machine.directory, [key], since=("", 0))
 
         async def run() -> None:
-            first = strike.run(work(task, documents, interrupt=Interrupt(), recorded=False))
+            first = strike.run(work(task, documents, interrupt=Interrupt(), recorded=False, claim=freely))
             await asyncio.gather(asyncio.create_task(first), return_exceptions=True)
             counted = kept.recorded()
             assert recorded() is bool(counted)
-            again = await work(task, documents, interrupt=Interrupt(), recorded=recorded())
+            again = await work(task, documents, interrupt=Interrupt(), recorded=recorded(), claim=freely)
             assert len(again.items) == len(documents)
 
         asyncio.run(run())

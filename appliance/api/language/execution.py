@@ -7,11 +7,11 @@ from typing import Final
 from appliance.api.language.documents import Limits, check
 from appliance.api.language.results import Warned, result_items
 from appliance.api.off_loop import run_off_loop
-from appliance.errors import Busy
+from appliance.errors import ApplianceError, Busy
 from appliance.jobs.fair_turns import Turns
 from appliance.jobs.job import Source, Task
-from appliance.jobs.runner import Interrupt, Outcome
 from appliance.jobs.usage_id import UsageIds
+from appliance.jobs.work import Claim, Interrupt, Outcome
 from appliance.ner.engine import Recognized
 from appliance.ner.text_request import TextRequest
 from appliance.pipeline.deployments import Deployment, Deployments
@@ -26,7 +26,7 @@ _UNLIMITED: Final = Limits(documents=2**31)
 
 
 class DocumentWork:
-    """Does the tasks of jobs; the `Work` of `appliance.jobs.runner`.
+    """Does the tasks of jobs; the `Work` of `appliance.jobs.work`.
 
     Args:
         pipeline: Admission, inference, usage.
@@ -55,16 +55,26 @@ class DocumentWork:
         """What the usage of a task over these documents is recorded under."""
         return self._ids.of(task, documents)
 
+    def serves(self, task: Task) -> bool:
+        """Whether the model that a task asks for is here."""
+        try:
+            self._deployment(task)
+        except ApplianceError:
+            return False
+        return True
+
+    def _deployment(self, task: Task) -> Deployment:
+        if task.project is not None and task.deployment is not None:
+            return self._deployments.find(task.project, task.deployment)
+        return self._deployments.default(task.version)
+
     async def __call__(
-        self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
+        self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool, claim: Claim
     ) -> Outcome:
         """Answer every document; usage is one record for the task."""
-        if task.project is not None and task.deployment is not None:
-            deployment = self._deployments.find(task.project, task.deployment)
-        else:
-            deployment = self._deployments.default(task.version)
+        deployment = self._deployment(task)
         checked = await check(documents, task.unit, _UNLIMITED)
-        paced = _Paced(deployment, self._turns, interrupt)
+        paced = _Paced(deployment, self._turns, interrupt, None if recorded else claim)
         if recorded:
             entities = await self._pipeline.recompute(paced, checked.requests)
         else:
@@ -85,10 +95,13 @@ class _Paced:
     What a synchronous request could have asked goes as fast as one; the rest of a job gives way to others.
     """
 
-    def __init__(self, deployment: Deployment, turns: Turns, interrupt: Interrupt) -> None:
+    def __init__(
+        self, deployment: Deployment, turns: Turns, interrupt: Interrupt, claim: Claim | None
+    ) -> None:
         self._recognizer = deployment.require_recognizer()
         self._turns = turns
         self._interrupt = interrupt
+        self._claim = claim
 
     async def recognize(
         self, requests: Sequence[TextRequest], *, background: bool = False
@@ -99,6 +112,8 @@ class _Paced:
             large = number > 0 or sum(len(one.text) for one in piece) > PIECE_CHARACTERS
             call = self._recognize_piece(piece, number, background=background or large)
             entities.extend(await self._interrupt.run(call))
+        if self._claim is not None:
+            await self._claim()  # last, so that hardly any time lies between it and the usage record
         return entities
 
     async def _recognize_piece(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from license.authority.issuing.issue import Terms
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
 from tests.support.site import SENTENCE, Site, clean_environ
@@ -28,7 +29,7 @@ BODY = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1",
 
 
 class Started:
-    def __init__(self, site: Site, home: Path) -> None:
+    def __init__(self, site: Site, home: Path, *words: str) -> None:
         self.channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.channel.bind(str(home / "notify"))
         self.channel.settimeout(60)
@@ -36,7 +37,7 @@ class Started:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         environ = {"NOTIFY_SOCKET": str(home / "notify"), "LISTEN_FDS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, str(listener.fileno()), *site.command()],
+            [sys.executable, "-c", LAUNCH, str(listener.fileno()), *site.command(*words)],
             env=clean_environ() | environ,
             pass_fds=(listener.fileno(),),
         )
@@ -52,11 +53,11 @@ class Started:
 
 
 @pytest.fixture
-def start(site: Site, tmp_path: Path) -> Iterator[Callable[[], Started]]:
+def start(site: Site, tmp_path: Path) -> Iterator[Callable[..., Started]]:
     started: list[Started] = []
 
-    def start() -> Started:
-        started.append(Started(site, tmp_path))
+    def start(*words: str) -> Started:
+        started.append(Started(site, tmp_path, *words))
         return started[-1]
 
     yield start
@@ -105,3 +106,19 @@ def test_a_connection_accepted_just_before_a_stop_is_still_answered(start: Calla
         accepted.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert accepted.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
     assert service.process.wait(30) == 0
+
+
+def test_several_workers_are_one_service_that_is_ready_once(
+    start: Callable[..., Started], site: Site
+) -> None:
+    site.issue(terms=Terms(binding="any"))
+    service = start("Workers=2", "Engine:Sessions=1", "Engine:BatchTokens=128")
+    assert service.said() == ["STATUS=starting the workers"]
+    assert service.said() == ["READY=1", f"STATUS=serving on {service.url} with 2 workers"]
+    with urllib.request.urlopen(f"{service.url}/ready", timeout=30) as reply:  # noqa: S310 (loopback)
+        assert reply.status == 200
+    os.kill(service.process.pid, signal.SIGTERM)
+    assert service.said()[:2] == ["STOPPING=1", "STATUS=draining"]
+    assert service.process.wait(30) == 0
+    report = verify(site.output, load_roots(site.vendor.roots_dir))
+    assert (report.exit_code, len(report.logs)) == (0, 2)

@@ -65,6 +65,8 @@ def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
     names = sorted(path.name for path in UNITS.iterdir() if path.suffix in {".service", ".socket"})
     for name in names:
         shutil.copy(UNITS / name, units)
+    (units / "appliance@.socket.d").mkdir()
+    shutil.copy(UNITS / "reuse-port.conf", units / "appliance@.socket.d")
     checked = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=yes", f"--root={tmp_path}"]
         + [name.replace("@.", "@5001.") for name in names],
@@ -116,6 +118,14 @@ def test_the_socket_is_reached_from_this_machine_only() -> None:
     assert (unit["IPAddressDeny"], unit["IPAddressAllow"]) == (["any"], ["localhost"])
 
 
+def test_instances_that_share_a_port_listen_on_it_alone() -> None:
+    shared, single = directives("reuse-port.conf"), directives("appliance.socket")
+    assert shared["ListenStream"] == ["", *single["ListenStream"]], (
+        "the port that the template names is dropped"
+    )
+    assert shared["ReusePort"] == ["yes"]
+
+
 def test_the_executable_paths_trap_is_avoided() -> None:
     # ExecPaths= remounts what it names read-write on systemd 252, in spite of ProtectSystem=strict.
     assert "ExecPaths" not in directives("appliance.service")
@@ -150,5 +160,5 @@ def test_the_sample_settings_are_read_as_they_stand() -> None:
 def test_every_directive_has_its_reason_in_the_readme() -> None:
     reasons = (UNITS / "README.md").read_text()
     named = set(re.findall(r"`(\w+)=", reasons))
-    for name in ("appliance.service", "appliance.socket", "appliance-download.service"):
+    for name in ("appliance.service", "appliance.socket", "appliance-download.service", "reuse-port.conf"):
         assert set(directives(name)) - named == set(), name

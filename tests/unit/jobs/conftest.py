@@ -8,10 +8,11 @@ from sqlalchemy import create_engine
 
 from appliance.errors import ApplianceError
 from appliance.jobs.job import Failure, Job, Source, Task
-from appliance.jobs.runner import Interrupt, Jobs, Outcome
+from appliance.jobs.runner import Jobs, Pace
 from appliance.jobs.store import JobStore
 from appliance.jobs.tables import JobTable
 from appliance.jobs.usage_id import UsageIds
+from appliance.jobs.work import Claim, Interrupt, Outcome
 from appliance.request_ids import uuid7
 
 
@@ -35,14 +36,18 @@ class Machine:
     counted: list[str] = field(default_factory=list)
     ledger: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    models: set[str] | None = None
     go: asyncio.Event = field(default_factory=asyncio.Event)
     counting: asyncio.Event = field(default_factory=asyncio.Event)
 
     def usage_id(self, task: Task, documents: Sequence[Source]) -> str:
         return IDS.of(task, documents)
 
+    def serves(self, task: Task) -> bool:
+        return self.models is None or task.version in self.models
+
     async def __call__(
-        self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool
+        self, task: Task, documents: Sequence[Source], *, interrupt: Interrupt, recorded: bool, claim: Claim
     ) -> Outcome:
         if task.version == "refused":
             raise ApplianceError("no")
@@ -51,6 +56,9 @@ class Machine:
         if task.version == "long":
             await interrupt.run(self._wait())
         if not recorded:
+            await claim()
+            if task.version == "dies before counting":
+                await asyncio.Event().wait()
             self.counted.append(task.id)
             self.ledger.append(self.usage_id(task, documents))
             if task.version == "slow disk":
@@ -75,14 +83,26 @@ class Place:
     capacity: int = 100
     url: str = ""
 
-    def store(self, instance: str = "here") -> JobStore:
+    def store(self, instance: str = "here", *, fleet: str = "", lapse: float = 30.0) -> JobStore:
         opened = JobStore.open(
-            directory=self.directory, url=self.url, instance=instance, capacity=self.capacity
+            directory=self.directory,
+            url=self.url,
+            instance=instance,
+            capacity=self.capacity,
+            fleet=fleet,
+            lapse=lapse,
         )
         self.stores.append(opened)
         return opened
 
-    def jobs(self, machine: Machine, *, store: JobStore | None = None, characters: int = 10_000) -> Jobs:
+    def jobs(
+        self,
+        machine: Machine,
+        *,
+        store: JobStore | None = None,
+        characters: int = 10_000,
+        pace: Pace | None = None,
+    ) -> Jobs:
         return Jobs(
             store=store or self.store(),
             work=machine,
@@ -91,6 +111,7 @@ class Place:
             mark=lambda: ("log/1", 7),
             capacity=self.capacity,
             characters=characters,
+            pace=pace,
         )
 
     def bytes_on_disk(self) -> bytes:
@@ -123,6 +144,51 @@ def any_place(database: str, place: Place) -> Place:
     """A place whose jobs lie in its own file, or on a database server."""
     place.url = database
     return place
+
+
+LAPSE = 0.4
+PACE = Pace(look=0.02, beat=0.1, undecided=600.0)
+
+
+@dataclass
+class Replica:
+    """One installation of a fleet, in a process of its own but for the test."""
+
+    jobs: Jobs
+    store: JobStore
+    machine: Machine
+
+    def die(self) -> None:
+        """End as by kill -9: nothing of what it would still do reaches the database."""
+        self.store.close()
+
+
+@dataclass
+class Site:
+    """A fleet on one database."""
+
+    place: Place
+
+    async def start(
+        self,
+        name: str,
+        machine: Machine | None = None,
+        *,
+        undecided: float = 600.0,
+    ) -> Replica:
+        machine = machine or Machine()
+        store = self.place.store(name, fleet="site", lapse=LAPSE)
+        jobs = self.place.jobs(
+            machine, store=store, pace=Pace(look=PACE.look, beat=PACE.beat, undecided=undecided)
+        )
+        await jobs.resume(machine.recorded)
+        return Replica(jobs, store, machine)
+
+
+@pytest.fixture
+def site(any_place: Place, tmp_path: Path) -> Site:
+    any_place.url = any_place.url or f"sqlite:///{tmp_path / 'site.db'}"
+    return Site(any_place)
 
 
 def task(version: str = "quick") -> Task:

@@ -21,14 +21,15 @@ def test_a_job_comes_back_as_it_was_kept(any_place: Any, make_job: Any) -> None:
             "a", "b", text="\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16") + "\0 x"
         )
         await store.insert(job)
-        (waiting,) = await store.unfinished(now=job.created)
-        assert waiting == job
+        (waiting,) = await store.left(now=job.created)
+        assert waiting.job.id == job.id
+        assert await store.take([job.id]) == [job]
         job.tasks[0].status, job.tasks[0].items = JobStatus.SUCCEEDED, [{"document": {"id": "0", "n": 1}}]
         job.tasks[1].status, job.tasks[1].failure = JobStatus.FAILED, Failure(code="C", message="m")
         await store.save(job)
         job.documents = []
         assert await store.get(job.id, now=job.created) == job
-        assert await store.unfinished(now=job.created) == []
+        assert await store.left(now=job.created) == []
 
     asyncio.run(scenario())
 
@@ -101,7 +102,7 @@ def test_installations_that_share_a_database_do_not_see_each_others_jobs(
         job = make_job(text="Rumpelstilzchen")
         await here.insert(job)
         assert await there.get(job.id, now=job.created) is None
-        assert await there.unfinished(now=job.created) == []
+        assert await there.left(now=job.created) == []
         assert await there.expire(now=job.created * 2) == 0
         assert await here.get(job.id, now=job.created)
         assert await here.expire(now=job.created * 2) == 1
@@ -138,6 +139,6 @@ def test_hundreds_of_jobs_at_once_are_kept_in_few_transactions(any_place: Any, m
         store = any_place.store()
         made = [make_job() for _ in range(300)]
         await asyncio.gather(*(store.insert(job) for job in made))
-        assert len(await store.unfinished(now=made[0].created)) == 300
+        assert len(await store.left(now=made[0].created)) == 300
 
     asyncio.run(scenario())

@@ -27,3 +27,17 @@ def test_a_model_id_means_the_only_model_a_unique_name_or_the_alias() -> None:
     assert [two.by_model_id(i).name for i in ("guid_latest", "b", "m2", "p/a")] == ["a", "b", "b", "a"]
     with pytest.raises(UnknownDeployment):
         two.by_model_id("other")
+
+
+def test_what_is_renewed_takes_the_place_of_what_was_and_leaves_what_others_put() -> None:
+    served = Deployments()
+    first, second, other = deployment("p", "a"), deployment("p", "b"), deployment("q", "c")
+    served.set([first, second])
+    served.put(other)
+    renewed = deployment("p", "b", "m2")
+    served.renew([first, second], [renewed])
+    assert list(served) == [renewed, other]
+    own = deployment("p", "b", "authored")
+    served.put(own)
+    served.renew([renewed], [])
+    assert set(served) == {own, other}, "what was put under its name meanwhile is not its to take away"

@@ -1,7 +1,9 @@
 """More models than memory holds: those in use are there, the others come when they are asked for."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +38,9 @@ class Engine:
         assert not self.closed
         return [Recognized() for _ in requests]
 
+    def close_when_unused(self) -> None:
+        weakref.finalize(self, self.house.ended.append, self.name)
+
     def close(self, *, drain: bool = True, timeout_seconds: float | None = None) -> bool:
         self.closed = True
         self.house.there.remove(self.name)
@@ -48,6 +53,7 @@ class House:
     def __init__(self, directory: Path, *, room: int) -> None:
         self.directory = directory
         self.there: list[str] = []
+        self.ended: list[str] = []
         self.most = 0
         self.contents: dict[str, str] = {}
         self.waited: list[bool] = []
@@ -174,3 +180,18 @@ async def test_a_model_that_is_served_no_more_does_not_come_back(house: House) -
         await c.recognize(TEXT)
     assert house.there == ["b"]
     assert threading.active_count() < 50
+
+
+async def test_a_replaced_model_answers_those_who_hold_it_and_ends_with_the_last_of_them(
+    house: House,
+) -> None:
+    a, b, c = house.load("a", "b", "c")
+    a.close_when_unused()
+    for model in (b, c, b, a):
+        assert len(await model.recognize(TEXT)) == 1
+    assert house.ended == []
+    assert "a" in house.there, "it is not closed to make room"
+    house.engines.clear()
+    del a, model
+    gc.collect()
+    assert house.ended == ["a"]

@@ -24,6 +24,7 @@ class House:
 
     def __init__(self, *keys: str, endpoint: Any = None) -> None:
         self.later: list[str] = []
+        self.stopping = False
         self.instruments = Instruments()
         self.hosts = AllowedHosts(self._layers, ["known"])
         self.app = DirectRoutes(
@@ -35,6 +36,7 @@ class House:
             ],
             hosts=self.hosts,
             keys=Keys(keys),
+            stopping=lambda: self.stopping,
             instruments=self.instruments,
         )
 
@@ -113,6 +115,14 @@ def test_where_keys_are_asked_for_only_their_holders_are_direct() -> None:
     assert house.ask()[2] == "layers"
     assert house.ask(ocp_apim_subscription_key=KEY[:-1])[2] == "layers"
     assert house.ask(ocp_apim_subscription_key=KEY)[2].startswith("direct:")
+
+
+def test_a_service_that_is_about_to_stop_ends_the_connection_with_the_reply() -> None:
+    house = House()
+    house.ask()
+    assert "connection" not in house.ask()[1]
+    house.stopping = True
+    assert house.ask()[1]["connection"] == "close"
 
 
 def test_a_refusal_has_the_documented_shape_and_is_counted() -> None:
