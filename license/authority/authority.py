@@ -20,7 +20,7 @@ from license.authority.keys.keyring import Keyring, create_keyring, load_keyring
 from license.authority.keys.model_lines import create_line, load_line
 from license.authority.keys.root_keys import RootPlace
 from license.authority.keys.rotate import rotate
-from license.authority.models.catalogue import read_catalogue, save_manifest
+from license.models.catalogue import read_catalogue, save_manifest
 from license.crypto import age
 from license.crypto.ed25519 import SigningKey
 from license.encoding.fields import typed

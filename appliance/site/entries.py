@@ -1,0 +1,150 @@
+"""Events of a desk as entries of its usage log, and back.
+
+What a report says becomes `use` entries, whose request ID names the log, the entries that were covered and the
+root over them: so the sums of the desk's log are the usage of the site, and every position can be read from it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from appliance.ledger.log.usage_record import UsageRecord
+from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Sliced, WrittenOff
+from license.crypto.ed25519 import VerifyingKey
+from license.encoding.strict import format_date, format_time, parse_date, parse_time
+from license.errors import Malformed
+from license.evidence.log.entry import Entry, Tally, Value
+
+LOST: Final = "lost/"
+_LATE: Final = "@late"
+
+Drafts = list[tuple[str, Mapping[str, Value]]]
+
+
+def to_entries(events: Sequence[Event], *, grace: bool = False) -> tuple[Drafts, list[UsageRecord]]:
+    """Return the entries of events: those of other kinds than `use`, and the uses.
+
+    Args:
+        events: What happened.
+        grace: Whether the site licence is in its grace.
+    """
+    drafts: Drafts = []
+    uses: list[UsageRecord] = []
+    for event in events:
+        if isinstance(event, Counted):
+            uses.append(_use(_request_id(event), event.meter, event.quantity, event.billed, grace))
+            continue
+        drafts.append(_draft(event))
+        if isinstance(event, WrittenOff):
+            # Billed and not used: nobody knows how much of it was.
+            uses += [_use(f"{LOST}{event.of}", meter, 0, units, grace) for meter, units in event.units.items()]
+    return drafts, uses
+
+
+def from_entry(entry: Entry) -> Iterator[Event]:
+    """Return what an entry tells of; nothing for those that every usage log has.
+
+    Raises:
+        Malformed: It is not an entry of a desk.
+    """
+    match entry.kind:
+        case "use":
+            if not entry.text("id").startswith(LOST):
+                yield _counted(entry)
+        case "lease":
+            yield Leased(
+                of=VerifyingKey.from_vkey(entry.text("i")).fingerprint,
+                vkey=entry.text("i"),
+                lease=entry.text("l"),
+                until=parse_time(entry.text("x")),
+                software=entry.text("v"),
+            )
+        case "slice":
+            yield Sliced(
+                of=entry.text("of"), meter=entry.text("m"), term=_term(entry), allowed=entry.number("a")
+            )
+        case "left":
+            yield Left(of=entry.text("of"))
+        case "lost":
+            yield WrittenOff(
+                of=entry.text("of"), why=entry.text("w"), term=_term(entry), units=_units(entry)
+            )
+        case "found":
+            yield Found(of=entry.text("of"), term=_term(entry), units=_units(entry))
+        case "fork":
+            yield Forked(of=entry.text("of"), log=entry.text("o"), size=entry.number("x"))
+        case "again":
+            yield Again(
+                of=entry.text("of"), sequence=entry.number("x"), until=parse_time(entry.text("till"))
+            )
+
+
+def _draft(event: Event) -> tuple[str, Mapping[str, Value]]:
+    match event:
+        case Leased():
+            return "lease", {
+                "i": event.vkey,
+                "l": event.lease,
+                "x": format_time(event.until),
+                "v": event.software,
+            }
+        case Sliced():
+            day = format_date(event.term)
+            return "slice", {"of": event.of, "m": event.meter, "d": day, "a": event.allowed}
+        case Left():
+            return "left", {"of": event.of}
+        case WrittenOff():
+            sums = _sums(event.units)
+            return "lost", {"of": event.of, "w": event.why, "d": format_date(event.term), "s": sums}
+        case Found():
+            return "found", {"of": event.of, "d": format_date(event.term), "s": _sums(event.units)}
+        case Forked():
+            return "fork", {"of": event.of, "o": event.log, "x": event.size}
+        case Again():
+            return "again", {"of": event.of, "x": event.sequence, "till": format_time(event.until)}
+        case Counted():
+            raise TypeError("a counted record becomes a use entry")
+
+
+def _use(request_id: str, meter: str, quantity: int, billed: int, grace: bool) -> UsageRecord:
+    return UsageRecord(meter=meter, quantity=quantity, billed=billed, request_id=request_id, grace=grace)
+
+
+def _request_id(event: Counted) -> str:
+    root = base64.urlsafe_b64encode(event.root).decode("ascii")
+    return f"{event.log}/{event.first}-{event.next}@{root}{_LATE if event.late else ''}"
+
+
+def _counted(entry: Entry) -> Counted:
+    text = entry.text("id")
+    late = text.endswith(_LATE)
+    where, at, root = text.removesuffix(_LATE).rpartition("@")
+    log, _, run = where.rpartition("/")
+    first, dash, following = run.partition("-")
+    if not at or not dash or not first.isdecimal() or not following.isdecimal() or log.count("/") != 3:
+        raise Malformed(f"entry {entry.n} of the desk's log does not name what it counts")
+    return Counted(
+        of=log.split("/")[2],
+        log=log,
+        first=int(first),
+        next=int(following),
+        root=base64.urlsafe_b64decode(root),
+        meter=entry.text("m"),
+        quantity=entry.number("q"),
+        billed=entry.number("b"),
+        late=late,
+    )
+
+
+def _sums(units: Mapping[str, int]) -> Mapping[str, Tally]:
+    return {meter: Tally(0, 0, count) for meter, count in sorted(units.items())}
+
+
+def _units(entry: Entry) -> dict[str, int]:
+    return {meter: tally.billed for meter, tally in entry.sums().items()}
+
+
+def _term(entry: Entry) -> int:
+    return parse_date(entry.text("d"))
