@@ -2,10 +2,10 @@
 
     POST {Billing}/v1/slices   a standing note  → {"status", "message", "slice", "head", "retry"}
 
-A *standing* is signed by the replica: the head of its usage log with the proof that it grew from the head that
-the desk knows, what it has used in the term, what it needs, and the slice it holds. A *slice* is signed by the
-desk: up to how many units the replica may use in the term, counted from the term's first second. So a slice
-that is asked for twice, or arrives twice, grants nothing twice. Formats: `docs/formats.md`, part Site.
+A *standing* is signed by the replica: the head of its usage log with the proof that it grew from the head
+that the desk knows, what it has used in the term, what it needs, and the slice it holds. A *slice* is signed
+by the desk: up to how many units the replica may use in the term, counted from the term's first second. So a
+slice that is asked for twice, or arrives twice, grants nothing twice. Formats: `docs/formats.md`, part Site.
 """
 
 from __future__ import annotations

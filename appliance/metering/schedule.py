@@ -20,8 +20,8 @@ class ReportInterval:
         seconds: From one attempt to the next.
         attempts: Failed attempts in a row after which no query is answered.
         timeout: Seconds one attempt may take.
-        ends: For the lease of a site's desk, which says itself how long it lasts without word: the last second
-            of it. Then the number of attempts stops nothing.
+        ends: The last second of the lease of a site's desk, which lasts without word; then the number of
+            attempts stops nothing. None for any other endpoint.
     """
 
     seconds: int

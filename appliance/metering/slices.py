@@ -1,9 +1,9 @@
 """A replica's slice of its site's plan: what it may use, and when to ask its desk for more.
 
-The gate compares with the slice in memory; no call is made for a request. More is asked for once half is used,
-at once when a request had to be refused, and at every heartbeat of the desk, which also hears from a replica
-that way. A slice of an earlier run is shown to the desk and used only once the desk has granted it again: two
-copies of one replica would use it twice.
+The gate compares with the slice in memory; no call is made for a request. More is asked for once half is
+used, at once when a request had to be refused, and at every heartbeat of the desk, which also hears from a
+replica that way. A slice of an earlier run is shown to the desk, and used only once the desk has granted it
+again: two copies of one replica would use it twice.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
 from typing import Final
 
 from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Sliced, WrittenOff
@@ -136,7 +135,11 @@ class Book:
     def position(self, log: str) -> Position:
         """Return how far a usage log is counted."""
         replica = self.replicas.get(log.split("/")[2])
-        return Position(next=0, root=b"") if replica is None else replica.logs.get(log, Position(next=0, root=b""))
+        return (
+            Position(next=0, root=b"")
+            if replica is None
+            else replica.logs.get(log, Position(next=0, root=b""))
+        )
 
     # -- listening first -------------------------------------------------------------------------------------
 
@@ -148,8 +151,8 @@ class Book:
         """
         self._listens_until = now + seconds if self.replicas else now
 
-    def grants_at(self, now: int) -> int:
-        """Return the second from which on units are granted; not after `now` if they are already."""
+    def grants_at(self) -> int:
+        """Return the second from which on units are granted; it may have passed."""
         return max(self.paused_until, self._listens_until)
 
     # -- decisions -------------------------------------------------------------------------------------------
@@ -160,7 +163,7 @@ class Book:
         As much as it wants, but no more than a fair part of what is free; at least what it needs, if there
         is so much.
         """
-        if self.grants_at(now) > now:
+        if self.grants_at() > now:
             return []
         granted = []
         for meter, units in plan:
@@ -178,7 +181,7 @@ class Book:
         return granted
 
     def shown(self, of: str, term: int, units: Mapping[str, int]) -> list[Sliced]:
-        """Take what a replica shows as granted: what this book does not know was granted before it was lost."""
+        """Return what a replica shows as granted, where this book does not know so much."""
         return [
             Sliced(of=of, meter=meter, term=term, allowed=allowed)
             for meter, allowed in units.items()
@@ -219,7 +222,9 @@ class Book:
         replica = self.replicas.get(of)
         if replica is None:
             return {}
-        covered = {meter: min(units, replica.written_off.get((meter, term), 0)) for meter, units in billed.items()}
+        covered = {
+            meter: min(units, replica.written_off.get((meter, term), 0)) for meter, units in billed.items()
+        }
         return {meter: units for meter, units in covered.items() if units}
 
     def _allowed(self, of: str, key: Key) -> int:
@@ -237,59 +242,37 @@ class Book:
 
     def take(self, event: Event, at: int, term: int, n: int = 0) -> None:
         """Take an event in that happened in a second of a term; `n` is the index of its entry."""
-        self._apply(event, at, term)
-        if isinstance(event, Sliced):
-            self.replicas[event.of].sequence = n
+        replica = self.replicas.setdefault(event.of, Replica(of=event.of))
+        match event:
+            case Leased():
+                replica.vkey, replica.lease, replica.software = event.vkey, event.lease, event.software
+                replica.until, replica.since = event.until, replica.since or at
+                replica.left = replica.lost = False
+            case Sliced():
+                replica.allowed[event.meter, event.term] = event.allowed
+                replica.sequence = n
+            case Counted():
+                replica.logs[event.log] = Position(next=event.next, root=event.root)
+                self.charged[event.meter, term] += event.billed
+                if not event.late:
+                    replica.counted[event.meter, term] += event.billed
+            case WrittenOff() | Found():
+                self._move(replica, event)
+            case Left():
+                replica.left = True
+            case Forked():
+                replica.forked = event.log
+            case Again():
+                self.paused_until = max(self.paused_until, event.until)
 
-    def _replica(self, of: str) -> Replica:
-        return self.replicas.setdefault(of, Replica(of=of))
-
-    @singledispatchmethod
-    def _apply(self, event: Event, at: int, term: int) -> None:
-        raise TypeError(f"{type(event).__name__} is no event of a desk")
-
-    @_apply.register
-    def _(self, event: Leased, at: int, term: int) -> None:
-        replica = self._replica(event.of)
-        replica.vkey, replica.lease, replica.software = event.vkey, event.lease, event.software
-        replica.until, replica.since = event.until, replica.since or at
-        replica.left = replica.lost = False
-
-    @_apply.register
-    def _(self, event: Sliced, at: int, term: int) -> None:
-        self._replica(event.of).allowed[event.meter, event.term] = event.allowed
-
-    @_apply.register
-    def _(self, event: Counted, at: int, term: int) -> None:
-        replica = self._replica(event.of)
-        replica.logs[event.log] = Position(next=event.next, root=event.root)
-        self.charged[event.meter, term] += event.billed
-        if not event.late:
-            replica.counted[event.meter, term] += event.billed
-
-    @_apply.register
-    def _(self, event: Left, at: int, term: int) -> None:
-        self._replica(event.of).left = True
-
-    @_apply.register
-    def _(self, event: WrittenOff, at: int, term: int) -> None:
-        replica = self._replica(event.of)
-        replica.lost = True
+    def _move(self, replica: Replica, event: WrittenOff | Found) -> None:
+        """Charge units as lost, or find them again among those that were."""
         for meter, units in event.units.items():
-            replica.written_off[meter, event.term] += units
-            self.charged[meter, event.term] += units
-
-    @_apply.register
-    def _(self, event: Found, at: int, term: int) -> None:
-        replica = self._replica(event.of)
-        for meter, units in event.units.items():
-            replica.written_off[meter, event.term] -= units
-            replica.counted[meter, event.term] += units
-
-    @_apply.register
-    def _(self, event: Forked, at: int, term: int) -> None:
-        self._replica(event.of).forked = event.log
-
-    @_apply.register
-    def _(self, event: Again, at: int, term: int) -> None:
-        self.paused_until = max(self.paused_until, event.until)
+            key = (meter, event.term)
+            if isinstance(event, WrittenOff):
+                replica.written_off[key] += units
+                self.charged[key] += units
+            else:
+                replica.written_off[key] -= units
+                replica.counted[key] += units
+        replica.lost = replica.lost or isinstance(event, WrittenOff)

@@ -1,7 +1,7 @@
 """Events of a desk as entries of its usage log, and back.
 
-What a report says becomes `use` entries, whose request ID names the log, the entries that were covered and the
-root over them: so the sums of the desk's log are the usage of the site, and every position can be read from it.
+What a report says becomes `use` entries, whose request ID names the log, the entries that were covered and
+the root over them: so the sums of the desk's log are the usage of the site, and it tells every position.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def to_entries(events: Sequence[Event], *, grace: bool = False) -> tuple[Drafts,
         drafts.append(_draft(event))
         if isinstance(event, WrittenOff):
             # Billed and not used: nobody knows how much of it was.
-            uses += [_use(f"{LOST}{event.of}", meter, 0, units, grace) for meter, units in event.units.items()]
+            uses += [
+                _use(f"{LOST}{event.of}", meter, 0, units, grace) for meter, units in event.units.items()
+            ]
     return drafts, uses
 
 
@@ -68,44 +70,41 @@ def from_entry(entry: Entry) -> Iterator[Event]:
         case "left":
             yield Left(of=entry.text("of"))
         case "lost":
-            yield WrittenOff(
-                of=entry.text("of"), why=entry.text("w"), term=_term(entry), units=_units(entry)
-            )
+            yield WrittenOff(of=entry.text("of"), why=entry.text("w"), term=_term(entry), units=_units(entry))
         case "found":
             yield Found(of=entry.text("of"), term=_term(entry), units=_units(entry))
         case "fork":
             yield Forked(of=entry.text("of"), log=entry.text("o"), size=entry.number("x"))
         case "again":
-            yield Again(
-                of=entry.text("of"), sequence=entry.number("x"), until=parse_time(entry.text("till"))
-            )
+            yield Again(of=entry.text("of"), sequence=entry.number("x"), until=parse_time(entry.text("till")))
 
 
 def _draft(event: Event) -> tuple[str, Mapping[str, Value]]:
+    kind, values = _values(event)
+    return (kind, values if isinstance(event, Leased) else {"of": event.of, **values})
+
+
+def _values(event: Event) -> tuple[str, dict[str, Value]]:
+    values: dict[str, Value] = {}
     match event:
         case Leased():
-            return "lease", {
-                "i": event.vkey,
-                "l": event.lease,
-                "x": format_time(event.until),
-                "v": event.software,
-            }
+            kind, values = "lease", {"i": event.vkey, "l": event.lease, "x": format_time(event.until)}
+            values["v"] = event.software
         case Sliced():
-            day = format_date(event.term)
-            return "slice", {"of": event.of, "m": event.meter, "d": day, "a": event.allowed}
+            kind, values = "slice", {"m": event.meter, "d": format_date(event.term), "a": event.allowed}
         case Left():
-            return "left", {"of": event.of}
+            kind = "left"
         case WrittenOff():
-            sums = _sums(event.units)
-            return "lost", {"of": event.of, "w": event.why, "d": format_date(event.term), "s": sums}
+            kind, values = "lost", {"w": event.why, "d": format_date(event.term), "s": _sums(event.units)}
         case Found():
-            return "found", {"of": event.of, "d": format_date(event.term), "s": _sums(event.units)}
+            kind, values = "found", {"d": format_date(event.term), "s": _sums(event.units)}
         case Forked():
-            return "fork", {"of": event.of, "o": event.log, "x": event.size}
+            kind, values = "fork", {"o": event.log, "x": event.size}
         case Again():
-            return "again", {"of": event.of, "x": event.sequence, "till": format_time(event.until)}
+            kind, values = "again", {"x": event.sequence, "till": format_time(event.until)}
         case Counted():
             raise TypeError("a counted record becomes a use entry")
+    return kind, values
 
 
 def _use(request_id: str, meter: str, quantity: int, billed: int, grace: bool) -> UsageRecord:

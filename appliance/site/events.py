@@ -27,7 +27,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sliced:
-    """From here on a replica may use up to `allowed` units of a meter, counted from the term's first second."""
+    """From here on a replica may use up to `allowed` units of a meter in a term."""
 
     of: str
     meter: str

@@ -1,4 +1,4 @@
-"""The one directory of a desk: its keys, its licence, its usage log, the keys of its site, its model packages."""
+"""The one directory of a desk: its keys, its licence, its usage log, the site's key, model packages."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ class Home:
                 write_atomic(self.path / API_KEY, f"{secrets.token_hex(16)}\n".encode("ascii"))
         except OSError as error:
             raise SettingsError(
-                f"{self.path} cannot be used: {error.strerror}", hint="name a directory of this user with --home"
+                f"{self.path} cannot be used: {error.strerror}",
+                hint="name a directory of this user with --home",
             ) from error
         return load_identity(self.state)
 
@@ -108,9 +109,13 @@ class Home:
         try:
             key = read_limited(path, _MAX_KEY_BYTES).decode("ascii").strip()
         except (LicenseError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} holds no key", hint=f"write one line of letters to {path}") from error
+            raise SettingsError(
+                f"{path} holds no key", hint=f"write one line of letters to {path}"
+            ) from error
         if is_open_to_others(path) or not key or not key.isprintable() or " " in key:
-            raise SettingsError(f"{path} is open to other users, or holds no key", hint=f"chmod 600 {quoted(path)}")
+            raise SettingsError(
+                f"{path} is open to other users, or holds no key", hint=f"chmod 600 {quoted(path)}"
+            )
         return key
 
     def ledger(self, identity: Identity) -> Path:

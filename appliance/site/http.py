@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
@@ -225,7 +226,7 @@ class _Service:
             "Access denied due to invalid subscription key.",
             status="Invalid",
             code="Invalid",
-            hint=f"use the key of the site (setting ApiKey, header {KEY_HEADER}); it lies in the desk's api.key",
+            hint=f"use the key of the site, which lies in the desk's api.key (ApiKey, header {KEY_HEADER})",
         )
 
 
@@ -271,8 +272,6 @@ def _keys(request: Request) -> list[bytes]:
     keys = [request.headers.get(KEY_HEADER, "")]
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "basic":
-        try:
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
             keys.append(base64.b64decode(value, validate=True).decode("utf-8").partition(":")[2])
-        except (binascii.Error, UnicodeDecodeError):
-            pass
     return [key.encode("utf-8") for key in keys if key]

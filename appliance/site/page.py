@@ -20,7 +20,8 @@ def render_page(status: dict[str, Any]) -> str:
     wait = status["grantsFrom"]
     lines = [
         f"{status['live']} of {license['maxInstances']} replicas hold a lease; {status['time']}",
-        f"licence {license['id']} (serial {license['serial']}), {license['state']}, expires {license['expires']}",
+        f"licence {license['id']} (serial {license['serial']}), {license['state']}, "
+        f"expires {license['expires']}",
         f"plan {plan['tier']}, {plan['from']} to {plan['until']}, overage {plan['overage']}",
         *([f"no units are granted before {wait}"] if wait else []),
     ]
@@ -44,7 +45,8 @@ def render_page(status: dict[str, Any]) -> str:
             *(f"<p>{escape(line)}</p>" for line in lines),
             _table(("meter", "included", "charged", "of it lost", "open", "free"), meters),
             _table(
-                ("replica", "state", "software", "heard", "lease until", "may use", "counted", "lost"), replicas
+                ("replica", "state", "software", "heard", "lease until", "may use", "counted", "lost"),
+                replicas,
             ),
         )
     )
@@ -56,7 +58,7 @@ def render_page(status: dict[str, Any]) -> str:
 
 def _units(units: dict[str, dict[str, Any]]) -> tuple[int, int, int]:
     values = list(units.values())
-    return tuple(sum(of[name] for of in values) for name in ("allowed", "counted", "lost"))  # type: ignore[return-value]
+    return tuple(sum(of[name] for of in values) for name in ("allowed", "counted", "lost"))
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:

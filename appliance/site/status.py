@@ -6,7 +6,8 @@ from typing import Any
 
 from appliance.licensing.quota import window
 from appliance.site.book import Replica
-from appliance.site.desk import Desk, term_of
+from appliance.site.counting import term_of
+from appliance.site.desk import Desk
 from license.encoding.strict import format_date, format_time
 from license.licenses.validity import days_left, state_at
 
@@ -51,7 +52,7 @@ def site_status(desk: Desk) -> dict[str, Any]:
                 ],
             },
             "live": desk.book.live(now),
-            "grantsFrom": _time(desk.book.grants_at(now)) if desk.book.grants_at(now) > now else None,
+            "grantsFrom": _time(desk.book.grants_at()) if desk.book.grants_at() > now else None,
             "replicas": [_replica(desk, replica, term, now) for replica in replicas],
         }
 

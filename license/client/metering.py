@@ -123,7 +123,9 @@ class MeteringClient:
         """
         endpoint = self.endpoint(SLICE_PATH)
         check_key(self.api_key)
-        answer = _parse_reply(endpoint, post(endpoint, standing, note_headers(self.api_key), self.timeout_s), now)
+        answer = _parse_reply(
+            endpoint, post(endpoint, standing, note_headers(self.api_key), self.timeout_s), now
+        )
         _status_of(answer)
         try:
             return read_reply(answer)

@@ -163,9 +163,7 @@ class License:
     def _critical_claims(self) -> dict[str, Any]:
         """Who does not know these fields must not take a lease, or a site's licence, for a licence."""
         parts = {"connected": self.connected, "site": self.site, "desk": self.desk}
-        claims: dict[str, Any] = {
-            name: part.to_claims() for name, part in parts.items() if part is not None
-        }
+        claims: dict[str, Any] = {name: part.to_claims() for name, part in parts.items() if part is not None}
         return {**claims, "crit": [*claims]} if claims else {}
 
 

@@ -1,1 +1,1 @@
-"""What every endpoint of the licensing protocol shares: refusals, limits, bodies. The vendor's, and a site's."""
+"""What the vendor's endpoint and a site's desk share: refusals, limits, bodies."""

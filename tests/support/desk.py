@@ -30,7 +30,9 @@ class Replica(Site):
 class DeskSite:
     """A desk with its licence, and its replicas."""
 
-    def __init__(self, home: Path, vendor: Authority, *, product: str = "ner", service: str = "customner") -> None:
+    def __init__(
+        self, home: Path, vendor: Authority, *, product: str = "ner", service: str = "customner"
+    ) -> None:
         self.path, self.vendor, self.product, self.service = home, vendor, product, service
         self.home = home / "desk"
         self.replicas: list[Replica] = []

@@ -71,7 +71,7 @@ def request(home: Path, service: str, out: Path, models: tuple[str, ...]) -> Non
     except OSError as error:
         raise Unwritable(f"cannot write {out}: {error.strerror}") from error
     click.echo(
-        f"wrote {out}, which holds nothing secret; the vendor answers it with `license issue --site INSTANCES`; "
+        f"wrote {out}, which holds nothing secret; the vendor answers with `license issue --site INSTANCES`; "
         f"then: appliance site install --home {quoted(home)} license.note issuer.note\n"
         f"the key that replicas give as ApiKey lies in {home / API_KEY}",
         err=True,
@@ -139,7 +139,7 @@ def install(home: Path, roots: Path | None, as_json: bool, files: tuple[str, ...
 @click.option(
     "--restored",
     is_flag=True,
-    help="The directory was put back from a backup: grant no units of a plan that blocks for one lease period.",
+    help="The directory is a backup put back: grant no units of a plan that blocks for one lease period.",
 )
 @roots_option
 def serve(
@@ -242,8 +242,8 @@ def write_off(instance: str, home: Path, url: str, as_json: bool) -> None:
 def export(home: Path, url: str, out: Path, full: bool, message: str | None, as_json: bool) -> None:
     """Write the whole site into one signed file for the vendor and for auditors.
 
-    It holds what replicas reported, their leases and slices, and what was lost. `appliance usage verify` checks
-    it, and `license ingest` takes it in. The desk may run meanwhile, or not.
+    It holds what replicas reported, their leases and slices, and what was lost. `appliance usage verify`
+    checks it, and `license ingest` takes it in. The desk may run meanwhile, or not.
     """
     from appliance.cli.site.desk_client import ask_desk
     from appliance.ledger.transfer.export_file import export_usage
@@ -266,11 +266,12 @@ def export(home: Path, url: str, out: Path, full: bool, message: str | None, as_
         else:
             click.echo(f"{made.path}  {made.size:,} bytes  SHA-256 {made.sha256}")
         if made.unsigned:
-            click.echo(f"{made.unsigned:,} newer entries are not in it, since they are not signed yet", err=True)
+            click.echo(
+                f"{made.unsigned:,} newer entries are not in it, since they are not signed yet", err=True
+            )
 
 
 def _roots(directory: Path | None) -> Any:
     from license.trust.roots import installed_roots, load_roots
 
     return installed_roots() if directory is None else load_roots(directory)
-

@@ -13,13 +13,13 @@ def status_lines(status: dict[str, Any]) -> Iterator[str]:
     """Return what `GET /v1/site` says, line by line."""
     license, plan = status["license"], status["plan"]
     yield (
-        f"{shown(license['customer'])}: licence {license['id']} (serial {license['serial']}), {license['state']}, "
-        f"expires {license['expires']}"
+        f"{shown(license['customer'])}: licence {license['id']} (serial {license['serial']}), "
+        f"{license['state']}, expires {license['expires']}"
     )
     yield f"replicas  {status['live']} of {license['maxInstances']} hold a lease"
     yield f"plan      {plan['tier']}, {plan['from']} to {plan['until']}, overage {plan['overage']}"
     if status["grantsFrom"]:
-        yield f"waiting   no units are granted before {status['grantsFrom']}: the desk listens to its replicas first"
+        yield f"waiting   no units are granted before {status['grantsFrom']}: replicas are heard first"
     if plan["meters"]:
         yield ""
         rows = [

@@ -30,12 +30,12 @@ from license.authority.book.resource import Resource, check_offers_models, warni
 from license.authority.http.metering_routes import MeteringEndpoints
 from license.authority.http.openapi import KEY_HEADER, document
 from license.authority.issuing.lease import is_used_up
-from license.models.catalogue import package_files, read_catalogue
 from license.encoding.strict import format_date, format_time
 from license.errors import AuthorityError, LicenseError
 from license.files import read_limited
 from license.licenses.request import MAX_REQUEST_BYTES
 from license.metering_protocol import MESSAGES
+from license.models.catalogue import package_files, read_catalogue
 from license.models.manifest import Manifest
 from license.serving.bodies import check_length, read_body
 from license.serving.rate_limit import RateLimit

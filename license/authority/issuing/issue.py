@@ -151,7 +151,7 @@ def _check_site(resource: Resource, terms: Terms, binding: str) -> None:
     """Refuse a licence of a site that is bound to no desk."""
     if terms.site is not None and binding != "instance":
         raise AuthorityError(
-            f"the licence of a site is bound to the key of its desk, and {resource.name} sells bearer licences",
+            f"the licence of a site is bound to its desk's key, and {resource.name} sells bearer licences",
             code="SiteWithoutDesk",
             hint="leave --binding out; the request comes from `appliance site request` at the desk",
         )

@@ -1,4 +1,4 @@
-from license.authority.http import rate_limit as limits
+from license.serving import rate_limit as limits
 from license.serving.rate_limit import RateLimit
 
 
