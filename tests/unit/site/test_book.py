@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -136,6 +137,11 @@ class Site(RuleBasedStateMachine):
 
     # -- what happens ----------------------------------------------------------------------------------------
 
+    @initialize()
+    def the_site_starts(self) -> None:
+        for _ in range(3):
+            self.a_replica_starts()
+
     @rule()
     def a_replica_starts(self) -> None:
         if len(self.replicas) < 6:
@@ -149,11 +155,15 @@ class Site(RuleBasedStateMachine):
         if one is not None:
             self.speak(one, need=need, wants=wants)
 
-    @rule(number=st.integers(0, 5), units=st.integers(1, 12))
-    def a_replica_answers(self, number: int, units: int) -> None:
+    @rule(number=st.integers(0, 5), units=st.lists(st.integers(1, 12), min_size=1, max_size=4))
+    def a_replica_is_asked(self, number: int, units: list[int]) -> None:
+        """It answers from its slice, or asks the desk for what it lacks, as it goes on."""
         one = self.pick(number, lambda one: one.running and self.now < one.until)
-        if one is not None and one.used + units <= one.allowed:
-            one.used += units
+        for wanted in units if one is not None else ():
+            if one.used + wanted > one.allowed and one.reachable:
+                self.speak(one, need=wanted, wants=2 * wanted)
+            if one.used + wanted <= one.allowed:
+                one.used += wanted
 
     @rule(number=st.integers(0, 5))
     def a_replica_reports(self, number: int) -> None:
@@ -274,7 +284,7 @@ def accounted(book: Book, of: str) -> int:
 
 
 TestSite = Site.TestCase
-TestSite.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSite.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 
 
 def slices(book: Book, of: str, **asked: int) -> list[Sliced]:
