@@ -146,10 +146,10 @@ class Book:
     def listen(self, now: int, seconds: int) -> None:
         """After a start: grant nothing for so many seconds, in which every replica speaks that can.
 
-        A desk cannot know that it was put back to an older state; its replicas can. A desk that never had one
-        has nothing to wait for.
+        A desk cannot know that it was put back to an older state, not even at what looks like a first start;
+        its replicas can.
         """
-        self._listens_until = now + seconds if self.replicas else now
+        self._listens_until = now + seconds
 
     def grants_at(self) -> int:
         """Return the second from which on units are granted; it may have passed."""
@@ -187,6 +187,21 @@ class Book:
             for meter, allowed in units.items()
             if allowed > self._allowed(of, (meter, term))
         ]
+
+    def settle(self, ask: Ask, held: Mapping[str, int], plan: Iterable[tuple[str, int]]) -> list[Sliced]:
+        """Return what a replica does not hold any more, where more is granted than there is.
+
+        That can only be after the desk was put back: what was given back since then is granted twice in its
+        book. The replica itself says what it holds.
+        """
+        lowered = []
+        for meter, units in plan:
+            key = (meter, ask.term)
+            allowed = self._allowed(ask.of, key)
+            kept = max(self._charged(ask.of, key), ask.used.get(meter, 0), held.get(meter, 0))
+            if kept < allowed and self.charged.get(key, 0) + self.open(key) > units:
+                lowered.append(Sliced(of=ask.of, meter=meter, term=ask.term, allowed=kept))
+        return lowered
 
     def returns(self, ask: Ask) -> list[Event]:
         """Return what happens when a replica stops in order: what it has not used is free again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from appliance.host.effective_clock import ClockSources, EffectiveClock
@@ -197,10 +198,10 @@ class Desk:
             if events:
                 self._commit(events)
             ask = _ask(standing, term)
-            decided = self.book.returns(ask) if standing.returns else self._grants(ask, plan, now)
+            decided = self.book.returns(ask) if standing.returns else self._grants(ask, held, plan, now)
             if decided:
                 self._commit(decided)
-            return self._reply(standing, ask, plan, now)
+            return self._reply(standing, ask, held, now)
 
     def position(self, log: str) -> tuple[int, int]:
         """Return how many entries of a log are counted, and the size of its newest head that was shown."""
@@ -324,7 +325,7 @@ class Desk:
 
     def _unknown_grants(self, held: Slice | None, term: int, now: int) -> list[Event]:
         """Return what follows from a grant that this desk has signed and does not know: it was put back."""
-        if held is None or not held.units or self._record.knows(held):
+        if held is None or not any(dict(held.units).values()) or self._record.knows(held):
             return []
         site = self.licenses.current.license.site
         until = now + (0 if site is None else site.lease_s)
@@ -336,32 +337,46 @@ class Desk:
         )
         events: list[Event] = [Again(of=of, sequence=held.sequence, until=until)]
         if held.term == term:
-            events += self.book.shown(of, term, dict(held.units))
+            events += self.book.shown(of, term, _units(held, term))
         return events
 
-    def _grants(self, ask: Ask, plan: Plan, now: int) -> Sequence[Event]:
-        return self.book.slices(ask, plan.meters, now) if plan.overage == "block" else []
+    def _grants(self, ask: Ask, held: Slice | None, plan: Plan, now: int) -> Sequence[Event]:
+        """Return what changes for a replica; nothing while the desk listens."""
+        if plan.overage != "block" or self.book.grants_at() > now:
+            return []
+        lowered = self.book.settle(ask, _units(held, ask.term), plan.meters)
+        return lowered or self.book.slices(ask, plan.meters, now)
 
-    def _reply(self, standing: Standing, ask: Ask, plan: Plan, now: int) -> SliceReply:
-        replica = self.book.replicas[ask.of]
-        blocks = plan.overage == "block"
-        units = tuple((m, replica.allowed.get((m, ask.term), 0)) for m, _ in plan.meters) if blocks else ()
+    def _reply(self, standing: Standing, ask: Ask, held: Slice | None, now: int) -> SliceReply:
+        license, replica = self.licenses.current.license, self.book.replicas[ask.of]
+        waits = self.book.grants_at() - now
+        allowed = {meter: replica.allowed.get((meter, ask.term), 0) for meter, _ in license.plan.meters}
+        if waits > 0:
+            # What the book says may have been given back since: a replica has what it shows, and no more.
+            allowed = dict.fromkeys(allowed, 0) | _units(held, ask.term)
+        blocks = license.plan.overage == "block"
         granted = Slice(
             instance=standing.instance,
-            subscription=self.licenses.current.license.subscription,
+            subscription=license.subscription,
             term=ask.term,
-            units=units,
+            units=tuple(allowed.items()) if blocks else (),
             sequence=replica.sequence,
             issued=now,
         )
-        lacks = any(allowed - ask.used.get(m, 0) < max(1, ask.need.get(m, 0)) for m, allowed in units)
-        wait = max(1, min(self.rules.heartbeat_s, self.book.grants_at() - now)) if lacks else 0
+        if waits > 0 and held is not None and held.term == ask.term:
+            granted = replace(granted, units=held.units, sequence=held.sequence)
+        lacks = any(units - ask.used.get(m, 0) < max(1, ask.need.get(m, 0)) for m, units in granted.units)
         return SliceReply(
             status="OutOfQuota" if self.is_used_up() else "Valid",
             slice=sign_slice(granted, self.identity.signing).note,
             head=standing.head.size,
-            retry_s=wait,
+            retry_s=max(1, min(self.rules.heartbeat_s, waits)) if lacks else 0,
         )
+
+
+def _units(held: Slice | None, term: int) -> dict[str, int]:
+    """Return what a slice allows in a term."""
+    return dict(held.units) if held is not None and held.term == term else {}
 
 
 def _ask(standing: Standing, term: int) -> Ask:

@@ -6,19 +6,14 @@ the root over them: so the sums of the desk's log are the usage of the site, and
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from appliance.ledger.log.usage_record import UsageRecord
 from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Sliced, WrittenOff
 from license.crypto.ed25519 import VerifyingKey
 from license.encoding.strict import format_date, format_time, parse_date, parse_time
-from license.errors import Malformed
+from license.evidence.log.counted_run import LOST, CountedRun, parse_run
 from license.evidence.log.entry import Entry, Tally, Value
-
-LOST: Final = "lost/"
-_LATE: Final = "@late"
 
 Drafts = list[tuple[str, Mapping[str, Value]]]
 
@@ -112,28 +107,22 @@ def _use(request_id: str, meter: str, quantity: int, billed: int, grace: bool) -
 
 
 def _request_id(event: Counted) -> str:
-    root = base64.urlsafe_b64encode(event.root).decode("ascii")
-    return f"{event.log}/{event.first}-{event.next}@{root}{_LATE if event.late else ''}"
+    run = CountedRun(log=event.log, first=event.first, next=event.next, root=event.root, late=event.late)
+    return run.to_text()
 
 
 def _counted(entry: Entry) -> Counted:
-    text = entry.text("id")
-    late = text.endswith(_LATE)
-    where, at, root = text.removesuffix(_LATE).rpartition("@")
-    log, _, run = where.rpartition("/")
-    first, dash, following = run.partition("-")
-    if not at or not dash or not first.isdecimal() or not following.isdecimal() or log.count("/") != 3:
-        raise Malformed(f"entry {entry.n} of the desk's log does not name what it counts")
+    run = parse_run(entry.text("id"))
     return Counted(
-        of=log.split("/")[2],
-        log=log,
-        first=int(first),
-        next=int(following),
-        root=base64.urlsafe_b64decode(root),
+        of=run.instance,
+        log=run.log,
+        first=run.first,
+        next=run.next,
+        root=run.root,
         meter=entry.text("m"),
         quantity=entry.number("q"),
         billed=entry.number("b"),
-        late=late,
+        late=run.late,
     )
 
 

@@ -33,7 +33,7 @@ class DeskRules:
         patience_s: How long after the end of its lease a replica is written off.
     """
 
-    heartbeat_s: int = 60
+    heartbeat_s: int = 20
     patience_s: int = 86_400
 
 

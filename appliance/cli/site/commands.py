@@ -124,10 +124,10 @@ def install(home: Path, roots: Path | None, as_json: bool, files: tuple[str, ...
 @click.option(
     "--heartbeat",
     "heartbeat_s",
-    default=60,
+    default=20,
     show_default=True,
     type=click.IntRange(1, 3_600),
-    help="Longest time between two words of a replica, in seconds.",
+    help="Longest time between two words of a replica, in seconds. A desk listens for two after a start.",
 )
 @click.option(
     "--write-off-hours",

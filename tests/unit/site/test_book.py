@@ -1,6 +1,6 @@
 """Slices of a plan that blocks: whatever replicas, desk and network do, no more is answered than bought."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ class Site(RuleBasedStateMachine):
 
     # -- the desk --------------------------------------------------------------------------------------------
 
-    def record(self, events: list[Event] | list[Sliced]) -> None:
+    def record(self, events: Sequence[Event]) -> None:
         for event in events:
             self.log.append((event, self.now))
             self.book.take(event, self.now, TERM, len(self.log))
@@ -126,7 +126,11 @@ class Site(RuleBasedStateMachine):
             one.allowed, one.held = -1, (0, -1)
             self.record(self.book.returns(ask))
             return
-        self.record(self.book.slices(ask, PLAN, self.now))
+        if self.book.grants_at() > self.now:
+            one.allowed = max(allowed, 0)
+            return
+        shown = {METER: allowed} if allowed >= 0 else {}
+        self.record(self.book.settle(ask, shown, PLAN) or self.book.slices(ask, PLAN, self.now))
         replica = self.book.replicas[one.of]
         one.allowed = replica.allowed.get(KEY, 0)
         one.held = (replica.sequence, one.allowed) if KEY in replica.allowed else (0, -1)
@@ -159,7 +163,9 @@ class Site(RuleBasedStateMachine):
     def a_replica_is_asked(self, number: int, units: list[int]) -> None:
         """It answers from its slice, or asks the desk for what it lacks, as it goes on."""
         one = self.pick(number, lambda one: one.running and self.now < one.until)
-        for wanted in units if one is not None else ():
+        if one is None:
+            return
+        for wanted in units:
             if one.used + wanted > one.allowed and one.reachable:
                 self.speak(one, need=wanted, wants=2 * wanted)
             if one.used + wanted <= one.allowed:
@@ -173,7 +179,7 @@ class Site(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 5), keeps=st.booleans())
     def a_replica_is_killed(self, number: int, keeps: bool) -> None:
-        one = self.pick(number, lambda one: one.running)
+        one = self.pick(number, lambda one: one.running and self.is_heard(one))
         if one is not None:
             one.running, one.allowed, one.gone = False, -1, not keeps
 
@@ -197,9 +203,13 @@ class Site(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 5))
     def the_network_is_cut_or_heals(self, number: int) -> None:
-        one = self.pick(number, lambda one: True)
+        one = self.pick(number, self.is_heard)
         if one is not None:
             one.reachable = not one.reachable
+
+    def is_heard(self, one: Replica) -> bool:
+        """Whether a desk that was put back knows all of it again: what both have lost, nobody can count."""
+        return max(one.used, one.allowed) <= accounted(self.book, one.of)
 
     @rule(number=st.integers(0, 5))
     def an_operator_writes_one_off(self, number: int) -> None:
@@ -363,10 +373,10 @@ def test_nothing_is_granted_while_the_desk_listens_or_was_put_back() -> None:
     assert slices(book, digits(1), wants=5) == []
 
 
-def test_a_desk_that_never_had_a_replica_has_nobody_to_listen_to() -> None:
+def test_what_looks_like_a_first_start_listens_too_since_it_may_be_an_old_backup() -> None:
     book = Book()
     book.listen(now=10, seconds=60)
-    assert book.grants_at() == 10
+    assert book.grants_at() == 70
 
 
 def test_a_position_is_where_the_last_report_of_a_log_ended() -> None:
