@@ -25,7 +25,7 @@ from license.errors import BadReply, LicenseError
 from license.files import read_limited, write_atomic
 from license.licenses.site import desk_key
 from license.licenses.verify import AuthenticLicense
-from license.slice_protocol import MAX_STANDING_BYTES, Slice, Standing, Units, open_slice, sign_standing
+from license.slices.protocol import MAX_STANDING_BYTES, Slice, Standing, Units, open_slice, sign_standing
 
 _log = logging.getLogger("appliance.metering")
 

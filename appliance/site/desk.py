@@ -33,7 +33,7 @@ from license.licenses.license import License
 from license.licenses.request import open_request
 from license.licenses.terms import Plan
 from license.metering_protocol import Acknowledgement, open_report
-from license.slice_protocol import Slice, SliceReply, Standing, open_slice, open_standing, sign_slice
+from license.slices.protocol import Slice, SliceReply, Standing, open_slice, open_standing, sign_slice
 from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("appliance.site")

@@ -45,7 +45,7 @@ from license.models.manifest import Manifest
 from license.serving.bodies import check_length, read_body
 from license.serving.rate_limit import RateLimit
 from license.serving.replies import on_crash, on_http, on_refusal, reply
-from license.slice_protocol import MAX_STANDING_BYTES, SLICE_PATH
+from license.slices.protocol import MAX_STANDING_BYTES, SLICE_PATH
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES
 

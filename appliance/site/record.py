@@ -24,7 +24,7 @@ from license.evidence.log.source import find_databases, log_number, open_databas
 from license.licenses.license import License
 from license.licenses.terms import Plan
 from license.licenses.validity import State, state_at
-from license.slice_protocol import Slice
+from license.slices.protocol import Slice
 
 _EVENTS: Final = (
     "SELECT n, text FROM entry WHERE kind IN ('use','lease','slice','left','lost','found','fork','again') "

@@ -22,7 +22,7 @@ from license.metering_protocol import (
     SignedReport,
     UsageReport,
 )
-from license.slice_protocol import SLICE_PATH, SliceReply, read_reply
+from license.slices.protocol import SLICE_PATH, SliceReply, read_reply
 from license.trust.roots import TrustRoots
 
 _GOOD: Final = ("Valid", "OutOfQuota")

@@ -88,7 +88,7 @@ class License:
             check_text("features", feature, pattern=TOKEN)
         self._check_models()
         if self.site is not None and (self.connected is not None or self.instance.binding != "instance"):
-            raise Malformed("a site licence is bound to the key of its desk, and is no lease")
+            raise Malformed("a site licence is bound to the key of its desk, and not a lease")
         self._check_order("not_before", "expires", apart=1)
         self._check_order("expires", "terminates")
         self._check_order("issued", "expires")

@@ -1,6 +1,5 @@
-"""What becomes of a plan that blocks when parts of a site fail: real HTTP, real ledgers, clocks of the test."""
+"""What becomes of a plan that blocks when parts of a site fail: real HTTP and ledgers, clocks of the test."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from appliance.errors import LedgerLocked
 from appliance.site.desk import Desk
 from license.authority.ingest import ingest_bundle
-from license.errors import DownloadError, LicenseError, Mismatch
+from license.errors import DownloadError, LicenseError
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
 from tests.support.replicas import METER, RULES, InProcessSite, Member
@@ -31,17 +30,6 @@ def charged(site: InProcessSite) -> int:
 def open_units(site: InProcessSite) -> int:
     assert site.desk is not None
     return sum(site.desk.book.open(key) for key in site.desk.book.charged if key[1])
-
-
-def test_three_replicas_answer_a_plan_of_100_units_to_the_last_and_no_more(site: InProcessSite) -> None:
-    with site.open():
-        members = [site.member().start() for _ in range(3)]
-        for _ in range(40):
-            for member in members:
-                member.use_all(most=4)
-        assert site.answered() == 100
-        assert {member.ask() for member in members} <= {"OutOfQuota", "SliceUsedUp"}
-        assert charged(site) == 100
 
 
 def test_a_replica_that_stops_in_order_gives_back_what_it_did_not_use(site: InProcessSite) -> None:
@@ -68,25 +56,6 @@ def test_the_slice_of_a_replica_that_was_killed_stays_taken_until_it_reports(sit
         first.stop()
         assert second.use_all() == allowed - 8
         assert site.answered() == charged(site) == 100
-
-
-def test_a_replica_whose_state_is_thrown_away_gains_nothing(tmp_path: Path) -> None:
-    site = InProcessSite(tmp_path, instances=20)
-    site.license(100)
-    with site.open() as desk:
-        answered = 0
-        for _ in range(12):
-            member = site.member().start()
-            answered += member.use_all(most=9)
-            member.kill()
-            shutil.rmtree(member.home)
-        assert answered <= 100
-        lost = sum(desk.write_off(of) for of in list(desk.book.replicas))
-        assert lost
-        assert charged(site) <= 100
-        assert open_units(site) == 0
-        assert charged(site) >= answered
-    site.close()
 
 
 def test_what_was_written_off_is_not_charged_again_when_it_is_reported_after_all(site: InProcessSite) -> None:
@@ -152,63 +121,6 @@ def test_the_desk_counts_on_after_a_restart_and_listens_before_it_grants(site: I
             member.use_all(most=3)
             other.use_all(most=3)
         assert site.answered() == 100
-
-
-def test_a_desk_that_was_put_back_believes_its_replicas_and_grants_nothing_for_one_lease_period(
-    site: InProcessSite,
-) -> None:
-    with site.open():
-        member = site.member().start()
-        member.use_all(most=3)
-    site.copy("yesterday")
-    with site.open():
-        assert member.use_all(most=50) == 50
-        site.time.pass_time(1)
-    site.put_back("yesterday")
-    with site.open(listened=False) as desk:
-        site.time.pass_time(RULES.heartbeat_s)
-        member.speak()
-        allowed = max(desk.book.replicas[member.of].allowed.values())
-        assert allowed >= 53
-        assert desk.book.paused_until == site.time.now + site.lease_s
-        site.time.pass_time(600)
-        member.speak()
-        assert charged(site) == 53
-        other = site.member().start()
-        assert other.ask() == "SliceUsedUp"
-        site.time.pass_time(site.lease_s)
-        member.speak()
-        other.speak()
-        total = member.use_all() + other.use_all() + member.use_all()
-        assert site.answered() == 53 + total == 100
-
-
-def test_a_copy_of_a_replica_and_the_replica_are_refused_with_the_reason(
-    site: InProcessSite, tmp_path: Path
-) -> None:
-    with site.open() as desk:
-        member = site.member().start()
-        member.ask()
-        member.kill()
-        shutil.copytree(member.home, tmp_path / "copy")
-        copy = Member(tmp_path / "copy", site, member.client)
-        member.start()
-        site.time.pass_time(1)
-        copy.start()
-        assert copy.ask() == "Mismatch" or copy.ask() == "SliceUsedUp"
-        site.time.pass_time(600)
-        member.speak()
-        assert member.reporter is not None
-        for one in (member, copy):
-            assert one.reporter is not None
-            site.time.pass_time(600)
-            one.speak()
-            assert one.reporter.endpoint_state.status == "Mismatch"
-            assert "two histories" in one.reporter.endpoint_state.message
-            with pytest.raises(Mismatch, match="was copied"):
-                one.start()
-        assert desk.book.replicas[member.of].forked
-        copy.kill()
 
 
 def test_a_clock_that_is_off_is_refused_with_the_number(site: InProcessSite) -> None:
