@@ -62,7 +62,7 @@ _COMMANDS: Final = {
     "site": Lazy(
         "appliance.cli.site.commands",
         "site_group",
-        "One licence for a whole site: run the desk that divides it among replicas.",
+        "One licence for a whole site: a desk divides it among replicas, which run connected to the desk.",
     ),
     "speech": Lazy(
         "appliance.cli.speech.commands",
