@@ -14,7 +14,8 @@
     │   └── NoRoom                … since the disk has too little free space for it
     ├── WrongProduct              a genuine licence for another product
     ├── WrongMachine              a genuine licence, or a key in it, for another installation
-    ├── WrongMode                 a lease without its endpoint, or a licence in the place of a lease
+    ├── WrongMode                 a lease without its endpoint, a licence in the place of a lease, a site's
+    ├── BeyondSite                a desk's lease grants what its site licence does not
     ├── NoModelKey                the licence does not open this model line or package
     ├── PackageDamaged            a model package's bytes are not those its manifest names
     ├── WrongPassphrase           the passphrase does not open the vendor's locked key
@@ -192,6 +193,13 @@ class WrongMode(LicenseError):
         "a lease serves beside its endpoint only (Billing, ApiKey); to serve without network, download a "
         "licence with DownloadLicense=True or request one by file"
     )
+
+
+class BeyondSite(LicenseError):
+    """A lease of a site's desk that grants more than the desk was given."""
+
+    code = "BeyondSite"
+    default_hint = "the desk can only divide what its site licence grants: look at the desk, and who runs it"
 
 
 class WrongMachine(LicenseError):

@@ -59,6 +59,11 @@ _COMMANDS: Final = {
         "serve",
         "Serve, or with DownloadLicense=True fetch the licence and exit.",
     ),
+    "site": Lazy(
+        "appliance.cli.site.commands",
+        "site_group",
+        "One licence for a whole site: a desk divides it among replicas, which run connected to the desk.",
+    ),
     "speech": Lazy(
         "appliance.cli.speech.commands",
         "speech_group",

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from appliance.ledger.log.scrubber import Scrubber
 from appliance.ledger.log.sqlite_store import Damaged
 from appliance.ledger.log.usage_record import MAX_QUANTITY, UsageRecord
 from license.crypto.ed25519 import SigningKey
+from license.evidence.log.entry import Value
 from license.evidence.log.source import CHECKPOINT_FILE
 from license.licenses.verify import AuthenticLicense
 
@@ -178,6 +179,32 @@ class Ledger:
             origin, first = promise.result()
         return Receipt(origin, first, len(uses))
 
+    def record(self, events: Sequence[tuple[str, Mapping[str, Value]]], uses: Sequence[UsageRecord]) -> int:
+        """Record what happened, and what was used, in one transaction; returns when it is durable.
+
+        For callers without an event loop; `commit` is for those that answer many at once.
+
+        Args:
+            events: Entries of other kinds than `use`: their kind, and what they say.
+            uses: What was used.
+
+        Returns:
+            The index of the first of these entries.
+
+        Raises:
+            UsageStoreUnavailable: It could not be made durable.
+        """
+        ends: list[int] = []
+
+        def write(journal: Journal) -> None:
+            self._locks[0].check()
+            journal.commit([uses] if uses else [], events)
+            ends.append(journal.state.frontier.size)
+            self._floor.follow(journal)
+
+        self._writer.call(write)
+        return ends[0] - len(uses) - len(events)
+
     def change_license(self, license: AuthenticLicense) -> None:
         """Put another licence in force; the one in force already changes nothing.
 
@@ -240,6 +267,11 @@ class Ledger:
             successor.close()
             raise
         return successor
+
+    @property
+    def path(self) -> Path:
+        """The database of the log that is written now."""
+        return self._writer.journal.path
 
     @property
     def origin(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol
 
-from appliance.errors import LicenseRefusal
+from appliance.errors import LicenseRefusal, NotMetered
 from appliance.licensing.metering import Metering
 from appliance.licensing.quota import Used, counted, window
 from license.encoding.strict import format_date
@@ -95,7 +95,8 @@ class AdmissionControl:
 
         Raises:
             LicenseRefusal: `NotYetValid`, `Expired`, or `OutOfQuota` where the plan blocks.
-            NotMetered: A connected run had no word from its endpoint for too long.
+            NotMetered: A connected run had no word from its endpoint for too long; `SliceUsedUp`: the desk of
+                its site has to grant more first.
         """
         licensed = self._manager.current
         now = self._now()
@@ -122,7 +123,9 @@ class AdmissionControl:
             return ""
         units, end = self._plan_term(licensed, self._now())
         # Without what is reserved: it may be given back, and a probe should not flap.
-        return self._used_up(units, end) if units is not None and self._recorded >= units else ""
+        if units is None or self._recorded < self._limit(units, self._recorded):
+            return ""
+        return self._used_up(units, end) if self._recorded >= units else self._slice_used_up()
 
     @property
     def _recorded(self) -> int:
@@ -138,14 +141,34 @@ class AdmissionControl:
             self._counted_term, self.settled = (licensed.sha256, start), 0
         return units, end
 
+    def _limit(self, units: int, taken: int) -> int:
+        """Up to how many units may be used here; less than the plan's where a desk divides it."""
+        _, start = self._counted_term
+        return units if self.metering is None else self.metering.limit(self._meter, start, units, taken)
+
+    def _slice_used_up(self) -> str:
+        return f"this replica's slice of {self._meter} is used up"
+
     def _used_up(self, units: int, end: int) -> str:
         # Short enough for the reason of a closed WebSocket, 123 bytes, with millions of units.
         return f"the plan's {units:,} units of {self._meter} until {format_date(end)} are used up"
 
     def _check_plan(self, licensed: AuthenticLicense, records: int, now: int) -> None:
         units, end = self._plan_term(licensed, now)
-        if units is None or self._recorded + self.reserved + records <= units:
+        if units is None:
             return
+        taken = self._recorded + self.reserved + records
+        limit = self._limit(units, taken)
+        if taken <= limit:
+            return
+        if self.metering is not None and limit < units:
+            self.metering.on_slice_used_up(self._meter, self.reserved + records)
+            raise NotMetered(
+                self._slice_used_up(),
+                code="SliceUsedUp",
+                hint="the desk of the site is asked for more; another replica may have some",
+                retry_after_s=1,
+            )
         if self.metering is not None:
             self.metering.on_quota_exhausted()
         raise LicenseRefusal(

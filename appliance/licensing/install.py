@@ -30,7 +30,7 @@ from license.errors import (
 )
 from license.evidence.verify.witness import with_proven_heads
 from license.files import read_limited, write_atomic
-from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, save_license
+from license.licenses.directory import ISSUER_FILE, LICENSE_FILE, check_mode, save_license
 from license.licenses.license import LICENSE_KIND
 from license.licenses.validity import State, check_dates, state_at
 from license.licenses.verify import AuthenticLicense, open_license
@@ -122,6 +122,7 @@ def verify_delivery(installation: Installation, delivery: Sequence[tuple[str, by
         instance_vkey=identity.vkey,
         high_water=high_water,
     )
+    check_mode(licensed.license, site=installation.site)
     if present:
         _check_newer(licensed, choose(present, installation.time_under), installation.time_under)
     now = installation.time_under(licensed.license)

@@ -47,6 +47,7 @@ class Installation:
         roots_directory: Trust roots that were named on purpose; None for the installed ones.
         hosted: Whether the unit's settings file names the licence directory: systemd runs the service.
         ledgers: `StatePlace.ledgers`.
+        site: Whether it is the desk of a site, whose licence is that of the site.
     """
 
     settings: Settings
@@ -54,6 +55,7 @@ class Installation:
     roots_directory: Path | None
     hosted: bool = False
     ledgers: Path | None = None
+    site: bool = False
 
     @classmethod
     def read(
@@ -149,6 +151,7 @@ class Installation:
                     roots=self.roots(),
                     product=self.settings.service.product,
                     instance_vkey=self.identity().vkey,
+                    site=self.site,
                     hint=access_hint,
                 )
             )

@@ -42,6 +42,7 @@ class LicenseManager:
         min_serial: Highest licence serial this installation has had in force.
         min_epoch: Highest issuer epoch it has seen.
         lease: Whether the directory is that of a connected run, which holds a lease.
+        site: Whether it is that of a site's desk, which holds the licence of a site.
 
     Attributes:
         current: The licence in force.
@@ -53,7 +54,7 @@ class LicenseManager:
         LicenseError: No licence there may be used here; the error says why and what to do.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one keyword for each thing a caller decides)
         self,
         directory: Path,
         *,
@@ -64,9 +65,10 @@ class LicenseManager:
         min_serial: int = 0,
         min_epoch: int = 0,
         lease: bool = False,
+        site: bool = False,
     ) -> None:
         self._directory = directory
-        self._lease = lease
+        self._lease, self._site = lease, site
         self._roots = roots
         self._product = product
         self._instance_vkey = instance_vkey
@@ -188,6 +190,7 @@ class LicenseManager:
             min_serial=min_serial,
             min_epoch=min_epoch,
             lease=self._lease,
+            site=self._site,
             on_refusal=on_refusal,
             hint=access_hint,
         )

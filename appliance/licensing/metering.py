@@ -21,6 +21,21 @@ class Metering(Protocol):
         """Learn that the plan had no units left for a query."""
         ...
 
+    def limit(self, meter: str, term: int, units: int, taken: int) -> int:
+        """Return up to how many of the plan's units may be used here, where a site's desk divides the plan.
+
+        Args:
+            meter: The meter.
+            term: First second of the term.
+            units: Units of the plan.
+            taken: Units that are recorded and reserved, with those of the request at hand.
+        """
+        ...
+
+    def on_slice_used_up(self, meter: str, need: int) -> None:
+        """Learn that a request needed `need` units beyond those recorded, and the slice has less."""
+        ...
+
     def report(self) -> dict[str, Any]:
         """Return how metering stands, with a `status` word and its `message`."""
         ...

@@ -176,7 +176,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
             serial=high_water.serial,
             now=now,
         )
-        endpoint_state = EndpointState(interval=_leased_interval(interval, lease), next_at=now)
+        endpoint_state = EndpointState(interval=leased_interval(interval, lease), next_at=now)
         endpoint_state = endpoint_state.opened(now, status="Valid", message=MESSAGES["Valid"])
         _log.info("the key was checked at %s: %s", client.endpoint("").shown, MESSAGES["Valid"])
     except DownloadError as error:
@@ -189,7 +189,7 @@ def connect(settings: Settings, *, identity: Identity, roots: TrustRoots, output
         if kept_lease is None:
             raise refusal from error
         _log.error("no query is answered before the key was checked: %s", refusal.message)
-        endpoint_state = EndpointState(interval=_leased_interval(interval, kept_lease), next_at=now)
+        endpoint_state = EndpointState(interval=leased_interval(interval, kept_lease), next_at=now)
         endpoint_state = endpoint_state.missed(
             now, now, status=error.status, message=refusal.message, retry_after=error.retry_after_s
         )
@@ -247,10 +247,21 @@ def explained(error: DownloadError) -> DownloadError:
     )
 
 
-def _leased_interval(interval: ReportInterval, lease: AuthenticLicense) -> ReportInterval:
+def leased_interval(interval: ReportInterval, lease: AuthenticLicense) -> ReportInterval:
+    """Return how often to report under a lease, and how long to answer without word."""
     terms = lease.license.connected or ConnectedTerms()
-    seconds = min(interval.seconds, terms.max_interval_s)
-    return ReportInterval(seconds=seconds, attempts=terms.attempts, timeout=interval.timeout)
+    return ReportInterval(
+        seconds=min(interval.seconds, terms.max_interval_s),
+        attempts=terms.attempts,
+        timeout=interval.timeout,
+        ends=None if lease.site is None else lease.license.terminates - 1,
+    )
+
+
+def renew_at(lease: AuthenticLicense) -> int:
+    """Return when a lease is to be renewed: after a day, or when half of it has passed."""
+    license = lease.license
+    return license.issued + min(RENEW_SECONDS, (license.terminates - license.issued) // 2)
 
 
 def _kept_lease(

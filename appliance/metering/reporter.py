@@ -17,9 +17,10 @@ from typing import Any, Final
 from appliance.errors import LicenseRefusal, NotMetered, UsageStoreUnavailable
 from appliance.ledger.ledger import Ledger
 from appliance.licensing.manager import LicenseManager
-from appliance.metering.lease import RENEW_SECONDS, Connection, explained
+from appliance.metering.lease import RENEW_SECONDS, Connection, explained, leased_interval, renew_at
 from appliance.metering.reports import Log, acknowledged, find_logs, next_report
 from appliance.metering.schedule import EndpointState
+from appliance.metering.slices import SliceKeeper
 from appliance.version import VERSION
 from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
@@ -53,6 +54,7 @@ class Reporter:
     Attributes:
         client: The way to the endpoint.
         endpoint_state: How things stand with it.
+        slices: What a site's desk has granted of a plan that blocks.
     """
 
     def __init__(
@@ -76,6 +78,14 @@ class Reporter:
         self._last_message = ""
         self._awaits_units_until = 0
         self._ended = threading.Event()
+        self._wake = threading.Event()
+        self.slices = SliceKeeper(
+            manager,
+            identity=connection.identity,
+            directory=connection.directory,
+            used=ledger.used,
+            wake=self._wake.set,
+        )
         self._thread: threading.Thread | None = None
         self.endpoint_state: EndpointState = connection.endpoint_state
 
@@ -90,11 +100,12 @@ class Reporter:
             return
         self.abandon()
         if self.endpoint_state.failed == 0:
-            self.attempt(timeout_s=FINAL_SECONDS)
+            self.attempt(timeout_s=FINAL_SECONDS, returns=True)
 
     def abandon(self) -> None:
         """End without a last report; what is left is reported at the next start."""
         self._ended.set()
+        self._wake.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -128,8 +139,21 @@ class Reporter:
         """Learn that the plan of the lease refused a query: for a day, look out for units bought since."""
         self._awaits_units_until = self._now() + RENEW_SECONDS
 
-    def attempt(self, *, timeout_s: float | None = None) -> None:
-        """Make one attempt now, and remember how it went; never raises."""
+    def limit(self, meter: str, term: int, units: int, taken: int) -> int:
+        """Return up to how many of the plan's units may be used here; see `SliceKeeper.limit`."""
+        return self.slices.limit(meter, term, units, taken)
+
+    def on_slice_used_up(self, meter: str, need: int) -> None:
+        """Learn that a request needed more than the slice has; the desk is asked at once."""
+        self.slices.refused(meter, need)
+
+    def attempt(self, *, timeout_s: float | None = None, returns: bool = False) -> None:
+        """Make one attempt now, and remember how it went; never raises.
+
+        Args:
+            timeout_s: Seconds that each exchange may take.
+            returns: Whether nothing is answered any more, so that a slice goes back.
+        """
         begun = self._now()
         client = self.client if timeout_s is None else replace(self.client, timeout_s=timeout_s)
         try:
@@ -137,9 +161,10 @@ class Reporter:
             if self.endpoint_state.status == Mismatch.status:
                 self._renew(client)
             status = self._report(client)
-            renew_at = self._manager.current.license.issued + RENEW_SECONDS
-            if begun >= renew_at or self._may_have_units(begun, status):
+            if begun >= renew_at(self._manager.current) or self._may_have_units(begun, status):
                 self._renew(client)
+            if self.slices.applies:
+                status = self._speak(client, returns=returns)
         except OutOfQuota:
             status = OutOfQuota.status
         except DownloadError as error:
@@ -175,7 +200,12 @@ class Reporter:
             "log": origin,
             "entries": self._ledger.size,
             "acknowledged": self._positions.get(origin, 0),
+            **self._site(),
         }
+
+    def _site(self) -> dict[str, Any]:
+        site = self.slices.report(self._now())
+        return {} if site is None else {"site": site}
 
     @property
     def failed_attempts(self) -> int:
@@ -222,6 +252,7 @@ class Reporter:
         while (signed := next_report(log, self._positions.get(log.origin, 0), VERSION, key)) is not None:
             report, reply = signed.report, client.report(signed, now=self._now())
             status = reply.status
+            self.slices.reported()
             if reply.next > max(log.signed, report.next):
                 raise OutOfStep(
                     f"the endpoint has counted {reply.next:,} entries of {log.origin}, and {log.signed:,}"
@@ -236,6 +267,13 @@ class Reporter:
             self._ledger.acknowledge(log.origin, reply.next)
         return status
 
+    def _speak(self, client: MeteringClient, *, returns: bool = False) -> str:
+        """Tell the desk how things stand; what is used up is reported first, so that the desk can say so."""
+        logs = find_logs(self._directory)
+        if not logs:
+            raise OutOfStep("no usage log can be read here")
+        return self.slices.speak(client, logs[-1], now=self._now(), returns=returns)
+
     def _may_have_units(self, now: int, status: str) -> bool:
         """Whether the endpoint allows what it, or the plan of the present lease, refused before."""
         awaits_units = now < self._awaits_units_until or self.endpoint_state.status == OutOfQuota.status
@@ -245,7 +283,10 @@ class Reporter:
         before = self._manager.current.license.plan
         self._connection.renew(client, serial=self._ledger.highest_serial, now=self._now())
         self._reload()
-        if self._manager.current.license.plan != before:
+        current = self._manager.current
+        interval = leased_interval(self.endpoint_state.interval, current)
+        self.endpoint_state = replace(self.endpoint_state, interval=interval)
+        if current.license.plan != before:
             self._awaits_units_until = 0
 
     def _missed(self, begun: int, status: str, message: str, *, retry_after: int | None = None) -> None:
@@ -273,11 +314,26 @@ class Reporter:
         )
         self._last_message = message
 
+    def _attempt_due(self, now: int) -> None:
+        """Report what is due; between two reports, a word to the desk of a site is enough."""
+        if self.endpoint_state.is_due(now) or self.endpoint_state.failed or self.slices.is_used_up(now):
+            self.attempt()
+            return
+        try:
+            status = self._speak(self.client)
+        except (LicenseError, sqlite3.Error, OSError, LookupError):
+            self.attempt()  # which says what is wrong, and counts as the attempt that failed
+            return
+        self.endpoint_state = replace(self.endpoint_state, status=status, message=MESSAGES[status])
+
     def _run(self) -> None:
-        while not self._ended.wait(PULSE_SECONDS):
+        while not self._ended.is_set():
+            self._wake.wait(PULSE_SECONDS)
+            self._wake.clear()
             try:
-                if self.endpoint_state.is_due(self._now()):
-                    self.attempt()
+                now = self._now()
+                if not self._ended.is_set() and (self.endpoint_state.is_due(now) or self.slices.due(now)):
+                    self._attempt_due(now)
             except Exception:  # whatever it is, the thread must outlive it: without it nothing is answered
                 _log.exception("metering failed on an attempt")
 

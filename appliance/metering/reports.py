@@ -14,6 +14,7 @@ from typing import Final
 from appliance.ledger.read.entries import first_entry, read_acknowledged
 from license.crypto.ed25519 import SigningKey
 from license.errors import LicenseError
+from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.entry import parse_second
 from license.evidence.log.merkle import consistency_path, root_at
 from license.evidence.log.source import find_databases, open_database
@@ -96,6 +97,22 @@ def next_report(log: Log, first: int, software: str, key: SigningKey) -> SignedR
         subtree = stored_subtree(connection)
         root = root_at(report.next, subtree)
         return sign_report(report, root=root, growth=consistency_path(first, report.next, subtree), key=key)
+
+
+def head_of(log: Log, since: int) -> tuple[Checkpoint, tuple[bytes, ...]]:
+    """Return the head of a log up to its newest signed one, and the proof that it grew from `since` entries.
+
+    The proof is empty where there is nothing to prove, or the log is shorter than that.
+
+    Raises:
+        LookupError: Hashes of the log are missing.
+        sqlite3.Error: The database cannot be read.
+    """
+    with _opened(log.path) as connection:
+        subtree = stored_subtree(connection)
+        growth = consistency_path(since, log.signed, subtree) if 0 < since < log.signed else ()
+        root = root_at(log.signed, subtree)
+        return Checkpoint(origin=log.origin, size=log.signed, root=root), tuple(growth)
 
 
 def _add_up(

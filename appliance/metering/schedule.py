@@ -20,11 +20,14 @@ class ReportInterval:
         seconds: From one attempt to the next.
         attempts: Failed attempts in a row after which no query is answered.
         timeout: Seconds one attempt may take.
+        ends: The last second of the lease of a site's desk, which lasts without word; then the number of
+            attempts stops nothing. None for any other endpoint.
     """
 
     seconds: int
     attempts: int
     timeout: int
+    ends: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,5 +94,7 @@ class EndpointState:
         return max(due + self.interval.seconds, ended)
 
     def _last(self) -> int:
+        if self.interval.ends is not None:
+            return self.interval.ends
         left = self.interval.attempts - self.failed - 1
         return self.next_at + left * self.interval.seconds + self.interval.timeout

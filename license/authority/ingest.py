@@ -48,7 +48,7 @@ from license.evidence.verify.result import Finding, LogReport, Report, Severity
 from license.evidence.verify.verify import verify_bundle
 from license.evidence.verify.witness import Witnessed, witnessed_heads
 from license.licenses.terms import LogHead
-from license.licenses.verify import open_license
+from license.licenses.verify import is_lease_of_desk, open_license
 from license.trust.delegations import DelegationSet
 
 SILENT_DAYS: Final = 100  # a report is due each quarter
@@ -190,6 +190,7 @@ def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> 
     """The resource of the newest licence in force in the export that this authority issued."""
     by_subscription = {resource.subscription: resource for resource in authority.store.resources()}
     notes = bundle.notes()
+    _refuse_replica(notes)
     candidates = notes | {sha: known[sha] for sha in bundle.manifest.withheld if sha in known}
     roots = authority.keyring.roots
     issuers = DelegationSet([*notes.values(), authority.keyring.issuer_note], roots=roots)
@@ -211,6 +212,16 @@ def _resource(authority: Authority, bundle: Bundle, known: dict[str, bytes]) -> 
             hint="check --home, and that the export comes from your customer",
         )
     return by_subscription[max(subscriptions)[1]]
+
+
+def _refuse_replica(notes: Mapping[str, bytes]) -> None:
+    """Refuse the export of a replica: what it used is in the log of its site's desk, and counts once."""
+    if any(map(is_lease_of_desk, notes.values())):
+        raise AuthorityError(
+            "this is the export of a replica: what it used is counted by the desk of its site",
+            code="CountedAtDesk",
+            hint="take in the desk's export (`appliance site export`); `usage verify` checks this one",
+        )
 
 
 def _in_force(bundle: Bundle) -> Iterator[str]:

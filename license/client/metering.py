@@ -22,6 +22,7 @@ from license.metering_protocol import (
     SignedReport,
     UsageReport,
 )
+from license.slices.protocol import SLICE_PATH, SliceReply, read_reply
 from license.trust.roots import TrustRoots
 
 _GOOD: Final = ("Valid", "OutOfQuota")
@@ -99,6 +100,37 @@ class MeteringClient:
         if not isinstance(position, int) or not 0 <= position <= MAX_INT:
             raise BadReply("the answer does not say how far the log is counted")
         return Acknowledgement(status=_status_of(answer), log=log, next=position)
+
+    def head(self, log: str, *, now: int) -> int:
+        """Ask a site's desk for the size of the newest head of a log that it knows.
+
+        Raises:
+            DownloadError: Not asked, not answered, or refused; its class says which.
+        """
+        endpoint = self.endpoint(f"{STATUS_PATH}?log={log}")
+        check_key(self.api_key)
+        answer = _parse_reply(endpoint, get(endpoint, self._plain_headers(), self.timeout_s), now)
+        size = answer.get("head")
+        if not isinstance(size, int) or not 0 <= size <= MAX_INT:
+            raise BadReply("the answer does not say which head of the log is known: it is not a site's desk")
+        return size
+
+    def slice(self, standing: bytes, *, now: int) -> SliceReply:
+        """Tell a site's desk how things stand, and return what it grants; the slice is not verified yet.
+
+        Raises:
+            DownloadError: Not asked, not answered, or refused; its class says which.
+        """
+        endpoint = self.endpoint(SLICE_PATH)
+        check_key(self.api_key)
+        answer = _parse_reply(
+            endpoint, post(endpoint, standing, note_headers(self.api_key), self.timeout_s), now
+        )
+        _status_of(answer)
+        try:
+            return read_reply(answer)
+        except Malformed as error:
+            raise BadReply(f"the answer is not a desk's: {error.message}") from error
 
     def shown_check(self, log: str) -> bytes:
         """Return the bytes that asking so puts on the wire."""

@@ -119,10 +119,14 @@ class CommandGroup(click.Group):
         close = closest(name, known)
         if close is not None:
             return f"did you mean {ctx.command_path} {close}?"
-        for group in known:
-            below = self.get_command(ctx, group)
-            if isinstance(below, click.Group) and name in below.list_commands(ctx):
-                return f"did you mean {ctx.command_path} {group} {name}?"
+        groups = [
+            group
+            for group in known
+            if isinstance(below := self.get_command(ctx, group), click.Group)
+            and name in below.list_commands(ctx)
+        ]
+        if groups:
+            return f"did you mean {' or '.join(f'{ctx.command_path} {group} {name}' for group in groups)}?"
         return f"see {ctx.command_path} --help"
 
 

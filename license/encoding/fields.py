@@ -76,6 +76,10 @@ class Fields:
         """Return the Unix second of a `YYYY-MM-DDTHH:MM:SSZ` text."""
         return self._convert(name, parse_time)
 
+    def day(self, name: str) -> int:
+        """Return the Unix second at which a `YYYY-MM-DD` day begins."""
+        return self._convert(name, parse_date)
+
     def base64(self, name: str) -> bytes:
         """Return the bytes of a canonical base64 text."""
         return self._convert(name, decode_base64)

@@ -34,7 +34,7 @@ from license.errors import (
     WrongType,
 )
 from license.files import AccessHint, access_hint, quoted, read_limited, write_atomic
-from license.licenses.license import LICENSE_KIND
+from license.licenses.license import LICENSE_KIND, License
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.delegation import DELEGATION_KIND
 from license.trust.roots import TrustRoots
@@ -96,6 +96,7 @@ def load_all(  # noqa: PLR0913 (one keyword for each thing a caller decides)
     min_serial: int = 0,
     min_epoch: int = 0,
     lease: bool = False,
+    site: bool = False,
     on_refusal: Callable[[Path, LicenseError], None] | None = None,
     hint: AccessHint = access_hint,
 ) -> list[AuthenticLicense]:
@@ -107,6 +108,7 @@ def load_all(  # noqa: PLR0913 (one keyword for each thing a caller decides)
     Args:
         path: The directory.
         lease: Whether leases are wanted, which are good beside their endpoint only, or licences.
+        site: Whether licences of sites are wanted, which are good for a desk only.
         on_refusal: Told of every note that was refused although another licence is good: the operator who put
             it there should hear of it.
         hint: Says what lets this process use a path.
@@ -137,7 +139,7 @@ def load_all(  # noqa: PLR0913 (one keyword for each thing a caller decides)
     for file in licenses:
         try:
             best = _best(file, issuers, verify)
-            _check_mode(best, lease=lease)
+            check_mode(best.license, lease=lease, site=site)
             opened.append(best)
         except LicenseError as error:
             refused[file.path] = error
@@ -149,10 +151,25 @@ def load_all(  # noqa: PLR0913 (one keyword for each thing a caller decides)
     return sorted(opened, key=lambda one: one.license.serial, reverse=True)
 
 
-def _check_mode(licensed: AuthenticLicense, *, lease: bool) -> None:
-    if lease and licensed.license.connected is None:
+def check_mode(license: License, *, lease: bool = False, site: bool = False) -> None:
+    """Refuse a licence of another kind than is wanted: of a machine, a lease, or of a site.
+
+    Raises:
+        WrongMode: It is.
+    """
+    if license.site is not None and not site:
+        raise WrongMode(
+            "it is the licence of a site, which its desk divides among replicas",
+            hint="give it to the desk with `appliance site install`, and start replicas with its Billing",
+        )
+    if site and license.site is None:
+        raise WrongMode(
+            "it is not the licence of a site",
+            hint="the vendor makes one from the desk's request with `license issue --site INSTANCES`",
+        )
+    if lease and license.connected is None:
         raise WrongMode("the licence is not a lease of a metering endpoint")
-    if not lease and licensed.license.connected is not None:
+    if not lease and license.connected is not None:
         raise WrongMode("it is the lease of a connected run, not a licence")
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from license.encoding.fields import IDENTIFIER, TOKEN, Fields, check_range, check_text
 from license.encoding.strict import MAX_INT, MAX_TIME, format_time
 from license.errors import Malformed
+from license.licenses.site import DeskTerms, SiteTerms
 from license.licenses.terms import (
     ClockPolicy,
     ConnectedTerms,
@@ -50,6 +51,8 @@ class License:
         ledger: Cosigned log heads.
         clock: How the clock is judged.
         connected: Present in a lease: it is good for a connected run only, and nowhere else.
+        site: Present in a site licence: it is for a desk, which divides it among replicas.
+        desk: Present in a lease of such a desk: what entitles it.
     """
 
     id: str
@@ -70,6 +73,8 @@ class License:
     ledger: LedgerPolicy = field(default_factory=LedgerPolicy)
     clock: ClockPolicy = field(default_factory=ClockPolicy)
     connected: ConnectedTerms | None = None
+    site: SiteTerms | None = None
+    desk: DeskTerms | None = None
 
     def __post_init__(self) -> None:
         check_text("id", self.id, pattern=IDENTIFIER)
@@ -82,6 +87,8 @@ class License:
         for feature in self.features:
             check_text("features", feature, pattern=TOKEN)
         self._check_models()
+        if self.site is not None and (self.connected is not None or self.instance.binding != "instance"):
+            raise Malformed("a site licence is bound to the key of its desk, and not a lease")
         self._check_order("not_before", "expires", apart=1)
         self._check_order("expires", "terminates")
         self._check_order("issued", "expires")
@@ -126,6 +133,8 @@ class License:
             ledger=LedgerPolicy.from_fields(top.object("ledger")) if top.has("ledger") else LedgerPolicy(),
             clock=ClockPolicy.from_fields(top.object("clock")) if top.has("clock") else ClockPolicy(),
             connected=ConnectedTerms.from_fields(top.object("connected")) if top.has("connected") else None,
+            site=SiteTerms.from_fields(top.object("site")) if top.has("site") else None,
+            desk=DeskTerms.from_fields(top.object("desk")) if top.has("desk") else None,
         )
 
     def to_claims(self) -> dict[str, Any]:
@@ -148,13 +157,14 @@ class License:
             "instance": self.instance.to_claims(),
             "ledger": self.ledger.to_claims(),
             "clock": self.clock.to_claims(),
-            # Who does not know the field must not take a lease for a licence.
-            **({} if self.connected is None else _critical("connected", self.connected.to_claims())),
+            **self._critical_claims(),
         }
 
-
-def _critical(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {name: value, "crit": [name]}
+    def _critical_claims(self) -> dict[str, Any]:
+        """Who does not know these fields must not take a lease, or a site's licence, for a licence."""
+        parts = {"connected": self.connected, "site": self.site, "desk": self.desk}
+        claims: dict[str, Any] = {name: part.to_claims() for name, part in parts.items() if part is not None}
+        return {**claims, "crit": [*claims]} if claims else {}
 
 
 LICENSE_FIELDS: Final = frozenset(item.name for item in fields(License))

@@ -24,8 +24,10 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from license.crypto.ed25519 import VerifyingKey
+from license.encoding.fields import Fields
 from license.encoding.strict import clean_text, format_time
 from license.errors import (
     DelegationExpired,
@@ -37,9 +39,10 @@ from license.errors import (
     WrongProduct,
 )
 from license.licenses.license import LICENSE_FIELDS, LICENSE_KIND, License
+from license.licenses.site import DeskTerms, check_lease, desk_key
 from license.trust.delegation import Delegation, open_delegation
 from license.trust.roots import TrustRoots
-from license.trust.signed_note import MAX_NOTE_BYTES, open_note
+from license.trust.signed_note import MAX_NOTE_BYTES, open_note, read_unverified
 from license.trust.statement import parse_statement
 
 
@@ -55,6 +58,7 @@ class AuthenticLicense:
         issuer_note: The issuer note as signed.
         sha256: Hex SHA-256 of `note`; the same on every machine, however the file travelled.
         roots: The roots it was verified under: who else may vouch for what it carries.
+        site: The site licence that entitles the desk which signed it; None for every other licence.
     """
 
     license: License
@@ -64,6 +68,7 @@ class AuthenticLicense:
     issuer_note: bytes
     sha256: str
     roots: TrustRoots
+    site: License | None = None
 
 
 def open_license(
@@ -97,12 +102,9 @@ def open_license(
     with _naming("issuer note"):  # steps 2 to 4
         delegation, root = open_delegation(issuer_note, roots=roots, role="issuer", min_epoch=min_epoch)
     with _naming("licence"):  # steps 5 and 6
-        licensed = _open_license_note(note, delegation)
-    if not delegation.not_before <= licensed.issued <= delegation.not_after:  # step 7
-        raise DelegationExpired(
-            f"the licence was issued at {format_time(licensed.issued)}, when its issuer was not entitled "
-            f"({format_time(delegation.not_before)} to {format_time(delegation.not_after)})"
-        )
+        site = _open_site(note, delegation)
+        licensed = _open_license_note(note, delegation.key) if site is None else _open_lease(note, site)
+    _check_issued(licensed if site is None else site, delegation)  # step 7
     if licensed.serial < min_serial:  # step 8
         raise SerialTooLow(
             f"the licence has serial {licensed.serial}, but serial {min_serial} was already in force here"
@@ -123,17 +125,58 @@ def open_license(
         issuer_note=issuer_note,
         sha256=hashlib.sha256(note).hexdigest(),
         roots=roots,
+        site=site,
     )
 
 
-def _open_license_note(note: bytes, delegation: Delegation) -> License:
+def _check_issued(licensed: License, delegation: Delegation) -> None:
+    if not delegation.not_before <= licensed.issued <= delegation.not_after:
+        raise DelegationExpired(
+            f"the licence was issued at {format_time(licensed.issued)}, when its issuer was not entitled "
+            f"({format_time(delegation.not_before)} to {format_time(delegation.not_after)})"
+        )
+
+
+def _open_license_note(note: bytes, key: VerifyingKey) -> License:
     try:
-        opened = open_note(note, [delegation.key])
+        opened = open_note(note, [key])
     except UnknownSigner as error:
         raise UnknownIssuer(
-            f"not signed by {delegation.key.name}, whom the issuer note names; {error.message}"
+            f"not signed by {key.name}, whom the issuer note names; {error.message}"
         ) from error
     return License.from_claims(parse_statement(opened.text, LICENSE_KIND, understood=LICENSE_FIELDS))
+
+
+def is_lease_of_desk(note: bytes) -> bool:
+    """Tell whether a note claims to be a lease of a site's desk; nothing of it is verified."""
+    try:
+        return "desk" in _claims(note)
+    except LicenseError:
+        return False
+
+
+def _open_site(note: bytes, delegation: Delegation) -> License | None:
+    """Return the verified site licence that a lease carries; None for a note that claims to be no such."""
+    if not is_lease_of_desk(note):
+        return None
+    carried = DeskTerms.from_fields(Fields(_claims(note)).object("desk")).note
+    return _open_license_note(_clean(carried), delegation.key)
+
+
+def _claims(note: bytes) -> dict[str, Any]:
+    return parse_statement(read_unverified(note), LICENSE_KIND, understood=LICENSE_FIELDS)
+
+
+def _open_lease(note: bytes, site: License) -> License:
+    """Return the lease that a desk has signed, once it grants no more than its site licence."""
+    key = VerifyingKey.from_vkey(desk_key(site))
+    try:
+        opened = open_note(note, [key])
+    except UnknownSigner as error:
+        raise UnknownIssuer(f"not signed by the desk that its site licence names; {error.message}") from error
+    lease = License.from_claims(parse_statement(opened.text, LICENSE_KIND, understood=LICENSE_FIELDS))
+    check_lease(lease, site)
+    return lease
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def test_every_code_of_an_error_has_a_row_and_every_row_is_a_code() -> None:
     listed = rows(section("Codes of commands and services")) | rows(section("Codes of the vendor's service"))
     states = {state.value for state in State}
     assert license_codes() - listed - rows(section("Codes of the HTTP APIs")) - states == set()
-    http = set(re.findall(r'\("([A-Z]\w+)"', (ROOT / "license/authority/http/errors.py").read_text("utf-8")))
+    http = set(re.findall(r'\("([A-Z]\w+)"', (ROOT / "license/serving/replies.py").read_text("utf-8")))
     assert listed - license_codes() - http == set()
 
 

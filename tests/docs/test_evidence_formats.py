@@ -10,7 +10,7 @@ from license.evidence.log import source
 from license.evidence.log.checkpoint import open_checkpoint
 from license.evidence.log.entry import KINDS, parse, render
 from license.evidence.log.merkle import Frontier, leaf_hash
-from license.evidence.verify import license_periods, rules, timeline, tree, verify
+from license.evidence.verify import license_periods, rules, site, timeline, tree, verify
 from license.trust.signed_note import read_unverified
 from license.trust.statement import parse_statement
 from tests.support.paths import ROOT
@@ -68,7 +68,7 @@ def test_every_kind_of_entry_has_a_row() -> None:
 def test_every_finding_in_the_table_can_be_found() -> None:
     written = "".join(
         Path(str(module.__file__)).read_text(encoding="utf-8")
-        for module in (rules, source, license_periods, timeline, tree, verify, ingest, openings)
+        for module in (rules, source, license_periods, timeline, tree, verify, ingest, openings, site)
     )
     named = {code for code in codes("Checking a log") if not code.startswith("clock-")}
     assert {code for code in named if f'"{code}"' not in written} == set()

@@ -147,6 +147,15 @@ class LedgerStatus(Reply):
     mismatches: list[Mismatch]
 
 
+class SiteStatus(Reply):
+    """What the desk of a site has granted; `units` by meter, counted from the first day of the term."""
+
+    desk: str
+    term: str
+    units: dict[str, int]
+    sequence: int
+
+
 class MeteringStatus(Reply):
     """How a connected run stands with its endpoint; times are null where there is none yet."""
 
@@ -163,6 +172,7 @@ class MeteringStatus(Reply):
     log: str
     entries: int
     acknowledged: int
+    site: SiteStatus | None = None
 
 
 class StatusWithoutKey(Reply):

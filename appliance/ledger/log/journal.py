@@ -17,7 +17,7 @@ what is on disk.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -265,8 +265,14 @@ class Journal:
         self._appender.append(drafts, at=at, why="license", license=license)
         self._license = license
 
-    def commit(self, groups: Sequence[Sequence[UsageRecord]]) -> list[int]:
+    def commit(
+        self, groups: Sequence[Sequence[UsageRecord]], events: Sequence[tuple[str, Mapping[str, Value]]] = ()
+    ) -> list[int]:
         """Write the uses of several requests, a group for each, in one transaction.
+
+        Args:
+            groups: The uses.
+            events: Entries of other kinds that go before them: their kind, and what they say.
 
         Returns:
             The index of the first entry of each request.
@@ -277,6 +283,7 @@ class Journal:
         drafts = clock_drafts(self._context.clock, at)
         if self._state.unsummed >= SUM_ENTRIES:
             drafts.append(sum_draft(self._state, at))
+        drafts += [(kind, at, values) for kind, values in events]
         return self._appender.append(drafts, at=at, groups=groups, mark=mark)
 
     def do_what_is_due(self) -> None:

@@ -102,6 +102,21 @@ def request(key: Path, out: Path, product: str, software: str) -> None:
     metavar="NAME",
     help="Allow something that is not allowed otherwise, such as disposable-records.",
 )
+@click.option(
+    "--site",
+    type=click.IntRange(1, 100_000),
+    metavar="INSTANCES",
+    help="A licence for the desk of a site, which divides it among so many replicas at once.",
+)
+@click.option(
+    "--lease-hours",
+    "lease_s",
+    type=click.IntRange(1, 168),
+    default=24,
+    show_default=True,
+    callback=lambda _ctx, _option, hours: hours * 3_600,
+    help="With --site: how long a replica serves without word from its desk.",
+)
 @max_instances_option("Refuse one machine more than this; beside the resource's own limit.")
 @home_option
 @json_option

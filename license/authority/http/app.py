@@ -27,18 +27,19 @@ from starlette.routing import Route
 from license.authority.authority import Authority
 from license.authority.book.metering import MeterRepository
 from license.authority.book.resource import Resource, check_offers_models, warnings_of
-from license.authority.http.errors import on_crash, on_http, on_refusal
-from license.authority.http.metering_routes import MeteringEndpoints, check_length, read_body
+from license.authority.http.metering_routes import MeteringEndpoints
 from license.authority.http.openapi import KEY_HEADER, document
-from license.authority.http.rate_limit import RateLimit
 from license.authority.issuing.lease import is_used_up
-from license.authority.models.catalogue import package_files, read_catalogue
 from license.encoding.strict import format_date, format_time
 from license.errors import AuthorityError, LicenseError
 from license.files import read_limited
 from license.licenses.request import MAX_REQUEST_BYTES
 from license.metering_protocol import MESSAGES
+from license.models.catalogue import package_files, read_catalogue
 from license.models.manifest import Manifest
+from license.serving.bodies import check_length, read_body
+from license.serving.rate_limit import RateLimit
+from license.serving.replies import on_crash, on_http, on_refusal
 from license.trust.signed_note import MAX_NOTE_BYTES
 
 __all__ = ["KEY_HEADER", "Limits", "make_app"]

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -32,6 +31,7 @@ from license.metering_protocol import (
     SignedReport,
     open_report,
 )
+from license.serving.bodies import check_length, read_body
 
 _log = logging.getLogger("license.authority.metering_service")
 
@@ -86,20 +86,3 @@ class MeteringEndpoints:
         counted = self._meters.accept(resource.name, signed, now=now)
         status = "OutOfQuota" if is_used_up(self._authority.store, resource, now) else "Valid"
         return Acknowledgement(status=status, log=report.log, next=counted)
-
-
-def check_length(request: Request, limit: int) -> None:
-    """Refuse a body by its announced length; raises `HTTPException`."""
-    length = request.headers.get("Content-Length", "0")
-    if not (length.isascii() and length.isdigit()) or len(length) > 10 or int(length) > limit:
-        raise HTTPException(413)
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body, reading no more than `limit` bytes; raises `HTTPException` beyond."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise HTTPException(413)
-    return body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from license.authority.book.store import Store
 from license.authority.keys.keyring import Keyring
 from license.encoding.strict import DAY, format_date, format_time
 from license.errors import SERVICES, AuthorityError
+from license.licenses.identifiers import new_ulid
 from license.licenses.license import LICENSE_KIND, License
 from license.licenses.request import LicenseRequest
+from license.licenses.site import SiteTerms
 from license.licenses.terms import InstanceBinding, LedgerPolicy, LogHead, Plan
 from license.models.keys import bind_identity
 from license.trust.signed_note import sign_note
@@ -22,7 +23,6 @@ from license.trust.statement import render_statement
 
 DEFAULT_DAYS: Final = 365
 _LEAP_YEAR_DAYS: Final = 366
-_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Terms:
         binding: `instance` or `any`; None takes the resource's.
         max_instances: Machines that may have licences of the resource, beside its own limit; None for any.
         on_fork: What the appliance does if its log is not the one that was accepted: `flag` or `refuse`.
+        site: For the desk of a site: how many replicas may hold a lease at once; None for one machine.
+        lease_s: Longest time that a lease of such a desk may last, in seconds.
     """
 
     days: int | None = None
@@ -52,6 +54,8 @@ class Terms:
     binding: str | None = None
     max_instances: int | None = None
     on_fork: str = "flag"
+    site: int | None = None
+    lease_s: int = DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,8 @@ def issue(
     terms = terms or Terms()
     check_issues_licenses(resource)
     check_request(keyring, resource, request, now)
-    binding = terms.binding or resource.binding
+    binding = terms.binding or ("instance" if terms.site else resource.binding)
+    _check_site(resource, terms, binding)
     instance = request.instance if binding == "instance" else ""
     plan = choose_plan(store, resource, instance, now=now, wanted=terms.period)
     not_before = max(now, plan.period[0])
@@ -126,7 +131,10 @@ def issue(
         identities=identities or {},
         rest={
             "features": terms.features,
-            "ledger": ledger_policy(keyring, heads, on_fork=terms.on_fork),
+            "ledger": ledger_policy(keyring, _own(heads, request, terms), on_fork=terms.on_fork),
+            "site": None
+            if terms.site is None
+            else SiteTerms(max_instances=terms.site, lease_s=terms.lease_s),
         },
         max_logs=terms.max_logs,
     )
@@ -137,6 +145,23 @@ def issue(
         max_instances=terms.max_instances,
     )
     return IssuedLicense(license=license, note=note, issuer_note=keyring.issuer_note)
+
+
+def _check_site(resource: Resource, terms: Terms, binding: str) -> None:
+    """Refuse a licence of a site that is bound to no desk."""
+    if terms.site is not None and binding != "instance":
+        raise AuthorityError(
+            f"the licence of a site is bound to its desk's key, and {resource.name} sells bearer licences",
+            code="SiteWithoutDesk",
+            hint="leave --binding out; the request comes from `appliance site request` at the desk",
+        )
+
+
+def _own(heads: Sequence[LogHead], request: LicenseRequest, terms: Terms) -> Sequence[LogHead]:
+    """A lease carries the licence of its site, which names the heads of the desk's own logs and no others."""
+    if terms.site is None:
+        return heads
+    return [head for head in heads if head.origin.split("/")[2:3] == [request.key.fingerprint]]
 
 
 def choose_plan(
@@ -295,17 +320,6 @@ def _check_lines(resource: Resource, request: LicenseRequest) -> None:
             code="LineNotGranted",
             hint=f"the vendor grants it with `license resource grant {resource.name} {missing[0]}`",
         )
-
-
-def new_ulid(now: int, random: Callable[[int], int] = secrets.randbits) -> str:
-    """Return a ULID, which sorts by time: 48 bits of milliseconds, 80 random bits, in Crockford's base 32.
-
-    Args:
-        now: Unix second.
-        random: Source of random bits.
-    """
-    number = (now * 1_000) << 80 | random(80)
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def system_clock() -> int:

@@ -60,6 +60,14 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "disk": (("w", "token"), ("since", "time"), ("lost", "int")),
     "ack": (("o", "token"), ("x", "int")),
     "carry": (("of", "day"), ("s", "sums")),
+    # Of the desk of a site; `of` is the twelve digits of a replica.
+    "lease": (("i", "name"), ("l", "token"), ("x", "time"), ("v", "name")),
+    "slice": (("of", "token"), ("m", "token"), ("d", "day"), ("a", "int")),
+    "left": (("of", "token"),),
+    "lost": (("of", "token"), ("w", "token"), ("d", "day"), ("s", "sums")),
+    "found": (("of", "token"), ("d", "day"), ("s", "sums")),
+    "fork": (("of", "token"), ("o", "token"), ("x", "int")),
+    "again": (("of", "token"), ("x", "int"), ("till", "time")),
 }
 KINDS: Final = tuple(_FIELDS)
 _USE: Final = '{"k":"use","n":%d,"t":"%s","id":"%s","m":"%s","q":%d,"b":%d,"l":"%s"}'

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from license.encoding.strict import format_time
-from license.evidence.verify.result import Coverage, Finding, Report, Severity
+from license.evidence.verify.result import Coverage, Finding, ReplicaReport, Report, Severity
 
 VERDICTS = {0: "clean", 1: "findings", 2: "broken"}
 _MARKS = {Severity.CLEAN: "note", Severity.FINDING: "finding", Severity.BROKEN: "broken"}
@@ -28,6 +28,8 @@ def audit_lines(report: Report) -> Iterator[str]:
             )
         for (month, meter), tally in log.totals.items():
             yield f"usage     {month}  {meter}  {tally.quantity:,} used, {tally.billed:,} billed"
+        for replica in log.replicas:
+            yield f"replica   {_replica(replica)}"
     if report.findings:
         yield ""
     for finding in report.findings:
@@ -58,6 +60,21 @@ def audit_json(report: Report) -> dict[str, Any]:
                     }
                     for period in log.licenses
                 ],
+                "replicas": [
+                    {
+                        "instance": replica.instance,
+                        "state": replica.state,
+                        "software": replica.software,
+                        "since": format_time(replica.since),
+                        "leaseUntil": format_time(replica.until),
+                        "leases": replica.leases,
+                        "quantity": replica.quantity,
+                        "allowed": dict(replica.allowed),
+                        "billed": dict(replica.billed),
+                        "lost": dict(replica.lost),
+                    }
+                    for replica in log.replicas
+                ],
             }
             for log in report.logs
         ],
@@ -84,6 +101,15 @@ def audit_json(report: Report) -> dict[str, Any]:
             for finding in report.findings
         ],
     }
+
+
+def _replica(replica: ReplicaReport) -> str:
+    lost = sum(replica.lost.values())
+    return (
+        f"{replica.instance}  {replica.software}, {replica.state}, since {format_time(replica.since)}; "
+        f"slices {sum(replica.allowed.values()):,}, reported {replica.quantity:,}"
+        + (f", lost {lost:,}" if lost else "")
+    )
 
 
 def _finding(finding: Finding) -> str:

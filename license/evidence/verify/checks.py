@@ -91,6 +91,11 @@ CHECKS: Final = (
         *("license-id", "too-early", "expired", "grace"),
     ),
     _check(
+        "Site",
+        "The desk of a site granted no more than its plan, and counted each report of its replicas once.",
+        *("slices-exceed", "not-counted", "too-many-replicas", "cloned", "desk-restored", "lost"),
+    ),
+    _check(
         "Time",
         "Time never runs back; a clock that strayed was recorded.",
         *("time-back", "lags", "clock-back", "clock-forward", "clock-held", "clock-adopted", "clock-lowered"),

@@ -7,6 +7,7 @@ from license.errors import LicenseError, Malformed
 from license.evidence.log.entry import Entry
 from license.evidence.log.source import LogSource
 from license.evidence.verify.result import LicensePeriod, Severity
+from license.licenses.license import License
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.roots import TrustRoots
 
@@ -38,6 +39,7 @@ class LicensePeriods:
         self.periods: list[LicensePeriod] = []
         self._from, self._expires, self._terminates = 0, _NEVER, _NEVER
         self._since = 0
+        self.terms: License | None = None
         self._opened: dict[tuple[str, str], AuthenticLicense | LicenseError] = {}
 
     def start(self, entry: Entry) -> list[Wrong]:
@@ -61,6 +63,7 @@ class LicensePeriods:
             wrong.append((Severity.BROKEN, "license-back", sentence))
         self._serial = max(self._serial, entry.number("s"))
         self._epoch = max(self._epoch, entry.number("e"))
+        self.terms = None if licensed is None else licensed.license
         if licensed is not None:
             wrong += self._compare(entry, licensed)
             terms = licensed.license

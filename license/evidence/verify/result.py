@@ -77,6 +77,35 @@ class LicensePeriod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaReport:
+    """What the log of a site's desk tells of one replica.
+
+    Attributes:
+        instance: Its twelve digits.
+        software: Name and version, as it said last.
+        since: Effective time of its first lease, and `until` the end of its last one.
+        until: See `since`.
+        leases: How many leases it had.
+        state: `leased`, `left` (stopped in order), `lost` (written off) or `cloned`.
+        allowed: Up to how many units it was allowed to use, by meter.
+        quantity: Units that it reported, of all meters; 0 where the reports are hidden.
+        billed: Units of them that count against the plan, by meter.
+        lost: Units that were written off and not reported since, by meter.
+    """
+
+    instance: str
+    software: str
+    since: int
+    until: int
+    leases: int
+    state: str
+    allowed: Mapping[str, int]
+    quantity: int
+    billed: Mapping[str, int]
+    lost: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReport:
     """What one log says, and what was found in it.
 
@@ -96,6 +125,7 @@ class LogReport:
         keys: Number of day keys.
         witnessed: Number of heads cosigned by the vendor that the log agrees with.
         instance: Text form of the key of the installation.
+        replicas: In the log of a site's desk: its replicas.
     """
 
     log: str
@@ -114,6 +144,7 @@ class LogReport:
     keys: int = 0
     witnessed: int = 0
     instance: str = ""
+    replicas: tuple[ReplicaReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from license.evidence.log.source import Gap, LogSource
 from license.evidence.verify.findings import Findings
 from license.evidence.verify.license_periods import LicensePeriods
 from license.evidence.verify.result import LogReport, Severity
+from license.evidence.verify.site import SITE_KINDS, SiteAudit
 from license.evidence.verify.tallies import Tallies
 from license.evidence.verify.timeline import Timeline
 from license.evidence.verify.tree import SignedTree
@@ -55,6 +56,7 @@ class Audit:
         self._lowered = False
         self._metered: dict[str, int] = {}
         self._sum_told = False
+        self._site = SiteAudit(self._find)
         self._rules: dict[str, Callable[[Entry], None]] = {
             "open": self._on_second,
             "recover": self._on_second,
@@ -67,6 +69,7 @@ class Audit:
             "disk": self._on_disk,
             "ack": self._on_ack,
             "carry": self._on_carry,
+            **dict.fromkeys(SITE_KINDS, self._site.take),
         }
 
     # -- one entry -------------------------------------------------------------------------------------------
@@ -135,6 +138,7 @@ class Audit:
             self._find(*remark, gap.first)
         self._tallies.hide(gap.count)
         self._hidden += gap.count
+        self._site.hide()
         self._tree.tell_unchecked(gap)
         self._next = gap.stop
         self._tree.pass_to(self._next, self._last, hidden=True)
@@ -171,6 +175,7 @@ class Audit:
             keys=len(self._tree.keys),
             witnessed=self._tree.agreed,
             instance="" if self._instance is None else self._instance.vkey,
+            replicas=self._site.report(),
         )
 
     def _end_last_day(self) -> None:
@@ -195,6 +200,8 @@ class Audit:
         self._tree.lose()
 
     def _on_use(self, n: int, used: UsedFields) -> None:
+        if self._site.applies:
+            self._site.count(n, used, parse_second(used.time))
         same = used.time == self._last_text and used.license_id == self._last_license
         if same and used.n == n and not used.grace:
             self._tallies.add(used)  # as the entry before it, within the same second: already judged
@@ -272,6 +279,7 @@ class Audit:
         for severity, code, sentence in self._licenses.start(entry):
             self._find(severity, code, sentence, entry.n)
         self._lowered = False
+        self._site.license = self._licenses.terms
 
     def _on_sum(self, entry: Entry) -> None:
         if not self._tallies.sum_day(entry.sums()) and not self._sum_told:

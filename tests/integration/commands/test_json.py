@@ -23,6 +23,8 @@ WITHOUT: Final = {
     "appliance metering preview": "prints the bytes that would be sent",
     "appliance models remove": "prints no data: `models list --json` has what is left",
     "appliance serve": "runs until it is stopped",
+    "appliance site request": "writes a note",
+    "appliance site serve": "runs until it is stopped",
     "appliance transcribe": "writes transcripts: `--format json` has them with the times of words",
     "license completion": "prints a script for a shell",
     "license request": "writes a note",

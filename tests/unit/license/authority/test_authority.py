@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from license.authority.authority import Authority
-from license.authority.issuing.issue import new_ulid
 from license.crypto.ed25519 import SigningKey, save_signing_key
 from license.encoding.strict import DAY, parse_time
 from license.errors import AuthorityError, LicenseError, Malformed, Unwritable
+from license.licenses.identifiers import new_ulid
 from license.licenses.validity import State, state_at
 from license.licenses.verify import open_license
 from license.trust.delegation import open_delegation

@@ -50,7 +50,7 @@ def test_the_version_is_told(program: str) -> None:
         ("appliance licence", "appliance license"),
         ("appliance modles list", "appliance models"),
         ("appliance usage exprot", "appliance usage export"),
-        ("appliance export", "appliance usage export"),
+        ("appliance export", "appliance site export or appliance usage export"),
         ("appliance --verison", "--version"),
         ("appliance license show --jsno", "--json"),
         ("appliance doctor --jsn", "--json"),

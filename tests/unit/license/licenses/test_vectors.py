@@ -64,6 +64,7 @@ def test_each_refusal_of_a_licence_has_a_vector() -> None:
         "Superseded",
         *("AuthorityError", "WrongPassphrase", "ExcessiveWork"),  # of locked keys: vectors/locked
         *("UnreadableArchive", "UnsignedReport"),  # zips: tests/attacks; reports: vectors/report.note
+        "BeyondSite",  # a lease of a site's desk: tests/attacks/site/test_forged_leases.py
         "WrongMode",  # a lease is as authentic as a licence; where it lies is wrong: test_metering.py
     }
     codes = {

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from license.authority.keys.model_lines import create_line, line_path, lines, load_line
-from license.authority.models.catalogue import read_catalogue
 from license.crypto import age
 from license.crypto.hpke import HpkeKey
 from license.errors import AuthorityError, Malformed, NoModelKey, WrongMachine
+from license.models.catalogue import read_catalogue
 from license.models.keys import identity_for
 from license.models.package import open_package, read_manifest
 

@@ -44,6 +44,13 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
     "disk": {"w": TOKENS, "since": TIMES, "lost": NUMBERS},
     "ack": {"o": TOKENS, "x": NUMBERS},
     "carry": {"of": DAYS, "s": SUMS},
+    "lease": {"i": VKEYS, "l": TOKENS, "x": TIMES, "v": TOKENS},
+    "slice": {"of": TOKENS, "m": TOKENS, "d": DAYS, "a": NUMBERS},
+    "left": {"of": TOKENS},
+    "lost": {"of": TOKENS, "w": TOKENS, "d": DAYS, "s": SUMS},
+    "found": {"of": TOKENS, "d": DAYS, "s": SUMS},
+    "fork": {"of": TOKENS, "o": TOKENS, "x": NUMBERS},
+    "again": {"of": TOKENS, "x": NUMBERS, "till": TIMES},
 }
 
 

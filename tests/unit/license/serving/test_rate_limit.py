@@ -1,5 +1,5 @@
-from license.authority.http import rate_limit as limits
-from license.authority.http.rate_limit import RateLimit
+from license.serving import rate_limit as limits
+from license.serving.rate_limit import RateLimit
 
 
 class Clock:

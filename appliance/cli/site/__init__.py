@@ -1,0 +1,1 @@
+"""`appliance site …`: the desk of a site, and what its operator does with it."""

@@ -1,0 +1,234 @@
+"""A replica's slice of its site's plan: what it may use, and when to ask its desk for more.
+
+The gate compares with the slice in memory; no call is made for a request. More is asked for once half is
+used, at once when a request had to be refused, and at every heartbeat of the desk, which also hears from a
+replica that way. A slice of an earlier run is shown to the desk, and used only once the desk has granted it
+again: two copies of one replica would use it twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.config.identity import Identity
+from appliance.licensing.manager import LicenseManager
+from appliance.licensing.quota import window
+from appliance.metering.reports import Log, head_of
+from license.client.metering import MeteringClient
+from license.crypto.ed25519 import VerifyingKey
+from license.encoding.strict import MAX_TIME, format_date
+from license.errors import BadReply, LicenseError
+from license.files import read_limited, write_atomic
+from license.licenses.site import desk_key
+from license.licenses.verify import AuthenticLicense
+from license.slices.protocol import MAX_STANDING_BYTES, Slice, Standing, Units, open_slice, sign_standing
+
+_log = logging.getLogger("appliance.metering")
+
+SLICE_FILE: Final = "slice"
+FIRST_UNITS: Final = 1_000
+"""What is asked for before it is known how much is used; at most a fiftieth of the plan."""
+
+UsedUnits = Callable[[str, int, int], int]
+"""`used(meter, start, end)`: billed units recorded in the ledger."""
+
+
+class SliceKeeper:
+    """Keeps the slice of one replica. `limit`, `refused` and `report` may be called from any thread.
+
+    Args:
+        manager: The lease in force.
+        identity: Keys of this installation.
+        directory: Where the lease lies; the slice lies beside it.
+        used: Usage recorded so far.
+        wake: Called when more should be asked for soon.
+    """
+
+    def __init__(
+        self,
+        manager: LicenseManager,
+        *,
+        identity: Identity,
+        directory: Path,
+        used: UsedUnits,
+        wake: Callable[[], None],
+    ) -> None:
+        self._manager = manager
+        self._identity = identity
+        self._path = directory / SLICE_FILE
+        self._used = used
+        self._wake = wake
+        self._granted: Slice | None = None
+        self._held = self._read()
+        self._known = -1
+        self._low: dict[str, int] = {}
+        self._need: dict[str, int] = {}
+        self._rate: dict[str, float] = {}
+        self._before: tuple[int, dict[str, int]] | None = None
+        self._next_at = self._not_before = 0
+
+    @property
+    def applies(self) -> bool:
+        """Whether the lease in force is that of a site's desk."""
+        return self._manager.current.site is not None
+
+    def limit(self, meter: str, term: int, units: int, taken: int) -> int:
+        """Return up to how many of the plan's units this replica may use in a term.
+
+        Args:
+            meter: The meter.
+            term: First second of the term.
+            units: Units of the plan.
+            taken: Units that are recorded and reserved, with those of the request at hand.
+        """
+        if not self.applies:
+            return units
+        granted = self._granted
+        allowed = 0 if granted is None else min(units, granted.of(meter, term))
+        if taken > self._low.get(meter, -1) and allowed < units:
+            self._low[meter] = units
+            self._wake_soon()
+        return allowed
+
+    def refused(self, meter: str, need: int) -> None:
+        """Learn that a request had to be refused: so many units beyond those recorded were needed."""
+        known = self._need.get(meter)
+        self._need[meter] = need if known is None else min(need, known)
+        self._wake_soon()
+
+    def reported(self) -> None:
+        """Learn that usage was reported: the desk may know a newer head now."""
+        self._known = -1
+
+    def due(self, now: int) -> bool:
+        """Whether it is time to speak to the desk."""
+        return self.applies and now >= self._next_at
+
+    def is_used_up(self, now: int) -> bool:
+        """Whether nothing is left of some meter: then the desk should hear at once what was used."""
+        lease, granted = self._manager.current, self._granted
+        if granted is None or lease.license.plan.overage != "block":
+            return False
+        term, _ = window(lease.license.plan, now)
+        return any(units >= granted.of(meter, term) for meter, units in self._used_units(lease, now).items())
+
+    def speak(self, client: MeteringClient, log: Log, *, now: int, returns: bool = False) -> str:
+        """Tell the desk how things stand, and take what it grants; returns the status word.
+
+        Args:
+            client: The way to the desk.
+            log: The usage log that is written.
+            now: Effective time, Unix seconds.
+            returns: Whether nothing is answered any more: what was not used goes back.
+
+        Raises:
+            DownloadError: The desk was not reached, or refuses.
+            LicenseError: What it granted is not good here.
+            sqlite3.Error, LookupError: The log cannot be read.
+        """
+        lease = self._manager.current
+        term, _ = window(lease.license.plan, now)
+        used, need = self._used_units(lease, now), dict(self._need)
+        if self._known < 0:
+            self._known = client.head(log.origin, now=now)
+        head, growth = head_of(log, self._known)
+        if returns:
+            self._forget()
+        standing = Standing(
+            instance=self._identity.vkey,
+            head=head,
+            since=self._known,
+            growth=growth,
+            term=term,
+            used=tuple(used.items()),
+            need=() if returns else tuple(need.items()),
+            wants=() if returns else self._wants(lease, used, now),
+            held=self._held,
+            returns=returns,
+            created=now,
+        )
+        self._known = -1  # until the desk has said what it knows
+        self._next_at = now + self._heartbeat(lease)
+        reply = client.slice(sign_standing(standing, self._identity.signing), now=now)
+        if not returns:
+            self._take(lease, reply.slice, used, term)
+            for meter, units in need.items():
+                if self._need.get(meter, 0) >= units:
+                    self._need.pop(meter, None)
+        self._known = reply.head
+        self._before = (now, used)
+        self._not_before = now + reply.retry_s
+        if reply.retry_s:
+            self._next_at = min(self._next_at, self._not_before)
+        return reply.status
+
+    def report(self, now: int) -> dict[str, Any] | None:
+        """Return how the slice stands, for `/status`; None where the lease is not that of a desk."""
+        if not self.applies:
+            return None
+        lease, granted = self._manager.current, self._granted
+        term, _ = window(lease.license.plan, now)
+        return {
+            "desk": VerifyingKey.from_vkey(desk_key(lease.site)).fingerprint if lease.site else "",
+            "term": format_date(term),
+            "units": {} if granted is None else dict(granted.units),
+            "sequence": 0 if granted is None else granted.sequence,
+        }
+
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _wake_soon(self) -> None:
+        self._next_at = min(self._next_at, self._not_before)
+        self._wake()
+
+    def _heartbeat(self, lease: AuthenticLicense) -> int:
+        desk = lease.license.desk
+        return 60 if desk is None else desk.heartbeat_s
+
+    def _used_units(self, lease: AuthenticLicense, now: int) -> dict[str, int]:
+        plan = lease.license.plan
+        start, end = window(plan, now)
+        stop = end if plan.monthly else MAX_TIME
+        return {meter: self._used(meter, start, stop) for meter, _ in plan.meters}
+
+    def _wants(self, lease: AuthenticLicense, used: dict[str, int], now: int) -> Units:
+        """What is used in two intervals between reports, going by what was used since the last word."""
+        connected = lease.license.connected
+        seconds = 2 * (connected.max_interval_s if connected else self._heartbeat(lease))
+        wants = {}
+        for meter, units in lease.license.plan.meters:
+            if self._before is not None:
+                passed = max(1, now - self._before[0])
+                rate = max(0, used[meter] - self._before[1].get(meter, 0)) / passed
+                self._rate[meter] = max(rate, self._rate.get(meter, 0.0) / 2)
+            first = min(FIRST_UNITS, max(1, units // 50))
+            wants[meter] = max(first, int(self._rate.get(meter, 0.0) * seconds))
+        return tuple(wants.items())
+
+    def _take(self, lease: AuthenticLicense, note: bytes, used: dict[str, int], term: int) -> None:
+        site = lease.site
+        if site is None:
+            raise BadReply("the answer grants a slice to a lease that no desk has signed")
+        granted = open_slice(note, VerifyingKey.from_vkey(desk_key(site)))
+        if granted.instance != self._identity.vkey or granted.subscription != lease.license.subscription:
+            raise BadReply("the slice that the desk answered with is another's")
+        if note != self._held:
+            with contextlib.suppress(OSError):  # it is only shown to a desk that was put back
+                write_atomic(self._path, note)
+            self._held = note
+        self._granted = granted
+        self._low = {meter: (used[meter] + granted.of(meter, term)) // 2 for meter in used}
+
+    def _forget(self) -> None:
+        """Use nothing any more; before the desk is told so."""
+        self._granted = None
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> bytes:
+        with contextlib.suppress(LicenseError):
+            return read_limited(self._path, MAX_STANDING_BYTES)
+        return b""

@@ -1,0 +1,1 @@
+"""The desk of a site: it divides one licence among replicas, and counts what they report."""

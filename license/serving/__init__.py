@@ -1,0 +1,1 @@
+"""What the vendor's endpoint and a site's desk share: refusals, limits, bodies."""

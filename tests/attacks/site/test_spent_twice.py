@@ -1,0 +1,115 @@
+"""Somebody who wants a plan twice: replicas that are killed, thrown away or copied, a desk put back."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from license.errors import Mismatch
+from tests.support.replicas import METER, RULES, InProcessSite, Member
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[InProcessSite]:
+    made = InProcessSite(tmp_path)
+    made.license(100)
+    yield made
+    made.close()
+
+
+def charged(site: InProcessSite) -> int:
+    assert site.desk is not None
+    return sum(units for (meter, term), units in site.desk.book.charged.items() if term and meter == METER)
+
+
+def open_units(site: InProcessSite) -> int:
+    assert site.desk is not None
+    return sum(site.desk.book.open(key) for key in site.desk.book.charged if key[1])
+
+
+def test_three_replicas_answer_a_plan_of_100_units_to_the_last_and_no_more(site: InProcessSite) -> None:
+    with site.open():
+        members = [site.member().start() for _ in range(3)]
+        for _ in range(40):
+            for member in members:
+                member.use_all(most=4)
+        assert site.answered() == 100
+        assert {member.ask() for member in members} <= {"OutOfQuota", "SliceUsedUp"}
+        assert charged(site) == 100
+
+
+def test_a_replica_whose_state_is_thrown_away_gains_nothing(tmp_path: Path) -> None:
+    site = InProcessSite(tmp_path, instances=20)
+    site.license(100)
+    with site.open() as desk:
+        answered = 0
+        for _ in range(12):
+            member = site.member().start()
+            answered += member.use_all(most=9)
+            member.kill()
+            shutil.rmtree(member.home)
+        assert answered <= 100
+        lost = sum(desk.write_off(of) for of in list(desk.book.replicas))
+        assert lost
+        assert charged(site) <= 100
+        assert open_units(site) == 0
+        assert charged(site) >= answered
+    site.close()
+
+
+def test_a_desk_that_was_put_back_believes_its_replicas_and_grants_nothing_for_one_lease_period(
+    site: InProcessSite,
+) -> None:
+    with site.open():
+        member = site.member().start()
+        member.use_all(most=3)
+    site.copy("yesterday")
+    with site.open():
+        assert member.use_all(most=50) == 50
+        site.time.pass_time(1)
+    site.put_back("yesterday")
+    with site.open(listened=False) as desk:
+        site.time.pass_time(RULES.heartbeat_s)
+        member.speak()
+        allowed = max(desk.book.replicas[member.of].allowed.values())
+        assert allowed >= 53
+        assert desk.book.paused_until == site.time.now + site.lease_s
+        site.time.pass_time(600)
+        member.speak()
+        assert charged(site) == 53
+        other = site.member().start()
+        assert other.ask() == "SliceUsedUp"
+        site.time.pass_time(site.lease_s)
+        member.speak()
+        other.speak()
+        total = member.use_all() + other.use_all() + member.use_all()
+        assert site.answered() == 53 + total == 100
+
+
+def test_a_copy_of_a_replica_and_the_replica_are_refused_with_the_reason(
+    site: InProcessSite, tmp_path: Path
+) -> None:
+    with site.open() as desk:
+        member = site.member().start()
+        member.ask()
+        member.kill()
+        shutil.copytree(member.home, tmp_path / "copy")
+        copy = Member(tmp_path / "copy", site, member.client)
+        member.start()
+        site.time.pass_time(1)
+        copy.start()
+        assert copy.ask() == "Mismatch" or copy.ask() == "SliceUsedUp"
+        site.time.pass_time(600)
+        member.speak()
+        assert member.reporter is not None
+        for one in (member, copy):
+            assert one.reporter is not None
+            site.time.pass_time(600)
+            one.speak()
+            assert one.reporter.endpoint_state.status == "Mismatch"
+            assert "two histories" in one.reporter.endpoint_state.message
+            with pytest.raises(Mismatch, match="was copied"):
+                one.start()
+        assert desk.book.replicas[member.of].forked
+        copy.kill()
