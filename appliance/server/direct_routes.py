@@ -26,7 +26,7 @@ from appliance.api.responses import JsonResponse
 from appliance.observability.instruments import Instruments
 from appliance.request_ids import request_id as logged_id
 from appliance.request_ids import uuid7
-from appliance.server.whole_reply import send_whole
+from appliance.server.connection.whole_reply import send_whole
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -27,12 +27,12 @@ from appliance.config.settings import Settings
 from appliance.errors import ApplianceError
 from appliance.host import systemd
 from appliance.server.app import Appliance
-from appliance.server.connections import ConnectionLimits, Connections, most_connections
-from appliance.server.lazy_websocket import LazyWebSocket
+from appliance.server.connection.connections import ConnectionLimits, Connections, most_connections
+from appliance.server.connection.lazy_websocket import LazyWebSocket
+from appliance.server.connection.load_shedding import LoadShedder, LoadSheddingProtocol
+from appliance.server.connection.tls_gate import TlsGate
 from appliance.server.listening import BACKLOG, bind, listen
-from appliance.server.load_shedding import LoadShedder, LoadSheddingProtocol
 from appliance.server.tls import server_context
-from appliance.server.tls_gate import TlsGate
 
 _log = logging.getLogger("appliance.serve")
 

@@ -16,8 +16,8 @@ from appliance.api.request_id import common_headers
 from appliance.errors import Busy
 from appliance.observability.instruments import Instruments
 from appliance.request_ids import uuid7
-from appliance.server.http_protocol import Answered, HttpProtocol
-from appliance.server.raw_reply import header_lines
+from appliance.server.connection.http_protocol import Answered, HttpProtocol
+from appliance.server.connection.raw_reply import header_lines
 
 ENDPOINT: Final = "refused_at_the_door"
 _STATUS_LINE: Final = b"HTTP/1.1 429 Too Many Requests\r\n"

@@ -15,9 +15,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from appliance.api.errors import Problem, invalid_http, overloaded, request_timeout, too_long
-from appliance.server.connections import Connections
-from appliance.server.half_close import HalfClosing
-from appliance.server.raw_reply import closing_reply
+from appliance.server.connection.connections import Connections
+from appliance.server.connection.half_close import HalfClosing
+from appliance.server.connection.raw_reply import closing_reply
 
 HEAD_BYTES: Final = 65_536
 """The longest head of a request, its first line included; also what chunks and trailers may add to a body."""

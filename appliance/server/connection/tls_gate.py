@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-from appliance.server.connections import Connections
+from appliance.server.connection.connections import Connections
 
 
 class TlsGate(asyncio.Protocol):

@@ -9,7 +9,7 @@ from starlette.types import Send
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from appliance.server.whole_reply import send_whole
+from appliance.server.connection.whole_reply import send_whole
 
 
 class Wire(asyncio.Transport):

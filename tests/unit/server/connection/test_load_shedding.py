@@ -13,8 +13,8 @@ import uvicorn
 
 from appliance.api.authentication import Keys
 from appliance.observability.instruments import Instruments
-from appliance.server.connections import ConnectionLimits, Connections
-from appliance.server.load_shedding import ENDPOINT, LoadShedder, LoadSheddingProtocol
+from appliance.server.connection.connections import ConnectionLimits, Connections
+from appliance.server.connection.load_shedding import ENDPOINT, LoadShedder, LoadSheddingProtocol
 
 FULL = "/full"
 LIMITS = ConnectionLimits(keep_alive_seconds=1)

@@ -1,0 +1,1 @@
+"""One connection: heads, bodies, deadlines, refusals before the application, replies, TLS."""
