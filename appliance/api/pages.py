@@ -38,9 +38,16 @@ HEADERS: Final = _headers("'self'")
 _SWAGGER_HEADERS: Final = _headers("'self' 'unsafe-inline'")
 
 
-def routes(home: str = "index.html") -> list[Route]:
-    """The home page, `/swagger`, and their assets; only files that exist at start, by exact name."""
+def routes(home: str = "index.html", *, admin: bool = False) -> list[Route]:
+    """The pages and their assets; only files that exist at start, by exact name.
+
+    Args:
+        home: The file of the home page.
+        admin: Whether operators have a page, `/admin`.
+    """
     pages = [Route("/", _serve(_STATIC / home, HEADERS), methods=["GET"])]
+    if admin:
+        pages.append(Route("/admin", _serve(_STATIC / "admin.html", HEADERS), methods=["GET"]))
     pages += [
         Route(path, _serve(_SWAGGER / "index.html", _SWAGGER_HEADERS), methods=["GET"])
         for path in ("/swagger", "/swagger/", "/swagger/index.html")

@@ -10,10 +10,11 @@ import click
 from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand
 from appliance.cli.options import json_option, print_json
 from appliance.cli.usage_mounts import find_mounts
-from appliance.cli.usage_table import between, metered, render_report
+from appliance.cli.usage_table import between, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.host.container import reload_command
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
+from appliance.ledger.read.usage_rows import metered
 from license.console.outputs import OutputFile
 from license.console.progress import waiting
 from license.encoding.strict import format_time, parse_date

@@ -6,6 +6,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from appliance.api import pages
+from appliance.api.admin.guard import AdminGuard
+from appliance.api.admin.routes import AdminApi
 from appliance.api.authentication import AccessControl, Keys
 from appliance.api.errors import HANDLERS
 from appliance.api.middleware.allowed_hosts import AllowedHosts, machine_names
@@ -22,6 +24,7 @@ from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StatusCollector
+from appliance.server.admin import Administration
 from appliance.services.base import Service
 
 
@@ -32,6 +35,7 @@ class Served(Operated, Protocol):
     licenses: LicenseManager
     instruments: Instruments
     service: Service
+    admin: Administration | None
 
 
 def build_application(appliance: Served) -> ASGIApp:
@@ -44,7 +48,8 @@ def build_application(appliance: Served) -> ASGIApp:
             *operations.routes(),
             *UsageApi(appliance).routes(),
             *metrics_endpoint.routes(appliance.instruments.registry),
-            *pages.routes(appliance.product.page),
+            *(AdminApi(appliance.admin.parts()).routes() if appliance.admin is not None else ()),
+            *pages.routes(appliance.product.page, admin=appliance.admin is not None),
         ],
         exception_handlers=HANDLERS,
     )
@@ -57,8 +62,9 @@ def build_application(appliance: Served) -> ASGIApp:
 
 def _guard(application: ASGIApp, settings: Settings) -> ASGIApp:
     """Put what comes before the application around it; the last one here is asked first."""
-    guarded: ASGIApp = ContentEncoding(application)
-    guarded = AccessControl(guarded, Keys(settings.api_keys))
+    served: ASGIApp = ContentEncoding(application)
+    guarded: ASGIApp = AccessControl(served, Keys(settings.api_keys))
+    guarded = AdminGuard(served, guarded, settings.operator_keys)
     guarded = Origins(guarded, settings.allowed_origins)
     guarded = AllowedHosts(guarded, (*machine_names(), *settings.allowed_hosts))
     guarded = CollapsedPaths(guarded)

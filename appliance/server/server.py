@@ -180,6 +180,7 @@ def serve(settings: Settings, appliance: Appliance, *, ready: Callable[[str], No
         instruments=appliance.instruments,
     )
     table = Connections(_limits(settings))
+    appliance.open_connections = lambda: (len(table), table.limits.connections)
     config = uvicorn.Config(
         appliance.asgi(),
         http=partial(LoadSheddingProtocol, shedder=shedder, table=table),  # type: ignore[arg-type]  # as the class
@@ -227,6 +228,8 @@ async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any,
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, appliance.maintenance.on_sighup)
     background = [asyncio.create_task(appliance.maintenance.run())]
+    if appliance.admin is not None:
+        background.append(asyncio.create_task(appliance.admin.history.run()))
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))

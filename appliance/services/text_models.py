@@ -91,6 +91,7 @@ def _deployment(project: str, name: str, engine: NerEngine) -> Deployment:
         languages=folder.made_for,
         description=folder.description,
         categories=folder.categories,
+        path=folder.path,
     )
 
 
