@@ -8,6 +8,7 @@ const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const PATIENCE = 20000; // milliseconds until a server that hangs is called silent
 const SLOW = 180000; // likewise for what reads much: an export, an examination
 const EVERY = 10000;
+const MIB = 2 ** 20;
 const FOLDED = 12; // models shown until somebody asks for all
 const TONES = { Valid: "good", Expiring: "warn", Grace: "warn", OutOfQuota: "bad" };
 const PICTURES = new Set(["svg", "rect", "line", "text", "title", "polyline"]);
@@ -270,7 +271,7 @@ async function chosen() {
     const upload = parts.map((text) => (text.endsWith("\n") ? text : `${text}\n`)).join("");
     const told = await json("/license/check", { method: "POST", body: upload });
     $("changes").tBodies[0].replaceChildren(...told.changes.map(({ what, now, then, changed }) =>
-      element("tr", changed ? { class: "changed" } : {}, element("th", { scope: "row" }, capital(what)), element("td", {}, now), element("td", {}, then))));
+      element("tr", changed ? { class: "changed" } : {}, element("th", { scope: "row" }, capital(what)), element("td", { "data-label": "Now" }, now), element("td", { "data-label": "Then" }, then))));
     $("changes").hidden = false;
     state.upload = upload;
     $("install").disabled = told.same;
@@ -298,8 +299,8 @@ async function showUsage() {
   try {
     const { rows: found } = await json("/usage", { patience: SLOW });
     $("months").tBodies[0].replaceChildren(...(found.length ? found.map((row) => element("tr", row.month === "total" ? { class: "total" } : {},
-      element("th", { scope: "row" }, row.month === "total" ? "In all" : row.month), element("td", {}, row.meter.split(".").pop()),
-      ...[row.requests, row.quantity, row.billed].map((value) => element("td", { class: "number" }, number.format(value)))))
+      element("th", { scope: "row" }, row.month === "total" ? "In all" : row.month), element("td", { "data-label": "Meter" }, row.meter.split(".").pop()),
+      ...[["Requests", row.requests], ["Quantity", row.quantity], ["Counts", row.billed]].map(([label, value]) => element("td", { class: "number", "data-label": label }, number.format(value)))))
       : [element("tr", {}, element("td", { colspan: 5 }, "Nothing was used yet."))]));
   } catch (error) {
     failed(error, (text) => say("usage-outcome", text, "bad"));
@@ -332,10 +333,8 @@ function chart({ title, points, value, show, last, kind = "line", least, also })
   const span = Math.max(60, (points.at(-1)?.at ?? 60) - from);
   const x = (at) => left + ((at - from) / span) * (right - left);
   const y = (one) => bottom - (one / highest) * (bottom - top);
-  const parts = [highest, highest / 2].flatMap((tick) => [
-    element("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-    element("text", { x: right, y: y(tick) - 3, "text-anchor": "end" }, show(tick)),
-  ]);
+  const ticks = [highest, highest / 2];
+  const parts = ticks.map((tick) => element("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }));
   if (kind === "bars") {
     for (const point of points) {
       const wide = Math.max(1, (point.seconds / span) * (right - left) - 0.6);
@@ -347,7 +346,8 @@ function chart({ title, points, value, show, last, kind = "line", least, also })
     const drawn = points.filter((point) => value(point) !== null).map((point) => `${x(point.at).toFixed(1)},${y(value(point)).toFixed(1)}`);
     parts.push(element("polyline", { class: "line", points: (drawn.length === 1 ? [`${left},${drawn[0].split(",")[1]}`, ...drawn] : drawn).join(" ") }));
   }
-  parts.push(element("line", { class: "base", x1: left, x2: right, y1: bottom, y2: bottom }),
+  parts.push(...ticks.map((tick) => element("text", { class: "tick", x: right, y: y(tick) - 3, "text-anchor": "end" }, show(tick))),
+    element("line", { class: "base", x1: left, x2: right, y1: bottom, y2: bottom }),
     element("text", { x: left, y: bottom + 12 }, points.length ? clockTime(from) : ""),
     element("text", { x: right, y: bottom + 12, "text-anchor": "end" }, points.length ? clockTime(points.at(-1).at) : ""));
   const most = numbers.reduce((found, one) => Math.max(found, one ?? 0), 0);
@@ -370,13 +370,14 @@ async function showHistory() {
     chart({ title: "Requests (errors in red)", points, value: rate, also: (point) => point.errors / Math.max(point.seconds, 0.1), show: per, last: per(rate(now)), kind: "bars", least: 1 }),
     chart({ title: "95 % are answered within", points, value: (point) => point.p95, show: duration, last: duration(now.p95), least: 0.01 }),
     chart({ title: "Waiting for a model", points, value: (point) => point.queue, show: (value) => number.format(value), last: number.format(now.queue), least: 10 }),
-    chart({ title: "Memory", points, value: (point) => point.memory, show: size, last: size(now.memory), least: 1 }),
+    chart({ title: "Memory", points, value: (point) => point.memory / MIB, show: (value) => `${number.format(value)} MiB`, last: size(now.memory), least: 1 }),
     chart({ title: "Open connections", points, value: (point) => point.connections, show: (value) => number.format(value), last: number.format(now.connections), least: 10 }),
   );
   $("points").tBodies[0].replaceChildren(...points.toReversed().map((point) => element("tr", {},
-    element("td", {}, clockTime(point.at)),
-    ...[number.format(point.requests), number.format(point.errors), number.format(point.refused), duration(point.p95), number.format(point.queue), size(point.memory), number.format(point.connections)]
-      .map((text) => element("td", { class: "number" }, text)))));
+    element("th", { scope: "row" }, clockTime(point.at)),
+    ...Object.entries({ Requests: number.format(point.requests), Errors: number.format(point.errors), Refused: number.format(point.refused), "95 %": duration(point.p95),
+      Waiting: number.format(point.queue), Memory: size(point.memory), Connections: number.format(point.connections) })
+      .map(([label, text]) => element("td", { class: "number", "data-label": label }, text)))));
 }
 
 // ---- models
@@ -402,11 +403,11 @@ function drawModels() {
   $("all").textContent = state.all ? "Show fewer" : `Show all ${number.format(found.length)}`;
   $("models").tBodies[0].replaceChildren(...shown.map((one) => element("tr", {},
     element("th", { scope: "row" }, `${one.project}/${one.deployment}${one.default ? " (default)" : ""}`),
-    element("td", one.state === "failed" ? { class: "failed" } : {}, one.state === "failed" ? `not served: ${one.reason}` : "served"),
-    element("td", {}, [one.name, one.release].filter(Boolean).join(" "), ...(one.card ? [" ", cardButton(one)] : [])),
-    element("td", { class: "number" }, one.bytes ? size(one.bytes) : "–"),
-    element("td", { class: "number" }, one.percent === null || one.percent === undefined ? "–" : `${one.measure} ${one.percent.toFixed(1)} %`),
-    element("td", {}, one.changed ? one.changed.slice(0, 10) : "–"))));
+    element("td", { "data-label": "State", ...(one.state === "failed" ? { class: "failed" } : {}) }, one.state === "failed" ? `not served: ${one.reason}` : "served"),
+    element("td", { "data-label": "Model" }, [one.name, one.release].filter(Boolean).join(" "), ...(one.card ? [" ", cardButton(one)] : [])),
+    element("td", { class: "number", "data-label": "Size" }, one.bytes ? size(one.bytes) : "–"),
+    element("td", { class: "number", "data-label": "Score" }, one.percent === null || one.percent === undefined ? "–" : `${one.measure} ${one.percent.toFixed(1)} %`),
+    element("td", { "data-label": "Written" }, one.changed ? one.changed.slice(0, 10) : "–"))));
 }
 
 function cardButton(model) {
