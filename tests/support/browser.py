@@ -158,7 +158,7 @@ async def look(page: Page, *, width: int, dark: bool = False, height: int = 900)
 
 async def sideways(page: Page) -> int:
     """By how many pixels the page is wider than the window; nobody should scroll sideways."""
-    return int(await page.run("document.documentElement.scrollWidth - innerWidth"))
+    return int(await page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 async def full_picture(page: Page, path: Path) -> bytes:
