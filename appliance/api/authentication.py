@@ -28,10 +28,11 @@ _OPEN: Final = frozenset(
         "/openapi.json",
         "/swagger",
         "/admin",
+        "/docs",
     }
 )
 _WITHOUT_KEY: Final = "appliance.without_key"
-_OPEN_BELOW: Final = ("/static/", "/swagger/")
+_OPEN_BELOW: Final = ("/static/", "/swagger/", "/docs/")
 
 
 class Keys:

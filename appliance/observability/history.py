@@ -20,13 +20,16 @@ MOST_POINTS: Final = 120
 QUIET: Final = frozenset(
     {
         "admin",
-        "document",
         "endpoint",
+        "file",
+        "index",
         "metrics",
         "models",
         "none",
         "proof",
+        "openapi",
         "ready",
+        "search",
         "status",
         "usage",
         "usage_by_day",

@@ -9,6 +9,7 @@ from appliance.api import pages
 from appliance.api.admin.guard import AdminGuard
 from appliance.api.admin.routes import AdminApi
 from appliance.api.authentication import AccessControl, Keys
+from appliance.api.docs.routes import DocsApi
 from appliance.api.errors import HANDLERS
 from appliance.api.middleware.allowed_hosts import AllowedHosts, machine_names
 from appliance.api.middleware.content_encoding import ContentEncoding
@@ -49,6 +50,7 @@ def build_application(appliance: Served) -> ASGIApp:
             *UsageApi(appliance).routes(),
             *metrics_endpoint.routes(appliance.instruments.registry),
             *(AdminApi(appliance.admin.parts()).routes() if appliance.admin is not None else ()),
+            *DocsApi().routes(),
             *pages.routes(appliance.product.page, admin=appliance.admin is not None),
         ],
         exception_handlers=HANDLERS,
