@@ -93,6 +93,8 @@ def test_an_operator_sees_how_the_service_stands_in_each_look(
         await inside(page, service)
         assert "9 of the 10 units" in await page.run(text_of("notices"))
         assert "Next: " in await page.run(text_of("notices"))
+        link = await page.run("document.querySelector('#notices a').getAttribute('href')")
+        assert link == f"{service.url}/docs/search?q=Quota"
         assert "The licence ends on" in await page.run(text_of("licence-words"))
         assert "9 of 10 TextRecords are used (90 %)" in await page.run(text_of("plan"))
         assert "The next usage report is due on" in await page.run(text_of("report-by"))

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
 from appliance.api.docs.search import Passage
@@ -51,7 +52,9 @@ def render(text: str, *, name: str, known: Collection[str]) -> Rendered:
     _link(tokens, name, known)
     passages = tuple(_passages(tokens, name))
     tables = 0
-    for token in tokens:
+    for at, token in enumerate(tokens):
+        if token.type == "th_open" and not _plain(tokens[at + 1]).strip():
+            token.tag = tokens[at + 2].tag = "td"  # a heading without words says nothing to who hears it
         if token.type == "table_open":
             tables += 1
             token.meta["number"] = tables
@@ -79,8 +82,6 @@ def _table_close(*_: object) -> str:
 
 
 def _block(_: object, tokens: Sequence[Token], at: int, *__: object) -> str:
-    from markdown_it.common.utils import escapeHtml  # noqa: PLC0415
-
     return f'<pre tabindex="0"><code>{escapeHtml(tokens[at].content)}</code></pre>\n'
 
 

@@ -45,9 +45,10 @@ function duration(seconds) {
 // ---- asking
 
 class Refusal extends Error {
-  constructor(status, message) {
+  constructor(status, message, code = "") {
     super(message);
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -67,7 +68,7 @@ async function ask(path, { method = "GET", body, patience = PATIENCE } = {}) {
   if (reply.ok) return reply;
   const problem = (await reply.json().catch(() => ({}))).error ?? {};
   const said = problem.innererror?.message ?? problem.message ?? `The service answered ${reply.status}.`;
-  throw new Refusal(reply.status, sentence(said));
+  throw new Refusal(reply.status, sentence(said), problem.code);
 }
 
 const json = async (path, options) => (await ask(path, options)).json();
@@ -209,18 +210,19 @@ function showOverview(told) {
 }
 
 function showNotices(told) {
-  const found = told.notices.map(({ message, hint }) => ({ message, hint, tone: "warn" }));
+  const found = told.notices.map(({ code, message, hint }) => ({ code, message, hint, tone: "warn" }));
   if (!["Valid", "Grace"].includes(told.apiStatus) && !found.some((one) => sentence(one.message) === sentence(told.apiStatusMessage))) {
-    found.unshift({ message: told.apiStatusMessage, hint: "", tone: "bad" });
+    found.unshift({ code: told.apiStatus, message: told.apiStatusMessage, hint: "", tone: "bad" });
   }
   if (["Expired", "NotYetValid"].includes(told.license?.state) && found.length) found[0].tone = "bad";
-  for (const refused of told.license?.refused ?? []) found.push({ message: `${refused.file || "the licence directory"}: ${refused.message}`, hint: refused.hint, tone: "warn" });
-  for (const fork of told.ledger.mismatches) found.push({ message: `${fork.origin}: ${fork.message}`, hint: "send an export to the vendor and ask", tone: "bad" });
-  if (!told.ledger.healthy) found.unshift({ message: "the usage ledger cannot be written, so nothing is answered", hint: "check free space and the mount of the output directory; the service goes on by itself", tone: "bad" });
+  for (const refused of told.license?.refused ?? []) found.push({ message: `${refused.file || "the licence directory"}: ${refused.message}`, hint: refused.hint, code: refused.code, tone: "warn" });
+  for (const fork of told.ledger.mismatches) found.push({ code: fork.code, message: `${fork.origin}: ${fork.message}`, hint: "send an export to the vendor and ask", tone: "bad" });
+  if (!told.ledger.healthy) found.unshift({ code: "UsageStoreUnavailable", message: "the usage ledger cannot be written, so nothing is answered", hint: "check free space and the mount of the output directory; the service goes on by itself", tone: "bad" });
   if (told.ledger.lowSpace) found.push({ message: `only ${size(told.ledger.freeBytes)} are free where usage records are kept`, hint: "make room on that disk", tone: "warn" });
   for (const model of told.models.filter((one) => one.status === "failed")) found.push({ message: `${model.projectName}/${model.deploymentName} is not served: ${model.reason}`, hint: model.hint, tone: "warn" });
-  $("notices").replaceChildren(...(found.length ? found : [{ message: "Nothing: the service answers.", hint: "", tone: "good" }]).map(({ message, hint, tone }) =>
-    element("li", { "data-tone": tone }, element("b", {}, sentence(message)), ...(hint ? [element("span", {}, `Next: ${sentence(hint).replace(/^./, (first) => first.toLowerCase())}`)] : []))));
+  $("notices").replaceChildren(...(found.length ? found : [{ message: "Nothing: the service answers.", hint: "", tone: "good" }]).map(({ code, message, hint, tone }) =>
+    element("li", { "data-tone": tone }, element("b", {}, sentence(message)), ...(hint ? [element("span", {}, `Next: ${sentence(hint).replace(/^./, (first) => first.toLowerCase())}`)] : []),
+    ...(code ? [element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "Read more", element("span", { class: "hidden" }, ` about ${code}`))] : []))));
 }
 
 function showPlan(told) {

@@ -146,7 +146,7 @@ const post = (path, body) => call(path, { method: "POST", headers: { "Content-Ty
 
 function entitiesOf(reply, answer, results) {
   const failure = answer.error ?? answer.errors?.[0] ?? results?.errors?.[0]?.error;
-  if (failure) throw new Error(failure.innererror?.message ?? failure.message ?? failure.code);
+  if (failure) throw Object.assign(new Error(failure.innererror?.message ?? failure.message ?? failure.code), { code: failure.innererror?.code ?? failure.code });
   if (!reply.ok || !results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
   const { entities, warnings = [] } = results.documents[0];
   return { entities, warnings, record: reply.headers.get("Usage-Record") };
@@ -194,15 +194,15 @@ async function tryIt(event) {
     showUsage();
   } catch (error) {
     $("result").hidden = true;
-    say(String(error.message), "bad");
+    say(String(error.message), "bad", error.code);
   } finally {
     button.setAttribute("aria-busy", "false");
   }
 }
 
-function say(text, tone = "quiet") {
+function say(text, tone = "quiet", code = "") {
   $("outcome").dataset.tone = tone;
-  $("outcome").textContent = text;
+  $("outcome").replaceChildren(text, ...(code ? [" ", element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "What this means")] : []));
 }
 
 // Hebrew, Arabic and their kin. The label of a name stays beside its end, whatever direction the text around it has.

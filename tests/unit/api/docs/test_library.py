@@ -34,6 +34,14 @@ def test_every_link_below_docs_leads_to_a_page_and_its_anchor() -> None:
     assert broken == []
 
 
+def test_each_code_on_the_page_of_errors_is_found_first() -> None:
+    library = Library(places())
+    codes = re.findall(r"^\| `([A-Z]\w+)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert len(codes) > 60
+    for code in codes:
+        assert library.search(code)[0].passage.anchor.startswith(f"code-{code}"), code
+
+
 def test_a_name_that_leads_elsewhere_is_no_page(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "README.md").write_text("# Index\n")
