@@ -139,6 +139,8 @@ def test_a_licence_is_renewed_and_usage_leaves_by_the_page_alone(
         await page.run("document.getElementById('request').click()")
         assert open_request(await arrived(got / "request.note")).product == "ner"
 
+        assert not await page.run("document.getElementById('renew').open")
+        await page.run("document.querySelector('#renew summary').click()")
         await choose(page, tmp_path / "wrong.note")
         await page.until("document.getElementById('answer-outcome').innerText.includes('Not installed')")
         assert await page.run("document.getElementById('install').disabled")

@@ -21,7 +21,7 @@ from appliance.api.admin.parts import AdminParts
 from appliance.api.body import read_body, read_json_body
 from appliance.api.errors import Problem, invalid_body, not_found
 from appliance.api.parameters import query_value
-from appliance.errors import ApplianceError, Busy
+from appliance.errors import ApplianceError
 from appliance.ledger.read.reports import usage_by_day
 from appliance.ledger.read.usage_rows import metered, report_rows
 from appliance.licensing.clock_confirmation import accept_seen
@@ -192,13 +192,7 @@ class AdminApi:
         return _file(data, "support.tar.gz", "application/gzip")
 
     async def _one_at_a_time(self, work: Callable[[], _Result]) -> _Result:
-        """Run what takes long on a thread, one at a time.
-
-        Raises:
-            Busy: Another one runs.
-        """
-        if self._slow.locked():
-            raise Busy("something else is being made for this page", hint="ask again in a moment")
+        """Run what takes long on a thread, after what was asked for before: answers to callers come first."""
         async with self._slow:
             return await asyncio.to_thread(work)
 
@@ -212,7 +206,7 @@ def _guarded(handler: _Handler) -> _Handler:
         try:
             return await handler(request)
         except ApplianceError as error:
-            if isinstance(error, Problem | Busy):
+            if isinstance(error, Problem):
                 raise
             message = f"{error.message} ({error.hint})" if error.hint else error.message
             raise Problem(409, error.code, message) from error

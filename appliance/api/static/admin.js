@@ -56,7 +56,7 @@ async function ask(path, { method = "GET", body, patience = PATIENCE } = {}) {
   let reply;
   try {
     reply = await fetch(API + path, {
-      method, body, cache: "no-store", credentials: "omit", redirect: "error",
+      method, body, cache: "no-store", redirect: "error",
       headers: { [KEY_HEADER]: state.key, ...(body === undefined ? {} : { "Content-Type": "application/octet-stream" }) },
       signal: AbortSignal.timeout(patience),
     });
@@ -196,6 +196,8 @@ function showOverview(told) {
     Installation: told.instance,
   });
   $("renew").hidden = told.connected;
+  if (license.state !== state.licence && license.state !== "Valid") $("renew").open = true;
+  state.licence = license.state;
   $("report-by").textContent = told.words.report;
   showLedger(ledger);
   showClock(clock);
