@@ -1,6 +1,7 @@
 """What a service did in the last hour: its own counters, read every few seconds and kept in memory."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,8 @@ from typing import Any, Final
 from prometheus_client.core import Metric
 
 from appliance.observability.instruments import Instruments
+
+_log = logging.getLogger("appliance.history")
 
 SAMPLE_SECONDS: Final = 5.0
 HOUR: Final = 3600
@@ -80,7 +83,10 @@ class History:
     async def run(self) -> None:
         """Take a sample every few seconds. Runs until cancelled."""
         while True:
-            self._samples.append(self._take())
+            try:
+                self._samples.append(self._take())
+            except Exception:  # whatever it is, the charts have a gap and the next sample is seconds away
+                _log.exception("the counters could not be read")
             await asyncio.sleep(SAMPLE_SECONDS)
 
     def points(self) -> list[dict[str, Any]]:

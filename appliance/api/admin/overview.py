@@ -31,7 +31,13 @@ def overview(parts: AdminParts) -> dict[str, Any]:
             "plan": [plan_sentence(use) for use in snapshot.plan],
             "noPlan": no_plan_sentence(license.plan),
         },
-        "ledger": {**report["ledger"], **_disk(service.output_mount, service.ledger_directory)},
+        "ledger": {
+            **report["ledger"],
+            **_disk(service.output_mount, service.ledger_directory),
+            "wholeAt": format_time(service.ledger.scrubber.whole_at)
+            if service.ledger.scrubber.whole_at
+            else None,
+        },
         "clock": _clock(parts),
         "connections": {"open": open_now, "most": most},
         "memory": {"resident": resident_bytes(), "limit": memory_limit()},

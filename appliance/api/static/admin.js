@@ -245,6 +245,7 @@ function showLedger(ledger) {
     Entries: number.format(ledger.size),
     Signed: unsigned ? `${number.format(ledger.signed)}; the other ${number.format(unsigned)} within a minute` : "all of them",
     "Checked against the licence": ledger.mismatches.length ? `${ledger.mismatches.length} logs differ` : "no log differs",
+    "Read again to its end": ledger.wholeAt ? ledger.wholeAt.slice(0, 16).replace("T", " ") : "a minute after the start, then each week",
     "Free on the disk": size(ledger.freeBytes),
     "Reserve for a full disk": ledger.reserve ? "set aside" : "used up: make room",
     Log: ledger.origin,

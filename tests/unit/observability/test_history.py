@@ -1,8 +1,19 @@
 """The last hour in few points: what is counted, what is left out, and how samples become points."""
 
+import asyncio
+import contextlib
+
 import pytest
 
-from appliance.observability.history import HOUR, MOST_POINTS, SAMPLE_SECONDS, Sample, points_of, take_sample
+from appliance.observability.history import (
+    HOUR,
+    MOST_POINTS,
+    SAMPLE_SECONDS,
+    History,
+    Sample,
+    points_of,
+    take_sample,
+)
 from appliance.observability.instruments import Instruments
 
 
@@ -64,3 +75,23 @@ def test_an_interval_without_replies_has_no_times() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_before_two_samples_there_is_no_point(count: int) -> None:
     assert points_of([sample(n) for n in range(count)]) == []
+
+
+def test_samples_are_taken_from_the_start_on_and_one_that_fails_ends_nothing() -> None:
+    taken = iter([sample(1), None, sample(2)])
+
+    def take() -> Sample:
+        found = next(taken)
+        if found is None:
+            raise OSError("no counters")
+        return found
+
+    async def a_moment(history: History) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(history.run(), 0.05)
+
+    history = History(take)
+    asyncio.run(a_moment(history))
+    asyncio.run(a_moment(history))
+    (point,) = history.points()
+    assert point["requests"] == 10
