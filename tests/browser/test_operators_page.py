@@ -224,6 +224,39 @@ def test_a_server_that_is_gone_is_said_and_what_was_seen_stays(site: Site, drive
     drive(steps)
 
 
+def test_it_is_entered_and_left_by_the_keyboard_alone(site: Site, drive: Drive) -> None:
+    site.issue()
+    service = site.start(*KEYS)
+
+    async def press(page: Page, key: str, text: str = "") -> None:
+        for kind in ("rawKeyDown", "char", "keyUp") if text else ("rawKeyDown", "keyUp"):
+            await page.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
+
+    async def focused(page: Page, name: str) -> None:
+        for _ in range(40):
+            if await page.run("document.activeElement.id") == name:
+                return
+            await press(page, "Tab")
+        raise AssertionError(f"{name} cannot be reached")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/admin")
+        await focused(page, "key")
+        await page.send("Input.insertText", text=OPERATOR)
+        await press(page, "Enter", "\r")
+        await page.until("!document.getElementById('inside').hidden")
+        assert await page.run("document.activeElement.id") == "notices-title", "a screen reader goes on there"
+        await focused(page, "csv")
+        await focused(page, "preview")
+        await press(page, "Enter", "\r")
+        await page.until("!document.getElementById('export').hidden")
+        await focused(page, "take")
+        await focused(page, "support")
+
+    drive(steps)
+    assert service.stop() == 0
+
+
 def test_without_scripts_there_is_a_sentence(site: Site, drive: Drive) -> None:
     site.issue()
     service = site.start(*KEYS)

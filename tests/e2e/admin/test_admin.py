@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config.products import SPEECH_TO_TEXT
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.evidence.verify.verify import verify
@@ -78,6 +79,18 @@ def test_the_overview_says_how_the_service_stands(opened: tuple[Site, Service]) 
         assert card.text == (ENGLISH / "MODEL_CARD.md").read_text()
         none = client.get("/admin/api/models/card", params={"project": "x", "deployment": "y"})
         assert refusal(none) == (404, "ModelCardNotFound")
+
+
+def test_a_speech_service_has_the_page_too(site: Site) -> None:
+    site.issue(product="speech", meters={SPEECH_TO_TEXT.meter: 1_000})
+    service = site.start("Service=speechtotext", *KEYS)
+    with operator(service) as client:
+        assert "of 1,000 AudioSeconds are used" in told(client, "overview")["words"]["plan"][0]
+        (model,) = told(client, "models")["models"]
+        assert model["bytes"] > 1 << 20
+        assert model["card"]
+        assert client.post("/admin/api/support").status_code == 200
+    assert service.stop() == 0
 
 
 def test_the_hour_counts_answers_and_not_those_who_look_at_the_service(opened: tuple[Site, Service]) -> None:
