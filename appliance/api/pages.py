@@ -11,7 +11,8 @@ from starlette.routing import Route
 from appliance.api.middleware.trusted_proxies import PREFIX
 
 _HERE: Final = Path(__file__).parent
-_STATIC: Final = _HERE / "static"
+STATIC: Final = _HERE / "static"
+"""Where the pages and what they load lie."""
 _SWAGGER: Final = _HERE / "swagger"
 _TYPES: Final = {
     ".css": "text/css",
@@ -38,14 +39,21 @@ HEADERS: Final = _headers("'self'")
 _SWAGGER_HEADERS: Final = _headers("'self' 'unsafe-inline'")
 
 
-def routes(home: str = "index.html") -> list[Route]:
-    """The home page, `/swagger`, and their assets; only files that exist at start, by exact name."""
-    pages = [Route("/", _serve(_STATIC / home, HEADERS), methods=["GET"])]
+def routes(home: str = "index.html", *, admin: bool = False) -> list[Route]:
+    """The pages and their assets; only files that exist at start, by exact name.
+
+    Args:
+        home: The file of the home page.
+        admin: Whether operators have a page, `/admin`.
+    """
+    pages = [Route("/", _serve(STATIC / home, HEADERS), methods=["GET"])]
+    if admin:
+        pages.append(Route("/admin", _serve(STATIC / "admin.html", HEADERS), methods=["GET"]))
     pages += [
         Route(path, _serve(_SWAGGER / "index.html", _SWAGGER_HEADERS), methods=["GET"])
         for path in ("/swagger", "/swagger/", "/swagger/index.html")
     ]
-    for folder, headers in ((_STATIC, HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
+    for folder, headers in ((STATIC, HEADERS), (_SWAGGER, _SWAGGER_HEADERS)):
         for path in sorted(folder.iterdir()):
             if path.suffix in _TYPES and path.suffix != ".html":
                 pages.append(Route(f"/{folder.name}/{path.name}", _serve(path, headers), methods=["GET"]))

@@ -324,6 +324,7 @@ class AuthoringService:
                 languages=folder.made_for,
                 description=folder.description,
                 categories=folder.categories,
+                path=folder.path,
             )
         )
         if before is not None:
@@ -382,7 +383,7 @@ def open_authoring(
     """
     if not settings.authoring_enabled:
         return None
-    if not settings.api_keys and settings.tls_client_authority is None:
+    if not settings.controls_access:
         raise SettingsError(
             "Authoring:Enabled needs access control: whoever can reach the port could replace the models.",
             hint="add ApiKeys:NAME=$(openssl rand -hex 16), or Tls:ClientAuthority",

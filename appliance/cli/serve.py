@@ -173,6 +173,11 @@ def _supervise(
 def _check(settings: Settings) -> None:
     """Refuse or mention what is wrong with the settings themselves."""
     settings.require_eula()
+    if settings.operator_keys and not settings.controls_access:
+        raise SettingsError(
+            "OperatorKeys need access control: a service that everybody may call has no page for operators.",
+            hint="add ApiKeys:NAME=$(openssl rand -hex 16), or Tls:ClientAuthority",
+        )
     if settings.disk_format and settings.output_mount is None and not settings.connected:
         raise SettingsError(
             f"Logging:Disk:Format={settings.disk_format} needs an output mount: Mounts:Output is missing.",
@@ -220,11 +225,11 @@ def _banner(settings: Settings, appliance: "Appliance") -> None:
     )
     if settings.exposed:
         _log.warning(
-            "%s on the command line can be read by every user of this machine (ps). Use ApiKeys:File, an "
-            "environment file or a systemd credential.",
+            "%s on the command line can be read by every user of this machine (ps). Use ApiKeys:File, "
+            "OperatorKeys:File, an environment file or a systemd credential.",
             ", ".join(settings.exposed),
         )
-    if not settings.api_keys and settings.tls_client_authority is None:
+    if not settings.controls_access:
         _log.warning("No access control enabled!")
     _log.info("Hosting environment: Production")
 

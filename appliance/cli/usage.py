@@ -10,10 +10,12 @@ import click
 from appliance.cli.errors import ErrorHandlingGroup, VerdictCommand
 from appliance.cli.options import json_option, print_json
 from appliance.cli.usage_mounts import find_mounts
-from appliance.cli.usage_table import between, metered, render_report
+from appliance.cli.usage_table import between, render_report
 from appliance.config.products import CUSTOM_NER
 from appliance.host.container import reload_command
 from appliance.ledger.read.reports import month_text, usage_by_day, usage_response
+from appliance.ledger.read.usage_rows import metered
+from appliance.version import VERSION
 from license.console.outputs import OutputFile
 from license.console.progress import waiting
 from license.encoding.strict import format_time, parse_date
@@ -216,7 +218,9 @@ def verify(
     """
     path = Path(words[0]) if len(words) == 1 and Path(words[0]).is_file() else find_mounts(words).output
     with waiting(f"checking {path}"):
-        audit = run_verify(path, roots_of(roots), heads=heads, notes=notes, html=html)
+        audit = run_verify(
+            path, roots_of(roots), heads=heads, notes=notes, html=html, tool=f"appliance {VERSION}"
+        )
     if as_json:
         print_json(audit_json(audit))
     else:

@@ -4,28 +4,11 @@ Where several services keep their ledgers under one mount, each has a table of i
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from appliance.ledger.read.reports import DayUsage, month_text
-from license.encoding.strict import format_date
-from license.evidence.bundle.focus import MeteredDay
-from license.evidence.log.entry import NOTHING, Tally
+from appliance.ledger.read.usage_rows import TOTAL, Row, report_rows
 
-TOTAL = "total"
 _HEADINGS = ("month", "meter", "requests", "quantity", "billed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line: a month (`YYYY-MM`, or `total`), a meter and its sums."""
-
-    month: str
-    meter: str
-    tally: Tally
-
-    def cells(self) -> tuple[str, ...]:
-        """Return the texts of the line; numbers with thousands separators."""
-        return (self.month, self.meter, *(f"{number:,}" for number in self.tally))
 
 
 def between(
@@ -48,29 +31,6 @@ def between(
         late = last is not None and day.day > last
         if wanted in (None, day.month) and (first is None or day.day >= first) and not late:
             yield day
-
-
-def metered(days: Iterable[DayUsage]) -> Iterator[MeteredDay]:
-    """Return usage by day as rows for a table of costs; two parts of one log's day become one."""
-    sums: dict[tuple[str, str, str], Tally] = {}
-    for day in days:
-        for meter, tally in day.sums.items():
-            key = (day.origin, format_date(day.day), meter)
-            sums[key] = sums.get(key, NOTHING).plus(tally)
-    for (origin, date, meter), tally in sums.items():
-        yield MeteredDay(origin=origin, date=date, meter=meter, tally=tally)
-
-
-def report_rows(days: Iterable[DayUsage]) -> list[Row]:
-    """Return the rows of a report on usage by day, months in order, then a total for each meter."""
-    months: dict[tuple[str, str], Tally] = {}
-    totals: dict[str, Tally] = {}
-    for day in days:
-        for meter, tally in day.sums.items():
-            months[day.month, meter] = months.get((day.month, meter), NOTHING).plus(tally)
-            totals[meter] = totals.get(meter, NOTHING).plus(tally)
-    rows = [Row(month=at, meter=meter, tally=tally) for (at, meter), tally in sorted(months.items())]
-    return rows + [Row(month=TOTAL, meter=meter, tally=tally) for meter, tally in sorted(totals.items())]
 
 
 def render_report(days: Sequence[DayUsage], services: Sequence[str]) -> str:

@@ -18,4 +18,5 @@ def describe() -> list[tuple[str, str, str]]:
                 default = ", ".join(map(str, entry.default))
             rows.append((entry.metadata["key"], default, entry.metadata["help"]))
     rows.append(("ApiKeys:NAME", "", "a key that callers must send, one for each NAME"))
+    rows.append(("OperatorKeys:NAME", "", "a key that opens /admin, one for each NAME; needs access control"))
     return rows

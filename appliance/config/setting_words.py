@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from appliance.config.command_line import ACCESS_PREFIX, command_line_pairs
+from appliance.config.command_line import NAMED_KEYS, command_line_pairs
 from appliance.errors import SettingsError
 
 # Accepted because published commands carry them; off line they mean nothing and open no socket.
@@ -15,7 +15,7 @@ _SECRET_KEYS: Final = frozenset({"ApiKey", "Jobs:Database", "HTTP_PROXY", "HTTPS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What was typed: values by lower-case key, callers' keys by lower-case key, and what nothing reads."""
+    """What was typed: values by lower-case key, keys of callers and operators, and the rest."""
 
     values: Mapping[str, str]
     access: Mapping[str, str]
@@ -42,14 +42,14 @@ def read_words(args: Sequence[str], environ: Mapping[str, str], *, known: frozen
         key = name.replace("__", ":").lower()
         if key in known and value:
             values[key] = value
-        elif key.startswith(ACCESS_PREFIX):
+        elif key.startswith(NAMED_KEYS):
             access[key] = value
     for key, value in command_line_pairs(args):
         if key.lower() in known:
             values[key.lower()] = value
             if key.lower() in INERT_KEYS:
                 inert.append(key)
-        elif key.lower().startswith(ACCESS_PREFIX):
+        elif key.lower().startswith(NAMED_KEYS):
             access[key.lower()] = value
         elif key.lower().split(":")[0] in INERT_KEYS:
             inert.append(key)

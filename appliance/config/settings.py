@@ -15,10 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from appliance.config.command_line import ACCESS_PREFIX, access_keys, display_types
+from appliance.config.command_line import (
+    ACCESS_PREFIX,
+    OPERATOR_PREFIX,
+    access_keys,
+    display_types,
+    operator_keys,
+)
 from appliance.config.network_parsers import IPNetwork, parse_hosts, parse_networks, parse_origins
 from appliance.config.products import CUSTOM_NER, Product
-from appliance.config.secrets import KEY_FILE, read_key_file, shown_in_process_list
+from appliance.config.secrets import KEY_FILE, OPERATOR_FILE, read_key_file, shown_in_process_list
 from appliance.config.setting_parsers import (
     choice_of,
     number_within,
@@ -358,7 +364,11 @@ class Settings:
     key_file: Path | None = _setting(
         KEY_FILE, None, parse_file, "file of keys that callers must send, one per line"
     )
+    operator_file: Path | None = _setting(
+        OPERATOR_FILE, None, parse_file, "file of keys that open /admin, one per line"
+    )
     api_keys: tuple[str, ...] = ()
+    operator_keys: tuple[tuple[str, str], ...] = ()
     exposed: tuple[str, ...] = ()
     display_types: tuple[str, ...] = ()
     console_format: str = _setting(
@@ -398,18 +408,30 @@ class Settings:
         fields = {f.metadata["key"].lower(): f for f in dataclasses.fields(cls) if f.metadata}
         words = read_words(args, environ, known=frozenset(fields))
         values = {fields[key].name: read_value(fields[key], text) for key, text in words.values.items()}
-        access = dict(words.access)
-        if values.get("key_file") is not None:
-            listed = enumerate(read_key_file(values["key_file"]), start=1)
-            access |= {f"{ACCESS_PREFIX}file, key {number}": key for number, key in listed}
+        named = dict(words.access)
+        for prefix, entry, setting in (
+            (ACCESS_PREFIX, "key_file", KEY_FILE),
+            (OPERATOR_PREFIX, "operator_file", OPERATOR_FILE),
+        ):
+            if values.get(entry) is not None:
+                listed = enumerate(read_key_file(values[entry], setting), start=1)
+                named |= {f"{prefix}file, key {number}": key for number, key in listed}
+        callers = access_keys({name: key for name, key in named.items() if name.startswith(ACCESS_PREFIX)})
+        operators = {name: key for name, key in named.items() if name.startswith(OPERATOR_PREFIX)}
         return cls(
             **values,
-            api_keys=access_keys(access),
+            api_keys=callers,
+            operator_keys=operator_keys(operators, callers),
             exposed=shown_in_process_list(args),
             display_types=display_types(args),
             unknown=words.unknown,
             inert=words.inert,
         )
+
+    @property
+    def controls_access(self) -> bool:
+        """Whether anything says who may call: keys of callers, or an authority of their certificates."""
+        return bool(self.api_keys) or self.tls_client_authority is not None
 
     @property
     def connected(self) -> bool:

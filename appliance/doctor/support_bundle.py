@@ -37,7 +37,7 @@ _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def write_bundle(path: Path, settings: Settings, examination: Examination, *, now: int) -> None:
-    """Write the archive, a gzipped tar with mode 0600.
+    """Write the archive with mode 0600; arguments as of `bundle_bytes`.
 
     Args:
         path: The file to write; it must not exist.
@@ -47,6 +47,20 @@ def write_bundle(path: Path, settings: Settings, examination: Examination, *, no
 
     Raises:
         OSError: It exists, or cannot be written.
+    """
+    data = bundle_bytes(settings, examination, now=now)
+    with path.open("xb") as raw:
+        path.chmod(0o600)
+        raw.write(data)
+
+
+def bundle_bytes(settings: Settings, examination: Examination, *, now: int) -> bytes:
+    """Return the archive, a gzipped tar.
+
+    Args:
+        settings: Those of the service that was examined.
+        examination: What was found.
+        now: Unix second.
     """
     text = _ANSI.sub("", to_text(examination.findings))
     parts: dict[str, Any] = {
@@ -61,14 +75,14 @@ def write_bundle(path: Path, settings: Settings, examination: Examination, *, no
     }
     files = {"doctor.txt": text + "\n"}
     files |= {name: json.dumps(part, indent=2, default=str) + "\n" for name, part in parts.items()}
-    with path.open("xb") as raw:
-        path.chmod(0o600)
-        with tarfile.open(fileobj=raw, mode="w:gz") as archive:
-            for name, content in sorted(files.items()):
-                data = without_userinfo(content).encode("utf-8", "replace")
-                entry = tarfile.TarInfo(f"appliance-doctor/{name}")
-                entry.size, entry.mtime, entry.mode = len(data), now, 0o600
-                archive.addfile(entry, io.BytesIO(data))
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        for name, content in sorted(files.items()):
+            data = without_userinfo(content).encode("utf-8", "replace")
+            entry = tarfile.TarInfo(f"appliance-doctor/{name}")
+            entry.size, entry.mtime, entry.mode = len(data), now, 0o600
+            archive.addfile(entry, io.BytesIO(data))
+    return raw.getvalue()
 
 
 def shown_settings(settings: Settings) -> dict[str, str]:

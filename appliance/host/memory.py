@@ -58,7 +58,7 @@ def sessions_that_fit(model_bytes: int, root: Path = Path("/")) -> int:
     limit = memory_limit(root)
     if not limit:
         return _ANY
-    room = limit - _resident(root) - _RESERVE_BYTES
+    room = limit - resident_bytes(root) - _RESERVE_BYTES
     return max(1, room // session_bytes(model_bytes))
 
 
@@ -71,7 +71,12 @@ def _total(root: Path) -> int:
     return int(words[1]) * 1024 if words[1].isdecimal() else 0
 
 
-def _resident(root: Path) -> int:
+def resident_bytes(root: Path = Path("/")) -> int:
+    """Return how many bytes of memory this process holds now; 0 if nothing says.
+
+    Args:
+        root: As for `memory_limit`.
+    """
     try:
         return int((root / "proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):

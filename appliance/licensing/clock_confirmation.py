@@ -63,6 +63,23 @@ def consume_confirmation(directory: Path, clock: EffectiveClock) -> bool:
     return True
 
 
+def accept_seen(confirmation: Mapping[str, Any], clock: EffectiveClock, *, by: str) -> bool:
+    """Adopt a held wall clock that somebody saw and confirms, without a file.
+
+    Args:
+        confirmation: `wall`, `uptime` and `boot`, as in the file.
+        clock: The clock.
+        by: Who confirmed it, for the log.
+
+    Returns:
+        Whether the clock was adopted; not if the confirmation is about another time or boot.
+    """
+    if not vouches(confirmation, clock.reading()) or not clock.accept():
+        return False
+    _log.warning("this machine's clock is accepted: %s confirmed it", by)
+    return True
+
+
 def vouches(confirmation: Mapping[str, Any], reading: Reading) -> bool:
     """Tell whether a confirmation is about this boot, and about the time the clock now shows."""
     wall, uptime = confirmation.get("wall"), confirmation.get("uptime")

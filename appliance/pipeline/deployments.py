@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from appliance.errors import InferenceFailed, Stopping, UnknownDeployment, UnknownModelVersion
 from appliance.pipeline.pipeline import Recognizer
@@ -21,6 +22,7 @@ class Deployment:
         languages: Languages it was made for, as `covers` reads them; empty if it does not say.
         description: One sentence, or the empty string.
         categories: What it finds.
+        path: Where its folder or package lies; None where that is not known.
     """
 
     project: str
@@ -32,6 +34,7 @@ class Deployment:
     languages: tuple[str, ...] = ()
     description: str = ""
     categories: tuple[str, ...] = ()
+    path: Path | None = None
 
     def require_recognizer(self) -> Recognizer:
         """What answers texts.

@@ -5,6 +5,7 @@ Parts receive the few values they need; only this file knows all of them.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
@@ -28,6 +29,7 @@ from appliance.metering.reporter import Reporter
 from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
+from appliance.server.admin import Administration
 from appliance.server.asgi import build_application
 from appliance.server.workers import check_workers
 from appliance.services.base import STUCK_SECONDS, Service, ServiceContext
@@ -35,6 +37,7 @@ from appliance.version import VERSION
 from license.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
+    from appliance.licensing.installation import Installation
     from appliance.services.preload import ModelPreloader
 
 
@@ -58,8 +61,11 @@ class Appliance:
         roots: Keys that may vouch for a licence.
         connection: The way to the metering endpoint in a connected run.
         preloader: The first model, if it is being prepared already.
+        installation: Settings and directories as the commands know them; for the operators' page.
 
     Attributes:
+        admin: What the operators' page needs; None where there is none.
+        open_connections: Returns how many connections are open, and how many there may be.
         metering: What reports to it; None in a disconnected run.
 
     Raises:
@@ -75,10 +81,13 @@ class Appliance:
         roots: TrustRoots,
         connection: Connection | None = None,
         preloader: "ModelPreloader | None" = None,
+        installation: "Installation | None" = None,
     ) -> None:
         license_mount, self.output_mount = required_mounts(settings)
         require_lasting_output(settings)
         self.settings = settings
+        self.identity = identity
+        self.open_connections: Callable[[], tuple[int, int]] = lambda: (0, settings.connections)
         self.product = settings.service
         self.ledger_directory = ledger_directory(self.output_mount, self.product, identity.instance)
         high_water = recorded_high_water(self.ledger_directory)
@@ -144,6 +153,9 @@ class Appliance:
         except BaseException:
             self.ledger.close()
             raise
+        self.admin: Administration | None = None
+        if settings.operator_keys and installation is not None:
+            self.admin = Administration(self, installation)
         if self.metering is not None:
             self.metering.start()
 
@@ -193,6 +205,8 @@ class Appliance:
         if self.metering is not None:
             await asyncio.to_thread(self.metering.close)
         await asyncio.to_thread(self.ledger.close)
+        if self.admin is not None:
+            self.admin.close()
 
     def close_unstarted(self) -> None:
         """Close what was opened when serving never began."""

@@ -6,7 +6,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from appliance.api import pages
+from appliance.api.admin.guard import AdminGuard
+from appliance.api.admin.routes import AdminApi
 from appliance.api.authentication import AccessControl, Keys
+from appliance.api.docs.routes import DocsApi
 from appliance.api.errors import HANDLERS
 from appliance.api.middleware.allowed_hosts import AllowedHosts, machine_names
 from appliance.api.middleware.content_encoding import ContentEncoding
@@ -22,6 +25,7 @@ from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StatusCollector
+from appliance.server.admin import Administration
 from appliance.server.direct_routes import DirectRoutes
 from appliance.services.base import Service
 
@@ -33,19 +37,23 @@ class Served(Operated, Protocol):
     licenses: LicenseManager
     instruments: Instruments
     service: Service
+    admin: Administration | None
 
 
 def build_application(appliance: Served) -> ASGIApp:
     """Return the ASGI application of an opened appliance."""
     operations = OperationsApi(appliance)
     appliance.instruments.registry.register(StatusCollector(_parts(appliance, operations)))
+    answers = appliance.service.routes()
     application = Starlette(
         routes=[
-            *appliance.service.routes(),
+            *answers,
             *operations.routes(),
             *UsageApi(appliance).routes(),
             *metrics_endpoint.routes(appliance.instruments.registry),
-            *pages.routes(appliance.product.page),
+            *(AdminApi(appliance.admin.parts()).routes() if appliance.admin is not None else ()),
+            *DocsApi().routes(),
+            *pages.routes(appliance.product.page, admin=appliance.admin is not None),
         ],
         exception_handlers=HANDLERS,
     )
@@ -59,8 +67,9 @@ def build_application(appliance: Served) -> ASGIApp:
         return appliance.stopping
 
     # What comes before the application; the last one here is asked first.
-    guarded: ASGIApp = ContentEncoding(application)
-    guarded = AccessControl(guarded, keys)
+    served: ASGIApp = ContentEncoding(application)
+    guarded: ASGIApp = AccessControl(served, keys)
+    guarded = AdminGuard(served, guarded, settings.operator_keys)
     guarded = Origins(guarded, settings.allowed_origins)
     guarded = hosts = AllowedHosts(guarded, (*machine_names(), *settings.allowed_hosts))
     guarded = CollapsedPaths(guarded)
@@ -69,7 +78,7 @@ def build_application(appliance: Served) -> ASGIApp:
     layered = MeasuredRequests(Envelope(guarded, stopping=stopping), appliance.instruments)
     return DirectRoutes(
         layered,
-        application.routes,
+        answers,  # and no others: the pages of operators have a guard of their own
         hosts=hosts,
         keys=keys,
         stopping=stopping,

@@ -1,5 +1,6 @@
 """From an installation to its open appliance: directories, keys, lease or licence, ledger."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from appliance.config.directories import connected_mounts, ledger_directory, require_directories
@@ -39,7 +40,14 @@ def open_appliance(installation: Installation, preloader: "ModelPreloader | None
     if settings.disk_format and settings.output_mount is not None and settings.output_mount.is_dir():
         directory = ledger_directory(settings.output_mount, settings.service, identity.instance)
         logs.add_disk(directory, max_file_mib=settings.disk_max_mib)
-    return Appliance(settings, identity=identity, roots=roots, connection=connection, preloader=preloader)
+    return Appliance(
+        settings,
+        identity=identity,
+        roots=roots,
+        connection=connection,
+        preloader=preloader,
+        installation=replace(installation, settings=settings),
+    )
 
 
 def _connect(settings: Settings, identity: Identity, roots: TrustRoots) -> tuple[Settings, Connection]:

@@ -180,6 +180,7 @@ def serve(
         instruments=appliance.instruments,
     )
     table = Connections(_limits(settings))
+    appliance.open_connections = lambda: (len(table), table.limits.connections)
     config = uvicorn.Config(
         appliance.asgi(),
         http=partial(LoadSheddingProtocol, shedder=shedder, table=table),  # type: ignore[arg-type]  # as the class
@@ -237,6 +238,8 @@ async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any,
         asyncio.create_task(appliance.maintenance.run()),
         asyncio.create_task(_look_for_models(appliance, asked)),
     ]
+    if appliance.admin is not None:
+        background.append(asyncio.create_task(appliance.admin.history.run()))
     interval = systemd.watchdog_seconds()
     if interval is not None:
         background.append(asyncio.create_task(systemd.keep_alive(interval, appliance.stuck)))

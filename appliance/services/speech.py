@@ -97,6 +97,7 @@ class SpeechService:
                     language=locale,
                     languages=(locale,),
                     description=folder.description,
+                    path=folder.path,
                 )
             ]
         )

@@ -99,6 +99,7 @@ def _deployment(project: str, name: str, engine: ServedModel) -> Deployment:
         languages=folder.made_for,
         description=folder.description,
         categories=folder.categories,
+        path=folder.path,
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from appliance.config.products import CUSTOM_NER, SPEECH_TO_TEXT
 from appliance.ledger.ledger import UsageRecord
 from license.evidence.tool.command import run_verify
+from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, needs_chromium
 from tests.support.ledger import Machine, Vendor
 from tests.support.paths import ENGLISH
@@ -239,6 +240,7 @@ def test_the_page_of_a_verification_fits_a_phone_a_screen_and_paper(drive: Drive
             assert await page.run("innerWidth") == width
             assert await page.run("document.documentElement.scrollWidth") <= width
             await page.picture(tmp_path / f"{media}-{width}.png")
+        assert await violations(page) == []
         hidden = (
             "[...document.querySelectorAll('.wide')].filter(one => one.scrollWidth > one.clientWidth).length"
         )

@@ -27,7 +27,9 @@ COMMANDS = ("appliance/cli/", "license/authority/cli/")
 TESTED_ELSEWHERE = {
     # Edge: real requests to a real service.
     "appliance/ner/text_request.py": "tests/unit/ner/components/test_matcher.py",
+    "appliance/api/admin/*": "tests/e2e/admin/test_admin.py",
     "appliance/api/authentication.py": "tests/e2e/test_access.py",
+    "appliance/api/docs/routes.py": "tests/e2e/test_documentation.py",
     "appliance/api/authoring/*": "tests/e2e/authoring/test_authoring.py",
     "appliance/api/language/legacy_*": "tests/e2e/test_legacy_api.py",
     "appliance/api/language/openapi.py": "tests/e2e/test_documents.py",

@@ -135,3 +135,44 @@ async def _page(port: int) -> AsyncIterator[Page]:
             for domain in ("Network", "Page", "Log", "Runtime"):
                 await page.send(f"{domain}.enable")
             yield page
+
+
+async def look(page: Page, *, width: int, dark: bool = False, height: int = 900) -> None:
+    """Give the page a width in pixels, and the light or dark colours of the system."""
+    await page.send(
+        "Emulation.setEmulatedMedia",
+        media="screen",
+        features=[
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},  # colours on their way are no colours
+        ],
+    )
+    await page.send(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1,
+        mobile=False,  # a phone would make room for what is too wide, and hide that it is
+    )
+
+
+async def sideways(page: Page) -> int:
+    """By how many pixels the page is wider than the window; nobody should scroll sideways."""
+    return int(await page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+async def full_picture(page: Page, path: Path) -> bytes:
+    """A picture of the whole page, however long."""
+    size = (await page.send("Page.getLayoutMetrics"))["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+    found = await page.send("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+    data = base64.b64decode(found["data"])
+    path.write_bytes(data)
+    return data
+
+
+async def take(page: Page, path: Path, *, width: int, height: int) -> None:
+    """A picture of what a window of that size shows."""
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    found = await page.send("Page.captureScreenshot", format="png", clip=clip)
+    path.write_bytes(base64.b64decode(found["data"]))

@@ -55,7 +55,7 @@ class Origins:
         if scope["type"] not in ("http", "websocket"):
             return self._app(scope, receive, send)
         origins = [value.lower() for name, value in scope["headers"] if name == b"origin"]
-        if not origins or (len(origins) == 1 and _is_own(origins[0], scope)):
+        if not origins or (len(origins) == 1 and is_own(origins[0], scope)):
             return self._app(scope, receive, send)
         if self._any or self._allowed.issuperset(origins):
             return self._shared(scope, receive, send)
@@ -64,7 +64,7 @@ class Origins:
         return response(scope, receive, send)
 
 
-def _is_own(origin: bytes, scope: Scope) -> bool:
+def is_own(origin: bytes, scope: Scope) -> bool:
     """Whether an origin is where this request went.
 
     Its scheme is not compared: a proxy may speak TLS for this service without saying so.

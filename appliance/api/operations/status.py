@@ -117,6 +117,16 @@ class OperationsApi:
 
     async def status(self, request: Request) -> Response:
         """`GET /status`: licence, plan, clock, models and ledger; without a key only whether it answers."""
+        body = self.report()
+        if without_key(request.scope):
+            serves = body["apiStatus"] in _ANSWERING
+            body = {name: body[name] for name in _WITHOUT_KEY} | {
+                "apiStatusMessage": _brief("" if serves else str(body["apiStatus"]))
+            }
+        return JSONResponse(body)
+
+    def report(self) -> dict[str, Any]:
+        """Return what `/status` answers to a caller with a key."""
         appliance = self._appliance
         snapshot = appliance.status.snapshot()
         body: dict[str, Any] = {
@@ -151,12 +161,7 @@ class OperationsApi:
         used_up = appliance.admission.used_up()
         if used_up and body["apiStatus"] in _ANSWERING:
             body["apiStatus"], body["apiStatusMessage"] = OUT_OF_QUOTA, f"{used_up[0].upper()}{used_up[1:]}."
-        if without_key(request.scope):
-            serves = body["apiStatus"] in _ANSWERING
-            body = {name: body[name] for name in _WITHOUT_KEY} | {
-                "apiStatusMessage": _brief("" if serves else str(body["apiStatus"]))
-            }
-        return JSONResponse(body)
+        return body
 
     def _serving(self) -> str:
         metering = self._appliance.metering

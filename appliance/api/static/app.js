@@ -8,8 +8,14 @@ const API = `/language/:analyze-text?${VERSION}`;
 const JOBS = `/language/analyze-text/jobs?${VERSION}`;
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const RECORD = 1000; // text elements in one text record
-const LIMIT = 5120; // text elements in one synchronous document
-const colours = new Map([["Person", 0], ["Organization", 1], ["Location", 2]]);
+const LIMIT = 5120; // text elements in one synchronous document; what is longer goes as a job
+const LONGEST = 125000; // text elements in one job
+const COLOURS = 20;
+const GENERAL = ["Person", "Organization", "Location"]; // look the same with every model that has them
+const FOLDED = 50; // rows of the table until somebody asks for all
+const MODELS_FOLDED = 8;
+const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
+const colours = new Map();
 const EXAMPLES = {
   News: "Chancellor Marta Lindqvist met executives of Northwind Shipping in Rotterdam on Tuesday. The company, " +
     "founded by Daniel Okafor in 1987, wants to move its headquarters from Hamburg to Lisbon, Reuters reported.",
@@ -42,11 +48,24 @@ function element(tag, attributes = {}, ...children) {
 // An access key is asked for only where the server wants one, and kept in this page's memory alone.
 async function call(path, options = {}) {
   const key = $("key").value.trim();
+  if (/[^\x20-\x7e]/.test(key)) throw new Error(WRONG_KEY);
   const headers = { Accept: "application/json", ...options.headers, ...(key ? { [KEY_HEADER]: key } : {}) };
-  const reply = await fetch(BASE + path, { ...options, headers, cache: "no-store" });
-  if (reply.status === 401) $("access").hidden = false;
+  let reply;
+  try {
+    reply = await fetch(BASE + path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  } catch (error) {
+    throw new Silent(error.name === "TimeoutError" ? `The service has not answered for ${PATIENCE / 1000} seconds.` : "The service does not answer.");
+  }
+  if (reply.status === 401) {
+    $("access").hidden = false;
+    throw new Refused(key ? WRONG_KEY : "This server asks for an access key: enter one above.");
+  }
   return reply;
 }
+
+const WRONG_KEY = "This is not an access key of this server. Whoever operates it has the keys (setting ApiKeys).";
+class Silent extends Error {}
+class Refused extends Error {}
 
 async function getJson(path) {
   const reply = await call(path);
@@ -56,15 +75,23 @@ async function getJson(path) {
 
 // ---- try it
 
-const tried = { text: "", models: [], chosen: "" };
+const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", allModels: false };
 
 // The model chosen in the list; null for the default one, which answers at once instead of as a job.
 const chosenModel = () => tried.models.find((model) => nameOf(model) === tried.chosen && !model.default) ?? null;
 const nameOf = (model) => `${model.projectName}/${model.deploymentName}`;
 
 function categoryClass(category) {
-  if (!colours.has(category)) colours.set(category, 3 + ((colours.size - 3) % 5));
+  if (!colours.has(category)) colours.set(category, colours.size % COLOURS);
   return `c${colours.get(category)}`;
+}
+
+// Each model has all the colours for itself: its categories, in its own order, look different up to twenty.
+function chooseColours() {
+  const categories = (chosenModel() ?? tried.models[0])?.categories ?? GENERAL;
+  colours.clear();
+  if (GENERAL.some((one) => categories.includes(one))) GENERAL.forEach(categoryClass);
+  categories.forEach(categoryClass);
 }
 
 // A tag that nobody knows, or no tag at all, is shown as it stands.
@@ -94,35 +121,39 @@ const requestBody = (text) => `{
   "parameters": {"stringIndexType": "Utf16CodeUnit"}
 }`;
 
+const taskOf = (model) => (model ? `"CustomEntityRecognition", "parameters": {
+    "projectName": ${JSON.stringify(model.projectName)}, "deploymentName": ${JSON.stringify(model.deploymentName)},
+    "stringIndexType": "Utf16CodeUnit"}` : `"EntityRecognition", "parameters": {"stringIndexType": "Utf16CodeUnit"}`);
+
 const jobBody = (text, model) => `{
   "analysisInput": {"documents": [${documentOf(text)}]},
-  "tasks": [{"kind": "CustomEntityRecognition", "parameters": {
-    "projectName": ${JSON.stringify(model.projectName)}, "deploymentName": ${JSON.stringify(model.deploymentName)},
-    "stringIndexType": "Utf16CodeUnit"}}]
+  "tasks": [{"kind": ${taskOf(model)}}]
 }`;
+
+const isLong = (text) => textElements(text) > LIMIT;
+const goesAsJob = (text) => chosenModel() !== null || isLong(text);
 
 function showCount() {
   const n = textElements($("text").value);
-  const over = n > LIMIT;
+  const over = n > LONGEST;
   $("count").classList.toggle("over", over);
   $("count").textContent = over
-    ? `${number.format(n)} of at most ${number.format(LIMIT)} characters`
-    : n ? `${plural(n, "character")} · ${plural(Math.ceil(n / RECORD), "text record")}` : "";
+    ? `${number.format(n)} of at most ${number.format(LONGEST)} characters`
+    : n ? `${plural(n, "character")} · ${plural(Math.ceil(n / RECORD), "text record")}${n > LIMIT ? " · goes as a job" : ""}` : "";
 }
 
 const post = (path, body) => call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body });
 
 function entitiesOf(reply, answer, results) {
   const failure = answer.error ?? answer.errors?.[0] ?? results?.errors?.[0]?.error;
-  if (failure) throw new Error(failure.innererror?.message ?? failure.message ?? failure.code);
+  if (failure) throw Object.assign(new Error(failure.innererror?.message ?? failure.message ?? failure.code), { code: failure.innererror?.code ?? failure.code });
   if (!reply.ok || !results?.documents?.length) throw new Error(`the service answered ${reply.status}`);
   const { entities, warnings = [] } = results.documents[0];
   return { entities, warnings, record: reply.headers.get("Usage-Record") };
 }
 
 async function analyse(text) {
-  const model = chosenModel();
-  if (model) return analyseAsJob(text, model);
+  if (goesAsJob(text)) return analyseAsJob(text, chosenModel());
   const reply = await post(API, requestBody(text));
   const answer = await reply.json().catch(() => ({}));
   return entitiesOf(reply, answer, answer.results);
@@ -152,7 +183,8 @@ async function tryIt(event) {
   try {
     const { entities, warnings, record } = await analyse(text);
     const took = Math.max(1, Math.round(performance.now() - began));
-    Object.assign(tried, { text });
+    Object.assign(tried, { text, entities, all: false });
+    chooseColours();
     showEntities(text, entities);
     showWarnings(warnings);
     $("record").textContent = record ? `Usage record ${record}` : "";
@@ -162,15 +194,15 @@ async function tryIt(event) {
     showUsage();
   } catch (error) {
     $("result").hidden = true;
-    say(error instanceof TypeError ? "The service does not answer." : String(error.message), "bad");
+    say(String(error.message), "bad", error.code);
   } finally {
     button.setAttribute("aria-busy", "false");
   }
 }
 
-function say(text, tone = "quiet") {
+function say(text, tone = "quiet", code = "") {
   $("outcome").dataset.tone = tone;
-  $("outcome").textContent = text;
+  $("outcome").replaceChildren(text, ...(code ? [" ", element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "What this means")] : []));
 }
 
 // Hebrew, Arabic and their kin. The label of a name stays beside its end, whatever direction the text around it has.
@@ -187,21 +219,44 @@ function showEntities(text, entities) {
     if (offset < end) continue;
     const mark = element("mark", { class: `${categoryClass(category)} ${directionAtEnd(text.slice(offset, offset + length))}`, title: `${category}, confidence ${percent(confidenceScore)}` });
     // The name of the category has its own direction, and takes no part in finding that of the text.
-    mark.append(text.slice(offset, offset + length), element("small", { dir: "ltr" }, category));
+    mark.append(text.slice(offset, offset + length), element("small", { dir: "auto" }, category));
     pieces.push(text.slice(end, offset), mark);
     end = offset + length;
   }
   $("marked").replaceChildren(...pieces, text.slice(end));
   $("marked").lang = $("language").value;
   $("legend").replaceChildren(...[...counts].map(([category, n]) =>
-    element("li", { class: categoryClass(category) }, category, element("b", {}, String(n)))));
-  $("entities").tBodies[0].replaceChildren(...sorted.map((entity) => element("tr", {},
-    element("td", {}, element("bdi", {}, entity.text)),
-    element("td", {}, element("span", { class: `tag ${categoryClass(entity.category)}` }, entity.category)),
-    element("td", {}, confidence(entity.confidenceScore)),
-    element("td", { class: "number" }, String(entity.offset)))));
+    element("li", { class: categoryClass(category) }, element("bdi", {}, category), element("b", {}, String(n)))));
+  showRows(sorted);
   $("entities").hidden = !entities.length;
   $("result").hidden = false;
+}
+
+function showRows(sorted) {
+  const shown = tried.all ? sorted : sorted.slice(0, FOLDED);
+  $("entities").tBodies[0].replaceChildren(...shown.map((entity) => element("tr", {},
+    element("td", { "data-label": "Entity" }, element("bdi", {}, entity.text)),
+    element("td", { "data-label": "Category" }, element("span", { class: `tag ${categoryClass(entity.category)}`, dir: "auto" }, entity.category)),
+    element("td", { "data-label": "Confidence" }, confidence(entity.confidenceScore)),
+    element("td", { class: "number", "data-label": "Offset" }, String(entity.offset)))));
+  $("more").hidden = sorted.length <= FOLDED;
+  $("more").textContent = tried.all ? `Show the first ${FOLDED}` : `Show all ${number.format(sorted.length)} entities`;
+}
+
+const asJson = () => `${JSON.stringify(tried.entities, null, 2)}\n`;
+// A cell that begins like a formula must not become one in a program for tables.
+const cell = (value) => `"${String(value).replace(/^(?=[=+\-@\t\r])/, "'").replaceAll('"', '""')}"`;
+const asCsv = () => [["text", "category", "offset", "length", "confidence"],
+  ...tried.entities.map((one) => [one.text, one.category, one.offset, one.length, one.confidenceScore])]
+  .map((row) => `${row.map((value) => (typeof value === "number" ? value : cell(value))).join(",")}\r\n`).join("");
+
+function save(text, name, type) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  const link = element("a", { href: address, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 30000);
 }
 
 function showWarnings(warnings) {
@@ -222,14 +277,14 @@ function confidence(score) {
 
 const snippets = {
   curl(text) {
-    const model = chosenModel();
-    const body = (model ? jobBody(text, model) : requestBody(text)).replaceAll("'", "'\\''");
+    const model = goesAsJob(text);
+    const body = (model ? jobBody(text, chosenModel()) : requestBody(text)).replaceAll("'", "'\\''");
     const key = $("access").hidden ? "" : `  -H '${KEY_HEADER}: YOUR KEY' \\\n`;
     const step = model ? "# the reply is empty; GET the address in its operation-location header\n" : "";
     return `${step}curl ${model ? "-i " : ""}'${BASE}${model ? JOBS : API}' \\\n${key}  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
   },
   python(text) {
-    if (chosenModel()) return snippets.custom(text);
+    if (goesAsJob(text)) return snippets.custom(text);
     return `${client()}\n
 text = ${JSON.stringify(text)}
 for entity in client.recognize_entities([text]${spoken()})[0].entities:
@@ -281,17 +336,20 @@ function moveTab(event) {
   next.focus();
 }
 
-async function copy() {
-  const text = $("snippet").textContent;
+async function copy(button, text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
     // Browsers offer the clipboard to https and localhost only; selecting works everywhere.
-    getSelection().selectAllChildren($("snippet"));
+    const shown = element("pre", { class: "hidden" }, text);
+    document.body.append(shown);
+    getSelection().selectAllChildren(shown);
     document.execCommand("copy");
+    shown.remove();
   }
-  $("copy").textContent = "Copied";
-  setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+  const words = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = words; }, 1500);
 }
 
 // ---- licence and models
@@ -307,11 +365,11 @@ async function refreshStatus() {
   try {
     showStatus(await getJson("/status"));
     $("notice").hidden = true;
-  } catch {
+  } catch (error) {
     $("pill").dataset.tone = "bad";
     $("pill-text").textContent = "no answer";
     $("notice").dataset.tone = "bad";
-    $("notice").textContent = "The service does not answer. This page asks again every 15 seconds.";
+    $("notice").textContent = `${error.message} This page asks again every 15 seconds.`;
     $("notice").hidden = false;
   }
 }
@@ -342,22 +400,36 @@ function showStatus({ license = {}, ledger, metering, version, apiStatus, apiSta
 }
 
 async function refreshModels() {
-  const { models = [] } = await getJson("/models").catch(() => ({}));
+  let models;
+  try {
+    ({ models = [] } = await getJson("/models"));
+  } catch (error) {
+    if (error instanceof Silent && tried.listed.length) return; // what was seen last is better than nothing
+    $("models").replaceChildren(element("li", { class: "none" }, error instanceof Refused && !$("key").value ? "Enter an access key to see the models." : error.message));
+    return;
+  }
   tried.models = models.filter((model) => model.status === "ready");
-  showModels(models);
+  tried.listed = models;
+  showModels();
   showChoice();
   showLanguages();
   showSnippet();
 }
 
-function showModels(models) {
-  $("models").replaceChildren(...(models.length ? models.map((model) => element("li", {},
+function showModels() {
+  const wanted = $("filter").value.trim().toLowerCase();
+  const found = tried.listed.filter((model) => [nameOf(model), model.name, languagesOf(model), ...(model.categories ?? [])].join(" ").toLowerCase().includes(wanted));
+  const models = tried.allModels ? found : found.slice(0, MODELS_FOLDED);
+  $("find").hidden = tried.listed.length <= MODELS_FOLDED;
+  $("all-models").hidden = found.length <= MODELS_FOLDED;
+  $("all-models").textContent = tried.allModels ? `Show the first ${MODELS_FOLDED}` : `Show all ${number.format(found.length)}`;
+  $("models").replaceChildren(...(models.length ? models.map((model) => element("li", { dir: "auto" },
     element("b", {}, model.status === "failed" ? nameOf(model) : [model.name, model.modelVersion].filter(Boolean).join(" ")),
     ...(model.status === "failed"
       ? [element("span", { class: "failed" }, `cannot be served: ${model.reason}`)]
       : [element("span", {}, `project ${model.projectName}, deployment ${model.deploymentName}${model.default ? ", default" : ""}`),
         element("span", {}, [languagesOf(model), (model.categories ?? []).join(", ")].filter(Boolean).join(" · "))])))
-    : [element("li", { class: "none" }, $("access").hidden ? "No model is loaded yet." : "Enter an access key to see the models.")]));
+    : [element("li", { class: "none" }, tried.listed.length ? "No model is called so." : "No model is loaded yet.")]));
 }
 
 function showChoice() {
@@ -473,8 +545,14 @@ for (const tab of tabs) {
 }
 $("model").addEventListener("change", () => { tried.chosen = $("model").value; showSnippet(); });
 $("language").addEventListener("change", showSnippet);
-$("key").addEventListener("change", () => { refreshModels(); showUsage(); });
-$("copy").addEventListener("click", copy);
+$("key").addEventListener("change", () => { say(""); refreshStatus(); refreshModels(); showUsage(); });
+$("copy").addEventListener("click", () => copy($("copy"), $("snippet").textContent));
+$("copy-result").addEventListener("click", () => copy($("copy-result"), asJson()));
+$("save-json").addEventListener("click", () => save(asJson(), "entities.json", "application/json"));
+$("save-csv").addEventListener("click", () => save(asCsv(), "entities.csv", "text/csv"));
+$("more").addEventListener("click", () => { tried.all = !tried.all; showRows([...tried.entities].sort((a, b) => a.offset - b.offset)); });
+$("all-models").addEventListener("click", () => { tried.allModels = !tried.allModels; showModels(); });
+$("filter").addEventListener("input", showModels);
 $("earlier").addEventListener("click", () => stepMonth(-1));
 $("later").addEventListener("click", () => stepMonth(1));
 showCount();

@@ -9,6 +9,8 @@ const WIDTH = 1000;
 const HEIGHT = 150;
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const TICKS = 1e7;
+const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
+const WRONG_KEY = "This is not an access key of this server. Whoever operates it has the keys (setting ApiKeys).";
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
@@ -25,11 +27,22 @@ function element(tag, attributes = {}, ...children) {
 
 async function call(path, options = {}) {
   const key = $("key").value.trim();
+  if (/[^\x20-\x7e]/.test(key)) throw new Refused(WRONG_KEY);
   const headers = { Accept: "application/json", ...options.headers, ...(key ? { [KEY_HEADER]: key } : {}) };
-  const reply = await fetch(BASE + path, { ...options, headers, cache: "no-store" });
-  if (reply.status === 401) $("access").hidden = false;
+  let reply;
+  try {
+    reply = await fetch(BASE + path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  } catch (error) {
+    throw new Error(error.name === "TimeoutError" ? `The service has not answered for ${PATIENCE / 1000} seconds.` : "The service does not answer.");
+  }
+  if (reply.status === 401) {
+    $("access").hidden = false;
+    throw new Refused(key ? WRONG_KEY : "This server asks for an access key: enter one above.");
+  }
   return reply;
 }
+
+class Refused extends Error {}
 
 function say(text, tone = "quiet") {
   $("outcome").dataset.tone = tone;
@@ -76,7 +89,7 @@ async function recognise(blob) {
     refresh();
   } catch (error) {
     $("result").hidden = true;
-    say(error instanceof TypeError ? "The service does not answer." : String(error.message), "bad");
+    say(String(error.message), "bad");
   }
 }
 
@@ -154,29 +167,41 @@ async function refresh() {
     $("licence-figure").replaceChildren(element("strong", {}, licence.daysLeft > 0 ? number.format(licence.daysLeft) : word), licence.daysLeft > 0 ? "days left" : "");
     $("licence-message").textContent = status.apiStatusMessage ?? "";
     $("ledger").textContent = status.ledger ? `Signed ledger, ${number.format(status.ledger.size ?? 0)} entries: ${status.ledger.origin ?? ""}` : "";
+    $("notice").hidden = true;
+    await refreshGuarded();
+  } catch (error) {
+    $("pill").dataset.tone = "bad";
+    $("pill-text").textContent = "no answer";
+    $("notice").dataset.tone = "bad";
+    $("notice").textContent = `${error.message} This page asks again every 15 seconds.`;
+    $("notice").hidden = false;
+  }
+}
+
+// What a server that asks for access keys tells only with one.
+async function refreshGuarded() {
+  try {
     const now = new Date();
     const logs = await (await call(`/records/usage-logs/${now.getUTCMonth() + 1}/${now.getUTCFullYear()}`)).json();
     const total = (logs.meters ?? []).reduce((sum, meter) => sum + meter.quantity, 0);
     $("usage-figure").replaceChildren(element("strong", {}, number.format(total)), total === 1 ? "second of audio" : "seconds of audio");
     const { models = [] } = await (await call("/models")).json();
     state.language = models[0]?.language || state.language;
-    $("models").replaceChildren(...models.map((model) => element("li", {}, element("b", {}, `${model.name} ${model.modelVersion}`), element("span", {}, [model.language, model.description].filter(Boolean).join(" · ")))));
-    $("notice").hidden = true;
-    showSnippet();
-  } catch {
-    $("pill").dataset.tone = "bad";
-    $("pill-text").textContent = "no answer";
-    $("notice").dataset.tone = "bad";
-    $("notice").textContent = "The service does not answer. This page asks again every 15 seconds.";
-    $("notice").hidden = false;
+    $("models").replaceChildren(...models.map((model) => element("li", {}, element("b", {}, `${model.name} ${model.modelVersion}`), element("span", { dir: "auto" }, [model.language, model.description].filter(Boolean).join(" · ")))));
+    if (!models.length) $("models").replaceChildren(element("li", { class: "none" }, "No model is loaded yet."));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    $("usage-figure").replaceChildren(element("strong", {}, "–"), "not told without an access key");
+    $("models").replaceChildren(element("li", { class: "none" }, $("key").value.trim() ? error.message : "Enter an access key to see the model."));
   }
+  showSnippet();
 }
 
 function showSnippet() {
   $("snippet").textContent = `# pip install azure-cognitiveservices-speech
 import azure.cognitiveservices.speech as speechsdk
 
-config = speechsdk.SpeechConfig(host="${location.origin.replace(/^http/, "ws")}")
+config = speechsdk.SpeechConfig(host="${location.origin.replace(/^http/, "ws")}"${$("access").hidden ? "" : ', subscription="YOUR KEY"'})
 config.speech_recognition_language = ${JSON.stringify(state.language)}
 audio = speechsdk.audio.AudioConfig(filename="recording.wav")
 print(speechsdk.SpeechRecognizer(speech_config=config, audio_config=audio).recognize_once().text)`;

@@ -4,17 +4,18 @@ import os
 from pathlib import Path
 
 RESERVE_BYTES = 4 * 1024 * 1024
+RESERVE_FILE = "reserve"
 
 
 class Reserve:
     """The reserve of one ledger directory.
 
     Args:
-        directory: Where the file `reserve` lies.
+        directory: Where `RESERVE_FILE` lies.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / "reserve"
+        self._path = directory / RESERVE_FILE
 
     def hold(self) -> None:
         """Reserve the space unless it is reserved; raises `OSError` if the disk has less than that left."""

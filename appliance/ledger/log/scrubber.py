@@ -41,11 +41,15 @@ class Scrubber:
     Args:
         log: Says which file is the log now.
         report: Told of damage; called on this thread.
+
+    Attributes:
+        whole_at: Unix second, by the machine's clock, at which the log was last read to its end; 0 before.
     """
 
     def __init__(self, log: Callable[[], Path], report: Callable[[Damaged], None]) -> None:
         self._log = log
         self._report = report
+        self.whole_at = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usage-patrol", daemon=True)
         self._thread.start()
@@ -78,6 +82,7 @@ class Scrubber:
         except (sqlite3.Error, OSError) as error:
             _log.warning("the usage log could not be read again from its beginning: %s", error)
             return False
+        self.whole_at = int(time.time())
         return True
 
     def _run(self) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import logging
 import os
@@ -12,13 +13,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from appliance.config.directories import ledger_directory
 from appliance.config.identity import load_identity
 from appliance.config.products import SERVICES
 from appliance.ledger.transfer.export import JOURNAL_FILE, write_bundle
 from appliance.ledger.transfer.openings import count_opened
+from license.crypto.ed25519 import SigningKey
 from license.encoding.strict import format_time
 from license.errors import LicenseError, Unwritable
 from license.evidence.bundle.manifest import BundleManifest
@@ -108,6 +110,51 @@ def export_usage(
         yield made
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeavingFile:
+    """An export in memory.
+
+    Attributes:
+        data: Its bytes.
+        sha256: Their SHA-256 in hex.
+        manifest: What it says of itself.
+    """
+
+    data: bytes
+    sha256: str
+    manifest: BundleManifest
+
+
+def summary_of(ledger: Path, identity: SigningKey) -> LeavingFile:
+    """Return a summary without writing anywhere, so that a full disk is no obstacle.
+
+    Args:
+        ledger: The ledger directory.
+        identity: Key of the installation.
+
+    Raises:
+        LicenseError: There is no log to export.
+        OSError: The ledger cannot be read.
+    """
+    target = io.BytesIO()
+    manifest = write_bundle(ledger, target, identity=identity, full=False, openings=None)
+    data = target.getvalue()
+    return LeavingFile(data=data, sha256=hashlib.sha256(data).hexdigest(), manifest=manifest)
+
+
+def note_export(ledger: Path, leaving: LeavingFile, name: str, note: str) -> None:
+    """Write down that an export in memory left.
+
+    Args:
+        ledger: The ledger directory; the journal lies in it.
+        leaving: What left.
+        name: The file name it was given.
+        note: Why, or by whom; it stays here.
+    """
+    made = Made(path=Path(name), size=len(leaving.data), sha256=leaving.sha256)
+    _remember(ledger, made, leaving.manifest, note)
+
+
 def _unsigned(ledger: Path, manifest: BundleManifest) -> int:
     """How many entries the logs have beyond the heads at which the export ends."""
     entries = 0
@@ -137,7 +184,14 @@ def _work_directory(out: Path | None) -> "tempfile.TemporaryDirectory[str]":
         raise Unwritable(f"the export cannot be written in {where}: {error.strerror}") from error
 
 
-def print_members(path: Path, echo: Callable[[str], object]) -> None:
+def member_text(file: IO[bytes]) -> str:
+    """Return what `print_members` would print of an export."""
+    lines: list[str] = []
+    print_members(file, lines.append)
+    return "\n".join(lines)
+
+
+def print_members(path: Path | IO[bytes], echo: Callable[[str], object]) -> None:
     """Print every file of an export, in clear."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():

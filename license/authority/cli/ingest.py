@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,12 @@ def ingest(
         if html is not None:
             roots = authority.keyring.roots
             page = render_page(
-                ingested.report, subject=bundle.name, sha256="", roots=roots, checked_at=int(time.time())
+                ingested.report,
+                subject=bundle.name,
+                sha256="",
+                roots=roots,
+                checked_at=int(time.time()),
+                tool=f"license ingest {version('offline-appliance')}",
             )
             write_atomic(html, page.encode("utf-8"), mode=0o644)
     if as_json:

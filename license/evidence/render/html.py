@@ -7,6 +7,7 @@ from typing import Final
 from license.encoding.strict import format_time
 from license.evidence.log.entry import NOTHING, Tally
 from license.evidence.render.chart import charts
+from license.evidence.render.meanings import meaning_of
 from license.evidence.render.style import STYLE
 from license.evidence.render.text import VERDICTS
 from license.evidence.verify.checks import Outcome, outcomes
@@ -14,6 +15,11 @@ from license.evidence.verify.result import Coverage, Finding, LogReport, Report,
 from license.trust.roots import TrustRoots
 
 MAX_SHOWN: Final = 500
+_FOOTER: Final = (
+    "<footer>Signatures show who recorded what, and that it was not changed since. They cannot show that "
+    "a changed program, a second copy of the machine or a restored disk recorded everything: compare "
+    "with receipts, the coverage above and the work that was done. Times are UTC.</footer>"
+)
 # A narrow window scrolls what is wide, not the page; by the keyboard too, so it can be focused.
 _WIDE: Final = '<div class="wide" tabindex="0">'
 _OPEN: Final = f"{_WIDE}<table>"
@@ -27,7 +33,9 @@ _WORDS: Final = {Severity.CLEAN: "passed", Severity.FINDING: "finding", Severity
 _NOTE: Final = {Severity.CLEAN: "note", Severity.FINDING: "finding", Severity.BROKEN: "broken"}
 
 
-def render_page(report: Report, *, subject: str, sha256: str, roots: TrustRoots, checked_at: int) -> str:
+def render_page(
+    report: Report, *, subject: str, sha256: str, roots: TrustRoots, checked_at: int, tool: str = ""
+) -> str:
     """Return the page.
 
     Args:
@@ -36,8 +44,10 @@ def render_page(report: Report, *, subject: str, sha256: str, roots: TrustRoots,
         sha256: Of the file, in hex; empty for a directory.
         roots: The root keys that were trusted.
         checked_at: Unix second of the verification, by the auditor's clock.
+        tool: Name and version of the program that verified; empty where it is not known.
     """
-    body = "\n".join(_body(report, subject, sha256, roots, checked_at))
+    basis = "\n".join(_basis(subject, sha256, roots, tool))
+    body = "\n".join(_body(report, checked_at, basis))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -48,23 +58,27 @@ def render_page(report: Report, *, subject: str, sha256: str, roots: TrustRoots,
     )
 
 
-def _body(report: Report, subject: str, sha256: str, roots: TrustRoots, checked_at: int) -> Iterator[str]:
+def _body(report: Report, checked_at: int, basis: str) -> Iterator[str]:
     customers = sorted({p.customer for log in report.logs for p in log.licenses if p.customer})
     yield "<header><h1>Verification of usage records</h1>"
     if customers:
         yield f"<p>{escape(', '.join(customers))}</p>"
     yield f'<p class="soft">Checked {format_time(checked_at)} (clock of the checking machine)</p></header>'
     code = report.exit_code
+    yield "<main>"
     sentences = _SENTENCES[code] + _hidden(report)
     yield f'<div class="verdict v{code}" role="status"><b>{_title(report)}</b>{sentences}</div>'
     yield from _usage(report)
+    yield from _included(report)
     yield from _checks(report)
     yield from _findings(report)
     yield from _coverage(report.coverage)
     yield "<h2>Logs and licences</h2>"
     for log in report.logs:
         yield from _log(log)
-    yield from _basis(subject, sha256, roots)
+    yield basis
+    yield "</main>"
+    yield _FOOTER
 
 
 def _title(report: Report) -> str:
@@ -119,6 +133,28 @@ def _usage_row(month: str, meter: str, tally: Tally) -> str:
     )
 
 
+def _included(report: Report) -> Iterator[str]:
+    """What the licences in force include, beside what was counted against each in all."""
+    rows = {
+        (period.id, meter): (period, units)
+        for log in report.logs
+        for period in log.licenses
+        for meter, units in period.included
+    }
+    if not rows:
+        return
+    yield f"<h3>Units that the licences include</h3>{_OPEN}<thead><tr><th>Licence</th><th>Meter</th>"
+    yield '<th class="n">Included</th><th>Beyond them</th></tr></thead><tbody>'
+    for (_, meter), (period, units) in rows.items():
+        each = " a month" if period.monthly else ""
+        beyond = "refused" if period.blocks else "counted, settled later"
+        yield (
+            f"<tr><td><code>{escape(period.id)}</code></td><td>{escape(meter)}</td>"
+            f'<td class="n">{units:,}{each}</td><td>{beyond}</td></tr>'
+        )
+    yield f"</tbody>{_CLOSE}"
+
+
 def _checks(report: Report) -> Iterator[str]:
     yield f'<h2>Checks</h2>{_WIDE}<table class="fits"><thead>'
     yield "<tr><th>Check</th><th>What must hold</th><th>Outcome</th></tr>"
@@ -142,7 +178,7 @@ def _findings(report: Report) -> Iterator[str]:
         yield "<p>None.</p>"
         return
     yield (
-        f'{_OPEN}<thead><tr><th></th><th>Code</th><th>What</th><th class="n">Entry</th><th>Time</th>'
+        f'{_OPEN}<thead><tr><th>Weight</th><th>Code</th><th>What</th><th class="n">Entry</th><th>Time</th>'
         "</tr></thead><tbody>"
     )
     ordered = sorted(report.findings, key=lambda finding: -finding.severity)
@@ -160,14 +196,20 @@ def _finding(finding: Finding) -> str:
     return (
         f'<tr><td><span class="tag {css}">{_NOTE[finding.severity]}</span></td>'
         f'<td class="t"><code>{escape(finding.code)}</code></td>'
-        f'<td>{escape(finding.message)}<br><code class="soft">{escape(finding.log)}</code></td>'
+        f'<td>{escape(finding.message)}<br><code class="soft">{escape(finding.log)}</code>'
+        f"{_meaning(finding)}</td>"
         f'<td class="n">{index}</td><td class="t">{time}</td></tr>'
     )
 
 
+def _meaning(finding: Finding) -> str:
+    meaning = meaning_of(finding.code)
+    return f'<span class="means">{escape(meaning.means)} {escape(meaning.ask)}</span>'
+
+
 def _coverage(coverage: Coverage) -> Iterator[str]:
     total = coverage.up + coverage.down + coverage.unexplained
-    yield "<h2>Coverage</h2>"
+    yield '<section class="keep"><h2>Coverage</h2>'
     parts = (("up", coverage.up), ("down", coverage.down), ("lost", coverage.unexplained))
     if total:
         bars = "".join(
@@ -176,7 +218,7 @@ def _coverage(coverage: Coverage) -> Iterator[str]:
         yield f'<div class="cover" aria-hidden="true">{bars}</div>'
     words = (("Up", coverage.up), ("Stopped in order", coverage.down), ("Unexplained", coverage.unexplained))
     terms = "".join(f"<dt>{word}</dt><dd>{_hours(seconds)}</dd>" for word, seconds in words)
-    yield f"<dl>{terms}</dl>"
+    yield f"<dl>{terms}</dl></section>"
 
 
 def _hours(seconds: int) -> str:
@@ -215,16 +257,13 @@ def _log(log: LogReport) -> Iterator[str]:
     yield f"</tbody>{_CLOSE}"
 
 
-def _basis(subject: str, sha256: str, roots: TrustRoots) -> Iterator[str]:
+def _basis(subject: str, sha256: str, roots: TrustRoots, tool: str) -> Iterator[str]:
     yield "<h2>What this rests on</h2><dl>"
+    if tool:
+        yield f"<dt>Verified by</dt><dd>{escape(tool)}</dd>"
     yield f"<dt>Verified</dt><dd>{escape(subject)}</dd>"
     if sha256:
         yield f"<dt>SHA-256</dt><dd><code>{sha256}</code></dd>"
     for root in roots:
         yield f"<dt>Trusted root</dt><dd><code>{escape(root.vkey)}</code></dd>"
     yield "</dl>"
-    yield (
-        "<footer>Signatures show who recorded what, and that it was not changed since. They cannot show that "
-        "a changed program, a second copy of the machine or a restored disk recorded everything: compare "
-        "with receipts, the coverage above and the work that was done. Times are UTC.</footer>"
-    )

@@ -42,6 +42,7 @@ code { font: .85em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: a
 .t1 { color: var(--warn); }
 .t2 { color: var(--bad); }
 .tn { color: var(--soft); }
+.means { display: block; margin-top: .25rem; color: var(--soft); }
 .wide { overflow-x: auto; }
 svg { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--line); stroke-width: 1; }
@@ -69,7 +70,8 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
   html, body { font-size: 11px; }
   body { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }
-  tr, svg, .verdict { break-inside: avoid; }
+  tr, svg, .verdict, .keep { break-inside: avoid; }
+  .keep { break-before: auto; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 @page { margin: 16mm; }

@@ -71,6 +71,7 @@ def run_verify(
     heads: Iterable[Path] = (),
     notes: Path | None = None,
     html: Path | None = None,
+    tool: str = "",
 ) -> Report:
     """Verify, and write the page if one is wanted.
 
@@ -80,6 +81,7 @@ def run_verify(
         heads: Files and directories of signed heads that others kept.
         notes: Directory of licences that an export had to leave out.
         html: Where the page goes.
+        tool: Name and version of the program, for the page.
 
     Raises:
         LicenseError: The file is not an export, or one of the others cannot be used; `NoHeads`.
@@ -90,7 +92,12 @@ def run_verify(
     report = verify(path, roots, heads=others, notes=extra)
     if html is not None:
         page = render_page(
-            report, subject=path.name, sha256=_sha256(path), roots=roots, checked_at=int(time.time())
+            report,
+            subject=path.name,
+            sha256=_sha256(path),
+            roots=roots,
+            checked_at=int(time.time()),
+            tool=tool,
         )
         write_atomic(html, page.encode("utf-8"), mode=0o644)
     return report
@@ -113,8 +120,14 @@ def roots_of(source: str | None) -> TrustRoots:
     return load_roots(Path(source))
 
 
-def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
-    """Run the auditor's command; returns the exit status."""
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None, *, tool: str = "") -> int:
+    """Run the auditor's command; returns the exit status.
+
+    Args:
+        arguments: Words of the command line; those of the process by default.
+        out: Where the report goes; standard output by default.
+        tool: Name and version of the program, which whoever packed it knows.
+    """
     out = out or sys.stdout
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -129,6 +142,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
             heads=options.heads,
             notes=options.notes,
             html=options.html,
+            tool=tool,
         )
     except LicenseError as error:
         return _refuse(error.message, error.hint, status_of(error))

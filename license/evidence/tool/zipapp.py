@@ -3,18 +3,23 @@
     python3 -m license.evidence.tool.zipapp dist/usage-verify.pyz
 
 It holds the very modules that the service uses, and only those that verification imports: found by following
-imports, so that nothing of the appliance can slip in. The same sources give the same bytes.
+imports, so that nothing of the appliance can slip in. The same sources give the same bytes. The page that
+`--html` writes names their version.
 """
 
 import ast
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 _ENTRY: Final = "license.evidence.tool.command"
-_MAIN: Final = "import sys\nfrom license.evidence.tool.command import main\nsys.exit(main())\n"
+_MAIN: Final = (
+    "import sys\nfrom license.evidence.tool.command import main\n"
+    'sys.exit(main(tool="usage-verify.pyz {version}"))\n'
+)
 _SHEBANG: Final = b"#!/usr/bin/env python3\n"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _MODE: Final = 0o644 << 16
@@ -47,7 +52,7 @@ def build(target: Path, root: Path) -> Sequence[str]:
     with target.open("wb") as file:
         file.write(_SHEBANG)
         with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
-            _add(archive, "__main__.py", _MAIN.encode())
+            _add(archive, "__main__.py", _MAIN.format(version=version("offline-appliance")).encode())
             for path in paths.values():
                 _add(archive, path.relative_to(root).as_posix(), path.read_bytes())
     target.chmod(0o755)

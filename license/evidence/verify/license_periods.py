@@ -79,6 +79,9 @@ class LicensePeriods:
                 customer=None if licensed is None else licensed.license.customer,
                 max_logs=0 if licensed is None else licensed.license.instance.max_logs,
                 subscription=None if licensed is None else licensed.license.subscription,
+                included=() if licensed is None else licensed.license.plan.meters,
+                monthly=licensed is not None and licensed.license.plan.monthly,
+                blocks=licensed is not None and licensed.license.plan.overage == "block",
             )
         )
         return wrong

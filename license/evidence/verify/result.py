@@ -64,6 +64,9 @@ class LicensePeriod:
         customer: Whom it names; None if the licence could not be verified.
         subscription: What pays; None if the licence could not be verified.
         max_logs: How many logs it allows; 0 if the licence could not be verified.
+        included: Units that its plan includes, by meter; empty if the licence could not be verified.
+        monthly: Whether these come anew each month.
+        blocks: Whether its plan refuses beyond them.
     """
 
     id: str
@@ -74,6 +77,9 @@ class LicensePeriod:
     customer: str | None = None
     subscription: str | None = None
     max_logs: int = 0
+    included: tuple[tuple[str, int], ...] = ()
+    monthly: bool = False
+    blocks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

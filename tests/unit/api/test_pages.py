@@ -34,7 +34,7 @@ class Page(HTMLParser):
             self.inline.append(data)
 
 
-SCRIPTS = {"index.html": "app.js", "speech.html": "speech.js"}
+SCRIPTS = {"index.html": "app.js", "speech.html": "speech.js", "admin.html": "admin.js"}
 
 
 @pytest.fixture(scope="module", params=SCRIPTS)
@@ -62,7 +62,7 @@ def test_everything_it_loads_is_a_file_beside_it(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["index.html", "speech.html", "style.css", "speech.css", "app.js", "speech.js"]
+    "name", sorted(path.name for path in STATIC.glob("*.*") if path.suffix in (".html", ".css", ".js"))
 )
 def test_no_address_outside_this_server_is_named(name: str) -> None:
     assert ELSEWHERE.findall((STATIC / name).read_text()) == []

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,3 +92,33 @@ def test_any_words_are_read_or_refused_by_name(words: list[str]) -> None:
         Settings.read(words, {})
     except SettingsError as error:
         assert error.message
+
+
+OPERATOR = "0123456789abcdef"
+
+
+def test_operators_have_keys_of_their_own_by_name_or_from_a_file(tmp_path: Path) -> None:
+    keys = tmp_path / "operators"
+    keys.write_text(f"# the night shift\n{OPERATOR}-night\n")
+    settings = Settings.read(
+        [f"OperatorKeys:Ada={OPERATOR}", "ApiKeys:one=caller"], {"OperatorKeys__File": str(keys)}
+    )
+    assert settings.operator_keys == (("ada", OPERATOR), ("file, key 1", f"{OPERATOR}-night"))
+    assert settings.api_keys == ("caller",)
+    assert settings.controls_access
+    assert not Settings.read([f"OperatorKeys:Ada={OPERATOR}"], {}).controls_access
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["OperatorKeys:Ada="], "expected printable ASCII"),
+        (["OperatorKeys:Ada=short"], "has 5 characters"),
+        ([f"OperatorKeys:Ada={OPERATOR}", f"ApiKeys:one={OPERATOR}"], "is the key of a caller as well"),
+    ],
+)
+def test_an_operators_key_that_is_weak_or_a_callers_is_refused(words: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as refused:
+        Settings.read(words, {})
+    assert "openssl rand -hex 16" in refused.value.hint
+    assert OPERATOR not in refused.value.message

@@ -249,6 +249,7 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
     caller.ask()
     assert caller.ledger.healthy, "nobody has looked there yet"
     assert not caller.ledger.scrubber.round()
+    assert caller.ledger.scrubber.whole_at == 0
     deadline = time.monotonic() + RETURN_SECONDS
     while caller.ledger.origin.endswith("/1") and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -258,6 +259,7 @@ def test_a_corrupt_page_is_never_repaired(machine: Machine, caller: Caller) -> N
     kinds = [parse(text).kind for text in texts(machine.directory / "ledger-2.db")]
     assert kinds[:5] == ["recover", "boot", "lic", "carry", "disk"]
     assert caller.ledger.scrubber.round()
+    assert 0 <= time.time() - caller.ledger.scrubber.whole_at < 600
     caller.ledger.close()
     report = verify(machine.output, machine.vendor.roots)
     assert report.exit_code == 2, "the damaged log tells of its damage"

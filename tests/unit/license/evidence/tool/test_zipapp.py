@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from license.evidence.render.html import render_page
+from license.evidence.render.meanings import MEANINGS
 from license.evidence.tool.command import EXIT_UNREADABLE, EXIT_USAGE, main, run_verify
 from license.evidence.tool.zipapp import build, modules
 from license.evidence.verify.checks import CHECKS, outcomes
@@ -133,7 +134,7 @@ def test_the_page_is_one_file_with_charts_checks_and_findings(
     packed: Callable[..., Path], vendor: Vendor, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    run_verify(packed(), vendor.roots, html=page)
+    run_verify(packed(), vendor.roots, html=page, tool="usage-verify.pyz 9.9")
     text = page.read_text(encoding="utf-8")
     parser = Links()
     parser.feed(text)
@@ -141,6 +142,10 @@ def test_the_page_is_one_file_with_charts_checks_and_findings(
     assert text.count('<rect class="bar"') == 3
     assert "Clean" in text
     assert "Example Hospital" in text
+    assert text.count("<main>") == text.count("</main>") == 1
+    assert "usage-verify.pyz 9.9" in text
+    assert "Units that the licences include" in text
+    assert '<section class="keep"><h2>Coverage</h2>' in text, "on paper it stays on one page"
     for check in CHECKS:
         assert check.title in text
 
@@ -164,6 +169,22 @@ def test_every_code_belongs_to_exactly_one_check() -> None:
         "two-resources",
         "metered-differs",
     }
+
+
+def test_the_page_says_what_each_finding_means_and_whom_to_ask(
+    closed: Machine, vendor: Vendor, tmp_path: Path
+) -> None:
+    closed.sql("UPDATE entry SET text = replace(text, '\"q\":2', '\"q\":1') WHERE n = 5")
+    report = verify(closed.output, vendor.roots)
+    page = render_page(report, subject="x", sha256="", roots=vendor.roots, checked_at=0)
+    assert MEANINGS["changed"].means in page
+    assert MEANINGS["changed"].ask in page
+    assert page.count('class="means"') == len(report.findings)
+
+
+def test_every_code_has_a_meaning() -> None:
+    assert {code for check in CHECKS for code in check.codes} - set(MEANINGS) == set()
+    assert written_codes("Checking a log") - set(MEANINGS) == set()
 
 
 def test_outcomes_tell_each_finding_once(closed: Machine, vendor: Vendor) -> None:

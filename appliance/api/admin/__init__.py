@@ -1,0 +1,1 @@
+"""The operators' page at `/admin`: what it is asked, and who may ask."""

@@ -1,0 +1,90 @@
+"""The pages of the documentation: where they lie, how one is rendered, and what is found in them."""
+
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.api.docs.rendering import Rendered, render
+from appliance.api.docs.search import Hit, Passage, find
+
+INDEX: Final = "README.md"
+_MOST_BYTES: Final = 4 << 20
+_MOST_FILES: Final = 1_000
+
+
+def places() -> list[Path]:
+    """Return where the pages may lie: in the checkout, or beside the program where the bundle puts them."""
+    return [Path(__file__).parents[3] / "docs", Path(sys.prefix).parent / "share" / "docs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A page in the list of pages."""
+
+    name: str
+    title: str
+
+
+class Library:
+    """The files below a directory, by their names from there; only those that exist when it is first asked.
+
+    Args:
+        directories: Looked at in turn; the first that has an index is taken.
+    """
+
+    def __init__(self, directories: list[Path]) -> None:
+        self._directories = directories
+        self._lock = threading.Lock()
+        self._files: dict[str, Path] | None = None
+        self._rendered: dict[str, Rendered] = {}
+
+    def path(self, name: str) -> Path | None:
+        """Return the file of that very name; None without one."""
+        return self._known().get(name)
+
+    def page(self, name: str) -> Rendered | None:
+        """Return a page as HTML, rendered once; None without one of that name."""
+        path = self._known().get(name)
+        if path is None or path.suffix != ".md":
+            return None
+        if name not in self._rendered:
+            self._rendered[name] = render(path.read_text("utf-8"), name=name, known=self._known().keys())
+        return self._rendered[name]
+
+    def entries(self) -> list[Entry]:
+        """Return every page with its title: the index first, then the others by folder and name."""
+        names = sorted((name for name in self._known() if name.endswith(".md")), key=_order)
+        pages = ((name, self.page(name)) for name in names)
+        return [Entry(name=name, title=page.title) for name, page in pages if page is not None]
+
+    def search(self, words: str) -> list[Hit]:
+        """Return the passages that hold all of some words, the best first."""
+        passages: list[tuple[str, Passage]] = []
+        for entry in self.entries():
+            page = self.page(entry.name)
+            passages += [(entry.name, passage) for passage in (page.passages if page is not None else ())]
+        return find(words, passages)
+
+    def _known(self) -> dict[str, Path]:
+        with self._lock:
+            if self._files is None:
+                self._files = next((found for found in map(_files, self._directories) if INDEX in found), {})
+            return self._files
+
+
+def _files(directory: Path) -> dict[str, Path]:
+    try:
+        found = sorted(path for path in directory.rglob("*") if path.is_file())[:_MOST_FILES]
+        return {
+            path.relative_to(directory).as_posix(): path
+            for path in found
+            if path.stat().st_size <= _MOST_BYTES
+        }
+    except OSError:
+        return {}
+
+
+def _order(name: str) -> tuple[bool, int, str]:
+    return name != INDEX, name.count("/"), name

@@ -1,0 +1,59 @@
+"""The pages that come with the program: all of them, by exact names, and none of their links is broken."""
+
+import re
+from pathlib import Path
+
+from appliance.api.docs.library import Library, places
+from tests.support.paths import ROOT
+
+
+def test_the_pages_are_those_of_the_repository() -> None:
+    library = Library(places())
+    names = {entry.name for entry in library.entries()}
+    assert names == {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert library.entries()[0].name == "README.md"
+    assert all(entry.title and entry.title != entry.name for entry in library.entries())
+
+
+def test_every_link_below_docs_leads_to_a_page_and_its_anchor() -> None:
+    library = Library(places())
+    broken = []
+    for entry in library.entries():
+        page = library.page(entry.name)
+        assert page is not None
+        for link in re.findall(r'(?:href|src)="([^"]*)"', page.html):
+            path, _, anchor = link.partition("#")
+            if "://" in link:
+                continue
+            name = path.removeprefix("/docs/") or entry.name
+            target = library.page(name)
+            if library.path(name) is None or (
+                anchor and (target is None or f'id="{anchor}"' not in target.html)
+            ):
+                broken.append(f"{entry.name}: {link}")
+    assert broken == []
+
+
+def test_each_code_on_the_page_of_errors_is_found_first() -> None:
+    library = Library(places())
+    codes = re.findall(r"^\| `([A-Z]\w+)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert len(codes) > 60
+    for code in codes:
+        assert library.search(code)[0].passage.anchor.startswith(f"code-{code}"), code
+
+
+def test_a_name_that_leads_elsewhere_is_no_page(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "README.md").write_text("# Index\n")
+    (tmp_path / "secret.md").write_text("# Secret\n")
+    library = Library([tmp_path / "nowhere", tmp_path / "docs"])
+    for name in ("../secret.md", "/etc/passwd", "README.md/", "readme.md", "./README.md", ""):
+        assert library.page(name) is None, name
+        assert library.path(name) is None, name
+    assert library.page("README.md") is not None
+
+
+def test_without_the_files_there_are_no_pages(tmp_path: Path) -> None:
+    library = Library([tmp_path])
+    assert library.entries() == []
+    assert library.search("licence") == []
