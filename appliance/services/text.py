@@ -209,6 +209,7 @@ class TextService:
 def _authoring_routes(authoring: "AuthoringService | None") -> Sequence[BaseRoute]:
     if authoring is None:
         return ()
+    from appliance.api.authoring.document_routes import DocumentsApi  # noqa: PLC0415  (loaded where it is wanted)
     from appliance.api.authoring.routes import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)
 
-    return AuthoringApi(authoring).routes()
+    return [*AuthoringApi(authoring).routes(), *DocumentsApi(authoring).routes()]
