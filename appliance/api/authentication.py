@@ -19,7 +19,16 @@ from appliance.api.middleware.path_normalization import canonical
 _GUARDED: Final = frozenset({"http", "websocket"})
 _NAMES: Final = ("ocp-apim-subscription-key", "authorization")
 _OPEN: Final = frozenset(
-    {"/", "/ready", "/status", "/containerreadiness", "/containerliveness", "/openapi.json", "/swagger"}
+    {
+        "/",
+        "/ready",
+        "/status",
+        "/containerreadiness",
+        "/containerliveness",
+        "/openapi.json",
+        "/swagger",
+        "/label",
+    }
 )
 _WITHOUT_KEY: Final = "appliance.without_key"
 _OPEN_BELOW: Final = ("/static/", "/swagger/")

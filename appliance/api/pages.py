@@ -52,6 +52,11 @@ def routes(home: str = "index.html") -> list[Route]:
     return pages
 
 
+def page_route(address: str, file: Path) -> Route:
+    """Serve one file of this package, a page or an asset of one, as strictly as the home page."""
+    return Route(address, _serve(file, HEADERS), methods=["GET"])
+
+
 def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         prefix = request.scope.get(PREFIX)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute
 
+from appliance.api.authoring import label_page
 from appliance.api.language.documents import Limits
 from appliance.api.language.execution import DocumentWork
 from appliance.api.language.job_responses import describe
@@ -130,6 +131,7 @@ class TextService:
             *legacy.routes(),
             *ModelsApi(self.deployments).routes(),
             *_authoring_routes(self._authoring),
+            *label_page.routes(),
             document_route(self._openapi_document),
         ]
 
