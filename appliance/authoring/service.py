@@ -345,7 +345,7 @@ def _left_out(count: int) -> list[str]:
     if not count:
         return []
     told = "1 document is" if count == 1 else f"{count} documents are"
-    return [f"{told} not labelled yet and not learnt from; a document without entities has an empty region"]
+    return [f"{told} not labelled yet and left out; a document that holds no entity needs an empty region"]
 
 
 def open_authoring(

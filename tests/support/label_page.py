@@ -82,7 +82,7 @@ class LabelPage:
         await self.fill("pasted-name", name)
         await self.fill("pasted", text)
         await self.submit("paste")
-        await self.shows("outcome", "added")
+        await self.page.until("document.getElementById('pasted').value === ''")
 
     async def add_categories(self, *names: str) -> None:
         for number, name in enumerate(names, await self.count("#category-list li") + 1):
@@ -140,7 +140,7 @@ class LabelPage:
         before = await self.page.run(row)
         await self.submit("train-form")
         await self.page.until("!document.getElementById('training').hidden")
-        ended = f"{row} > {before} || !document.getElementById('training-errors').hidden"
+        ended = f"{row} > {before} || document.getElementById('outcome').dataset.tone === 'bad'"
         for _ in range(600):
             if await self.page.run(ended):
                 break

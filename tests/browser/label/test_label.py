@@ -119,3 +119,53 @@ def test_texts_from_right_to_left_and_emoji_have_the_offsets_of_the_service(
 
 def utf16(text: str, index: int) -> int:
     return len(text[:index].encode("utf-16-le")) // 2
+
+
+def test_a_text_as_long_as_a_job_takes_is_labelled_at_its_end(site: Site, drive: Drive) -> None:
+    service = serve_authoring(site)
+    text = "Anna met Bert in Oslo. " * 5_434 + "Zoe sang."
+    assert 124_900 < len(text) < 125_000
+
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await label.open()
+        await label.make_project("long")
+        await label.paste("long", text)
+        await label.add_categories("Person")
+        await label.tab("label")
+        await label.shows("cost", "takes 125 text records")
+        await label.drag(text.index("Zoe"), text.index("Zoe") + 3)
+        await label.press("1")
+        assert await label.labels() == [{"category": "Person", "offset": text.index("Zoe"), "length": 3}]
+        await label.saved()
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_who_changes_a_text_after_somebody_else_is_told_and_overwrites_nothing(
+    site: Site, drive: Drive
+) -> None:
+    service = serve_authoring(site)
+    bert = {"category": "Person", "offset": 9, "length": 4}
+
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await label.open()
+        await label.make_project("both")
+        await label.paste("one", "Anna met Bert.")
+        await label.add_categories("Person")
+        await label.tab("label")
+        await label.shows("doc-name", "one.txt")
+        params = {**VERSION, "location": "one.txt"}
+        with service.client(headers={"Ocp-Apim-Subscription-Key": KEY}) as client:
+            client.put(f"{BASE}/both/document", params=params, json={"labels": [bert]}).raise_for_status()
+            await label.drag(0, 4)
+            await label.press("1")
+            await label.shows("saved", "Somebody else changed these labels")
+            assert client.get(f"{BASE}/both/document", params=params).json()["labels"] == [bert]
+        await page.run("document.querySelector('#saved button').click()")
+        await page.until("document.querySelector('#text mark')?.textContent === 'Bert'")
+
+    drive(steps)
+    assert service.stop() == 0

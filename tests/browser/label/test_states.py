@@ -85,7 +85,9 @@ def test_each_step_is_right_in_light_and_dark_wide_and_narrow(
         # What was proposed is remembered in this browser: nothing is asked, or counted, twice.
         await label.saved()
         asked = len([url for url in page.asked if "analyze-text/jobs" in url])
-        await page.send("Page.reload")
+        here = await page.run("location.href")
+        await page.open("about:blank")
+        await page.open(here)
         await page.until("!document.getElementById('access').hidden")
         await label.fill("key", KEY)
         await label.submit("access")
@@ -94,6 +96,41 @@ def test_each_step_is_right_in_light_and_dark_wide_and_narrow(
         elsewhere = [url for url in page.asked if not url.startswith((f"{service.url}/", "data:", "blob:"))]
         assert elsewhere == []
         assert [text for text in page.complaints if "401" not in text] == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_the_worst_mistakes_stand_in_their_sentences_and_lead_to_their_texts(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve_authoring(site)
+    (tmp_path / "ships.jsonl").write_text(labelled_lines())
+    text = "Contoso sold the vessel Gannet.\nLitware did not."
+    at = text.index("not")
+
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await label.open()
+        await label.make_project("mistaken")
+        await label.choose(tmp_path / "ships.jsonl")
+        await label.shows("outcome", "24 texts added")
+        await label.add_categories("Never")
+        await label.paste("new", text)
+        await label.tab("label")
+        await label.shows("doc-name", "new.txt")
+        await label.drag(at, at + 3)
+        await label.press("3")
+        await label.fill("dataset", "Test")
+        await label.saved()
+        assert await label.train_and_deploy() < 100
+        await label.shows("mistakes", "Litware did [not].")
+        await everywhere(label, "mistakes", tmp_path)
+        await label.tab("texts")
+        await label.tab("train")
+        await page.run("document.querySelector('#mistakes .place').click()")
+        await page.until("!document.getElementById('panel-label').hidden")
+        await label.shows("doc-name", "new.txt")
 
     drive(steps)
     assert service.stop() == 0
@@ -130,7 +167,7 @@ def test_a_second_person_labels_blind_and_both_settle_what_differs(
         await page.until("document.getElementById('back-line').hidden")
         await label.click("compare")
         await label.shows("agreement-figure", "F1 40.0")
-        await label.shows("agreement-figure", "kappa 0.38")
+        await label.shows("agreement-figure", "kappa 0.43")
         await everywhere(label, "people", tmp_path)
         await page.run("document.querySelector('#differing .document').click()")
         await page.until("document.querySelectorAll('#labels .proposed').length === 1")

@@ -16,7 +16,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 export function button(text, action, attributes = {}) {
-  const made = element("button", { type: "button", class: "quiet", ...attributes }, text);
+  const made = element("button", { type: "button", ...attributes, class: ["quiet", attributes.class].filter(Boolean).join(" ") }, text);
   made.addEventListener("click", action);
   return made;
 }
@@ -40,6 +40,16 @@ export async function doing(trigger, work) {
   } finally {
     trigger?.setAttribute("aria-busy", "false");
   }
+}
+
+const NOTES = 5; // lines of a list that are not folded
+
+export function showNotes(list, lines) {
+  const items = (some) => some.map((line) => element("li", {}, line));
+  const more = lines.slice(NOTES);
+  list.hidden = !lines.length;
+  list.replaceChildren(...items(lines.slice(0, NOTES)), ...(more.length
+    ? [element("li", {}, element("details", {}, element("summary", {}, `${more.length} more`), element("ul", {}, ...items(more))))] : []));
 }
 
 export const COLOURS = 20;

@@ -15,9 +15,16 @@ let selected = null; // {start, end}, and the ends of a selection by keys: {anch
 
 // ---- opening and drawing
 
-export async function openDocument(location, select = null) {
-  await flush();
+let opening = 0; // which text was asked for last: answers may overtake each other
+
+export async function openDocument(location, { again = false } = {}) {
+  opening += 1;
+  const mine = opening;
+  if (state.open?.location === location && !again) return;
+  await settle();
   const found = await api.opened(state.project, location, state.person);
+  await settle(); // what was labelled while the text was on its way
+  if (mine !== opening) return;
   state.open = {
     location, text: found.text, language: found.language, dataset: found.dataset, revision: found.revision,
     labels: cleaned(found.text, found.labels), seen: found.labelled, words: null, digest: digest(found.text),
@@ -32,10 +39,10 @@ export async function openDocument(location, select = null) {
   $("text").lang = found.language;
   tell("opened");
   draw();
-  if (select) selectRange(select.start, select.end);
 }
 
 export function closeDocument() {
+  opening += 1;
   state.open = null;
   selected = null;
   nodes = [];
@@ -333,10 +340,10 @@ function setEmpty(seen) {
 let timer = 0;
 let saving = Promise.resolve();
 
-function saveSoon(after = SAVE_AFTER) {
+function saveSoon() {
   $("saved").textContent = "Saving…";
   clearTimeout(timer);
-  timer = setTimeout(flush, after);
+  timer = setTimeout(flush, SAVE_AFTER);
 }
 
 export function flush() {
@@ -344,6 +351,13 @@ export function flush() {
   const open = state.open;
   if (open?.dirty) saving = saving.then(() => saveNow(open));
   return saving;
+}
+
+// Before another text takes the place of this one: nothing that was labelled is left behind.
+export async function settle() {
+  for (let tries = 0; state.open?.dirty && tries < 3; tries += 1) await flush();
+  await saving;
+  if (state.open?.dirty) throw new Error("The labels of this text are not saved yet. It stays open until they are.");
 }
 
 async function saveNow(open, keepalive = false) {
@@ -356,15 +370,16 @@ async function saveNow(open, keepalive = false) {
     tell("saved");
   } catch (error) {
     if (error.status === 412) {
-      $("saved").replaceChildren("Somebody else changed these labels. ", button("Show theirs", () => openDocument(open.location)));
+      $("saved").replaceChildren("Somebody else changed these labels. ", button("Show theirs", () => openDocument(open.location, { again: true })));
       say("Your last change of this text is not saved: somebody else changed its labels meanwhile.", "bad");
       return;
     }
     open.dirty = true;
-    const told = error instanceof TypeError ? "the service does not answer" : error.message;
+    const told = error instanceof TypeError ? "the service does not answer." : error.message;
+    const again = !(error.status >= 400 && error.status < 429);
     $("saved").textContent = `Not saved: ${told}`;
-    say(`Not saved: ${told} It is tried again.`, "bad");
-    if (!(error.status >= 400 && error.status < 429)) saveSoon(AGAIN_AFTER);
+    say(`Not saved: ${told}${again ? " It is tried again." : ""}`, "bad");
+    if (again) timer = setTimeout(flush, AGAIN_AFTER);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, button, doing, element, number, plural, say, setColours } from "./dom.js";
-import { closeDocument, flush, openDocument } from "./editor.js";
+import { closeDocument, openDocument, settle } from "./editor.js";
 import { entryOf, on, proposalsOf, state, tell } from "./state.js";
 import { differences } from "./text.js";
 
@@ -45,7 +45,12 @@ function showList() {
     return element("li", entry.labelled ? { class: "labelled" } : {}, open);
   });
   if (found.length > items.length) items.push(element("li", { class: "none" }, `${number.format(found.length - items.length)} more: search for a name`));
-  $("documents").replaceChildren(...(items.length ? items : [element("li", { class: "none" }, "No text is like this.")]));
+  const list = $("documents");
+  list.replaceChildren(...(items.length ? items : [element("li", { class: "none" }, "No text is like this.")]));
+  const current = list.querySelector("[aria-current]");
+  if (!current) return;
+  const [box, line] = [list.getBoundingClientRect(), current.getBoundingClientRect()];
+  if (line.top < box.top || line.bottom > box.bottom) list.scrollTop += line.top - box.top - box.height / 3;
 }
 
 function showProgress() {
@@ -79,7 +84,7 @@ export async function openSome(wanted) {
 
 async function removeOpen() {
   const { location } = state.open;
-  await flush();
+  await settle();
   await api.removeDocument(state.project, location);
   const here = state.shown.indexOf(location);
   const next = state.shown[here + 1] ?? state.shown[here - 1];

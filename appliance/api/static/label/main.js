@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, doing, option, say } from "./dom.js";
-import { closeDocument, flush, wireEditor } from "./editor.js";
+import { closeDocument, flush, settle, wireEditor } from "./editor.js";
 import { openSome, wireList } from "./list.js";
 import { labelAs, wirePeople } from "./people.js";
 import { loadModels, wireProposals } from "./proposals.js";
@@ -104,7 +104,7 @@ async function makeProject() {
 }
 
 async function otherProject() {
-  await flush();
+  await settle();
   closeDocument();
   state.project = "";
   history.replaceState(null, "", location.pathname);

@@ -2,13 +2,13 @@
 
 import * as api from "./api.js";
 import { $, button, colourOf, doing, element, option, percent, plural, say } from "./dom.js";
-import { closeDocument, flush, openDocument } from "./editor.js";
+import { closeDocument, openDocument, settle } from "./editor.js";
 import { loadDocuments, openSome } from "./list.js";
 import { proposeFrom, recall } from "./proposals.js";
 import { on, state, tell } from "./state.js";
 
 export async function labelAs(person) {
-  await flush();
+  await settle();
   state.person = person;
   closeDocument();
   await loadDocuments();
@@ -31,7 +31,7 @@ function showPerson() {
 
 async function compare() {
   const person = $("compare-with").value;
-  await flush();
+  await settle();
   const found = await api.agreement(state.project, person);
   const kappa = found.kappa === null ? "" : ` · kappa ${found.kappa.toFixed(2)}`;
   $("agreement-figure").replaceChildren(...(found.documentCount

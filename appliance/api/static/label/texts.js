@@ -1,7 +1,7 @@
 // Texts and categories of a project: files, pasted text, and what is to be found in them.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, plural, say, setColours } from "./dom.js";
+import { $, button, colourOf, doing, element, plural, say, setColours, showNotes } from "./dom.js";
 import { loadDocuments } from "./list.js";
 import { on, state, tell } from "./state.js";
 
@@ -25,8 +25,7 @@ async function takeFiles(list) {
 
 async function take(files) {
   const { added, notes } = await api.take(state.project, files);
-  $("notes").hidden = !notes.length;
-  $("notes").replaceChildren(...notes.map((line) => element("li", {}, line)));
+  showNotes($("notes"), notes);
   await loadDocuments();
   say(`${plural(added, "text")} added.`);
 }

@@ -1,8 +1,8 @@
 // Training with its progress, evaluation with the worst mistakes, deployment, and files to take away.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, number, option, percent, plural, say } from "./dom.js";
-import { flush, openDocument } from "./editor.js";
+import { $, button, colourOf, doing, element, number, option, percent, plural, say, showNotes } from "./dom.js";
+import { openDocument, settle } from "./editor.js";
 import { loadModels } from "./proposals.js";
 import { on, state, tell } from "./state.js";
 import { codePoints } from "./text.js";
@@ -38,11 +38,10 @@ function showTraining(job) {
   $("cancel").hidden = !going;
   $("train").disabled = going;
   $("training-progress").value = job.status === "succeeded" ? 100 : percentComplete;
-  const word = { notStarted: "waits", running: "is trained", succeeded: "is trained", failed: "failed", cancelled: "was cancelled", cancelling: "is being cancelled" }[job.status] ?? job.status;
+  const word = { notStarted: "waits", running: "is being trained", succeeded: "is trained", failed: "failed", cancelled: "was cancelled", cancelling: "is being cancelled" }[job.status] ?? job.status;
   $("training-text").textContent = `${job.result?.modelLabel ?? "The model"} ${word}${going ? `: ${percentComplete} %` : ""}, ${plural(since, "second")}`;
   const told = [...(job.errors ?? []), ...(job.warnings ?? [])];
-  $("training-errors").hidden = !told.length;
-  $("training-errors").replaceChildren(...told.map(({ message }) => element("li", {}, message)));
+  showNotes($("training-errors"), told.map(({ message }) => message));
 }
 
 async function follow(address) {
@@ -61,8 +60,9 @@ async function follow(address) {
 }
 
 async function train() {
-  await flush();
+  await settle();
   const label = $("model-label").value.trim();
+  $("training-errors").hidden = true;
   await follow(await api.train(state.project, label, $("quality").value));
 }
 
@@ -122,7 +122,7 @@ function showEvaluation({ label, scores }) {
 // The service puts the entity in brackets; texts have brackets of their own, so nothing is read into them here.
 function showMistake({ document: location, line, kind, labelled, found, score, sentence }) {
   const told = [KINDS[kind] ?? kind, score ? `${Math.round(score * 100)} % sure` : ""].filter(Boolean).join(", ");
-  const open = button(`${location}, line ${line}`, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "quiet place" });
+  const open = button(`${location}, line ${line}`, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "place" });
   return element("li", {},
     element("p", { class: "sentence", dir: "auto" }, sentence),
     element("p", { class: "message" },
@@ -153,12 +153,12 @@ function download(name, type, parts) {
 }
 
 async function exportProject() {
-  await flush();
+  await settle();
   download(`${state.project}.json`, "application/json", [JSON.stringify(await api.exported(state.project), null, 2), "\n"]);
 }
 
 async function exportTexts() {
-  await flush();
+  await settle();
   const lines = [];
   for (const { location } of state.documents) {
     say(`Reading ${lines.length + 1} of ${state.documents.length}…`);
