@@ -28,6 +28,7 @@ _OPEN: Final = frozenset(
         "/openapi.json",
         "/swagger",
         "/label",
+        "/listen",
     }
 )
 _WITHOUT_KEY: Final = "appliance.without_key"

@@ -52,9 +52,9 @@ def routes(home: str = "index.html") -> list[Route]:
     return pages
 
 
-def page_route(address: str, file: Path) -> Route:
-    """Serve one file of this package, a page or an asset of one, as strictly as the home page."""
-    return Route(address, _serve(file, HEADERS), methods=["GET"])
+def page_route(address: str, file: Path, headers: Mapping[str, str] = HEADERS) -> Route:
+    """Serve one file of this package, a page or an asset of one; else told, as strictly as the home page."""
+    return Route(address, _serve(file, headers), methods=["GET"])
 
 
 def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:

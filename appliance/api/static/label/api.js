@@ -1,6 +1,6 @@
 // Calls of the service: the authoring API, the documents of a project, and answers of a model.
 
-import { $ } from "./dom.js";
+import { $ } from "../dom.js";
 
 export const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const VERSION = "2023-04-01";

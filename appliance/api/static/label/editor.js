@@ -1,7 +1,7 @@
 // The text that is labelled: drawing it, selecting in it by mouse and keys, labels with undo, and saving.
 
 import * as api from "./api.js";
-import { $, button, colourOf, element, say } from "./dom.js";
+import { $, button, colourOf, element, say } from "../dom.js";
 import { entryOf, on, proposalsOf, state, tell } from "./state.js";
 import { cleaned, digest, directionAtEnd, endOf, indexAt, inOrder, overlaps, same, settled, stepCharacter, wordsOf } from "./text.js";
 

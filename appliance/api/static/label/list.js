@@ -1,7 +1,7 @@
 // The list of texts beside the one that is labelled: filter, progress, next and previous.
 
 import * as api from "./api.js";
-import { $, button, doing, element, number, plural, say, setColours } from "./dom.js";
+import { $, button, doing, element, number, plural, say, setColours } from "../dom.js";
 import { closeDocument, openDocument, settle } from "./editor.js";
 import { entryOf, on, proposalsOf, state, tell } from "./state.js";
 import { differences } from "./text.js";

@@ -1,7 +1,7 @@
 // The label page: choosing a project, the four steps, and what stands in the address so that a reload goes on there.
 
 import * as api from "./api.js";
-import { $, doing, option, say } from "./dom.js";
+import { $, doing, option, say } from "../dom.js";
 import { closeDocument, flush, settle, wireEditor } from "./editor.js";
 import { openSome, wireList } from "./list.js";
 import { labelAs, wirePeople } from "./people.js";

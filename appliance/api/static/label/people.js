@@ -1,7 +1,7 @@
 // A second person's labels, and how far two people agree.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, option, percent, plural, say } from "./dom.js";
+import { $, button, colourOf, doing, element, option, percent, plural, say } from "../dom.js";
 import { closeDocument, openDocument, settle } from "./editor.js";
 import { loadDocuments, openSome } from "./list.js";
 import { proposeFrom, recall } from "./proposals.js";

@@ -1,7 +1,7 @@
 // Proposals: answers of a served model, each counted like any other. Places alone are remembered, never text.
 
 import * as api from "./api.js";
-import { $, doing, option, plural, say } from "./dom.js";
+import { $, doing, option, plural, say } from "../dom.js";
 import { on, state, tell } from "./state.js";
 import { digest, records } from "./text.js";
 

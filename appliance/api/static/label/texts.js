@@ -1,7 +1,7 @@
 // Texts and categories of a project: files, pasted text, and what is to be found in them.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, plural, say, setColours, showNotes } from "./dom.js";
+import { $, button, colourOf, doing, element, plural, say, setColours, showNotes } from "../dom.js";
 import { loadDocuments } from "./list.js";
 import { on, state, tell } from "./state.js";
 

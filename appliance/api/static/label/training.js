@@ -1,7 +1,7 @@
 // Training with its progress, evaluation with the worst mistakes, deployment, and files to take away.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, number, option, percent, plural, say, showNotes } from "./dom.js";
+import { $, button, colourOf, doing, element, number, option, percent, plural, say, showNotes } from "../dom.js";
 import { openDocument, settle } from "./editor.js";
 import { loadModels } from "./proposals.js";
 import { on, state, tell } from "./state.js";

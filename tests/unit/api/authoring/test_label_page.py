@@ -10,7 +10,7 @@ import appliance.api
 from appliance.api.authoring.label_page import routes
 
 FOLDER = Path(appliance.api.__file__).parent / "static" / "label"
-COMMON = ("style.css", "icon.svg")
+COMMON = ("style.css", "icon.svg", "dom.js")
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.js"))
 ELSEWHERE = re.compile(r"""(?:https?:)?//[\w.-]+\.\w|@import|\burl\((?!["']?data:)""")
 BUDGET = 150_000
@@ -80,7 +80,7 @@ def test_scripts_name_elements_and_modules_that_exist(page: Parsed, name: str) -
     script = (FOLDER / name).read_text()
     ids = [found["id"] for _, found in page.elements if "id" in found]
     assert set(re.findall(r'\$\("([\w-]+)"\)', script)) - set(ids) == set()
-    for module in re.findall(r'from "\./([\w.]+)"', script):
+    for module in re.findall(r'from "(\.{1,2}/[\w.]+)"', script):
         assert (FOLDER / module).is_file()
 
 

@@ -1,4 +1,4 @@
-// What every part of the page needs of the document. Text is only ever set as text, never as markup.
+// What the pages of several parts need of the document. Text is only ever set as text, never as markup.
 
 export const $ = (id) => document.getElementById(id);
 export const number = new Intl.NumberFormat("en");
