@@ -286,6 +286,31 @@ class ProjectDocuments:
 
         return await self._store.do(work)
 
+    async def labelled(self, project: str, locations: Sequence[str]) -> list[LabelledDocument]:
+        """Return those of some documents that are labelled, with their texts, in the project's order.
+
+        Raises:
+            LabellingMistakes: A text cannot be read, or its labels are not of it.
+        """
+        wanted = frozenset(locations)
+
+        def work(session: Session) -> list[LabelledDocument]:
+            row = _project(session, project)
+            found = []
+            for entry in _documents(row):
+                location, marks = entry["location"], marks_of(entry)
+                if location not in wanted or not marks.seen:
+                    continue
+                text = self._text(row, location)
+                labels = checked(location, text, marks.labels, _categories(row))
+                language = entry.get("language") or row.language
+                found.append(
+                    LabelledDocument(name=location, text=text, labels=tuple(labels), language=language)
+                )
+            return found
+
+        return await self._store.do(work)
+
     def _change(
         self,
         session: Session,

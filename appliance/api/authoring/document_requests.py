@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from appliance.api.authoring.requests import invalid
-from appliance.authoring.documents import MAX_CATEGORIES, MAX_LABELS, Differing, Opened
+from appliance.authoring.comparing import Answered
+from appliance.authoring.documents import MAX_CATEGORIES, MAX_DOCUMENTS, MAX_LABELS, Differing, Opened
 from appliance.authoring.labelling import Marks
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.project_file import FileLabel
@@ -57,6 +58,28 @@ class SentLabels(Wire):
         """Return what it says of the document."""
         labels = sorted(self.labels, key=lambda one: (one.offset, one.length, one.category))
         return Marks(labels=tuple(one.model_dump() for one in labels), seen=self.labelled or bool(labels))
+
+
+class SentAnswers(Wire):
+    """What one model answered: its name, and the entities of each text by location."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    entities: Annotated[
+        dict[str, Annotated[tuple[FileLabel, ...], Field(max_length=MAX_LABELS)]],
+        Field(max_length=MAX_DOCUMENTS),
+    ]
+
+    def answered(self) -> Answered:
+        """Return it as values."""
+        entities = {name: [one.model_dump() for one in found] for name, found in self.entities.items()}
+        return Answered(name=self.name, entities=entities)
+
+
+class SentComparison(Wire):
+    """Body of `POST …/comparison`; without `second`, one model alone is looked at."""
+
+    first: SentAnswers
+    second: SentAnswers | None = None
 
 
 class SentCategories(Wire):

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from appliance.api.authoring.document_requests import (
     SentCategories,
+    SentComparison,
     SentFiles,
     SentLabels,
     agreement_object,
@@ -24,13 +25,17 @@ from appliance.api.authoring.routes import BASE, MAX_BODY_BYTES, MAX_IMPORT_BYTE
 from appliance.api.body import read_json_body
 from appliance.api.errors import Problem, invalid_request, not_found
 from appliance.api.parameters import check_api_version, query_value
+from appliance.authoring.comparing import compare_answers
 from appliance.authoring.documents import LabelsChanged, NoSuchDocument, ProjectDocuments
 from appliance.authoring.incoming import safe_name
 from appliance.authoring.service import AuthoringService
 from appliance.config.setting_parsers import is_name
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.training.evaluation.compare import comparison_object
 
 _SHOWN: Final = 20
+_UNLIKE: Final = 200
+"""Entities that differ, each with its sentence, in an answer."""
 _T = TypeVar("_T")
 
 
@@ -55,6 +60,7 @@ class DocumentsApi:
             Route(project + "/document", self.save, methods=["PUT"]),
             Route(project + "/document", self.remove, methods=["DELETE"]),
             Route(project + "/categories", self.categories, methods=["PUT"]),
+            Route(project + "/comparison", self.comparison, methods=["POST"]),
             Route(project + "/agreement", self.agreement, methods=["GET"]),
         ]
 
@@ -127,6 +133,15 @@ class DocumentsApi:
             raise _invalid("person", "It names who labelled apart.")
         found, differing = await _answered(self._documents.compared(project, person))
         return JSONResponse(agreement_object(found, differing))
+
+    async def comparison(self, request: Request) -> Response:
+        """`POST …/comparison`: answers of one or two models against the labels; counts nothing."""
+        project = await self._project(request)
+        body = read(SentComparison, await read_json_body(request, MAX_IMPORT_BYTES))
+        first = body.first.answered()
+        second = first if body.second is None else body.second.answered()
+        found = await _answered(compare_answers(self._documents, project, first, second))
+        return JSONResponse(comparison_object(found, (first.name, second.name), _UNLIKE))
 
     async def _project(self, request: Request) -> str:
         check_api_version(request)

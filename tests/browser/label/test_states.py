@@ -136,6 +136,38 @@ def test_the_worst_mistakes_stand_in_their_sentences_and_lead_to_their_texts(
     assert service.stop() == 0
 
 
+def test_two_served_models_are_compared_on_labelled_texts_and_asked_once(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve_authoring(site)
+    (tmp_path / "ships.jsonl").write_text(labelled_lines())
+
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await label.open()
+        await label.make_project("compared")
+        await label.choose(tmp_path / "ships.jsonl")
+        await label.shows("outcome", "24 texts added")
+        await label.train_and_deploy()
+        await label.tab("compare")
+        await page.until("document.getElementById('model-a').value === 'compared/production'")
+        assert await page.run("document.getElementById('model-b').value") == "demo/production"
+        await label.submit("compare-form")
+        await label.shows("compare-cost", "24 texts: 48 text records would be counted")
+        await label.submit("compare-form")
+        await page.until("!document.getElementById('comparison').hidden")
+        await label.shows("verdict", "compared/production is better, and these texts are enough to say so")
+        assert await label.count("#comparison-table tbody tr") >= 3
+        await everywhere(label, "compared", tmp_path)
+        await label.submit("compare-form")
+        await label.shows("compare-cost", "nothing is counted")
+        await page.run("document.querySelector('#unlike .place').click()")
+        await page.until("!document.getElementById('panel-label').hidden")
+
+    drive(steps)
+    assert service.stop() == 0
+
+
 def test_a_second_person_labels_blind_and_both_settle_what_differs(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:

@@ -114,6 +114,22 @@ def test_a_second_person_labels_apart_and_both_are_compared(author: Author, proj
     assert own["labels"] == [LABEL, BERT]
 
 
+def test_answers_of_two_models_are_compared_with_the_labels(author: Author, project: str) -> None:
+    save(author, project, LABEL, BERT)
+    first = {"name": "one", "entities": {"a.txt": [LABEL, BERT]}}
+    second = {"name": "two", "entities": {"a.txt": [LABEL, {**BERT, "offset": 1}], "gone.txt": []}}
+    found = author.call("POST", f"{project}/comparison", {"first": first, "second": second}).json()
+    assert (found["a"], found["b"], found["documents"]) == ("one", "two", 1)
+    assert (found["all"]["f1A"], found["all"]["f1B"]) == (1.0, pytest.approx(2 / 3))
+    assert [one["sentence"] for one in found["shown"]] == ["🙂 Anna met [Bert]."]
+    alone = author.call("POST", f"{project}/comparison", {"first": second}).json()
+    assert (alone["all"]["f1A"], alone["entitiesThatDiffer"]) == (pytest.approx(2 / 3), 0)
+    nothing = {"first": first, "second": {"name": "none", "entities": {}}}
+    refused = author.call("POST", f"{project}/comparison", nothing)
+    assert refused.status_code == 400
+    assert "no labelled text" in refused.text
+
+
 def test_a_category_in_use_stays_and_others_go(author: Author, project: str) -> None:
     save(author, project, LABEL)
     refused = author.call("PUT", f"{project}/categories", {"categories": ["Ship"]})

@@ -92,6 +92,8 @@ export const removeDocument = (name, location) => send(path(name, "/document", {
 export const setCategories = (name, categories) => json(path(name, "/categories"), { method: "PUT", body: { categories } });
 export const agreement = (name, person) => json(path(name, "/agreement", { person }));
 
+export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) } });
+
 export async function exported(name) {
   const job = await done(await send(path(name, "/:export", { stringIndexType: "Utf16CodeUnit" }), { method: "POST", body: {} }));
   const { pathname, search } = new URL(job.resultUrl);

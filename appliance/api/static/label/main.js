@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { $, doing, option, say } from "../dom.js";
+import { wireCompare } from "./compare.js";
 import { closeDocument, flush, settle, wireEditor } from "./editor.js";
 import { openSome, wireList } from "./list.js";
 import { labelAs, wirePeople } from "./people.js";
@@ -135,6 +136,7 @@ wireEditor();
 wireProposals();
 wirePeople();
 wireTraining();
+wireCompare();
 for (const tab of tabs) {
   tab.addEventListener("click", () => selectTab(tab));
   tab.addEventListener("keydown", moveTab);

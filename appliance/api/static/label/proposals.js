@@ -37,6 +37,7 @@ export async function loadModels() {
   $("model").replaceChildren(...known.models.map((model) => option(nameOf(model), `${nameOf(model)}${model.default ? " (default)" : ""}`)));
   if (known.models.some((model) => nameOf(model) === before) && before.startsWith(`${state.project}/`)) $("model").value = before;
   recall();
+  tell("models");
 }
 
 // What this browser was told before by the chosen model.
@@ -82,6 +83,28 @@ async function ask(model, { location, text, language }) {
   remember(model, location, text, entities);
   state.proposals.set(location, entities);
   return entities.length;
+}
+
+export const servedModels = () => known.models;
+export const modelName = nameOf;
+
+// What a model answers for some texts: remembered, or asked and counted. `texts` are opened documents.
+export function unanswered(model, texts) {
+  return texts.filter(({ location, text }) => remembered(model, location)?.text !== digest(text));
+}
+
+export async function answersOf(model, texts, told) {
+  const found = {};
+  for (const [index, one] of texts.entries()) {
+    told(index + 1, texts.length);
+    let answer = remembered(model, one.location);
+    if (answer?.text !== digest(one.text)) {
+      answer = { entities: await api.answer(model, one.text, one.language) };
+      remember(model, one.location, one.text, answer.entities);
+    }
+    found[one.location] = answer.entities.map(({ category, offset, length }) => ({ category, offset, length }));
+  }
+  return { name: nameOf(model), entities: found };
 }
 
 async function proposeHere() {

@@ -15,6 +15,7 @@ const phrases = () => $("phrases").value.split("\n").map((line) => line.trim()).
 function refused(status, text) {
   if (status === 401) {
     $("access").hidden = false;
+    showSnippet();
     return new Error(key() ? "This server does not know that access key." : "This server asks for an access key.");
   }
   let error = {};
@@ -155,7 +156,7 @@ from azure.core.credentials import AzureKeyCredential
 client = TranscriptionClient("${BASE}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))
 with open("recording.wav", "rb") as audio:
     options = TranscriptionOptions(locales=["${state.language}"])
-    result = client.transcribe(TranscriptionContent(definition=options, audio=audio))
+    result = client.transcribe(TranscriptionContent(definition=options, audio=("recording.wav", audio)))
 for phrase in result.phrases:
     print(phrase.text)`,
   javascript: () => `const form = new FormData();
@@ -198,6 +199,7 @@ async function askModel() {
   const reply = await fetch(`${BASE}/models`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" });
   if (!reply.ok) throw refused(reply.status, await reply.text());
   state.language = (await reply.json()).models[0]?.language || state.language;
+  say("");
   showSnippet();
 }
 
