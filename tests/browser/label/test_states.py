@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, needs_chromium
 from tests.support.label_page import KEY, LabelPage, serve_authoring
@@ -239,6 +240,36 @@ def test_a_wrong_key_and_a_server_without_authoring_are_said_in_words(
         assert await violations(page) == []
 
     drive(off)
+    assert service.stop() == 0
+
+
+def test_a_used_up_plan_refuses_proposals_in_words_and_labelling_goes_on(site: Site, drive: Drive) -> None:
+    site.issue(meters={TEXT_RECORDS: 3}, overage="block")
+    service = site.start("Authoring:Enabled=true", f"ApiKeys:label={KEY}")
+
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await label.open()
+        await label.make_project("used-up")
+        await label.paste("one", "Anna met Bert in Oslo. " * 100)
+        await label.paste("two", "Zoe met Max in Rome. " * 100)
+        await label.add_categories("Person")
+        await label.tab("label")
+        await label.shows("cost", "takes 3 text records")
+        await label.click("propose")
+        await label.shows("proposed", "3 text records counted")
+        await label.click("propose")
+        await label.shows("proposed", "asked before: nothing is counted")
+        await label.show("two.txt")
+        await label.click("propose")
+        await page.until("document.getElementById('outcome').dataset.tone === 'bad'")
+        assert "plan" in await label.text("outcome")
+        await label.drag(0, 3)
+        await label.press("1")
+        assert await label.labels() == [{"category": "Person", "offset": 0, "length": 3}]
+        await label.saved()
+
+    drive(steps)
     assert service.stop() == 0
 
 

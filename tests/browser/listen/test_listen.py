@@ -25,11 +25,10 @@ def serve(site: Site, *words: str) -> Service:
     return site.start("Service=speechtotext", *words)
 
 
-async def choose(page: Page, file: Path) -> None:
+async def choose(page: Page, *files: Path, field: str = "#file") -> None:
     root = await page.send("DOM.getDocument")
-    node = await page.send("DOM.querySelector", nodeId=root["root"]["nodeId"], selector="#file")
-    await page.send("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(file)])
-    await page.until("!document.getElementById('transcribe').disabled")
+    node = await page.send("DOM.querySelector", nodeId=root["root"]["nodeId"], selector=field)
+    await page.send("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(one) for one in files])
 
 
 async def everywhere(page: Page, name: str, pictures: Path) -> None:
@@ -63,6 +62,7 @@ def test_a_recording_is_written_down_heard_word_by_word_and_saved(
         )
         await page.run("document.getElementById('phrases').value = 'amiable\\nContoso'")
         await choose(page, recording)
+        await page.until("!document.getElementById('transcribe').disabled")
         await page.run("document.getElementById('form').requestSubmit()")
         await page.until("!document.getElementById('result').hidden")
         assert (await page.run(SHOWN)).count(AMIABLE) == 2
@@ -158,4 +158,43 @@ def test_what_is_said_into_the_microphone_appears_while_it_is_said(site: Site, t
 
     with driving(tmp_path / "profile", *microphone) as drive:
         drive(steps)
+    assert service.stop() == 0
+
+
+def test_wrong_words_are_counted_by_speaker_beside_an_earlier_result(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve(site)
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, amiable(), RATE, "PCM_16")
+    said = AMIABLE.replace("amiable", "friendly")
+    (tmp_path / "list.csv").write_text(f"path,text,speaker\na.wav,{AMIABLE},Ann\nb.wav,{said},Ben\n")
+    earlier = {"kind": "appliance-listen-result", "model": "before", "texts": {"a.wav": "", "b.wav": said}}
+    (tmp_path / "before.json").write_text(json.dumps(earlier))
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.run("document.getElementById('check').open = true")
+        files = [tmp_path / name for name in ("a.wav", "b.wav", "list.csv")]
+        await choose(page, *files, field="#check-files")
+        await page.run("document.getElementById('check-form').requestSubmit()")
+        await page.until("!document.getElementById('check-result').hidden")
+        figure = "document.getElementById('check-figure').innerText"
+        assert (await page.run(figure)).startswith("6.3")
+        rows = await page.run("document.getElementById('speakers').innerText.replaceAll(/\\s+/g, ' ')")
+        assert "Ann 8 0.0" in rows
+        assert "Ben 8 12.5" in rows
+        assert "friendly" in await page.run("document.getElementById('worst').innerText")
+        await everywhere(page, "checked", tmp_path)
+        await page.run("document.querySelector('#worst button').click()")
+        await page.until("document.getElementById('audio').currentTime > 0")
+        assert AMIABLE in await page.run(SHOWN)
+        await choose(page, *files, tmp_path / "before.json", field="#check-files")
+        await page.run("document.getElementById('check-form').requestSubmit()")
+        await page.until(f"{figure}.includes(':')")
+        assert "50.0 : 6.3" in await page.run(figure)
+        await everywhere(page, "compared", tmp_path)
+        assert page.complaints == []
+
+    drive(steps)
     assert service.stop() == 0

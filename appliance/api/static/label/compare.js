@@ -86,14 +86,25 @@ function show(found, count) {
     : [percent(one.f1A), percent(one.f1B), signed(one.difference), `${signed(one.low)} … ${signed(one.high)}`]).concat(String(one.support)).map((value) => element("td", { class: "number" }, value)));
   const rows = Object.entries(found.categories).map(([category, one]) => row(element("td", {}, element("span", { class: `tag ${colourOf(category)}` }, category)), one));
   $("comparison-table").tBodies[0].replaceChildren(...rows, row(element("td", {}, element("b", {}, "All")), found.all));
-  $("unlike").tBodies[0].replaceChildren(...(found.shown.length ? found.shown.map(showUnlike) : [element("tr", {}, element("td", { colspan: "2" }, count === 1 ? "One model has nothing to differ from." : "Nowhere."))]));
+  $("unlike").tBodies[0].replaceChildren(...(found.shown.length ? inLines(found.shown).map(showUnlike) : [element("tr", {}, element("td", { colspan: "3" }, count === 1 ? "One model has nothing to differ from." : "Nowhere."))]));
 }
 
-function showUnlike({ document: location, line, foundBy, category, right, sentence }) {
+// What differs in one line of a text stands in one row, so that both can be seen side by side.
+function inLines(shown) {
+  const rows = new Map();
+  for (const one of shown) {
+    const place = `${one.line} ${one.document}`;
+    if (!rows.has(place)) rows.set(place, { location: one.document, line: one.line, a: [], b: [] });
+    rows.get(place)[one.foundBy].push(one);
+  }
+  return [...rows.values()];
+}
+
+function showUnlike({ location, line, a, b }) {
   const open = button(`${location}, line ${line}`, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "place" });
-  const cell = element("td", {}, element("span", { class: `tag ${colourOf(category)}` }, category), ` ${right ? "right" : "wrong"}`,
-    element("p", { class: "sentence", dir: "auto" }, sentence), open);
-  return element("tr", {}, ...(foundBy === "a" ? [cell, element("td", {})] : [element("td", {}), cell]));
+  const cell = (found) => element("td", {}, ...found.map(({ category, right, sentence }) => element("p", { class: "sentence", dir: "auto" },
+    element("span", { class: `tag ${colourOf(category)}` }, category), ` ${right ? "right" : "wrong"}: ${sentence}`)));
+  return element("tr", {}, element("td", {}, open), cell(a), cell(b));
 }
 
 export function wireCompare() {

@@ -110,6 +110,13 @@ export async function answersOf(model, texts, told) {
 async function proposeHere() {
   const model = chosen();
   if (state.proposedBy !== nameOf(model)) recall();
+  const before = remembered(model, state.open.location);
+  if (before?.text === state.open.digest) {
+    state.proposals.set(state.open.location, before.entities);
+    tell("proposals");
+    $("proposed").textContent = `${plural(before.entities.length, "proposal")}, asked before: nothing is counted.`;
+    return;
+  }
   $("proposed").textContent = "Asking…";
   const found = await ask(model, state.open);
   $("proposed").textContent = `${plural(found, "proposal")}; ${plural(records(state.open.text), "text record")} counted.`;

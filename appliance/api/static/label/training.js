@@ -8,7 +8,7 @@ import { on, state, tell } from "./state.js";
 import { codePoints } from "./text.js";
 
 const ENDED = ["succeeded", "failed", "cancelled"];
-const KINDS = { missed: "missed", invented: "found where nothing is labelled", "other category": "found as another category", "other ends": "found with other ends" };
+const KINDS = { missed: "missed", invented: "where nothing is labelled", "other category": "in its place", "other ends": "with other ends" };
 let running = ""; // address of the training that this page follows
 let round = 0; // which look at the models is the newest
 

@@ -1,13 +1,14 @@
 // The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
 
 import { $, doing, plural, say } from "../dom.js";
+import { wireCheck } from "./check.js";
 import { startLive } from "./live.js";
 import { play, showTranscript, wirePlayer } from "./player.js";
 
 const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-15";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
-const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0 };
+const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, model: "model" };
 
 const key = () => $("key").value.trim();
 const phrases = () => $("phrases").value.split("\n").map((line) => line.trim()).filter(Boolean);
@@ -69,18 +70,22 @@ function posted(form, seconds) {
   });
 }
 
-async function hear(blob, name) {
-  state.name = name.replace(/\.[^.]+$/, "") || "recording";
+function formOf(blob, name) {
   const form = new FormData();
   form.append("audio", blob, name);
   form.append("definition", JSON.stringify(phrases().length ? { phraseList: { phrases: phrases() } } : {}));
+  return form;
+}
+
+async function hear(blob, name) {
+  state.name = name.replace(/\.[^.]+$/, "") || "recording";
   $("result").hidden = true;
   $("progress").hidden = false;
   $("progress").value = 0;
   $("cancel").hidden = false;
   try {
     const seconds = await play(blob);
-    const { transcript, record, took } = await posted(form, seconds);
+    const { transcript, record, took } = await posted(formOf(blob, name), seconds);
     show(transcript, record);
     say(`${plural(Math.round(transcript.durationMilliseconds / 1000), "second")} of sound in ${(took / 1000).toFixed(1)} s`);
   } finally {
@@ -128,17 +133,30 @@ async function toggleMicrophone() {
 
 // ---- files to keep
 
-async function save(kind) {
-  const reply = await fetch(`${BASE}/speechtotext/transcripts:write?format=${kind}`, {
+async function post(path, body) {
+  const reply = await fetch(BASE + path, {
     method: "POST",
-    headers: { "Content-Type": "application/json", ...(key() ? { [KEY_HEADER]: key() } : {}) },
-    body: JSON.stringify(state.transcript),
+    headers: { ...(body instanceof FormData ? {} : { "Content-Type": "application/json" }), ...(key() ? { [KEY_HEADER]: key() } : {}) },
+    body: body instanceof FormData ? body : JSON.stringify(body),
   });
   if (!reply.ok) throw refused(reply.status, await reply.text());
-  const address = URL.createObjectURL(await reply.blob());
-  const link = Object.assign(document.createElement("a"), { href: address, download: `${state.name}.${kind}` });
-  link.click();
+  return reply;
+}
+
+function download(name, blob) {
+  const address = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+async function save(kind) {
+  const reply = await post(`/speechtotext/transcripts:write?format=${kind}`, state.transcript);
+  download(`${state.name}.${kind}`, await reply.blob());
+}
+
+// One of several recordings, without a progress of its own.
+async function hearQuietly(file) {
+  return (await post(TRANSCRIBE, formOf(file, file.name))).json();
 }
 
 // ---- the same from a program
@@ -198,7 +216,9 @@ function moveTab(event) {
 async function askModel() {
   const reply = await fetch(`${BASE}/models`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" });
   if (!reply.ok) throw refused(reply.status, await reply.text());
-  state.language = (await reply.json()).models[0]?.language || state.language;
+  const [model = {}] = (await reply.json()).models;
+  state.language = model.language || state.language;
+  state.model = [model.name, model.modelVersion].filter(Boolean).join(" ") || "model";
   say("");
   showSnippet();
 }
@@ -206,6 +226,11 @@ async function askModel() {
 const hearFile = (file) => doing($("transcribe"), () => hear(file, file.name));
 
 wirePlayer();
+wireCheck({
+  post: async (path, body) => (await post(path, body)).json(),
+  hear: hearQuietly, language: () => state.language, modelName: async () => state.model, download,
+  play: async (file, transcript) => { state.name = file.name.replace(/\.[^.]+$/, ""); show(transcript, ""); await play(file); },
+});
 $("form").addEventListener("submit", (event) => { event.preventDefault(); if ($("file").files.length) hearFile($("file").files[0]); });
 $("file").addEventListener("change", () => { $("transcribe").disabled = !$("file").files.length; });
 for (const name of ["dragover", "dragleave", "drop"]) {

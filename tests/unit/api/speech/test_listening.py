@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 import appliance.api
 from appliance.api.errors import HANDLERS
-from appliance.api.speech.listening import WRITE, routes
+from appliance.api.speech.listening import COMPARE, WRITE, routes
 
 STATIC = Path(appliance.api.__file__).parent / "static"
 FOLDER = STATIC / "listen"
@@ -85,3 +85,42 @@ def test_scripts_name_elements_that_exist_and_make_no_markup() -> None:
         script = path.read_text()
         assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= ids
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+
+
+LIST = "a.wav\tHe paid three dollars.\nb.wav\tHello there.\n"
+
+
+def test_texts_are_compared_with_what_was_said_number_by_number(client: TestClient) -> None:
+    listed = client.post(COMPARE, json={"transcripts": LIST}).json()
+    assert [one["path"] for one in listed["recordings"]] == ["a.wav", "b.wav"]
+    one = {"model": "one", "texts": {"a.wav": "he paid $3", "b.wav": "Hello here."}}
+    two = {"model": "two", "texts": {"a.wav": "he paid $4", "b.wav": "Hello here.", "c.wav": "more"}}
+    found = client.post(COMPARE, json={"transcripts": LIST, "results": [one, two]}).json()
+    assert [(each["model"], each["wer"]) for each in found["models"]] == [
+        ("one", pytest.approx(1 / 6)),
+        ("two", pytest.approx(2 / 6)),
+    ]
+    assert found["left"] == 0
+    shown = {shown["path"]: shown["errors"] for shown in found["shown"]}
+    assert shown == {"a.wav": [0, 1]}, "where both are equally wrong they do not differ"
+    part = client.post(
+        COMPARE, json={"transcripts": LIST, "results": [{"model": "x", "texts": {"b.wav": ""}}]}
+    )
+    assert (part.json()["left"], part.json()["models"][0]["wer"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "transcripts"),
+        ({"transcripts": "no list at all"}, "list"),
+        ({"transcripts": LIST, "results": [{"model": "x", "texts": {}}]}, "was heard"),
+        ({"transcripts": LIST, "results": [{"model": "x", "texts": {"a.wav": 7}}]}, "results"),
+        ({"transcripts": LIST, "results": [{"model": "", "texts": {}}]}, "results"),
+        ({"transcripts": LIST, "results": [{"model": "x"}] * 3}, "results"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(client: TestClient, body: Any, said: str) -> None:
+    reply = client.post(COMPARE, json=body)
+    assert reply.status_code == 400
+    assert said in reply.json()["error"]["innererror"]["message"]
