@@ -29,6 +29,8 @@ _OPEN: Final = frozenset(
         "/swagger",
         "/admin",
         "/docs",
+        "/label",
+        "/listen",
     }
 )
 _WITHOUT_KEY: Final = "appliance.without_key"

@@ -60,6 +60,11 @@ def routes(home: str = "index.html", *, admin: bool = False) -> list[Route]:
     return pages
 
 
+def page_route(address: str, file: Path, headers: Mapping[str, str] = HEADERS) -> Route:
+    """Serve one file of this package, a page or an asset of one; else told, as strictly as the home page."""
+    return Route(address, _serve(file, headers), methods=["GET"])
+
+
 def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         prefix = request.scope.get(PREFIX)

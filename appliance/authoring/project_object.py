@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from appliance.authoring.labelling import labelled_only
 from appliance.authoring.tables import ProjectRow
 from appliance.datasets.project_file import KIND
 
@@ -22,3 +23,10 @@ def file_object(row: ProjectRow) -> dict[str, Any]:
         },
         "assets": row.assets or {"projectKind": KIND, "entities": [], "documents": []},
     }
+
+
+def labelled_file_object(row: ProjectRow) -> tuple[dict[str, Any], int]:
+    """Return the project file without the documents that nobody labelled, and how many those are."""
+    file = file_object(row)
+    assets, left_out = labelled_only(file["assets"])
+    return {**file, "assets": assets}, left_out

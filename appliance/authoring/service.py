@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 
 from sqlmodel import Session, select
 
+from appliance.authoring.documents import ProjectDocuments
 from appliance.authoring.jobs import AuthoringJobs, JobFailed
-from appliance.authoring.project_object import file_object
+from appliance.authoring.project_object import labelled_file_object
 from appliance.authoring.store import AuthoringStore
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.authoring.training_process import RESULTS, run_training
@@ -69,6 +70,7 @@ class AuthoringService:
         self.store = store
         self.jobs = AuthoringJobs(store, clock)
         self.clock = clock
+        self.documents = ProjectDocuments(store, documents, clock)
         self._documents = documents
         self._deployments = deployments
         self._load = load
@@ -184,8 +186,9 @@ class AuthoringService:
         model_id = uuid7()
         out = self.store.models / model_id
         percentage = options.get("kind", "percentage") == "percentage"
+        file, unlabelled = labelled_file_object(project)
         specification = {
-            "project": file_object(project),
+            "project": file,
             "documents": str(self._documents / project.container),
             "out": str(out),
             "quality": VERSIONS[version],
@@ -210,7 +213,8 @@ class AuthoringService:
                     ),
                 )
 
-        return await self.jobs.submit("train", project.name, work, target=label, version=version)
+        told = {"version": version, "unlabelled": unlabelled}
+        return await self.jobs.submit("train", project.name, work, target=label, **told)
 
     async def _trained(self, job: JobRow, specification: dict[str, Any], model: ModelRow) -> None:
         def progress(_step: str, share: float) -> None:
@@ -226,7 +230,8 @@ class AuthoringService:
             await asyncio.to_thread(shutil.rmtree, self.folder(model), True)
             raise JobFailed(*outcome.errors)
         job.outcome = {**job.outcome, "languages": outcome.done["languages"]}
-        job.warnings = [{"code": "Note", "message": note} for note in outcome.done["notes"]]
+        notes = [*_left_out(job.outcome["unlabelled"]), *outcome.done["notes"]]
+        job.warnings = [{"code": "Note", "message": note} for note in notes]
         model.trained, model.seconds = self.clock(), float(outcome.done["seconds"])
         before = await self.store.get(ModelRow, model.project, model.label)
         project = await self.project(model.project)
@@ -364,6 +369,13 @@ class AuthoringService:
             await asyncio.to_thread(shutil.rmtree, self.store.exports / row.id, True)
 
         return await self.jobs.submit("exported-model", row.project, work, target=row.name)
+
+
+def _left_out(count: int) -> list[str]:
+    if not count:
+        return []
+    told = "1 document is" if count == 1 else f"{count} documents are"
+    return [f"{told} not labelled yet and left out; a document that holds no entity needs an empty region"]
 
 
 def open_authoring(

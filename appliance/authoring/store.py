@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from appliance.authoring.tables import (
+    AnnotationRow,
     AuthoringTable,
     DeploymentRow,
     ExportRow,
@@ -108,6 +109,7 @@ class AuthoringStore:
 
         def work(session: Session) -> None:
             session.execute(delete(JobRow).where(col(JobRow.project) == name))
+            session.execute(delete(AnnotationRow).where(col(AnnotationRow.project) == name))
             session.execute(delete(ModelRow).where(col(ModelRow.project) == name))
             session.execute(delete(DeploymentRow).where(col(DeploymentRow.project) == name))
             session.execute(delete(ExportRow).where(col(ExportRow.project) == name))

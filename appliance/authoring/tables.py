@@ -30,6 +30,19 @@ class ProjectRow(AuthoringTable, table=True):
     deployed: float | None = Field(default=None, sa_type=Float)
 
 
+class AnnotationRow(AuthoringTable, table=True):
+    """One person's labels of one document, beside those of the project; offsets are UTF-16 code units."""
+
+    __tablename__ = "annotation"
+
+    project: str = Field(primary_key=True, max_length=50)
+    person: str = Field(primary_key=True, max_length=50)
+    location: str = Field(primary_key=True, max_length=1024)
+    labels: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    seen: bool = False
+    updated: float = Field(sa_type=Float)
+
+
 class JobRow(AuthoringTable, table=True):
     """One job of a project; `kind` is the word in its path, `outcome` what it left."""
 

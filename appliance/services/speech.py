@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from appliance.api.openapi_route import Document, document_route
 from appliance.api.operations.models import ModelsApi
+from appliance.api.speech import listening
 from appliance.api.speech.admission import SpeechAdmission, SpeechLimits
 from appliance.api.speech.routes import SpeechApi
 from appliance.config.settings import Settings
@@ -72,6 +73,7 @@ class SpeechService:
     def routes(self) -> Sequence[BaseRoute]:
         """The speech protocol, short audio, transcription, the model, and the description of them all."""
         return [
+            *listening.routes(),
             *SpeechApi(self.admission).routes(),
             *ModelsApi(self.deployments).routes(),
             document_route(_openapi_document),

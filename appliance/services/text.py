@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute
 
+from appliance.api.authoring import label_page
 from appliance.api.language.documents import Limits
 from appliance.api.language.execution import DocumentWork
 from appliance.api.language.job_responses import describe
@@ -160,6 +161,7 @@ class TextService:
             *legacy.routes(),
             *ModelsApi(self.deployments).routes(),
             *_authoring_routes(self._authoring),
+            *label_page.routes(),
             document_route(self._openapi_document),
         ]
 
@@ -261,6 +263,7 @@ class TextService:
 def _authoring_routes(authoring: "AuthoringService | None") -> Sequence[BaseRoute]:
     if authoring is None:
         return ()
+    from appliance.api.authoring.document_routes import DocumentsApi  # noqa: PLC0415  (loaded where it is wanted)
     from appliance.api.authoring.routes import AuthoringApi  # noqa: PLC0415  (loaded where it is wanted)
 
-    return AuthoringApi(authoring).routes()
+    return [*AuthoringApi(authoring).routes(), *DocumentsApi(authoring).routes()]

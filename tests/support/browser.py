@@ -89,18 +89,19 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
 
 
 @contextmanager
-def driving(profile: Path) -> Iterator[Drive]:
+def driving(profile: Path, *more: str) -> Iterator[Drive]:
     """Start a browser, and stop it at the end.
 
     Args:
         profile: Where it keeps its files.
+        more: Further options of the browser.
     """
     quiet = ("gpu", "background-networking", "component-update", "sync", "default-apps", "quic")
     command = [
         *(str(CHROMIUM), "--headless", "--no-sandbox", "--no-first-run", "--window-size=1280,1600"),
         *(f"--disable-{feature}" for feature in quiet),
         "--autoplay-policy=no-user-gesture-required",
-        *(f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"),
+        *(f"--user-data-dir={profile}", "--remote-debugging-port=0", *more, "about:blank"),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

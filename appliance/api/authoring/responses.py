@@ -127,6 +127,7 @@ def summary_object(evaluation: Mapping[str, Any], options: Mapping[str, Any]) ->
             "macroF1": macro["f1"],
             "macroPrecision": macro["precision"],
             "macroRecall": macro["recall"],
+            "mistakes": evaluation.get("worst", []),
             **_languages(evaluation),
         },
     }

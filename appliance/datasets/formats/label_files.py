@@ -11,6 +11,7 @@ from typing import Final
 
 from appliance.datasets.conversion_report import ConversionReport, FileReport
 from appliance.datasets.document import LabelledDocument
+from appliance.datasets.formats.bare_texts import texts_of
 from appliance.datasets.formats.format import SENTENCES, Format, ReadOptions, SourceFile
 from appliance.datasets.formats.registry import BY_NAME, recognise, require, unknown
 from appliance.datasets.formats.settling import settle
@@ -51,6 +52,8 @@ class Reading:
         drop: Kinds of labels that may be left out.
         documents: Folder with the texts that files name; None to look beside them.
         sentences_said: Whether a person said how many sentences make a document.
+        bare_texts: Whether files of text without labels are documents too, as `texts_of` reads them; else
+            they are left out, and files without a single label are refused.
     """
 
     options: ReadOptions = field(default_factory=ReadOptions)
@@ -58,6 +61,7 @@ class Reading:
     drop: frozenset[str] = frozenset()
     documents: Path | None = None
     sentences_said: bool = False
+    bare_texts: bool = False
 
 
 def read_file(path: Path, *, dataset: str = "", sentences: int = SENTENCES) -> list[LabelledDocument]:
@@ -136,6 +140,8 @@ class _Pile:
                 continue
             if found is not None and (self._reading.forced == "" or found.sniff(source)):
                 self._read(source, found, dataset)
+            elif self._reading.bare_texts and source.readable:
+                self._documents += [replace(one, dataset=dataset) for one in texts_of(source)]
             elif source.name.lower().endswith(".txt") and source.readable:
                 bare.append(source.name)
             else:
@@ -167,7 +173,8 @@ class _Pile:
         if self._mistakes:
             raise LabellingMistakes(self._mistakes)
         report = ConversionReport(files=tuple(self._reports), notes=tuple(self._notes))
-        report.require_labels()
+        if not self._reading.bare_texts:
+            report.require_labels()
         for option, said in (
             (_SENTENCES, self._reading.sentences_said),
             (_UNIT, self._reading.options.unit is not None),
@@ -216,11 +223,12 @@ def _walk(root: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(root):
         below[:] = sorted(one for one in below if not _ASIDE_FOLDER.search(one))
         for name in sorted(names):
-            if not _is_aside(name):
+            if not is_aside(name):
                 yield Path(folder, name)
 
 
-def _is_aside(name: str) -> bool:
+def is_aside(name: str) -> bool:
+    """Whether a file of a folder is one that holds no labels by its name, such as a licence or a script."""
     return bool(_ASIDE_FOLDER.search(name) or _ASIDE.search(name))
 
 
@@ -238,7 +246,7 @@ def _archive(path: Path) -> dict[str, bytes]:
                 hint="save a sheet as CSV with a column of words and one of tags",
             )
         for entry in archive.entries:
-            if entry.is_dir() or _is_aside(entry.filename):
+            if entry.is_dir() or is_aside(entry.filename):
                 continue
             if entry.filename in files:
                 raise DatasetError(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from appliance.datasets.document import LabelledDocument
+from appliance.datasets.formats.bare_texts import texts_of
 from appliance.datasets.formats.format import SourceFile
 from appliance.datasets.formats.label_files import folder_files, with_own_names
 from appliance.datasets.label_errors import DatasetError
@@ -28,29 +29,10 @@ def read_texts(paths: Sequence[Path]) -> list[LabelledDocument]:
     return found
 
 
-def _is_other_json(values: Sequence[object], text: str) -> bool:
-    """Whether a file is an array or lines of JSON objects, such as a label file; one object may be a text."""
-    several = len(values) > 1 or text.lstrip().startswith("[")
-    return several and bool(values) and all(isinstance(value, dict | list) for value in values)
-
-
 def _texts(path: Path) -> Iterator[LabelledDocument]:
     try:
         files = folder_files(path) if path.is_dir() else {path.name: read_limited(path, MAX_PROJECT_BYTES)}
     except LicenseError as error:
         raise DatasetError(error.message, hint=error.hint) from error
     for name, data in files.items():
-        source = SourceFile(name, data)
-        records = source.records
-        values = [record.value for record in records.found] if records and not records.damaged else []
-        if values and all(isinstance(value, dict) and isinstance(value.get("text"), str) for value in values):
-            for number, value in enumerate(values, 1):
-                yield LabelledDocument(name=f"{name}:{number}", text=value["text"], labels=())
-        elif _is_other_json(values, source.text):
-            raise DatasetError(
-                f"{name} is JSON, and not every value of it has a `text`: it would be read, and counted, as"
-                " one long text",
-                hint='write {"text": "…"} a line, or a file for each text',
-            )
-        else:
-            yield LabelledDocument(name=name, text=source.text, labels=())
+        yield from texts_of(SourceFile(name, data))

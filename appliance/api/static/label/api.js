@@ -1,0 +1,133 @@
+// Calls of the service: the authoring API, the documents of a project, and answers of a model.
+
+import { $ } from "../dom.js";
+
+export const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+const VERSION = "2023-04-01";
+const PROJECTS = "/language/authoring/analyze-text/projects";
+const KEY_HEADER = "Ocp-Apim-Subscription-Key";
+const PAUSE = 700; // milliseconds between two looks at a job
+
+export class Refused extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+function path(project, rest = "", query = {}) {
+  const name = project ? `/${encodeURIComponent(project)}` : "";
+  return `${PROJECTS}${name}${rest}?${new URLSearchParams({ "api-version": VERSION, ...query })}`;
+}
+
+async function send(address, { method = "GET", body, headers = {}, keepalive = false } = {}) {
+  const key = $("key").value.trim();
+  const reply = await fetch(address.startsWith("/") ? BASE + address : address, {
+    method,
+    keepalive,
+    cache: "no-store",
+    headers: {
+      Accept: "application/json",
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(key ? { [KEY_HEADER]: key } : {}),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (reply.ok) return reply;
+  const { error = {} } = await reply.json().catch(() => ({}));
+  if (reply.status === 401) {
+    $("access").hidden = false;
+    throw new Refused(401, "401", key ? "This server does not know that access key." : "This server asks for an access key.");
+  }
+  throw new Refused(reply.status, error.code, error.innererror?.message ?? error.message ?? `The service answered ${reply.status}.`);
+}
+
+const json = async (...call) => (await send(...call)).json();
+const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+
+// The address of a job on this page's own origin, however the service is reached.
+function jobAddress(reply) {
+  const { pathname, search } = new URL(reply.headers.get("operation-location"));
+  const below = new URL(BASE).pathname.replace(/\/$/, "");
+  return (pathname.startsWith(below) ? pathname.slice(below.length) : pathname) + search;
+}
+
+async function followed(address, told = () => {}) {
+  for (;;) {
+    const job = await json(address);
+    told(job);
+    if (["succeeded", "failed", "cancelled", "partiallyCompleted"].includes(job.status)) return job;
+    await wait(PAUSE);
+  }
+}
+
+async function done(reply, told) {
+  const job = await followed(jobAddress(reply), told);
+  if (job.status === "succeeded") return job;
+  throw new Refused(0, job.status, job.errors?.map((error) => error.message).join(" ") || `The job ${job.status}.`);
+}
+
+async function everything(address) {
+  const found = [];
+  for (let next = address; next;) {
+    const page = await json(next);
+    found.push(...page.value);
+    next = page.nextLink;
+  }
+  return found;
+}
+
+export const projects = () => everything(path(""));
+export const project = (name) => json(path(name));
+export const makeProject = (name, body) => json(path(name), { method: "PATCH", body: { projectName: name, projectKind: "CustomEntityRecognition", ...body } });
+
+export const documents = (name, person = "") => json(path(name, "/documents", person ? { person } : {}));
+export const take = (name, files) => json(path(name, "/documents/:take"), { method: "POST", body: { files } });
+export const opened = (name, location, person = "") => json(path(name, "/document", { location, ...(person ? { person } : {}) }));
+export const save = (name, location, person, body, revision, keepalive = false) =>
+  json(path(name, "/document", { location, ...(person ? { person } : {}) }), { method: "PUT", body, keepalive, headers: { "If-Match": `"${revision}"` } });
+export const removeDocument = (name, location) => send(path(name, "/document", { location }), { method: "DELETE" });
+export const setCategories = (name, categories) => json(path(name, "/categories"), { method: "PUT", body: { categories } });
+export const agreement = (name, person) => json(path(name, "/agreement", { person }));
+
+export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) } });
+
+export async function exported(name) {
+  const job = await done(await send(path(name, "/:export", { stringIndexType: "Utf16CodeUnit" }), { method: "POST", body: {} }));
+  const { pathname, search } = new URL(job.resultUrl);
+  return json(pathname.slice(new URL(BASE).pathname.replace(/\/$/, "").length) + search);
+}
+
+export const train = async (name, modelLabel, trainingConfigVersion) =>
+  jobAddress(await send(path(name, "/:train"), { method: "POST", body: { modelLabel, trainingConfigVersion } }));
+export const trainings = (name) => everything(path(name, "/train/jobs"));
+export const trainingAddress = (name, id) => path(name, `/train/jobs/${id}`);
+export const followTraining = followed;
+export const cancelTraining = (address) => send(address.replace("?", "/:cancel?"), { method: "POST", body: {} });
+export const models = (name) => everything(path(name, "/models"));
+export const summary = async (name, label) =>
+  (await json(path(name, `/models/${encodeURIComponent(label)}/evaluation/summary-result`))).customEntityRecognitionEvaluation;
+export const deployments = (name) => everything(path(name, "/deployments"));
+export const deploy = async (name, deployment, trainedModelLabel) =>
+  done(await send(path(name, `/deployments/${encodeURIComponent(deployment)}`), { method: "PUT", body: { trainedModelLabel } }));
+
+export const served = async () => (await json("/models")).models.filter((model) => model.status === "ready");
+
+// One text to one model: an inference, counted and recorded like any other.
+export async function answer(model, text, language) {
+  const body = {
+    analysisInput: { documents: [{ id: "1", text, ...(language ? { language } : {}) }] },
+    tasks: [{
+      kind: "CustomEntityRecognition",
+      parameters: { projectName: model.projectName, deploymentName: model.deploymentName, stringIndexType: "Utf16CodeUnit" },
+    }],
+  };
+  const reply = await send(`/language/analyze-text/jobs?api-version=${VERSION}`, { method: "POST", body });
+  const job = await followed(jobAddress(reply));
+  const results = job.tasks?.items?.[0]?.results;
+  const failure = job.errors?.[0] ?? results?.errors?.[0]?.error;
+  if (failure || !results?.documents?.length) throw new Refused(0, failure?.code, failure?.innererror?.message ?? failure?.message ?? "The model gave no answer.");
+  return results.documents[0].entities.map(({ category, offset, length, confidenceScore }) => ({ category, offset, length, score: confidenceScore }));
+}

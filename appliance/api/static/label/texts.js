@@ -1,0 +1,88 @@
+// Texts and categories of a project: files, pasted text, and what is to be found in them.
+
+import * as api from "./api.js";
+import { $, button, colourOf, doing, element, plural, say, setColours, showNotes } from "../dom.js";
+import { loadDocuments } from "./list.js";
+import { on, state, tell } from "./state.js";
+
+const MOST_BYTES = 45 * 2 ** 20; // of files at once: the service takes 64 MiB, and base64 makes them longer
+
+async function inBase64(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(binary);
+}
+
+async function takeFiles(list) {
+  const files = [...list];
+  if (!files.length) return;
+  if (files.reduce((sum, file) => sum + file.size, 0) > MOST_BYTES) throw new Error("These files are larger than 45 MiB together: choose some of them at a time.");
+  say(`Reading ${plural(files.length, "file")}…`);
+  await take(await Promise.all(files.map(async (file) => ({ name: file.name, data: await inBase64(file) }))));
+  $("files").value = "";
+}
+
+async function take(files) {
+  const { added, notes } = await api.take(state.project, files);
+  showNotes($("notes"), notes);
+  await loadDocuments();
+  say(`${plural(added, "text")} added.`);
+}
+
+async function pasteText() {
+  const text = $("pasted").value;
+  if (!text.trim()) throw new Error("Paste or type a text first.");
+  await take([{ name: `${$("pasted-name").value.trim() || "text"}.txt`, text }]);
+  $("pasted").value = "";
+  $("pasted-name").value = "";
+}
+
+async function setCategories(categories) {
+  state.categories = (await api.setCategories(state.project, categories)).categories;
+  setColours(state.categories);
+  tell("categories");
+}
+
+async function addCategory() {
+  const name = $("new-category").value.trim();
+  if (!name) throw new Error("Type the name of a category first.");
+  if (state.categories.includes(name)) throw new Error(`The project has the category ${name} already.`);
+  await setCategories([...state.categories, name]);
+  $("new-category").value = "";
+  say(`${name} is added.`);
+}
+
+const movedUp = (index) => {
+  const moved = [...state.categories];
+  [moved[index - 1], moved[index]] = [moved[index], moved[index - 1]];
+  return moved;
+};
+
+function showCategories() {
+  const counts = new Map();
+  for (const { labels } of state.documents) for (const { category } of labels) counts.set(category, (counts.get(category) ?? 0) + 1);
+  $("category-list").replaceChildren(...state.categories.map((category, index) => {
+    const count = counts.get(category) ?? 0;
+    const actions = [];
+    if (index) actions.push(button("Up", () => doing(null, () => setCategories(movedUp(index))), { "aria-label": `${category} one up` }));
+    if (!count) actions.push(button("Remove", () => doing(null, () => setCategories(state.categories.filter((one) => one !== category))), { "aria-label": `Remove the category ${category}` }));
+    return element("li", {}, element("span", { class: `tag ${colourOf(category)}` }, category), element("span", { class: "message" }, plural(count, "label")), ...actions);
+  }));
+}
+
+export function wireTexts() {
+  const drop = $("import");
+  drop.addEventListener("submit", (event) => event.preventDefault());
+  $("files").addEventListener("change", () => doing($("files"), () => takeFiles($("files").files)));
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    doing($("files"), () => takeFiles(event.dataTransfer.files));
+  });
+  $("paste").addEventListener("submit", (event) => { event.preventDefault(); doing(event.submitter, pasteText); });
+  $("categories-form").addEventListener("submit", (event) => { event.preventDefault(); doing(event.submitter, addCategory); });
+  for (const name of ["categories", "documents", "labels"]) on(name, showCategories);
+}

@@ -1,0 +1,255 @@
+// The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
+
+import { $, doing, plural, say } from "../dom.js";
+import { wireCheck } from "./check.js";
+import { startLive } from "./live.js";
+import { play, showTranscript, wirePlayer } from "./player.js";
+
+const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-15";
+const KEY_HEADER = "Ocp-Apim-Subscription-Key";
+const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, model: "model" };
+
+const key = () => $("key").value.trim();
+const phrases = () => $("phrases").value.split("\n").map((line) => line.trim()).filter(Boolean);
+
+function refused(status, text) {
+  if (status === 401) {
+    $("access").hidden = false;
+    showSnippet();
+    return new Error(key() ? "This server does not know that access key." : "This server asks for an access key.");
+  }
+  let error = {};
+  try {
+    ({ error = {} } = JSON.parse(text));
+  } catch {
+    // Not the service: what stands before it answered.
+  }
+  return new Error(error.innererror?.message ?? error.message ?? `The service answered ${status}.`);
+}
+
+// ---- a whole recording
+
+// An upload with its progress, which fetch does not tell. How far the hearing is, the service does not say while it
+// hears: after the first recording, its speed tells how long the next may take.
+function posted(form, seconds) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    const began = performance.now();
+    let clock = 0;
+    state.request = request;
+    request.open("POST", BASE + TRANSCRIBE);
+    if (key()) request.setRequestHeader(KEY_HEADER, key());
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      $("progress").value = 100 * loaded / total;
+      say(`Sending: ${Math.round(100 * loaded / total)} %`);
+    });
+    request.upload.addEventListener("load", () => {
+      const heard = performance.now();
+      const expected = state.speed && seconds ? seconds / state.speed : 0;
+      clock = setInterval(() => {
+        const so = (performance.now() - heard) / 1000;
+        if (expected) $("progress").value = Math.min(99, 100 * so / expected);
+        else $("progress").removeAttribute("value");
+        say(`Hearing ${seconds ? `${plural(Math.round(seconds), "second")} of sound` : "it"}: ${plural(Math.round(so), "second")}${expected ? ` of about ${Math.ceil(expected)}` : ""}`);
+      }, 500);
+    });
+    const over = (then) => () => { clearInterval(clock); state.request = null; then(); };
+    request.addEventListener("load", over(() => {
+      if (request.status !== 200) {
+        failed(refused(request.status, request.responseText));
+        return;
+      }
+      const transcript = JSON.parse(request.responseText);
+      state.speed = transcript.durationMilliseconds / (performance.now() - began);
+      done({ transcript, record: request.getResponseHeader("Usage-Record"), took: performance.now() - began });
+    }));
+    request.addEventListener("error", over(() => failed(new TypeError("no answer"))));
+    request.addEventListener("abort", over(() => failed(new Error("Cancelled. What was heard until then may be counted."))));
+    request.send(form);
+  });
+}
+
+function formOf(blob, name) {
+  const form = new FormData();
+  form.append("audio", blob, name);
+  form.append("definition", JSON.stringify(phrases().length ? { phraseList: { phrases: phrases() } } : {}));
+  return form;
+}
+
+async function hear(blob, name) {
+  state.name = name.replace(/\.[^.]+$/, "") || "recording";
+  $("result").hidden = true;
+  $("progress").hidden = false;
+  $("progress").value = 0;
+  $("cancel").hidden = false;
+  try {
+    const seconds = await play(blob);
+    const { transcript, record, took } = await posted(formOf(blob, name), seconds);
+    show(transcript, record);
+    say(`${plural(Math.round(transcript.durationMilliseconds / 1000), "second")} of sound in ${(took / 1000).toFixed(1)} s`);
+  } finally {
+    $("progress").hidden = true;
+    $("cancel").hidden = true;
+  }
+}
+
+function show(transcript, record) {
+  state.transcript = transcript;
+  showTranscript(transcript);
+  $("record").textContent = record ? `Usage record ${record}` : "";
+  $("result").hidden = false;
+}
+
+// ---- the microphone
+
+async function toggleMicrophone() {
+  if (state.live) {
+    state.live.stop();
+    return;
+  }
+  $("interim").hidden = false;
+  $("interim").textContent = "";
+  $("result").hidden = true;
+  state.name = "microphone";
+  try {
+    state.live = await startLive({
+      base: BASE, key: key(), language: state.language, phrases: phrases(),
+      heard: (text) => { $("interim").textContent = text; },
+      phrase: (transcript) => { $("interim").textContent = ""; show(transcript, ""); },
+    });
+    $("microphone").textContent = "Stop";
+    say("Speak now. What you say is counted in seconds.");
+    const { transcript, recording } = await state.live.ended;
+    await play(recording);
+    show(transcript, "");
+    say(transcript.phrases.length ? `${plural(transcript.phrases.length, "phrase")} heard.` : "Nothing was understood.");
+  } finally {
+    state.live = null;
+    $("interim").hidden = true;
+    $("microphone").textContent = "Listen to the microphone";
+  }
+}
+
+// ---- files to keep
+
+async function post(path, body) {
+  const reply = await fetch(BASE + path, {
+    method: "POST",
+    headers: { ...(body instanceof FormData ? {} : { "Content-Type": "application/json" }), ...(key() ? { [KEY_HEADER]: key() } : {}) },
+    body: body instanceof FormData ? body : JSON.stringify(body),
+  });
+  if (!reply.ok) throw refused(reply.status, await reply.text());
+  return reply;
+}
+
+function download(name, blob) {
+  const address = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+async function save(kind) {
+  const reply = await post(`/speechtotext/transcripts:write?format=${kind}`, state.transcript);
+  download(`${state.name}.${kind}`, await reply.blob());
+}
+
+// One of several recordings, without a progress of its own.
+async function hearQuietly(file) {
+  return (await post(TRANSCRIBE, formOf(file, file.name))).json();
+}
+
+// ---- the same from a program
+
+const SNIPPETS = {
+  curl: () => `curl${$("access").hidden ? "" : ` -H '${KEY_HEADER}: YOUR KEY'`} \\
+  -F audio=@recording.wav \\
+  -F 'definition=${JSON.stringify(definition()).replaceAll("'", "'\\''")}' \\
+  '${BASE}${TRANSCRIBE}'`,
+  python: () => `# pip install azure-ai-transcription
+from azure.ai.transcription import TranscriptionClient
+from azure.ai.transcription.models import TranscriptionContent, TranscriptionOptions
+from azure.core.credentials import AzureKeyCredential
+
+client = TranscriptionClient("${BASE}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))
+with open("recording.wav", "rb") as audio:
+    options = TranscriptionOptions(locales=["${state.language}"])
+    result = client.transcribe(TranscriptionContent(definition=options, audio=("recording.wav", audio)))
+for phrase in result.phrases:
+    print(phrase.text)`,
+  javascript: () => `const form = new FormData();
+form.append("audio", file); // a File or a Blob
+form.append("definition", ${JSON.stringify(JSON.stringify(definition()))});
+const reply = await fetch("${BASE}${TRANSCRIBE}", {
+  method: "POST", body: form,${$("access").hidden ? "" : ` headers: { "${KEY_HEADER}": "YOUR KEY" },`}
+});
+for (const { text } of (await reply.json()).phrases) console.log(text);`,
+};
+
+const definition = () => ({ locales: [state.language], ...(phrases().length ? { phraseList: { phrases: phrases() } } : {}) });
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+
+function showSnippet() {
+  const tab = tabs.find((one) => one.getAttribute("aria-selected") === "true");
+  $("snippet").textContent = SNIPPETS[tab.id.replace("tab-", "")]();
+}
+
+function selectTab(tab) {
+  for (const other of tabs) {
+    other.setAttribute("aria-selected", String(other === tab));
+    other.tabIndex = other === tab ? 0 : -1;
+  }
+  $("panel").setAttribute("aria-labelledby", tab.id);
+  showSnippet();
+}
+
+function moveTab(event) {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  const next = tabs[(tabs.indexOf(event.target) + by + tabs.length) % tabs.length];
+  selectTab(next);
+  next.focus();
+}
+
+// ---- start
+
+async function askModel() {
+  const reply = await fetch(`${BASE}/models`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" });
+  if (!reply.ok) throw refused(reply.status, await reply.text());
+  const [model = {}] = (await reply.json()).models;
+  state.language = model.language || state.language;
+  state.model = [model.name, model.modelVersion].filter(Boolean).join(" ") || "model";
+  say("");
+  showSnippet();
+}
+
+const hearFile = (file) => doing($("transcribe"), () => hear(file, file.name));
+
+wirePlayer();
+wireCheck({
+  post: async (path, body) => (await post(path, body)).json(),
+  hear: hearQuietly, language: () => state.language, modelName: async () => state.model, download,
+  play: async (file, transcript) => { state.name = file.name.replace(/\.[^.]+$/, ""); show(transcript, ""); await play(file); },
+});
+$("form").addEventListener("submit", (event) => { event.preventDefault(); if ($("file").files.length) hearFile($("file").files[0]); });
+$("file").addEventListener("change", () => { $("transcribe").disabled = !$("file").files.length; });
+for (const name of ["dragover", "dragleave", "drop"]) {
+  $("drop").addEventListener(name, (event) => { event.preventDefault(); $("drop").classList.toggle("over", name === "dragover"); });
+}
+$("drop").addEventListener("drop", (event) => { if (event.dataTransfer.files.length) hearFile(event.dataTransfer.files[0]); });
+$("example").addEventListener("click", () => doing($("example"), async () => hear(await (await fetch(`${BASE}/static/example.wav`)).blob(), "example.wav")));
+$("cancel").addEventListener("click", () => state.request?.abort());
+if (navigator.mediaDevices?.getUserMedia && "AudioWorkletNode" in window) {
+  $("microphone").hidden = false;
+  $("no-microphone").hidden = true;
+  $("microphone").addEventListener("click", () => { if (state.live) toggleMicrophone(); else doing(null, toggleMicrophone); });
+}
+for (const one of document.querySelectorAll("[data-save]")) one.addEventListener("click", () => doing(one, () => save(one.dataset.save)));
+for (const tab of tabs) {
+  tab.addEventListener("click", () => selectTab(tab));
+  tab.addEventListener("keydown", moveTab);
+}
+$("phrases").addEventListener("input", showSnippet);
+$("key").addEventListener("change", () => doing(null, askModel));
+showSnippet();
+doing(null, askModel);

@@ -1,0 +1,200 @@
+"""The listen page in a real browser against a real service: files, their words, subtitles, the microphone."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from appliance.config.products import SPEECH_TO_TEXT
+from tests.support.axe import violations
+from tests.support.browser import Drive, Page, drive, driving, needs_chromium
+from tests.support.dictation import AMIABLE, RATE, amiable
+from tests.support.site import Service, Site
+
+__all__ = ["drive"]
+pytestmark = [pytest.mark.e2e, needs_chromium, pytest.mark.timeout(300)]
+KEY = "listen-key-0123456789"
+SHOWN = "document.getElementById('phrases-heard').innerText.replaceAll(/\\s+/g, ' ')"
+
+
+def serve(site: Site, *words: str) -> Service:
+    site.issue(product="speech", meters={SPEECH_TO_TEXT.meter: 1_000})
+    return site.start("Service=speechtotext", *words)
+
+
+async def choose(page: Page, *files: Path, field: str = "#file") -> None:
+    root = await page.send("DOM.getDocument")
+    node = await page.send("DOM.querySelector", nodeId=root["root"]["nodeId"], selector=field)
+    await page.send("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(one) for one in files])
+
+
+async def everywhere(page: Page, name: str, pictures: Path) -> None:
+    """Look at a state in light and dark, wide and narrow."""
+    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        await page.send("Emulation.setDeviceMetricsOverride", **size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await page.send("Emulation.setEmulatedMedia", features=features)
+        await page.until("document.getAnimations().every((one) => one.playState === 'finished')")
+        await page.picture(pictures / f"{name}-{width}-{scheme}.png")
+        assert await violations(page) == [], (name, width, scheme)
+        assert await page.run("document.documentElement.scrollWidth") <= width, (name, width)
+
+
+def test_a_recording_is_written_down_heard_word_by_word_and_saved(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve(site, f"ApiKeys:one={KEY}")
+    recording = tmp_path / "call.wav"
+    gap = np.zeros(2 * RATE, np.float32)
+    soundfile.write(recording, np.concatenate((amiable(), gap, amiable())), RATE, "PCM_16")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.until("!document.getElementById('access').hidden")
+        await everywhere(page, "empty", tmp_path)
+        await page.run(
+            f"const k = document.getElementById('key'); k.value = '{KEY}';"
+            "k.dispatchEvent(new Event('change'))"
+        )
+        await page.run("document.getElementById('phrases').value = 'amiable\\nContoso'")
+        await choose(page, recording)
+        await page.until("!document.getElementById('transcribe').disabled")
+        await page.run("document.getElementById('form').requestSubmit()")
+        await page.until("!document.getElementById('result').hidden")
+        assert (await page.run(SHOWN)).count(AMIABLE) == 2
+        assert "seconds of sound in" in await page.run("document.getElementById('outcome').innerText")
+        assert "offline-appliance" in await page.run("document.getElementById('record').innerText")
+        # A word that is pressed is heard: the sound goes there, and the word is marked.
+        await page.run("[...document.querySelectorAll('.word')].at(-1).click()")
+        await page.until("document.querySelectorAll('.word.now').length === 1")
+        assert await page.run("document.getElementById('audio').currentTime > 4")
+        await page.until("document.getElementById('audio').paused")
+        await everywhere(page, "heard", tmp_path)
+        saved = await page.run(
+            """(async () => {
+              const found = {};
+              const make = URL.createObjectURL;
+              for (const one of document.querySelectorAll('[data-save]')) {
+                found[one.dataset.save] = await new Promise((done) => {
+                  URL.createObjectURL = (blob) => { done(blob.text()); return make.call(URL, blob); };
+                  one.click();
+                });
+                URL.createObjectURL = make;
+                const busy = () => one.getAttribute('aria-busy') === 'true';
+                while (busy()) await new Promise((go) => setTimeout(go, 20));
+              }
+              return found;
+            })()"""
+        )
+        assert saved["txt"].split("\n")[:2] == [AMIABLE, AMIABLE]
+        assert saved["vtt"].startswith("WEBVTT")
+        assert re.search(r"^00:00:0\d,\d{3} --> ", saved["srt"], re.MULTILINE)
+        assert [one["text"] for one in json.loads(saved["json"])["phrases"]] == [AMIABLE, AMIABLE]
+        elsewhere = [url for url in page.asked if not url.startswith(("data:", "blob:", f"{service.url}/"))]
+        assert elsewhere == []
+        assert [text for text in page.complaints if "401" not in text] == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_the_example_is_heard_and_the_snippets_say_how_a_program_does_it(site: Site, drive: Drive) -> None:
+    service = serve(site)
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.run("document.getElementById('example').click()")
+        await page.until("!document.getElementById('result').hidden")
+        assert AMIABLE in await page.run(SHOWN)
+        for tab, word in (("curl", "curl"), ("python", "TranscriptionClient"), ("javascript", "FormData")):
+            await page.run(f"document.getElementById('tab-{tab}').click()")
+            assert word in await page.run("document.getElementById('snippet').innerText")
+        await page.run(
+            "(() => { const t = new DataTransfer(); t.items.add(new File(['no sound'], 'notes.txt'));"
+            "document.getElementById('drop').dispatchEvent(new DragEvent('drop', {dataTransfer: t})); })()"
+        )
+        await page.until("document.getElementById('outcome').dataset.tone === 'bad'")
+        assert await page.run("document.getElementById('result').hidden")
+        assert await violations(page) == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_what_is_said_into_the_microphone_appears_while_it_is_said(site: Site, tmp_path: Path) -> None:
+    service = serve(site, f"ApiKeys:one={KEY}")
+    spoken = tmp_path / "spoken.wav"
+    gap = np.zeros(2 * RATE, np.float32)
+    soundfile.write(spoken, np.concatenate((amiable(), gap)), RATE, "PCM_16")
+    microphone = (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={spoken}",
+    )
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.run(
+            f"const k = document.getElementById('key'); k.value = '{KEY}';"
+            "k.dispatchEvent(new Event('change'))"
+        )
+        await page.run(
+            "window.seen = []; new MutationObserver(() => window.seen.push("
+            "document.getElementById('interim').textContent)).observe("
+            "document.getElementById('interim'), {childList: true, characterData: true, subtree: true});"
+            "document.getElementById('microphone').click()"
+        )
+        await page.until(f"{SHOWN}.includes('amiable')")
+        interim = await page.run("window.seen.filter(Boolean)")
+        assert interim, "text appears before a phrase is finished"
+        await page.run("document.getElementById('microphone').click()")
+        await page.until("document.getElementById('outcome').innerText.includes('heard.')")
+        assert await page.run("!document.getElementById('audio').hidden")
+        assert [text for text in page.complaints if "401" not in text] == []
+
+    with driving(tmp_path / "profile", *microphone) as drive:
+        drive(steps)
+    assert service.stop() == 0
+
+
+def test_wrong_words_are_counted_by_speaker_beside_an_earlier_result(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve(site)
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, amiable(), RATE, "PCM_16")
+    said = AMIABLE.replace("amiable", "friendly")
+    (tmp_path / "list.csv").write_text(f"path,text,speaker\na.wav,{AMIABLE},Ann\nb.wav,{said},Ben\n")
+    earlier = {"kind": "appliance-listen-result", "model": "before", "texts": {"a.wav": "", "b.wav": said}}
+    (tmp_path / "before.json").write_text(json.dumps(earlier))
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.run("document.getElementById('check').open = true")
+        files = [tmp_path / name for name in ("a.wav", "b.wav", "list.csv")]
+        await choose(page, *files, field="#check-files")
+        await page.run("document.getElementById('check-form').requestSubmit()")
+        await page.until("!document.getElementById('check-result').hidden")
+        figure = "document.getElementById('check-figure').innerText"
+        assert (await page.run(figure)).startswith("6.3")
+        rows = await page.run("document.getElementById('speakers').innerText.replaceAll(/\\s+/g, ' ')")
+        assert "Ann 8 0.0" in rows
+        assert "Ben 8 12.5" in rows
+        assert "friendly" in await page.run("document.getElementById('worst').innerText")
+        await everywhere(page, "checked", tmp_path)
+        await page.run("document.querySelector('#worst button').click()")
+        await page.until("document.getElementById('audio').currentTime > 0")
+        assert AMIABLE in await page.run(SHOWN)
+        await choose(page, *files, tmp_path / "before.json", field="#check-files")
+        await page.run("document.getElementById('check-form').requestSubmit()")
+        await page.until(f"{figure}.includes(':')")
+        assert "50.0 : 6.3" in await page.run(figure)
+        await everywhere(page, "compared", tmp_path)
+        assert page.complaints == []
+
+    drive(steps)
+    assert service.stop() == 0
