@@ -1,17 +1,9 @@
-"""The command line as .NET reads it, and the settings whose names the operator chooses."""
+"""The command line as .NET reads it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from appliance.errors import SettingsError
-
-ACCESS_PREFIX: Final = "apikeys:"
-"""`ApiKeys:NAME=key`, any number of them."""
-OPERATOR_PREFIX: Final = "operatorkeys:"
-"""`OperatorKeys:NAME=key`, any number of them."""
-NAMED_KEYS: Final = (ACCESS_PREFIX, OPERATOR_PREFIX)
-_LEAST_OPERATOR_KEY: Final = 16
-_MAKE_KEY: Final = "make one with: openssl rand -hex 16"
 
 
 def command_line_pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -54,53 +46,3 @@ def display_types(args: Sequence[str]) -> tuple[str, ...]:
     if FULL_DISPLAY.lower() in names:
         return DISPLAY_TYPES
     return tuple(name for name in DISPLAY_TYPES if name.lower() in names)
-
-
-def access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the keys that callers may use; an empty one would let in whoever sends an empty header.
-
-    Args:
-        named: Keys by the lower-case name of their setting.
-
-    Raises:
-        SettingsError: One is empty, or cannot stand in a header.
-    """
-    for name, key in named.items():
-        _check_key(f"ApiKeys:{name.removeprefix(ACCESS_PREFIX)}", key)
-    return tuple(named.values())
-
-
-def operator_keys(named: Mapping[str, str], callers: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """Return the operators' names with their keys, which open `/admin`.
-
-    Args:
-        named: Keys by the lower-case name of their setting.
-        callers: The keys of callers: none of them may be an operator's as well.
-
-    Raises:
-        SettingsError: One is empty, short or a caller's, or cannot stand in a header.
-    """
-    operators = []
-    for name, key in named.items():
-        setting = f"OperatorKeys:{name.removeprefix(OPERATOR_PREFIX)}"
-        _check_key(setting, key)
-        if len(key) < _LEAST_OPERATOR_KEY:
-            raise SettingsError(
-                f"{setting} has {len(key)} characters, and a key of an operator at least "
-                f"{_LEAST_OPERATOR_KEY}",
-                hint=_MAKE_KEY,
-            )
-        if key in callers:
-            raise SettingsError(
-                f"{setting} is the key of a caller as well: whoever asks for texts could change the licence",
-                hint=f"give operators a key of their own; {_MAKE_KEY}",
-            )
-        operators.append((name.removeprefix(OPERATOR_PREFIX), key))
-    return tuple(operators)
-
-
-def _check_key(setting: str, key: str) -> None:
-    if not key.strip() or key != key.strip() or not key.isascii() or not key.isprintable():
-        raise SettingsError(
-            f"{setting} cannot be a key: expected printable ASCII without spaces around it", hint=_MAKE_KEY
-        )

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from appliance.config.command_line import NAMED_KEYS, command_line_pairs
+from appliance.config.access import NAMED_KEYS
+from appliance.config.command_line import command_line_pairs
 from appliance.errors import SettingsError
 
 # Accepted because published commands carry them; off line they mean nothing and open no socket.

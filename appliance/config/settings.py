@@ -15,16 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from appliance.config.command_line import (
-    ACCESS_PREFIX,
-    OPERATOR_PREFIX,
-    access_keys,
-    display_types,
-    operator_keys,
-)
+from appliance.config.access import KEY_FILE, OPERATOR_FILE, keys_and_operators
+from appliance.config.command_line import display_types
 from appliance.config.network_parsers import IPNetwork, parse_hosts, parse_networks, parse_origins
 from appliance.config.products import CUSTOM_NER, Product
-from appliance.config.secrets import KEY_FILE, OPERATOR_FILE, read_key_file, shown_in_process_list
+from appliance.config.secrets import shown_in_process_list
 from appliance.config.setting_parsers import (
     choice_of,
     number_within,
@@ -408,20 +403,13 @@ class Settings:
         fields = {f.metadata["key"].lower(): f for f in dataclasses.fields(cls) if f.metadata}
         words = read_words(args, environ, known=frozenset(fields))
         values = {fields[key].name: read_value(fields[key], text) for key, text in words.values.items()}
-        named = dict(words.access)
-        for prefix, entry, setting in (
-            (ACCESS_PREFIX, "key_file", KEY_FILE),
-            (OPERATOR_PREFIX, "operator_file", OPERATOR_FILE),
-        ):
-            if values.get(entry) is not None:
-                listed = enumerate(read_key_file(values[entry], setting), start=1)
-                named |= {f"{prefix}file, key {number}": key for number, key in listed}
-        callers = access_keys({name: key for name, key in named.items() if name.startswith(ACCESS_PREFIX)})
-        operators = {name: key for name, key in named.items() if name.startswith(OPERATOR_PREFIX)}
+        callers, operators = keys_and_operators(
+            words.access, key_file=values.get("key_file"), operator_file=values.get("operator_file")
+        )
         return cls(
             **values,
             api_keys=callers,
-            operator_keys=operator_keys(operators, callers),
+            operator_keys=operators,
             exposed=shown_in_process_list(args),
             display_types=display_types(args),
             unknown=words.unknown,

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config.secrets import read_key_file, shown_address, shown_in_process_list, without_userinfo
+from appliance.config.access import read_key_file
+from appliance.config.secrets import shown_address, shown_in_process_list, without_userinfo
 from appliance.errors import SettingsError
 
 
