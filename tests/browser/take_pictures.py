@@ -16,10 +16,10 @@ from typing import Any
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.browser import Page, driving, look, take
-from tests.support.operators import CALLER, KEYS, OPERATOR, answer
+from tests.support.operators import KEYS, OPERATOR, answer
 from tests.support.site import Service, Site
 
-HEIGHT = 1_000
+TALL, LOW = 1_000, 800
 PHONE = 390
 LOOKS = {
     "desktop-light": (1280, False),
@@ -49,11 +49,6 @@ async def operators_page(page: Page, url: str) -> None:
 
 async def home_page(page: Page, url: str) -> None:
     await page.open(f"{url}/")
-    await page.until("!document.getElementById('access').hidden")
-    await page.run(
-        f"document.getElementById('key').value = '{CALLER}';"
-        "document.getElementById('key').dispatchEvent(new Event('change'))"
-    )
     await page.until("document.querySelectorAll('#models li b').length === 1")
     await page.run("document.getElementById('form').requestSubmit()")
     await page.until("document.querySelectorAll('#marked mark').length >= 5")
@@ -63,10 +58,10 @@ async def documentation(page: Page, url: str) -> None:
     await page.open(f"{url}/docs/operator.md")
 
 
-PAGES: dict[str, tuple[Callable[[Page, str], Any], tuple[str, ...]]] = {
-    "operators": (operators_page, tuple(LOOKS)),
-    "try": (home_page, ("desktop-dark", "phone-light")),
-    "documentation": (documentation, ("desktop-light", "phone-dark")),
+PAGES: dict[str, tuple[Callable[[Page, str], Any], int, tuple[str, ...]]] = {
+    "operators": (operators_page, TALL, tuple(LOOKS)),
+    "home": (home_page, LOW, ("desktop-light", "desktop-dark", "phone-light")),
+    "documentation": (documentation, LOW, ("desktop-light", "phone-dark")),
 }
 
 
@@ -77,9 +72,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long there is load before")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, Authority.create(Path(scratch) / "vendor") as vendor:
-        site = Site(Path(scratch) / "site", vendor)
+        site, plain = (Site(Path(scratch) / name, vendor) for name in ("operated", "plain"))
         site.issue(meters={TEXT_RECORDS: 4_000})
-        service, done = site.start(*KEYS), threading.Event()
+        plain.issue()
+        service, open_to_all, done = site.start(*KEYS), plain.start(), threading.Event()
         loading = threading.Thread(target=load, args=(service, done))
         loading.start()
         try:
@@ -88,19 +84,20 @@ def main() -> None:
 
                 async def steps(page: Page) -> None:
                     await page.send("Emulation.setScrollbarsHidden", hidden=True)
-                    for name, (show, looks) in PAGES.items():
-                        await look(page, width=1280, height=HEIGHT)
-                        await show(page, service.url)
+                    for name, (show, height, looks) in PAGES.items():
+                        await look(page, width=1280, height=height)
+                        await show(page, service.url if show is operators_page else open_to_all.url)
                         for kind in looks:
                             width, dark = LOOKS[kind]
-                            await look(page, width=width, height=HEIGHT, dark=dark)
-                            await take(page, options.out / f"{name}-{kind}.png", width=width, height=HEIGHT)
+                            await look(page, width=width, height=height, dark=dark)
+                            await take(page, options.out / f"{name}-{kind}.png", width=width, height=height)
 
                 drive(steps)
         finally:
             done.set()
             loading.join()
             site.close()
+            plain.close()
 
 
 if __name__ == "__main__":

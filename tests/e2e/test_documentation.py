@@ -37,7 +37,7 @@ def test_the_documentation_is_read_and_searched_without_a_key(site: Site) -> Non
         assert "<script" not in quoted.text
         assert "Nothing has" in quoted.text
         assert client.get("/docs/search").status_code == 200
-        picture = client.get("/docs/images/home.png")
+        picture = client.get("/docs/images/home-desktop-light.png")
         assert picture.headers["Content-Type"] == "image/png"
         assert client.get("/docs/deploy/compose.yaml").headers["Content-Type"].startswith("text/plain")
         for name in ("nowhere.md", "../README.md", "%2e%2e/README.md", "..%2fpyproject.toml", "/etc/passwd"):
