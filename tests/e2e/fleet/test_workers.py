@@ -1,7 +1,9 @@
 """Several workers on one port, as real processes: all answer, any may die, a stop fails no request."""
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -15,6 +17,7 @@ from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.issuing.issue import Terms
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
+from tests.e2e.edge.test_proxies import free_port
 from tests.e2e.test_jobs_survive import JOBS, finished, submit
 from tests.support.site import VERSION, Service, Site
 from tests.support.wire import ANALYZE, BODY
@@ -29,6 +32,14 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.05)
+
+
+def two_free_ports() -> int:
+    """A port that is free, as the next one is."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", first + 1)):
+            return first
 
 
 def workers(service: Service) -> list[int]:
@@ -95,6 +106,19 @@ def test_all_workers_answer_at_one_port_each_with_a_ledger_of_its_own(site: Site
     assert sorted(path.name for path in site.state.glob("worker-*")) == ["worker-2", "worker-3"]
     assert service.stop() == 0
     assert recorded(site) == sum(found.values())
+
+
+def test_each_worker_answers_for_itself_at_a_port_of_its_own(site: Site) -> None:
+    site.issue(terms=BEARER)
+    first = two_free_ports()
+    service = site.start("Workers=2", *SIZED, f"Workers:Port={first}")
+    for port in (first, first + 1):
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            names = {client.post(ANALYZE, content=BODY).headers["usage-record"] for _ in range(3)}
+            assert len({name.split("/")[2] for name in names}) == 1
+            assert "appliance_recorded_units_total" in client.get("/metrics").text
+    assert service.stop() == 0
+    assert len({path.parent.name for path in site.output.rglob("ledger-1.db")}) == 2
 
 
 def test_a_worker_that_dies_is_started_again_and_no_connection_fails_meanwhile(site: Site) -> None:
