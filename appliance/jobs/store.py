@@ -126,8 +126,8 @@ class JobStore:
         """
         if fleet and not url:
             raise SettingsError(
-                f"Jobs:Fleet={fleet} needs Jobs:Database: the database in which the replicas share their jobs",
-                hint="add Jobs:Database=postgresql+psycopg://… to each, or a common sqlite:/// file on one host",
+                f"Jobs:Fleet={fleet} needs Jobs:Database: where the replicas share their jobs",
+                hint="add Jobs:Database=postgresql+psycopg://… to each, or one sqlite:/// file on one host",
             )
         group = f"fleet/{fleet}" if fleet else instance
         member = Member(instance=instance, group=group, lapse=lapse)
