@@ -172,6 +172,12 @@ class Settings:
     workers: int = _setting(
         "Workers", 1, number_within(1, 256), "processes that share the port and the cores of this host"
     )
+    worker_port: int = _setting(
+        "Workers:Port",
+        0,
+        number_within(0, 65535),
+        "port of the first worker alone, the next one's for the second, and so on; for metrics (0: none)",
+    )
     trusted_proxies: tuple[IPNetwork, ...] = _setting(
         "Http:TrustedProxies",
         parse_networks("127.0.0.0/8, ::1"),

@@ -124,6 +124,11 @@ class JobStore:
         Raises:
             SettingsError: The database cannot be used.
         """
+        if fleet and not url:
+            raise SettingsError(
+                f"Jobs:Fleet={fleet} needs Jobs:Database: where the replicas share their jobs",
+                hint="add Jobs:Database=postgresql+psycopg://… to each, or one sqlite:/// file on one host",
+            )
         group = f"fleet/{fleet}" if fleet else instance
         member = Member(instance=instance, group=group, lapse=lapse)
         if url:

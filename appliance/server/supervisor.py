@@ -258,11 +258,13 @@ def _on_its_cores(worker: Worker) -> Worker:
 
 
 def _share_port(children: Sequence[_Child], settings: Settings) -> None:
-    """Take the port once for each worker; port 0 is the one that the first of them was given."""
+    """Take the port once for each worker, and one of its own; port 0 is what the first of them was given."""
     port = settings.port
-    for child in children:
+    for number, child in enumerate(children):
         child.sockets.append(bind(settings, port=port, shared=True))
         port = child.sockets[0].getsockname()[1]
+        if settings.worker_port:
+            child.sockets.append(bind(settings, port=settings.worker_port + number))
 
 
 def _address(bound: socket.socket, settings: Settings) -> str:

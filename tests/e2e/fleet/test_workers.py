@@ -1,7 +1,9 @@
 """Several workers on one port, as real processes: all answer, any may die, a stop fails no request."""
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -11,10 +13,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from appliance.host.cpus import usable_cores
 from appliance.pipeline.pipeline import TEXT_RECORDS
+from appliance.server.workers import share_out
 from license.authority.issuing.issue import Terms
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
+from tests.e2e.edge.test_proxies import free_port
 from tests.e2e.test_jobs_survive import JOBS, finished, submit
 from tests.support.site import VERSION, Service, Site
 from tests.support.wire import ANALYZE, BODY
@@ -29,6 +34,14 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.05)
+
+
+def two_free_ports() -> int:
+    """A port that is free, as the next one is."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", first + 1)):
+            return first
 
 
 def workers(service: Service) -> list[int]:
@@ -89,12 +102,28 @@ def test_all_workers_answer_at_one_port_each_with_a_ledger_of_its_own(site: Site
     site.issue(terms=BEARER)
     service = site.start("Workers=3", *SIZED)
     assert len(workers(service)) == 3
+    shares = [sorted(os.sched_getaffinity(pid)) for pid in workers(service)]
+    planned = share_out(sorted(os.sched_getaffinity(0)), 3, usable=usable_cores())
+    assert shares == [sorted(share) for share in planned]
     found = answered_by(service)
     until(lambda: len(found.update(answered_by(service)) or found) == 3)
     assert {path.parent.name for path in site.output.rglob("ledger-1.db")} == set(found)
     assert sorted(path.name for path in site.state.glob("worker-*")) == ["worker-2", "worker-3"]
     assert service.stop() == 0
     assert recorded(site) == sum(found.values())
+
+
+def test_each_worker_answers_for_itself_at_a_port_of_its_own(site: Site) -> None:
+    site.issue(terms=BEARER)
+    first = two_free_ports()
+    service = site.start("Workers=2", *SIZED, f"Workers:Port={first}")
+    for port in (first, first + 1):
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            names = {client.post(ANALYZE, content=BODY).headers["usage-record"] for _ in range(3)}
+            assert len({name.split("/")[2] for name in names}) == 1
+            assert "appliance_recorded_units_total" in client.get("/metrics").text
+    assert service.stop() == 0
+    assert len({path.parent.name for path in site.output.rglob("ledger-1.db")}) == 2
 
 
 def test_a_worker_that_dies_is_started_again_and_no_connection_fails_meanwhile(site: Site) -> None:
@@ -106,6 +135,18 @@ def test_a_worker_that_dies_is_started_again_and_no_connection_fails_meanwhile(s
     until(lambda: len(workers(service)) == 2 and before[0] not in workers(service))
     until(lambda: len(answered_by(service)) == 2)
     assert "worker 1 ended by SIGKILL and is started again" in service.text()
+    assert service.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_stuck_is_killed_and_started_again(site: Site) -> None:
+    site.issue(terms=BEARER)
+    service = site.start("Workers=2", *SIZED)
+    stuck = workers(service)[1]
+    os.kill(stuck, signal.SIGSTOP)
+    until(lambda: "worker 2 is stuck and is killed" in service.text(), 60)
+    until(lambda: len(workers(service)) == 2 and stuck not in workers(service))
+    until(lambda: len(answered_by(service)) == 2)
     assert service.stop() == 0
 
 
@@ -129,6 +170,22 @@ def test_a_worker_that_cannot_start_ends_all_with_its_exit_code(site: Site) -> N
     assert result.returncode == 78
     assert "another machine" in result.stderr or "WrongMachine" in result.stderr, result.stderr
     assert "worker 2 could not start (exit status 78)" in result.stderr
+
+
+def test_each_worker_may_have_a_licence_bound_to_its_own_key(site: Site, tmp_path: Path) -> None:
+    bought = site.buy()
+    site.issue(bought=bought)
+    request = tmp_path / "request-2.note"
+    words = ("license", "request", f"Mounts:State={site.state / 'worker-2'}", "-o", str(request))
+    asked = site.operate(*words, settings=False)
+    assert asked.returncode == 0, asked.stderr
+    second = site.vendor.issue(bought, request.read_bytes())
+    (site.license / "license-2.note").write_bytes(second.note)
+    service = site.start("Workers=2", *SIZED)
+    found = answered_by(service)
+    until(lambda: len(found.update(answered_by(service)) or found) == 2)
+    assert service.stop() == 0
+    assert recorded(site) == found.total()
 
 
 def test_jobs_are_found_at_every_worker_and_outlive_one(site: Site) -> None:

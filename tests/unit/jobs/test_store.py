@@ -134,6 +134,12 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(place: A
     assert caught.value.hint
 
 
+def test_a_fleet_without_a_database_in_common_is_refused(place: Any) -> None:
+    with pytest.raises(SettingsError, match="Jobs:Fleet=site needs Jobs:Database") as caught:
+        place.store(fleet="site")
+    assert caught.value.hint
+
+
 def test_hundreds_of_jobs_at_once_are_kept_in_few_transactions(any_place: Any, make_job: Any) -> None:
     async def scenario() -> None:
         store = any_place.store()
