@@ -101,6 +101,8 @@ def _reason(report: LogReport, *, covered: int, through: str, entries: int) -> s
     broken = next((f for f in report.findings if f.severity is Severity.BROKEN), None)
     if broken is not None:
         return f"the log is broken ({broken.code}: {broken.message}): nothing is removed from a broken log"
+    if report.replicas:
+        return "it is the log of a site's desk, whose entries say how far the logs of replicas are counted"
     if not covered:
         return "no receipt covers it"
     if not through:

@@ -11,6 +11,7 @@ import pytest
 from appliance.config.products import CUSTOM_NER
 from appliance.ledger.transfer.export_file import export_usage
 from appliance.licensing.request import request_note
+from appliance.site.events import Counted, Sliced
 from appliance.site.lease import make_lease
 from license.authority.ingest import ingest_bundle
 from license.crypto.ed25519 import SigningKey
@@ -200,6 +201,34 @@ def test_a_slice_beyond_the_plan_is_no_right_beyond_the_plan_of_the_lease(site: 
             issued=site.time.now,
         )
         assert keeper.limit(METER, license.plan.period[0], 100, 50) == 100
+
+
+def test_a_changed_desk_that_lets_more_be_used_than_the_plan_allows_is_found(
+    site: InProcessSite, tmp_path: Path
+) -> None:
+    with site.open() as desk:
+        member = site.member().start()
+        member.stop()
+        term = desk.licenses.current.license.plan.period[0]
+        log = f"offline-appliance/customner/{member.of}/1"
+        position = desk.position(log)[0]
+        more = Counted(
+            of=member.of,
+            log=log,
+            first=position,
+            next=position + 1,
+            root=bytes(32),
+            meter=METER,
+            quantity=150,
+            billed=150,
+        )
+        desk._commit([more, Sliced(of=member.of, meter=METER, term=term, allowed=500)])
+    out = tmp_path / "site.zip"
+    with export_usage(site.place.output, site.place.state, out=out, full=True, note=None):
+        pass
+    taken = ingest_bundle(site.authority, out)
+    assert {finding.code for finding in taken.report.findings} >= {"plan-exceeded", "slices-exceed"}
+    assert taken.report.exit_code == 1
 
 
 def test_two_copies_of_a_desk_are_found_when_the_second_export_comes(

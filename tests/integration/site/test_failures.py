@@ -1,16 +1,21 @@
 """What becomes of a plan that blocks when parts of a site fail: real HTTP and ledgers, clocks of the test."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import LedgerLocked
+from appliance.ledger.transfer.retention import plan_pruning
 from appliance.site.desk import Desk
 from license.authority.ingest import ingest_bundle
 from license.errors import DownloadError, LicenseError
+from license.evidence.tool.zipapp import build
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
+from tests.support.paths import ROOT
 from tests.support.replicas import METER, RULES, InProcessSite, Member
 
 
@@ -226,6 +231,13 @@ def test_the_export_of_a_site_is_clean_and_says_who_was_there_and_what_was_lost(
     assert by_state[second.of].state == "lost"
     assert sum(by_state[second.of].lost.values()) == total - 6 - by_state[second.of].quantity
     assert [finding.code for finding in report.findings] == ["lost"]
+    alone = tmp_path / "usage-verify.pyz"
+    build(alone, ROOT)
+    words = [sys.executable, "-I", str(alone), str(out), "--roots", str(site.authority.roots_dir)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
+    assert f"replica   {second.of}  offline-appliance" in told.stdout
+    assert ", lost, since" in told.stdout
     taken = ingest_bundle(site.authority, out)
     assert taken.report.exit_code == 0, taken.report.findings
     assert [account.used.billed for account in taken.accounts] == [total]
@@ -248,3 +260,11 @@ def test_the_export_of_a_replica_is_clean_too_and_the_vendor_refuses_to_count_it
     assert report.exit_code == 0, report.findings
     with pytest.raises(LicenseError, match="counted by the desk"):
         ingest_bundle(site.authority, out)
+
+
+def test_nothing_is_pruned_of_the_log_of_a_desk_which_would_count_reports_again(site: InProcessSite) -> None:
+    with site.open():
+        site.member().start().use_all(most=3)
+    (pruning,) = plan_pruning(site.place.output, load_roots(site.authority.roots_dir))
+    assert pruning.entries == 0
+    assert "log of a site's desk" in pruning.reason

@@ -165,4 +165,4 @@ def test_two_hundred_replicas_cost_a_desk_less_than_half_a_core(site: DeskSite, 
     for one in replicas:
         one.report()
     assert site.meter()["charged"] == sum(one.used for one in replicas) > REPLICAS
-    assert share < 0.0, f"{share:.3f} of a core, {spent:.1f} s of {passed:.0f}"
+    assert 0 < share < 0.5, f"{share:.3f} of a core, {spent:.1f} s of {passed:.0f}"
