@@ -9,7 +9,6 @@ No setting names a trust root: whoever can change a setting must not be able to 
 """
 
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from appliance.config.setting_parsers import (
     parse_product,
 )
 from appliance.config.setting_words import read_value, read_words
+from appliance.config.terms import terms_file
 from appliance.errors import SettingsError
 
 
@@ -442,12 +442,5 @@ class Settings:
         if self.eula.strip().lower() != "accept":
             raise SettingsError(
                 "Missing EULA=accept command line option. You must provide this to continue.",
-                hint=f"read {_terms()}, then add Eula=accept",
+                hint=f"read {terms_file()}, then add Eula=accept",
             )
-
-
-def _terms() -> Path:
-    """Return where the licence terms lie: beside the installed program, or in the checkout."""
-    installed = Path(sys.prefix).parent / "share" / "LICENSE.md"
-    checkout = Path(__file__).parents[2] / "LICENSE.md"
-    return checkout if checkout.is_file() else installed
