@@ -85,13 +85,14 @@ async function openProject(name, wanted = new URLSearchParams()) {
   state.proposals = new Map();
   closeDocument();
   $("project-name").textContent = state.project;
-  $("projects").hidden = true;
-  $("work").hidden = false;
-  $("lead").hidden = true;
   document.title = `${state.project}: label and train`;
   await labelAs(wanted.get("as") ?? "");
   await loadModels();
   await loadTraining();
+  // Only now can anything be done: what is loaded later would undo it.
+  $("projects").hidden = true;
+  $("work").hidden = false;
+  $("lead").hidden = true;
   const asked = $(`tab-${wanted.get("step")}`);
   if (asked === $("tab-label")) await openSome(wanted.get("text"));
   await selectTab(asked ?? (state.documents.length ? $("tab-label") : $("tab-texts")));
@@ -122,7 +123,7 @@ function opening(trigger, work) {
       await work();
       $("notice").hidden = true;
     } catch (error) {
-      if (!state.project) refuse(error);
+      if ($("work").hidden) refuse(error);
       throw error;
     }
   });

@@ -57,9 +57,10 @@ export function wireCheck({ post, hear, language, modelName, download, play }) {
     $("check-figure").replaceChildren(element("strong", {}, found.models.map(({ wer }) => rate(wer)).join(" : ")),
       `wrong words in a hundred · ${plural(found.words, "word")}, ${plural(found.recordings, "recording")}${two ? ` · ${verdict(found)}` : ""}`);
     $("wer-a").textContent = two ? found.models[0].model : "Wrong in 100";
-    $("wer-b").textContent = two ? found.models[1].model : "";
+    $("wer-b").textContent = two ? found.models[1].model : "–";
+    $("wer-b").hidden = !two;
     const row = (name, counts) => element("tr", {}, element("td", {}, name), element("td", { class: "number" }, number.format(counts[0].words)),
-      ...[0, 1].map((at) => element("td", { class: "number" }, counts[at] ? rate(counts[at].wer) : "")));
+      ...counts.map(({ wer }) => element("td", { class: "number" }, rate(wer))));
     const speakers = Object.keys(found.models[0].speakers);
     $("speakers").tBodies[0].replaceChildren(...speakers.map((name) => row(element("bdi", {}, name || "not named"), found.models.map((one) => one.speakers[name]))),
       row(element("b", {}, "All"), found.models));
