@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from license.encoding.strict import format_date, format_time
+from license.licenses.license import License
 from license.licenses.validity import State, days_left, days_text, grace_days_left, state_at, warnings
 from license.licenses.verify import AuthenticLicense
 from license.trust.roots import TrustRoots
@@ -52,12 +53,20 @@ def license_rows(opened: AuthenticLicense, roots: TrustRoots, now: int) -> list[
             f"{plan.tier}, {' to '.join(format_date(day) for day in plan.period)}, overage {plan.overage}",
         ),
         *units,
+        *_site_rows(licence),
         ("models", ", ".join(model.train for model in licence.models) or "any that needs no key"),
         ("issuer", f"{opened.delegation.key.name} (epoch {opened.delegation.epoch})"),
         ("root", f"{opened.root.vkey} ({roots.source_of(opened.root)})"),
         ("sha256", opened.sha256),
         *(("note", f"{notice.message}: {notice.hint}") for notice in warnings(licence, now)),
     ]
+
+
+def _site_rows(licence: License) -> list[Row]:
+    if licence.site is None:
+        return []
+    hours = licence.site.lease_s / 3_600
+    return [("site", f"{licence.site.max_instances:,} replicas at once, leases of {hours:g} h")]
 
 
 def license_json(opened: AuthenticLicense, now: int) -> dict[str, Any]:

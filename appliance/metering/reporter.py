@@ -31,6 +31,8 @@ _log = logging.getLogger("appliance.metering")
 
 PULSE_SECONDS: Final = 1.0
 FINAL_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 5
+"""Shortest time to the next word to the desk of a site that did not answer."""
 _STEPS_BACK: Final = 3
 
 
@@ -295,6 +297,7 @@ class Reporter:
             begun, now, status=status, message=message, retry_after=retry_after
         )
         self.endpoint_state = endpoint_state
+        self.slices.wait(now + max(AGAIN_SECONDS, retry_after or 0))
         failed, attempts = endpoint_state.failed, endpoint_state.interval.attempts
         times = f"{failed} of {attempts}" if failed <= attempts else f"{failed} in a row"
         if not endpoint_state.answers(now):

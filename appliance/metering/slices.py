@@ -108,6 +108,10 @@ class SliceKeeper:
         """Whether it is time to speak to the desk."""
         return self.applies and now >= self._next_at
 
+    def wait(self, until: int) -> None:
+        """Ask for nothing before a second, whoever is refused meanwhile: the desk does not answer."""
+        self._next_at = self._not_before = until
+
     def is_used_up(self, now: int) -> bool:
         """Whether nothing is left of some meter: then the desk should hear at once what was used."""
         lease, granted = self._manager.current, self._granted

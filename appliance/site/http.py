@@ -10,7 +10,8 @@
     POST /v1/checkpoint  sign the desk's log as it stands, so that an export has all of it
     GET  /               the same as /v1/site, as a page; the key is the password of HTTP Basic
 
-Limits come before work: size, key, rate, then signature. TLS is left to a proxy.
+Limits come before work: size, then key, then signature; calls without the key are limited by address. TLS is
+left to a proxy.
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from click.testing import CliRunner
 
 from license.authority.authority import Authority
+from license.authority.cli.main import main as license_command
 from tests.support.desk import DeskSite
 from tests.support.site import Site
 
@@ -94,3 +96,19 @@ def test_a_machine_is_not_given_the_licence_of_a_site_and_a_desk_not_that_of_a_m
     started = machine.run()
     assert started.returncode == 78
     assert "another machine" in started.stderr or "licence of a site" in started.stderr
+
+
+def test_the_vendor_issues_a_site_licence_by_its_command_and_never_as_a_bearer_file(
+    site: DeskSite, vendor: Authority, tmp_path: Path
+) -> None:
+    assert site.resource is not None
+    words = ["issue", str(site.path / "request.note"), "--resource", site.resource.name]
+    words += ["--home", str(vendor.home), "--site", "7", "--lease-hours", "2", "--json"]
+    done = CliRunner().invoke(license_command, [*words, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    claims = json.loads(done.stdout)["license"]
+    assert claims["site"] == {"max_instances": 7, "lease_s": 7_200}
+    assert claims["crit"] == ["site"]
+    refused = CliRunner().invoke(license_command, [*words, "--binding", "any", "--out", str(tmp_path / "x")])
+    assert refused.exit_code != 0
+    assert "bound to its desk's key" in refused.stderr

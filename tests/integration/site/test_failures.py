@@ -268,3 +268,23 @@ def test_nothing_is_pruned_of_the_log_of_a_desk_which_would_count_reports_again(
     (pruning,) = plan_pruning(site.place.output, load_roots(site.authority.roots_dir))
     assert pruning.entries == 0
     assert "log of a site's desk" in pruning.reason
+
+
+def test_a_desk_that_is_down_is_not_asked_for_each_request_that_is_refused(site: InProcessSite) -> None:
+    with site.open():
+        member = site.member().start()
+        member.use_all(most=4)
+    assert member.reporter is not None
+    while member.ask(5) == "Answered":
+        pass
+    site.time.pass_time(60)
+    member.speak()
+    failed = member.reporter.endpoint_state.failed
+    assert failed > 0
+    for _ in range(20):
+        assert member.ask(5) == "SliceUsedUp"
+        member.speak()
+    assert member.reporter.endpoint_state.failed == failed
+    site.time.pass_time(5)
+    member.speak()
+    assert member.reporter.endpoint_state.failed == failed + 1
