@@ -173,10 +173,7 @@ class Settings:
         "Workers", 1, number_within(1, 256), "processes that share the port and the cores of this host"
     )
     worker_port: int = _setting(
-        "Workers:Port",
-        0,
-        number_within(0, 65535),
-        "port of the first worker alone, the next one's for the second, and so on; for metrics (0: none)",
+        "Workers:Port", 0, number_within(0, 65535), "a port for each worker alone, from this on (0: none)"
     )
     trusted_proxies: tuple[IPNetwork, ...] = _setting(
         "Http:TrustedProxies",
@@ -275,10 +272,7 @@ class Settings:
         "Jobs:Fleet", "", parse_name, "replicas that name the same fleet and Jobs:Database share their jobs"
     )
     jobs_lapse_seconds: int = _setting(
-        "Jobs:LapseSeconds",
-        30,
-        number_within(1, 3600),
-        "silence of a replica after which others of its fleet take its jobs",
+        "Jobs:LapseSeconds", 30, number_within(1, 3600), "silence after which a fleet takes a replica's jobs"
     )
     job_turns: int = _setting("Jobs:Turns", 4, number_within(1, 1_000), "pieces of jobs that run at once")
     ledger_anchors: tuple[Path, ...] = _setting(
