@@ -109,11 +109,11 @@ def check_workers(settings: Settings, license: License) -> None:
     count = settings.workers
     if not settings.worker or count == 1:
         return
-    if license.plan.overage == "block" and license.plan.meters:
+    if license.plan.overage == "block" and license.plan.meters and license.desk is None:
         raise SettingsError(
             f"Workers={count} needs a plan that records: each worker counts by itself, and together they "
             f"would use up to {count} times what this plan, which blocks, includes",
-            hint="use Workers=1, or ask the vendor for a plan with overage `record`",
+            hint="use Workers=1, a plan with overage `record`, or the desk of a site (docs/site.md)",
         )
     if not settings.connected and count > license.instance.max_logs:
         raise SettingsError(

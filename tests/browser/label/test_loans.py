@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 from tests.support.site import Site
 
 __all__ = ["drive"]
-pytestmark = [pytest.mark.e2e, needs_chromium, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, needs_chromium, pytest.mark.timeout(900)]
 LOANS = ROOT / "docs" / "examples" / "loans"
 PROJECT = json.loads((LOANS / "project.json").read_text())
 CATEGORIES = [entity["category"] for entity in PROJECT["assets"]["entities"]]
