@@ -19,7 +19,7 @@ def test_pages_can_be_read_and_searched_in_each_look(site: Site, drive: Drive, t
     service = site.start()
 
     async def steps(page: Page) -> None:
-        for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
+        for width, dark in ((1280, False), (390, True)):
             await look(page, width=width, dark=dark)
             for name in ("README.md", "operator.md", "formats.md"):
                 await page.open(f"{service.url}/docs/{name}")
