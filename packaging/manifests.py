@@ -22,7 +22,7 @@ VALUES: Final[dict[str, Any]] = {
 STAGES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "request.yaml": ("The desk's volume, and a Job that prints the request for a site licence.", {}),
     "site.yaml": (
-        "A desk, replicas and what belongs to them. README.md has the order and the Secrets they need.",
+        "A desk, replicas and what belongs to them. ../kubernetes.md has the order and the Secrets.",
         {"license": {"secret": "appliance-license"}},
     ),
 }

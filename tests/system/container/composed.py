@@ -1,7 +1,7 @@
 """docs/deploy/site/compose.yaml, typed as lines of podman: one container after the other, by name.
 
-So a test starts, kills, pauses and cuts off what it wants, without a compose program. A key of the file that is
-not known here fails the test that reads it.
+So a test starts, kills, pauses and cuts off what it wants, without a compose program. A key of the file that
+is not known here fails the test that reads it.
 """
 
 import re
@@ -52,12 +52,10 @@ class Composed:
             assert f"${{{name}:-unset}}" in text
             text = text.replace(f"${{{name}:-unset}}", value)
         self.services: dict[str, Any] = yaml.safe_load(text)["services"]
-        (settings,) = yaml.safe_load(text)["networks"].values()
-        self._subnet: str = settings["ipam"]["config"][0]["subnet"]
+        self._networks: dict[str, Any] = yaml.safe_load(text)["networks"]
         self.engine, self.home, self.port = engine, home, port
         self._images = images
         self.project = f"oa{port}"
-        self.network = f"{self.project}_inside"
         self.started: list[str] = []
         (home / "haproxy.cfg").write_text((PLACE / "haproxy.cfg").read_text())
         (home / "haproxy.cfg").chmod(0o644)
@@ -65,9 +63,15 @@ class Composed:
     def name(self, service: str) -> str:
         return f"{self.project}_{service}"
 
-    def make_network(self) -> None:
-        # The file's bridge without translation is docker's option; podman 4 refuses it.
-        self.engine.run("network", "create", "--subnet", self._subnet, self.network)
+    def make_networks(self) -> None:
+        for name, settings in self._networks.items():
+            about = settings or {}
+            assert set(about) <= {"internal", "ipam"}
+            subnets = [one["subnet"] for one in about.get("ipam", {}).get("config", [])]
+            words = [f"--subnet={subnet}" for subnet in subnets] + ["--internal"] * about.get(
+                "internal", False
+            )
+            self.engine.run("network", "create", *words, f"{self.project}_{name}")
 
     def run(self, service: str) -> str:
         """Run a service that ends, and return what it writes."""
@@ -98,9 +102,11 @@ class Composed:
         for port in about.get("ports", []):
             words += ["-p", port.replace(":5000:", f":{self.port}:")]
         networks = about.get("networks", [])
-        if networks:
-            aliases = [service, *(networks["inside"]["aliases"] if isinstance(networks, dict) else [])]
-            words += ["--network", self.network, *(f"--network-alias={alias}" for alias in aliases)]
+        settings = networks if isinstance(networks, dict) else dict.fromkeys(networks)
+        for network, of in settings.items():
+            # Podman's own spelling of an alias in one of several networks.
+            aliases = ",".join(f"alias={alias}" for alias in [service, *(of or {}).get("aliases", [])])
+            words += ["--network", f"{self.project}_{network}:{aliases}"]
         return [*words, self._images[about["image"]], *about.get("command", [])]
 
     def _volume(self, volume: str) -> str:
@@ -111,9 +117,20 @@ class Composed:
     def kill(self, service: str) -> None:
         self.engine.run("kill", "--signal", "KILL", self.name(service))
 
+    def cut(self, service: str, *, off: bool = True) -> None:
+        """Take a service off its network, or put it back under its names."""
+        (network, of) = next(iter(self.services["text-1"]["networks"].items()))
+        place, name = f"{self.project}_{network}", self.name(service)
+        if off:
+            self.engine.run("network", "disconnect", place, name)
+        else:
+            aliases = [f"--alias={alias}" for alias in (service, *of["aliases"])]
+            self.engine.run("network", "connect", *aliases, place, name)
+
     def down(self) -> None:
         """Remove all of it."""
         for service in self.started:
             self.engine.run("rm", "--force", "--volumes", "--time", "0", self.name(service), check=False)
-        self.engine.run("network", "rm", "--force", self.network, check=False)
+        for network in self._networks:
+            self.engine.run("network", "rm", "--force", f"{self.project}_{network}", check=False)
         self.engine.run("volume", "rm", "--force", f"{self.project}_jobs", check=False)

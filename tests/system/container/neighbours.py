@@ -24,7 +24,7 @@ set -eu
 data=/var/lib/postgresql/data; PATH=$PATH:/usr/lib/postgresql/15/bin
 if [ ! -s $data/PG_VERSION ]; then
   printf %s "$POSTGRES_PASSWORD" >/tmp/password
-  initdb -D $data -U "$POSTGRES_USER" --pwfile=/tmp/password -A scram-sha-256 -N >/dev/null
+  initdb -D $data -U "$POSTGRES_USER" --pwfile=/tmp/password -A scram-sha-256 -E UTF8 --locale C -N >/dev/null
   echo "host all all all scram-sha-256" >>$data/pg_hba.conf
   echo "create database $POSTGRES_USER" | postgres --single -D $data postgres >/dev/null
 fi

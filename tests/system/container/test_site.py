@@ -1,4 +1,4 @@
-"""docs/deploy/site/compose.yaml as containers: desk, replicas, HAProxy, PostgreSQL, and a plan that blocks."""
+"""docs/deploy/site/compose.yaml as containers: desk, replicas, HAProxy, PostgreSQL, a plan that blocks."""
 
 import os
 import subprocess
@@ -32,9 +32,8 @@ JOB = {
     "analysisInput": {"documents": [DOCUMENT]},
     "tasks": [{"kind": "EntityRecognition", "taskName": "one"}],
 }
+READY = "/usr/lib/postgresql/15/bin/pg_isready"
 REPLICAS = ("text-1", "text-2", "text-3")
-PLAN = 100
-ANY = {"transport": httpx2.HTTPTransport(retries=3), "timeout": 60}
 
 
 @dataclass
@@ -43,6 +42,7 @@ class ContainerSite:
 
     made: Composed
     vendor: Authority
+    plan: int
     answered: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
     failed: list[tuple[int, str]] = field(default_factory=list)
@@ -52,6 +52,8 @@ class ContainerSite:
         self.made.up("desk", command=[*self.made.services["desk"]["command"], "--heartbeat", "1"])
         self.made.up("postgres")
         self.made.up("haproxy")
+        asks = ["exec", self.made.name("postgres"), READY, "-q", "-h", "postgres"]
+        until(lambda: self.made.engine.run(*asks, check=False).returncode == 0)
         self.start_replicas(*replicas)
 
     def start_replicas(self, *replicas: str) -> None:
@@ -62,8 +64,14 @@ class ContainerSite:
         for replica in replicas:
             self.made.engine.wait_ready(self.made.name(replica))
 
+    def wait_for_units(self) -> None:
+        """Wait until a request is answered; those before do not count as failed."""
+        until(lambda: self.ask(attempts=1), seconds=60)
+        self.refused.clear()
+        self.failed.clear()
+
     def client(self) -> httpx2.Client:
-        return httpx2.Client(base_url=f"http://127.0.0.1:{self.made.port}", trust_env=False, timeout=60)
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.made.port}", trust_env=False, timeout=10)
 
     def ask(self, attempts: int = 8) -> bool:
         """Ask once, and again as the official client does; return whether it was answered."""
@@ -86,7 +94,7 @@ class ContainerSite:
         (self.refused if "SliceUsedUp" in said[1] or said[0] == 403 else self.failed).append(said)
         return False
 
-    def hammer(self, requests: int, meanwhile: Callable[[], None] | None = None) -> int:
+    def hammer(self, requests: int, meanwhile: Callable[[], object] | None = None) -> int:
         """Ask from four callers at once, and return how many were answered."""
         before = self.answered
         with ThreadPoolExecutor(5) as pool:
@@ -149,6 +157,12 @@ def neighbours(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture
+def plan() -> int:
+    """Units of the plan."""
+    return 100
+
+
+@pytest.fixture
 def site(
     tmp_path: Path,
     engine: Engine,
@@ -156,6 +170,7 @@ def site(
     neighbours: dict[str, str],
     vendor: Authority,
     free_port: Callable[[], int],
+    plan: int,
 ) -> Iterator[ContainerSite]:
     """A site with its licence, as the head of the file says; nothing of it runs yet."""
     for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
@@ -170,7 +185,7 @@ def site(
     os.chown(tmp_path / "desk", USER, USER)
     request = Composed(engine, tmp_path, stand_ins, {}, port).run("request")
     resource = vendor.create_resource(
-        f"site-{port}", customer="Acme Ltd", meters={TEXT_RECORDS: PLAN}, overage="block"
+        f"site-{port}", customer="Acme Ltd", meters={TEXT_RECORDS: plan}, overage="block"
     ).resource
     issued = vendor.issue(resource, request.encode(), terms=Terms(site=7, lease_s=3_600))
     (tmp_path / "delivery").mkdir()
@@ -182,9 +197,9 @@ def site(
     }
     made = Composed(engine, tmp_path, stand_ins, variables, port)
     made.run("install")
-    made.make_network()
+    made.make_networks()
     try:
-        yield ContainerSite(made, vendor)
+        yield ContainerSite(made, vendor, plan)
     finally:
         made.down()
 
@@ -196,7 +211,7 @@ def settle(site: ContainerSite, tmp_path: Path, *replicas: str, lost: int = 0) -
     assert meter["open"] == 0, site.status()
     assert (meter["lost"] > 0) == bool(lost), meter
     # A request whose replica was killed may have been counted before its answer was lost.
-    assert site.answered <= meter["charged"] <= PLAN, (site.answered, meter)
+    assert site.answered <= meter["charged"] <= site.plan, (site.answered, meter)
     taken = ingest_bundle(site.vendor, site.export(tmp_path / "site.zip"))
     assert taken.report.exit_code == 0, taken.report.findings
     assert [account.used.billed for account in taken.accounts] == [meter["charged"]]
@@ -206,9 +221,7 @@ def test_a_site_answers_its_plan_through_haproxy_whatever_replica_is_killed(
     site: ContainerSite, tmp_path: Path
 ) -> None:
     site.up(*REPLICAS)
-    until(lambda: site.ask(attempts=1), seconds=60)
-    site.refused.clear()
-    site.failed.clear()
+    site.wait_for_units()
     job = site.post_job()
     until(lambda: site.poll(job) == "succeeded")
     assert {site.poll(job) for _ in range(12)} == {"succeeded"}
@@ -218,8 +231,78 @@ def test_a_site_answers_its_plan_through_haproxy_whatever_replica_is_killed(
     assert site.poll(job) == "succeeded"
     site.hammer(90)
     assert site.failed == []
-    assert site.answered <= PLAN
+    assert site.answered <= site.plan
     # Started again with its own state, the killed one reports, and what it held is for all.
     site.made.engine.run("start", site.made.name("text-1"))
     until(lambda: site.meter()["open"] == 0 or site.ask(attempts=1))
     settle(site, tmp_path, *REPLICAS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", [5_000])
+def test_a_site_loses_no_unit_and_no_job_through_pauses_cuts_kills_scaling_and_restarts(
+    site: ContainerSite, tmp_path: Path
+) -> None:
+    made, desk = site.made, site.made.name("desk")
+    site.up(*REPLICAS)
+    site.wait_for_units()
+    jobs = [site.post_job()]
+
+    def asks_on(meanwhile: Callable[[], object], requests: int = 60) -> None:
+        """What happens under load: some may find no units, but no request fails."""
+        site.hammer(requests, meanwhile)
+        assert site.failed == []
+        site.wait_for_units()
+        jobs.append(site.post_job())
+
+    def pause_the_desk() -> None:
+        made.engine.run("pause", desk)
+        time.sleep(10)
+        made.engine.run("unpause", desk)
+
+    def kill_the_desk() -> None:
+        made.kill("desk")
+        time.sleep(3)
+        made.engine.run("start", desk)
+
+    def kill_haproxy() -> None:
+        made.kill("haproxy")
+        made.engine.run("start", made.name("haproxy"))
+
+    def restart(replica: str) -> None:
+        site.stop(replica)
+        made.engine.run("start", made.name(replica))
+        made.engine.wait_ready(made.name(replica))
+
+    asks_on(pause_the_desk)
+    asks_on(kill_the_desk)
+    asks_on(kill_haproxy)
+
+    made.cut("text-2")
+    asks_on(lambda: time.sleep(5))
+    made.cut("text-2", off=False)
+
+    made.kill("postgres")
+    assert site.hammer(20) == 20, "requests need no jobs"
+    with site.client() as client:
+        assert client.post("/language/analyze-text/jobs", params=VERSION, json=JOB).status_code == 503
+    made.engine.run("start", made.name("postgres"))
+    until(lambda: set(map(site.poll, jobs)) == {"succeeded"}, seconds=120)
+
+    for replica in REPLICAS:
+        asks_on(lambda replica=replica: restart(replica), requests=100)  # type: ignore[misc]
+    more = ("text-4", "text-5", "text-6")
+    asks_on(lambda: site.start_replicas(*more))
+    until(lambda: site.status()["live"] == 6)
+
+    made.kill("text-6")
+    made.engine.run("rm", "--force", "--volumes", made.name("text-6"))
+    asks_on(lambda: site.stop("text-5", "text-4", "text-3", "text-2"), requests=150)
+    gone = [one["instance"] for one in site.status()["replicas"] if one["state"] == "Live"]
+    assert len(gone) == 2, "the one that serves, and the one that is lost"
+    until(lambda: set(map(site.poll, jobs)) == {"succeeded"}, seconds=120)
+    site.stop("text-1")
+    (lost,) = (one["instance"] for one in site.status()["replicas"] if one["state"] == "Live")
+    made.engine.run("exec", desk, "appliance", "site", "write-off", lost, "--home", "/desk")
+    site.answered += len(jobs)
+    settle(site, tmp_path, lost=1)
