@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -238,71 +239,78 @@ def test_a_site_answers_its_plan_through_haproxy_whatever_replica_is_killed(
     settle(site, tmp_path, *REPLICAS)
 
 
+def asks_on(site: ContainerSite, meanwhile: Callable[[], object], requests: int = 60) -> str:
+    """Do something under load, see that no request failed, and return a job that was posted afterwards."""
+    site.hammer(requests, meanwhile)
+    assert site.failed == []
+    site.wait_for_units()
+    site.answered += 1
+    return site.post_job()
+
+
+def all_succeed(site: ContainerSite, jobs: list[str]) -> None:
+    until(lambda: set(map(site.poll, jobs)) == {"succeeded"}, seconds=180)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", [5_000])
-def test_a_site_loses_no_unit_and_no_job_through_pauses_cuts_kills_scaling_and_restarts(
+def test_no_request_and_no_job_is_lost_when_a_part_is_killed_paused_or_cut_off(
     site: ContainerSite, tmp_path: Path
 ) -> None:
-    made, desk = site.made, site.made.name("desk")
-    site.up(*REPLICAS)
-    site.wait_for_units()
-    jobs = [site.post_job()]
-
-    def asks_on(meanwhile: Callable[[], object], requests: int = 60) -> None:
-        """What happens under load: some may find no units, but no request fails."""
-        site.hammer(requests, meanwhile)
-        assert site.failed == []
-        site.wait_for_units()
-        jobs.append(site.post_job())
+    made = site.made
 
     def pause_the_desk() -> None:
-        made.engine.run("pause", desk)
+        made.engine.run("pause", made.name("desk"))
         time.sleep(10)
-        made.engine.run("unpause", desk)
+        made.engine.run("unpause", made.name("desk"))
 
-    def kill_the_desk() -> None:
-        made.kill("desk")
-        time.sleep(3)
-        made.engine.run("start", desk)
+    def kill(service: str) -> None:
+        made.kill(service)
+        time.sleep(1)
+        made.engine.run("start", made.name(service))
 
-    def kill_haproxy() -> None:
-        made.kill("haproxy")
-        made.engine.run("start", made.name("haproxy"))
+    site.up(*REPLICAS)
+    site.wait_for_units()
+    jobs = [asks_on(site, pause_the_desk)]
+    jobs.append(asks_on(site, lambda: kill("desk")))
+    jobs.append(asks_on(site, lambda: kill("haproxy")))
+    made.cut("text-2")
+    jobs.append(asks_on(site, lambda: time.sleep(5)))
+    made.cut("text-2", off=False)
+
+    made.kill("postgres")
+    assert site.hammer(20) == 20, "requests need no jobs"
+    with site.client() as client:
+        refused = client.post("/language/analyze-text/jobs", params=VERSION, json=JOB)
+    assert refused.status_code == 503, refused.text
+    made.engine.run("start", made.name("postgres"))
+    all_succeed(site, jobs)
+    settle(site, tmp_path, *REPLICAS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", [5_000])
+def test_replicas_come_and_go_under_load_and_one_that_is_lost_is_charged_its_slice(
+    site: ContainerSite, tmp_path: Path
+) -> None:
+    made = site.made
 
     def restart(replica: str) -> None:
         site.stop(replica)
         made.engine.run("start", made.name(replica))
         made.engine.wait_ready(made.name(replica))
 
-    asks_on(pause_the_desk)
-    asks_on(kill_the_desk)
-    asks_on(kill_haproxy)
-
-    made.cut("text-2")
-    asks_on(lambda: time.sleep(5))
-    made.cut("text-2", off=False)
-
-    made.kill("postgres")
-    assert site.hammer(20) == 20, "requests need no jobs"
-    with site.client() as client:
-        assert client.post("/language/analyze-text/jobs", params=VERSION, json=JOB).status_code == 503
-    made.engine.run("start", made.name("postgres"))
-    until(lambda: set(map(site.poll, jobs)) == {"succeeded"}, seconds=120)
-
-    for replica in REPLICAS:
-        asks_on(lambda replica=replica: restart(replica), requests=100)  # type: ignore[misc]
-    more = ("text-4", "text-5", "text-6")
-    asks_on(lambda: site.start_replicas(*more))
+    site.up(*REPLICAS)
+    site.wait_for_units()
+    jobs = [asks_on(site, partial(restart, replica), requests=100) for replica in REPLICAS]
+    jobs.append(asks_on(site, lambda: site.start_replicas("text-4", "text-5", "text-6")))
     until(lambda: site.status()["live"] == 6)
-
     made.kill("text-6")
     made.engine.run("rm", "--force", "--volumes", made.name("text-6"))
-    asks_on(lambda: site.stop("text-5", "text-4", "text-3", "text-2"), requests=150)
-    gone = [one["instance"] for one in site.status()["replicas"] if one["state"] == "Live"]
-    assert len(gone) == 2, "the one that serves, and the one that is lost"
-    until(lambda: set(map(site.poll, jobs)) == {"succeeded"}, seconds=120)
+    jobs.append(asks_on(site, lambda: site.stop("text-5", "text-4", "text-3", "text-2"), requests=150))
+    all_succeed(site, jobs)
     site.stop("text-1")
     (lost,) = (one["instance"] for one in site.status()["replicas"] if one["state"] == "Live")
-    made.engine.run("exec", desk, "appliance", "site", "write-off", lost, "--home", "/desk")
-    site.answered += len(jobs)
+    words = ("appliance", "site", "write-off", lost, "--home", "/desk")
+    made.engine.run("exec", made.name("desk"), *words)
     settle(site, tmp_path, lost=1)
