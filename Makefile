@@ -12,7 +12,7 @@ UPGRADE ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev lint test coverage test-boot test-container nightly auditor bundle image lock clean
+.PHONY: help run install install-dev lint test coverage test-boot test-container nightly auditor bundle image manifests lock clean
 
 help:  ## list these targets
 	@echo "Targets:"
@@ -90,6 +90,9 @@ bundle: install-dev  ## what a server without network is installed from, in dist
 
 image: install-dev  ## the images, from the newest bundle in dist/; options: make image ARGS="--base IMAGE --key release.pem"
 	$(VENV)/bin/python packaging/image/build.py $(ARGS)
+
+manifests: install-dev  ## render docs/deploy/site out of the Helm chart beside it
+	@$(VENV)/bin/python packaging/manifests.py
 
 lock:  ## bring the locks in line with pyproject.toml (needs uv); newest versions: make lock UPGRADE=--upgrade
 	uv pip compile $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -8,6 +8,7 @@
     GET  /v1/models      the model packages; …/{line}/{release} its notes, …/package itself
     POST /v1/write-off   {"instance": …}: charge what a replica holds, and mark it lost
     POST /v1/checkpoint  sign the desk's log as it stands, so that an export has all of it
+    GET  /ready          200 while it serves; needs no key
     GET  /               the same as /v1/site, as a page; the key is the password of HTTP Basic
 
 Limits come before work: size, then key, then signature; calls without the key are limited by address. TLS is
@@ -138,6 +139,10 @@ class _Service:
         await run_in_threadpool(self._desk.ledger.checkpoint)
         return JSONResponse({"entries": self._desk.ledger.signed})
 
+    async def ready(self, _request: Request) -> Response:
+        """Say that the desk serves, to whoever runs it."""
+        return JSONResponse({"status": "ready"})
+
     async def page(self, request: Request) -> Response:
         """Show the whole site to a person."""
         try:
@@ -238,6 +243,7 @@ def make_app(desk: Desk, *, api_key: str, roots: TrustRoots) -> Starlette:
     return Starlette(
         routes=[
             Route("/", service.page, methods=["GET"]),
+            Route("/ready", service.ready, methods=["GET"]),
             Route(LEASE_PATH, service.lease, methods=["POST"]),
             Route(USAGE_PATH, service.usage, methods=["POST"]),
             Route(SLICE_PATH, service.slices, methods=["POST"]),

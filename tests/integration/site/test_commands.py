@@ -53,6 +53,12 @@ def test_nothing_is_told_without_the_key_of_the_site(site: DeskSite) -> None:
     assert answered.json() == {"models": []}
 
 
+def test_whoever_runs_the_desk_hears_without_a_key_that_it_serves_and_nothing_else(site: DeskSite) -> None:
+    site.start()
+    answered = get(site, "/ready")
+    assert (answered.status_code, answered.json()) == (200, {"status": "ready"})
+
+
 def test_writing_off_who_is_not_there_says_so(site: DeskSite) -> None:
     site.start()
     words = ("write-off", "000000000000", "--home", str(site.home), "--url", site.url)
