@@ -63,6 +63,7 @@ def test_long_names_leave_no_page_wider_than_its_window(service: Service, drive:
         await label.saved()
         for step in ("label", "people", "train", "compare"):
             await label.tab(step)
+            assert await label.text("outcome") == "", "what was said of another step is gone"
             await fits(page, what=step)
         await page.open("about:blank")
 

@@ -92,6 +92,30 @@ def test_labelling_leaves_what_somebody_else_chose_for_the_test(
     assert (found["dataset"], found["labelCount"]) == ("Test", 1)
 
 
+def test_a_text_that_somebody_else_took_out_holds_nobody(
+    service: Service, drive: Drive, other: httpx2.Client
+) -> None:
+    async def steps(page: Page) -> None:
+        label = await labelling(page, service, "gone", "a", "b")
+        await label.add_categories("Person")
+        await label.tab("label")
+        await label.show("a.txt")
+        gone = other.delete(f"{PROJECTS}/gone/document", params={"location": "a.txt"})
+        assert gone.status_code == 204
+        await label.drag(0, 5)
+        await label.press("1")
+        await label.shows("outcome", "a.txt was taken out of the project by somebody else")
+        await label.shows("doc-name", "b.txt")
+        assert "a.txt" not in await label.text("documents")
+        await label.drag(0, 5)
+        await label.press("1")
+        await label.saved()
+
+    drive(steps)
+    (left,) = other.get(f"{PROJECTS}/gone/documents").json()["documents"]
+    assert (left["location"], left["labelCount"]) == ("b.txt", 1)
+
+
 def test_a_proposal_that_is_accepted_late_labels_no_other_text(
     service: Service, drive: Drive, other: httpx2.Client
 ) -> None:

@@ -379,6 +379,12 @@ async function saveNow(open, keepalive = false) {
       say("Your last change of this text is not saved: somebody else changed its labels meanwhile.", "bad");
       return;
     }
+    if (error.code === "DocumentNotFound") {
+      if (state.open === open) closeDocument();
+      say(`${open.location} was taken out of the project by somebody else: your last change of it is not saved.`, "bad");
+      tell("gone");
+      return;
+    }
     open.dirty = true;
     const told = error instanceof TypeError ? "the service does not answer." : error.message;
     const again = !(error.status >= 400 && error.status < 429);
