@@ -33,6 +33,12 @@ class LabelsChanged(ApplianceError):
     code = "LabelsChanged"
 
 
+class CategoriesChanged(ApplianceError):
+    """Somebody else changed the categories of a project meanwhile."""
+
+    code = "CategoriesChanged"
+
+
 class NoSuchDocument(ApplianceError):
     """The project has no document of that name."""
 
@@ -176,10 +182,18 @@ class ProjectDocuments:
 
         await self._store.do(work)
 
-    async def categories(self, project: str, wanted: Sequence[str]) -> list[str]:
+    async def categories(
+        self, project: str, wanted: Sequence[str], *, before: Sequence[str] | None = None
+    ) -> list[str]:
         """Give the project these categories in this order; what finds one besides labels stays with it.
 
+        Args:
+            project: Its name.
+            wanted: The categories.
+            before: Those that they replace; None to replace any.
+
         Raises:
+            CategoriesChanged: The project has others than `before`.
             DatasetError: One is left out that labels use, or there are too many.
         """
 
@@ -187,6 +201,8 @@ class ProjectDocuments:
             row = _project(session, project)
             if len(wanted) > MAX_CATEGORIES:
                 raise DatasetError(f"a project has at most {MAX_CATEGORIES} categories")
+            if before is not None and list(before) != _categories(row):
+                raise CategoriesChanged("The categories were changed by somebody else meanwhile.")
             used = {label["category"] for entry in _documents(row) for label in marks_of(entry).labels}
             used |= {label["category"] for one in _annotations(session, project) for label in one.labels}
             missing = sorted(used - set(wanted))
@@ -194,8 +210,8 @@ class ProjectDocuments:
                 raise DatasetError(
                     f"labels use the category {missing[0]}", hint="change or remove these labels first"
                 )
-            before = {entity["category"]: entity for entity in _entities(row)}
-            entities = [before.get(name, {"category": name}) for name in dict.fromkeys(wanted)]
+            known = {entity["category"]: entity for entity in _entities(row)}
+            entities = [known.get(name, {"category": name}) for name in dict.fromkeys(wanted)]
             self._change(session, row, entities=entities)
             return [entity["category"] for entity in entities]
 

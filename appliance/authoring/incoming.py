@@ -12,6 +12,7 @@ from appliance.datasets.formats.format import SourceFile
 from appliance.datasets.formats.label_files import Reading, is_aside, read_labels, with_own_names
 from appliance.datasets.formats.registry import PROJECT
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes, Mistake
+from appliance.datasets.project import MAX_DOCUMENT_BYTES
 from appliance.datasets.project_file import FileMetadata, parse_project
 from license.files import write_atomic
 
@@ -66,6 +67,10 @@ def read_files(files: Mapping[str, bytes], room: Path, texts: Path) -> Incoming:
     documents = [_named(one, one.name.replace(called, "")) for one in found]
     if not any(one.text.strip() for one in documents):
         raise DatasetError("there is no text in these files", hint="choose files of text or of labels")
+    for one in documents:
+        if len(one.text) > MAX_DOCUMENT_BYTES or len(one.text.encode("utf-8")) > MAX_DOCUMENT_BYTES:
+            reason = f"{one.name[:100]} is larger than {MAX_DOCUMENT_BYTES >> 20} MiB"
+            raise DatasetError(reason, hint="cut it into several texts")
     projects = [
         parse_project(source.text.encode(), name)
         for name, source in ((name, SourceFile(name, data)) for name, data in files.items())

@@ -112,3 +112,20 @@ def test_what_is_no_answer_for_this_machine_changes_nothing(
         assert refusal(client.post("/admin/api/license/check", content=b"x" * (2 << 20)))[0] == 413
         assert refusal(client.post("/admin/api/license/check", content=b""))[0] == 400
     assert (site.license / "license.note").read_bytes() == before
+
+
+def test_asking_for_an_export_without_taking_it_notes_nothing(opened: tuple[Site, Service]) -> None:
+    site, service = opened
+
+    def noted() -> list[str]:
+        found = site.output.rglob("exports.jsonl")
+        return [line for path in found for line in path.read_text().splitlines()]
+
+    with operator(service) as client:
+        answer(client)
+        made = client.post("/admin/api/export").json()
+        before = noted()
+        assert client.head(f"/admin/api/export/{made['sha256']}").status_code == 405
+        assert noted() == before
+        assert client.get(f"/admin/api/export/{made['sha256']}").status_code == 200
+        assert len(noted()) == len(before) + 1

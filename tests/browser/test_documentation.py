@@ -26,6 +26,14 @@ def test_pages_can_be_read_and_searched_in_each_look(site: Site, drive: Drive, t
                 assert await sideways(page) <= 0
                 assert await violations(page) == []
             await full_picture(page, tmp_path / f"docs-{width}-{dark}.png")
+        await look(page, width=360)
+        await page.open(f"{service.url}/docs/errors.md")
+        cut = await page.run(
+            "[...document.querySelectorAll('td:first-child code')].map((one) =>"
+            " [one.innerText, one.getClientRects().length])"
+            ".filter(([code, lines]) => lines > 1 && /^\\w+$/.test(code))"
+        )
+        assert cut == [], "nobody reads a code that is cut in four"
         await look(page, width=1280)
         await page.run(
             "document.getElementById('q').focus(); document.getElementById('q').value = 'ClockHeld'"

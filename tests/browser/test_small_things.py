@@ -4,26 +4,22 @@ import asyncio
 import csv
 import io
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-import appliance.api
 from appliance.config.products import SPEECH_TO_TEXT
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, full_picture, look, needs_chromium, sideways
+from tests.support.hanging import hanging_service
 from tests.support.paths import ENGLISH
 from tests.support.site import Site
 
 __all__ = ["drive"]
 pytestmark = [pytest.mark.e2e, needs_chromium]
 KEY = "browser-key-0123456789"
-STATIC = Path(appliance.api.__file__).parent / "static"
-TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
 LONG = "Chancellor Marta Lindqvist met Daniel Okafor of Northwind Shipping in Rotterdam on Tuesday.\n" * 86
 
 
@@ -89,6 +85,7 @@ def test_a_long_text_goes_as_a_job_and_its_entities_are_folded_copied_and_saved(
         await page.until("document.getElementById('copy-result').innerText === 'Copied'")
         await page.run(fill("x" * 125_001))
         assert "of at most 125,000" in await page.run(text_of("count"))
+        await page.until("document.getElementById('go').getAttribute('aria-busy') === 'false'")
         await look(page, width=390)
         await page.run(fill("Ada Lovelace met Charles Babbage in London."))
         await page.until("document.querySelectorAll('#entities tbody tr').length < 10")
@@ -198,39 +195,10 @@ def test_a_wrong_key_is_said_as_such_and_a_server_that_is_gone_too(site: Site, d
     drive(steps)
 
 
-class Hanging(BaseHTTPRequestHandler):
-    """The pages of the service, in front of a service that takes requests and says nothing."""
-
-    done = threading.Event()
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        file = STATIC / ("index.html" if path == "/" else Path(path).name)
-        if path != "/" and not path.startswith("/static/"):
-            self.done.wait(30)
-            return
-        body = file.read_bytes().replace(b'data-patience="60"', b'data-patience="1"')
-        self.send_response(200)
-        self.send_header("Content-Type", TYPES[file.suffix])
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        self.done.wait(30)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def hanging() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hanging) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        Hanging.done.set()
-        server.shutdown()
+    with hanging_service() as address:
+        yield f"{address}/"
 
 
 def test_a_server_that_hangs_is_not_waited_for_for_ever(drive: Drive, hanging: str) -> None:

@@ -58,4 +58,5 @@ def test_it_is_read_when_the_licence_has_ended(site: Site) -> None:
             assert time.time() < soon + 60
             time.sleep(0.2)
         assert client.get("/docs/licence.md").status_code == 200
+        assert "The 40 best passages that have" in client.get("/docs/search?q=the").text
     assert service.stop() == 0

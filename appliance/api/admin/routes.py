@@ -76,7 +76,10 @@ class AdminApi:
             ("POST", "/clock/accept", self.accept_clock),
             ("POST", "/support", self.support),
         ]
-        return [Route(API + path, _guarded(handler), methods=[method]) for method, path, handler in table]
+        routes = [Route(API + path, _guarded(handler), methods=[method]) for method, path, handler in table]
+        for route in routes:
+            route.methods = {method for method in route.methods or () if method != "HEAD"}
+        return routes  # a HEAD would note an export that never left
 
     async def overview(self, _: Request) -> Response:
         """State in words and numbers."""

@@ -83,9 +83,10 @@ class SentComparison(Wire):
 
 
 class SentCategories(Wire):
-    """Body of `PUT …/categories`."""
+    """Body of `PUT …/categories`: those that are wanted, and those that they replace."""
 
     categories: Annotated[tuple[Annotated[Name, Field(min_length=1)], ...], Field(max_length=MAX_CATEGORIES)]
+    before: Annotated[tuple[str, ...], Field(max_length=MAX_CATEGORIES)] | None = None
 
 
 def listed_object(entry: Mapping[str, Any], marks: Marks) -> dict[str, Any]:

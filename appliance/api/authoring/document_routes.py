@@ -26,7 +26,7 @@ from appliance.api.body import read_json_body
 from appliance.api.errors import Problem, invalid_request, not_found
 from appliance.api.parameters import check_api_version, query_value
 from appliance.authoring.comparing import compare_answers
-from appliance.authoring.documents import LabelsChanged, NoSuchDocument, ProjectDocuments
+from appliance.authoring.documents import CategoriesChanged, LabelsChanged, NoSuchDocument, ProjectDocuments
 from appliance.authoring.incoming import safe_name
 from appliance.authoring.service import AuthoringService
 from appliance.config.setting_parsers import is_name
@@ -119,10 +119,10 @@ class DocumentsApi:
         return Response(status_code=204)
 
     async def categories(self, request: Request) -> Response:
-        """`PUT …/categories`: the project's categories, in order."""
+        """`PUT …/categories`: the project's categories, in order; `before` names those that they replace."""
         project = await self._project(request)
         body = read(SentCategories, await read_json_body(request, MAX_BODY_BYTES))
-        found = await _answered(self._documents.categories(project, body.categories))
+        found = await _answered(self._documents.categories(project, body.categories, before=body.before))
         return JSONResponse({"categories": found})
 
     async def agreement(self, request: Request) -> Response:
@@ -153,7 +153,7 @@ async def _answered(work: Awaitable[_T]) -> _T:
         return await work
     except NoSuchDocument as error:
         raise not_found(error.code, error.message) from None
-    except LabelsChanged as error:
+    except (LabelsChanged, CategoriesChanged) as error:
         raise Problem(412, error.code, error.message) from None
     except LabellingMistakes as error:
         raise _refused("; ".join(map(str, error.mistakes[:_SHOWN]))) from None

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from appliance.api.docs.search import MOST_HITS
 from appliance.api.errors import not_found
 from appliance.api.middleware.trusted_proxies import PREFIX
 from appliance.api.pages import HEADERS, STATIC
@@ -128,4 +129,6 @@ def _hit(hit: "Hit") -> str:
 
 
 def _count(hits: int) -> str:
+    if hits == MOST_HITS:
+        return f"The {hits} best passages that have"
     return {0: "Nothing has", 1: "One passage has"}.get(hits, f"{hits} passages have")

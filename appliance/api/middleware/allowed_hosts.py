@@ -72,8 +72,9 @@ class AllowedHosts:
                 f"This service is not known as {name[:_MOST_QUOTED]}, the name in the Host header. "
                 "If that is a name of its own, its operator adds it to the setting Http:AllowedHosts.",
             )
-        if len(self._known) < _MOST_CACHED:
-            self._known.add(hosts[0])
+        if len(self._known) >= _MOST_CACHED:
+            self._known.clear()  # a caller who makes up names must not keep the others out
+        self._known.add(hosts[0])
         return None
 
     def _allows(self, name: str) -> bool:

@@ -15,7 +15,7 @@ const PICTURES = new Set(["svg", "rect", "line", "text", "title", "polyline"]);
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const state = { key: "", seen: null, upload: null, sha256: "", models: [], all: false, timer: 0 };
+const state = { key: "", seen: null, upload: null, sha256: "", models: [], all: false, timer: 0, choice: 0, entering: false, asking: false };
 
 function element(tag, attributes = {}, ...children) {
   const made = PICTURES.has(tag) ? document.createElementNS($("pictures").namespaceURI, tag) : document.createElement(tag);
@@ -117,6 +117,16 @@ function failed(error, tell) {
 
 async function enter(event) {
   event.preventDefault();
+  if (state.entering) return; // pressed twice: one page asks once
+  state.entering = true;
+  try {
+    await tryKey();
+  } finally {
+    state.entering = false;
+  }
+}
+
+async function tryKey() {
   state.key = $("key").value.trim();
   $("key-error").textContent = "";
   if (/[^\x20-\x7e]/.test(state.key)) {
@@ -139,7 +149,8 @@ async function enter(event) {
   showUsage();
   showModels();
   showLog();
-  showHistory();
+  showHistory().catch((error) => failed(error, (text) => { $("live-note").textContent = text; }));
+  clearInterval(state.timer);
   state.timer = setInterval(refresh, EVERY);
 }
 
@@ -154,6 +165,8 @@ function leave(message) {
 }
 
 async function refresh() {
+  if (state.asking) return; // a service that is slow is not asked again before it answers
+  state.asking = true;
   try {
     showOverview(await json("/overview"));
     await showHistory();
@@ -165,6 +178,8 @@ async function refresh() {
       $("pill").dataset.tone = "bad";
       $("pill-text").textContent = "no answer";
     });
+  } finally {
+    state.asking = false;
   }
 }
 
@@ -223,7 +238,7 @@ function showNotices(told) {
   if (told.ledger.lowSpace) found.push({ message: `only ${size(told.ledger.freeBytes)} are free where usage records are kept`, hint: "make room on that disk", tone: "warn" });
   for (const model of told.models.filter((one) => one.status === "failed")) found.push({ message: `${model.projectName}/${model.deploymentName} is not served: ${model.reason}`, hint: model.hint, tone: "warn" });
   $("notices").replaceChildren(...(found.length ? found : [{ message: "Nothing: the service answers.", hint: "", tone: "good" }]).map(({ code, message, hint, tone }) =>
-    element("li", { "data-tone": tone }, element("b", {}, sentence(message)), ...(hint ? [element("span", {}, `Next: ${sentence(hint).replace(/^./, (first) => first.toLowerCase())}`)] : []),
+    element("li", { "data-tone": tone }, element("b", {}, sentence(message)), ...(hint ? [element("span", {}, `Next: ${hint}${/[.!?]$/.test(hint) ? "" : "."}`)] : []),
     ...(code ? [element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "Read more", element("span", { class: "hidden" }, ` about ${code}`))] : []))));
 }
 
@@ -268,6 +283,8 @@ async function chosen() {
   $("install").disabled = true;
   $("changes").hidden = true;
   state.upload = null;
+  state.choice += 1;
+  const mine = state.choice; // answers about two choices may overtake each other
   const files = [...$("answer").files];
   if (!files.length) { say("answer-outcome", ""); return; }
   say("answer-outcome", "checking…");
@@ -275,6 +292,7 @@ async function chosen() {
     const parts = await Promise.all(files.map((file) => file.text()));
     const upload = parts.map((text) => (text.endsWith("\n") ? text : `${text}\n`)).join("");
     const told = await json("/license/check", { method: "POST", body: upload });
+    if (mine !== state.choice) return;
     $("changes").tBodies[0].replaceChildren(...told.changes.map(({ what, now, then, changed }) =>
       element("tr", changed ? { class: "changed" } : {}, element("th", { scope: "row" }, capital(what)), element("td", { "data-label": "Now" }, now), element("td", { "data-label": "Then" }, then))));
     $("changes").hidden = false;
@@ -284,7 +302,7 @@ async function chosen() {
     say("answer-outcome", told.same ? "This is the licence that is in force: nothing would change."
       : [...notes, told.begun ? "It may be used here, and would be in force at once." : "It may be used here, and would wait for its first day.", ...told.words].join(" "), notes.length ? "bad" : "good");
   } catch (error) {
-    failed(error, (text) => say("answer-outcome", `Not installed: ${text}`, "bad"));
+    failed(error, (text) => { if (mine === state.choice) say("answer-outcome", `Not installed: ${text}`, "bad"); });
   }
 }
 
@@ -294,7 +312,7 @@ async function install() {
   $("install").disabled = true;
   $("changes").hidden = true;
   $("answer").value = "";
-  await refresh();
+  showOverview(await json("/overview"));
   return told.inForce ? "The licence is installed and in force." : "The licence is installed and waits for its first day.";
 }
 

@@ -163,10 +163,12 @@ async function analyseAsJob(text, model) {
   let reply = await post(JOBS, jobBody(text, model));
   if (reply.status !== 202) return entitiesOf(reply, await reply.json().catch(() => ({})));
   const { pathname, search } = new URL(reply.headers.get("operation-location"));
+  const below = new URL(BASE).pathname.replace(/\/$/, ""); // the service names it, if it knows of it
+  const job = pathname.startsWith(`${below}/`) ? pathname.slice(below.length) : pathname;
   for (;;) {
-    reply = await call(pathname + search);
-    const job = await reply.json().catch(() => ({}));
-    if (!["notStarted", "running"].includes(job.status)) return entitiesOf(reply, job, job.tasks?.items?.[0]?.results);
+    reply = await call(job + search);
+    const told = await reply.json().catch(() => ({}));
+    if (!["notStarted", "running"].includes(told.status)) return entitiesOf(reply, told, told.tasks?.items?.[0]?.results);
     const wait = Number(reply.headers.get("retry-after-ms")) || 500;
     await new Promise((resolve) => { setTimeout(resolve, wait); });
   }
@@ -435,7 +437,8 @@ function showModels() {
 function showChoice() {
   const select = $("model");
   $("choice").hidden = tried.models.length < 2;
-  if (tried.models.length === select.options.length) return;
+  const names = tried.models.map(nameOf);
+  if (names.join("\n") === [...select.options].map((one) => one.value).join("\n")) return;
   select.replaceChildren(...tried.models.map((model) =>
     element("option", { value: nameOf(model) }, `${nameOf(model)}${model.default ? " (default)" : ""}`)));
   select.value = tried.models.some((model) => nameOf(model) === tried.chosen) ? tried.chosen : select.options[0]?.value ?? "";

@@ -12,6 +12,7 @@ from appliance.config.products import SPEECH_TO_TEXT
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, driving, needs_chromium
 from tests.support.dictation import AMIABLE, RATE, amiable
+from tests.support.hanging import hanging_service
 from tests.support.site import Service, Site
 
 __all__ = ["drive"]
@@ -195,6 +196,46 @@ def test_wrong_words_are_counted_by_speaker_beside_an_earlier_result(
         assert "50.0 : 6.3" in await page.run(figure)
         await everywhere(page, "compared", tmp_path)
         assert page.complaints == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_a_service_that_hangs_is_not_waited_for_for_ever(drive: Drive) -> None:
+    async def steps(page: Page) -> None:
+        with hanging_service() as address:
+            await page.open(f"{address}/listen")
+            await page.until(
+                "document.getElementById('outcome').innerText.includes('has not answered for 1 seconds')"
+            )
+
+    drive(steps)
+
+
+def test_a_key_that_no_header_takes_and_a_list_that_is_no_json_are_said_to_be_wrong(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve(site, f"ApiKeys:one={KEY}")
+    (tmp_path / "list.json").write_text("{")
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    outcome = "document.getElementById('outcome').innerText"
+
+    async def give(page: Page, key: str) -> None:
+        await page.run(
+            f"document.getElementById('key').value = {json.dumps(key)};"
+            "document.getElementById('key').dispatchEvent(new Event('change'))"
+        )
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.until("!document.getElementById('access').hidden")
+        await give(page, "pass\u0142")
+        await page.until(f"{outcome}.includes('does not know that access key')")
+        await give(page, KEY)
+        await page.until(f"{outcome} === ''")
+        await choose(page, tmp_path / "list.json", tmp_path / "a.wav", field="#check-files")
+        await page.run("document.getElementById('check-form').requestSubmit()")
+        await page.until(f"{outcome}.includes('list.json is not JSON')")
 
     drive(steps)
     assert service.stop() == 0

@@ -139,6 +139,16 @@ def test_a_category_in_use_stays_and_others_go(author: Author, project: str) -> 
     assert changed.json()["categories"] == ["Ship", "Person"]
 
 
+def test_who_changes_categories_that_somebody_else_changed_is_told(author: Author, project: str) -> None:
+    def put(*wanted: str, before: list[str]) -> Any:
+        return author.call("PUT", f"{project}/categories", {"categories": wanted, "before": before})
+
+    assert put("Person", "Ship", before=["Person"]).json()["categories"] == ["Person", "Ship"]
+    refused = put("Person", "Port", before=["Person"])
+    assert (refused.status_code, refused.json()["error"]["code"]) == (412, "CategoriesChanged")
+    assert put("Person", "Ship", "Port", before=["Person", "Ship"]).status_code == 200
+
+
 def test_files_are_read_by_content_and_never_twice(author: Author, project: str) -> None:
     utf16 = base64.b64encode("Grüße an Eva.".encode("utf-16")).decode()
     files = [{"name": "b.txt", "data": utf16}, {"name": "a.txt", "text": ANNA}]

@@ -88,3 +88,14 @@ def test_a_text_gets_a_place_that_no_other_has(tmp_path: Path) -> None:
     assert free_location("A.txt", {"a.txt", "a (2).txt"}) == "A (3).txt"
     keep_text(tmp_path / "new", "a.txt", b"text")
     assert (tmp_path / "new" / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_text_that_could_not_be_opened_again_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"long\.txt is larger than 8 MiB"):
+        read_files({"long.txt": b"word\n" * (2 << 20)}, tmp_path, tmp_path)
+
+
+def test_a_line_of_thousands_of_words_is_text_and_no_row_of_a_table(tmp_path: Path) -> None:
+    text = "Anna sang" + " O" * 2_000
+    (document,) = read_files({"song.txt": text.encode()}, tmp_path, tmp_path).documents
+    assert document.text == text

@@ -103,6 +103,14 @@ def test_what_a_layer_may_change_or_refuse_goes_through_all(path: str, headers: 
     assert house.ask(path, **headers)[2] == "layers"
 
 
+def test_a_caller_who_makes_up_names_keeps_nobody_from_the_direct_way() -> None:
+    house = House()
+    for port in range(1, 1_100):
+        house.ask(host=f"127.0.0.1:{port}")
+    house.ask()
+    assert house.ask()[2].startswith("direct:")
+
+
 def test_another_method_goes_through_all_layers() -> None:
     house = House()
     house.ask()

@@ -7,6 +7,8 @@ const VERSION = "2023-04-01";
 const PROJECTS = "/language/authoring/analyze-text/projects";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const PAUSE = 700; // milliseconds between two looks at a job
+const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
+const SLOW = 10; // times as long, for what carries files
 
 export class Refused extends Error {
   constructor(status, code, message) {
@@ -21,12 +23,24 @@ function path(project, rest = "", query = {}) {
   return `${PROJECTS}${name}${rest}?${new URLSearchParams({ "api-version": VERSION, ...query })}`;
 }
 
-async function send(address, { method = "GET", body, headers = {}, keepalive = false } = {}) {
+async function asked(address, patience, options) {
+  try {
+    return await fetch(BASE + address, { ...options, cache: "no-store", signal: AbortSignal.timeout(patience) });
+  } catch (error) {
+    if (error.name !== "TimeoutError") throw error;
+    throw new Refused(0, "Timeout", `The service has not answered for ${patience / 1000} seconds.`);
+  }
+}
+
+async function send(address, { method = "GET", body, headers = {}, keepalive = false, patience = PATIENCE } = {}) {
   const key = $("key").value.trim();
-  const reply = await fetch(address.startsWith("/") ? BASE + address : address, {
+  if (/[^\x20-\x7e]/.test(key)) {
+    $("access").hidden = false;
+    throw new Refused(401, "401", "This server does not know that access key.");
+  }
+  const reply = await asked(address, patience, {
     method,
     keepalive,
-    cache: "no-store",
     headers: {
       Accept: "application/json",
       ...(body === undefined ? {} : { "Content-Type": "application/json" }),
@@ -47,12 +61,14 @@ async function send(address, { method = "GET", body, headers = {}, keepalive = f
 const json = async (...call) => (await send(...call)).json();
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
-// The address of a job on this page's own origin, however the service is reached.
-function jobAddress(reply) {
-  const { pathname, search } = new URL(reply.headers.get("operation-location"));
+// An address that the service gave, on this page's own origin, however the service is reached.
+function own(address) {
+  const { pathname, search } = new URL(address);
   const below = new URL(BASE).pathname.replace(/\/$/, "");
-  return (pathname.startsWith(below) ? pathname.slice(below.length) : pathname) + search;
+  return (pathname.startsWith(`${below}/`) ? pathname.slice(below.length) : pathname) + search;
 }
+
+const jobAddress = (reply) => own(reply.headers.get("operation-location"));
 
 async function followed(address, told = () => {}) {
   for (;;) {
@@ -74,7 +90,7 @@ async function everything(address) {
   for (let next = address; next;) {
     const page = await json(next);
     found.push(...page.value);
-    next = page.nextLink;
+    next = page.nextLink && own(page.nextLink);
   }
   return found;
 }
@@ -84,20 +100,19 @@ export const project = (name) => json(path(name));
 export const makeProject = (name, body) => json(path(name), { method: "PATCH", body: { projectName: name, projectKind: "CustomEntityRecognition", ...body } });
 
 export const documents = (name, person = "") => json(path(name, "/documents", person ? { person } : {}));
-export const take = (name, files) => json(path(name, "/documents/:take"), { method: "POST", body: { files } });
+export const take = (name, files) => json(path(name, "/documents/:take"), { method: "POST", body: { files }, patience: SLOW * PATIENCE });
 export const opened = (name, location, person = "") => json(path(name, "/document", { location, ...(person ? { person } : {}) }));
 export const save = (name, location, person, body, revision, keepalive = false) =>
   json(path(name, "/document", { location, ...(person ? { person } : {}) }), { method: "PUT", body, keepalive, headers: { "If-Match": `"${revision}"` } });
 export const removeDocument = (name, location) => send(path(name, "/document", { location }), { method: "DELETE" });
-export const setCategories = (name, categories) => json(path(name, "/categories"), { method: "PUT", body: { categories } });
+export const setCategories = (name, categories, before) => json(path(name, "/categories"), { method: "PUT", body: { categories, before } });
 export const agreement = (name, person) => json(path(name, "/agreement", { person }));
 
-export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) } });
+export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) }, patience: SLOW * PATIENCE });
 
 export async function exported(name) {
   const job = await done(await send(path(name, "/:export", { stringIndexType: "Utf16CodeUnit" }), { method: "POST", body: {} }));
-  const { pathname, search } = new URL(job.resultUrl);
-  return json(pathname.slice(new URL(BASE).pathname.replace(/\/$/, "").length) + search);
+  return json(own(job.resultUrl));
 }
 
 export const train = async (name, modelLabel, trainingConfigVersion) =>

@@ -80,7 +80,7 @@ function show(found, count) {
   $("verdict").replaceChildren(element("strong", {}, count === 1 ? percent(found.all.f1A) : `${percent(found.all.f1A)} : ${percent(found.all.f1B)}`),
     `${verdict(found, count)} · ${plural(found.documents, "text")}`);
   $("name-a").textContent = found.a;
-  $("name-b").textContent = count === 1 ? "–" : found.b;
+  $("name-b").textContent = count === 1 ? "no second model" : found.b;
   const row = (name, one) => element("tr", {}, name, ...(count === 1
     ? [percent(one.f1A), "", "", ""]
     : [percent(one.f1A), percent(one.f1B), signed(one.difference), `${signed(one.low)} … ${signed(one.high)}`]).concat(String(one.support)).map((value) => element("td", { class: "number" }, value)));

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { $, button, colourOf, element, say } from "../dom.js";
+import { changeCategories } from "./categories.js";
 import { entryOf, on, proposalsOf, state, tell } from "./state.js";
 import { cleaned, digest, directionAtEnd, endOf, indexAt, inOrder, overlaps, same, settled, stepCharacter, wordsOf } from "./text.js";
 
@@ -26,9 +27,9 @@ export async function openDocument(location, { again = false } = {}) {
   await settle(); // what was labelled while the text was on its way
   if (mine !== opening) return;
   state.open = {
-    location, text: found.text, language: found.language, dataset: found.dataset, revision: found.revision,
+    location, text: found.text, language: found.language, revision: found.revision,
     labels: cleaned(found.text, found.labels), seen: found.labelled, words: null, digest: digest(found.text),
-    undo: [], redo: [], dirty: false,
+    undo: [], redo: [], dirty: false, onTheWay: 0, dataset: found.dataset, savedDataset: found.dataset,
   };
   selected = null;
   $("doc-name").textContent = location;
@@ -266,12 +267,12 @@ export async function accept(...proposals) {
   const unknown = [...new Set(proposals.map((one) => one.category))].filter((one) => !state.categories.includes(one));
   if (unknown.length) {
     try {
-      state.categories = (await api.setCategories(state.project, [...state.categories, ...unknown])).categories;
+      await changeCategories((categories) => [...categories, ...unknown]);
     } catch (error) {
       say(error.message, "bad");
       return;
     }
-    tell("categories");
+    if (state.open !== open) return; // another text was opened meanwhile: these are no labels of it
   }
   let labels = open.labels;
   for (const { category, offset, length } of cleaned(open.text, proposals)) {
@@ -363,9 +364,13 @@ export async function settle() {
 async function saveNow(open, keepalive = false) {
   if (!open.dirty) return;
   open.dirty = false;
-  const body = { labels: open.labels.map(({ category, offset, length }) => ({ category, offset, length })), labelled: open.seen, ...(state.person ? {} : { dataset: open.dataset }) };
+  const { dataset } = open;
+  const moved = !state.person && dataset !== open.savedDataset; // else somebody else's choice would be lost
+  const body = { labels: open.labels.map(({ category, offset, length }) => ({ category, offset, length })), labelled: open.seen, ...(moved ? { dataset } : {}) };
+  open.onTheWay += 1;
   try {
     open.revision = (await api.save(state.project, open.location, state.person, body, open.revision, keepalive)).revision;
+    open.savedDataset = dataset;
     if (state.open === open && !open.dirty) $("saved").textContent = "Saved";
     tell("saved");
   } catch (error) {
@@ -374,17 +379,25 @@ async function saveNow(open, keepalive = false) {
       say("Your last change of this text is not saved: somebody else changed its labels meanwhile.", "bad");
       return;
     }
+    if (error.code === "DocumentNotFound") {
+      if (state.open === open) closeDocument();
+      say(`${open.location} was taken out of the project by somebody else: your last change of it is not saved.`, "bad");
+      tell("gone");
+      return;
+    }
     open.dirty = true;
     const told = error instanceof TypeError ? "the service does not answer." : error.message;
     const again = !(error.status >= 400 && error.status < 429);
     $("saved").textContent = `Not saved: ${told}`;
     say(`Not saved: ${told}${again ? " It is tried again." : ""}`, "bad");
     if (again) timer = setTimeout(flush, AGAIN_AFTER);
+  } finally {
+    open.onTheWay -= 1;
   }
 }
 
 function leaving(event) {
-  if (!state.open?.dirty) return;
+  if (!state.open?.dirty && !state.open?.onTheWay) return; // a save on its way would be cut off
   saveNow(state.open, true);
   event.preventDefault();
 }

@@ -100,6 +100,7 @@ export function wireList() {
   $("next").addEventListener("click", () => openNext(1));
   $("previous").addEventListener("click", () => openNext(-1));
   $("remove-document").addEventListener("click", () => doing($("remove-document"), removeOpen));
+  on("gone", () => doing(null, async () => { await loadDocuments(); await openSome(); }));
   on("next", () => openNext(1));
   on("previous", () => openNext(-1));
   for (const name of ["documents", "labels", "opened", "proposals"]) on(name, () => { showList(); showProgress(); });

@@ -139,7 +139,10 @@ wirePeople();
 wireTraining();
 wireCompare();
 for (const tab of tabs) {
-  tab.addEventListener("click", () => selectTab(tab));
+  tab.addEventListener("click", () => {
+    if ($("outcome").dataset.tone !== "bad") say(""); // what was said of another step
+    selectTab(tab);
+  });
   tab.addEventListener("keydown", moveTab);
 }
 on("opened", remember);

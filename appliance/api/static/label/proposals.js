@@ -109,17 +109,18 @@ export async function answersOf(model, texts, told) {
 
 async function proposeHere() {
   const model = chosen();
+  const { open } = state; // another text may be opened while the model answers
   if (state.proposedBy !== nameOf(model)) recall();
-  const before = remembered(model, state.open.location);
-  if (before?.text === state.open.digest) {
-    state.proposals.set(state.open.location, before.entities);
+  const before = remembered(model, open.location);
+  if (before?.text === open.digest) {
+    state.proposals.set(open.location, before.entities);
     tell("proposals");
     $("proposed").textContent = `${plural(before.entities.length, "proposal")}, asked before: nothing is counted.`;
     return;
   }
   $("proposed").textContent = "Asking…";
-  const found = await ask(model, state.open);
-  $("proposed").textContent = `${plural(found, "proposal")}; ${plural(records(state.open.text), "text record")} counted.`;
+  const found = await ask(model, open);
+  $("proposed").textContent = `${plural(found, "proposal")}; ${plural(records(open.text), "text record")} counted.`;
   tell("proposals");
 }
 

@@ -1,9 +1,10 @@
 // Texts and categories of a project: files, pasted text, and what is to be found in them.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, plural, say, setColours, showNotes } from "../dom.js";
+import { $, button, colourOf, doing, element, plural, say, showNotes } from "../dom.js";
+import { changeCategories } from "./categories.js";
 import { loadDocuments } from "./list.js";
-import { on, state, tell } from "./state.js";
+import { on, state } from "./state.js";
 
 const MOST_BYTES = 45 * 2 ** 20; // of files at once: the service takes 64 MiB, and base64 makes them longer
 
@@ -38,26 +39,23 @@ async function pasteText() {
   $("pasted-name").value = "";
 }
 
-async function setCategories(categories) {
-  state.categories = (await api.setCategories(state.project, categories)).categories;
-  setColours(state.categories);
-  tell("categories");
-}
 
 async function addCategory() {
   const name = $("new-category").value.trim();
   if (!name) throw new Error("Type the name of a category first.");
   if (state.categories.includes(name)) throw new Error(`The project has the category ${name} already.`);
-  await setCategories([...state.categories, name]);
+  await changeCategories((categories) => [...categories, name]);
   $("new-category").value = "";
   say(`${name} is added.`);
 }
 
-const movedUp = (index) => {
-  const moved = [...state.categories];
-  [moved[index - 1], moved[index]] = [moved[index], moved[index - 1]];
+const movedUp = (category) => (categories) => {
+  const index = categories.indexOf(category);
+  const moved = [...categories];
+  if (index > 0) [moved[index - 1], moved[index]] = [moved[index], moved[index - 1]];
   return moved;
 };
+const without = (category) => (categories) => categories.filter((one) => one !== category);
 
 function showCategories() {
   const counts = new Map();
@@ -65,8 +63,8 @@ function showCategories() {
   $("category-list").replaceChildren(...state.categories.map((category, index) => {
     const count = counts.get(category) ?? 0;
     const actions = [];
-    if (index) actions.push(button("Up", () => doing(null, () => setCategories(movedUp(index))), { "aria-label": `${category} one up` }));
-    if (!count) actions.push(button("Remove", () => doing(null, () => setCategories(state.categories.filter((one) => one !== category))), { "aria-label": `Remove the category ${category}` }));
+    if (index) actions.push(button("Up", () => doing(null, () => changeCategories(movedUp(category))), { "aria-label": `${category} one up` }));
+    if (!count) actions.push(button("Remove", () => doing(null, () => changeCategories(without(category))), { "aria-label": `Remove the category ${category}` }));
     return element("li", {}, element("span", { class: `tag ${colourOf(category)}` }, category), element("span", { class: "message" }, plural(count, "label")), ...actions);
   }));
 }

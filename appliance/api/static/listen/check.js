@@ -8,6 +8,14 @@ const state = { files: new Map(), transcripts: new Map(), list: "", result: null
 const nameOf = (path) => path.split("/").at(-1);
 const rate = (share) => (100 * share).toFixed(1);
 
+function parsed(text, name) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${name} is not JSON. Choose a result that this page saved, or a list of what is said.`);
+  }
+}
+
 // A list is small and is text; a saved result is JSON that says what it is; everything else is a recording.
 async function sorted(files) {
   const found = { list: "", earlier: null, sounds: new Map() };
@@ -17,7 +25,7 @@ async function sorted(files) {
       continue;
     }
     const text = await file.text();
-    const value = file.name.endsWith(".json") ? JSON.parse(text) : null;
+    const value = file.name.endsWith(".json") ? parsed(text, file.name) : null;
     if (value?.kind === RESULT) found.earlier = value;
     else found.list = text;
   }
@@ -57,8 +65,8 @@ export function wireCheck({ post, hear, language, modelName, download, play }) {
     $("check-figure").replaceChildren(element("strong", {}, found.models.map(({ wer }) => rate(wer)).join(" : ")),
       `wrong words in a hundred · ${plural(found.words, "word")}, ${plural(found.recordings, "recording")}${two ? ` · ${verdict(found)}` : ""}`);
     $("wer-a").textContent = two ? found.models[0].model : "Wrong in 100";
-    $("wer-b").textContent = two ? found.models[1].model : "–";
-    $("wer-b").hidden = !two;
+    $("wer-b").textContent = two ? found.models[1].model : "";
+    $("wer-b").hidden = !two; // a heading without words says nothing to who hears it
     const row = (name, counts) => element("tr", {}, element("td", {}, name), element("td", { class: "number" }, number.format(counts[0].words)),
       ...counts.map(({ wer }) => element("td", { class: "number" }, rate(wer))));
     const speakers = Object.keys(found.models[0].speakers);

@@ -8,6 +8,7 @@ import { play, showTranscript, wirePlayer } from "./player.js";
 const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-15";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
+const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
 const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, model: "model" };
 
 const key = () => $("key").value.trim();
@@ -28,6 +29,25 @@ function refused(status, text) {
   return new Error(error.innererror?.message ?? error.message ?? `The service answered ${status}.`);
 }
 
+function keyHeader() {
+  if (/[^\x20-\x7e]/.test(key())) throw refused(401, "");
+  return key() ? { [KEY_HEADER]: key() } : {};
+}
+
+// What the service answers; `patience` is for all but the hearing, which may take hours.
+async function asked(path, options, patience) {
+  const signal = patience ? { signal: AbortSignal.timeout(patience) } : {};
+  let reply;
+  try {
+    reply = await fetch(BASE + path, { ...options, headers: { ...options.headers, ...keyHeader() }, cache: "no-store", ...signal });
+  } catch (error) {
+    if (error.name !== "TimeoutError") throw error;
+    throw new Error(`The service has not answered for ${patience / 1000} seconds.`);
+  }
+  if (!reply.ok) throw refused(reply.status, await reply.text());
+  return reply;
+}
+
 // ---- a whole recording
 
 // An upload with its progress, which fetch does not tell. How far the hearing is, the service does not say while it
@@ -37,9 +57,8 @@ function posted(form, seconds) {
     const request = new XMLHttpRequest();
     const began = performance.now();
     let clock = 0;
-    state.request = request;
     request.open("POST", BASE + TRANSCRIBE);
-    if (key()) request.setRequestHeader(KEY_HEADER, key());
+    for (const header of Object.entries(keyHeader())) request.setRequestHeader(...header);
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       $("progress").value = 100 * loaded / total;
       say(`Sending: ${Math.round(100 * loaded / total)} %`);
@@ -66,6 +85,7 @@ function posted(form, seconds) {
     }));
     request.addEventListener("error", over(() => failed(new TypeError("no answer"))));
     request.addEventListener("abort", over(() => failed(new Error("Cancelled. What was heard until then may be counted."))));
+    state.request = request;
     request.send(form);
   });
 }
@@ -133,15 +153,11 @@ async function toggleMicrophone() {
 
 // ---- files to keep
 
-async function post(path, body) {
-  const reply = await fetch(BASE + path, {
-    method: "POST",
-    headers: { ...(body instanceof FormData ? {} : { "Content-Type": "application/json" }), ...(key() ? { [KEY_HEADER]: key() } : {}) },
-    body: body instanceof FormData ? body : JSON.stringify(body),
-  });
-  if (!reply.ok) throw refused(reply.status, await reply.text());
-  return reply;
-}
+const post = (path, body, patience = PATIENCE) => asked(path, {
+  method: "POST",
+  headers: body instanceof FormData ? {} : { "Content-Type": "application/json" },
+  body: body instanceof FormData ? body : JSON.stringify(body),
+}, patience);
 
 function download(name, blob) {
   const address = URL.createObjectURL(blob);
@@ -156,7 +172,7 @@ async function save(kind) {
 
 // One of several recordings, without a progress of its own.
 async function hearQuietly(file) {
-  return (await post(TRANSCRIBE, formOf(file, file.name))).json();
+  return (await post(TRANSCRIBE, formOf(file, file.name), 0)).json();
 }
 
 // ---- the same from a program
@@ -214,8 +230,7 @@ function moveTab(event) {
 // ---- start
 
 async function askModel() {
-  const reply = await fetch(`${BASE}/models`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" });
-  if (!reply.ok) throw refused(reply.status, await reply.text());
+  const reply = await asked("/models", {}, PATIENCE);
   const [model = {}] = (await reply.json()).models;
   state.language = model.language || state.language;
   state.model = [model.name, model.modelVersion].filter(Boolean).join(" ") || "model";

@@ -20,6 +20,8 @@ from appliance.datasets.tag_schemes import CHUNKS, Scheme, categories, is_tag, r
 
 _SAMPLE: Final = 5_000
 """Rows that columns are told by."""
+_COLUMNS: Final = 1_000
+"""More words than that in most lines are text, which has no columns."""
 _BLANKS: Final = re.compile(r"[ \t]+")
 _NUMBER: Final = re.compile(r"[0-9]+([-.,][0-9]+)?")
 _DOCUMENT: Final = "-DOCSTART-"
@@ -111,7 +113,7 @@ def find_columns(rows: Sequence[Row]) -> Columns | None:
     if not widths:
         return None
     width, most = widths.most_common(1)[0]
-    if width < 2 or 2 * most < len(rows):
+    if not 2 <= width <= _COLUMNS or 2 * most < len(rows):
         return None
     sample = [row for row in rows if len(row.cells) == width]
     counted = [Counter(row.cells[column] for row in sample) for column in range(width)]
