@@ -1,7 +1,7 @@
 // The label page: choosing a project, the four steps, and what stands in the address so that a reload goes on there.
 
 import * as api from "./api.js";
-import { $, doing, option, say } from "../dom.js";
+import { $, doing, option, say, showStanding } from "../dom.js";
 import { wireCompare } from "./compare.js";
 import { closeDocument, flush, settle, wireEditor } from "./editor.js";
 import { openSome, wireList } from "./list.js";
@@ -13,6 +13,7 @@ import { loadTraining, wireTraining } from "./training.js";
 
 const LANGUAGES = ["ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko", "nl", "no",
   "pl", "pt", "ro", "ru", "sk", "sr", "sv", "th", "tr", "uk", "vi", "zh-Hans", "zh-Hant"];
+const STANDING = 60_000; // milliseconds between two looks at licence and plan
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
@@ -49,6 +50,7 @@ function remember() {
 // ---- projects
 
 async function start() {
+  showStanding(api.BASE);
   let found;
   try {
     found = await api.projects();
@@ -151,4 +153,5 @@ $("access").addEventListener("submit", (event) => { event.preventDefault(); doin
 $("open").addEventListener("click", () => opening($("open"), () => openProject($("project").value)));
 $("new-project").addEventListener("submit", (event) => { event.preventDefault(); opening(event.submitter, makeProject); });
 $("other").addEventListener("click", () => doing($("other"), otherProject));
+setInterval(() => showStanding(api.BASE), STANDING);
 start().catch((error) => { say(error.message, "bad"); refuse(error); });

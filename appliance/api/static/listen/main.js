@@ -1,6 +1,6 @@
 // The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
 
-import { $, doing, plural, say } from "../dom.js";
+import { $, doing, plural, say, showStanding } from "../dom.js";
 import { wireCheck } from "./check.js";
 import { startLive } from "./live.js";
 import { play, showTranscript, wirePlayer } from "./player.js";
@@ -8,6 +8,7 @@ import { play, showTranscript, wirePlayer } from "./player.js";
 const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-15";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
+const STANDING = 60_000; // milliseconds between two looks at licence and plan
 const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, model: "model" };
 
 const key = () => $("key").value.trim();
@@ -214,6 +215,7 @@ function moveTab(event) {
 // ---- start
 
 async function askModel() {
+  showStanding(BASE);
   const reply = await fetch(`${BASE}/models`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" });
   if (!reply.ok) throw refused(reply.status, await reply.text());
   const [model = {}] = (await reply.json()).models;
@@ -252,4 +254,5 @@ for (const tab of tabs) {
 $("phrases").addEventListener("input", showSnippet);
 $("key").addEventListener("change", () => doing(null, askModel));
 showSnippet();
+setInterval(() => showStanding(BASE), STANDING);
 doing(null, askModel);
