@@ -44,6 +44,12 @@ export async function showStanding(base) {
   standing.replaceChildren(apiStatusMessage, " ", element("a", { href: `${base}/docs/search?q=${encodeURIComponent(apiStatus)}` }, "What this means"));
 }
 
+export function download(name, type, parts) {
+  const address = URL.createObjectURL(new Blob(parts, { type }));
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
 // Does something once at a time, says why it failed, and shows on the button that it goes on.
 export async function doing(trigger, work) {
   if (trigger?.getAttribute("aria-busy") === "true") return undefined;
