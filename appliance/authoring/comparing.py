@@ -41,9 +41,16 @@ async def compare_answers(
         raise DatasetError(
             "both models were asked about no labelled text", hint="label some texts that neither learnt from"
         )
+    return await compare_given(found, first, second)
+
+
+async def compare_given(
+    documents: Sequence[LabelledDocument], first: Answered, second: Answered
+) -> Comparison:
+    """Compare what two models answered for labelled texts; each has an answer for each, by its name."""
 
     def work() -> Comparison:
-        texts = trimmed(found)
+        texts = trimmed(documents)
         return compare(texts, *([_labels(text, one) for text in texts] for one in (first, second)))
 
     return await asyncio.to_thread(work)

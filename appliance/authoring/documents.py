@@ -232,6 +232,16 @@ class ProjectDocuments:
         found = await asyncio.to_thread(read_files, files, self._store.directory, folder)
         return await self._store.do(lambda session: self._taken(session, project, found))
 
+    async def read(self, files: Mapping[str, bytes]) -> Incoming:
+        """Read labelled files that belong to no project; nothing of them is kept.
+
+        Raises:
+            DatasetError: A file cannot be read, or nothing in it is labelled.
+            LabellingMistakes: Everything that is wrong with labels.
+        """
+        room = self._store.directory
+        return await asyncio.to_thread(read_files, files, room, None, bare_texts=False)
+
     def _taken(self, session: Session, project: str, found: Incoming) -> tuple[int, list[str]]:
         row = _project(session, project)
         row.container = row.container or row.name

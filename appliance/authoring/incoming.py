@@ -38,13 +38,16 @@ class Incoming:
     lines: Sequence[str] = ()
 
 
-def read_files(files: Mapping[str, bytes], room: Path, texts: Path) -> Incoming:
+def read_files(
+    files: Mapping[str, bytes], room: Path, texts: Path | None, *, bare_texts: bool = True
+) -> Incoming:
     """Read files that came over the network.
 
     Args:
         files: By name, without folders.
         room: A folder for copies, which are gone when this returns.
         texts: Where texts are looked for that a project file names and that did not come with it.
+        bare_texts: Whether texts without labels are documents too.
 
     Raises:
         DatasetError: A file cannot be read, or there is no text in them.
@@ -56,7 +59,7 @@ def read_files(files: Mapping[str, bytes], room: Path, texts: Path) -> Incoming:
             if safe_name(name) != name:
                 raise DatasetError(f"{name[:100]!r} is no name of a file", hint="give it another name")
             (folder / (f"{name}.txt" if is_aside(name) else name)).write_bytes(data)
-        reading = Reading(documents=texts, bare_texts=True)
+        reading = Reading(documents=texts, bare_texts=bare_texts)
         called = f"{folder.name}/"
         try:
             found, report = read_labels([(folder, "")], reading)

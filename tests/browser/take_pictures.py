@@ -1,6 +1,6 @@
 """Take the pictures of the pages in `docs/images`, from a real service under a little load.
 
-python -m tests.browser.take_pictures docs/images [--seconds 60]
+python -m tests.browser.take_pictures docs/images [--seconds 60] [--only label evaluation]
 """
 
 import argparse
@@ -13,14 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from appliance.config.products import SPEECH_TO_TEXT
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.browser import Page, driving, look, take
+from tests.support.label_page import LabelPage, serve_authoring
 from tests.support.operators import KEYS, OPERATOR, answer
+from tests.support.paths import ROOT
 from tests.support.site import Service, Site
 
 TALL, LOW = 1_000, 800
 PHONE = 390
+LOANS = ROOT / "docs" / "examples" / "loans"
 LOOKS = {
     "desktop-light": (1280, False),
     "desktop-dark": (1280, True),
@@ -58,11 +62,42 @@ async def documentation(page: Page, url: str) -> None:
     await page.open(f"{url}/docs/operator.md")
 
 
-PAGES: dict[str, tuple[Callable[[Page, str], Any], int, tuple[str, ...]]] = {
-    "operators": (operators_page, TALL, tuple(LOOKS)),
-    "home": (home_page, LOW, ("desktop-light", "desktop-dark", "phone-light")),
-    "documentation": (documentation, LOW, ("desktop-light", "phone-dark")),
+async def label_page(page: Page, url: str) -> None:
+    label = LabelPage(page, url)
+    await label.open()
+    await label.make_project("loans")
+    await label.choose(LOANS / "project.json", *sorted((LOANS / "documents").iterdir()))
+    await label.shows("outcome", "14 texts added")
+    await label.tab("label")
+    await label.show("08.txt")
+    await page.until("document.querySelectorAll('#text mark').length >= 5")
+
+
+async def evaluation(page: Page, url: str) -> None:
+    """What the training of the project that `label_page` made says."""
+    await LabelPage(page, url).train_and_deploy()
+    await page.until("document.querySelectorAll('#scores tbody tr').length >= 5")
+    await page.run("document.getElementById('evaluation').dataset.pictured = ''")
+
+
+async def listen_page(page: Page, url: str) -> None:
+    await page.open(f"{url}/listen")
+    await page.run("document.getElementById('phrases').value = 'Willoughby\\nDashwood'")
+    await page.run("document.getElementById('example').click()")
+    await page.until("!document.getElementById('result').hidden")
+    await page.until("document.querySelectorAll('.word').length >= 8")
+    await page.run("document.getElementById('form').dataset.pictured = ''")
+
+
+PAGES: dict[str, tuple[Callable[[Page, str], Any], str, int, tuple[str, ...]]] = {
+    "operators": (operators_page, "operated", TALL, tuple(LOOKS)),
+    "home": (home_page, "plain", LOW, ("desktop-light", "desktop-dark", "phone-light")),
+    "documentation": (documentation, "plain", LOW, ("desktop-light", "phone-dark")),
+    "label": (label_page, "labelling", LOW, ("desktop-light",)),
+    "evaluation": (evaluation, "labelling", LOW, ("phone-dark",)),
+    "listen": (listen_page, "heard", LOW, ("desktop-dark", "phone-light")),
 }
+"""What shows a page, the service that it is of, the height of the window, and the looks that are taken."""
 
 
 def main() -> None:
@@ -70,13 +105,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long there is load before")
+    parser.add_argument("--only", nargs="+", choices=PAGES, help="these pages alone; all, if not given")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, Authority.create(Path(scratch) / "vendor") as vendor:
-        site, plain = (Site(Path(scratch) / name, vendor) for name in ("operated", "plain"))
-        site.issue(meters={TEXT_RECORDS: 4_000})
-        plain.issue()
-        service, open_to_all, done = site.start(*KEYS), plain.start(), threading.Event()
-        loading = threading.Thread(target=load, args=(service, done))
+        sites = {
+            name: Site(Path(scratch) / name, vendor) for name in ("operated", "plain", "labelling", "heard")
+        }
+        sites["operated"].issue(meters={TEXT_RECORDS: 4_000})
+        sites["plain"].issue()
+        sites["heard"].issue(product="speech", meters={SPEECH_TO_TEXT.meter: 1_000})
+        services = {
+            "operated": sites["operated"].start(*KEYS),
+            "plain": sites["plain"].start(),
+            "labelling": serve_authoring(sites["labelling"]),
+            "heard": sites["heard"].start("Service=speechtotext"),
+        }
+        done = threading.Event()
+        loading = threading.Thread(target=load, args=(services["operated"], done))
         loading.start()
         try:
             time.sleep(options.seconds)
@@ -84,20 +129,22 @@ def main() -> None:
 
                 async def steps(page: Page) -> None:
                     await page.send("Emulation.setScrollbarsHidden", hidden=True)
-                    for name, (show, height, looks) in PAGES.items():
+                    for name in options.only or PAGES:
+                        show, served, height, looks = PAGES[name]
                         await look(page, width=1280, height=height)
-                        await show(page, service.url if show is operators_page else open_to_all.url)
+                        await show(page, services[served].url)
                         for kind in looks:
                             width, dark = LOOKS[kind]
                             await look(page, width=width, height=height, dark=dark)
+                            await page.run("document.querySelector('[data-pictured]')?.scrollIntoView()")
                             await take(page, options.out / f"{name}-{kind}.png", width=width, height=height)
 
                 drive(steps)
         finally:
             done.set()
             loading.join()
-            site.close()
-            plain.close()
+            for site in sites.values():
+                site.close()
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ async def full_picture(page: Page, path: Path) -> bytes:
 
 
 async def take(page: Page, path: Path, *, width: int, height: int) -> None:
-    """A picture of what a window of that size shows."""
-    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    """A picture of what a window of that size shows, from where it is scrolled to."""
+    clip = {"x": 0, "y": await page.run("scrollY"), "width": width, "height": height, "scale": 1}
     found = await page.send("Page.captureScreenshot", format="png", clip=clip)
     path.write_bytes(base64.b64decode(found["data"]))

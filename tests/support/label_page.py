@@ -70,10 +70,10 @@ class LabelPage:
         await self.page.until("!document.getElementById('work').hidden")
         await self.page.until("!document.getElementById('panel-texts').hidden")
 
-    async def choose(self, *files: Path) -> None:
+    async def choose(self, *files: Path, field: str = "#files") -> None:
         """Choose files, as the browser's own dialogue does."""
         root = await self.page.send("DOM.getDocument")
-        node = await self.page.send("DOM.querySelector", nodeId=root["root"]["nodeId"], selector="#files")
+        node = await self.page.send("DOM.querySelector", nodeId=root["root"]["nodeId"], selector=field)
         await self.page.send(
             "DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(file) for file in files]
         )

@@ -10,13 +10,16 @@ from pydantic import Field
 from appliance.api.authoring.requests import invalid
 from appliance.authoring.comparing import Answered
 from appliance.authoring.documents import MAX_CATEGORIES, MAX_DOCUMENTS, MAX_LABELS, Differing, Opened
-from appliance.authoring.labelling import Marks
+from appliance.authoring.labelling import Marks, checked
+from appliance.datasets.document import LabelledDocument, utf16_length
 from appliance.datasets.label_errors import DatasetError
 from appliance.datasets.project_file import FileLabel
 from appliance.datasets.wire import Name, Wire
 from appliance.training.evaluation.agreement import Agreement
 from appliance.training.evaluation.scoring import Counts
 
+MAX_TEXT: Final = 1_000_000
+"""Characters of one text; models take 125,000."""
 _DATASETS: Final = r"^(Train|Test|)$"
 
 
@@ -82,6 +85,33 @@ class SentComparison(Wire):
     second: SentAnswers | None = None
 
 
+class SentText(Wire):
+    """One labelled text that belongs to no project."""
+
+    location: Annotated[str, Field(min_length=1, max_length=1_024)]
+    text: Annotated[str, Field(max_length=MAX_TEXT)]
+    language: Annotated[str, Field(max_length=50)] = ""
+    labels: Annotated[tuple[FileLabel, ...], Field(max_length=MAX_LABELS)] = ()
+
+    def document(self) -> LabelledDocument:
+        """Return it as a value.
+
+        Raises:
+            LabellingMistakes: Its labels are not of its text.
+        """
+        labels = [one.model_dump() for one in self.labels]
+        found = checked(self.location, self.text, labels, sorted({one["category"] for one in labels}))
+        return LabelledDocument(
+            name=self.location, text=self.text, labels=tuple(found), language=self.language
+        )
+
+
+class SentTexts(SentComparison):
+    """Body of `POST …/labelled-texts/:compare`."""
+
+    documents: Annotated[tuple[SentText, ...], Field(min_length=1, max_length=MAX_DOCUMENTS)]
+
+
 class SentCategories(Wire):
     """Body of `PUT …/categories`: those that are wanted, and those that they replace."""
 
@@ -108,6 +138,24 @@ def opened_object(opened: Opened) -> dict[str, Any]:
         "stringIndexType": "Utf16CodeUnit",
         "text": opened.text,
         "revision": opened.marks.revision,
+    }
+
+
+def text_object(document: LabelledDocument) -> dict[str, Any]:
+    """Return one labelled text as the page gives it back to be compared."""
+    text = document.text
+    return {
+        "location": document.name,
+        "language": document.language,
+        "text": text,
+        "labels": [
+            {
+                "category": one.category,
+                "offset": utf16_length(text[: one.start]),
+                "length": utf16_length(text[one.start : one.end]),
+            }
+            for one in document.labels
+        ],
     }
 
 

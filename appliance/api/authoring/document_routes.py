@@ -16,23 +16,28 @@ from appliance.api.authoring.document_requests import (
     SentComparison,
     SentFiles,
     SentLabels,
+    SentTexts,
     agreement_object,
     listed_object,
     opened_object,
+    text_object,
 )
 from appliance.api.authoring.requests import invalid, read
 from appliance.api.authoring.routes import BASE, MAX_BODY_BYTES, MAX_IMPORT_BYTES
 from appliance.api.body import read_json_body
 from appliance.api.errors import Problem, invalid_request, not_found
 from appliance.api.parameters import check_api_version, query_value
-from appliance.authoring.comparing import compare_answers
+from appliance.authoring.comparing import Answered, compare_answers, compare_given
 from appliance.authoring.documents import CategoriesChanged, LabelsChanged, NoSuchDocument, ProjectDocuments
 from appliance.authoring.incoming import safe_name
 from appliance.authoring.service import AuthoringService
 from appliance.config.setting_parsers import is_name
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
-from appliance.training.evaluation.compare import comparison_object
+from appliance.training.evaluation.compare import Comparison, comparison_object
+from appliance.training.evaluation.examine import trimmed
 
+TEXTS: Final = BASE.rpartition("/")[0] + "/labelled-texts"
+"""Labelled texts of no project."""
 _SHOWN: Final = 20
 _UNLIKE: Final = 200
 """Entities that differ, each with its sentence, in an answer."""
@@ -62,6 +67,8 @@ class DocumentsApi:
             Route(project + "/categories", self.categories, methods=["PUT"]),
             Route(project + "/comparison", self.comparison, methods=["POST"]),
             Route(project + "/agreement", self.agreement, methods=["GET"]),
+            Route(TEXTS + "/:read", self.read, methods=["POST"]),
+            Route(TEXTS + "/:compare", self.compare, methods=["POST"]),
         ]
 
     async def listed(self, request: Request) -> Response:
@@ -82,13 +89,7 @@ class DocumentsApi:
         """`POST …/documents/:take`: texts and label files, which are added to the project."""
         project = await self._project(request)
         body = read(SentFiles, await read_json_body(request, MAX_IMPORT_BYTES))
-        files: dict[str, bytes] = {}
-        for sent in body.files:
-            name = safe_name(sent.name)
-            if name in files:
-                raise invalid(DatasetError(f"two files are called {name}", hint="send them one by one"))
-            files[name] = sent.content()
-        new, lines = await _answered(self._documents.take(project, files))
+        new, lines = await _answered(self._documents.take(project, _by_name(body)))
         return JSONResponse({"added": new, "notes": lines})
 
     async def opened(self, request: Request) -> Response:
@@ -143,9 +144,49 @@ class DocumentsApi:
         found = await _answered(compare_answers(self._documents, project, first, second))
         return JSONResponse(comparison_object(found, (first.name, second.name), _UNLIKE))
 
+    async def read(self, request: Request) -> Response:
+        """`POST …/labelled-texts/:read`: the labelled texts of some files; nothing is kept."""
+        check_api_version(request)
+        body = read(SentFiles, await read_json_body(request, MAX_IMPORT_BYTES))
+        found = await _answered(self._documents.read(_by_name(body)))
+        documents = [text_object(one) for one in trimmed(found.documents)]
+        return JSONResponse({"documents": documents, "notes": list(found.lines)})
+
+    async def compare(self, request: Request) -> Response:
+        """`POST …/labelled-texts/:compare`: as `…/comparison`, for texts that come along."""
+        check_api_version(request)
+        body = read(SentTexts, await read_json_body(request, MAX_IMPORT_BYTES))
+        first = body.first.answered()
+        second = first if body.second is None else body.second.answered()
+        found = await _answered(_compared(body, first, second))
+        return JSONResponse(comparison_object(found, (first.name, second.name), _UNLIKE))
+
     async def _project(self, request: Request) -> str:
         check_api_version(request)
         return (await self._authoring.project(str(request.path_params["project"]))).name
+
+
+def _by_name(body: SentFiles) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for sent in body.files:
+        name = safe_name(sent.name)
+        if name in files:
+            raise invalid(DatasetError(f"two files are called {name}", hint="send them one by one"))
+        files[name] = sent.content()
+    return files
+
+
+async def _compared(body: SentTexts, first: Answered, second: Answered) -> Comparison:
+    documents = [one.document() for one in body.documents]
+    names = {one.name for one in documents}
+    if len(names) < len(documents):
+        raise DatasetError("two texts have one location", hint="give each its own")
+    for answered in (first, second):
+        if missing := names - answered.entities.keys():
+            raise DatasetError(
+                f"{answered.name} has no answer for {min(missing)}", hint="ask it about every text"
+            )
+    return await compare_given(documents, first, second)
 
 
 async def _answered(work: Awaitable[_T]) -> _T:

@@ -28,6 +28,28 @@ export function say(text, tone = "quiet") {
   $("outcome").textContent = text;
 }
 
+const KEY_HEADER = "Ocp-Apim-Subscription-Key";
+
+// Why no answers are given, or soon will not be: the service's own sentence. Asking costs nothing and needs no key, but
+// without one the service tells only the word.
+export async function showStanding(base) {
+  const key = $("key").value.trim();
+  const options = { cache: "no-store", headers: key ? { [KEY_HEADER]: key } : {} };
+  const { apiStatus = "Valid", apiStatusMessage = "", license } = await fetch(`${base}/status`, options).then((reply) => reply.json()).catch(() => ({}));
+  const standing = $("standing");
+  standing.hidden = apiStatus === "Valid" || (apiStatus === "Grace" && !license);
+  if (standing.hidden || standing.dataset.shown === apiStatusMessage) return;
+  standing.dataset.shown = apiStatusMessage; // a screen reader reads it once
+  standing.dataset.tone = apiStatus === "Grace" ? "warn" : "bad";
+  standing.replaceChildren(apiStatusMessage, " ", element("a", { href: `${base}/docs/search?q=${encodeURIComponent(apiStatus)}` }, "What this means"));
+}
+
+export function download(name, type, parts) {
+  const address = URL.createObjectURL(new Blob(parts, { type }));
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
 // Does something once at a time, says why it failed, and shows on the button that it goes on.
 export async function doing(trigger, work) {
   if (trigger?.getAttribute("aria-busy") === "true") return undefined;

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     "models",
     cls=ErrorHandlingGroup,
     lazy={
+        "card": Lazy(
+            "appliance.cli.models.card",
+            "card_command",
+            "Show the card of a model of the library, or keep a comparison with it.",
+        ),
         "compare": Lazy(
             "appliance.cli.models.compare",
             "compare_command",

@@ -3,6 +3,7 @@
 Pictures of the states lie in the test's temporary folder.
 """
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,55 @@ def test_two_served_models_are_compared_on_labelled_texts_and_asked_once(
         await label.shows("compare-cost", "nothing is counted")
         await page.run("document.querySelector('#unlike .place').click()")
         await page.until("!document.getElementById('panel-label').hidden")
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_labelled_files_of_no_project_are_compared_on_and_the_result_is_saved(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve_authoring(site)
+    line = {"text": "Ada Lovelace met Bo.", "entities": [{"start": 0, "end": 12, "label": "Person"}]}
+    (tmp_path / "known.jsonl").write_text(json.dumps(line))
+    got = tmp_path / "got"
+
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await page.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(got))
+        await label.open()
+        await page.until("!document.getElementById('projects').hidden")
+        await label.click("compare-files")
+        await page.until("!document.getElementById('panel-compare').hidden")
+        assert await page.run("document.getElementById('compared-texts').value") == "files"
+        await label.submit("compare-form")
+        await label.shows("outcome", "Choose labelled files first")
+        await label.choose(tmp_path / "known.jsonl", field="#compared-files")
+        await label.submit("compare-form")
+        await label.shows("compare-cost", "1 text: 1 text record would be counted")
+        await label.submit("compare-form")
+        await page.until("!document.getElementById('comparison').hidden")
+        await label.shows("verdict", "F1 of demo/production")
+        await everywhere(label, "files", tmp_path)
+        await label.submit("compare-form")
+        await label.shows("compare-cost", "nothing is counted")
+        await label.click("save-comparison")
+        for _ in range(100):
+            if (got / "comparison.json").exists():
+                break
+            await asyncio.sleep(0.05)
+        saved = json.loads((got / "comparison.json").read_text())
+        assert (saved["kind"], saved["a"], saved["texts"]) == (
+            "appliance-comparison",
+            "demo/production",
+            ["known.jsonl"],
+        )
+        assert await page.run("localStorage.length") == 0
+        await label.click("other")
+        await label.make_project("afterwards")
+        await label.tab("compare")
+        assert await page.run("document.getElementById('compared-texts').value") == "all"
+        assert page.complaints == [] or all("401" in text for text in page.complaints)
 
     drive(steps)
     assert service.stop() == 0

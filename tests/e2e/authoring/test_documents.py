@@ -10,6 +10,7 @@ from tests.e2e.authoring.conftest import BASE, Author, Start
 from tests.support.site import Service
 
 pytestmark = pytest.mark.e2e
+TEXTS = BASE.rpartition("/")[0] + "/labelled-texts"
 ANNA = "🙂 Anna met Bert."
 LABEL = {"category": "Person", "offset": 3, "length": 4}
 BERT = {"category": "Person", "offset": 12, "length": 4}
@@ -128,6 +129,44 @@ def test_answers_of_two_models_are_compared_with_the_labels(author: Author, proj
     refused = author.call("POST", f"{project}/comparison", nothing)
     assert refused.status_code == 400
     assert "no labelled text" in refused.text
+
+
+def test_models_are_compared_on_labelled_files_of_no_project_and_nothing_is_kept(
+    author: Author, documents: Path
+) -> None:
+    sent = '{"text": "🙂 Eva met Bo.", "entities": [{"start": 2, "end": 6, "label": "Person"}]}\n'
+    files = [{"name": "test.jsonl", "text": sent}, {"name": "bare.txt", "text": "no label"}]
+    before = sorted(documents.rglob("*"))
+    found = author.call("POST", f"{TEXTS}/:read", {"files": files}).json()
+    (text,) = found["documents"]
+    eva = {"category": "Person", "offset": 3, "length": 3}
+    assert (text["text"], text["labels"]) == ("🙂 Eva met Bo.", [eva]), "the space at the end is left out"
+    bo = {**eva, "offset": 11, "length": 2}
+    answers = [
+        {"name": n, "entities": {text["location"]: e}} for n, e in (("one", [eva]), ("two", [eva, bo]))
+    ]
+    asked = {"documents": [text], "first": answers[0], "second": answers[1]}
+    compared = author.call("POST", f"{TEXTS}/:compare", asked).json()
+    assert (compared["all"]["f1A"], compared["all"]["f1B"]) == (1.0, pytest.approx(2 / 3))
+    assert [one["sentence"] for one in compared["shown"]] == ["🙂 Eva met [Bo]."]
+    assert sorted(documents.rglob("*")) == before
+
+
+def test_labelled_texts_that_cannot_be_compared_are_refused_in_words(author: Author) -> None:
+    text = {"location": "a", "text": ANNA, "labels": [LABEL]}
+    first = {"name": "one", "entities": {"a": []}}
+    beyond = {**text, "labels": [{**LABEL, "offset": 300}]}
+    for documents, answers, words in (
+        ([text, text], first, "two texts have one location"),
+        ([text], {**first, "entities": {}}, "one has no answer for a"),
+        ([beyond], first, "300"),
+        ([], first, "documents"),
+    ):
+        refused = author.call("POST", f"{TEXTS}/:compare", {"documents": documents, "first": answers})
+        assert refused.status_code == 400
+        assert words in refused.text
+    for files in ([{"name": "bare.txt", "text": "no label"}], [{"name": "a.jsonl", "text": "{}"}] * 2):
+        assert author.call("POST", f"{TEXTS}/:read", {"files": files}).status_code == 400
 
 
 def test_a_category_in_use_stays_and_others_go(author: Author, project: str) -> None:

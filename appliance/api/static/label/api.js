@@ -5,6 +5,7 @@ import { $ } from "../dom.js";
 export const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const VERSION = "2023-04-01";
 const PROJECTS = "/language/authoring/analyze-text/projects";
+const TEXTS = "/language/authoring/analyze-text/labelled-texts";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const PAUSE = 700; // milliseconds between two looks at a job
 const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
@@ -109,6 +110,11 @@ export const setCategories = (name, categories, before) => json(path(name, "/cat
 export const agreement = (name, person) => json(path(name, "/agreement", { person }));
 
 export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) }, patience: SLOW * PATIENCE });
+
+// Labelled texts of no project: read here, sent along to be compared, and not kept.
+const ofTexts = (verb, body) => json(`${TEXTS}/:${verb}?${new URLSearchParams({ "api-version": VERSION })}`, { method: "POST", body });
+export const readTexts = (files) => ofTexts("read", { files });
+export const comparisonOf = (documents, first, second) => ofTexts("compare", { documents, first, ...(second ? { second } : {}) });
 
 export async function exported(name) {
   const job = await done(await send(path(name, "/:export", { stringIndexType: "Utf16CodeUnit" }), { method: "POST", body: {} }));

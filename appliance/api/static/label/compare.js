@@ -1,13 +1,19 @@
-// One or two served models on the labelled texts of the project: F1 by category, and where they differ.
+// One or two served models on the labelled texts of the project, or of files that belong to none: F1 by category, and
+// where they differ.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, option, percent, plural, say } from "../dom.js";
+import { $, button, colourOf, doing, download, element, option, percent, plural, say } from "../dom.js";
 import { openDocument, settle } from "./editor.js";
-import { answersOf, modelName, servedModels, unanswered } from "./proposals.js";
+import { answersOf, inPage, modelName, servedModels, unanswered } from "./proposals.js";
 import { on, state, tell } from "./state.js";
 import { records } from "./text.js";
+import { packed } from "./texts.js";
 
 let ready = null; // the texts that are asked about next, once the number of records is known
+
+const files = { texts: null, kept: inPage() }; // what the chosen files hold, and what models answered for it
+const KIND = "appliance-comparison"; // what a saved comparison says of itself
+let last = null; // the comparison that is shown
 
 const touched = new Set(); // selects that a person changed: they keep their choice
 
@@ -31,7 +37,18 @@ function forget() {
 
 const chosen = () => ["model-a", "model-b"].map((id) => servedModels().find((model) => modelName(model) === $(id).value)).filter(Boolean);
 
+const fromFiles = () => $("compared-texts").value === "files";
+const kept = () => (fromFiles() ? files.kept : undefined);
+
+async function readFiles() {
+  if (!$("compared-files").files.length) throw new Error("Choose labelled files first.");
+  files.texts ??= (await api.readTexts(await packed([...$("compared-files").files]))).documents;
+  say("");
+  return files.texts;
+}
+
 async function readTexts() {
+  if (fromFiles()) return readFiles();
   const wanted = state.documents.filter((one) => one.labelled && ($("compared-texts").value === "all" || one.dataset === "Test"));
   if (!wanted.length) throw new Error("There is no such labelled text.");
   const texts = [];
@@ -49,7 +66,7 @@ async function compare() {
   const models = chosen();
   if (models.length === 2 && models[0] === models[1]) models.pop();
   const texts = ready ?? await readTexts();
-  const count = models.reduce((sum, model) => sum + unanswered(model, texts).reduce((all, { text }) => all + records(text), 0), 0);
+  const count = models.reduce((sum, model) => sum + unanswered(model, texts, kept()).reduce((all, { text }) => all + records(text), 0), 0);
   if (count && !ready) {
     ready = texts;
     $("compare-cost").textContent = `${plural(texts.length, "text")}: ${plural(count, "text record")} would be counted. Press again to ask.`;
@@ -59,10 +76,10 @@ async function compare() {
   forget();
   const answers = [];
   for (const model of models) {
-    answers.push(await answersOf(model, texts, (index, all) => { $("compare-cost").textContent = `${modelName(model)}: text ${index} of ${all}…`; }));
+    answers.push(await answersOf(model, texts, (index, all) => { $("compare-cost").textContent = `${modelName(model)}: text ${index} of ${all}…`; }, kept()));
   }
   $("compare-cost").textContent = count ? `${plural(count, "text record")} counted.` : "Everything was known already: nothing is counted.";
-  show(await api.comparison(state.project, answers[0], answers[1]), answers.length);
+  show(await (fromFiles() ? api.comparisonOf(texts, answers[0], answers[1]) : api.comparison(state.project, answers[0], answers[1])), answers.length);
   say("");
 }
 
@@ -76,6 +93,7 @@ function verdict({ all, entitiesThatDiffer, a, b }, count) {
 const signed = (share) => `${share >= 0 ? "+" : "−"}${percent(Math.abs(share))}`;
 
 function show(found, count) {
+  last = { kind: KIND, time: new Date().toISOString(), texts: fromFiles() ? [...$("compared-files").files].map(({ name }) => name) : [state.project], ...found };
   $("comparison").hidden = false;
   $("verdict").replaceChildren(element("strong", {}, count === 1 ? percent(found.all.f1A) : `${percent(found.all.f1A)} : ${percent(found.all.f1B)}`),
     `${verdict(found, count)} · ${plural(found.documents, "text")}`);
@@ -101,15 +119,32 @@ function inLines(shown) {
 }
 
 function showUnlike({ location, line, a, b }) {
-  const open = button(`${location}, line ${line}`, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "place" });
+  const name = `${location}, line ${line}`;
+  const open = fromFiles() ? name : button(name, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "place" });
   const cell = (found) => element("td", {}, ...found.map(({ category, right, sentence }) => element("p", { class: "sentence", dir: "auto" },
     element("span", { class: `tag ${colourOf(category)}` }, category), ` ${right ? "right" : "wrong"}: ${sentence}`)));
   return element("tr", {}, element("td", {}, open), cell(a), cell(b));
 }
 
+function showSource() {
+  $("compared-files-line").hidden = !fromFiles();
+  $("comparison").hidden = true;
+  forget();
+}
+
+// Without a project, files are all there is to compare on.
+export function offerSources() {
+  for (const one of $("compared-texts").options) one.disabled = !state.project && one.value !== "files";
+  $("compared-texts").value = state.project ? "all" : "files";
+  showSource();
+}
+
 export function wireCompare() {
+  $("compared-texts").addEventListener("change", showSource);
+  $("compared-files").addEventListener("change", () => { Object.assign(files, { texts: null, kept: inPage() }); showSource(); });
+  $("save-comparison").addEventListener("click", () => download("comparison.json", "application/json", [JSON.stringify(last, null, 2), "\n"]));
   $("compare-form").addEventListener("submit", (event) => { event.preventDefault(); doing($("ask-both"), compare); });
-  for (const id of ["model-a", "model-b", "compared-texts"]) $(id).addEventListener("change", () => { touched.add(id); forget(); });
+  for (const id of ["model-a", "model-b"]) $(id).addEventListener("change", () => { touched.add(id); forget(); });
   on("models", showModels);
   on("documents", () => { forget(); $("comparison").hidden = true; });
 }

@@ -1,8 +1,8 @@
 // The label page: choosing a project, the four steps, and what stands in the address so that a reload goes on there.
 
 import * as api from "./api.js";
-import { $, doing, option, say } from "../dom.js";
-import { wireCompare } from "./compare.js";
+import { $, doing, option, say, showStanding } from "../dom.js";
+import { offerSources, wireCompare } from "./compare.js";
 import { closeDocument, flush, settle, wireEditor } from "./editor.js";
 import { openSome, wireList } from "./list.js";
 import { labelAs, wirePeople } from "./people.js";
@@ -13,6 +13,7 @@ import { loadTraining, wireTraining } from "./training.js";
 
 const LANGUAGES = ["ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko", "nl", "no",
   "pl", "pt", "ro", "ru", "sk", "sr", "sv", "th", "tr", "uk", "vi", "zh-Hans", "zh-Hant"];
+const STANDING = 60_000; // milliseconds between two looks at licence and plan
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
@@ -33,7 +34,8 @@ function selectTab(tab) {
 function moveTab(event) {
   const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!by) return;
-  const next = tabs[(tabs.indexOf(event.target) + by + tabs.length) % tabs.length];
+  const shown = tabs.filter((tab) => !tab.hidden);
+  const next = shown[(shown.indexOf(event.target) + by + shown.length) % shown.length];
   selectTab(next);
   next.focus();
 }
@@ -49,6 +51,7 @@ function remember() {
 // ---- projects
 
 async function start() {
+  showStanding(api.BASE);
   let found;
   try {
     found = await api.projects();
@@ -90,12 +93,29 @@ async function openProject(name, wanted = new URLSearchParams()) {
   await loadModels();
   await loadTraining();
   // Only now can anything be done: what is loaded later would undo it.
-  $("projects").hidden = true;
-  $("work").hidden = false;
-  $("lead").hidden = true;
+  showWork();
   const asked = $(`tab-${wanted.get("step")}`);
   if (asked === $("tab-label")) await openSome(wanted.get("text"));
   await selectTab(asked ?? (state.documents.length ? $("tab-label") : $("tab-texts")));
+}
+
+function showWork() {
+  for (const tab of tabs) tab.hidden = !state.project && tab !== $("tab-compare");
+  offerSources();
+  $("projects").hidden = true;
+  $("work").hidden = false;
+  $("lead").hidden = true;
+}
+
+// Labelled files that belong to no project, for the models that are served.
+async function compareFiles() {
+  Object.assign(state, { project: "", person: "", documents: [], categories: [] });
+  $("project-name").textContent = "Labelled files";
+  $("project-facts").textContent = "of no project";
+  document.title = "Labelled files: compare";
+  await loadModels();
+  showWork();
+  await selectTab($("tab-compare"));
 }
 
 async function makeProject() {
@@ -153,5 +173,7 @@ $("new-language").value = "en";
 $("access").addEventListener("submit", (event) => { event.preventDefault(); doing(event.submitter, start); });
 $("open").addEventListener("click", () => opening($("open"), () => openProject($("project").value)));
 $("new-project").addEventListener("submit", (event) => { event.preventDefault(); opening(event.submitter, makeProject); });
+$("compare-files").addEventListener("click", () => opening($("compare-files"), compareFiles));
 $("other").addEventListener("click", () => doing($("other"), otherProject));
+setInterval(() => showStanding(api.BASE), STANDING);
 start().catch((error) => { say(error.message, "bad"); refuse(error); });

@@ -29,6 +29,17 @@ function remember(model, location, text, entities) {
   }
 }
 
+const inBrowser = { get: remembered, set: remember };
+
+// Answers for texts of no project: forgotten with the page.
+export function inPage() {
+  const found = new Map();
+  return {
+    get: (model, location) => found.get(place(model, location)),
+    set: (model, location, text, entities) => found.set(place(model, location), { text: digest(text), entities }),
+  };
+}
+
 export async function loadModels() {
   known.models = await api.served().catch(() => []);
   const own = known.models.filter((model) => model.projectName === state.project);
@@ -89,18 +100,18 @@ export const servedModels = () => known.models;
 export const modelName = nameOf;
 
 // What a model answers for some texts: remembered, or asked and counted. `texts` are opened documents.
-export function unanswered(model, texts) {
-  return texts.filter(({ location, text }) => remembered(model, location)?.text !== digest(text));
+export function unanswered(model, texts, kept = inBrowser) {
+  return texts.filter(({ location, text }) => kept.get(model, location)?.text !== digest(text));
 }
 
-export async function answersOf(model, texts, told) {
+export async function answersOf(model, texts, told, kept = inBrowser) {
   const found = {};
   for (const [index, one] of texts.entries()) {
     told(index + 1, texts.length);
-    let answer = remembered(model, one.location);
+    let answer = kept.get(model, one.location);
     if (answer?.text !== digest(one.text)) {
       answer = { entities: await api.answer(model, one.text, one.language) };
-      remember(model, one.location, one.text, answer.entities);
+      kept.set(model, one.location, one.text, answer.entities);
     }
     found[one.location] = answer.entities.map(({ category, offset, length }) => ({ category, offset, length }));
   }

@@ -15,12 +15,17 @@ async function inBase64(file) {
   return btoa(binary);
 }
 
+// Files as the service takes them.
+export async function packed(files) {
+  if (files.reduce((sum, file) => sum + file.size, 0) > MOST_BYTES) throw new Error("These files are larger than 45 MiB together: choose some of them at a time.");
+  say(`Reading ${plural(files.length, "file")}…`);
+  return Promise.all(files.map(async (file) => ({ name: file.name, data: await inBase64(file) })));
+}
+
 async function takeFiles(list) {
   const files = [...list];
   if (!files.length) return;
-  if (files.reduce((sum, file) => sum + file.size, 0) > MOST_BYTES) throw new Error("These files are larger than 45 MiB together: choose some of them at a time.");
-  say(`Reading ${plural(files.length, "file")}…`);
-  await take(await Promise.all(files.map(async (file) => ({ name: file.name, data: await inBase64(file) }))));
+  await take(await packed(files));
   $("files").value = "";
 }
 

@@ -1,7 +1,7 @@
 // Training with its progress, evaluation with the worst mistakes, deployment, and files to take away.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, element, number, option, percent, plural, say, showNotes } from "../dom.js";
+import { $, button, colourOf, doing, download, element, number, option, percent, plural, say, showNotes } from "../dom.js";
 import { openDocument, settle } from "./editor.js";
 import { loadModels } from "./proposals.js";
 import { on, state, tell } from "./state.js";
@@ -143,13 +143,6 @@ async function deploy() {
   $("deployed").replaceChildren(`${label} answers now as project ${state.project}, deployment ${name}, and after each start. `,
     element("a", { href: `${api.BASE}/` }, "Try it on the home page"), ", or let it propose labels for further texts.");
   await Promise.all([showModels(label), loadModels()]);
-}
-
-function download(name, type, parts) {
-  const address = URL.createObjectURL(new Blob(parts, { type }));
-  const link = element("a", { href: address, download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 async function exportProject() {

@@ -1,6 +1,6 @@
 // The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
 
-import { $, doing, plural, say } from "../dom.js";
+import { $, doing, plural, say, showStanding } from "../dom.js";
 import { wireCheck } from "./check.js";
 import { startLive } from "./live.js";
 import { play, showTranscript, wirePlayer } from "./player.js";
@@ -9,6 +9,7 @@ const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-15";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
+const STANDING = 60_000; // milliseconds between two looks at licence and plan
 const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, model: "model" };
 
 const key = () => $("key").value.trim();
@@ -230,6 +231,7 @@ function moveTab(event) {
 // ---- start
 
 async function askModel() {
+  showStanding(BASE);
   const reply = await asked("/models", {}, PATIENCE);
   const [model = {}] = (await reply.json()).models;
   state.language = model.language || state.language;
@@ -267,4 +269,5 @@ for (const tab of tabs) {
 $("phrases").addEventListener("input", showSnippet);
 $("key").addEventListener("change", () => doing(null, askModel));
 showSnippet();
+setInterval(() => showStanding(BASE), STANDING);
 doing(null, askModel);
