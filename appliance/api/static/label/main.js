@@ -90,11 +90,12 @@ async function openProject(name, wanted = new URLSearchParams()) {
   $("lead").hidden = true;
   document.title = `${state.project}: label and train`;
   await labelAs(wanted.get("as") ?? "");
-  await loadModels();
-  await loadTraining();
+  // Before the models and trainings are read: who goes on meanwhile is not called back.
   const asked = $(`tab-${wanted.get("step")}`);
   if (asked === $("tab-label")) await openSome(wanted.get("text"));
   await selectTab(asked ?? (state.documents.length ? $("tab-label") : $("tab-texts")));
+  await loadModels();
+  await loadTraining();
 }
 
 async function makeProject() {
