@@ -31,7 +31,11 @@ def service(site: Site, tmp_path: Path) -> Service:
 async def fits(page: Page, *, what: str) -> None:
     for width in WIDTHS:
         await look(page, width=width)
-        assert await sideways(page) <= 0, (what, width)
+        wide = await page.run(
+            "[...document.querySelectorAll('body *')].filter((one) => !one.closest('.scroll, pre, .text')"
+            " && one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 80))"
+        )
+        assert await sideways(page) <= 0, (what, width, wide)
 
 
 def test_long_names_leave_no_page_wider_than_its_window(service: Service, drive: Drive) -> None:

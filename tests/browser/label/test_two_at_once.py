@@ -140,6 +140,20 @@ def test_a_proposal_that_is_accepted_late_labels_no_other_text(
     assert [one["labelCount"] for one in listed["documents"]] == [0, 0]
 
 
+def test_who_begins_while_the_service_is_slow_is_not_called_back(service: Service, drive: Drive) -> None:
+    async def steps(page: Page) -> None:
+        label = LabelPage(page, service.url)
+        await label.open()
+        await page.until("!document.getElementById('projects').hidden")
+        await page.run(late("/models", 1500))
+        await label.make_project("slow")
+        await label.paste("a", TEXT)
+        await asyncio.sleep(4)
+        assert not await page.run("document.getElementById('panel-texts').hidden")
+
+    drive(steps)
+
+
 def test_who_leaves_while_labels_are_on_their_way_is_asked(service: Service, drive: Drive) -> None:
     leave = (
         "(() => { const left = new Event('beforeunload', { cancelable: true });"

@@ -90,13 +90,13 @@ async function openProject(name, wanted = new URLSearchParams()) {
   $("project-name").textContent = state.project;
   document.title = `${state.project}: label and train`;
   await labelAs(wanted.get("as") ?? "");
-  await loadModels();
-  await loadTraining();
-  // Only now can anything be done: what is loaded later would undo it.
   showWork();
+  // Before the models and trainings are read: who goes on meanwhile is not called back.
   const asked = $(`tab-${wanted.get("step")}`);
   if (asked === $("tab-label")) await openSome(wanted.get("text"));
   await selectTab(asked ?? (state.documents.length ? $("tab-label") : $("tab-texts")));
+  await loadModels();
+  await loadTraining();
 }
 
 function showWork() {
