@@ -12,7 +12,7 @@ from appliance.api.errors import not_found
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.parameters import MODES
 from appliance.api.speech.short_audio import ShortAudio
-from appliance.api.speech.transcription import PATH, Transcription
+from appliance.api.speech.transcription import PATH, PROGRESS, Transcription
 from appliance.api.speech.websocket import Connection
 
 RECOGNITION: Final = "/speech/recognition/{mode}/cognitiveservices/v1"
@@ -39,6 +39,7 @@ class SpeechApi:
             *(WebSocketRoute(path, self.connection) for path in UNIVERSAL),
             WebSocketRoute("/{path:path}", self.nowhere),
             Route(PATH, self.transcription, methods=["POST"]),
+            Route(PROGRESS, self.progress, methods=["GET"]),
         ]
 
     async def short_audio(self, request: Request) -> Response:
@@ -50,6 +51,10 @@ class SpeechApi:
     async def transcription(self, request: Request) -> Response:
         """`POST` of a file to be transcribed."""
         return await self._transcription.transcribe(request)
+
+    async def progress(self, request: Request) -> Response:
+        """How far the hearing of such a file is."""
+        return self._transcription.progress(request)
 
     async def connection(self, websocket: WebSocket) -> None:
         """A WebSocket of the speech protocol."""

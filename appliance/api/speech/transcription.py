@@ -3,6 +3,10 @@
 Shapes are those of the Speech to text REST API, version 2024-11-15. Times are whole milliseconds.
 """
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from appliance.api.body import body_chunks
-from appliance.api.errors import Problem, invalid_body
+from appliance.api.errors import Problem, invalid_body, not_found
 from appliance.api.parameters import query_value
 from appliance.api.speech.admission import SpeechAdmission
 from appliance.api.speech.errors import audio_problem
@@ -26,6 +30,10 @@ from appliance.speech.display.text import Profanity
 from appliance.speech.transcripts.transcription import Wanted
 
 PATH: Final = "/speechtotext/transcriptions:transcribe"
+PROGRESS: Final = "/speechtotext/transcriptions:progress"
+HEARING: Final = "Hearing-Id"
+"""Header of a request that wants to be asked about while it is heard: 32 hexadecimal digits, at random."""
+_HEARING_ID: Final = re.compile(r"[0-9a-f]{32}")
 API_VERSIONS: Final = ("2024-11-15", "2025-10-15")
 _PROFANITY: Final = {"none": Profanity.RAW, "masked": Profanity.MASKED, "removed": Profanity.REMOVED}
 
@@ -75,6 +83,35 @@ class Transcription:
 
     def __init__(self, admission: SpeechAdmission) -> None:
         self._admission = admission
+        self._heard: dict[str, int] = {}  # samples so far, of what is being heard; by its id
+
+    def progress(self, request: Request) -> Response:
+        """`GET /speechtotext/transcriptions:progress?id=`: how many seconds of a recording are heard so far.
+
+        Of each channel anew. It is known to the process that hears, until the answer is given.
+
+        Raises:
+            Problem: 404 if nothing of that id is being heard here.
+        """
+        samples = self._heard.get(query_value(request, "id"))
+        if samples is None:
+            raise not_found("404", "Nothing of that id is being heard here.")
+        seconds = round(samples / self._admission.engine.rate, 1)
+        return JSONResponse({"heardSeconds": seconds}, headers={"Cache-Control": "no-store"})
+
+    @contextmanager
+    def _told(self, request: Request) -> Iterator[None]:
+        """Keep how far a request is, under the id that it names."""
+        hearing = request.headers.get(HEARING, "")
+        request.state.hearing = hearing if _HEARING_ID.fullmatch(hearing) else ""
+        try:
+            yield
+        finally:
+            self._heard.pop(request.state.hearing, None)
+
+    def _note(self, hearing: str, samples: int) -> None:
+        if hearing:
+            self._heard[hearing] = samples
 
     async def transcribe(self, request: Request) -> Response:
         """`POST /speechtotext/transcriptions:transcribe`: parts `audio` and, optionally, `definition`."""
@@ -83,7 +120,7 @@ class Transcription:
             raise Problem(400, "InvalidRequest", "The query parameter api-version is missing.")
         engine = admission.engine
         admission.pipeline.check(1)
-        with admission.turn():
+        with admission.turn(), self._told(request):
             body = body_chunks(request, admission.limits.transcribe_bytes)
             parts = await read_parts(request.headers.get("content-type", ""), body)
             if "audio" not in parts or not parts["audio"].content:
@@ -97,6 +134,7 @@ class Transcription:
                     sound,
                     _wanted(definition, sound.channels),
                     request_id=request.state.request_id,
+                    told=partial(self._note, request.state.hearing),
                 )
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None

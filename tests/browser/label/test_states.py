@@ -174,7 +174,9 @@ def test_labelled_files_of_no_project_are_compared_on_and_the_result_is_saved(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:
     service = serve_authoring(site)
-    line = {"text": "Ada Lovelace met Bo.", "entities": [{"start": 0, "end": 12, "label": "Person"}]}
+    text = "She met Charles Babbage in London."
+    places = (("Person", 8, 23), ("Location", 27, 33))
+    line = {"text": text, "entities": [{"start": a, "end": b, "label": name} for name, a, b in places]}
     (tmp_path / "known.jsonl").write_text(json.dumps(line))
     got = tmp_path / "got"
 
@@ -193,7 +195,9 @@ def test_labelled_files_of_no_project_are_compared_on_and_the_result_is_saved(
         await label.shows("compare-cost", "1 text: 1 text record would be counted")
         await label.submit("compare-form")
         await page.until("!document.getElementById('comparison').hidden")
+        await label.shows("verdict", "100.0")
         await label.shows("verdict", "F1 of demo/production")
+        assert await label.text("project-facts") == "of no project"
         await everywhere(label, "files", tmp_path)
         await label.submit("compare-form")
         await label.shows("compare-cost", "nothing is counted")

@@ -17,6 +17,7 @@ from tests.support.site import Service, Site
 
 __all__ = ["drive"]
 pytestmark = [pytest.mark.e2e, needs_chromium, pytest.mark.timeout(300)]
+PROGRESS = "/speechtotext/transcriptions:progress"
 KEY = "listen-key-0123456789"
 SHOWN = "document.getElementById('phrases-heard').innerText.replaceAll(/\\s+/g, ' ')"
 
@@ -123,6 +124,41 @@ def test_the_example_is_heard_and_the_snippets_say_how_a_program_does_it(site: S
         assert await violations(page) == []
 
     drive(steps)
+    assert service.stop() == 0
+
+
+def test_it_is_told_how_far_a_long_recording_is_heard(site: Site, drive: Drive, tmp_path: Path) -> None:
+    service = serve(site, f"ApiKeys:one={KEY}")
+    recording = tmp_path / "long.wav"
+    soundfile.write(recording, np.concatenate([amiable()] * 12), RATE, "PCM_16")
+    length = round(soundfile.info(recording).duration)
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.run(
+            f"const k = document.getElementById('key'); k.value = '{KEY}';"
+            "k.dispatchEvent(new Event('change'));"
+            "window.seen = []; new MutationObserver(() => window.seen.push("
+            "document.getElementById('outcome').textContent)).observe("
+            "document.getElementById('outcome'), {childList: true});"
+        )
+        await choose(page, recording)
+        await page.until("!document.getElementById('transcribe').disabled")
+        await page.run("document.getElementById('form').requestSubmit()")
+        await page.until("window.seen.some((one) => one.startsWith('Heard '))")
+        await page.until("!document.getElementById('result').hidden")
+        told = [one for one in await page.run("window.seen") if one.startswith("Heard ")]
+        heard = [int(one.split()[1]) for one in told]
+        assert heard == sorted(heard)
+        assert 0 < heard[-1] <= length
+        assert all(one.endswith(f" of {length} seconds") for one in told)
+
+    drive(steps)
+    with service.client(headers={"Ocp-Apim-Subscription-Key": KEY}) as client:
+        assert client.get(PROGRESS, params={"id": "0" * 32}).status_code == 404
+        assert client.get(PROGRESS).status_code == 404
+    with service.client() as client:
+        assert client.get(PROGRESS, params={"id": "0" * 32}).status_code == 401
     assert service.stop() == 0
 
 

@@ -97,6 +97,7 @@ function show(found, count) {
   $("comparison").hidden = false;
   $("verdict").replaceChildren(element("strong", {}, count === 1 ? percent(found.all.f1A) : `${percent(found.all.f1A)} : ${percent(found.all.f1B)}`),
     `${verdict(found, count)} · ${plural(found.documents, "text")}`);
+  $("comparison-table").classList.toggle("alone", count === 1);
   $("name-a").textContent = found.a;
   $("name-b").textContent = count === 1 ? "no second model" : found.b;
   const row = (name, one) => element("tr", {}, name, ...(count === 1

@@ -61,7 +61,7 @@ function showProgress() {
   $("progress").value = labelled;
   const told = `${number.format(labelled)} of ${plural(all, "text")} labelled, ${plural(labels, "label")}`;
   $("progress-text").textContent = told;
-  $("project-facts").textContent = [state.person && `labelling as ${state.person}`, told].filter(Boolean).join(" · ");
+  $("project-facts").textContent = !state.project ? "of no project" : [state.person && `labelling as ${state.person}`, told].filter(Boolean).join(" · ");
 }
 
 export function openNext(by) {

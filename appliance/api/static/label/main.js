@@ -111,7 +111,6 @@ function showWork() {
 async function compareFiles() {
   Object.assign(state, { project: "", person: "", documents: [], categories: [] });
   $("project-name").textContent = "Labelled files";
-  $("project-facts").textContent = "of no project";
   document.title = "Labelled files: compare";
   await loadModels();
   showWork();

@@ -1,12 +1,13 @@
 // The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
 
-import { $, doing, plural, say, showStanding } from "../dom.js";
+import { $, doing, number, plural, say, showStanding } from "../dom.js";
 import { wireCheck } from "./check.js";
 import { startLive } from "./live.js";
 import { play, showTranscript, wirePlayer } from "./player.js";
 
 const BASE = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-15";
+const PROGRESS = "/speechtotext/transcriptions:progress";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
 const STANDING = 60_000; // milliseconds between two looks at licence and plan
@@ -51,15 +52,27 @@ async function asked(path, options, patience) {
 
 // ---- a whole recording
 
-// An upload with its progress, which fetch does not tell. How far the hearing is, the service does not say while it
-// hears: after the first recording, its speed tells how long the next may take.
+// How much is heard so far, in seconds; 0 if this server, or the process of it that is asked, does not know.
+async function heardOf(id) {
+  const reply = await fetch(`${BASE}${PROGRESS}?id=${id}`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" }).catch(() => null);
+  return reply?.ok ? (await reply.json()).heardSeconds : 0;
+}
+
+const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+
+// An upload with its progress, which fetch does not tell, and then the progress of the hearing. Where the service does
+// not tell that, the speed of the recording before says how long it may take.
 function posted(form, seconds) {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
     const began = performance.now();
+    const id = randomId();
     let clock = 0;
+    let told = 0;
+    let asking = false;
     request.open("POST", BASE + TRANSCRIBE);
     for (const header of Object.entries(keyHeader())) request.setRequestHeader(...header);
+    request.setRequestHeader("Hearing-Id", id);
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       $("progress").value = 100 * loaded / total;
       say(`Sending: ${Math.round(100 * loaded / total)} %`);
@@ -69,6 +82,16 @@ function posted(form, seconds) {
       const expected = state.speed && seconds ? seconds / state.speed : 0;
       clock = setInterval(() => {
         const so = (performance.now() - heard) / 1000;
+        if (!asking) {
+          asking = true;
+          heardOf(id).then((found) => { asking = false; told = Math.max(told, found); });
+        }
+        if (told) {
+          if (seconds) $("progress").value = Math.min(99, 100 * told / seconds);
+          else $("progress").removeAttribute("value");
+          say(`Heard ${number.format(Math.floor(told))}${seconds ? ` of ${number.format(Math.round(seconds))}` : ""} seconds`);
+          return;
+        }
         if (expected) $("progress").value = Math.min(99, 100 * so / expected);
         else $("progress").removeAttribute("value");
         say(`Hearing ${seconds ? `${plural(Math.round(seconds), "second")} of sound` : "it"}: ${plural(Math.round(so), "second")}${expected ? ` of about ${Math.ceil(expected)}` : ""}`);
