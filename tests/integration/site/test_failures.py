@@ -288,3 +288,47 @@ def test_a_desk_that_is_down_is_not_asked_for_each_request_that_is_refused(site:
     site.time.pass_time(5)
     member.speak()
     assert member.reporter.endpoint_state.failed == failed + 1
+
+
+def test_the_next_period_of_a_plan_begins_on_all_replicas_within_a_minute_and_a_half(tmp_path: Path) -> None:
+    site = InProcessSite(tmp_path, lease_s=6 * 3_600)
+    site.license(1_000)
+    with site.open() as desk:
+        member = site.member().start()
+        begins = desk.licenses.current.license.plan.period[1]
+        site.time.pass_time(begins - 600 - site.time.now)
+        member.kill()
+        member.start()
+        site.authority.renew_resource("acme")
+        site.license(period="next")
+        refused: list[int] = []
+        while site.time.now < begins + 600:
+            site.time.pass_time(10)
+            desk.tick()
+            member.speak()
+            refused += [site.time.now - begins] * (member.ask() != "Answered")
+        assert all(0 <= second <= 90 for second in refused)
+        assert member.manager.current.license.plan.period[0] == begins
+        assert (METER, begins) in desk.book.replicas[member.of].allowed
+    site.close()
+
+
+def test_a_plan_that_no_longer_blocks_is_leased_anew_within_two_minutes(tmp_path: Path) -> None:
+    site = InProcessSite(tmp_path, lease_s=6 * 3_600)
+    site.license(100)
+    with site.open() as desk:
+        member = site.member().start()
+        begins = desk.licenses.current.license.plan.period[1]
+        site.time.pass_time(begins - 600 - site.time.now)
+        member.kill()
+        member.start()
+        site.authority.renew_resource("acme", overage="record")
+        site.license(period="next")
+        site.time.pass_time(600)
+        for _ in range(12):
+            site.time.pass_time(10)
+            desk.tick()
+            member.speak()
+        assert member.manager.current.license.plan.overage == "record"
+        assert member.use_all(most=150) == 150
+    site.close()
