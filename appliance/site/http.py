@@ -266,9 +266,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if code not in (404, 405):
         return await on_http(request, error)
     allowed = (getattr(error, "headers", None) or {}).get("Allow", "")
-    name, message = ("NotFound", "a desk has nothing at this address")
+    name, message = "NotFound", "a desk has nothing at this address"
     hint = "its page is at /; replicas need no more than its address, http://desk:5080, as Billing"
-    if code == 405:  # noqa: PLR2004 (HTTP)
+    if code == 405:
         name, message, hint = "MethodNotAllowed", "this address takes another method", f"use {allowed}"
     answer = reply(code, name, message, hint, "Unknown")
     if allowed:

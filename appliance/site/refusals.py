@@ -81,7 +81,7 @@ def other_head(log: str, known: int, shown: int) -> AuthorityError:
 
 
 def late_word(of: str) -> AuthorityError:
-    """Return the refusal of a standing that is older than the newest one; not a fault, and nothing changes."""
+    """Return the refusal of a standing that is older than the newest one; not a fault."""
     return AuthorityError(
         f"the replica {of} has sent a newer word than this one",
         code="LateWord",

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from appliance.errors import LedgerLocked
 from appliance.ledger.transfer.retention import plan_pruning
 from appliance.site.desk import Desk
 from license.authority.ingest import ingest_bundle
+from license.client.licenses import KEY_HEADER
 from license.errors import DownloadError, LicenseError
 from license.evidence.tool.zipapp import build
 from license.evidence.verify.verify import verify
@@ -332,3 +334,16 @@ def test_a_plan_that_no_longer_blocks_is_leased_anew_within_two_minutes(tmp_path
         assert member.manager.current.license.plan.overage == "record"
         assert member.use_all(most=150) == 150
     site.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "says"), [("/v1/slices", 405, "use POST"), ("/openapi.json", 404, "its page is at /")]
+)
+def test_a_desk_that_is_asked_wrongly_says_what_it_takes(
+    site: InProcessSite, path: str, code: int, says: str
+) -> None:
+    with site.open():
+        answer = httpx2.get(f"{site.url}{path}", headers={KEY_HEADER: site.place.api_key()})
+        assert answer.status_code == code
+        assert says in answer.json()["error"]["hint"]
+        assert answer.headers.get("Allow", "") == ("POST" if code == 405 else "")

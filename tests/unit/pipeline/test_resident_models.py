@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -195,3 +196,19 @@ async def test_a_replaced_model_answers_those_who_hold_it_and_ends_with_the_last
     del a, model
     gc.collect()
     assert house.ended == ["a"]
+
+
+async def test_a_model_that_came_for_somebody_who_left_and_went_again_comes_for_the_next(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, room=1)
+    _, second, third = house.load("first", "second", "third")
+    left = asyncio.ensure_future(second.recognize(TEXT))
+    await asyncio.sleep(0)
+    left.cancel()
+    other = asyncio.ensure_future(third.recognize(TEXT))
+    await asyncio.sleep(0)
+    while house.there != ["third"]:
+        time.sleep(0.01)  # the loop must not hear of the first arrival before
+    assert await second.recognize(TEXT) == [Recognized()]
+    await other
