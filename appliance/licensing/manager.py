@@ -205,12 +205,15 @@ class LicenseManager:
 def choose(usable: Sequence[AuthenticLicense], time_under: TimeUnder) -> AuthenticLicense:
     """Return the licence to be in force: one that serves before one that does not, then the highest serial.
 
-    Of licences that do not serve, an expired one comes before one whose first day lies ahead.
+    Of licences that do not serve, an expired one comes before one whose first day lies ahead. One whose plan
+    has not begun serves a few minutes early, as clocks differ, but not while another one does.
     """
 
-    def rank(licensed: AuthenticLicense) -> tuple[bool, bool, int]:
-        state = state_at(licensed.license, time_under(licensed.license))
-        return state.serves, state is not State.NOT_YET_VALID, licensed.license.serial
+    def rank(licensed: AuthenticLicense) -> tuple[bool, bool, bool, int]:
+        license, now = licensed.license, time_under(licensed.license)
+        state = state_at(license, now)
+        begun = now >= license.plan.period[0]
+        return state.serves, begun, state is not State.NOT_YET_VALID, license.serial
 
     return max(usable, key=rank)
 

@@ -163,7 +163,8 @@ class Reporter:
             if self.endpoint_state.status == Mismatch.status:
                 self._renew(client)
             status = self._report(client)
-            if begun >= renew_at(self._manager.current) or self._may_have_units(begun, status):
+            due = begun >= renew_at(self._manager.current) or self._may_have_units(begun, status)
+            if due or self.slices.is_of_another_plan(begun):
                 self._renew(client)
             if self.slices.applies:
                 status = self._speak(client, returns=returns)
@@ -319,7 +320,9 @@ class Reporter:
 
     def _attempt_due(self, now: int) -> None:
         """Report what is due; between two reports, a word to the desk of a site is enough."""
-        if self.endpoint_state.is_due(now) or self.endpoint_state.failed or self.slices.is_used_up(now):
+        endpoint_state, slices = self.endpoint_state, self.slices
+        due = endpoint_state.is_due(now) or endpoint_state.failed
+        if due or slices.is_used_up(now) or slices.is_of_another_plan(now):
             self.attempt()
             return
         try:

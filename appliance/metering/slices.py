@@ -32,6 +32,8 @@ _log = logging.getLogger("appliance.metering")
 SLICE_FILE: Final = "slice"
 FIRST_UNITS: Final = 1_000
 """What is asked for before it is known how much is used; at most a fiftieth of the plan."""
+LEASE_SECONDS: Final = 60
+"""Shortest time between two leases that are asked for because the desk divides another plan."""
 
 UsedUnits = Callable[[str, int, int], int]
 """`used(meter, start, end)`: billed units recorded in the ledger."""
@@ -119,6 +121,15 @@ class SliceKeeper:
             return False
         term, _ = window(lease.license.plan, now)
         return any(units >= granted.of(meter, term) for meter, units in self._used_units(lease, now).items())
+
+    def is_of_another_plan(self, now: int) -> bool:
+        """Whether the desk divides another plan than that of the lease, as after a renewal."""
+        lease, granted = self._manager.current, self._granted
+        if not self.applies or granted is None or now < lease.license.issued + LEASE_SECONDS:
+            return False
+        plan = lease.license.plan
+        meters = {meter for meter, _ in plan.meters} if plan.overage == "block" else set()
+        return granted.term != window(plan, now)[0] or set(dict(granted.units)) != meters
 
     def speak(self, client: MeteringClient, log: Log, *, now: int, returns: bool = False) -> str:
         """Tell the desk how things stand, and take what it grants; returns the status word.

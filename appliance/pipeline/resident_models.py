@@ -238,7 +238,8 @@ class ResidentModel:
         """
         engine = self._models.enter(self)
         try:
-            if engine is None:
+            while engine is None and not self.closed:
+                # One that arrived for somebody who has left may be gone again before it is asked.
                 await self._arrive()
                 engine = self.engine
             if engine is None or self.closed:

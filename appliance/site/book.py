@@ -257,6 +257,9 @@ class Book:
 
     def take(self, event: Event, at: int, term: int, n: int = 0) -> None:
         """Take an event in that happened in a second of a term; `n` is the index of its entry."""
+        if isinstance(event, Again):  # of a replica, or of the operator, who is none
+            self.paused_until = max(self.paused_until, event.until)
+            return
         replica = self.replicas.setdefault(event.of, Replica(of=event.of))
         match event:
             case Leased():
@@ -277,8 +280,6 @@ class Book:
                 replica.left = True
             case Forked():
                 replica.forked = event.log
-            case Again():
-                self.paused_until = max(self.paused_until, event.until)
 
     def _move(self, replica: Replica, event: WrittenOff | Found) -> None:
         """Charge units as lost, or find them again among those that were."""

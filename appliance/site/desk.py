@@ -23,7 +23,7 @@ from appliance.site.events import Again, Event, Forked, Leased
 from appliance.site.home import Home
 from appliance.site.lease import DeskRules, check_skew, make_lease
 from appliance.site.record import Record
-from appliance.site.refusals import other_head, refuse_copies, require_known, require_place
+from appliance.site.refusals import late_word, other_head, refuse_copies, require_known, require_place
 from appliance.version import VERSION
 from license.crypto.ed25519 import VerifyingKey
 from license.errors import AuthorityError, Malformed
@@ -72,7 +72,7 @@ class Desk:
         self._lock = threading.Lock()
         self._heads: dict[str, Checkpoint] = {}
         self._heard: dict[str, int] = {}
-        self._used: dict[str, dict[str, int]] = {}
+        self._newest: dict[str, Standing] = {}
         directory = home.ledger(self.identity)
         high_water = recorded_high_water(directory)
 
@@ -191,8 +191,9 @@ class Desk:
             now, licensed = self.clock.now(), self.licenses.current.license
             require_known(self.book, of, standing.instance, live_at=now)
             check_skew(licensed, standing.created, now)
+            self._check_order(standing)
             self._check_head(standing.head, standing.since, standing.growth)
-            self._heard[of], self._used[of] = now, dict(standing.used)
+            self._heard[of], self._newest[of] = now, standing
             plan, term = licensed.plan, term_of(licensed.plan, now)
             events = self._unknown_grants(held, term, now)
             if events:
@@ -240,7 +241,8 @@ class Desk:
 
     def used(self, of: str) -> Mapping[str, int]:
         """Return what a replica said last that it has used in the term, by meter."""
-        return self._used.get(of, {})
+        newest = self._newest.get(of)
+        return {} if newest is None else dict(newest.used)
 
     @property
     def guard(self) -> threading.Lock:
@@ -280,6 +282,26 @@ class Desk:
         counted = Checkpoint(origin=log, size=position.next, root=position.root)
         shown = self._heads.get(log)
         return shown if shown is not None and shown.size >= counted.size else counted
+
+    def _check_order(self, standing: Standing) -> None:
+        """Refuse what was sent before the newest word of a replica, and a count that has become smaller.
+
+        A word that was held up on its way, or is sent again, shows an older log and is no fork.
+
+        Raises:
+            AuthorityError: `LateWord`, `ClonedInstance`.
+        """
+        newest = self._newest.get(standing.fingerprint)
+        if newest is None:
+            return
+        used = dict(standing.used)
+        less = standing.head.origin == newest.head.origin and standing.head.size < newest.head.size
+        if standing.term == newest.term:
+            less = less or any(used.get(meter, 0) < units for meter, units in newest.used)
+        if standing.created < newest.created or (less and standing.created == newest.created):
+            raise late_word(standing.fingerprint)
+        if less:  # its log and the count beside it were thrown away, or put back
+            self._fork(standing.head.origin, standing.head.size)
 
     def _check_head(self, head: Checkpoint, since: int, growth: Sequence[bytes]) -> None:
         """Check that a log grew from the head that is known, and know the new one."""

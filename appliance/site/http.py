@@ -129,7 +129,9 @@ class _Service:
         asked = parse_json((await read_body(request, _MAX_ASK_BYTES)).decode("utf-8", "replace"))
         of = asked.get("instance")
         if not isinstance(of, str):
-            raise Malformed("instance must be the twelve digits of a replica")
+            raise Malformed(
+                "instance must be the twelve digits of a replica", hint="`appliance site status` shows them"
+            )
         done = await run_in_threadpool(self._desk.write_off, of)
         return JSONResponse({"instance": of, "writtenOff": done})
 
@@ -258,10 +260,26 @@ def make_app(desk: Desk, *, api_key: str, roots: TrustRoots) -> Starlette:
         exception_handlers={
             LicenseError: on_refusal,
             UsageStoreUnavailable: _on_unavailable,
-            HTTPException: on_http,
+            HTTPException: _on_http,
             Exception: on_crash,
         },
     )
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    """Answer what the framework refuses; the vendor's endpoint describes itself, a desk does not."""
+    code = error.status_code if isinstance(error, HTTPException) else 500
+    if code not in (404, 405):
+        return await on_http(request, error)
+    allowed = (getattr(error, "headers", None) or {}).get("Allow", "")
+    name, message = "NotFound", "a desk has nothing at this address"
+    hint = "its page is at /; replicas need no more than its address, http://desk:5080, as Billing"
+    if code == 405:
+        name, message, hint = "MethodNotAllowed", "this address takes another method", f"use {allowed}"
+    answer = reply(code, name, message, hint, "Unknown")
+    if allowed:
+        answer.headers["Allow"] = allowed
+    return answer
 
 
 async def _on_unavailable(_request: Request, error: Exception) -> JSONResponse:

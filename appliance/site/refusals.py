@@ -78,3 +78,13 @@ def other_head(log: str, known: int, shown: int) -> AuthorityError:
         hint="the replica asks how far it is known, and speaks again",
         retry_after_s=1,
     )
+
+
+def late_word(of: str) -> AuthorityError:
+    """Return the refusal of a standing that is older than the newest one; not a fault."""
+    return AuthorityError(
+        f"the replica {of} has sent a newer word than this one",
+        code="LateWord",
+        hint="a word that was held up on its way changes nothing: the replica speaks again",
+        retry_after_s=1,
+    )

@@ -3,10 +3,14 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from license.errors import Mismatch
+from appliance.site.status import site_status
+from license.client.metering import MeteringClient
+from license.errors import AuthorityError, Mismatch
+from license.slices.protocol import SliceReply
 from tests.support.replicas import METER, RULES, InProcessSite, Member
 
 
@@ -113,3 +117,63 @@ def test_a_copy_of_a_replica_and_the_replica_are_refused_with_the_reason(
                 one.start()
         assert desk.book.replicas[member.of].forked
         copy.kill()
+
+
+class Overheard(MeteringClient):
+    """The way to a desk, with somebody who keeps each word that a replica says to it."""
+
+    words: ClassVar[list[bytes]] = []
+
+    def slice(self, note: bytes, *, now: int) -> SliceReply:
+        self.words.append(note)
+        return super().slice(note, now=now)
+
+
+def test_a_word_of_a_replica_that_is_sent_again_or_comes_late_changes_nothing(site: InProcessSite) -> None:
+    with site.open() as desk:
+        member = site.member().start()
+        assert member.reporter is not None
+        member.reporter.client = Overheard(billing=site.url, api_key=member.client.api_key, timeout_s=10)
+        for _ in range(3):
+            member.use_all(most=2)
+            site.time.pass_time(RULES.heartbeat_s)
+            member.reporter.attempt()
+        before = (charged(site), open_units(site))
+        for word in Overheard.words[:-1]:
+            with pytest.raises(AuthorityError) as refused:
+                desk.slices(word)
+            assert refused.value.code == "LateWord"
+        assert (charged(site), open_units(site)) == before
+        site.time.pass_time(RULES.heartbeat_s)
+        assert member.use_all(most=5) == 5
+
+
+def test_a_replica_that_throws_its_log_and_count_away_and_keeps_its_keys_uses_its_slice_once(
+    site: InProcessSite,
+) -> None:
+    with site.open() as desk:
+        member = site.member().start()
+        answered = member.use_all(most=40)
+        member.speak()
+        member.kill()
+        shutil.rmtree(member.home / "output")
+        for path in (member.home / "state").iterdir():
+            if path.suffix != ".key" and path.is_dir():
+                shutil.rmtree(path)
+            elif path.suffix != ".key":
+                path.unlink()
+        site.time.pass_time(30)
+        member.start()
+        assert member.ask() == "SliceUsedUp"
+        assert desk.book.replicas[member.of].forked
+        other = site.member().start()
+        assert answered + other.use_all() <= 100
+
+
+def test_a_desk_that_was_put_back_by_its_operator_counts_no_replica_that_is_none(site: InProcessSite) -> None:
+    with site.open(restored=True) as desk:
+        site.time.pass_time(site.lease_s + RULES.patience_s)
+        desk.tick()
+        assert site_status(desk)["replicas"] == []
+    with site.open() as desk:
+        assert site_status(desk)["replicas"] == []

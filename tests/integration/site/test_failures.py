@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from appliance.errors import LedgerLocked
 from appliance.ledger.transfer.retention import plan_pruning
 from appliance.site.desk import Desk
 from license.authority.ingest import ingest_bundle
+from license.client.licenses import KEY_HEADER
 from license.errors import DownloadError, LicenseError
 from license.evidence.tool.zipapp import build
 from license.evidence.verify.verify import verify
@@ -288,3 +290,60 @@ def test_a_desk_that_is_down_is_not_asked_for_each_request_that_is_refused(site:
     site.time.pass_time(5)
     member.speak()
     assert member.reporter.endpoint_state.failed == failed + 1
+
+
+def test_the_next_period_of_a_plan_begins_on_all_replicas_within_a_minute_and_a_half(tmp_path: Path) -> None:
+    site = InProcessSite(tmp_path, lease_s=6 * 3_600)
+    site.license(1_000)
+    with site.open() as desk:
+        member = site.member().start()
+        begins = desk.licenses.current.license.plan.period[1]
+        site.time.pass_time(begins - 600 - site.time.now)
+        member.kill()
+        member.start()
+        site.authority.renew_resource("acme")
+        site.license(period="next")
+        refused: list[int] = []
+        while site.time.now < begins + 600:
+            site.time.pass_time(10)
+            desk.tick()
+            member.speak()
+            refused += [site.time.now - begins] * (member.ask() != "Answered")
+        assert all(0 <= second <= 90 for second in refused)
+        assert member.manager.current.license.plan.period[0] == begins
+        assert (METER, begins) in desk.book.replicas[member.of].allowed
+    site.close()
+
+
+def test_a_plan_that_no_longer_blocks_is_leased_anew_within_two_minutes(tmp_path: Path) -> None:
+    site = InProcessSite(tmp_path, lease_s=6 * 3_600)
+    site.license(100)
+    with site.open() as desk:
+        member = site.member().start()
+        begins = desk.licenses.current.license.plan.period[1]
+        site.time.pass_time(begins - 600 - site.time.now)
+        member.kill()
+        member.start()
+        site.authority.renew_resource("acme", overage="record")
+        site.license(period="next")
+        site.time.pass_time(600)
+        for _ in range(12):
+            site.time.pass_time(10)
+            desk.tick()
+            member.speak()
+        assert member.manager.current.license.plan.overage == "record"
+        assert member.use_all(most=150) == 150
+    site.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "says"), [("/v1/slices", 405, "use POST"), ("/openapi.json", 404, "its page is at /")]
+)
+def test_a_desk_that_is_asked_wrongly_says_what_it_takes(
+    site: InProcessSite, path: str, code: int, says: str
+) -> None:
+    with site.open():
+        answer = httpx2.get(f"{site.url}{path}", headers={KEY_HEADER: site.place.api_key()})
+        assert answer.status_code == code
+        assert says in answer.json()["error"]["hint"]
+        assert answer.headers.get("Allow", "") == ("POST" if code == 405 else "")

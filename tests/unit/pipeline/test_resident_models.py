@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ class House:
         self.ended: list[str] = []
         self.most = 0
         self.contents: dict[str, str] = {}
+        self.may_load = threading.Event()
+        self.may_load.set()
         self.waited: list[bool] = []
         self.engines: dict[str, Engine] = {}
         self.models = ResidentModels(
@@ -77,6 +80,7 @@ class House:
         )
 
     def start(self, folder: ModelFolder, waited: bool) -> NerEngine:
+        self.may_load.wait()
         self.there.append(folder.name)
         self.most = max(self.most, len(self.there))
         self.waited.append(waited)
@@ -195,3 +199,22 @@ async def test_a_replaced_model_answers_those_who_hold_it_and_ends_with_the_last
     del a, model
     gc.collect()
     assert house.ended == ["a"]
+
+
+async def test_a_model_that_came_for_somebody_who_left_and_went_again_comes_for_the_next(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, room=1)
+    _, second, third = house.load("first", "second", "third")
+    house.may_load.clear()
+    left = asyncio.create_task(second.recognize(TEXT))
+    await asyncio.sleep(0.05)
+    left.cancel()
+    other = asyncio.create_task(third.recognize(TEXT))
+    await asyncio.sleep(0.05)
+    house.may_load.set()
+    until = time.monotonic() + 30
+    while house.there != ["third"] and time.monotonic() < until:
+        time.sleep(0.01)  # the loop must not hear of the first arrival before
+    assert await second.recognize(TEXT) == [Recognized()]
+    await other
