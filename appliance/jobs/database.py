@@ -47,6 +47,9 @@ def open_url(text: str) -> Engine:
         url = make_url(text)
         if url.get_backend_name() == "sqlite" and url.database:
             return open_file(Path(url.database))
+        if url.get_backend_name() == "postgresql":
+            # A database without an encoding of its own (SQL_ASCII) would be read as bytes.
+            url = url.update_query_dict({"client_encoding": "utf8"})
         return _prepared(create_engine(url, pool_pre_ping=True, pool_size=1))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise SettingsError(f"Jobs:Database cannot be used: {first_line(error)}", hint=_EXAMPLE) from error
