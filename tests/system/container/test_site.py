@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
@@ -20,7 +21,7 @@ from license.authority.ingest import ingest_bundle
 from license.authority.issuing.issue import Terms
 from tests.support.desk import until
 from tests.support.site import SENTENCE, VERSION
-from tests.system.container.composed import Composed
+from tests.system.container.composed import PLACE, Composed
 from tests.system.container.conftest import ONLY_PODMAN
 from tests.system.container.engine import Engine
 from tests.system.container.host import USER
@@ -238,6 +239,31 @@ def test_a_site_answers_its_plan_through_haproxy_whatever_replica_is_killed(
     site.made.engine.run("start", site.made.name("text-1"))
     until(lambda: site.meter()["open"] == 0 or site.ask(attempts=1))
     settle(site, tmp_path, *REPLICAS)
+
+
+def test_podman_plays_the_pod_of_the_chart_that_prints_the_request(
+    engine: Engine, images: dict[str, str], vendor: Authority, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    """Podman knows no Job: the pod of one is played as it stands, with its claim as a volume."""
+    name = f"oa-{free_port()}"
+    text = (PLACE / "request.yaml").read_text()
+    text = text.replace("registry.example.com/offline-appliance:0.1.0", f"{images['text']}:latest")
+    made = {one["kind"]: one for one in yaml.safe_load_all(text.replace("appliance-desk", name))}
+    template = made["Job"]["spec"]["template"]
+    about = {**template["metadata"], "name": name}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": template["spec"]}
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(yaml.safe_dump_all([made["PersistentVolumeClaim"], pod]))
+    try:
+        engine.run("kube", "play", str(manifest))
+        assert engine.run("wait", f"{name}-request").stdout.strip() == "0", engine.logs(f"{name}-request")
+        request = engine.run("logs", f"{name}-request").stdout
+        resource = vendor.create_resource(name, customer="Acme Ltd", meters={TEXT_RECORDS: 100}).resource
+        issued = vendor.issue(resource, request.encode(), terms=Terms(site=3))
+        assert issued.license.site is not None
+    finally:
+        engine.run("kube", "down", str(manifest), check=False)
+        engine.run("volume", "rm", "--force", name, check=False)
 
 
 def asks_on(site: ContainerSite, meanwhile: Callable[[], object], requests: int = 60) -> str:
