@@ -337,7 +337,9 @@ def test_replicas_come_and_go_under_load_and_one_that_is_lost_is_charged_its_sli
     jobs.append(asks_on(site, lambda: site.stop("text-5", "text-4", "text-3", "text-2"), requests=150))
     all_succeed(site, jobs)
     site.stop("text-1")
-    (lost,) = (one["instance"] for one in site.status()["replicas"] if one["state"] == "Live")
+    found = {one["instance"]: one["state"] for one in site.status()["replicas"]}
+    assert sorted(found.values()) == ["Left"] * 5 + ["Live"], site.status()
+    (lost,) = (instance for instance, state in found.items() if state == "Live")
     words = ("appliance", "site", "write-off", lost, "--home", "/desk")
     made.engine.run("exec", made.name("desk"), *words)
     settle(site, tmp_path, lost=1)

@@ -103,3 +103,11 @@ def test_a_database_of_postgresql_without_an_encoding_keeps_every_letter(postgre
         connection.execute(text("INSERT INTO word VALUES (:content)"), {"content": "Zürich 東京"})
         assert connection.scalar(text("SELECT content FROM word")) == "Zürich 東京"
     engine.dispose()
+
+
+def test_a_server_that_vanishes_is_given_up_soon_unless_the_url_says_otherwise(postgres: str) -> None:
+    for url, seconds in ((postgres, "5"), (f"{postgres}&connect_timeout=9", "9")):
+        engine = open_url(url)
+        assert engine.url.query["connect_timeout"] == seconds
+        assert engine.url.query["tcp_user_timeout"] == "5000"
+        engine.dispose()
