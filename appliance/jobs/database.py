@@ -17,6 +17,17 @@ from appliance.jobs.tables import LATER_COLUMNS, JobTable
 _MAKING_TABLES: Final = 0x6A6F6273  # "jobs": key of the lock under which tables are made
 _BUSY_SECONDS: Final = 5
 _AGAIN_SECONDS: Final = 0.02
+_PSYCOPG: Final = {
+    # A database without an encoding of its own (SQL_ASCII) would be read as bytes.
+    "client_encoding": "utf8",
+    # A server that vanished with its address would be waited for by TCP for a quarter of an hour.
+    "connect_timeout": "5",
+    "tcp_user_timeout": "5000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+}
+"""What libpq is told unless the URL says otherwise; seconds, and milliseconds for `tcp_user_timeout`."""
 _EXAMPLE: Final = "write it as SQLAlchemy does, such as Jobs:Database=sqlite:////var/lib/appliance/jobs.db"
 
 
@@ -47,6 +58,8 @@ def open_url(text: str) -> Engine:
         url = make_url(text)
         if url.get_backend_name() == "sqlite" and url.database:
             return open_file(Path(url.database))
+        if url.drivername == "postgresql+psycopg":
+            url = url.update_query_dict({key: of for key, of in _PSYCOPG.items() if key not in url.query})
         return _prepared(create_engine(url, pool_pre_ping=True, pool_size=1))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise SettingsError(f"Jobs:Database cannot be used: {first_line(error)}", hint=_EXAMPLE) from error

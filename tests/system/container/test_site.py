@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
@@ -20,7 +21,7 @@ from license.authority.ingest import ingest_bundle
 from license.authority.issuing.issue import Terms
 from tests.support.desk import until
 from tests.support.site import SENTENCE, VERSION
-from tests.system.container.composed import Composed
+from tests.system.container.composed import PLACE, Composed
 from tests.system.container.conftest import ONLY_PODMAN
 from tests.system.container.engine import Engine
 from tests.system.container.host import USER
@@ -71,10 +72,10 @@ class ContainerSite:
         self.refused.clear()
         self.failed.clear()
 
-    def client(self) -> httpx2.Client:
-        return httpx2.Client(base_url=f"http://127.0.0.1:{self.made.port}", trust_env=False, timeout=10)
+    def client(self, timeout: float = 10) -> httpx2.Client:
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.made.port}", trust_env=False, timeout=timeout)
 
-    def ask(self, attempts: int = 8) -> bool:
+    def ask(self, attempts: int = 6) -> bool:
         """Ask once, and again as the official client does; return whether it was answered."""
         said: tuple[int, str] = (0, "")
         for attempt in range(attempts):
@@ -205,12 +206,11 @@ def site(
         made.down()
 
 
-def settle(site: ContainerSite, tmp_path: Path, *replicas: str, lost: int = 0) -> None:
+def settle(site: ContainerSite, tmp_path: Path, *replicas: str) -> None:
     """Stop replicas in order, and compare what was answered with the desk's count and with the vendor's."""
     site.stop(*replicas)
     meter = site.meter()
-    assert meter["open"] == 0, site.status()
-    assert (meter["lost"] > 0) == bool(lost), meter
+    assert meter["open"] == meter["lost"] == 0, site.status()
     # A request whose replica was killed may have been counted before its answer was lost.
     assert site.answered <= meter["charged"] <= site.plan, (site.answered, meter)
     taken = ingest_bundle(site.vendor, site.export(tmp_path / "site.zip"))
@@ -230,13 +230,39 @@ def test_a_site_answers_its_plan_through_haproxy_whatever_replica_is_killed(
     assert site.hammer(30, meanwhile=lambda: site.made.kill("text-1")) == 30
     assert site.failed == []
     assert site.poll(job) == "succeeded"
-    site.hammer(90)
+    site.hammer(60)
     assert site.failed == []
     assert site.answered <= site.plan
+    assert {code for code, _ in site.refused} <= {403, 503}, "a refusal is the service's own, not the proxy's"
     # Started again with its own state, the killed one reports, and what it held is for all.
     site.made.engine.run("start", site.made.name("text-1"))
     until(lambda: site.meter()["open"] == 0 or site.ask(attempts=1))
     settle(site, tmp_path, *REPLICAS)
+
+
+def test_podman_plays_the_pod_of_the_chart_that_prints_the_request(
+    engine: Engine, images: dict[str, str], vendor: Authority, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    """Podman knows no Job: the pod of one is played as it stands, with its claim as a volume."""
+    name = f"oa-{free_port()}"
+    text = (PLACE / "request.yaml").read_text()
+    text = text.replace("registry.example.com/offline-appliance:0.1.0", f"{images['text']}:latest")
+    made = {one["kind"]: one for one in yaml.safe_load_all(text.replace("appliance-desk", name))}
+    template = made["Job"]["spec"]["template"]
+    about = {**template["metadata"], "name": name}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": template["spec"]}
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(yaml.safe_dump_all([made["PersistentVolumeClaim"], pod]))
+    try:
+        engine.run("kube", "play", str(manifest))
+        assert engine.run("wait", f"{name}-request").stdout.strip() == "0", engine.logs(f"{name}-request")
+        request = engine.run("logs", f"{name}-request").stdout
+        resource = vendor.create_resource(name, customer="Acme Ltd", meters={TEXT_RECORDS: 100}).resource
+        issued = vendor.issue(resource, request.encode(), terms=Terms(site=3))
+        assert issued.license.site is not None
+    finally:
+        engine.run("kube", "down", str(manifest), check=False)
+        engine.run("volume", "rm", "--force", name, check=False)
 
 
 def asks_on(site: ContainerSite, meanwhile: Callable[[], object], requests: int = 60) -> str:
@@ -280,7 +306,7 @@ def test_no_request_and_no_job_is_lost_when_a_part_is_killed_paused_or_cut_off(
 
     made.kill("postgres")
     assert site.hammer(20) == 20, "requests need no jobs"
-    with site.client() as client:
+    with site.client(timeout=120) as client:
         refused = client.post("/language/analyze-text/jobs", params=VERSION, json=JOB)
     assert refused.status_code == 503, refused.text
     made.engine.run("start", made.name("postgres"))
@@ -290,9 +316,7 @@ def test_no_request_and_no_job_is_lost_when_a_part_is_killed_paused_or_cut_off(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", [5_000])
-def test_replicas_come_and_go_under_load_and_one_that_is_lost_is_charged_its_slice(
-    site: ContainerSite, tmp_path: Path
-) -> None:
+def test_replicas_come_and_go_under_load_and_no_request_or_job_fails(site: ContainerSite) -> None:
     made = site.made
 
     def restart(replica: str) -> None:
@@ -310,7 +334,5 @@ def test_replicas_come_and_go_under_load_and_one_that_is_lost_is_charged_its_sli
     jobs.append(asks_on(site, lambda: site.stop("text-5", "text-4", "text-3", "text-2"), requests=150))
     all_succeed(site, jobs)
     site.stop("text-1")
-    (lost,) = (one["instance"] for one in site.status()["replicas"] if one["state"] == "Live")
-    words = ("appliance", "site", "write-off", lost, "--home", "/desk")
-    made.engine.run("exec", made.name("desk"), *words)
-    settle(site, tmp_path, lost=1)
+    meter = site.meter()
+    assert site.answered <= meter["charged"] + meter["open"] <= site.plan, (site.answered, meter)

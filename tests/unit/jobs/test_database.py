@@ -89,3 +89,25 @@ def test_an_error_is_told_without_its_statement_and_parameters() -> None:
     assert first_line(sqlite3.OperationalError("no such table: t\n[SQL: secret]")) == (
         "OperationalError: no such table: t"
     )
+
+
+def test_a_database_of_postgresql_without_an_encoding_keeps_every_letter(postgres: str) -> None:
+    server = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        words = "CREATE DATABASE plain ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        connection.execute(text(words))
+    server.dispose()
+    engine = open_url(postgres.replace("/postgres?", "/plain?"))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE word (content TEXT)"))
+        connection.execute(text("INSERT INTO word VALUES (:content)"), {"content": "Zürich 東京"})
+        assert connection.scalar(text("SELECT content FROM word")) == "Zürich 東京"
+    engine.dispose()
+
+
+def test_a_server_that_vanishes_is_given_up_soon_unless_the_url_says_otherwise(postgres: str) -> None:
+    for url, seconds in ((postgres, "5"), (f"{postgres}&connect_timeout=9", "9")):
+        engine = open_url(url)
+        assert engine.url.query["connect_timeout"] == seconds
+        assert engine.url.query["tcp_user_timeout"] == "5000"
+        engine.dispose()
