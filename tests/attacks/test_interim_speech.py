@@ -123,6 +123,7 @@ def test_an_open_connection_ends_with_the_plan(blocking: Callable[..., Site], to
         assert seconds_counted(service, client) == PLAN
 
 
+@pytest.mark.slow
 def test_an_open_connection_ends_with_the_licence_also_in_silence(
     blocking: Callable[..., Site], tones: Path
 ) -> None:

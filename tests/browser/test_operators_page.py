@@ -209,6 +209,7 @@ def test_fifty_models_are_folded_and_found(site: Site, drive: Drive, tmp_path: P
     assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_said_and_what_was_seen_stays(site: Site, drive: Drive) -> None:
     site.issue()
     service = site.start(*KEYS)

@@ -147,6 +147,7 @@ def test_a_licence_replaced_while_running_is_taken_over_without_a_restart(site: 
     assert report.exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_renewal_that_waits_takes_over_on_its_first_second(site: Site, tmp_path: Path) -> None:
     present = site.issue()
@@ -164,6 +165,7 @@ def test_a_renewal_that_waits_takes_over_on_its_first_second(site: Site, tmp_pat
     assert "next" not in service.status()["license"]
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_thousand_requests_across_the_end_are_served_and_recorded_or_403(site: Site) -> None:
     service = site_that_ends(site, seconds=6)

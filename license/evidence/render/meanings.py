@@ -65,6 +65,14 @@ _VENDOR: Final = Meaning(
     means="The vendor's book and this log do not say the same.",
     ask="Ask the vendor what the book has, and the operator for an export of today.",
 )
+_SITE_COUNT: Final = Meaning(
+    means="The desk of the site granted or counted otherwise than its licence and its own entries allow.",
+    ask="Ask the operator of the site for a fresh export of the desk; tell the vendor.",
+)
+_COPIED: Final = Meaning(
+    means="A replica, or the desk itself, was copied or put back to an earlier state.",
+    ask="Ask the operator of the site which machine or volume was copied or restored, and when.",
+)
 _KNOWN: Final = Meaning(
     means="This happens in ordinary use, and is recorded so that it can be told apart from what does not.",
     ask="Nothing needs to be asked if the operator can say why.",
@@ -87,7 +95,9 @@ _GROUPS: Final = (
     (_STOPPED, ("no-boot", "silent", "cut-off", "disk", "recovered")),
     (_KEPT, ("unchecked", "unproven", "newer", "unopened")),
     (_VENDOR, ("metered-differs", "begins-late", "two-resources", "not-reported", "too-many-logs")),
-    (_KNOWN, ("claimed", "carried", "copied")),
+    (_SITE_COUNT, ("not-counted", "slices-exceed", "too-many-replicas")),
+    (_COPIED, ("cloned", "desk-restored")),
+    (_KNOWN, ("claimed", "carried", "copied", "lost")),
 )
 MEANINGS: Final = {code: meaning for meaning, codes in _GROUPS for code in codes}
 _UNKNOWN: Final = Meaning(means="A rule of the log does not hold.", ask="Ask the vendor, with this page.")

@@ -92,6 +92,7 @@ def test_a_task_that_is_said_to_be_this_replicas_own_is_recorded_unless_its_ledg
     del other
 
 
+@pytest.mark.slow
 def test_a_job_taken_over_by_an_edit_is_counted_by_the_one_that_answers(
     fleet: tuple[Site, Site, tuple[str, ...]],
 ) -> None:

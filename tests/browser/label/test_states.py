@@ -50,6 +50,7 @@ async def everywhere(label: LabelPage, name: str, pictures: Path) -> None:
     await label.scheme("light")
 
 
+@pytest.mark.slow
 def test_each_step_is_right_in_light_and_dark_wide_and_narrow(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_each_step_is_right_in_light_and_dark_wide_and_narrow(
     assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_the_worst_mistakes_stand_in_their_sentences_and_lead_to_their_texts(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:
@@ -138,6 +140,7 @@ def test_the_worst_mistakes_stand_in_their_sentences_and_lead_to_their_texts(
     assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_two_served_models_are_compared_on_labelled_texts_and_asked_once(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:
@@ -223,6 +226,7 @@ def test_labelled_files_of_no_project_are_compared_on_and_the_result_is_saved(
     assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_second_person_labels_blind_and_both_settle_what_differs(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def names(client: httpx2.Client) -> list[str]:
     return [one["deploymentName"] for one in client.get("/models").json()["models"]]
 
 
+@pytest.mark.slow
 def test_what_is_deployed_on_one_box_is_served_by_all_and_withdrawn_from_all(
     start: Start, vendor: Authority, documents: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

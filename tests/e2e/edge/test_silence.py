@@ -161,6 +161,7 @@ def test_an_idle_connection_is_kept_as_long_as_the_setting_says(quick: Service) 
         assert one.ended()
 
 
+@pytest.mark.slow
 def test_a_connection_is_kept_longer_than_by_clients_and_proxies(service: Service) -> None:
     with wire(service.url) as one:
         one.send(post())

@@ -137,6 +137,7 @@ def test_the_official_client_polls_at_random_replicas(fleet: Fleet) -> None:
     assert sorted(fleet.records().values()) == [1] * 4
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_replica_killed_at_any_moment_end_elsewhere_and_are_counted_once(fleet: Fleet) -> None:
     jobs: list[str] = []
     for number in (0, 1, 2):

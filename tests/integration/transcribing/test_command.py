@@ -451,6 +451,7 @@ def test_a_stop_keeps_what_is_done_and_records_what_was_heard(
     assert "transcribed in/b.wav" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_no_half_transcript_and_the_next_run_goes_on(new_site: Sites, tones: Path) -> None:
     site = new_site()
     put(site.home / "in", **{f"r{number:02}__wav": talk(120) for number in range(16)})
@@ -484,6 +485,7 @@ def test_a_full_disk_of_transcripts_counts_nothing(new_site: Sites, tones: Path,
     assert counted(site) == 4
 
 
+@pytest.mark.slow
 def test_a_usage_log_that_cannot_be_written_writes_no_transcript(
     new_site: Sites, tones: Path, tmp_path: Path
 ) -> None:

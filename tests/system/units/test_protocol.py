@@ -114,6 +114,7 @@ def test_a_connection_made_before_readiness_waits_and_is_answered(start: Start) 
     assert start().ask("early").startswith("early")
 
 
+@pytest.mark.slow
 def test_signs_of_life_come_in_time_and_stop_when_the_loop_hangs(start: Start) -> None:
     manager = start(watchdog_seconds=3)
     manager.until("READY=1")

@@ -14,6 +14,7 @@ from appliance.services.text_models import load_models
 @dataclass
 class Folder:
     name: str
+    path: Path = Path("/m")
     release: str = "1"
     language: str = "en"
     made_for: tuple[str, ...] = ("en",)

@@ -78,6 +78,7 @@ def test_a_source_that_fails_is_told_from_a_damaged_one() -> None:
         age.encrypt(Broken(), io.BytesIO(), to=age.recipient_of(ALICE))
 
 
+@pytest.mark.slow
 def test_a_passphrase_locks_and_unlocks() -> None:
     locked = age.lock(b"secret", "correct horse")
     assert age.is_locked(locked)

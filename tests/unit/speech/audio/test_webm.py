@@ -145,6 +145,7 @@ def test_a_file_that_changes_under_the_reader_is_an_error_of_the_audio(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_long_file_takes_bounded_memory_and_gives_others_their_turn() -> None:
     data = webm([SILENT] * 50 * 60 * 20, written())
     sound = Sound.open(data)

@@ -74,6 +74,7 @@ def test_every_help_ends_with_an_example(path: tuple[str, ...]) -> None:
     assert "..." not in help_.partition("Commands:")[2]
 
 
+@pytest.mark.slow
 def test_the_examples_work_as_pasted_in_the_order_of_a_sale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
