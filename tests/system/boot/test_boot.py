@@ -154,8 +154,10 @@ def every_command_of_the_runbooks_works(container: Container, home: Path) -> Non
 
 
 def a_second_instance_lives_beside_the_first(container: Container, home: Path) -> None:
-    lines = (ROOT / "systemd/README.md").read_text().splitlines()
-    script = "\n".join(line[4:] for line in lines if line.startswith("    "))
+    several, _, shared_port = (ROOT / "systemd/README.md").read_text().partition("## Several on one port")
+    script = "\n".join(line[4:] for line in several.splitlines() if line.startswith("    "))
+    drop_in = shared_port.partition("install -D -m 0644 ")[2].partition(" ")[0]
+    container.run(f"grep -q '^ReusePort=yes$' {drop_in}")
     prepare, install, enable = script.partition("appliance license install")
     container.run(f"cd /srv; set -e\n{prepare}")
     carry(container, home, request="/srv/request-5001.note")
