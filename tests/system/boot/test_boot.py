@@ -157,7 +157,9 @@ def a_second_instance_lives_beside_the_first(container: Container, home: Path) -
     several, _, shared_port = (ROOT / "systemd/README.md").read_text().partition("## Several on one port")
     script = "\n".join(line[4:] for line in several.splitlines() if line.startswith("    "))
     drop_in = shared_port.partition("install -D -m 0644 ")[2].partition(" ")[0]
-    container.run(f"grep -q '^ReusePort=yes$' {drop_in}")
+    # A bundle has its units in `share`; here they lie where the tree was copied to.
+    copied = drop_in.replace("/opt/appliance/share", "/srv/tree")
+    container.run(f"grep -q '^ReusePort=yes$' {copied}")
     prepare, install, enable = script.partition("appliance license install")
     container.run(f"cd /srv; set -e\n{prepare}")
     carry(container, home, request="/srv/request-5001.note")
