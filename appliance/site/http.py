@@ -37,19 +37,18 @@ from appliance.site.desk import Desk
 from appliance.site.page import render_page
 from appliance.site.status import site_status
 from license.client.licenses import KEY_HEADER
-from license.encoding.strict import format_date, format_time, parse_json
+from license.encoding.strict import format_date, parse_json
 from license.errors import AuthorityError, LicenseError, Malformed
-from license.files import read_limited
 from license.licenses.request import MAX_REQUEST_BYTES
 from license.metering_protocol import LEASE_PATH, MAX_REPORT_BYTES, MESSAGES, STATUS_PATH, USAGE_PATH
 from license.models.catalogue import package_files, read_catalogue
 from license.models.manifest import Manifest
+from license.serving import packages
 from license.serving.bodies import check_length, read_body
 from license.serving.rate_limit import RateLimit
 from license.serving.replies import on_crash, on_http, on_refusal, reply
 from license.slices.protocol import MAX_STANDING_BYTES, SLICE_PATH
 from license.trust.roots import TrustRoots
-from license.trust.signed_note import MAX_NOTE_BYTES
 
 _log = logging.getLogger("appliance.site")
 
@@ -163,31 +162,12 @@ class _Service:
         """List the packages of the lines that the site has."""
         self._admit(request)
         offered = await run_in_threadpool(self._offered)
-        return JSONResponse(
-            {
-                "models": [
-                    {
-                        "id": manifest.id,
-                        "line": manifest.line,
-                        "release": manifest.release,
-                        "name": manifest.name,
-                        "task": manifest.task,
-                        "language": manifest.language,
-                        "issued": format_time(manifest.issued),
-                        "bytes": manifest.bytes,
-                        "sha256": manifest.sha256,
-                    }
-                    for manifest in offered
-                ]
-            }
-        )
+        return JSONResponse(packages.listing(offered))
 
     async def manifest(self, request: Request) -> Response:
         """Hand out a package's manifest and the issuer note that proves it."""
         files = package_files(self._desk.home.packages, await self._find(request))
-        note = await run_in_threadpool(read_limited, files.manifest, MAX_NOTE_BYTES)
-        issuer_note = await run_in_threadpool(read_limited, files.issuer, MAX_NOTE_BYTES)
-        return JSONResponse({"manifest": note.decode(), "issuer": issuer_note.decode()})
+        return JSONResponse(await packages.notes(files))
 
     async def package(self, request: Request) -> Response:
         """Hand out a package, or the part of it that `Range` names."""

@@ -113,6 +113,19 @@ class InProcessSite:
         shutil.rmtree(self.place.path)
         shutil.copytree(self.home / copy, self.place.path)
 
+    @property
+    def charged(self) -> int:
+        """Units of the plan that the desk has counted or written off."""
+        assert self.desk is not None
+        book = self.desk.book
+        return sum(units for (meter, term), units in book.charged.items() if term and meter == METER)
+
+    @property
+    def open_units(self) -> int:
+        """Units of the plan that replicas may still use."""
+        assert self.desk is not None
+        return sum(self.desk.book.open(key) for key in self.desk.book.charged if key[1])
+
     def close(self) -> None:
         for member in self.members:
             member.kill()

@@ -32,15 +32,14 @@ from license.authority.http.openapi import KEY_HEADER, document
 from license.authority.issuing.lease import is_used_up
 from license.encoding.strict import format_date, format_time
 from license.errors import AuthorityError, LicenseError
-from license.files import read_limited
 from license.licenses.request import MAX_REQUEST_BYTES
 from license.metering_protocol import MESSAGES
 from license.models.catalogue import package_files, read_catalogue
 from license.models.manifest import Manifest
+from license.serving import packages
 from license.serving.bodies import check_length, read_body
 from license.serving.rate_limit import RateLimit
 from license.serving.replies import on_crash, on_http, on_refusal
-from license.trust.signed_note import MAX_NOTE_BYTES
 
 __all__ = ["KEY_HEADER", "Limits", "make_app"]
 
@@ -130,32 +129,13 @@ class _Service:
         """List the packages of the lines the resource has, oldest first within a line."""
         resource = await self._authenticate(request, self._reads)
         offered = await run_in_threadpool(self._offered, resource)
-        return JSONResponse(
-            {
-                "models": [
-                    {
-                        "id": manifest.id,
-                        "line": manifest.line,
-                        "release": manifest.release,
-                        "name": manifest.name,
-                        "task": manifest.task,
-                        "language": manifest.language,
-                        "issued": format_time(manifest.issued),
-                        "bytes": manifest.bytes,
-                        "sha256": manifest.sha256,
-                    }
-                    for manifest in offered
-                ]
-            }
-        )
+        return JSONResponse(packages.listing(offered))
 
     async def manifest(self, request: Request) -> JSONResponse:
         """Hand out a package's manifest and the issuer note that proves it."""
         manifest = await self._find(request)
         files = package_files(self._authority.packages_dir, manifest)
-        note = await run_in_threadpool(read_limited, files.manifest, MAX_NOTE_BYTES)
-        issuer_note = await run_in_threadpool(read_limited, files.issuer, MAX_NOTE_BYTES)
-        return JSONResponse({"manifest": note.decode(), "issuer": issuer_note.decode()})
+        return JSONResponse(await packages.notes(files))
 
     async def package(self, request: Request) -> FileResponse:
         """Hand out a package, or the part of it that `Range` names."""

@@ -11,7 +11,7 @@ from appliance.site.status import site_status
 from license.client.metering import MeteringClient
 from license.errors import AuthorityError, Mismatch
 from license.slices.protocol import SliceReply
-from tests.support.replicas import METER, RULES, InProcessSite, Member
+from tests.support.replicas import RULES, InProcessSite, Member
 
 
 @pytest.fixture
@@ -22,16 +22,6 @@ def site(tmp_path: Path) -> Iterator[InProcessSite]:
     made.close()
 
 
-def charged(site: InProcessSite) -> int:
-    assert site.desk is not None
-    return sum(units for (meter, term), units in site.desk.book.charged.items() if term and meter == METER)
-
-
-def open_units(site: InProcessSite) -> int:
-    assert site.desk is not None
-    return sum(site.desk.book.open(key) for key in site.desk.book.charged if key[1])
-
-
 def test_three_replicas_answer_a_plan_of_100_units_to_the_last_and_no_more(site: InProcessSite) -> None:
     with site.open():
         members = [site.member().start() for _ in range(3)]
@@ -40,7 +30,7 @@ def test_three_replicas_answer_a_plan_of_100_units_to_the_last_and_no_more(site:
                 member.use_all(most=4)
         assert site.answered() == 100
         assert {member.ask() for member in members} <= {"OutOfQuota", "SliceUsedUp"}
-        assert charged(site) == 100
+        assert site.charged == 100
 
 
 def test_a_replica_whose_state_is_thrown_away_gains_nothing(tmp_path: Path) -> None:
@@ -56,9 +46,9 @@ def test_a_replica_whose_state_is_thrown_away_gains_nothing(tmp_path: Path) -> N
         assert answered <= 100
         lost = sum(desk.write_off(of) for of in list(desk.book.replicas))
         assert lost
-        assert charged(site) <= 100
-        assert open_units(site) == 0
-        assert charged(site) >= answered
+        assert site.charged <= 100
+        assert site.open_units == 0
+        assert site.charged >= answered
     site.close()
 
 
@@ -81,7 +71,7 @@ def test_a_desk_that_was_put_back_believes_its_replicas_and_grants_nothing_for_o
         assert desk.book.paused_until == site.time.now + site.lease_s
         site.time.pass_time(600)
         member.speak()
-        assert charged(site) == 53
+        assert site.charged == 53
         other = site.member().start()
         assert other.ask() == "SliceUsedUp"
         site.time.pass_time(site.lease_s)
@@ -138,12 +128,12 @@ def test_a_word_of_a_replica_that_is_sent_again_or_comes_late_changes_nothing(si
             member.use_all(most=2)
             site.time.pass_time(RULES.heartbeat_s)
             member.reporter.attempt()
-        before = (charged(site), open_units(site))
+        before = (site.charged, site.open_units)
         for word in Overheard.words[:-1]:
             with pytest.raises(AuthorityError) as refused:
                 desk.slices(word)
             assert refused.value.code == "LateWord"
-        assert (charged(site), open_units(site)) == before
+        assert (site.charged, site.open_units) == before
         site.time.pass_time(RULES.heartbeat_s)
         assert member.use_all(most=5) == 5
 

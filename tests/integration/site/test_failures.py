@@ -29,24 +29,14 @@ def site(tmp_path: Path) -> Iterator[InProcessSite]:
     made.close()
 
 
-def charged(site: InProcessSite) -> int:
-    assert site.desk is not None
-    return sum(units for (meter, term), units in site.desk.book.charged.items() if term and meter == METER)
-
-
-def open_units(site: InProcessSite) -> int:
-    assert site.desk is not None
-    return sum(site.desk.book.open(key) for key in site.desk.book.charged if key[1])
-
-
 def test_a_replica_that_stops_in_order_gives_back_what_it_did_not_use(site: InProcessSite) -> None:
     with site.open():
         first, second = site.member().start(), site.member().start()
         first.use_all(most=5)
         first.stop()
-        assert (charged(site), open_units(site)) == (5, open_units(site))
+        assert (site.charged, site.open_units) == (5, site.open_units)
         assert second.use_all() == 95
-        assert (charged(site), site.answered()) == (100, 100)
+        assert (site.charged, site.answered()) == (100, 100)
 
 
 def test_the_slice_of_a_replica_that_was_killed_stays_taken_until_it_reports(site: InProcessSite) -> None:
@@ -62,21 +52,21 @@ def test_the_slice_of_a_replica_that_was_killed_stays_taken_until_it_reports(sit
         first.start()
         first.stop()
         assert second.use_all() == allowed - 8
-        assert site.answered() == charged(site) == 100
+        assert site.answered() == site.charged == 100
 
 
 def test_what_was_written_off_is_not_charged_again_when_it_is_reported_after_all(site: InProcessSite) -> None:
     with site.open() as desk:
         member = site.member().start()
         member.use_all(7, most=7)
-        held = charged(site) + open_units(site)
+        held = site.charged + site.open_units
         member.kill()
         site.time.pass_time(site.lease_s + RULES.patience_s)
         desk.tick()
-        assert (charged(site), open_units(site)) == (held, 0)
+        assert (site.charged, site.open_units) == (held, 0)
         assert desk.book.replicas[member.of].lost
         member.start()
-        assert (charged(site), desk.book.replicas[member.of].counted) == (
+        assert (site.charged, desk.book.replicas[member.of].counted) == (
             held,
             dict.fromkeys(desk.book.replicas[member.of].counted, 7),
         )
@@ -115,9 +105,9 @@ def test_the_desk_counts_on_after_a_restart_and_listens_before_it_grants(site: I
         assert member.use_all(most=20) == 20
         site.time.pass_time(600)
         member.speak()
-        before = charged(site)
+        before = site.charged
     with site.open(listened=False) as desk:
-        assert charged(site) == before
+        assert site.charged == before
         other = site.member().start()
         assert other.ask() == "SliceUsedUp"
         site.time.pass_time(2 * RULES.heartbeat_s)
@@ -188,7 +178,7 @@ def test_a_plan_that_records_is_leased_without_slices_and_every_unit_is_counted(
         for member in members:
             assert member.ask(30) == "Answered"
             member.stop()
-        assert charged(site) == site.answered() == 60
+        assert site.charged == site.answered() == 60
     site.close()
 
 
@@ -205,7 +195,7 @@ def test_units_that_were_bought_are_granted_once_the_new_licence_is_at_the_desk(
         site.time.pass_time(600)
         member.speak()
         assert member.use_all() == 50
-        assert charged(site) <= 150
+        assert site.charged <= 150
 
 
 def test_the_export_of_a_site_is_clean_and_says_who_was_there_and_what_was_lost(
@@ -220,7 +210,7 @@ def test_the_export_of_a_site_is_clean_and_says_who_was_there_and_what_was_lost(
         first.stop()
         second.kill()
         desk.write_off(second.of)
-        total = charged(site)
+        total = site.charged
     out = tmp_path / "site.zip"
     with export_usage(site.place.output, site.place.state, out=out, full=True, note=None):
         pass
