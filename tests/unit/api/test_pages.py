@@ -1,57 +1,35 @@
 """The home page as a browser under a strict Content-Security-Policy would take it."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import appliance.api
+from tests.support.parsed_page import ParsedPage
 
 STATIC = Path(appliance.api.__file__).parent / "static"
 ELSEWHERE = re.compile(r"""(?:https?:)?//[\w.-]+\.\w|@import|\burl\((?!["']?data:)""")
-
-
-class Page(HTMLParser):
-    """Collects what the claims below are about."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.name = ""
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.inline: list[str] = []
-        self._open = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._open = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._open in {"script", "style"} and data.strip():
-            self.inline.append(data)
 
 
 SCRIPTS = {"index.html": "app.js", "speech.html": "speech.js", "admin.html": "admin.js"}
 
 
 @pytest.fixture(scope="module", params=SCRIPTS)
-def page(request: pytest.FixtureRequest) -> Page:
-    parser = Page()
+def page(request: pytest.FixtureRequest) -> ParsedPage:
+    parser = ParsedPage()
     parser.name = request.param
     parser.feed((STATIC / request.param).read_text())
     return parser
 
 
-def test_no_script_or_style_is_inline(page: Page) -> None:
+def test_no_script_or_style_is_inline(page: ParsedPage) -> None:
     assert page.inline == []
     attributes = [name for _, found in page.elements for name in found]
     assert [name for name in attributes if name == "style" or name.startswith("on")] == []
 
 
-def test_everything_it_loads_is_a_file_beside_it(page: Page) -> None:
+def test_everything_it_loads_is_a_file_beside_it(page: ParsedPage) -> None:
     sources = [found["src"] for _, found in page.elements if found.get("src")]
     sources += [found["href"] for tag, found in page.elements if tag == "link" and found.get("href")]
     assert sources
@@ -68,7 +46,7 @@ def test_no_address_outside_this_server_is_named(name: str) -> None:
     assert ELSEWHERE.findall((STATIC / name).read_text()) == []
 
 
-def test_names_point_at_elements_that_exist_once(page: Page) -> None:
+def test_names_point_at_elements_that_exist_once(page: ParsedPage) -> None:
     ids = [found["id"] for _, found in page.elements if "id" in found]
     assert len(ids) == len(set(ids))
     pointers = {
@@ -81,7 +59,7 @@ def test_names_point_at_elements_that_exist_once(page: Page) -> None:
     assert (pointers | set(wanted)) - set(ids) == set()
 
 
-def test_a_person_without_sight_is_told_what_everything_is(page: Page) -> None:
+def test_a_person_without_sight_is_told_what_everything_is(page: ParsedPage) -> None:
     by_tag = dict(page.elements)
     assert by_tag["html"]["lang"] == "en"
     assert {"main", "header", "footer", "h1"} <= set(by_tag)

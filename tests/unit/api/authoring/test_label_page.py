@@ -1,13 +1,13 @@
 """The label page as a browser under a strict Content-Security-Policy would take it."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import appliance.api
 from appliance.api.authoring.label_page import routes
+from tests.support.parsed_page import ParsedPage
 
 FOLDER = Path(appliance.api.__file__).parent / "static" / "label"
 COMMON = ("style.css", "icon.svg", "dom.js")
@@ -16,30 +16,9 @@ ELSEWHERE = re.compile(r"""(?:https?:)?//[\w.-]+\.\w|@import|\burl\((?!["']?data
 BUDGET = 150_000
 
 
-class Parsed(HTMLParser):
-    """The page's elements in order, and what stands inline."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.inline: list[str] = []
-        self._open = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._open = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._open in {"script", "style"} and data.strip():
-            self.inline.append(data)
-
-
 @pytest.fixture(scope="module")
-def page() -> Parsed:
-    parsed = Parsed()
+def page() -> ParsedPage:
+    parsed = ParsedPage()
     parsed.feed((FOLDER / "label.html").read_text())
     return parsed
 
@@ -56,7 +35,7 @@ def test_the_page_with_all_it_loads_keeps_its_budget() -> None:
     assert own + common < BUDGET
 
 
-def test_nothing_is_inline_and_nothing_comes_from_elsewhere(page: Parsed) -> None:
+def test_nothing_is_inline_and_nothing_comes_from_elsewhere(page: ParsedPage) -> None:
     assert page.inline == []
     attributes = [name for _, found in page.elements for name in found]
     assert [name for name in attributes if name == "style" or name.startswith("on")] == []
@@ -76,7 +55,7 @@ def test_nothing_from_outside_can_become_markup(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_scripts_name_elements_and_modules_that_exist(page: Parsed, name: str) -> None:
+def test_scripts_name_elements_and_modules_that_exist(page: ParsedPage, name: str) -> None:
     script = (FOLDER / name).read_text()
     ids = [found["id"] for _, found in page.elements if "id" in found]
     assert set(re.findall(r'\$\("([\w-]+)"\)', script)) - set(ids) == set()
@@ -84,7 +63,7 @@ def test_scripts_name_elements_and_modules_that_exist(page: Parsed, name: str) -
         assert (FOLDER / module).is_file()
 
 
-def test_every_field_is_told_to_who_does_not_see_it(page: Parsed) -> None:
+def test_every_field_is_told_to_who_does_not_see_it(page: ParsedPage) -> None:
     ids = [found["id"] for _, found in page.elements if "id" in found]
     assert len(ids) == len(set(ids))
     pointers = {
