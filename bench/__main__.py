@@ -5,6 +5,7 @@ import sys
 
 MEASUREMENTS = {
     "ner": ("bench.ner", "main", "texts per second of the service, the bare model, and peers"),
+    "processor": ("bench.processor", "main", "what the service adds to the model, by thread"),
     "latency": ("bench.latency", "main", "one client, half of the peak, and overload"),
     "jobs": ("bench.jobs", "main", "a job of one document by the official client"),
     "scaling": (
