@@ -1,8 +1,8 @@
 """Load from autocannon, a generator that others keep, beside our own.
 
-It is installed once by npm from its lock file and kept in `.bench/autocannon`. It asks in a closed loop here. Its
-fixed rate comes in bursts, all connections at once, and so is no picture of callers who know nothing of one
-another. Latencies are those of all replies together, answered and refused.
+It is installed once by npm from its lock file and kept in `.bench/autocannon`. It asks in a closed loop here:
+its fixed rate comes in bursts, all connections at once, as callers who know nothing of one another do not.
+Latencies are those of all replies together, answered and refused.
 """
 
 import json
