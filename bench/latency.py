@@ -3,8 +3,11 @@
     python -m bench latency [--json]
 
 Alone: one client; the bare side is tokenise + session.run of the same texts in the same minute. Half of the
-peak: requests at random moments, half as many a second as 64 clients get. Overload: five times the peak; what
-is answered in that time as a share of the peak is the goodput, and the rest must be refused at once.
+peak: requests at random moments, half as many a second as 64 clients get. Overload: two, five and ten times
+the peak; what is answered in that time as a share of the peak is the goodput, and the rest must be refused at
+once. The generator takes a part of the same cores, which grows with the rate: its share is told.
+
+With `--autocannon` that program asks as well, one client and 64 of them, beside the generator of this bench.
 """
 
 import argparse
@@ -15,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from bench.autocannon import autocannon
 from bench.ceiling import Bare
 from bench.load import Load, Spec, load
 from bench.machine import describe
@@ -22,20 +26,24 @@ from bench.ner import BUNDLED
 from bench.service import ANALYZE, address, running_service
 from bench.texts import SAMPLE, analyze_bodies, read_texts
 
+OVERLOADS = (2, 5, 10)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Ratio first, absolute second; times in milliseconds."""
 
     half_peak_p99_over_alone: float
-    overload_goodput: float
-    overload_refused_p99_ms: float
+    overload_goodput: dict[int, float]
+    overload_refused_p99_ms: dict[int, float]
+    overload_generator_cores: dict[int, float]
     added_p50_ms: float
     bare_p50_ms: float
     alone: Load
     peak: Load
     half: Load
-    overload: Load
+    overloads: dict[int, Load]
+    autocannon: dict[str, Load]
     machine: str
 
 
@@ -50,8 +58,10 @@ def _bare_p50(model: Path, texts: list[str]) -> float:
     return statistics.median(found[len(texts) :])
 
 
-def measure(*, model: Path, texts: list[str], seconds: float, say: Callable[[str], None]) -> Report:
-    """Measure all three, against one running service."""
+def measure(
+    *, model: Path, texts: list[str], seconds: float, others: bool, say: Callable[[str], None]
+) -> Report:
+    """Measure all three, against one running service; with `others` by autocannon, too."""
     bodies = analyze_bodies(texts)
     with running_service(f"Mounts:Model={model}") as service:
         host, port = address(service)
@@ -65,19 +75,38 @@ def measure(*, model: Path, texts: list[str], seconds: float, say: Callable[[str
         peak = load(spec)
         say(f"peak: {peak.per_second} a second")
         half = load(replace(spec, rate=peak.per_second / 2, clients=256))
-        over = load(replace(spec, rate=peak.per_second * 5, clients=4096, seconds=3 * seconds))
+        theirs = (
+            {
+                "alone": autocannon(replace(spec, clients=1)),
+                "peak": autocannon(spec),
+            }
+            if others
+            else {}
+        )
+        overloads = {}
+        for times in OVERLOADS:
+            rate = peak.per_second * times
+            overloads[times] = load(replace(spec, rate=rate, clients=4096, seconds=2 * seconds))
+            say(f"{times} times the peak: {overloads[times].per_second} a second answered")
     added = statistics.median(one.p50 - base for one, base in zip(alone, bare, strict=True))
-    single = statistics.median(one.p50 for one in alone)
+    single = statistics.median(one.p99 for one in alone)
     return Report(
         half_peak_p99_over_alone=round(half.p99 / single, 2),
-        overload_goodput=round(over.per_second / peak.per_second, 3),
-        overload_refused_p99_ms=over.refused_p99,
+        overload_goodput={
+            times: round(over.per_second / peak.per_second, 3) for times, over in overloads.items()
+        },
+        overload_refused_p99_ms={times: over.refused_p99 for times, over in overloads.items()},
+        overload_generator_cores={
+            times: round(over.cpu_us * sum(over.statuses.values()) / over.seconds / 1e6, 2)
+            for times, over in overloads.items()
+        },
         added_p50_ms=round(added, 2),
         bare_p50_ms=round(statistics.median(bare), 2),
         alone=alone[0],
         peak=peak,
         half=half,
-        overload=over,
+        overloads=overloads,
+        autocannon=theirs,
         machine=describe(),
     )
 
@@ -91,9 +120,10 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, default=BUNDLED)
     parser.add_argument("--texts", type=Path, default=SAMPLE)
     parser.add_argument(
-        "--seconds", type=float, default=10.0, help="of each phase; the overload takes three times it"
+        "--seconds", type=float, default=10.0, help="of each phase; an overload takes twice it"
     )
     parser.add_argument("--even", action="store_true", help="ask one text of middle length again and again")
+    parser.add_argument("--autocannon", action="store_true", help="ask with autocannon as well (npm)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(words)
     texts = read_texts(options.texts)
@@ -103,16 +133,24 @@ def main(words: list[str] | None = None) -> None:
         model=options.model,
         texts=texts,
         seconds=options.seconds,
+        others=options.autocannon,
         say=lambda line: None if options.json else print(line, flush=True),
     )
     if options.json:
         print(json.dumps(asdict(report), indent=2))
         return
-    print(f"p99 at half of the peak / one alone: {report.half_peak_p99_over_alone}")
-    refused = report.overload_refused_p99_ms
-    print(f"overload: goodput {report.overload_goodput} of the peak, the rest refused in {refused} ms (p99)")
+    print(f"p99 at half of the peak / p99 of one alone: {report.half_peak_p99_over_alone}")
     print(f"one client: {report.added_p50_ms:+.2f} ms over {report.bare_p50_ms} ms (p50)")
-    for name in ("alone", "peak", "half", "overload"):
-        one: Load = getattr(report, name)
-        print(f"{name:<9} {one.per_second:8.1f}/s  p50 {one.p50} ms  p99 {one.p99} ms  {one.statuses}")
+    for times, goodput in report.overload_goodput.items():
+        refused, cores = report.overload_refused_p99_ms[times], report.overload_generator_cores[times]
+        print(f"{times} times the peak: goodput {goodput}, refused in {refused} ms (p99); load {cores} cores")
+    shown = {"alone": report.alone, "peak": report.peak, "half": report.half}
+    shown |= {f"x {times}": over for times, over in report.overloads.items()}
+    shown |= {f"autocannon, {name}": one for name, one in report.autocannon.items()}
+    for name, one in shown.items():
+        print(f"{name:<17} {one.per_second:8.1f}/s  p50 {one.p50} ms  p99 {one.p99} ms  {one.statuses}")
     print(report.machine)
+
+
+if __name__ == "__main__":
+    main()

@@ -50,6 +50,7 @@ class Load:
     p99: float
     refused_p50: float
     refused_p99: float
+    late_p99: float
     cpu_us: float
     seconds: float
 
@@ -59,6 +60,7 @@ class _Seen:
     ok: list[float] = field(default_factory=list)
     other: list[float] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    late: list[float] = field(default_factory=list)
 
 
 class _Client(asyncio.Protocol):
@@ -135,13 +137,14 @@ async def _closed(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
 
 async def _open(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
     chance = random.Random(7)  # noqa: S311 (a schedule, not a secret)
-    idle: deque[_Client] = deque([await _connect(spec) for _ in range(min(spec.clients, 64))])
+    idle: deque[_Client] = deque([await _connect(spec) for _ in range(spec.clients)])
     running: set[asyncio.Task[None]] = set()
     due = start = time.perf_counter()
     number = 0
 
     async def one(request: bytes, due: float) -> None:
         client = idle.popleft() if idle else await _connect(spec)
+        seen.late.append((time.perf_counter() - due) * 1000)
         if await _ask(client, request, due, seen):
             idle.append(client)
 
@@ -179,6 +182,7 @@ async def generate(spec: Spec) -> Load:
         p99=_quantile(seen.ok, 99),
         refused_p50=_quantile(seen.other, 50),
         refused_p99=_quantile(seen.other, 99),
+        late_p99=_quantile(seen.late, 99),
         cpu_us=round(1e6 * cpu / max(1, len(seen.ok) + len(seen.other)), 1),
         seconds=round(seconds, 2),
     )

@@ -3,7 +3,9 @@
     python -m bench processor [--against DIRECTORY] [--json]
 
 64 clients ask one document each from another process. A thread's processor time holds what the kernel does
-for it, and not what it waits, so the figures bear other load on the machine better than speeds do. With
+for it, and not what it waits, so the figures bear other load on the machine better than speeds do. The floor
+is what the same request costs a bare ASGI callable and a Starlette application with one route, under the same
+server in the same run. With
 `--against` the service of another checkout runs beside it, with its own `.venv` or this one. Both are loaded
 in turn, and each figure is then the median of the ratios of neighbours.
 """
@@ -12,13 +14,17 @@ import argparse
 import contextlib
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+from bench.environments import HERE
 from bench.load import Spec, load
 from bench.machine import alternate, describe, ratio
 from bench.ner import BUNDLED
@@ -28,6 +34,7 @@ from bench.texts import SAMPLE, analyze_bodies, read_texts
 _TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 _NICE, _UTIME, _STIME = 18, 13, 14  # fields of /proc/PID/task/TID/stat, proc(5), less one
 _KINDS = ("loop", "model", "other")
+FLOORS = ("bare", "starlette")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +54,18 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Medians of the turns; ratios to the other checkout where there is one."""
+    """Medians of the turns; ratios to the other checkout where there is one.
+
+    Attributes:
+        floor: Microseconds of processor a request without anything of the product.
+        added_over_floor: Loop and other threads together, over each of them.
+    """
 
     ours: Turn
     theirs: Turn | None
     ratios: dict[str, float]
+    floor: dict[str, float]
+    added_over_floor: dict[str, float]
     machine: str
 
 
@@ -105,6 +119,9 @@ def measure(
         service = stack.enter_context(running_service(f"Mounts:Model={model}"))
         pid, where = service.process.pid, address(service)
         sides: dict[str, Callable[[], Turn]] = {"ours": lambda: turn(pid, spec(where))}
+        for kind in FLOORS:
+            process, port = stack.enter_context(_floor(kind))
+            sides[kind] = partial(turn, process, spec(("127.0.0.1", port)))
         if against is not None:
             their_pid, their_where = stack.enter_context(_other(against, model))
             sides["theirs"] = lambda: turn(their_pid, spec(their_where))
@@ -118,12 +135,34 @@ def measure(
             ratios[kind] = ratio(
                 [getattr(one, kind) for one in found["ours"]], [getattr(one, kind) for one in theirs]
             )
+    added = [one.loop + one.other for one in found["ours"]]
+    floor = {kind: [one.loop for one in found[kind]] for kind in FLOORS}
     return Report(
         ours=_median(found["ours"]),
         theirs=_median(theirs) if theirs else None,
         ratios=ratios,
+        floor={kind: round(statistics.median(values), 1) for kind, values in floor.items()},
+        added_over_floor={kind: ratio(added, values) for kind, values in floor.items()},
         machine=describe(),
     )
+
+
+@contextlib.contextmanager
+def _floor(kind: str) -> Iterator[tuple[int, int]]:
+    """Yield process and port of a server that computes nothing."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, HERE / "floor.py", kind, str(port)])
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -199,6 +238,8 @@ def main(words: list[str] | None = None) -> None:
     if report.theirs is not None:
         print(f"theirs  {_line(report.theirs)}")
         print("ours / theirs: " + ", ".join(f"{name} {value}" for name, value in report.ratios.items()))
+    for kind, value in report.floor.items():
+        print(f"{kind}: {value} us; loop and other threads are {report.added_over_floor[kind]} of it")
     print(report.machine)
 
 

@@ -235,8 +235,9 @@ def _banner(settings: Settings, appliance: "Appliance") -> None:
 
 
 def _ready(address: str, *, worker: int = 0) -> None:
-    gc.freeze()
-    gc.enable()
+    from appliance.server import garbage
+
+    garbage.begin()
     if worker:
         _log.info("worker %d serves", worker)
         return

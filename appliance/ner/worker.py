@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from appliance.ner.text_request import TextRequest
 from appliance.ner.tokenizer import TextTokenizer, Window
 
 _GIVE_WAY: Final = 5  # steps of nice: a third of the processor time of another busy thread
+_SHORT_SWITCH_SECONDS: Final = 0.001
 _log = logging.getLogger("appliance.inference.worker")
 
 
@@ -133,13 +135,14 @@ class Worker:
                 return
             finished: list[Call] = []
             try:
-                if calls:
-                    self._busy_since[number] = self._clock()
-                    self._guard(calls, self._tokenize, calls)
-                for batch in batches:
-                    self._busy_since[number] = self._clock()
-                    asked = [entry.text.call for entry in batch]
-                    self._guard(asked, self._compute, session, batch, finished)
+                with _background_work.during(_is_background(calls, batches)):
+                    if calls:
+                        self._busy_since[number] = self._clock()
+                        self._guard(calls, self._tokenize, calls)
+                    for batch in batches:
+                        self._busy_since[number] = self._clock()
+                        asked = [entry.text.call for entry in batch]
+                        self._guard(asked, self._compute, session, batch, finished)
             finally:
                 _answer(finished)
                 self._queue.done(calls)
@@ -202,6 +205,45 @@ class Worker:
         for call in dict.fromkeys(calls):
             call.left = True  # its other windows need not be computed
             _on_loop(call.loop, _set_error, call, error)
+
+
+class _BackgroundWork:
+    """Whether background texts are read now, on any thread of this process.
+
+    A text of 125,000 characters is tens of milliseconds of Python. Python lets another thread have its lock
+    after 5 ms, and a short request asks for it some five times on its way; meanwhile it is 1 ms. Not always:
+    where many threads are busy, more changes between them cost more than they give.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._usual = sys.getswitchinterval()
+
+    @contextlib.contextmanager
+    def during(self, background: bool) -> Iterator[None]:
+        if not background:
+            yield
+            return
+        with self._lock:
+            self._busy += 1
+            if self._busy == 1:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, _SHORT_SWITCH_SECONDS))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+                if not self._busy:
+                    sys.setswitchinterval(self._usual)
+
+
+_background_work = _BackgroundWork()
+
+
+def _is_background(calls: Sequence[Call], batches: Sequence[Sequence[Entry]]) -> bool:
+    return calls[0].background if calls else batches[0][0].text.call.background
 
 
 def _give_way() -> None:

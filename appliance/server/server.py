@@ -26,6 +26,7 @@ from appliance.api.authentication import Keys
 from appliance.config.settings import Settings
 from appliance.errors import ApplianceError
 from appliance.host import systemd
+from appliance.server import garbage
 from appliance.server.app import Appliance
 from appliance.server.connection.connections import ConnectionLimits, Connections, most_connections
 from appliance.server.connection.lazy_websocket import LazyWebSocket
@@ -237,6 +238,7 @@ async def _run(appliance: Appliance, settings: Settings, serving: Coroutine[Any,
     background = [
         asyncio.create_task(appliance.maintenance.run()),
         asyncio.create_task(_look_for_models(appliance, asked)),
+        asyncio.create_task(garbage.collect_while_idle(appliance.service.waiting)),
     ]
     if appliance.admin is not None:
         background.append(asyncio.create_task(appliance.admin.history.run()))

@@ -1,4 +1,5 @@
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -262,3 +263,18 @@ def test_closing_twice_and_from_two_threads_is_harmless(make_worker: Make, fake_
     other.join()
     assert worker.close(drain=False)
     assert worker.heartbeat_age() == 0
+
+
+async def test_threads_take_turns_sooner_while_a_background_text_is_read(
+    make_worker: Make, fake_session: Any
+) -> None:
+    usual = sys.getswitchinterval()
+    for background in (True, False):
+        session = fake_session(stopped=True)
+        worker = make_worker(session)
+        answer = asyncio.create_task(worker.answer(requests_for(["in Paris"]), background=background))
+        await entered(session)
+        assert (sys.getswitchinterval() < usual) is background
+        session.open()
+        await answer
+    assert sys.getswitchinterval() == usual
