@@ -2,8 +2,8 @@
 
 So replicas that read one `Models:Path` come to serve the same within a minute, whoever put a model there.
 What cannot be loaded changes nothing: a model that is in memory stays there and goes on answering as it is,
-and so do all where the mount cannot be read or is empty. One that had left memory cannot come back: it is listed
-as failed.
+and so do all where the mount cannot be read or is empty. One that had left memory cannot come back, and is
+listed as failed.
 """
 
 import logging
