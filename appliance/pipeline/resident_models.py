@@ -1,8 +1,8 @@
 """Text models of which those in use are in memory: a service may have more of them than memory holds.
 
 A model that is asked for and is not there is read, checked and tried first, as at a start; where there is no
-room, the one that was not asked for the longest goes. One that answers, or is waited for, never goes. Nor does
-one whose folder is not what was read any more: it could not come back.
+room, the one that was not asked for the longest goes. One that answers, or is waited for, never goes.
+Nor does one whose folder is not what was read any more: it could not come back.
 """
 
 import asyncio

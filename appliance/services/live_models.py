@@ -19,7 +19,7 @@ from appliance.errors import ModelError
 from appliance.models.files import appearance
 from appliance.models.locations import Place
 from appliance.models.packages import find_packages
-from appliance.pipeline.resident_models import ResidentModel
+from appliance.pipeline.resident_models import ResidentModel, ServedModel
 from appliance.services.text_models import Loaded, load_models
 from license.errors import LicenseError
 
@@ -61,10 +61,10 @@ class LiveModels:
         self._license = license
         self._kept: dict[Path, _Kept] = {}
         self._fresh: set[Path] = set()
-        self._retired: weakref.WeakSet[ResidentModel] = weakref.WeakSet()
+        self._retired: weakref.WeakSet[ServedModel] = weakref.WeakSet()
         self._problem = ""
         self._looking = threading.Lock()
-        self.engines: tuple[ResidentModel, ...] = ()
+        self.engines: tuple[ServedModel, ...] = ()
 
     def begin(self) -> Loaded:
         """Load the models for the first time; blocks.
@@ -140,7 +140,7 @@ class LiveModels:
         except OSError:
             return ()
 
-    def _retire(self, engine: ResidentModel) -> None:
+    def _retire(self, engine: ServedModel) -> None:
         """End a model once nobody asks it any more: requests and tasks of jobs hold on to theirs."""
         self._retired.add(engine)
         engine.close_when_unused()
