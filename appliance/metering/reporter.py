@@ -44,6 +44,7 @@ FINAL_SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 5
 """Shortest time to the next word to the desk of a site that did not answer."""
 _STEPS_BACK: Final = 3
+_LEAST_TRIES: Final = 2
 _MAY_PASS: Final = {kind.status for kind in (CouldNotConnect, BillingEndpointBusy, UnknownStatus, Mismatch)}
 """Status words after which another attempt may succeed; a mismatch asks for a new lease first."""
 
@@ -121,13 +122,14 @@ class Reporter:
             if self.endpoint_state.failed == 0:
                 self.attempt(timeout_s=FINAL_SECONDS)
             return
-        left, end = FINAL_SECONDS, time.monotonic() + FINAL_SECONDS
-        while left > 0:
-            self.attempt(timeout_s=left, returns=True)
+        tries, end = 0, time.monotonic() + FINAL_SECONDS
+        # At least twice: a name service that restarts may take all of the time for one look-up.
+        while (left := end - time.monotonic()) > 0 or tries < _LEAST_TRIES:
+            tries += 1
+            self.attempt(timeout_s=max(PULSE_SECONDS, left), returns=True)
             if not self.endpoint_state.failed or self.endpoint_state.status not in _MAY_PASS:
                 return
-            time.sleep(min(PULSE_SECONDS, left))
-            left = end - time.monotonic()
+            time.sleep(PULSE_SECONDS)
         _log.error("the last report did not reach the desk: the slice of this replica stays taken")
 
     def abandon(self) -> None:
@@ -190,7 +192,7 @@ class Reporter:
                 self._renew(client)
             status = self._report(client)
             due = begun >= renew_at(self._manager.current) or self._may_have_units(begun, status)
-            if due or self.slices.is_of_another_plan(begun):
+            if not returns and (due or self.slices.is_of_another_plan(begun)):
                 self._renew(client)
             if self.slices.applies:
                 status = self._speak(client, returns=returns)

@@ -142,6 +142,27 @@ def test_the_desk_counts_on_after_a_restart_and_listens_before_it_grants(site: I
         assert site.answered() == 100
 
 
+def test_a_desk_that_is_told_it_was_put_back_grants_nothing_for_one_lease_period(
+    site: InProcessSite,
+) -> None:
+    with site.open():
+        member = site.member().start()
+        assert member.use_all(most=4) == 4
+    with site.open(restored=True):
+        begun = site.time.now - 2 * RULES.heartbeat_s
+        other = site.member().start()
+        assert member.ask() == "Answered", "it has its slice"
+        refused = []
+        while other.ask() == "SliceUsedUp":
+            refused.append(site.time.now - begun)
+            site.time.pass_time(300)
+            for one in (member, other):
+                one.speak()
+        assert site.lease_s - 300 <= refused[-1] < site.lease_s
+    with site.open():
+        assert other.ask() == "Answered", "only once: a start without the word does not begin it anew"
+
+
 def test_a_clock_that_is_off_is_refused_with_the_number(site: InProcessSite) -> None:
     with site.open():
         for ahead in (7_200, -7_200):
