@@ -122,14 +122,14 @@ class Reporter:
             if self.endpoint_state.failed == 0:
                 self.attempt(timeout_s=FINAL_SECONDS)
             return
-        tries, end = 0, time.monotonic() + FINAL_SECONDS
+        tries, end, pause = 0, time.monotonic() + FINAL_SECONDS, threading.Event()
         # At least twice: a name service that restarts may take all of the time for one look-up.
         while (left := end - time.monotonic()) > 0 or tries < _LEAST_TRIES:
             tries += 1
-            self.attempt(timeout_s=max(PULSE_SECONDS, left), returns=True)
+            self.attempt(timeout_s=max(AGAIN_SECONDS, left), returns=True)
             if not self.endpoint_state.failed or self.endpoint_state.status not in _MAY_PASS:
                 return
-            time.sleep(PULSE_SECONDS)
+            pause.wait(PULSE_SECONDS)
         _log.error("the last report did not reach the desk: the slice of this replica stays taken")
 
     def abandon(self) -> None:

@@ -16,7 +16,12 @@ from tests.system.container.engine import Engine
 
 PLACE: Final = ROOT / "docs/deploy/site"
 _FLAGS: Final = {"mem_limit": "--memory", "cpus": "--cpus"}
-_LISTS: Final = {"cap_drop": "--cap-drop", "security_opt": "--security-opt", "tmpfs": "--tmpfs"}
+_LISTS: Final = {
+    "cap_drop": "--cap-drop",
+    "security_opt": "--security-opt",
+    "tmpfs": "--tmpfs",
+    "dns_opt": "--dns-opt",
+}
 _NOT_TYPED: Final = {
     "image",
     "command",
