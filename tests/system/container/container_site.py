@@ -156,9 +156,12 @@ class ContainerSite:
         return f"{where.path}?{where.query}"
 
     def poll(self, job: str) -> str:
-        with self.client() as client:
-            reply = client.get(job)
-        if reply.status_code == 503:  # the database is away: a client asks again
+        try:
+            with self.client() as client:
+                reply = client.get(job)
+        except httpx2.TransportError:  # a client asks again, as the official one does
+            return "unavailable"
+        if reply.status_code == 503:  # the database is away
             return "unavailable"
         assert reply.status_code == 200, reply.text
         return str(reply.json()["status"])
