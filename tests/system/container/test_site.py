@@ -134,7 +134,7 @@ def test_replicas_come_and_go_under_load_and_no_request_or_job_fails(
     jobs.append(asks_on(site, lambda: site.stop("text-5", "text-4", "text-3", "text-2"), requests=150))
     all_succeed(site, jobs)
     site.stop("text-1")
-    # Whoever was lost, or did not reach the desk at its stop, is written off; the others gave back what they held.
+    # Whoever was lost, or did not reach the desk at its stop, is written off; the others gave back theirs.
     states = {one["instance"]: one["state"] for one in site.status()["replicas"]}
     assert states[lost] == "Live", "until it is written off, or its lease has ended"
     held = site.meter()["open"]
