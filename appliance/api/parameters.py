@@ -1,7 +1,7 @@
 """Query parameters and addresses, as every endpoint reads and writes them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
@@ -74,6 +74,18 @@ def flag(request: Request, name: str) -> bool:
     if value not in {"true", "false"}:
         raise _invalid(f"{name} is true or false.")
     return value == "true"
+
+
+def choice(request: Request, name: str, allowed: Sequence[str]) -> str:
+    """A query parameter that is one of some words; empty if absent.
+
+    Raises:
+        Problem: 400, `InvalidParameterValue`.
+    """
+    value = query_value(request, name)
+    if value and value not in allowed:
+        raise _invalid(f"{name} is {' or '.join(allowed)}.")
+    return value
 
 
 def number(request: Request, name: str, *, default: int, low: int) -> int:

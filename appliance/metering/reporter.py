@@ -9,6 +9,7 @@ crash between the two, or a report that was sent twice change nothing.
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,16 +25,28 @@ from appliance.metering.slices import SliceKeeper
 from appliance.version import VERSION
 from license.client.metering import MeteringClient
 from license.encoding.strict import format_time
-from license.errors import DownloadError, LicenseError, Mismatch, OutOfQuota
+from license.errors import (
+    BillingEndpointBusy,
+    CouldNotConnect,
+    DownloadError,
+    LicenseError,
+    Mismatch,
+    OutOfQuota,
+    UnknownStatus,
+)
 from license.metering_protocol import MESSAGES
 
 _log = logging.getLogger("appliance.metering")
 
 PULSE_SECONDS: Final = 1.0
 FINAL_SECONDS: Final = 10.0
+"""How long the last report may take; to the desk of a site it is tried again so long."""
 AGAIN_SECONDS: Final = 5
 """Shortest time to the next word to the desk of a site that did not answer."""
 _STEPS_BACK: Final = 3
+_LEAST_TRIES: Final = 2
+_MAY_PASS: Final = {kind.status for kind in (CouldNotConnect, BillingEndpointBusy, UnknownStatus, Mismatch)}
+"""Status words after which another attempt may succeed; a mismatch asks for a new lease first."""
 
 
 class OutOfStep(LicenseError):
@@ -97,12 +110,27 @@ class Reporter:
         self._thread.start()
 
     def close(self) -> None:
-        """Report what is left, if the endpoint can be reached, and end; safe to call twice."""
+        """Report what is left, if the endpoint can be reached, and end; safe to call twice.
+
+        The desk of a site is tried again for `FINAL_SECONDS`, also where the report before failed: a slice
+        that is not given back stays taken, and of a replica that is thrown away it is charged in full.
+        """
         if self._ended.is_set():
             return
         self.abandon()
-        if self.endpoint_state.failed == 0:
-            self.attempt(timeout_s=FINAL_SECONDS, returns=True)
+        if not self.slices.applies:
+            if self.endpoint_state.failed == 0:
+                self.attempt(timeout_s=FINAL_SECONDS)
+            return
+        tries, end, pause = 0, time.monotonic() + FINAL_SECONDS, threading.Event()
+        # At least twice: a name service that restarts may take all of the time for one look-up.
+        while (left := end - time.monotonic()) > 0 or tries < _LEAST_TRIES:
+            tries += 1
+            self.attempt(timeout_s=max(AGAIN_SECONDS, left), returns=True)
+            if not self.endpoint_state.failed or self.endpoint_state.status not in _MAY_PASS:
+                return
+            pause.wait(PULSE_SECONDS)
+        _log.error("the last report did not reach the desk: the slice of this replica stays taken")
 
     def abandon(self) -> None:
         """End without a last report; what is left is reported at the next start."""
@@ -164,7 +192,7 @@ class Reporter:
                 self._renew(client)
             status = self._report(client)
             due = begun >= renew_at(self._manager.current) or self._may_have_units(begun, status)
-            if due or self.slices.is_of_another_plan(begun):
+            if not returns and (due or self.slices.is_of_another_plan(begun)):
                 self._renew(client)
             if self.slices.applies:
                 status = self._speak(client, returns=returns)

@@ -12,6 +12,8 @@ from appliance.errors import ModelError
 
 LOOK: Final = "compare the folder with the description in docs/models.md"
 Buffer = bytes | mmap.mmap
+Appearance = tuple[tuple[str, int, int], ...]
+"""What a folder looks like from outside: name, size in bytes and time of change in ns of each file."""
 
 
 class Files(Protocol):
@@ -127,3 +129,12 @@ def _check_size(path: Path, name: str, size: int, limit: int) -> None:
         raise ModelError(f"{name} in {path} is larger than {limit} bytes")
     if size == 0:
         raise ModelError(f"{name} in {path} is empty")
+
+
+def appearance(path: Path) -> Appearance:
+    """Return what a folder, or a file alone, looks like from outside; of what cannot be read, nothing."""
+    try:
+        files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+        return tuple((entry.name, (found := entry.stat()).st_size, found.st_mtime_ns) for entry in files)
+    except OSError:
+        return ()

@@ -2,6 +2,7 @@
 
 A model that is asked for and is not there is read, checked and tried first, as at a start; where there is no
 room, the one that was not asked for the longest goes. One that answers, or is waited for, never goes.
+Nor does one whose folder is not what was read any more: it could not come back.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.errors import ModelError, Stopping, UnknownDeployment
+from appliance.models.files import Appearance, appearance
 from appliance.ner.engine import NerEngine, Recognized
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.text_request import TextRequest
@@ -91,8 +93,10 @@ class ResidentModels:
         Raises:
             ModelError, LicenseError: It cannot be served.
         """
+        read_from = (path, appearance(path))  # before it is read: what changes meanwhile is seen
         folder = self._read(path)
-        model = ResidentModel(self, folder.released(), size=self._taken(_graph_bytes(folder)))
+        size = self._taken(_graph_bytes(folder))
+        model = ResidentModel(self, folder.released(), size=size, read_from=read_from)
         with self._loading:
             if self._resident_bytes() + model.size <= self._most_bytes or not self._models:
                 model.engine = self._start(folder, False)
@@ -181,24 +185,27 @@ class ResidentModels:
             return sum(model.size for model in self._models if model.engine is not None)
 
     def _let_one_go(self) -> bool:
-        """Close the model that was not used the longest; wait while all are. False if there is none."""
-        with self._changed:
-            while True:
+        """Close the model that was not used the longest; wait while all are. False if none may go."""
+        while True:
+            with self._changed:
                 there = [model for model in self._models if model.engine is not None]
-                if not there:
-                    return False
-                idle = [model for model in there if not model.users]
-                if idle:
-                    break
-                self._changed.wait(_LOOK_AGAIN_SECONDS)
-            oldest = min(idle, key=lambda model: model.used)
-            engine, oldest.engine = oldest.engine, None
-        if engine is not None:
-            engine.close()
-        _log.info("model %s leaves memory to another", oldest.folder.name)
-        del engine
-        _give_back()
-        return True
+            # Outside the lock, which requests wait for: the folder may lie on a slow disk.
+            may_go = [model for model in there if model.can_come_back()]
+            if not may_go:
+                return False
+            with self._changed:
+                idle = [model for model in may_go if model.engine is not None and not model.users]
+                if not idle:
+                    self._changed.wait(_LOOK_AGAIN_SECONDS)
+                    continue
+                oldest = min(idle, key=lambda model: model.used)
+                engine, oldest.engine = oldest.engine, None
+            if engine is not None:
+                engine.close()
+            _log.info("model %s leaves memory to another", oldest.folder.name)
+            del engine
+            _give_back()
+            return True
 
 
 class ResidentModel:
@@ -215,7 +222,9 @@ class ResidentModel:
         retired: Whether it is served only to those who hold it.
     """
 
-    def __init__(self, models: ResidentModels, folder: ModelFolder, *, size: int) -> None:
+    def __init__(
+        self, models: ResidentModels, folder: ModelFolder, *, size: int, read_from: tuple[Path, Appearance]
+    ) -> None:
         self.folder = folder
         self.size = size
         self.engine: NerEngine | None = None
@@ -224,6 +233,7 @@ class ResidentModel:
         self.used = 0.0
         self.closed = False
         self.retired = False
+        self._read_from = read_from
         self._models = models
         self._arrival: asyncio.Future[None] | None = None
 
@@ -247,6 +257,11 @@ class ResidentModel:
             return await engine.recognize(requests, background=background)
         finally:
             self._models.leave(self)
+
+    def can_come_back(self) -> bool:
+        """Whether what it was read from still looks as it did."""
+        path, looked = self._read_from
+        return appearance(path) == looked
 
     async def _arrive(self) -> None:
         """Wait until the model is in memory; whoever asks first has it brought."""

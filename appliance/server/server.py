@@ -40,7 +40,7 @@ _log = logging.getLogger("appliance.serve")
 FIRST_REQUEST_SECONDS: Final = 1.0
 """Longest wait, at a stop, for the request of a connection that was accepted just before."""
 LOOK_SECONDS: Final = 60.0
-_LAST_SECONDS: Final = 10  # for the model, the last report and the last checkpoint
+_LAST_SECONDS: Final = 15  # for the model, the last report and the last checkpoint
 MESSAGE_LIMIT_BYTES: Final = 1 << 20
 """The longest WebSocket message: clients send a tenth of a second of audio in each."""
 

@@ -1,8 +1,9 @@
 """The text models of a running service: those that were added, changed or taken away since the last look.
 
 So replicas that read one `Models:Path` come to serve the same within a minute, whoever put a model there.
-What cannot be loaded changes nothing: a model that is there goes on answering as it is, and so do all where
-the mount cannot be read or is empty.
+What cannot be loaded changes nothing: a model that is in memory stays there and goes on answering as it is,
+and so do all where the mount cannot be read or is empty. One that had left memory cannot come back, and is
+listed as failed.
 """
 
 import logging
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import ModelError
+from appliance.models.files import appearance
 from appliance.models.locations import Place
 from appliance.models.packages import find_packages
-from appliance.pipeline.resident_models import ServedModel
+from appliance.pipeline.resident_models import ResidentModel, ServedModel
 from appliance.services.text_models import Loaded, load_models
 from license.errors import LicenseError
 
@@ -26,7 +28,7 @@ _log = logging.getLogger("appliance.models")
 _MOMENT_SECONDS: Final = 0.5
 
 Signature = tuple[object, ...]
-"""What a folder looks like from outside: names, sizes and times of its files."""
+"""What a folder looks like from outside, and the licence that opens its package."""
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class _Kept:
     """A folder as it was found last: its model, if one was ever loaded, and why the last one was not."""
 
     signature: Signature
-    engine: ServedModel | None = None
+    engine: ResidentModel | None = None
     error: ModelError | LicenseError | None = None
 
 
@@ -51,7 +53,7 @@ class LiveModels:
         self,
         *,
         find: Callable[[], list[Place]],
-        load: Callable[[Path], ServedModel],
+        load: Callable[[Path], ResidentModel],
         license: Callable[[], str],
     ) -> None:
         self._find = find
@@ -107,7 +109,7 @@ class LiveModels:
         self.engines = loaded.engines
         return loaded
 
-    def _load(self, path: Path) -> ServedModel:
+    def _load(self, path: Path) -> ResidentModel:
         """Return the model of a folder: the one that is loaded, unless the folder has changed."""
         kept, signature = self._kept.get(path), self._signature(path)
         if kept is None or kept.signature != signature:
@@ -123,6 +125,9 @@ class LiveModels:
         except (ModelError, LicenseError) as error:
             if before is None or before.engine is None:
                 return _Kept(signature, error=error)
+            if before.engine.engine is None:
+                _log.error("the model before in %s has left memory, and is served no more", path)
+                return _Kept(signature, error=error)
             _log.error(
                 "what lies in %s now cannot be served; the model before stays: %s", path, error.message
             )
@@ -131,9 +136,7 @@ class LiveModels:
 
     def _signature(self, path: Path) -> Signature:
         try:
-            files = sorted(entry for entry in path.iterdir() if entry.is_file())
-            facts = [(entry.name, (found := entry.stat()).st_size, found.st_mtime_ns) for entry in files]
-            return (*facts, self._license() if find_packages(path) else "")
+            return (*appearance(path), self._license() if find_packages(path) else "")
         except OSError:
             return ()
 

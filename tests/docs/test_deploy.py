@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.support.paths import ROOT
 
@@ -25,7 +26,12 @@ def test_the_image_runs_as_a_user_with_no_name_on_the_host() -> None:
 
 def test_image_and_manifests_ask_what_the_service_answers() -> None:
     assert '["appliance", "health"]' in CONTAINERFILE
-    assert set(re.findall(r"path: (/\w+), port: http", MANIFESTS)) == {"/ready", "/status"}
+    (maker,) = (one for one in yaml.safe_load_all(MANIFESTS) if one["kind"] == "StatefulSet")
+    (container,) = maker["spec"]["template"]["spec"]["containers"]
+    asked = {name: probe["httpGet"]["path"] for name, probe in container.items() if name.endswith("Probe")}
+    # A pod without units or licence is there to say so: a Service without pods refuses connections.
+    waits = "/ready?exclude=license"
+    assert asked == {"startupProbe": waits, "readinessProbe": waits, "livenessProbe": "/status"}
 
 
 def test_there_is_one_replica_as_there_is_one_key() -> None:

@@ -1,9 +1,11 @@
 """The paths that every service has, for its OpenAPI document: state and usage."""
 
-from typing import Any
+from typing import Any, Final
 
 from appliance.api.openapi_builder import Answers, operation, query
 from appliance.api.operations.responses import DailyUsage, Models, Ready, Status, StatusWithoutKey, Usage
+
+_EXCLUDE: Final = "`license`: without licence, plan and endpoint, whose refusals a caller is to read"
 
 
 def service_paths() -> dict[str, Any]:
@@ -19,7 +21,7 @@ def service_paths() -> dict[str, Any]:
             "/ready",
             "ready",
             "Whether a query would be answered",
-            [],
+            [query("exclude", {"type": "string", "enum": ["license"]}, text=_EXCLUDE)],
             {"200": ("Ready", Ready), "503": ("Not ready", Ready)},
         ),
         (

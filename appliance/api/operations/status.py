@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appliance.api.authentication import without_key
+from appliance.api.parameters import choice
 from appliance.config.products import Product
 from appliance.errors import ApplianceError
 from appliance.host.effective_clock import EffectiveClock
@@ -30,6 +31,8 @@ _ANSWERING: Final = (State.VALID, State.GRACE)
 OUT_OF_QUOTA: Final = "OutOfQuota"
 _WITHOUT_KEY: Final = ("service", "apiStatus")
 """What a probe without a key is told where keys are asked for, and `apiStatusMessage`."""
+_LICENSE: Final = "license"
+_REFUSING: Final = "The service has started, and says itself whether and why it refuses a query."
 
 
 class Operated(Protocol):
@@ -106,12 +109,22 @@ class OperationsApi:
         ]
 
     async def ready(self, request: Request) -> Response:
-        """`GET /ready`: whether a query would be answered now."""
-        reason = self.not_ready()
+        """`GET /ready`: whether a query would be answered now.
+
+        With `exclude=license`, as the API server of Kubernetes leaves a check out: whether a query would be
+        answered or refused in words. A balancer that knows no second choice, such as a Service, then passes
+        `OutOfQuota` on instead of refusing connections.
+        """
+        excludes = choice(request, "exclude", (_LICENSE,))
+        reason = self.not_started() if excludes else self.not_ready()
+        if without_key(request.scope):
+            message = _REFUSING if excludes and not reason else _brief(reason)
+        else:
+            message = reason or (_REFUSING if excludes else self._serving())
         body = {
             "service": self._appliance.product.name,
             "ready": "notReady" if reason else "ready",
-            "message": _brief(reason) if without_key(request.scope) else reason or self._serving(),
+            "message": message,
         }
         return JSONResponse(body, status_code=503 if reason else 200)
 
@@ -169,16 +182,27 @@ class OperationsApi:
 
     def not_ready(self) -> str:
         """Why a query would not be answered now; empty if it would be."""
-        appliance = self._appliance
-        if appliance.stopping:
+        return self._not_loaded() or self._not_licensed() or self._not_recording()
+
+    def not_started(self) -> str:
+        """Why this instance is no use yet, or no longer; empty where it answers, or refuses as all do.
+
+        A connected one that never had word in this run counts as starting: another may well have had.
+        """
+        metering = self._appliance.metering
+        if metering is not None and metering.answers_until() is None:
+            return self._not_loaded() or self._not_licensed()
+        return self._not_loaded() or self._not_recording()
+
+    def _not_loaded(self) -> str:
+        if self._appliance.stopping:
             return "The service is stopping."
-        if not len(appliance.deployments):
-            return "The model is still loading."
-        if reason := self._not_licensed():
-            return reason
-        if not appliance.ledger.healthy:
-            return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
-        return ""
+        return "" if len(self._appliance.deployments) else "The model is still loading."
+
+    def _not_recording(self) -> str:
+        if self._appliance.ledger.healthy:
+            return ""
+        return "UsageStoreUnavailable: usage cannot be recorded, so nothing is answered."
 
     def _not_licensed(self) -> str:
         """Why the licence, its plan or the endpoint of a connected run allows no answer now."""

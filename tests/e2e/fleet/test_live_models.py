@@ -153,3 +153,27 @@ def test_requests_and_jobs_under_way_end_with_the_model_they_began_with(site: Si
     assert set(statuses) == {200}
     until(lambda: threads(service) <= before + 1)  # the model before has ended; a helper of the loop may stay
     assert service.stop() == 0
+
+
+def test_a_model_whose_folder_breaks_stays_in_memory_and_one_that_had_left_it_is_said_to_have_failed(
+    site: Site, mount: Path
+) -> None:
+    for name in ("b", "c"):
+        put(mount, "acme", name, "1.0.0")
+    site.issue()
+    service = site.start(f"Models:Path={mount}", "Models:MemoryMiB=64")  # of one and a bit
+    for name in ("a", "b"):  # "a" is the one in memory, "b" is not
+        with (mount / "acme" / name / "tokenizer.json").open("r+b") as file:
+            file.write(b"[")
+    with service.client() as client:
+        for _ in range(2):
+            assert entities(client, "acme", "c") == (202, "acme/c")
+            assert entities(client, "acme", "a") == (202, "acme/a")
+        assert "\nappliance_models_in_memory 2.0\n" in client.get("/metrics").text
+        service.reload()
+        until(lambda: served(service) == {"acme/a": "1.0.0", "acme/b": "failed", "acme/c": "1.0.0"})
+        assert f"{mount}/acme/a now cannot be served; the model before stays" in service.text()
+        assert f"the model before in {mount}/acme/b has left memory" in service.text()
+        assert entities(client, "acme", "a") == (202, "acme/a")
+        assert entities(client, "acme", "b")[0] == 404
+    assert service.stop() == 0

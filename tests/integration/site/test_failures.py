@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -37,6 +39,26 @@ def test_a_replica_that_stops_in_order_gives_back_what_it_did_not_use(site: InPr
         assert (site.charged, site.open_units) == (5, site.open_units)
         assert second.use_all() == 95
         assert (site.charged, site.answered()) == (100, 100)
+
+
+def test_a_replica_that_stops_while_its_desk_starts_again_still_gives_its_slice_back(
+    site: InProcessSite,
+) -> None:
+    with site.open():
+        member = site.member().start()
+        assert member.use_all(5, most=5) == 5
+    assert member.ask(2) == "Answered"
+    site.time.pass_time(600)
+    member.speak()
+    assert member.reporter is not None
+    assert member.reporter.endpoint_state.failed == 1, "its last report did not arrive"
+    with ThreadPoolExecutor(1) as other:
+        stopped = other.submit(member.stop)
+        time.sleep(0.3)  # the first try of the stop has met nobody
+        assert not stopped.done()
+        with site.open(listened=False):
+            stopped.result(timeout=30)
+            assert (site.charged, site.open_units) == (7, 0)
 
 
 def test_the_slice_of_a_replica_that_was_killed_stays_taken_until_it_reports(site: InProcessSite) -> None:
@@ -118,6 +140,27 @@ def test_the_desk_counts_on_after_a_restart_and_listens_before_it_grants(site: I
             member.use_all(most=3)
             other.use_all(most=3)
         assert site.answered() == 100
+
+
+def test_a_desk_that_is_told_it_was_put_back_grants_nothing_for_one_lease_period(
+    site: InProcessSite,
+) -> None:
+    with site.open():
+        member = site.member().start()
+        assert member.use_all(most=4) == 4
+    with site.open(restored=True):
+        begun = site.time.now - 2 * RULES.heartbeat_s
+        other = site.member().start()
+        assert member.ask() == "Answered", "it has its slice"
+        refused = []
+        while other.ask() == "SliceUsedUp":
+            refused.append(site.time.now - begun)
+            site.time.pass_time(300)
+            for one in (member, other):
+                one.speak()
+        assert site.lease_s - 300 <= refused[-1] < site.lease_s
+    with site.open():
+        assert other.ask() == "Answered", "only once: a start without the word does not begin it anew"
 
 
 def test_a_clock_that_is_off_is_refused_with_the_number(site: InProcessSite) -> None:

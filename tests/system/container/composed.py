@@ -16,7 +16,15 @@ from tests.system.container.engine import Engine
 
 PLACE: Final = ROOT / "docs/deploy/site"
 _FLAGS: Final = {"mem_limit": "--memory", "cpus": "--cpus"}
-_LISTS: Final = {"cap_drop": "--cap-drop", "security_opt": "--security-opt", "tmpfs": "--tmpfs"}
+_LISTS: Final = {
+    "cap_drop": "--cap-drop",
+    "security_opt": "--security-opt",
+    "tmpfs": "--tmpfs",
+    "dns_opt": "--dns-opt",
+}
+_FIXED: Final = {"desk": "10.89.47.250", "postgres": "10.89.47.251"}
+"""Addresses that nobody need ask for: podman 4's name service (aardvark-dns 1.4) is silent for seconds after
+a container of the network was killed, started or removed, which is what these tests do all the time."""
 _NOT_TYPED: Final = {
     "image",
     "command",
@@ -105,8 +113,11 @@ class Composed:
         settings = networks if isinstance(networks, dict) else dict.fromkeys(networks)
         for network, of in settings.items():
             # Podman's own spelling of an alias in one of several networks.
-            aliases = ",".join(f"alias={alias}" for alias in [service, *(of or {}).get("aliases", [])])
-            words += ["--network", f"{self.project}_{network}:{aliases}"]
+            about_it = [f"alias={alias}" for alias in [service, *(of or {}).get("aliases", [])]]
+            about_it += [f"ip={_FIXED[service]}"] if service in _FIXED else []
+            words += ["--network", f"{self.project}_{network}:{','.join(about_it)}"]
+        if settings:
+            words += [word for name, ip in _FIXED.items() for word in ("--add-host", f"{name}:{ip}")]
         return [*words, self._images[about["image"]], *about.get("command", [])]
 
     def _volume(self, volume: str) -> str:

@@ -7,11 +7,15 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
+from tests.system.container.container_site import ContainerSite, open_site
 from tests.system.container.docker import running_docker, why_no_docker
 from tests.system.container.engine import (
     BASE,
@@ -26,6 +30,7 @@ from tests.system.container.engine import (
     with_roots,
 )
 from tests.system.container.host import Host
+from tests.system.container.neighbours import make_neighbours
 from tests.system.container.shop import Shop, open_shop
 
 TARGETS = "text,speech,diagnostic"
@@ -159,3 +164,49 @@ def free_port() -> Callable[[], int]:
             return port
 
     return find
+
+
+@pytest.fixture(scope="session")
+def stand_ins(
+    engine: Engine, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """For each image of the compose file, the one that stands for it here."""
+    try:
+        made = make_neighbours(engine, tmp_path_factory.mktemp("neighbours"))
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"HAProxy and PostgreSQL cannot be had: {error.stderr.decode(errors='replace')[-300:]}")
+    return {
+        "offline-appliance:0.1.0": images["text"],
+        "docker.io/library/haproxy:2.8": made["haproxy"],
+        "docker.io/library/postgres:16": made["postgres"],
+    }
+
+
+@pytest.fixture
+def new_container_site(
+    tmp_path: Path,
+    engine: Engine,
+    stand_ins: dict[str, str],
+    vendor: Authority,
+    free_port: Callable[[], int],
+) -> Iterator[Callable[..., ContainerSite]]:
+    """Make the site of a test, one at a time; see `open_site`."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> ContainerSite:
+            images = {**stand_ins, **options.pop("images", {})}
+            opened = open_site(tmp_path, engine, images, vendor, port=free_port(), **options)
+            return stack.enter_context(opened)
+
+        yield make
+
+
+@pytest.fixture
+def plan() -> int:
+    """Units of the plan."""
+    return 100
+
+
+@pytest.fixture
+def site(new_container_site: Callable[..., ContainerSite], plan: int) -> ContainerSite:
+    return new_container_site(meters={TEXT_RECORDS: plan})

@@ -173,6 +173,35 @@ async def test_a_folder_that_is_not_what_it_was_is_refused_and_the_others_go_on(
     assert len(await a.recognize(TEXT)) == 1
 
 
+@pytest.mark.parametrize("change", ["gone", "changed"])
+async def test_a_model_in_memory_whose_folder_is_not_what_was_read_stays_there(
+    house: House, change: str
+) -> None:
+    a, b, c = house.load("a", "b", "c")
+    file = house.directory / "a" / MODEL
+    if change == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(bytes(11))
+    for model in (b, c, b, c):  # "a" is the one that was not asked for the longest
+        await model.recognize(TEXT)
+        assert "a" in house.there
+    assert len(await a.recognize(TEXT)) == 1
+    assert house.most == 2
+
+
+async def test_where_no_folder_is_what_was_read_one_more_model_is_in_memory_than_fits(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, room=2)
+    a, b, c, d = house.load("a", "b", "c", "d")
+    for name in ("a", "b"):
+        (house.directory / name / MODEL).write_bytes(bytes(11))
+    for model in (c, d, c, a, b, d):
+        assert len(await model.recognize(TEXT)) == 1
+    assert house.most == 3
+
+
 async def test_a_model_that_is_served_no_more_does_not_come_back(house: House) -> None:
     a, _, c = house.load("a", "b", "c")
     assert a.close()
