@@ -158,11 +158,11 @@ def serve(
     import logging
 
     from appliance.observability import logging as logs
+    from appliance.server.desk import listen
+    from appliance.server.desk import serve as serve_desk
     from appliance.site.desk import Desk
     from appliance.site.home import Home
     from appliance.site.lease import DeskRules
-    from appliance.site.server import listen
-    from appliance.site.server import serve as serve_desk
 
     logs.configure("information", "information", console_format="simple")
     log = logging.getLogger("appliance.site")

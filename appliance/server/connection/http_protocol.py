@@ -312,9 +312,12 @@ class HttpProtocol(HttpToolsProtocol):
                 return
             self._break_off(cycle)
         self.cycle = cast("Any", Answered())
-        secure = self.scheme == "https"
-        self._gate.write(closing_reply(problem, self.server_state.default_headers, secure=secure))
+        self._gate.write(self.refusal(problem))
         self._linger()
+
+    def refusal(self, problem: Problem) -> bytes:
+        """Return the reply that refuses what is no request, or comes too late."""
+        return closing_reply(problem, self.server_state.default_headers, secure=self.scheme == "https")
 
     def _break_off(self, cycle: Any) -> None:
         """The body of a request ends too early: its application hears of it, and what it says is dropped."""
