@@ -3,8 +3,8 @@
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ import pytest
 
 from appliance.server.connection.connections import ConnectionLimits
 from appliance.site.http import SITE_PATH
+from license.authority.authority import Authority
 from license.client.licenses import KEY_HEADER
 from license.metering_protocol import LEASE_PATH, USAGE_PATH
 from license.slices.protocol import SLICE_PATH
@@ -46,10 +47,10 @@ def quick(tmp_path: Path) -> Iterator[InProcessSite]:
     made.close()
 
 
-def crowd(closing: ExitStack, url: str, sent: bytes, number: int) -> None:
+def crowd(opened: ExitStack, url: str, sent: bytes, number: int) -> None:
     parts = urlsplit(url)
     for _ in range(number):
-        one = closing.enter_context(
+        one = opened.enter_context(
             socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
         )
         one.sendall(sent)
@@ -79,16 +80,21 @@ def refusal(reply: Reply) -> dict[str, Any]:
 
 @pytest.mark.parametrize("sent", [b"", head("POST", SLICE_PATH)[:-6]], ids=["silent", "begun"])
 def test_a_lease_is_renewed_while_500_idle_connections_are_held(
-    new_desk: Callable[..., DeskSite], sent: bytes
+    tmp_path: Path, vendor: Authority, sent: bytes
 ) -> None:
-    site = new_desk()
+    with closing(DeskSite(tmp_path / "site", vendor)) as site:
+        hold_idle_connections(site, sent)
+
+
+def hold_idle_connections(site: DeskSite, sent: bytes) -> None:
+    """Hold as many idle connections as a desk has files, for longer than half a lease."""
     site.buy(1_000)
     site.set_up(lease_s=LEASE_SECONDS)
     site.start(prefix=("prlimit", f"--nofile={FILES}:{FILES}"))
     site.replica().start()
     (before,) = site.status()["replicas"]
-    with ExitStack() as closing:
-        crowd(closing, site.url, sent, IDLE)
+    with ExitStack() as opened:
+        crowd(opened, site.url, sent, IDLE)
         time.sleep(RENEWED_AFTER)
         (after,) = told(site)
         assert after["lease"] != before["lease"]
@@ -167,8 +173,8 @@ def test_what_is_no_request_of_a_replica_is_refused_in_a_desks_words(
 
 def test_at_the_cap_a_replica_is_told_to_come_again_and_probes_are_answered(quick: InProcessSite) -> None:
     keyed = {KEY_HEADER.replace("-", "_"): quick.place.api_key()}
-    with ExitStack() as closing:
-        busy = [closing.enter_context(wire(quick.url)) for _ in range(QUICK.connections)]
+    with ExitStack() as opened:
+        busy = [opened.enter_context(wire(quick.url)) for _ in range(QUICK.connections)]
         for one in busy:
             one.send(head("POST", SLICE_PATH, Content_Length=2, **keyed) + b"x")
         with wire(quick.url) as caller:
