@@ -285,7 +285,7 @@ def _replica_in(body: bytes) -> str:
     """Return the replica that a body names.
 
     Raises:
-        Malformed: It names none, or is no JSON.
+        Malformed: It names none, or is not JSON.
     """
     hint = 'send {"instance": "731e0fccb93e"} with the digits that `appliance site status` shows'
     try:

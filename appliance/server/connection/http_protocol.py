@@ -327,10 +327,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._linger()
 
     def _refuse_long_head(self) -> None:
-        if len(self.url) > HEAD_BYTES // 2:
-            self._refuse(too_long("The request's address", HEAD_BYTES, status=414))
-        else:
-            self._refuse(too_long("The request's head", HEAD_BYTES, status=431))
+        what, status = ("address", 414) if len(self.url) > HEAD_BYTES // 2 else ("head", 431)
+        self._refuse(too_long(f"The request's {what}", HEAD_BYTES, status=status))
 
     def _length_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
