@@ -137,15 +137,19 @@ class SliceKeeper:
         self._next_at = self._not_before = until
 
     def is_used_up(self, now: int) -> bool:
-        """Whether nothing is left of some meter: then the desk should hear at once what was used, once."""
+        """Whether nothing is left of some meter: then the desk should hear at once what was used.
+
+        Once is enough where nothing is left because it went back.
+        """
         lease, granted = self._manager.current, self._granted
         if granted is None or lease.license.plan.overage != "block":
             return False
         term, _ = window(lease.license.plan, now)
         used = self._used_units(lease, now)
-        is_news = used != self._told
-        if all(units < granted.of(meter, term) for meter, units in used.items()):
-            return False
+        empty = {meter for meter, units in used.items() if units >= granted.of(meter, term)}
+        if not empty <= self._quiet:
+            return True
+        is_news = bool(empty) and used != self._told
         self._told = used
         return is_news
 
