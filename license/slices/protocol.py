@@ -10,6 +10,7 @@ slice that is asked for twice, or arrives twice, grants nothing twice. Formats: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -35,6 +36,8 @@ SLICE_PATH: Final = "/v1/slices"
 STANDING_KIND: Final = "standing"
 SLICE_KIND: Final = "slice"
 MAX_STANDING_BYTES: Final = 65_536
+
+_ORIGIN: Final = re.compile(r"offline-appliance/[a-z0-9][a-z0-9._-]{0,63}/([0-9a-f]{12})/[1-9][0-9]{0,8}")
 
 Units = tuple[tuple[str, int], ...]
 """Units by meter."""
@@ -193,7 +196,7 @@ def open_standing(body: bytes) -> Standing:
     text = open_note(body, [key], max_bytes=MAX_STANDING_BYTES).text
     top = Fields(parse_statement(text, STANDING_KIND))
     head = open_checkpoint(top.base64("checkpoint"), [key]).checkpoint
-    if head.origin.split("/")[2:3] != [key.fingerprint]:
+    if (found := _ORIGIN.fullmatch(head.origin)) is None or found[1] != key.fingerprint:
         raise Malformed("checkpoint is not of a log of this installation")
     return Standing(
         instance=claimed,

@@ -104,6 +104,7 @@ def cases() -> dict[str, dict[str, str]]:
         "standing-one-digit-changed": of_standing("Forged", word.replace(": 120", ": 121")),
         "standing-for-another-replica": of_standing("UnknownSigner", said(word, "{", "{", OTHER)),
         "standing-of-anothers-log": of_standing("Malformed", sign_standing(standing(head=Checkpoint(origin=LOG.replace(OF, OTHER.verifying.fingerprint), size=9, root=ROOT)), REPLICA).decode()),
+        "standing-of-a-log-without-number": of_standing("Malformed", sign_standing(standing(head=Checkpoint(origin=LOG[:-1] + "x", size=9, root=ROOT)), REPLICA).decode()),
         "standing-that-is-a-slice": of_standing("WrongType", sign_note(slice_note.partition("\n\n")[0] + "\n", REPLICA).decode()),
         "standing-with-a-short-hash": of_standing("Malformed", sign_standing(standing(growth=(bytes(31),)), REPLICA).decode()),
         "standing-of-negative-use": of_standing("Malformed", said(word, ": 120", ": -120", REPLICA)),
