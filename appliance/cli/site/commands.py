@@ -265,6 +265,7 @@ def export(home: Path, url: str, out: Path, full: bool, message: str | None, as_
     from license.files import quoted
 
     place = Home(path=home)
+    place.product()
     if not find_databases(place.ledger(place.identity())):
         raise SettingsError(
             f"the desk in {home} has written no log yet",
