@@ -158,7 +158,8 @@ class AdmissionControl:
         if units is None:
             return
         taken = self._recorded + self.reserved + records
-        limit = self._limit(units, taken)
+        _, start = self._counted_term
+        limit = units if self.metering is None else self.metering.take(self._meter, start, units, taken)
         if taken <= limit:
             return
         if self.metering is not None and limit < units:

@@ -32,6 +32,10 @@ class Metering(Protocol):
         """
         ...
 
+    def take(self, meter: str, term: int, units: int, taken: int) -> int:
+        """Return the same for a request that is answered if it fits: what it takes is not given back."""
+        ...
+
     def on_slice_used_up(self, meter: str, need: int) -> None:
         """Learn that a request needed `need` units beyond those recorded, and the slice has less."""
         ...

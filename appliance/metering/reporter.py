@@ -173,6 +173,10 @@ class Reporter:
         """Return up to how many of the plan's units may be used here; see `SliceKeeper.limit`."""
         return self.slices.limit(meter, term, units, taken)
 
+    def take(self, meter: str, term: int, units: int, taken: int) -> int:
+        """Return the same for a request that is answered if it fits; see `SliceKeeper.take`."""
+        return self.slices.take(meter, term, units, taken)
+
     def on_slice_used_up(self, meter: str, need: int) -> None:
         """Learn that a request needed more than the slice has; the desk is asked at once."""
         self.slices.refused(meter, need)
@@ -190,7 +194,7 @@ class Reporter:
             # A book put back may have forgotten this installation.
             if self.endpoint_state.status == Mismatch.status:
                 self._renew(client)
-            status = self._report(client)
+            status = self._report_or_tell(client)
             due = begun >= renew_at(self._manager.current) or self._may_have_units(begun, status)
             if not returns and (due or self.slices.is_of_another_plan(begun)):
                 self._renew(client)
@@ -262,6 +266,15 @@ class Reporter:
         for log in logs:
             status = self._report_log(client, log) or status
         return status or self._confirm(client, logs[-1])
+
+    def _report_or_tell(self, client: MeteringClient) -> str:
+        """Report; a desk also hears of a log that does not go with its count, and settles the slice."""
+        try:
+            return self._report(client)
+        except OutOfStep:
+            if self.slices.applies:
+                self._speak(client)
+            raise
 
     def _confirm(self, client: MeteringClient, log: Log) -> str:
         """With nothing to report, ask how far the log is counted; what the endpoint lacks is reported again.

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +27,7 @@ from license.errors import BadReply, LicenseError
 from license.files import read_limited, write_atomic
 from license.licenses.site import desk_key
 from license.licenses.verify import AuthenticLicense
-from license.slices.protocol import MAX_STANDING_BYTES, Slice, Standing, Units, open_slice, sign_standing
+from license.slices.protocol import MAX_STANDING_BYTES, Slice, Standing, open_slice, sign_standing
 
 _log = logging.getLogger("appliance.metering")
 
@@ -34,6 +36,8 @@ FIRST_UNITS: Final = 1_000
 """What is asked for before it is known how much is used; at most a fiftieth of the plan."""
 LEASE_SECONDS: Final = 60
 """Shortest time between two leases that are asked for because the desk divides another plan."""
+SHORT_BEATS: Final = 2
+"""Where the plan is short, a replica keeps what it uses in so many heartbeats."""
 
 UsedUnits = Callable[[str, int, int], int]
 """`used(meter, start, end)`: billed units recorded in the ledger."""
@@ -72,6 +76,12 @@ class SliceKeeper:
         self._rate: dict[str, float] = {}
         self._before: tuple[int, dict[str, int]] | None = None
         self._next_at = self._not_before = 0
+        self._is_short = False
+        self._quiet: set[str] = set()
+        self._told: dict[str, int] = {}
+        self._lowered: Slice | None = None
+        self._taken: dict[tuple[str, int], int] = {}
+        self._guard = threading.Lock()
 
     @property
     def applies(self) -> bool:
@@ -96,6 +106,18 @@ class SliceKeeper:
             self._wake_soon()
         return allowed
 
+    def take(self, meter: str, term: int, units: int, taken: int) -> int:
+        """Return the same as `limit`, for a request that is answered if it fits.
+
+        What is recorded and reserved after it, up to the next such call, is never more than `taken`: so much
+        is not given back meanwhile.
+        """
+        with self._guard:
+            allowed = self.limit(meter, term, units, taken)
+            if taken <= allowed:
+                self._taken[meter, term] = taken
+            return allowed
+
     def refused(self, meter: str, need: int) -> None:
         """Learn that a request had to be refused: so many units beyond those recorded were needed."""
         known = self._need.get(meter)
@@ -115,12 +137,21 @@ class SliceKeeper:
         self._next_at = self._not_before = until
 
     def is_used_up(self, now: int) -> bool:
-        """Whether nothing is left of some meter: then the desk should hear at once what was used."""
+        """Whether nothing is left of some meter: then the desk should hear at once what was used.
+
+        Once is enough where nothing is left because it went back.
+        """
         lease, granted = self._manager.current, self._granted
         if granted is None or lease.license.plan.overage != "block":
             return False
         term, _ = window(lease.license.plan, now)
-        return any(units >= granted.of(meter, term) for meter, units in self._used_units(lease, now).items())
+        used = self._used_units(lease, now)
+        empty = {meter for meter, units in used.items() if units >= granted.of(meter, term)}
+        if not empty <= self._quiet:
+            return True
+        is_news = bool(empty) and used != self._told
+        self._told = used
+        return is_news
 
     def is_of_another_plan(self, now: int) -> bool:
         """Whether the desk divides another plan than that of the lease, as after a renewal."""
@@ -151,8 +182,12 @@ class SliceKeeper:
         if self._known < 0:
             self._known = client.head(log.origin, now=now)
         head, growth = head_of(log, self._known)
+        wants = {} if returns else self._wants(lease, used, need, now)
+        keeps: Mapping[str, int] = {}
         if returns:
             self._forget()
+        else:
+            keeps = self._give_back(lease, used, need, term)
         standing = Standing(
             instance=self._identity.vkey,
             head=head,
@@ -161,8 +196,9 @@ class SliceKeeper:
             term=term,
             used=tuple(used.items()),
             need=() if returns else tuple(need.items()),
-            wants=() if returns else self._wants(lease, used, now),
+            wants=tuple(wants.items()),
             held=self._held,
+            keeps=tuple(keeps.items()),
             returns=returns,
             created=now,
         )
@@ -174,7 +210,7 @@ class SliceKeeper:
             for meter, units in need.items():
                 if self._need.get(meter, 0) >= units:
                     self._need.pop(meter, None)
-        self._known = reply.head
+        self._known, self._is_short = reply.head, reply.is_short
         self._before = (now, used)
         self._not_before = now + reply.retry_s
         if reply.retry_s:
@@ -210,19 +246,62 @@ class SliceKeeper:
         stop = end if plan.monthly else MAX_TIME
         return {meter: self._used(meter, start, stop) for meter, _ in plan.meters}
 
-    def _wants(self, lease: AuthenticLicense, used: dict[str, int], now: int) -> Units:
-        """What is used in two intervals between reports, going by what was used since the last word."""
+    def _wants(
+        self, lease: AuthenticLicense, used: Mapping[str, int], need: Mapping[str, int], now: int
+    ) -> dict[str, int]:
+        """What is used in two intervals between reports, going by what was used since the last word.
+
+        Less where the plan is short; and nothing where an idle slice went back, until somebody asks again.
+        """
         connected = lease.license.connected
         seconds = 2 * (connected.max_interval_s if connected else self._heartbeat(lease))
         wants = {}
         for meter, units in lease.license.plan.meters:
             if self._before is not None:
                 passed = max(1, now - self._before[0])
-                rate = max(0, used[meter] - self._before[1].get(meter, 0)) / passed
-                self._rate[meter] = max(rate, self._rate.get(meter, 0.0) / 2)
+                grown = max(0, used[meter] - self._before[1].get(meter, 0))
+                self._rate[meter] = max(grown / passed, self._rate.get(meter, 0.0) / 2)
+                if grown or need.get(meter):
+                    self._quiet.discard(meter)
             first = min(FIRST_UNITS, max(1, units // 50))
             wants[meter] = max(first, int(self._rate.get(meter, 0.0) * seconds))
-        return tuple(wants.items())
+            if self._is_short or meter in self._quiet:
+                wants[meter] = self._soon(lease, meter)
+        return wants
+
+    def _soon(self, lease: AuthenticLicense, meter: str) -> int:
+        """What is used in a few heartbeats, going by what was used of late."""
+        return int(self._rate.get(meter, 0.0) * SHORT_BEATS * self._heartbeat(lease))
+
+    def _give_back(
+        self, lease: AuthenticLicense, used: Mapping[str, int], need: Mapping[str, int], term: int
+    ) -> dict[str, int]:
+        """Stop using what is idle where the plan is short, and return up to how much is kept, by meter.
+
+        It is said again with each word until the desk has answered with another slice.
+        """
+        with self._guard:
+            granted = self._granted
+            if self._lowered is None and self._is_short and granted is not None and granted.term == term:
+                kept = {
+                    meter: max(
+                        used[meter] + max(need.get(meter, 0), self._soon(lease, meter)),
+                        self._taken.get((meter, term), 0),
+                    )
+                    for meter, _ in granted.units
+                    if meter in used
+                }
+                less = {meter: units for meter, units in kept.items() if units < granted.of(meter, term)}
+                if less:
+                    units = tuple((meter, less.get(meter, count)) for meter, count in granted.units)
+                    self._granted = self._lowered = replace(granted, units=units, note=b"")
+                    self._quiet |= {meter for meter in less if not self._soon(lease, meter)}
+            lowered = self._lowered
+        if lowered is None or lowered.term != term:
+            return {}
+        # Shown to a desk that was put back, after a start, it would be granted anew.
+        self._path.unlink(missing_ok=True)
+        return dict(lowered.units)
 
     def _take(self, lease: AuthenticLicense, note: bytes, used: dict[str, int], term: int) -> None:
         site = lease.site
@@ -231,11 +310,18 @@ class SliceKeeper:
         granted = open_slice(note, VerifyingKey.from_vkey(desk_key(site)))
         if granted.instance != self._identity.vkey or granted.subscription != lease.license.subscription:
             raise BadReply("the slice that the desk answered with is another's")
-        if note != self._held:
+        with self._guard:
+            lowered = self._lowered
+            if lowered is not None and (granted.sequence, granted.term) == (lowered.sequence, lowered.term):
+                self._held = note  # the slice of before, as a desk repeats it that has just started
+                granted = lowered
+            else:
+                self._lowered = None
+            self._granted = granted
+        if self._lowered is None and note != self._held:
             with contextlib.suppress(OSError):  # it is only shown to a desk that was put back
                 write_atomic(self._path, note)
             self._held = note
-        self._granted = granted
         self._low = {meter: (used[meter] + granted.of(meter, term)) // 2 for meter in used}
 
     def _forget(self) -> None:

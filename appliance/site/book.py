@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Sliced, WrittenOff
+from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Seen, Sliced, WrittenOff
 
 Key = tuple[str, int]
 """Meter, and first second of the term."""
@@ -54,6 +54,7 @@ class Replica:
         written_off: Units charged as lost that it has not reported since.
         logs: How far its logs are counted.
         sequence: Index of the entry with its newest slice in the desk's log.
+        seen: Its newest word that is in the desk's log.
     """
 
     of: str
@@ -70,6 +71,7 @@ class Replica:
     written_off: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     logs: dict[str, Position] = field(default_factory=dict)
     sequence: int = 0
+    seen: Seen | None = None
 
     def charged(self, key: Key) -> int:
         """Units that it has reported, or that were written off."""
@@ -94,6 +96,7 @@ class Ask:
         used: Units recorded in it, by meter.
         need: Units without which it cannot answer, by meter.
         wants: Units it expects to use, by meter.
+        keeps: Up to how many units it uses from now on, by meter, of the slice that it was granted last.
     """
 
     of: str
@@ -101,6 +104,7 @@ class Ask:
     used: Mapping[str, int] = field(default_factory=dict)
     need: Mapping[str, int] = field(default_factory=dict)
     wants: Mapping[str, int] = field(default_factory=dict)
+    keeps: Mapping[str, int] = field(default_factory=dict)
 
 
 class Book:
@@ -110,12 +114,14 @@ class Book:
         replicas: By their twelve digits.
         charged: Units reported or lost, by meter and term.
         paused_until: Up to this second nothing is granted, since the desk was put back.
+        believed: Grants that the desk did not know and took as granted: replica, and sequence of its slice.
     """
 
     def __init__(self) -> None:
         self.replicas: dict[str, Replica] = {}
         self.charged: dict[Key, int] = defaultdict(int)
         self.paused_until = 0
+        self.believed: set[tuple[str, int]] = set()
         self._listens_until = 0
 
     # -- what is ---------------------------------------------------------------------------------------------
@@ -127,6 +133,31 @@ class Book:
     def free(self, key: Key, units: int) -> int:
         """Return the units that can still be granted of so many; never negative."""
         return max(0, units - self.charged.get(key, 0) - self.open(key))
+
+    def is_short(
+        self, term: int, plan: Iterable[tuple[str, int]], used: Mapping[str, Mapping[str, int]], now: int
+    ) -> bool:
+        """Whether more units of a meter lie unused at replicas than are free: idle ones should go back.
+
+        Args:
+            term: First second of the term.
+            plan: Units by meter.
+            used: What each replica said last that it has used in the term.
+            now: Unix second.
+        """
+        if self.live(now) < 2:
+            return False
+        for meter, units in plan:
+            key = (meter, term)
+            idle = sum(
+                max(
+                    0, replica.allowed.get(key, 0) - max(replica.charged(key), used.get(of, {}).get(meter, 0))
+                )
+                for of, replica in self.replicas.items()
+            )
+            if self.free(key, units) < idle:
+                return True
+        return False
 
     def live(self, now: int) -> int:
         """Return how many replicas may hold a lease now."""
@@ -203,6 +234,16 @@ class Book:
                 lowered.append(Sliced(of=ask.of, meter=meter, term=ask.term, allowed=kept))
         return lowered
 
+    def given_back(self, ask: Ask) -> list[Sliced]:
+        """Return what a replica gives back of the slice that it holds, and does not use any more."""
+        lowered = []
+        for meter, keeps in ask.keeps.items():
+            key = (meter, ask.term)
+            kept = max(self._charged(ask.of, key), ask.used.get(meter, 0), keeps)
+            if kept < self._allowed(ask.of, key):
+                lowered.append(Sliced(of=ask.of, meter=meter, term=ask.term, allowed=kept))
+        return lowered
+
     def returns(self, ask: Ask) -> list[Event]:
         """Return what happens when a replica stops in order: what it has not used is free again."""
         replica = self.replicas.get(ask.of)
@@ -222,6 +263,11 @@ class Book:
             return []
         units = {m: replica.open((m, t)) for m, t in replica.allowed if t == term and replica.open((m, t))}
         return [WrittenOff(of=of, why=why, term=term, units=units)]
+
+    def fork(self, log: str, size: int, term: int) -> list[Event]:
+        """Return what happens when two histories of a log are shown: what is held counts as used."""
+        of = log.split("/")[2]
+        return [Forked(of=of, log=log, size=size), *self.write_off(of, term, "cloned")]
 
     def lapsed(self, now: int, patience: int, term: int) -> list[Event]:
         """Return the write-offs of replicas whose lease ended so many seconds ago."""
@@ -259,6 +305,7 @@ class Book:
         """Take an event in that happened in a second of a term; `n` is the index of its entry."""
         if isinstance(event, Again):  # of a replica, or of the operator, who is none
             self.paused_until = max(self.paused_until, event.until)
+            self.believed.add((event.of, event.sequence))
             return
         replica = self.replicas.setdefault(event.of, Replica(of=event.of))
         match event:
@@ -278,6 +325,8 @@ class Book:
                 self._move(replica, event)
             case Left():
                 replica.left = True
+            case Seen():
+                replica.seen = event
             case Forked():
                 replica.forked = event.log
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from appliance.errors import UsageStoreUnavailable
 from appliance.host.effective_clock import ClockSources, EffectiveClock
 from appliance.ledger.ledger import Ledger
 from appliance.ledger.read.high_water import recorded_high_water
@@ -19,11 +20,13 @@ from appliance.licensing.effective_time import open_clock, time_at_start, time_w
 from appliance.licensing.manager import LicenseManager
 from appliance.site.book import Ask, Book, Position
 from appliance.site.counting import counted_events, term_of
-from appliance.site.events import Again, Event, Forked, Leased
+from appliance.site.events import Again, Event, Leased, Seen
+from appliance.site.heads import is_late, known_head, newest_word, says_less
 from appliance.site.home import Home
 from appliance.site.lease import DeskRules, check_skew, make_lease
 from appliance.site.record import Record
 from appliance.site.refusals import late_word, other_head, refuse_copies, require_known, require_place
+from appliance.site.words import ask_in, kept_of, seen_in, units_of
 from appliance.version import VERSION
 from license.crypto.ed25519 import VerifyingKey
 from license.errors import AuthorityError, Malformed
@@ -31,7 +34,6 @@ from license.evidence.log.checkpoint import Checkpoint
 from license.evidence.log.merkle import ProofError, check_consistency
 from license.licenses.license import License
 from license.licenses.request import open_request
-from license.licenses.terms import Plan
 from license.metering_protocol import Acknowledgement, open_report
 from license.slices.protocol import Slice, SliceReply, Standing, open_slice, open_standing, sign_slice
 from license.trust.roots import TrustRoots
@@ -72,7 +74,7 @@ class Desk:
         self._lock = threading.Lock()
         self._heads: dict[str, Checkpoint] = {}
         self._heard: dict[str, int] = {}
-        self._newest: dict[str, Standing] = {}
+        self._words: dict[str, Seen] = {}
         directory = home.ledger(self.identity)
         high_water = recorded_high_water(directory)
 
@@ -168,7 +170,7 @@ class Desk:
             if report.first == position.next:
                 counted = Checkpoint(origin=report.log, size=position.next, root=position.root)
                 self._check_growth(counted, report.next, signed.root, signed.growth)
-                known = self._head(report.log, position)
+                known = self._head(report.log)
                 if known.size == report.next and known.root != signed.root:
                     self._fork(report.log, report.next)
                 plan = self.licenses.current.license.plan
@@ -191,17 +193,17 @@ class Desk:
             now, licensed = self.clock.now(), self.licenses.current.license
             require_known(self.book, of, standing.instance, live_at=now)
             check_skew(licensed, standing.created, now)
-            self._check_order(standing)
-            self._check_head(standing.head, standing.since, standing.growth)
-            self._heard[of], self._newest[of] = now, standing
-            plan, term = licensed.plan, term_of(licensed.plan, now)
-            events = self._unknown_grants(held, term, now)
+            word = seen_in(standing)
+            self._check_word(word, standing)
+            self._heard[of], self._words[of] = now, word
+            term = term_of(licensed.plan, now)
+            events = self._unknown_grants(held, standing, term, now)
             if events:
                 self._commit(events)
-            ask = _ask(standing, term)
-            decided = self.book.returns(ask) if standing.returns else self._grants(ask, held, plan, now)
+            ask = ask_in(standing, term, self._is_newest(held, of))
+            decided = self.book.returns(ask) if standing.returns else self._grants(ask, standing, held, now)
             if decided:
-                self._commit(decided)
+                self._commit([*self._unwritten(of), *decided])
             return self._reply(standing, ask, held, now)
 
     def position(self, log: str) -> tuple[int, int]:
@@ -210,7 +212,7 @@ class Desk:
             return 0, 0
         with self._lock:
             position = self.book.position(log)
-            return position.next, self._head(log, position).size
+            return position.next, self._head(log).size
 
     # -- what its operator asks ------------------------------------------------------------------------------
 
@@ -241,8 +243,8 @@ class Desk:
 
     def used(self, of: str) -> Mapping[str, int]:
         """Return what a replica said last that it has used in the term, by meter."""
-        newest = self._newest.get(of)
-        return {} if newest is None else dict(newest.used)
+        word = self._words.get(of)
+        return {} if word is None else word.used
 
     @property
     def guard(self) -> threading.Lock:
@@ -266,8 +268,16 @@ class Desk:
             )
 
     def close(self) -> None:
-        """Sign the last checkpoint, and let go of the directory."""
-        self.ledger.close()
+        """Write down what replicas said last, sign the last checkpoint, and let go of the directory."""
+        try:
+            with self._lock:
+                words = [event for of in self._words for event in self._unwritten(of)]
+                if words:
+                    self._commit(words)
+        except UsageStoreUnavailable as error:
+            _log.error("what replicas said last is not in the desk's log: %s", error.message)
+        finally:
+            self.ledger.close()
 
     # -- inside ----------------------------------------------------------------------------------------------
 
@@ -277,41 +287,36 @@ class Desk:
     def _commit(self, events: Sequence[Event]) -> None:
         self._record.commit(events, license=self.licenses.current.license, now=self.clock.now())
 
-    def _head(self, log: str, position: Position) -> Checkpoint:
-        """Return the newest head of a log that was shown, or else the one where its count ends."""
-        counted = Checkpoint(origin=log, size=position.next, root=position.root)
+    def _head(self, log: str) -> Checkpoint:
+        """Return the newest head of a log that is known."""
         shown = self._heads.get(log)
-        return shown if shown is not None and shown.size >= counted.size else counted
+        heard = [] if shown is None else [Position(next=shown.size, root=shown.root)]
+        known = known_head(self.book, log, heard)
+        return Checkpoint(origin=log, size=known.next, root=known.root)
 
-    def _check_order(self, standing: Standing) -> None:
-        """Refuse what was sent before the newest word of a replica, and a count that has become smaller.
+    def _unwritten(self, of: str) -> list[Seen]:
+        """Return the newest word of a replica unless it is in the desk's log."""
+        word, replica = self._words.get(of), self.book.replicas.get(of)
+        return [] if word is None or (replica is not None and replica.seen == word) else [word]
+
+    def _check_word(self, word: Seen, standing: Standing) -> None:
+        """Check that a word is newer than the newest one and shows no less, and know the head that it shows.
 
         A word that was held up on its way, or is sent again, shows an older log and is no fork.
 
         Raises:
-            AuthorityError: `LateWord`, `ClonedInstance`.
+            AuthorityError: `LateWord`, `OtherHead`, `ClonedInstance`.
         """
-        newest = self._newest.get(standing.fingerprint)
-        if newest is None:
-            return
-        used = dict(standing.used)
-        less = standing.head.origin == newest.head.origin and standing.head.size < newest.head.size
-        if standing.term == newest.term:
-            less = less or any(used.get(meter, 0) < units for meter, units in newest.used)
-        if standing.created < newest.created or (less and standing.created == newest.created):
-            raise late_word(standing.fingerprint)
-        if less:  # its log and the count beside it were thrown away, or put back
-            self._fork(standing.head.origin, standing.head.size)
-
-    def _check_head(self, head: Checkpoint, since: int, growth: Sequence[bytes]) -> None:
-        """Check that a log grew from the head that is known, and know the new one."""
-        known = self._head(head.origin, self.book.position(head.origin))
-        if head.size < known.size:
-            self._fork(head.origin, head.size)
-        if since != known.size:
-            raise other_head(head.origin, known.size, since)
-        self._check_growth(known, head.size, head.root, growth)
-        self._heads[head.origin] = head
+        newest, known = newest_word(self.book, word.of, self._words.get(word.of)), self._head(word.log)
+        if is_late(word, newest):
+            raise late_word(word.of)
+        if standing.since != known.size:
+            raise other_head(word.log, known.size, standing.since)
+        # Less, if its log and the count beside it were thrown away, or put back.
+        if word.size < known.size or says_less(self.book, word, newest):
+            self._fork(word.log, word.size)
+        self._check_growth(known, word.size, word.root, standing.growth)
+        self._heads[word.log] = standing.head
 
     def _check_growth(self, known: Checkpoint, size: int, root: bytes, growth: Sequence[bytes]) -> None:
         if not known.size:
@@ -328,8 +333,11 @@ class Desk:
             AuthorityError: `ClonedInstance`.
         """
         of = log.split("/")[2]
-        self._commit([Forked(of=of, log=log, size=size)])
-        _log.error("two histories of %s were shown: the replica %s was copied, or put back", log, of)
+        term = term_of(self.licenses.current.license.plan, self.clock.now())
+        self._commit(self.book.fork(log, size, term))
+        _log.error(
+            "two histories of %s were shown: the replica %s was copied, put back, or lost its log", log, of
+        )
         refuse_copies(self.book, of)
 
     def _open_held(self, standing: Standing) -> Slice | None:
@@ -345,13 +353,19 @@ class Desk:
             )
         return held
 
-    def _unknown_grants(self, held: Slice | None, term: int, now: int) -> list[Event]:
+    def _is_newest(self, held: Slice | None, of: str) -> bool:
+        """Whether a slice is the last one that its replica was granted."""
+        return held is not None and held.sequence == self.book.replicas[of].sequence
+
+    def _unknown_grants(self, held: Slice | None, standing: Standing, term: int, now: int) -> list[Event]:
         """Return what follows from a grant that this desk has signed and does not know: it was put back."""
         if held is None or not any(dict(held.units).values()) or self._record.knows(held):
             return []
+        of = VerifyingKey.from_vkey(held.instance).fingerprint
+        if (of, held.sequence) in self.book.believed:  # said before: the pause does not begin anew
+            return []
         site = self.licenses.current.license.site
         until = now + (0 if site is None else site.lease_s)
-        of = VerifyingKey.from_vkey(held.instance).fingerprint
         _log.error(
             "the replica %s shows a grant that this desk does not know: the desk was put back to an older "
             "state. No units of a plan that blocks are granted for one lease period",
@@ -359,15 +373,16 @@ class Desk:
         )
         events: list[Event] = [Again(of=of, sequence=held.sequence, until=until)]
         if held.term == term:
-            events += self.book.shown(of, term, _units(held, term))
+            events += self.book.shown(of, term, kept_of(held, standing, term))
         return events
 
-    def _grants(self, ask: Ask, held: Slice | None, plan: Plan, now: int) -> Sequence[Event]:
+    def _grants(self, ask: Ask, standing: Standing, held: Slice | None, now: int) -> Sequence[Event]:
         """Return what changes for a replica; nothing while the desk listens."""
+        plan = self.licenses.current.license.plan
         if plan.overage != "block" or self.book.grants_at() > now:
             return []
-        lowered = self.book.settle(ask, _units(held, ask.term), plan.meters)
-        return lowered or self.book.slices(ask, plan.meters, now)
+        lowered = self.book.settle(ask, kept_of(held, standing, ask.term), plan.meters)
+        return lowered or self.book.given_back(ask) or self.book.slices(ask, plan.meters, now)
 
     def _reply(self, standing: Standing, ask: Ask, held: Slice | None, now: int) -> SliceReply:
         license, replica = self.licenses.current.license, self.book.replicas[ask.of]
@@ -375,7 +390,7 @@ class Desk:
         allowed = {meter: replica.allowed.get((meter, ask.term), 0) for meter, _ in license.plan.meters}
         if waits > 0:
             # What the book says may have been given back since: a replica has what it shows, and no more.
-            allowed = dict.fromkeys(allowed, 0) | _units(held, ask.term)
+            allowed = dict.fromkeys(allowed, 0) | units_of(held, ask.term)
         blocks = license.plan.overage == "block"
         granted = Slice(
             instance=standing.instance,
@@ -388,27 +403,11 @@ class Desk:
         if waits > 0 and held is not None and held.term == ask.term:
             granted = replace(granted, units=held.units, sequence=held.sequence)
         lacks = any(units - ask.used.get(m, 0) < max(1, ask.need.get(m, 0)) for m, units in granted.units)
+        used = {of: word.used for of, word in self._words.items() if word.term == ask.term}
         return SliceReply(
             status="OutOfQuota" if self.is_used_up() else "Valid",
             slice=sign_slice(granted, self.identity.signing).note,
             head=standing.head.size,
             retry_s=max(1, min(self.rules.heartbeat_s, waits)) if lacks else 0,
+            is_short=blocks and self.book.is_short(ask.term, license.plan.meters, used, now),
         )
-
-
-def _units(held: Slice | None, term: int) -> dict[str, int]:
-    """Return what a slice allows in a term."""
-    return dict(held.units) if held is not None and held.term == term else {}
-
-
-def _ask(standing: Standing, term: int) -> Ask:
-    """Return what a standing asks; nothing for a term that has ended, or has not begun here."""
-    if standing.term != term:
-        return Ask(of=standing.fingerprint, term=term)
-    return Ask(
-        of=standing.fingerprint,
-        term=term,
-        used=dict(standing.used),
-        need=dict(standing.need),
-        wants=dict(standing.wants),
-    )

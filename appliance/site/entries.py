@@ -9,9 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from appliance.ledger.log.usage_record import UsageRecord
-from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Sliced, WrittenOff
+from appliance.site.events import (
+    Again,
+    Counted,
+    Event,
+    Forked,
+    Found,
+    Leased,
+    Left,
+    Seen,
+    Sliced,
+    WrittenOff,
+)
 from license.crypto.ed25519 import VerifyingKey
-from license.encoding.strict import format_date, format_time, parse_date, parse_time
+from license.encoding.strict import (
+    decode_base64,
+    encode_base64,
+    format_date,
+    format_time,
+    parse_date,
+    parse_time,
+)
 from license.evidence.log.counted_run import LOST, CountedRun, parse_run
 from license.evidence.log.entry import Entry, Tally, Value
 
@@ -68,10 +86,25 @@ def from_entry(entry: Entry) -> Iterator[Event]:
             yield WrittenOff(of=entry.text("of"), why=entry.text("w"), term=_term(entry), units=_units(entry))
         case "found":
             yield Found(of=entry.text("of"), term=_term(entry), units=_units(entry))
-        case "fork":
-            yield Forked(of=entry.text("of"), log=entry.text("o"), size=entry.number("x"))
+        case "seen" | "fork":
+            yield _shown(entry)
         case "again":
             yield Again(of=entry.text("of"), sequence=entry.number("x"), until=parse_time(entry.text("till")))
+
+
+def _shown(entry: Entry) -> Seen | Forked:
+    of, log, size = entry.text("of"), entry.text("o"), entry.number("x")
+    if entry.kind == "fork":
+        return Forked(of=of, log=log, size=size)
+    return Seen(
+        of=of,
+        log=log,
+        size=size,
+        root=decode_base64(entry.text("r")),
+        created=parse_time(entry.text("c")),
+        term=_term(entry),
+        used=_units(entry),
+    )
 
 
 def _draft(event: Event) -> tuple[str, Mapping[str, Value]]:
@@ -93,6 +126,9 @@ def _values(event: Event) -> tuple[str, dict[str, Value]]:
             kind, values = "lost", {"w": event.why, "d": format_date(event.term), "s": _sums(event.units)}
         case Found():
             kind, values = "found", {"d": format_date(event.term), "s": _sums(event.units)}
+        case Seen():
+            kind, values = "seen", {"o": event.log, "x": event.size, "r": encode_base64(event.root)}
+            values |= {"c": format_time(event.created), "d": format_date(event.term), "s": _sums(event.used)}
         case Forked():
             kind, values = "fork", {"o": event.log, "x": event.size}
         case Again():

@@ -75,7 +75,7 @@ class WrittenOff:
 
     Attributes:
         of: The replica.
-        why: `lapsed` or `operator`.
+        why: `lapsed`, `operator`, or `cloned`: two histories of its log were shown.
         term: The term of the slice.
         units: By meter; empty where the plan does not block.
     """
@@ -96,8 +96,31 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a replica showed of itself.
+
+    Attributes:
+        of: The replica.
+        log: The usage log that it writes.
+        size: Entries under the head that it showed.
+        root: Root hash over them.
+        created: When it said so, Unix seconds of its own effective time.
+        term: First second of the term.
+        used: Units recorded in it, by meter.
+    """
+
+    of: str
+    log: str
+    size: int
+    root: bytes
+    created: int
+    term: int
+    used: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forked:
-    """Two histories of one usage log were shown: the replica was copied, or put back."""
+    """Two histories of one usage log were shown: the replica was copied, put back, or lost its log."""
 
     of: str
     log: str
@@ -119,4 +142,4 @@ class Again:
     until: int
 
 
-Event = Leased | Sliced | Counted | Left | WrittenOff | Found | Forked | Again
+Event = Leased | Sliced | Counted | Left | WrittenOff | Found | Seen | Forked | Again

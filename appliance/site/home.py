@@ -103,8 +103,9 @@ class Home:
         """Return the key that replicas give as `ApiKey`.
 
         Raises:
-            SettingsError: It is missing, or open to other users.
+            SettingsError: It is missing, or open to other users; or the directory is not that of a desk.
         """
+        self.product()
         path = self.path / API_KEY
         try:
             key = read_limited(path, _MAX_KEY_BYTES).decode("ascii").strip()

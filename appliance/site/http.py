@@ -1,6 +1,7 @@
 """The desk over HTTP: what a connected appliance asks an endpoint, and what its operator looks at.
 
     POST /v1/connected   request note   → {"license": …, "issuer": …}: a lease
+    POST /v1/licenses    refused (`LeasesOnly`): licences to take away are the vendor's
     POST /v1/usage       usage report   → {"status", "message", "log", "next"}
     POST /v1/slices      standing note  → {"status", "message", "slice", "head", "retry"}
     GET  /v1/status      is the key good? with ?log= how far that log is counted
@@ -78,6 +79,17 @@ class _Service:
         note, issuer_note = await run_in_threadpool(self._desk.lease, body)
         return JSONResponse({"license": note.decode(), "issuer": issuer_note.decode()})
 
+    async def license(self, request: Request) -> Response:
+        """Refuse a licence to take away: a desk lends parts of its own."""
+        self._admit(request)
+        raise AuthorityError(
+            "this is the desk of a site: it gives leases to replicas that run connected, and no licences",
+            status="Mismatch",
+            code="LeasesOnly",
+            hint="start the replica without DownloadLicense; for model packages add --models-only to "
+            "`appliance license download`",
+        )
+
     async def usage(self, request: Request) -> Response:
         """Count a report, unless it was counted before."""
         check_length(request, MAX_REPORT_BYTES)
@@ -125,12 +137,7 @@ class _Service:
         """Charge what a replica holds, and mark it lost."""
         check_length(request, _MAX_ASK_BYTES)
         self._admit(request)
-        asked = parse_json((await read_body(request, _MAX_ASK_BYTES)).decode("utf-8", "replace"))
-        of = asked.get("instance")
-        if not isinstance(of, str):
-            raise Malformed(
-                "instance must be the twelve digits of a replica", hint="`appliance site status` shows them"
-            )
+        of = _replica_in(await read_body(request, _MAX_ASK_BYTES))
         done = await run_in_threadpool(self._desk.write_off, of)
         return JSONResponse({"instance": of, "writtenOff": done})
 
@@ -226,6 +233,7 @@ def make_app(desk: Desk, *, api_key: str, roots: TrustRoots) -> Starlette:
         routes=[
             Route("/", service.page, methods=["GET"]),
             Route("/ready", service.ready, methods=["GET"]),
+            Route("/v1/licenses", service.license, methods=["POST"]),
             Route(LEASE_PATH, service.lease, methods=["POST"]),
             Route(USAGE_PATH, service.usage, methods=["POST"]),
             Route(SLICE_PATH, service.slices, methods=["POST"]),
@@ -271,6 +279,22 @@ async def _on_unavailable(_request: Request, error: Exception) -> JSONResponse:
         "look at the volume of the desk: its space, its owner, its state",
         "Unknown",
     )
+
+
+def _replica_in(body: bytes) -> str:
+    """Return the replica that a body names.
+
+    Raises:
+        Malformed: It names none, or is not JSON.
+    """
+    hint = 'send {"instance": "731e0fccb93e"} with the digits that `appliance site status` shows'
+    try:
+        of = parse_json(body.decode("utf-8", "replace")).get("instance")
+    except Malformed as error:
+        raise Malformed(error.message, hint=hint) from error
+    if not isinstance(of, str):
+        raise Malformed("instance must be the twelve digits of a replica", hint=hint)
+    return of
 
 
 def _keys(request: Request) -> list[bytes]:

@@ -27,8 +27,8 @@ from license.licenses.validity import State, state_at
 from license.slices.protocol import Slice
 
 _EVENTS: Final = (
-    "SELECT n, text FROM entry WHERE kind IN ('use','lease','slice','left','lost','found','fork','again') "
-    "ORDER BY n"
+    "SELECT n, text FROM entry "
+    "WHERE kind IN ('use','lease','slice','left','lost','found','seen','fork','again') ORDER BY n"
 )
 
 

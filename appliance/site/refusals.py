@@ -16,12 +16,12 @@ def refuse_copies(book: Book, of: str) -> None:
     replica = book.replicas.get(of)
     if replica is not None and replica.forked:
         raise AuthorityError(
-            f"two histories of {replica.forked} were shown to this desk: the replica {of} was copied, or put "
-            "back to an older state",
+            f"two histories of {replica.forked} were shown to this desk: the replica {of} was copied, put "
+            "back to an older state, or lost its usage log and kept its keys. What it held counts as used",
             status="Mismatch",
             code="ClonedInstance",
-            hint="give each replica a state directory of its own, which makes it a new one, and write this "
-            f"one off at the desk: appliance site write-off {of}",
+            hint="give each replica a state directory and an output directory of its own; with empty ones it "
+            "is a new replica",
         )
 
 

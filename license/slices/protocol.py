@@ -10,6 +10,7 @@ slice that is asked for twice, or arrives twice, grants nothing twice. Formats: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -35,6 +36,8 @@ SLICE_PATH: Final = "/v1/slices"
 STANDING_KIND: Final = "standing"
 SLICE_KIND: Final = "slice"
 MAX_STANDING_BYTES: Final = 65_536
+
+_ORIGIN: Final = re.compile(r"offline-appliance/[a-z0-9][a-z0-9._-]{0,63}/([0-9a-f]{12})/[1-9][0-9]{0,8}")
 
 Units = tuple[tuple[str, int], ...]
 """Units by meter."""
@@ -123,6 +126,8 @@ class Standing:
         need: Units without which it cannot answer what it was asked, by meter.
         wants: Units it expects to use until it speaks the next time but one, by meter.
         held: Note of the slice it holds; empty for none.
+        keeps: Up to how many units it uses from now on, by meter, where that is less than its slice: the rest
+            goes back. It has stopped using the rest before it says so.
         returns: Whether it stops, and gives back what it did not use.
         created: When, Unix seconds of effective time.
     """
@@ -136,6 +141,7 @@ class Standing:
     need: Units = ()
     wants: Units = ()
     held: bytes = b""
+    keeps: Units = ()
     returns: bool = False
     created: int = 0
 
@@ -144,8 +150,8 @@ class Standing:
         check_range("since", self.since, 0, MAX_INT)
         check_range("term", self.term, 0, MAX_TIME)
         check_range("created", self.created, 0, MAX_TIME)
-        for name, units in (("used", self.used), ("need", self.need), ("wants", self.wants)):
-            _check_units(name, units)
+        for name in ("used", "need", "wants", "keeps"):
+            _check_units(name, getattr(self, name))
 
     @property
     def fingerprint(self) -> str:
@@ -171,6 +177,7 @@ def sign_standing(standing: Standing, key: SigningKey) -> bytes:
         "need": dict(standing.need),
         "wants": dict(standing.wants),
         "held": encode_base64(standing.held),
+        "keeps": dict(standing.keeps),
         "returns": int(standing.returns),
         "created": format_time(standing.created),
     }
@@ -189,7 +196,7 @@ def open_standing(body: bytes) -> Standing:
     text = open_note(body, [key], max_bytes=MAX_STANDING_BYTES).text
     top = Fields(parse_statement(text, STANDING_KIND))
     head = open_checkpoint(top.base64("checkpoint"), [key]).checkpoint
-    if head.origin.split("/")[2:3] != [key.fingerprint]:
+    if (found := _ORIGIN.fullmatch(head.origin)) is None or found[1] != key.fingerprint:
         raise Malformed("checkpoint is not of a log of this installation")
     return Standing(
         instance=claimed,
@@ -201,6 +208,7 @@ def open_standing(body: bytes) -> Standing:
         need=top.quantities("need"),
         wants=top.quantities("wants"),
         held=top.base64("held"),
+        keeps=top.quantities("keeps") if top.has("keeps") else (),  # replicas of before have not said it
         returns=top.number("returns") == 1,
         created=top.time("created"),
     )
@@ -215,12 +223,14 @@ class SliceReply:
         slice: Note of the slice that the replica holds from here on.
         head: Size of the head that the desk knows now.
         retry_s: Seconds after which more may be had; 0 where the slice is what was wanted.
+        is_short: Whether more of the plan lies unused at replicas than is free: give back what is idle.
     """
 
     status: str
     slice: bytes
     head: int
     retry_s: int = 0
+    is_short: bool = False
 
     def to_claims(self, message: str) -> dict[str, Any]:
         """Return the JSON of the answer."""
@@ -230,6 +240,7 @@ class SliceReply:
             "slice": self.slice.decode("utf-8"),
             "head": self.head,
             "retry": self.retry_s,
+            "short": int(self.is_short),
         }
 
 
@@ -241,6 +252,7 @@ def read_reply(answer: Mapping[str, Any]) -> SliceReply:
         slice=top.line("slice").encode("utf-8"),
         head=top.number("head"),
         retry_s=top.number("retry"),
+        is_short=top.has("short") and top.number("short") == 1,
     )
     check_range("head", reply.head, 0, MAX_INT)
     check_range("retry", reply.retry_s, 0, DAY)

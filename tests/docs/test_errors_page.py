@@ -96,6 +96,19 @@ def test_every_code_of_the_apis_has_a_row_and_every_row_is_a_code() -> None:
     assert {code for code in listed if CODE.fullmatch(code)} - known - source_words() == set()
 
 
+def test_every_code_of_a_desk_has_a_row_and_every_row_is_a_code() -> None:
+    listed = rows(section("Codes of the desk of a site"))
+    named = named_codes("appliance/site", calls=frozenset())
+    assert named - listed - class_codes() == set()
+    text = "".join(
+        (ROOT / name).read_text("utf-8")
+        for name in ("appliance/server/desk.py", "license/serving/replies.py")
+    )
+    first = set(re.findall(r'[(=] ?"([A-Z][A-Za-z]+)"', text))
+    assert listed - named - first == set()
+    assert {"Busy", "RequestTimeout", "TooLarge", "BadRequest"} <= listed
+
+
 def source_words() -> set[str]:
     """Quoted words in the source of the APIs: codes that are passed on by a name."""
     text = "".join(path.read_text("utf-8") for path in Path(ROOT / "appliance").rglob("*.py"))

@@ -41,6 +41,7 @@ TESTED_ELSEWHERE = {
     "appliance/api/speech/multipart.py": "tests/e2e/speech/test_rest.py",
     "appliance/api/speech/*": "tests/e2e/speech/test_wire.py",
     "appliance/api/*": "tests/e2e/test_language_api.py",
+    "appliance/server/desk.py": "tests/attacks/site/test_hostile_connections.py",
     "appliance/server/tls.py": "tests/e2e/test_access.py",
     "appliance/server/supervisor.py": "tests/e2e/fleet/test_workers.py",
     "appliance/server/*": "tests/e2e/test_load.py",

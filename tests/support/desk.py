@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from license.authority.authority import Authority
 from license.authority.book.resource import Resource
 from license.authority.issuing.issue import Terms
 from tests.support.forked_process import ForkedProcess, run_forked_text
-from tests.support.site import Service, Site, clean_environ
+from tests.support.site import AnyProcess, Service, Site, clean_environ
 
 Run = "subprocess.CompletedProcess[str]"
 
@@ -52,11 +53,20 @@ class DeskSite:
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return run_forked_text("appliance", ["site", *words], environ=clean_environ())
 
-    def set_up(self, *, instances: int = 10, lease_s: int = 3_600, terms: Terms | None = None) -> None:
+    def set_up(
+        self,
+        *,
+        instances: int = 10,
+        lease_s: int = 3_600,
+        terms: Terms | None = None,
+        models: tuple[str, ...] = (),
+    ) -> None:
         """Request, issue and install a site licence, as an operator and a vendor do."""
         assert self.resource is not None
         request, delivery = self.path / "request.note", self.path / "delivery"
-        asked = self.run("request", "--home", str(self.home), "--service", self.service, "-o", str(request))
+        lines = [word for line in models for word in ("--model", line)]
+        words = ("request", "--home", str(self.home), "--service", self.service, "-o", str(request))
+        asked = self.run(*words, *lines)
         assert asked.returncode == 0, asked.stderr
         issued = self.vendor.issue(
             self.resource, request.read_bytes(), terms=terms or Terms(site=instances, lease_s=lease_s)
@@ -73,16 +83,23 @@ class DeskSite:
     def key(self) -> str:
         return Home(path=self.home).api_key()
 
-    def start(self, *words: str, port: int = 0, wait: bool = True) -> Service:
-        """Start the desk; again on the port that replicas know."""
+    def start(self, *words: str, port: int = 0, wait: bool = True, prefix: tuple[str, ...] = ()) -> Service:
+        """Start the desk, by `prefix` if there is one; again on the port that replicas know."""
         log = self.path / f"desk-{len(self.desks)}.log"
         given = [
             *("site", "serve", "--home", str(self.home), "--roots", str(self.vendor.roots_dir)),
             *("--heartbeat", "1", "--port", str(port or self.port)),
             *words,
         ]
+        process: AnyProcess
         with log.open("wb") as output:
-            process = ForkedProcess("appliance", given, environ=clean_environ(), stdout=output, stderr=output)
+            if prefix:
+                command = [*prefix, sys.executable, "-m", "appliance", *given]
+                process = subprocess.Popen(command, stdout=output, stderr=output, env=clean_environ())
+            else:
+                process = ForkedProcess(
+                    "appliance", given, environ=clean_environ(), stdout=output, stderr=output
+                )
         desk = Service(process, log)
         self.desks.append(desk)
         if wait:

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,9 +23,10 @@ from appliance.licensing.request import request_note
 from appliance.metering.lease import Connection, fetch_lease, leased_interval
 from appliance.metering.reporter import Reporter
 from appliance.metering.schedule import EndpointState, ReportInterval
+from appliance.server.connection.connections import ConnectionLimits
+from appliance.server.desk import listen, make_server
 from appliance.site.desk import Desk
 from appliance.site.home import Home
-from appliance.site.http import make_app
 from appliance.site.lease import DeskRules
 from license.authority.authority import Authority
 from license.authority.book.resource import Resource
@@ -31,8 +34,8 @@ from license.authority.issuing.issue import Terms
 from license.client.metering import MeteringClient
 from license.licenses.directory import save_license
 from license.licenses.verify import open_license
-from license.trust.roots import load_roots
-from tests.integration.connected.conftest import NOON, Time, serving
+from license.trust.roots import TrustRoots, load_roots
+from tests.integration.connected.conftest import NOON, Time
 
 METER = CUSTOM_NER.meter
 RULES = DeskRules(heartbeat_s=20, patience_s=3_600)
@@ -47,6 +50,7 @@ class InProcessSite:
     lease_s: int = 3_600
     instances: int = 10
     rules: DeskRules = RULES
+    limits: ConnectionLimits | None = None
 
     def __post_init__(self) -> None:
         self.authority = Authority.create(self.home / "vendor", name="license.example.com", clock=self.time)
@@ -75,7 +79,7 @@ class InProcessSite:
         roots = load_roots(self.authority.roots_dir)
         desk = Desk(self.place, roots=roots, rules=self.rules, sources=self.time.sources(), restored=restored)
         try:
-            with serving(make_app(desk, api_key=self.place.api_key(), roots=roots)) as url:
+            with self._serving(desk, roots) as url:
                 self.desk, self.url = desk, url
                 for member in self.members:
                     member.client = replace(member.client, billing=url)
@@ -87,6 +91,21 @@ class InProcessSite:
         finally:
             self.desk = None
             desk.close()
+
+    @contextmanager
+    def _serving(self, desk: Desk, roots: TrustRoots) -> Iterator[str]:
+        """Serve a desk on loopback, by the server of `appliance site serve`."""
+        server = make_server(desk, api_key=self.place.api_key(), roots=roots, limits=self.limits)
+        listener = listen("127.0.0.1", 0)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
     def member(self, name: str = "") -> "Member":
         client = MeteringClient(billing=self.url, api_key=self.place.api_key(), timeout_s=10)
@@ -203,6 +222,11 @@ class Member:
     @property
     def of(self) -> str:
         return self.identity.instance
+
+    @property
+    def log(self) -> str:
+        """Name of the usage log that it writes."""
+        return self.ledger.origin
 
     def ask(self, units: int = 1) -> str:
         """Ask for an answer of so many units; returns `Answered`, or the code of the refusal."""

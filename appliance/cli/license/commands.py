@@ -53,19 +53,29 @@ def license_group() -> None:
     "Also ask for the key of this model line, such as ner-en/3, and bring its newest package into the"
     " directory that Mounts:Model names; repeatable."
 )
+@click.option(
+    "--models-only",
+    is_flag=True,
+    help="Bring the packages of --model and no licence, as for a replica, whose licence is its lease.",
+)
 @roots_option
 @json_option
 @settings_argument
-def download(words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], as_json: bool) -> None:
+def download(
+    words: tuple[str, ...], roots: Path | None, models: tuple[str, ...], models_only: bool, as_json: bool
+) -> None:
     """Ask the vendor for a licence over the network, verify it and save it.
 
     The same as starting with DownloadLicense=True. The key of this installation is made if there is none.
     """
-    from appliance.cli.license.download import download_and_tell
+    from appliance.cli.license.download import bring_packages, download_and_tell
 
     installation = _read(words, roots)
     installation.settings.require_eula()
-    download_and_tell(installation, models, as_json=as_json)
+    if models_only:
+        bring_packages(installation, models, as_json=as_json)
+    else:
+        download_and_tell(installation, models, as_json=as_json)
 
 
 @license_group.command(epilog=example("appliance license request -o request.note"))

@@ -9,6 +9,7 @@ import click
 from appliance.cli.license.text import result_json, result_table, run_template
 from appliance.cli.options import print_json
 from appliance.config.secrets import shown_address
+from appliance.errors import SettingsError
 from appliance.host.container import access_hint
 from appliance.licensing.download import fetch_license, fetch_package
 from appliance.licensing.install import install_license
@@ -45,15 +46,47 @@ def download_and_tell(
         begun=installation.has_begun(licensed),
         present=installation.in_place(),
     )
-    packages: list[Path] = []
-    directory = settings.model_mount
-    if directory is not None:
-        for line in lines:
-            click.echo(f"Downloading the model package of {line} …", err=True)
-            packages.append(fetch_package(installation, line, directory, Bytes(f"downloading {line}")))
+    packages = [] if settings.model_mount is None else _bring(installation, lines, settings.model_mount)
     now = int(time.time())
     if as_json:
         print_json(result_json(installation, licensed, note, now=now, packages=packages))
         return
     click.echo(result_table(licensed, note, now=now, packages=packages))
     click.echo(run_template(installation))
+
+
+def bring_packages(installation: Installation, lines: Sequence[str], *, as_json: bool = False) -> None:
+    """Bring the packages of model lines into `Mounts:Model` and no licence, then print where they are.
+
+    Raises:
+        ApplianceError: A setting is missing, or no line is named.
+        LicenseError: A package was not given, does not hold, or cannot be saved.
+    """
+    settings, directory = installation.settings, installation.settings.model_mount
+    needed = {
+        "Billing": settings.billing,
+        "ApiKey": settings.api_key,
+        "Mounts:Model": directory,
+        "--model": lines,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if missing or directory is None:
+        raise SettingsError(
+            f"--models-only also needs {' and '.join(missing)}",
+            hint="appliance license download --models-only --model ner-en/3 Eula=accept "
+            "Billing=http://desk:5080 ApiKey=KEY Mounts:Model=/srv/models",
+        )
+    packages = _bring(installation, lines, directory)
+    if as_json:
+        print_json({"packages": [str(package) for package in packages]})
+        return
+    for package in packages:
+        click.echo(str(package))
+
+
+def _bring(installation: Installation, lines: Sequence[str], directory: Path) -> list[Path]:
+    packages = []
+    for line in lines:
+        click.echo(f"Downloading the model package of {line} …", err=True)
+        packages.append(fetch_package(installation, line, directory, Bytes(f"downloading {line}")))
+    return packages

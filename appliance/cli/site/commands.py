@@ -88,6 +88,7 @@ def install(home: Path, roots: Path | None, as_json: bool, files: tuple[str, ...
 
     FILE is license.note and issuer.note in any order, or a directory that holds them.
     """
+    from appliance.cli.site.words import desk_words
     from appliance.config.settings import Settings
     from appliance.licensing.install import install_license, read_delivery, verify_delivery
     from appliance.licensing.installation import Installation
@@ -103,7 +104,8 @@ def install(home: Path, roots: Path | None, as_json: bool, files: tuple[str, ...
     installation = Installation(
         settings=Settings.read(words, {}), state=desk.state, roots_directory=roots, site=True
     )
-    licensed = verify_delivery(installation, read_delivery(list(files)))
+    with desk_words(home):
+        licensed = verify_delivery(installation, read_delivery(list(files)))
     install_license(
         desk.license, licensed, begun=installation.has_begun(licensed), present=installation.in_place()
     )
@@ -157,19 +159,21 @@ def serve(
     """
     import logging
 
+    from appliance.cli.site.words import desk_words
     from appliance.observability import logging as logs
+    from appliance.server.desk import listen
+    from appliance.server.desk import serve as serve_desk
     from appliance.site.desk import Desk
     from appliance.site.home import Home
     from appliance.site.lease import DeskRules
-    from appliance.site.server import listen
-    from appliance.site.server import serve as serve_desk
 
     logs.configure("information", "information", console_format="simple")
     log = logging.getLogger("appliance.site")
     place, known = Home(path=home), _roots(roots)
     key = place.api_key()
     rules = DeskRules(heartbeat_s=heartbeat_s, patience_s=write_off_hours * 3_600)
-    desk = Desk(place, roots=known, rules=rules, restored=restored)
+    with desk_words(home):
+        desk = Desk(place, roots=known, rules=rules, restored=restored)
     try:
         listener = listen(host, port)
     except BaseException:
@@ -198,10 +202,12 @@ def status(home: Path, url: str, as_json: bool) -> None:
     """Say who is there, which version, what is left and what was lost; asks the running desk."""
     from appliance.cli.site.desk_client import ask_desk
     from appliance.cli.site.text import status_lines
+    from appliance.cli.site.words import asking_words
     from appliance.site.home import Home
     from appliance.site.http import SITE_PATH
 
-    found = ask_desk(url, SITE_PATH, Home(path=home).api_key())
+    with asking_words(home, url):
+        found = ask_desk(url, SITE_PATH, Home(path=home).api_key())
     if as_json:
         print_json(found)
     else:
@@ -220,10 +226,13 @@ def write_off(instance: str, home: Path, url: str, as_json: bool) -> None:
     REPLICA is its twelve digits, as status shows them. What it reports later is not charged again.
     """
     from appliance.cli.site.desk_client import ask_desk
+    from appliance.cli.site.words import asking_words, replica_digits
     from appliance.site.home import Home
     from appliance.site.http import WRITE_OFF_PATH
 
-    done = ask_desk(url, WRITE_OFF_PATH, Home(path=home).api_key(), {"instance": instance})
+    instance = replica_digits(instance)
+    with asking_words(home, url):
+        done = ask_desk(url, WRITE_OFF_PATH, Home(path=home).api_key(), {"instance": instance})
     if as_json:
         print_json(done)
     elif done["writtenOff"]:
@@ -246,14 +255,22 @@ def export(home: Path, url: str, out: Path, full: bool, message: str | None, as_
     checks it, and `license ingest` takes it in. The desk may run meanwhile, or not.
     """
     from appliance.cli.site.desk_client import ask_desk
+    from appliance.errors import SettingsError
     from appliance.ledger.transfer.export_file import export_usage
     from appliance.site.home import Home
     from appliance.site.http import CHECKPOINT_PATH
     from license.console.progress import waiting
     from license.errors import CouldNotConnect
+    from license.evidence.log.source import find_databases
+    from license.files import quoted
 
     place = Home(path=home)
     place.product()
+    if not find_databases(place.ledger(place.identity())):
+        raise SettingsError(
+            f"the desk in {home} has written no log yet",
+            hint=f"start it once: appliance site serve --home {quoted(home)}",
+        )
     with contextlib.suppress(CouldNotConnect):  # a desk that does not run has signed its log at the stop
         ask_desk(url, CHECKPOINT_PATH, place.api_key(), {})
     making = export_usage(place.output, place.state, out=out, full=full, note=message)

@@ -6,10 +6,11 @@ import json
 import time
 from typing import Any, Final
 
+from appliance.errors import SettingsError
 from license.client.http import get, parse_address, post
 from license.client.licenses import KEY_HEADER, check_key, refusal
-from license.encoding.strict import clean_text, parse_json
-from license.errors import BadReply, Malformed
+from license.encoding.strict import clean_text, parse_json, shown
+from license.errors import BadReply, LicenseError, Malformed
 
 TIMEOUT_SECONDS: Final = 30
 MAX_REPLY_BYTES: Final = 16 << 20
@@ -25,9 +26,16 @@ def ask_desk(url: str, path: str, key: str, body: dict[str, Any] | None = None) 
         body: What is sent; None to ask with GET.
 
     Raises:
+        SettingsError: The address is none.
         DownloadError: It cannot be reached, or refuses; the class says which.
     """
-    endpoint = parse_address(url, path)
+    try:
+        endpoint = parse_address(url, path)
+    except LicenseError as error:  # whose words are of Billing
+        raise SettingsError(
+            f"--url must be an http or https address, not {shown(url)!r}",
+            hint="such as http://127.0.0.1:5080",
+        ) from error
     check_key(key)
     headers = {KEY_HEADER: key, "Accept": "application/json"}
     if body is None:

@@ -312,9 +312,12 @@ class HttpProtocol(HttpToolsProtocol):
                 return
             self._break_off(cycle)
         self.cycle = cast("Any", Answered())
-        secure = self.scheme == "https"
-        self._gate.write(closing_reply(problem, self.server_state.default_headers, secure=secure))
+        self._gate.write(self.refusal(problem))
         self._linger()
+
+    def refusal(self, problem: Problem) -> bytes:
+        """Return the reply that refuses what is no request, or comes too late."""
+        return closing_reply(problem, self.server_state.default_headers, secure=self.scheme == "https")
 
     def _break_off(self, cycle: Any) -> None:
         """The body of a request ends too early: its application hears of it, and what it says is dropped."""
@@ -324,10 +327,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._linger()
 
     def _refuse_long_head(self) -> None:
-        if len(self.url) > HEAD_BYTES // 2:
-            self._refuse(too_long("The request's address", HEAD_BYTES, status=414))
-        else:
-            self._refuse(too_long("The request's head", HEAD_BYTES, status=431))
+        what, status = ("address", 414) if len(self.url) > HEAD_BYTES // 2 else ("head", 431)
+        self._refuse(too_long(f"The request's {what}", HEAD_BYTES, status=status))
 
     def _length_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

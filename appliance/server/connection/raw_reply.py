@@ -1,8 +1,9 @@
 """Replies that a connection writes by itself, without the application: refusals of what is not a request."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from appliance.api.errors import Problem
 from appliance.api.request_id import common_headers
@@ -14,15 +15,22 @@ def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
     return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers).encode("latin-1")
 
 
-def closing_reply(problem: Problem, common: Sequence[tuple[bytes, bytes]], *, secure: bool) -> bytes:
+def closing_reply(
+    problem: Problem,
+    common: Sequence[tuple[bytes, bytes]],
+    *,
+    secure: bool,
+    content: Mapping[str, Any] | None = None,
+) -> bytes:
     """Return the reply for a problem, in the documented shape, after which the connection is closed.
 
     Args:
         problem: What is wrong.
         common: Headers that every reply of this server has.
         secure: Whether it goes out over TLS.
+        content: The JSON of the body, where it is not that of the Language service.
     """
-    body = json.dumps(problem.body()).encode()
+    body = json.dumps(problem.body() if content is None else content).encode()
     headers = {
         "content-type": "application/json; charset=utf-8",
         "content-length": str(len(body)),

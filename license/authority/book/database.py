@@ -3,15 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import event, inspect
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlmodel import Session, create_engine
 
 from license.authority.book.tables import VERSION, BookRow, Table
 from license.errors import AuthorityError
+
+_PSYCOPG: Final = {
+    # A database without an encoding of its own (SQL_ASCII) would be read as bytes.
+    "client_encoding": "utf8",
+    # A server that vanished with its address would be waited for by TCP for a quarter of an hour.
+    "connect_timeout": "5",
+    "tcp_user_timeout": "5000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+}
+"""What libpq is told unless the address says otherwise; seconds, and milliseconds for `tcp_user_timeout`."""
 
 
 def open_book(where: Path | str) -> Engine:
@@ -27,7 +39,7 @@ def open_book(where: Path | str) -> Engine:
         where.touch(mode=0o600)  # SQLite gives its side files the mode of this one
         where = f"sqlite:///{where}"
     with _refusals(where):
-        engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
+        engine = create_engine(_completed(make_url(where)), pool_pre_ping=not where.startswith("sqlite"))
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _configure_sqlite)
         try:
@@ -36,6 +48,13 @@ def open_book(where: Path | str) -> Engine:
             engine.dispose()
             raise
     return engine
+
+
+def _completed(url: URL) -> URL:
+    """Return an address with what libpq is told besides."""
+    if url.drivername != "postgresql+psycopg":
+        return url
+    return url.update_query_dict({key: value for key, value in _PSYCOPG.items() if key not in url.query})
 
 
 def _prepare(engine: Engine) -> None:

@@ -66,6 +66,10 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "left": (("of", "token"),),
     "lost": (("of", "token"), ("w", "token"), ("d", "day"), ("s", "sums")),
     "found": (("of", "token"), ("d", "day"), ("s", "sums")),
+    "seen": (
+        *(("of", "token"), ("o", "token"), ("x", "int"), ("r", "root"), ("c", "time")),
+        *(("d", "day"), ("s", "sums")),
+    ),
     "fork": (("of", "token"), ("o", "token"), ("x", "int")),
     "again": (("of", "token"), ("x", "int"), ("till", "time")),
 }

@@ -20,7 +20,7 @@ from license.evidence.log.entry import Entry, UsedFields
 from license.evidence.verify.result import ReplicaReport, Severity
 from license.licenses.license import License
 
-SITE_KINDS: Final = ("lease", "slice", "left", "lost", "found", "fork", "again")
+SITE_KINDS: Final = ("lease", "slice", "left", "lost", "found", "seen", "fork", "again")
 """Kinds of entries that only a desk writes."""
 
 Find = Callable[[Severity, str, str, int], None]
@@ -157,12 +157,14 @@ class SiteAudit:
             self._find(Severity.FINDING, "too-many-replicas", sentence, entry.n)
 
     def _lost(self, entry: Entry, replica: _Replica) -> None:
-        replica.state = "lost"
+        copied = replica.state == "cloned"
+        replica.state = "cloned" if copied else "lost"
         units = {meter: tally.billed for meter, tally in entry.sums().items()}
         for meter, count in units.items():
             replica.lost[meter, entry.text("d")] += count
         told = ", ".join(f"{count:,} units of {meter}" for meter, count in units.items())
-        sentence = f"the replica {entry.text('of')} did not come back ({entry.text('w')}): " + (
+        why = "is refused" if copied else "did not come back"
+        sentence = f"the replica {entry.text('of')} {why} ({entry.text('w')}): " + (
             f"{told} of its slice count as used"
             if told
             else "what it used after its last report is not known"

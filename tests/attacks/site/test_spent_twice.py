@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
 
@@ -68,9 +69,11 @@ def test_a_desk_that_was_put_back_believes_its_replicas_and_grants_nothing_for_o
         member.speak()
         allowed = max(desk.book.replicas[member.of].allowed.values())
         assert allowed >= 53
-        assert desk.book.paused_until == site.time.now + site.lease_s
+        until = site.time.now + site.lease_s
+        assert desk.book.paused_until == until
         site.time.pass_time(600)
         member.speak()
+        assert desk.book.paused_until == until
         assert site.charged == 53
         other = site.member().start()
         assert other.ask() == "SliceUsedUp"
@@ -138,26 +141,65 @@ def test_a_word_of_a_replica_that_is_sent_again_or_comes_late_changes_nothing(si
         assert member.use_all(most=5) == 5
 
 
+def lose_log(member: Member, *, successor: bool = False) -> None:
+    """Throw a replica's log and count away, and keep its keys: all, or those of today too."""
+    shutil.rmtree(member.home / "output")
+    for path in (member.home / "state").rglob("*"):
+        if path.is_file() and path.suffix != ".key" and not (successor and "usage" not in path.name):
+            path.unlink()
+
+
+@pytest.mark.parametrize("successor", [False, True], ids=["all anew", "as a successor"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["same desk", "desk started again"])
+@pytest.mark.parametrize("reported", [False, True], ids=["not reported", "reported"])
 def test_a_replica_that_throws_its_log_and_count_away_and_keeps_its_keys_uses_its_slice_once(
-    site: InProcessSite,
+    site: InProcessSite, *, restarted: bool, reported: bool, successor: bool
+) -> None:
+    with ExitStack() as desks:
+        desk = desks.enter_context(site.open())
+        member = site.member().start()
+        answered = member.use_all(most=40 if reported else 1)
+        site.time.pass_time(1_000 if reported else RULES.heartbeat_s)
+        member.speak()
+        assert bool(desk.book.position(member.log).next) == reported
+        member.kill()
+        lose_log(member, successor=successor)
+        if restarted:
+            desks.close()
+            desk = desks.enter_context(site.open())
+        site.time.pass_time(30)
+        member.start()
+        assert member.reporter is not None
+        assert member.ask() in ("Mismatch", "SliceUsedUp", "Unknown")
+        site.time.pass_time(30)
+        member.speak()
+        member.speak()
+        replica = desk.book.replicas[member.of]
+        assert replica.forked
+        assert replica.lost
+        assert "lost its usage log" in member.reporter.endpoint_state.message
+        held = site.charged
+        assert (held >= answered, site.open_units) == (True, 0)
+        other = site.member().start()
+        assert other.use_all() == 100 - held
+
+
+def test_a_desk_that_is_killed_remembers_what_a_replica_showed_with_its_slice(
+    site: InProcessSite, tmp_path: Path
 ) -> None:
     with site.open() as desk:
         member = site.member().start()
-        answered = member.use_all(most=40)
-        member.speak()
+        answered = member.use_all(most=20)
         member.kill()
-        shutil.rmtree(member.home / "output")
-        for path in (member.home / "state").iterdir():
-            if path.suffix != ".key" and path.is_dir():
-                shutil.rmtree(path)
-            elif path.suffix != ".key":
-                path.unlink()
-        site.time.pass_time(30)
+        site.copy("killed")  # as the disk stands, without what an orderly stop writes
+        granted = max(desk.book.replicas[member.of].allowed.values())
+    site.put_back("killed")
+    lose_log(member)
+    with site.open() as desk:
         member.start()
-        assert member.ask() == "SliceUsedUp"
+        member.speak()
         assert desk.book.replicas[member.of].forked
-        other = site.member().start()
-        assert answered + other.use_all() <= 100
+        assert site.charged == granted >= answered
 
 
 def test_a_desk_that_was_put_back_by_its_operator_counts_no_replica_that_is_none(site: InProcessSite) -> None:

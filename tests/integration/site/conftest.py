@@ -13,7 +13,7 @@ from tests.support.desk import DeskSite
 def new_desk(tmp_path: Path, vendor: Authority) -> Iterator[Callable[..., DeskSite]]:
     made: list[DeskSite] = []
 
-    def make(**options: str) -> DeskSite:
+    def make(*, vendor: Authority = vendor, **options: str) -> DeskSite:
         made.append(DeskSite(tmp_path / f"site-{len(made)}", vendor, **options))
         return made[-1]
 

@@ -70,6 +70,7 @@ def test_a_desk_that_does_not_run_is_named_by_its_address(site: DeskSite) -> Non
     refused = site.run("status", "--home", str(site.home), "--url", "http://127.0.0.1:9")
     assert refused.returncode == 12
     assert "127.0.0.1" in refused.stderr
+    assert f"appliance site serve --home {site.home}" in refused.stderr
 
 
 def test_a_directory_that_is_no_desk_names_the_command_that_makes_one(
@@ -85,6 +86,78 @@ def test_a_second_desk_on_the_directory_does_not_start(site: DeskSite) -> None:
     words = ("serve", "--home", str(site.home), "--roots", str(site.vendor.roots_dir), "--port", "0")
     refused = site.run(*words)
     assert refused.returncode == 75, refused.stderr
+    assert f"another process runs the desk in {site.home}" in refused.stderr
+    assert "its plan would be granted twice" in refused.stderr
+    assert f"appliance site status --home {site.home}" in refused.stderr
+
+
+def test_a_second_desk_on_the_licence_of_another_is_told_that_it_needs_one_of_its_own(
+    site: DeskSite, tmp_path: Path
+) -> None:
+    second, roots = tmp_path / "second", str(site.vendor.roots_dir)
+    site.run("request", "--home", str(second), "-o", str(tmp_path / "second.note"))
+    without = site.run("serve", "--home", str(second), "--roots", roots)
+    assert without.returncode == 78
+    assert f"the desk in {second} has no licence" in without.stderr
+    assert f"appliance site install --home {second}" in without.stderr
+    installed = site.run("install", str(site.path / "delivery"), "--home", str(second), "--roots", roots)
+    for note in (site.home / "license").iterdir():
+        (second / "license" / note.name).write_bytes(note.read_bytes())
+    served = site.run("serve", "--home", str(second), "--roots", roots)
+    for refused in (installed, served):
+        assert refused.returncode == 78
+        assert f"not bound to the keys of the desk in {second}" in refused.stderr
+        assert "a site licence is for one desk" in refused.stderr
+        assert f"appliance site request --home {second}" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "body", [b"{bad", b"", b"[]", b'{"instance": 7}', b'{"instance": "a", "instance": "b"}', b"\xff"]
+)
+def test_a_write_off_that_is_no_json_is_refused_with_what_to_send(site: DeskSite, body: bytes) -> None:
+    site.start()
+    headers = {"Ocp-Apim-Subscription-Key": site.key}
+    refused = httpx2.post(f"{site.url}/v1/write-off", content=body, headers=headers, trust_env=False)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "Malformed")
+    assert refused.json()["error"]["hint"].startswith('send {"instance"')
+    assert "copy the file" not in refused.text
+
+
+def test_what_is_no_replica_address_or_desk_is_named_with_the_next_step(
+    site: DeskSite, tmp_path: Path
+) -> None:
+    home = ("--home", str(site.home))
+    said = site.run("write-off", "pod-7", *home).stderr
+    assert "'pod-7' is not a replica" in said
+    assert "appliance site status" in said
+    said = site.run("status", *home, "--url", "ftp://desk").stderr
+    assert "--url must be an http or https address" in said
+    assert "Billing" not in said
+    said = site.run("status", "--home", str(tmp_path / "nothing")).stderr
+    assert "is not the directory of a site's desk" in said
+    said = site.run("export", *home, "-o", str(tmp_path / "site.zip")).stderr
+    assert "has written no log yet" in said
+    assert f"appliance site serve --home {site.home}" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("delivery.json", b"{bad", "not a signed note"),
+        ("request.note", None, "install license.note and issuer.note, as the vendor sent them"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n\xff", "not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_delivery_is_named(
+    site: DeskSite, tmp_path: Path, name: str, content: bytes | None, words: str
+) -> None:
+    path = site.path / name if content is None else tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    refused = site.run("install", str(path), "--home", str(site.home))
+    assert refused.returncode == 78
+    assert str(path) in refused.stderr
+    assert words in refused.stderr
 
 
 def test_a_machine_is_not_given_the_licence_of_a_site_and_a_desk_not_that_of_a_machine(

@@ -17,7 +17,19 @@ from hypothesis.stateful import (
 )
 
 from appliance.site.book import Ask, Book, Position
-from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Sliced, WrittenOff
+from appliance.site.events import (
+    Again,
+    Counted,
+    Event,
+    Forked,
+    Found,
+    Leased,
+    Left,
+    Seen,
+    Sliced,
+    WrittenOff,
+)
+from appliance.site.heads import is_late, known_head, newest_word, says_less
 
 METER, TERM, UNITS = "Records", 0, 60
 PLAN = ((METER, UNITS),)
@@ -29,15 +41,15 @@ def digits(number: int) -> str:
     return f"{number:012x}"
 
 
-def log_of(of: str) -> str:
-    return f"offline-appliance/customner/{of}/1"
+def log_of(of: str, number: int = 1) -> str:
+    return f"offline-appliance/customner/{of}/{number}"
 
 
 def leased(of: str, until: int = 1_000) -> Leased:
     return Leased(of=of, vkey=f"key-{of}", lease=f"L-{of}", until=until, software="test")
 
 
-def counted(of: str, first: int, following: int, billed: int, *, late: bool = False) -> Counted:
+def reported(of: str, first: int, following: int, billed: int, *, late: bool = False) -> Counted:
     return Counted(
         of=of,
         log=log_of(of),
@@ -60,16 +72,50 @@ def book_of(*events: Event) -> Book:
 
 @dataclass
 class Replica:
-    """What is true of a replica, whatever the desk believes."""
+    """What is true of a replica, whatever the desk believes.
+
+    Its log has an entry that opens it, and one for each unit; `history` says which log of that name it is.
+    """
 
     of: str
     used: int = 0
+    forgotten: int = 0
+    number: int = 1
+    history: int = 1
     allowed: int = -1
     until: int = 0
     running: bool = True
     reachable: bool = True
     gone: bool = False
     held: tuple[int, int] = (0, -1)
+    lowered: tuple[int, int] | None = None
+    """The slice of which it has given back, by its number, and up to how much it uses of that one."""
+
+    @property
+    def answered(self) -> int:
+        """Units it has answered, also those that stood in a log which was thrown away."""
+        return self.used + self.forgotten
+
+    @property
+    def log(self) -> str:
+        return log_of(self.of, self.number)
+
+    @property
+    def head(self) -> Position:
+        return Position(next=self.used + 1, root=bytes([self.history]) * 32)
+
+
+def counted(one: Replica, first: int, billed: int) -> Counted:
+    return Counted(
+        of=one.of,
+        log=one.log,
+        first=first,
+        next=one.head.next,
+        root=one.head.root,
+        meter=METER,
+        quantity=one.used - max(0, first - 1),
+        billed=billed,
+    )
 
 
 class Site(RuleBasedStateMachine):
@@ -83,6 +129,8 @@ class Site(RuleBasedStateMachine):
         self.backup: list[tuple[Event, int]] = []
         self.replicas: dict[str, Replica] = {}
         self.was_restored = False
+        self.words: dict[str, Seen] = {}
+        self.heads: dict[str, Position] = {}
 
     # -- the desk --------------------------------------------------------------------------------------------
 
@@ -97,41 +145,112 @@ class Site(RuleBasedStateMachine):
             book.take(event, at, TERM, n)
         return book
 
+    def is_refused(self, one: Replica) -> bool:
+        known = self.book.replicas.get(one.of)
+        return known is not None and bool(known.forked)
+
+    def fork(self, one: Replica) -> None:
+        self.record(self.book.fork(one.log, one.head.next, TERM))
+
     def report(self, one: Replica) -> None:
-        first = self.book.position(log_of(one.of)).next
-        if first >= one.used:
+        counted_to = self.book.position(one.log)
+        if self.is_refused(one) or counted_to.next == one.head.next:
             return
-        found = self.book.found(one.of, TERM, {METER: one.used - first})
-        covered = found.get(METER, 0)
-        events: list[Event] = [counted(one.of, first, one.used, one.used - first - covered)]
+        if counted_to.next > one.head.next:
+            self.speak(one)  # its log is shorter than its count, which the desk is told
+            return
+        if counted_to.next and counted_to.root != one.head.root:
+            self.fork(one)
+            return
+        units = one.used - max(0, counted_to.next - 1)
+        found = self.book.found(one.of, TERM, {METER: units})
+        billed = units - found.get(METER, 0)
+        events: list[Event] = [counted(one, counted_to.next, billed)]
         if found:
             events.insert(0, Found(of=one.of, term=TERM, units=found))
         self.record(events)
 
-    def speak(self, one: Replica, *, need: int = 0, wants: int = 0, returns: bool = False) -> None:
+    def is_believed(self, one: Replica) -> bool:
+        """What a desk asks of a word before it takes it."""
+        word = Seen(
+            of=one.of,
+            log=one.log,
+            size=one.head.next,
+            root=one.head.root,
+            created=self.now,
+            term=TERM,
+            used={METER: one.used},
+        )
+        newest = newest_word(self.book, one.of, self.words.get(one.of))
+        heard = [self.heads[one.log]] if one.log in self.heads else []
+        known = known_head(self.book, one.log, heard)
+        if self.is_refused(one) or is_late(word, newest):
+            return False
+        grew = not known.next or known.root == word.root
+        if word.size < known.next or says_less(self.book, word, newest) or not grew:
+            self.fork(one)
+            return False
+        self.words[one.of], self.heads[one.log] = word, one.head
+        return True
+
+    def decide(self, one: Replica, events: Sequence[Event]) -> None:
+        """Make a decision durable, with the word that it answers."""
+        if events:
+            self.record([self.words[one.of], *events])
+
+    def speak(
+        self, one: Replica, *, need: int = 0, wants: int = 0, returns: bool = False, is_heard: bool = True
+    ) -> None:
         """What a desk does with a standing, and a replica with the answer."""
+        if self.is_refused(one):
+            return
         known = self.book.replicas.get(one.of)
         if known is None or not known.is_live(self.now):
             self.record([leased(one.of, self.now + LEASE)])
             one.until = self.now + LEASE
-        n, allowed = one.held
+        if returns:
+            one.allowed, one.held, one.lowered, shown_as = -1, (0, -1), None, one.held
+        else:
+            shown_as = one.held
+        if not self.is_believed(one):
+            return
+        n, allowed = shown_as
+        kept = allowed if one.lowered is None else min(allowed, one.lowered[1])
         sequence_known = 0 < n <= len(self.log) and self.log[n - 1][0] == Sliced(
             of=one.of, meter=METER, term=TERM, allowed=allowed
         )
-        if allowed >= 0 and not sequence_known:
+        if allowed >= 0 and not sequence_known and (one.of, n) not in self.book.believed:
             self.record([Again(of=one.of, sequence=n, until=self.now + LEASE)])
-            self.record(self.book.shown(one.of, TERM, {METER: allowed}))
-        ask = Ask(of=one.of, term=TERM, used={METER: one.used}, need={METER: need}, wants={METER: wants})
+            self.record(self.book.shown(one.of, TERM, {METER: kept}))
+        is_newest = n == self.book.replicas[one.of].sequence
+        ask = Ask(
+            of=one.of,
+            term=TERM,
+            used={METER: one.used},
+            need={METER: need},
+            wants={METER: wants},
+            keeps={} if one.lowered is None or not is_newest else {METER: one.lowered[1]},
+        )
         if returns:
-            one.allowed, one.held = -1, (0, -1)
-            self.record(self.book.returns(ask))
+            self.decide(one, self.book.returns(ask))
             return
         if self.book.grants_at() > self.now:
-            one.allowed = max(allowed, 0)
+            if is_heard:
+                one.allowed = max(kept, 0)
             return
-        shown = {METER: allowed} if allowed >= 0 else {}
-        self.record(self.book.settle(ask, shown, PLAN) or self.book.slices(ask, PLAN, self.now))
+        shown = {METER: kept} if allowed >= 0 else {}
+        decided: Sequence[Event] = self.book.settle(ask, shown, PLAN)
+        self.decide(one, decided or self.book.given_back(ask) or self.book.slices(ask, PLAN, self.now))
+        if is_heard:
+            self.hear(one)
+
+    def hear(self, one: Replica) -> None:
+        """What a replica does with the slice that the desk has answered."""
         replica = self.book.replicas[one.of]
+        if one.lowered is not None and replica.sequence == one.lowered[0]:
+            one.allowed = min(one.lowered[1], replica.allowed.get(KEY, 0))
+            return
+        one.lowered = None
         one.allowed = replica.allowed.get(KEY, 0)
         one.held = (replica.sequence, one.allowed) if KEY in replica.allowed else (0, -1)
 
@@ -171,6 +290,19 @@ class Site(RuleBasedStateMachine):
             if one.used + wanted <= one.allowed:
                 one.used += wanted
 
+    @rule(number=st.integers(0, 5), more=st.integers(0, 6), reaches=st.booleans(), is_heard=st.booleans())
+    def a_replica_gives_back_what_it_does_not_use(
+        self, number: int, more: int, reaches: bool, is_heard: bool
+    ) -> None:
+        """First it uses no more of it; then its word may be lost, or the answer."""
+        one = self.pick(number, lambda one: one.running and one.reachable and one.held[1] >= 0)
+        if one is None or one.lowered is not None or one.used + more >= one.allowed:
+            return
+        one.allowed = one.used + more
+        one.lowered = (one.held[0], one.allowed)
+        if reaches:
+            self.speak(one, is_heard=is_heard)
+
     @rule(number=st.integers(0, 5))
     def a_replica_reports(self, number: int) -> None:
         one = self.pick(number, lambda one: one.running and one.reachable)
@@ -182,6 +314,19 @@ class Site(RuleBasedStateMachine):
         one = self.pick(number, lambda one: one.running and self.is_heard(one))
         if one is not None:
             one.running, one.allowed, one.gone = False, -1, not keeps
+            if one.lowered is not None:  # what it had given back of is not on its disk any more
+                one.held, one.lowered = (0, -1), None
+
+    @rule(number=st.integers(0, 5), as_successor=st.booleans(), shows=st.booleans())
+    def a_replica_loses_its_log_and_count_and_keeps_its_keys(
+        self, number: int, as_successor: bool, shows: bool
+    ) -> None:
+        one = self.pick(number, lambda one: not one.running)
+        if one is not None:
+            one.forgotten, one.used = one.answered, 0
+            one.history += 1
+            one.number += as_successor
+            one.held = one.held if shows else (0, -1)
 
     @rule(number=st.integers(0, 5))
     def a_replica_comes_back(self, number: int) -> None:
@@ -209,7 +354,7 @@ class Site(RuleBasedStateMachine):
 
     def is_heard(self, one: Replica) -> bool:
         """Whether a desk that was put back knows all of it again: what both have lost, nobody can count."""
-        return max(one.used, one.allowed) <= accounted(self.book, one.of)
+        return max(one.answered, one.allowed) <= accounted(self.book, one.of)
 
     @rule(number=st.integers(0, 5))
     def an_operator_writes_one_off(self, number: int) -> None:
@@ -228,6 +373,7 @@ class Site(RuleBasedStateMachine):
 
     @rule()
     def the_desk_starts_again(self) -> None:
+        self.words, self.heads = {}, {}
         self.book = self.replay(self.log)
         self.book.listen(self.now, 2 * BEAT)
 
@@ -239,6 +385,7 @@ class Site(RuleBasedStateMachine):
     @rule()
     def the_desk_is_put_back(self) -> None:
         self.log = [*self.backup]
+        self.words, self.heads = {}, {}
         self.book = self.replay(self.log)
         self.book.listen(self.now, 2 * BEAT)
         self.was_restored = True
@@ -247,7 +394,8 @@ class Site(RuleBasedStateMachine):
         """Whether all that the backup does not know is known by a replica that can speak."""
         old = self.replay(self.backup)
         return all(
-            (one.running and one.reachable and not one.gone) or one.used <= accounted(old, one.of)
+            (one.running and one.reachable and not one.gone and not one.forgotten)
+            or one.answered <= accounted(old, one.of)
             for one in self.replicas.values()
         )
 
@@ -255,7 +403,7 @@ class Site(RuleBasedStateMachine):
 
     @invariant()
     def no_more_is_answered_than_was_bought(self) -> None:
-        assert sum(one.used for one in self.replicas.values()) <= UNITS
+        assert sum(one.answered for one in self.replicas.values()) <= UNITS
 
     @invariant()
     def no_more_is_granted_than_was_bought(self) -> None:
@@ -266,7 +414,7 @@ class Site(RuleBasedStateMachine):
     def nobody_has_used_what_is_neither_charged_nor_open(self) -> None:
         if not self.was_restored:
             for one in self.replicas.values():
-                assert one.used <= accounted(self.book, one.of)
+                assert one.answered <= accounted(self.book, one.of)
 
     @invariant()
     def the_log_makes_the_same_book(self) -> None:
@@ -281,10 +429,13 @@ class Site(RuleBasedStateMachine):
                 self.report(one)
         book = self.book
         lost = sum(replica.written_off.get(KEY, 0) for replica in book.replicas.values())
-        reported = sum(book.position(log_of(of)).next for of in self.replicas)
+        reported = sum(
+            position.next - 1 for replica in book.replicas.values() for position in replica.logs.values()
+        )
         assert book.charged.get(KEY, 0) == reported + lost
         assert all(
-            one.gone or book.position(log_of(of)).next >= one.used for of, one in self.replicas.items()
+            one.gone or self.is_refused(one) or one.used < book.position(one.log).next or not one.used
+            for one in self.replicas.values()
         )
 
 
@@ -324,7 +475,7 @@ def test_who_holds_enough_is_granted_nothing() -> None:
 
 
 def test_what_was_used_before_there_was_a_slice_is_charged_once() -> None:
-    book = book_of(leased(digits(1)), counted(digits(1), 0, 20, 20))
+    book = book_of(leased(digits(1)), reported(digits(1), 0, 20, 20))
     assert slices(book, digits(1), used=20, wants=40)[0].allowed == 20 + (UNITS - 20) // 2
     unreported = book_of(leased(digits(1)))
     assert slices(unreported, digits(1), used=20, wants=40)[0].allowed == 20 + (UNITS - 20) // 2
@@ -335,7 +486,7 @@ def test_a_replica_that_leaves_gives_back_what_it_did_not_use_reported_or_not() 
     book = book_of(
         leased(digits(1)),
         Sliced(of=digits(1), meter=METER, term=TERM, allowed=30),
-        counted(digits(1), 0, 8, 8),
+        reported(digits(1), 0, 8, 8),
     )
     events = book.returns(Ask(of=digits(1), term=TERM, used={METER: 12}))
     assert events == [Sliced(of=digits(1), meter=METER, term=TERM, allowed=12), Left(of=digits(1))]
@@ -357,9 +508,30 @@ def test_a_slice_that_was_written_off_counts_as_used_until_it_is_reported_and_th
     assert book.found(digits(1), TERM, {METER: 40}) == {METER: 30}
 
 
+def test_what_a_replica_gives_back_is_free_for_others_and_no_less_than_it_has_used() -> None:
+    book = book_of(leased(digits(1)), Sliced(of=digits(1), meter=METER, term=TERM, allowed=30))
+    (event,) = book.given_back(Ask(of=digits(1), term=TERM, used={METER: 4}, keeps={METER: 6}))
+    assert event == Sliced(of=digits(1), meter=METER, term=TERM, allowed=6)
+    (event,) = book.given_back(Ask(of=digits(1), term=TERM, used={METER: 9}, keeps={METER: 6}))
+    assert event.allowed == 9
+    book.take(event, 1, TERM)
+    assert book.free(KEY, UNITS) == UNITS - 9
+    assert book.given_back(Ask(of=digits(1), term=TERM, used={METER: 9}, keeps={METER: 40})) == []
+
+
+def test_a_plan_is_short_when_more_lies_unused_at_several_replicas_than_is_free() -> None:
+    book = book_of(leased(digits(1)), Sliced(of=digits(1), meter=METER, term=TERM, allowed=40))
+    assert not book.is_short(TERM, PLAN, {}, 1)
+    book.take(leased(digits(2)), 0, TERM)
+    assert book.is_short(TERM, PLAN, {}, 1)
+    assert not book.is_short(TERM, PLAN, {digits(1): {METER: 25}}, 1)
+    book.take(reported(digits(1), 0, 25, 25), 1, TERM)
+    assert not book.is_short(TERM, PLAN, {}, 1)
+
+
 def test_late_usage_is_charged_to_the_term_that_hears_of_it_and_to_no_slice() -> None:
     book = book_of(leased(digits(1)), Sliced(of=digits(1), meter=METER, term=TERM, allowed=10))
-    book.take(counted(digits(1), 0, 7, 7, late=True), 1, TERM)
+    book.take(reported(digits(1), 0, 7, 7, late=True), 1, TERM)
     assert (book.charged.get(KEY, 0), book.open(KEY), book.free(KEY, UNITS)) == (7, 10, UNITS - 17)
 
 
@@ -380,7 +552,7 @@ def test_what_looks_like_a_first_start_listens_too_since_it_may_be_an_old_backup
 
 
 def test_a_position_is_where_the_last_report_of_a_log_ended() -> None:
-    book = book_of(leased(digits(1)), counted(digits(1), 0, 7, 7), Forked(of=digits(1), log="x", size=3))
+    book = book_of(leased(digits(1)), reported(digits(1), 0, 7, 7), Forked(of=digits(1), log="x", size=3))
     assert book.position(log_of(digits(1))) == Position(next=7, root=bytes(32))
     assert book.position(log_of(digits(2))).next == 0
     assert book.replicas[digits(1)].forked == "x"

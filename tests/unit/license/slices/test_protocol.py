@@ -47,6 +47,7 @@ def standing_of(**changes: Any) -> Standing:
         "need": ((METER, 2),),
         "wants": ((METER, 9),),
         "held": b"a note\n",
+        "keeps": ((METER, 5),),
         "returns": True,
         "created": 90_000,
     }
@@ -100,10 +101,15 @@ def test_values_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
 
 
 def test_a_reply_reads_as_it_was_written_and_anything_else_is_refused() -> None:
-    reply = SliceReply(status="Valid", slice=b"a note\n", head=5, retry_s=2)
+    reply = SliceReply(status="Valid", slice=b"a note\n", head=5, retry_s=2, is_short=True)
     written = json.loads(json.dumps(reply.to_claims("All is well.")))
     assert read_reply(written) == reply
     for field in dataclasses.fields(reply):
-        name = {"retry_s": "retry"}.get(field.name, field.name)
+        name = {"retry_s": "retry", "is_short": "short"}.get(field.name, field.name)
         with pytest.raises(Malformed):
-            read_reply(written | {name: None})
+            read_reply(written | {name: "yes" if name == "short" else None})
+
+
+def test_a_reply_of_a_desk_that_does_not_speak_of_short_plans_is_read() -> None:
+    written = SliceReply(status="Valid", slice=b"a note\n", head=5).to_claims("All is well.")
+    assert not read_reply({name: value for name, value in written.items() if name != "short"}).is_short

@@ -13,6 +13,7 @@ NUMBERS = st.integers(0, 10**17)
 SUMS = st.dictionaries(TOKENS, st.builds(Tally, NUMBERS, NUMBERS, NUMBERS), max_size=4)
 TIMES = st.sampled_from(["1970-01-01T00:00:00Z", "2024-02-29T12:00:00Z", "9999-12-31T23:59:59Z"])
 DAYS = st.sampled_from(["2024-02-29", "2026-11-21"])
+ROOT = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
 HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
 VKEYS = st.sampled_from(["vendor.example/root+12345678+AQ==", "Müller & Söhne/root+12345678+AQ=="])
 OPENING: dict[str, st.SearchStrategy[Value]] = {
@@ -31,7 +32,7 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
         "w": TOKENS,
         "po": TOKENS,
         "pn": NUMBERS,
-        "pr": st.just("CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="),
+        "pr": st.just(ROOT),
     },
     "boot": {"x": TOKENS, "c": TIMES, "r": VKEYS, "v": TOKENS},
     "lic": {"l": TOKENS, "s": NUMBERS, "e": NUMBERS, "h": HASHES, "i": HASHES},
@@ -49,6 +50,7 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
     "left": {"of": TOKENS},
     "lost": {"of": TOKENS, "w": TOKENS, "d": DAYS, "s": SUMS},
     "found": {"of": TOKENS, "d": DAYS, "s": SUMS},
+    "seen": {"of": TOKENS, "o": TOKENS, "x": NUMBERS, "r": st.just(ROOT), "c": TIMES, "d": DAYS, "s": SUMS},
     "fork": {"of": TOKENS, "o": TOKENS, "x": NUMBERS},
     "again": {"of": TOKENS, "x": NUMBERS, "till": TIMES},
 }
