@@ -9,13 +9,14 @@ const PATIENCE = 20000; // milliseconds until a server that hangs is called sile
 const SLOW = 180000; // likewise for what reads much: an export, an examination
 const EVERY = 10000;
 const MIB = 2 ** 20;
-const FOLDED = 12; // models shown until somebody asks for all
+const FOLDED = 12; // models shown until somebody asks for more
+const MORE = 50; // shown at each further press
 const TONES = { Valid: "good", Expiring: "warn", Grace: "warn", OutOfQuota: "bad" };
 const PICTURES = new Set(["svg", "rect", "line", "text", "title", "polyline"]);
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const state = { key: "", seen: null, upload: null, sha256: "", models: [], all: false, timer: 0, choice: 0, entering: false, asking: false };
+const state = { key: "", seen: null, upload: null, sha256: "", models: [], shown: FOLDED, timer: 0, choice: 0, entering: false, asking: false };
 
 function element(tag, attributes = {}, ...children) {
   const made = PICTURES.has(tag) ? document.createElementNS($("pictures").namespaceURI, tag) : document.createElement(tag);
@@ -144,6 +145,7 @@ async function tryKey() {
   $("enter").hidden = true;
   $("inside").hidden = false;
   $("jump").hidden = false;
+  $("leave").hidden = false;
   $("notices-title").tabIndex = -1;
   $("notices-title").focus();
   showUsage();
@@ -159,9 +161,18 @@ function leave(message) {
   state.key = "";
   $("inside").hidden = true;
   $("jump").hidden = true;
+  $("leave").hidden = true;
   $("enter").hidden = false;
   $("key-error").textContent = message;
+  $("pill").dataset.tone = "quiet";
+  $("pill-text").textContent = "not signed in";
   $("key").focus();
+}
+
+// Nothing of what was shown stays behind for whoever sits down next: the page is loaded anew, without the key.
+function signOut() {
+  leave("");
+  location.reload();
 }
 
 async function refresh() {
@@ -417,20 +428,28 @@ async function showModels() {
 function drawModels() {
   const wanted = $("filter").value.trim().toLowerCase();
   const found = state.models.filter((one) => [one.project, one.deployment, one.name, one.state].join(" ").toLowerCase().includes(wanted));
-  const shown = state.all ? found : found.slice(0, FOLDED);
+  const shown = found.slice(0, state.shown);
+  const left = found.length - shown.length;
   const broken = state.models.filter((one) => one.state === "failed").length;
   $("find").hidden = state.models.length <= FOLDED;
   $("models-count").dataset.tone = broken ? "bad" : "good";
   $("models-count").textContent = state.models.length ? `${number.format(state.models.length - broken)} served${broken ? `, ${broken} not` : ""}` : "none is loaded yet";
   $("all").hidden = found.length <= FOLDED;
-  $("all").textContent = state.all ? "Show fewer" : `Show all ${number.format(found.length)}`;
+  $("all").textContent = left > MORE ? `Show ${MORE} more of ${number.format(found.length)}`
+    : left > 0 ? `Show all ${number.format(found.length)}` : "Show fewer";
   $("models").tBodies[0].replaceChildren(...shown.map((one) => element("tr", {},
     element("th", { scope: "row" }, `${one.project}/${one.deployment}${one.default ? " (default)" : ""}`),
     element("td", { "data-label": "State", ...(one.state === "failed" ? { class: "failed" } : {}) }, one.state === "failed" ? `not served: ${one.reason}` : "served"),
     element("td", { "data-label": "Model" }, [one.name, one.release].filter(Boolean).join(" "), ...(one.card ? [" ", cardButton(one)] : [])),
     element("td", { class: "number", "data-label": "Size" }, one.bytes ? size(one.bytes) : "–"),
-    element("td", { class: "number", "data-label": "Score" }, one.percent === null || one.percent === undefined ? "–" : `${one.measure} ${one.percent.toFixed(1)} %`),
+    element("td", { class: "number", "data-label": "Score" }, ...score(one)),
     element("td", { "data-label": "Written" }, one.changed ? one.changed.slice(0, 10) : "–"))));
+}
+
+// The score of one model, and on what it was measured: two scores on different texts do not compare.
+function score({ measure, percent, scoredOn }) {
+  if (percent === null || percent === undefined) return ["–"];
+  return [`${measure} ${percent.toFixed(1)} %`, ...(scoredOn ? [element("small", {}, scoredOn)] : [])];
 }
 
 function cardButton(model) {
@@ -473,9 +492,13 @@ async function showLog() {
 $("form").addEventListener("submit", enter);
 $("answer").addEventListener("change", chosen);
 $("filter").addEventListener("input", drawModels);
-$("all").addEventListener("click", () => { state.all = !state.all; drawModels(); });
+$("all").addEventListener("click", () => {
+  state.shown = state.shown < state.models.length ? state.shown + MORE : FOLDED;
+  drawModels();
+});
 $("log-refresh").addEventListener("click", showLog);
 $("sure").addEventListener("change", () => { $("accept").disabled = !$("sure").checked; });
+$("leave").addEventListener("click", signOut);
 works("request", "answer-outcome", async () => { await download("/license/request", "request.note"); });
 works("install", "answer-outcome", install);
 works("csv", "usage-outcome", async () => { await download("/usage.csv", "usage.csv", { patience: SLOW }); });

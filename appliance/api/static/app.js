@@ -11,9 +11,11 @@ const RECORD = 1000; // text elements in one text record
 const LIMIT = 5120; // text elements in one synchronous document; what is longer goes as a job
 const LONGEST = 125000; // text elements in one job
 const COLOURS = 20;
+const EDGES = 3; // none, a solid one, a dashed one: sixty categories differ
 const GENERAL = ["Person", "Organization", "Location"]; // look the same with every model that has them
 const FOLDED = 50; // rows of the table until somebody asks for all
 const MODELS_FOLDED = 8;
+const MODELS_MORE = 50; // shown at each further press
 const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
 const colours = new Map();
 const EXAMPLES = {
@@ -75,18 +77,20 @@ async function getJson(path) {
 
 // ---- try it
 
-const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", allModels: false };
+const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", shownModels: MODELS_FOLDED };
 
 // The model chosen in the list; null for the default one, which answers at once instead of as a job.
 const chosenModel = () => tried.models.find((model) => nameOf(model) === tried.chosen && !model.default) ?? null;
 const nameOf = (model) => `${model.projectName}/${model.deploymentName}`;
 
 function categoryClass(category) {
-  if (!colours.has(category)) colours.set(category, colours.size % COLOURS);
-  return `c${colours.get(category)}`;
+  if (!colours.has(category)) colours.set(category, colours.size);
+  const place = colours.get(category);
+  const edge = Math.floor(place / COLOURS) % EDGES;
+  return `c${place % COLOURS}${edge ? ` edge${edge}` : ""}`;
 }
 
-// Each model has all the colours for itself: its categories, in its own order, look different up to twenty.
+// Each model has all the colours for itself: its categories, in its own order, look different up to sixty.
 function chooseColours() {
   const categories = (chosenModel() ?? tried.models[0])?.categories ?? GENERAL;
   colours.clear();
@@ -421,10 +425,12 @@ async function refreshModels() {
 function showModels() {
   const wanted = $("filter").value.trim().toLowerCase();
   const found = tried.listed.filter((model) => [nameOf(model), model.name, languagesOf(model), ...(model.categories ?? [])].join(" ").toLowerCase().includes(wanted));
-  const models = tried.allModels ? found : found.slice(0, MODELS_FOLDED);
+  const models = found.slice(0, tried.shownModels);
+  const left = found.length - models.length;
   $("find").hidden = tried.listed.length <= MODELS_FOLDED;
   $("all-models").hidden = found.length <= MODELS_FOLDED;
-  $("all-models").textContent = tried.allModels ? `Show the first ${MODELS_FOLDED}` : `Show all ${number.format(found.length)}`;
+  $("all-models").textContent = left > MODELS_MORE ? `Show ${MODELS_MORE} more of ${number.format(found.length)}`
+    : left > 0 ? `Show all ${number.format(found.length)}` : `Show the first ${MODELS_FOLDED}`;
   $("models").replaceChildren(...(models.length ? models.map((model) => element("li", { dir: "auto" },
     element("b", {}, model.status === "failed" ? nameOf(model) : [model.name, model.modelVersion].filter(Boolean).join(" ")),
     ...(model.status === "failed"
@@ -554,7 +560,10 @@ $("copy-result").addEventListener("click", () => copy($("copy-result"), asJson()
 $("save-json").addEventListener("click", () => save(asJson(), "entities.json", "application/json"));
 $("save-csv").addEventListener("click", () => save(asCsv(), "entities.csv", "text/csv"));
 $("more").addEventListener("click", () => { tried.all = !tried.all; showRows([...tried.entities].sort((a, b) => a.offset - b.offset)); });
-$("all-models").addEventListener("click", () => { tried.allModels = !tried.allModels; showModels(); });
+$("all-models").addEventListener("click", () => {
+  tried.shownModels = tried.shownModels < tried.listed.length ? tried.shownModels + MODELS_MORE : MODELS_FOLDED;
+  showModels();
+});
 $("filter").addEventListener("input", showModels);
 $("earlier").addEventListener("click", () => stepMonth(-1));
 $("later").addEventListener("click", () => stepMonth(1));
