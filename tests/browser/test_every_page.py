@@ -16,12 +16,16 @@ from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, look, needs_chromium, sideways
 from tests.support.label_page import LabelPage
 from tests.support.operators import CALLER, KEYS, OPERATOR, answer
+from tests.support.page_loads import loaded
 from tests.support.site import Service, Site
 from tests.support.tiny_languages import write_tiny_languages
 
 __all__ = ["drive"]
 pytestmark = [pytest.mark.e2e, needs_chromium]
 MOST_BYTES = 150_000
+MOST_BLOCKING = (
+    2  # style sheets: the common one, and the page's own; scripts are modules, which block no paint
+)
 MODELS = 50
 EXAMPLE = Path(appliance.api.__file__).parent / "static" / "example.wav"
 TRANSCRIBE = "/speechtotext/transcriptions:transcribe"
@@ -97,13 +101,6 @@ def expire(site: Site, service: Service, **bought: Any) -> None:
             time.sleep(0.1)
 
 
-async def weight(page: Page) -> int:
-    """Bytes of the page and of all that it asked for, each address once."""
-    loaded = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
-    by_name = f"Object.fromEntries({loaded}.map((one) => [one.name, one.decodedBodySize]))"
-    return int(await page.run(f"Object.values({by_name}).reduce((all, one) => all + one, 0)"))
-
-
 def used(service: Service) -> Any:
     with service.client(headers={"Ocp-Apim-Subscription-Key": CALLER}) as client:
         return client.get("/records/usage-logs/").json()["meters"]
@@ -118,8 +115,9 @@ async def each_says(page: Page, service: Service, pages: Pages, sentence: str) -
             await page.until(f"document.body.innerText.includes({json.dumps(sentence)})")
         assert await violations(page) == [], path
         assert await sideways(page) <= 0, path
-        size = await weight(page)
-        assert 10_000 < size < MOST_BYTES, (path, size)
+        load = await loaded(page)
+        assert 10_000 < load.size < MOST_BYTES, (path, load)
+        assert 1 <= len(load.blocking) <= MOST_BLOCKING, (path, load)
     assert used(service) == before
 
 

@@ -1,6 +1,8 @@
 """The pages of the documentation: where they lie, how one is rendered, and what is found in them."""
 
+import re
 import sys
+import sysconfig
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +12,21 @@ from appliance.api.docs.rendering import Rendered, render
 from appliance.api.docs.search import Hit, Passage, find
 
 INDEX: Final = "README.md"
+_SHARE: Final = "share/offline-appliance/docs"
 _MOST_BYTES: Final = 4 << 20
 _MOST_FILES: Final = 1_000
+_TITLE: Final = re.compile(r"^# (.+?)\s*$", re.MULTILINE)
+_MARKS: Final = re.compile(r"[*`]|\[([^\]]*)\]\([^)]*\)")
 
 
 def places() -> list[Path]:
-    """Return where the pages may lie: in the checkout, or beside the program where the bundle puts them."""
-    return [Path(__file__).parents[3] / "docs", Path(sys.prefix).parent / "share" / "docs"]
+    """Return where the pages may lie: in the checkout, where the bundle puts them, or where pip puts a wheel's."""
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    return [
+        Path(__file__).parents[3] / "docs",
+        Path(sys.prefix).parent / "share" / "docs",
+        *(Path(sysconfig.get_path("data", scheme)) / _SHARE for scheme in schemes),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +49,7 @@ class Library:
         self._lock = threading.Lock()
         self._files: dict[str, Path] | None = None
         self._rendered: dict[str, Rendered] = {}
+        self._entries: list[Entry] = []
 
     def path(self, name: str) -> Path | None:
         """Return the file of that very name; None without one."""
@@ -54,10 +65,14 @@ class Library:
         return self._rendered[name]
 
     def entries(self) -> list[Entry]:
-        """Return every page with its title: the index first, then the others by folder and name."""
-        names = sorted((name for name in self._known() if name.endswith(".md")), key=_order)
-        pages = ((name, self.page(name)) for name in names)
-        return [Entry(name=name, title=page.title) for name, page in pages if page is not None]
+        """Return every page with its title: the index first, then the others by folder and name.
+
+        Titles are looked up in the Markdown: who opens one page does not wait until all are rendered.
+        """
+        if not self._entries:
+            names = sorted((name for name in self._known() if name.endswith(".md")), key=_order)
+            self._entries = [Entry(name=name, title=_title(self._known()[name]) or name) for name in names]
+        return self._entries
 
     def search(self, words: str) -> list[Hit]:
         """Return the passages that hold all of some words, the best first."""
@@ -84,6 +99,12 @@ def _files(directory: Path) -> dict[str, Path]:
         }
     except OSError:
         return {}
+
+
+def _title(path: Path) -> str:
+    """Return the first heading of a page without its marks."""
+    found = _TITLE.search(path.read_text("utf-8"))
+    return _MARKS.sub(r"\1", found[1]) if found else ""
 
 
 def _order(name: str) -> tuple[bool, int, str]:
