@@ -12,6 +12,7 @@ import pytest
 import appliance.api
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.pipeline.pipeline import TEXT_RECORDS
+from tests.support import disks
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, look, needs_chromium, sideways
 from tests.support.label_page import LabelPage
@@ -43,6 +44,18 @@ async def home(page: Page, url: str) -> None:
     await page.run(filled("key", CALLER))
     await page.until("document.querySelectorAll('#models li b').length === 8")
     assert f"Show all {MODELS}" in await page.run("document.getElementById('all-models').innerText")
+
+
+async def home_of_one(page: Page, url: str) -> None:
+    await page.open(f"{url}/")
+    await page.run(filled("key", CALLER))
+    await page.until("document.querySelectorAll('#models li b').length === 1")
+
+
+async def admin_of_one(page: Page, url: str) -> None:
+    await page.open(f"{url}/admin")
+    await page.run(f"{filled('key', OPERATOR)}; document.getElementById('form').requestSubmit()")
+    await page.until("document.querySelectorAll('#models tbody tr').length === 1")
 
 
 async def label(page: Page, url: str) -> None:
@@ -113,6 +126,8 @@ async def each_says(page: Page, service: Service, pages: Pages, sentence: str) -
         await show(page, service.url)
         if path != "/docs":  # which is open whatever the licence says
             await page.until(f"document.body.innerText.includes({json.dumps(sentence)})")
+            explained = "document.querySelectorAll('a[href*=\"/docs/search?q=\"]').length"
+            assert await page.run(explained) >= 1, f"{path} leads to what explains it"
         assert await violations(page) == [], path
         assert await sideways(page) <= 0, path
         load = await loaded(page)
@@ -153,6 +168,58 @@ def test_each_page_of_fifty_models_says_that_the_plan_is_used_up_or_the_licence_
 
     drive(steps)
     assert service.stop() == 0
+
+
+def full_disk(site: Site, service: Service, ask: Callable[[], int]) -> None:
+    """Fill the disk of the usage records, until an answer is refused because of it."""
+    disks.fill(site.output / "filler")
+    for _ in range(2_000):
+        if ask() == 503:
+            break
+    assert service.status()["ledger"]["healthy"] is False
+
+
+@pytest.mark.parametrize("product", ["ner", "speech"])
+def test_each_page_says_that_the_disk_is_full_and_goes_on_when_there_is_room(
+    site: Site, drive: Drive, product: str
+) -> None:
+    disks.require_mounts()
+    meter, pages, words = {
+        "ner": (TEXT_RECORDS, {"/": home_of_one, "/admin": admin_of_one, "/docs": documentation}, KEYS),
+        "speech": (
+            SPEECH_TO_TEXT.meter,
+            {"/": speech_home, "/docs": documentation},
+            ("Service=speechtotext",),
+        ),
+    }[product]
+    with disks.tmpfs(site.output, megabytes=24):
+        site.issue(product=product, meters={meter: 1_000_000})
+        service = site.start(*words)
+        headers = {"Ocp-Apim-Subscription-Key": CALLER}
+        with service.client(headers=headers) as client:
+
+            def ask() -> int:
+                if product == "ner":
+                    return answer(client).status_code
+                files = {"audio": EXAMPLE.read_bytes()}
+                version = {"api-version": "2024-11-15"}
+                return client.post(TRANSCRIBE, params=version, files=files).status_code
+
+            full_disk(site, service, ask)
+
+            async def steps(page: Page) -> None:
+                for width, dark in ((1280, False), (390, True)):
+                    await look(page, width=width, dark=dark)
+                    for path, show in pages.items():
+                        await show(page, service.url)
+                        if path != "/docs":
+                            await page.until("document.body.innerText.includes('ledger cannot be written')")
+                        assert await violations(page) == [], path
+                        assert await sideways(page) <= 0, path
+
+            drive(steps)
+        (site.output / "filler").unlink()
+        assert service.stop() == 0
 
 
 def test_each_page_of_the_speech_service_says_that_the_plan_is_used_up_or_the_licence_expired(

@@ -20,7 +20,7 @@ _MARKS: Final = re.compile(r"[*`]|\[([^\]]*)\]\([^)]*\)")
 
 
 def places() -> list[Path]:
-    """Return where the pages may lie: in the checkout, where the bundle puts them, or where pip puts a wheel's."""
+    """Return where the pages may lie: in the checkout, and where the bundle or pip puts them."""
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     return [
         Path(__file__).parents[3] / "docs",

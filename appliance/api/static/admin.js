@@ -38,6 +38,9 @@ function size(bytes) {
   return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
 
+// A time as the service tells it, for people.
+const moment = (text) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text ?? "") ? `${text.slice(0, 16).replace("T", " ")} UTC` : text);
+
 function duration(seconds) {
   if (seconds === null) return "–";
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds} s`;
@@ -217,7 +220,7 @@ function showOverview(told) {
   showPlan(told);
   rows($("licence-facts"), {
     Licence: license.id, Serial: license.serial, Customer: license.customer, Product: license.product, Tier: license.tier,
-    Begins: license.notBefore, Ends: license.expires, "Answers until": license.terminates,
+    Begins: moment(license.notBefore), Ends: moment(license.expires), "Answers until": moment(license.terminates),
     "Encrypted models": (license.models ?? []).join(", "), Issuer: license.issuer, "Root key": license.root,
     Installation: told.instance,
   });
@@ -232,8 +235,8 @@ function showOverview(told) {
     Memory: told.memory.limit ? `${size(told.memory.resident)} of ${size(told.memory.limit)}` : size(told.memory.resident),
     "Reports to": metering ? metering.endpoint : "nobody: this service runs disconnected",
     "State of reporting": metering && metering.message,
-    "Last contact": metering && metering.lastContact,
-    "Answers until": metering && metering.answersUntil,
+    "Last contact": metering && moment(metering.lastContact),
+    "Answers until": metering && moment(metering.answersUntil),
   });
 }
 
@@ -271,7 +274,7 @@ function showLedger(ledger) {
     Entries: number.format(ledger.size),
     Signed: unsigned ? `${number.format(ledger.signed)}; the other ${number.format(unsigned)} within a minute` : "all of them",
     "Checked against the licence": ledger.mismatches.length ? `${ledger.mismatches.length} logs differ` : "no log differs",
-    "Read again to its end": ledger.wholeAt ? ledger.wholeAt.slice(0, 16).replace("T", " ") : "a minute after the start, then each week",
+    "Read again to its end": ledger.wholeAt ? moment(ledger.wholeAt) : "a minute after the start, then each week",
     "Free on the disk": size(ledger.freeBytes),
     "Reserve for a full disk": ledger.reserve ? "set aside" : "used up: make room",
     Log: ledger.origin,
@@ -283,9 +286,9 @@ function showClock(clock) {
   state.seen = clock.seen ?? null;
   $("clock-state").dataset.tone = { ok: "good", behind: "warn" }[clock.state] ?? "bad";
   $("clock-state").textContent = { ok: "believed", behind: "behind what is proven", held: "not believed" }[clock.state];
-  rows($("clock"), { "Licence is judged at": clock.effective, "This machine says": clock.wall });
+  rows($("clock"), { "Licence is judged at": moment(clock.effective), "This machine says": moment(clock.wall) });
   $("confirm").hidden = !state.seen;
-  $("confirm-words").textContent = state.seen ? `This machine's clock says ${clock.wall}, far ahead of what is proven. Is it that now?` : "";
+  $("confirm-words").textContent = state.seen ? `This machine's clock says ${moment(clock.wall)}, far ahead of what is proven. Is it that now?` : "";
 }
 
 // ---- licence by file

@@ -369,15 +369,29 @@ const keyName = (vkey) => vkey?.split("+").slice(0, 2).join(" · "); // without 
 
 async function refreshStatus() {
   try {
-    showStatus(await getJson("/status"));
-    $("notice").hidden = true;
+    const told = await getJson("/status");
+    showStatus(told);
+    showTrouble(told.ledger?.healthy === false);
   } catch (error) {
     $("pill").dataset.tone = "bad";
     $("pill-text").textContent = "no answer";
+    $("notice").dataset.shown = "silent";
     $("notice").dataset.tone = "bad";
     $("notice").textContent = `${error.message} This page asks again every 15 seconds.`;
     $("notice").hidden = false;
   }
+}
+
+// Nothing is answered while usage cannot be counted: that comes before everything else.
+function showTrouble(unwritable) {
+  const shown = unwritable ? "ledger" : "";
+  if ($("notice").dataset.shown === shown) return; // a screen reader reads it once
+  $("notice").dataset.shown = shown;
+  $("notice").hidden = !unwritable;
+  if (!unwritable) return;
+  $("notice").dataset.tone = "bad";
+  $("notice").replaceChildren("The usage ledger cannot be written, so nothing is answered until its disk has room and can be written. ",
+    element("a", { href: `${BASE}/docs/search?q=UsageStoreUnavailable` }, "What this means"));
 }
 
 function showStatus({ license = {}, ledger, metering, version, apiStatus, apiStatusMessage }) {
@@ -385,13 +399,14 @@ function showStatus({ license = {}, ledger, metering, version, apiStatus, apiSta
   const state = metering && metering.status !== "Valid" ? metering.status : license.state ?? apiStatus;
   const days = metering ? 0 : license.daysLeft;
   $("version").textContent = version ?? "";
-  $("pill").dataset.tone = tone(state);
-  $("pill-text").textContent = `${metering ? "metering" : "licence"} ${words(state ?? "Unknown")}`;
+  const unwritable = ledger?.healthy === false;
+  $("pill").dataset.tone = unwritable ? "bad" : tone(state);
+  $("pill-text").textContent = unwritable ? "cannot count" : `${metering ? "metering" : "licence"} ${words(state ?? "Unknown")}`;
   $("licence-figure").dataset.tone = tone(state);
   $("licence-figure").replaceChildren(...(days > 0 && tone(state) !== "bad"
     ? [element("strong", {}, number.format(days)), days === 1 ? "day left" : "days left"]
     : [element("strong", {}, capital(words(state ?? "unknown")))]));
-  $("licence-message").textContent = apiStatusMessage ?? "";
+  showMessage(apiStatusMessage ?? "", [undefined, "Valid"].includes(apiStatus) ? "" : apiStatus);
   const rows = {
     Customer: license.customer, Product: license.product, State: state && capital(words(state)),
     ...(metering ? { "Reports to": metering.endpoint, "Answers until": metering.answersUntil } : { Until: license.expires?.slice(0, 10) }),
@@ -403,6 +418,14 @@ function showStatus({ license = {}, ledger, metering, version, apiStatus, apiSta
   $("ledger").textContent = !ledger ? "" : ledger.healthy === false
     ? "The usage ledger cannot be written: no answers are given until it can."
     : `Signed ledger, ${plural(ledger.size ?? 0, "entry", "entries")}: ${ledger.origin ?? ""}`;
+}
+
+// The service's own sentence; with what explains it, where something is wrong.
+function showMessage(text, code) {
+  const shown = `${code} ${text}`;
+  if ($("licence-message").dataset.shown === shown) return; // who reads the link keeps it
+  $("licence-message").dataset.shown = shown;
+  $("licence-message").replaceChildren(text, ...(code ? [" ", element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "What this means")] : []));
 }
 
 async function refreshModels() {
