@@ -35,6 +35,7 @@ summary { padding-block: .25rem; } code { font: .88em var(--mono); }
 _TONES: Final = {"Valid": "good", "Expiring": "warn", "Grace": "warn", "Gone": "warn", "Lost": "", "Left": ""}
 _PRESENT: Final = frozenset({"Live", "Gone", "Cloned"})
 _ALMOST: Final = 80
+_MOST_NAMED: Final = 10
 _RENEW: Final = (
     "have the vendor renew it: appliance site request, then appliance site install at the desk; "
     "a running desk takes it over within a minute"
@@ -122,8 +123,16 @@ def notices(status: dict[str, Any]) -> list[SiteNotice]:
                 hint="stop one, write one off that never comes back, or have the vendor grant more places",
             )
         )
-    for replica in status["replicas"]:
-        found += _of_replica(replica)
+    of_replicas = [one for replica in status["replicas"] for one in _of_replica(replica)]
+    found += of_replicas[:_MOST_NAMED]
+    if len(of_replicas) > _MOST_NAMED:
+        found.append(
+            SiteNotice(
+                tone="warn",
+                message=f"{len(of_replicas) - _MOST_NAMED:,} more replicas are gone or were copied.",
+                hint="the table below and `appliance site status` name them",
+            )
+        )
     versions = sorted({one["software"] for one in status["replicas"] if one["state"] == "Live"})
     if len(versions) > 1:
         found.append(

@@ -99,6 +99,32 @@ def test_a_long_text_goes_as_a_job_and_its_entities_are_folded_copied_and_saved(
     assert service.stop() == 0
 
 
+def test_the_longest_text_is_answered_and_stays_a_page_that_can_be_used(site: Site, drive: Drive) -> None:
+    site.issue()
+    service = site.start()
+    longest = (LONG * 16)[:125_000]
+
+    async def steps(page: Page) -> None:
+        await look(page, width=1280)
+        await page.open(f"{service.url}/")
+        await page.until("document.querySelectorAll('#models li b').length === 1")
+        await page.run(fill(longest))
+        assert "125,000 characters" in await page.run(text_of("count"))
+        for _ in range(240):  # a model that reads so much needs longer than pages do
+            if await page.run("document.getElementById('go').getAttribute('aria-busy')") == "false":
+                break
+            await asyncio.sleep(0.25)
+        assert " entities in " in await page.run(text_of("outcome"))
+        assert await page.run("document.querySelectorAll('#marked mark').length") > 3_000
+        assert await page.run("document.querySelectorAll('#entities tbody tr').length") == 50
+        assert await page.run("document.documentElement.scrollHeight") < 6_000
+        assert await sideways(page) <= 0
+        assert page.complaints == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
 CATEGORIES = [f"Category{n:02}" for n in range(45)]
 MANY = {
     "results": {

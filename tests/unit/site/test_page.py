@@ -115,7 +115,9 @@ def test_the_policy_lets_in_its_own_style_by_hash_and_nothing_else() -> None:
 
 
 def test_a_site_of_thousands_is_a_page_that_loads() -> None:
-    page = render_page(status(*(replica(n) for n in range(5_000)), maxInstances=6_000))
-    assert page.count("<tr>") == MOST_ROWS + 1
-    assert "And 4,800 more:" in words(page)
-    assert len(page) < 150_000
+    for state in ("Live", "Gone"):
+        page = render_page(status(*(replica(n, state) for n in range(5_000)), maxInstances=6_000))
+        assert page.count("<tr>") == MOST_ROWS + 1
+        assert "And 4,800 more:" in words(page)
+        assert len(page) < 150_000
+    assert "4,990 more replicas are gone or were copied" in words(page)
