@@ -95,7 +95,7 @@ def bare_server(home: Path, core: int) -> Iterator[str]:
             process.terminate()
 
 
-async def _measure(page: Page, urls: dict[str, str], bare: str, turns: int) -> PagesReport:
+async def _measure(page: Page, urls: dict[str, str], bare: str, turns: int, *, machine: str) -> PagesReport:
     await look(page, width=1280)
     await load_page(page, bare, cold=True)  # what the browser itself does once
     first = {name: (await load_page(page, url, cold=True)).paint_ms for name, url in urls.items()}
@@ -120,7 +120,7 @@ async def _measure(page: Page, urls: dict[str, str], bare: str, turns: int) -> P
             for name in urls
         },
         bare=[round(one, 1) for one in plain],
-        machine=describe(),
+        machine=machine,
     )
 
 
@@ -128,6 +128,7 @@ def measure(turns: int) -> PagesReport:
     """Load every page in turn, and a bare one beside them."""
     found: list[PagesReport] = []
     core, others = cores()
+    machine = describe()  # before it is pinned
     with tempfile.TemporaryDirectory() as scratch, Authority.create(Path(scratch) / "vendor") as vendor:
         text, speech = (Site(Path(scratch) / name, vendor) for name in ("text", "speech"))
         text.issue()
@@ -149,7 +150,7 @@ def measure(turns: int) -> PagesReport:
             ):
 
                 async def steps(page: Page) -> None:
-                    found.append(await _measure(page, urls, bare, turns))
+                    found.append(await _measure(page, urls, bare, turns, machine=machine))
 
                 drive(steps)
         finally:
