@@ -16,7 +16,7 @@ const PICTURES = new Set(["svg", "rect", "line", "text", "title", "polyline"]);
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const state = { key: "", seen: null, upload: null, sha256: "", models: [], shown: FOLDED, timer: 0, choice: 0, entering: false, asking: false };
+const state = { key: "", seen: null, upload: null, sha256: "", models: [], shown: FOLDED, found: 0, timer: 0, choice: 0, entering: false, asking: false };
 
 function element(tag, attributes = {}, ...children) {
   const made = PICTURES.has(tag) ? document.createElementNS($("pictures").namespaceURI, tag) : document.createElement(tag);
@@ -433,6 +433,7 @@ function drawModels() {
   const found = state.models.filter((one) => [one.project, one.deployment, one.name, one.state].join(" ").toLowerCase().includes(wanted));
   const shown = found.slice(0, state.shown);
   const left = found.length - shown.length;
+  state.found = found.length;
   const broken = state.models.filter((one) => one.state === "failed").length;
   $("find").hidden = state.models.length <= FOLDED;
   $("models-count").dataset.tone = broken ? "bad" : "good";
@@ -496,7 +497,7 @@ $("form").addEventListener("submit", enter);
 $("answer").addEventListener("change", chosen);
 $("filter").addEventListener("input", drawModels);
 $("all").addEventListener("click", () => {
-  state.shown = state.shown < state.models.length ? state.shown + MORE : FOLDED;
+  state.shown = state.shown < state.found ? state.shown + MORE : FOLDED;
   drawModels();
 });
 $("log-refresh").addEventListener("click", showLog);

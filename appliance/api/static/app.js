@@ -77,7 +77,7 @@ async function getJson(path) {
 
 // ---- try it
 
-const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", shownModels: MODELS_FOLDED };
+const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", shownModels: MODELS_FOLDED, foundModels: 0 };
 
 // The model chosen in the list; null for the default one, which answers at once instead of as a job.
 const chosenModel = () => tried.models.find((model) => nameOf(model) === tried.chosen && !model.default) ?? null;
@@ -450,6 +450,7 @@ function showModels() {
   const found = tried.listed.filter((model) => [nameOf(model), model.name, languagesOf(model), ...(model.categories ?? [])].join(" ").toLowerCase().includes(wanted));
   const models = found.slice(0, tried.shownModels);
   const left = found.length - models.length;
+  tried.foundModels = found.length;
   $("find").hidden = tried.listed.length <= MODELS_FOLDED;
   $("all-models").hidden = found.length <= MODELS_FOLDED;
   $("all-models").textContent = left > MODELS_MORE ? `Show ${MODELS_MORE} more of ${number.format(found.length)}`
@@ -584,7 +585,7 @@ $("save-json").addEventListener("click", () => save(asJson(), "entities.json", "
 $("save-csv").addEventListener("click", () => save(asCsv(), "entities.csv", "text/csv"));
 $("more").addEventListener("click", () => { tried.all = !tried.all; showRows([...tried.entities].sort((a, b) => a.offset - b.offset)); });
 $("all-models").addEventListener("click", () => {
-  tried.shownModels = tried.shownModels < tried.listed.length ? tried.shownModels + MODELS_MORE : MODELS_FOLDED;
+  tried.shownModels = tried.shownModels < tried.foundModels ? tried.shownModels + MODELS_MORE : MODELS_FOLDED;
   showModels();
 });
 $("filter").addEventListener("input", showModels);
