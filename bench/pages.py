@@ -137,7 +137,7 @@ def measure(turns: int) -> PagesReport:
         (Path(scratch) / "bare").mkdir()
         before = os.sched_getaffinity(0)
         try:
-            urls = {}
+            urls: dict[str, str] = {}
             for name, service, paths in (
                 ("text", text.start(*KEYS, "Authoring:Enabled=true", prefix=pinned), TEXT_PAGES),
                 ("speech", speech.start("Service=speechtotext", prefix=pinned), SPEECH_PAGES),

@@ -18,7 +18,7 @@ from appliance.config.products import SPEECH_TO_TEXT
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.browser import Page, driving, look, take
-from tests.support.desk import DeskSite
+from tests.support.desk import DeskSite, until
 from tests.support.label_page import LabelPage, serve_authoring
 from tests.support.operators import KEYS, OPERATOR, answer
 from tests.support.paths import ROOT
@@ -105,6 +105,7 @@ def serve_desk(home: Path, vendor: Authority) -> tuple[DeskSite, Service]:
     there, left, lost = (one.start("Models:General=en") for one in sites)
     for replica in (there, left):
         with replica.client() as client:
+            until(lambda: answer(client).status_code == 200)  # noqa: B023 (asked at once)
             for _ in range(20):
                 answer(client)
     left.stop()
@@ -171,7 +172,8 @@ def main() -> None:
         finally:
             done.set()
             loading.join()
-            for site in (*sites.values(), desk):
+            desk.close()
+            for site in sites.values():
                 site.close()
             services["desk"].stop()
 

@@ -10,7 +10,7 @@ from appliance.config.identity import load_identity
 from license.authority.authority import Authority
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, full_picture, look, needs_chromium, sideways
-from tests.support.desk import DeskSite
+from tests.support.desk import DeskSite, until
 from tests.support.operators import answer
 from tests.support.page_loads import loaded
 
@@ -33,7 +33,7 @@ def test_the_desks_page_shows_the_site_in_each_look(desk: DeskSite, drive: Drive
     sites = [desk.replica(name) for name in ("there", "lost")]
     there, lost = (one.start("Models:General=en") for one in sites)
     with there.client() as client:
-        assert answer(client).status_code == 200
+        until(lambda: answer(client).status_code == 200)  # the desk listens before it grants units
     lost.kill()
     gone = load_identity(sites[1].state).instance
     written = desk.run("write-off", gone, "--home", str(desk.home), "--url", desk.url)
@@ -47,6 +47,7 @@ def test_the_desks_page_shows_the_site_in_each_look(desk: DeskSite, drive: Drive
             shown = await page.run("document.body.innerText")
             assert "Site of Test customer" in shown
             assert "1 of 3 hold a lease" in shown
+            assert "Nothing: the site serves." in shown
             assert re.search(r"of 1,000 TextRecords are charged \(\d+ %\), of them \d+ lost", shown)
             assert "1 of them; " in shown
             assert await violations(page) == []
