@@ -105,7 +105,7 @@ def serve_desk(home: Path, vendor: Authority) -> tuple[DeskSite, Service]:
     there, left, lost = (one.start("Models:General=en") for one in sites)
     for replica in (there, left):
         with replica.client() as client:
-            until(lambda: answer(client).status_code == 200)  # noqa: B023 (asked at once)
+            until(lambda: answer(client).status_code == 200)
             for _ in range(20):
                 answer(client)
     left.stop()
