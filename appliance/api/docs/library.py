@@ -4,6 +4,7 @@ import re
 import sys
 import sysconfig
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ INDEX: Final = "README.md"
 _SHARE: Final = "share/offline-appliance/docs"
 _MOST_BYTES: Final = 4 << 20
 _MOST_FILES: Final = 1_000
+_PAUSE_SECONDS: Final = 0.01
 _TITLE: Final = re.compile(r"^# (.+?)\s*$", re.MULTILINE)
 _MARKS: Final = re.compile(r"[*`]|\[([^\]]*)\]\([^)]*\)")
 
@@ -50,6 +52,7 @@ class Library:
         self._files: dict[str, Path] | None = None
         self._rendered: dict[str, Rendered] = {}
         self._entries: list[Entry] = []
+        self._preparing: threading.Thread | None = None
 
     def path(self, name: str) -> Path | None:
         """Return the file of that very name; None without one."""
@@ -81,6 +84,20 @@ class Library:
             page = self.page(entry.name)
             passages += [(entry.name, passage) for passage in (page.passages if page is not None else ())]
         return find(words, passages)
+
+    def prepare_search(self) -> None:
+        """Render what is not rendered yet, on a thread and with pauses: who reads a page may search next.
+
+        Answers to callers come first: each page takes some milliseconds of this process.
+        """
+        if self._preparing is None:
+            self._preparing = threading.Thread(target=self._prepare, name="docs", daemon=True)
+            self._preparing.start()
+
+    def _prepare(self) -> None:
+        for entry in self.entries():
+            self.page(entry.name)
+            time.sleep(_PAUSE_SECONDS)
 
     def _known(self) -> dict[str, Path]:
         with self._lock:

@@ -83,7 +83,9 @@ class DocsApi:
         library = self._open()
         page = library.page(name)
         if page is not None:
-            return self._reply(request, page.title, page.html, name=name)
+            reply = self._reply(request, page.title, page.html, name=name)
+            library.prepare_search()
+            return reply
         path = library.path(name)
         if path is not None:
             kind = mimetypes.guess_type(path.name)[0] if path.suffix in _PICTURES else "text/plain"

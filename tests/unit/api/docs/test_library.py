@@ -1,6 +1,7 @@
 """The pages that come with the program: all of them, by exact names, and none of their links is broken."""
 
 import re
+import threading
 from pathlib import Path
 
 from appliance.api.docs.library import Library, places
@@ -60,6 +61,18 @@ def test_a_name_that_leads_elsewhere_is_no_page(tmp_path: Path) -> None:
 def test_a_title_is_listed_without_its_marks(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("text before\n\n# The `serve` *command* and [its page](x.md)\n")
     assert [entry.title for entry in Library([tmp_path]).entries()] == ["The serve command and its page"]
+
+
+def test_a_search_that_was_prepared_finds_all_pages_ready(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Index\n")
+    (tmp_path / "other.md").write_text("# Other\n\nneedle\n")
+    library = Library([tmp_path])
+    for _ in range(2):
+        library.prepare_search()
+    (preparing,) = [one for one in threading.enumerate() if one.name == "docs"]
+    preparing.join()
+    (tmp_path / "other.md").unlink()  # what is rendered is not read again
+    assert [hit.page for hit in library.search("needle")] == ["other.md"]
 
 
 def test_without_the_files_there_are_no_pages(tmp_path: Path) -> None:
