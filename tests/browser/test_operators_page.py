@@ -82,6 +82,7 @@ def test_an_operator_sees_how_the_service_stands_in_each_look(
 
     async def steps(page: Page) -> None:
         await look(page, width=1280)
+        await page.send("Network.setCacheDisabled", cacheDisabled=True)  # all bytes of it are counted
         await page.open(f"{service.url}/admin")
         assert await violations(page) == []
         await full_picture(page, tmp_path / "enter.png")
