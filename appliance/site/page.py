@@ -72,12 +72,12 @@ def render_page(status: dict[str, Any]) -> str:
             f"licence {escape(_words(license['state']))}</p></div></header>",
             f'<main class="desk"><h1>{escape(heading)}</h1>',
             _card("What needs attention", _notices(notices(status))),
-            _card("Licence", _licence(status)),
             _card("Plan", "".join(_meter(one) for one in status["plan"]["meters"]) or "<p>No units.</p>"),
             _card(
                 f"Replicas: {status['live']} of {license['maxInstances']} hold a lease", _replicas(present)
             ),
             _card("Replicas that left or were lost", _folded(past)),
+            _card("Licence", _licence(status)),
             "</main><footer><p>This page came from this desk alone; it loads nothing from elsewhere, "
             f"and shows how it was at {escape(_moment(status['time']))}. "
             '<a href="/">Load it again</a>.</p></footer>',
