@@ -173,7 +173,7 @@ def test_each_page_of_fifty_models_says_that_the_plan_is_used_up_or_the_licence_
 
 
 def full_disk(site: Site, ask: Callable[[], int]) -> None:
-    """Fill the disk of the usage records for good: also the room that the service frees for its last words."""
+    """Fill the disk of the usage records for good: also what the service frees for its last words."""
     for number in range(3):
         disks.fill(site.output / f"filler-{number}")
         until(lambda: ask() == 503)
