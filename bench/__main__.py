@@ -14,6 +14,7 @@ MEASUREMENTS = {
         "document length, clients, sessions, size of the ledger; with plots",
     ),
     "startup": ("bench.startup", "main", "from the command to /ready"),
+    "pages": ("bench.pages", "main", "first paint of each page in Chromium, its weight, what it waits for"),
     "memory": ("bench.startup", "main_memory", "resident memory under load"),
     "image": ("bench.image", "main", "documented docker lines with podman and docker; sizes of the image"),
     "general": ("bench.general", "main", "the two bundled general models beside each other"),

@@ -58,7 +58,7 @@ def build_own(directory: Path, *, version: str, epoch: int) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"
         source.mkdir()
-        for name in [*tracked("appliance", "license"), "README.md", "LICENSE.md"]:
+        for name in [*tracked("appliance", "docs", "license"), "README.md", "LICENSE.md"]:
             target = source / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target)

@@ -1,6 +1,8 @@
 """The pages a browser sees. Everything comes from this package; nothing is fetched from elsewhere."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -65,12 +67,38 @@ def page_route(address: str, file: Path, headers: Mapping[str, str] = HEADERS) -
     return Route(address, _serve(file, headers), methods=["GET"])
 
 
+def unless_known(request: Request, data: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
+    """Answer with `data`, or with 304 and nothing to a browser that has just that in its cache."""
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    told = {**headers, "ETag": tag}
+    known = (one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(","))
+    if tag in known:
+        return Response(status_code=304, headers=told)
+    return Response(data, media_type=media_type, headers=told)
+
+
+class _Asset:
+    """A file of this package, read when it is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def data(self) -> bytes:
+        """Its bytes."""
+        return self._path.read_bytes()
+
+
 def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    asset, kind = _Asset(path), _TYPES[path.suffix]
+
     async def endpoint(request: Request) -> Response:
+        if path.suffix == ".wav":
+            return FileResponse(path, media_type=kind, headers=headers)  # a player asks for parts of it
+        data = asset.data
         prefix = request.scope.get(PREFIX)
         if prefix and path.suffix == ".html":  # behind a proxy that serves this service below a path
-            page = path.read_text(encoding="utf-8").replace('="/', f'="{prefix}/')
-            return Response(page, media_type=_TYPES[path.suffix], headers=headers)
-        return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
+            data = data.replace(b'="/', f'="{prefix}/'.encode())
+        return unless_known(request, data, media_type=kind, headers=headers)
 
     return endpoint

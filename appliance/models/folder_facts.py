@@ -11,6 +11,8 @@ EVALUATION: Final = "evaluation.json"
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _ALL: Final = re.compile(r"^\| \*\*all\*\* \| [\d.]+ \| [\d.]+ \| ([\d.]+) \|", re.MULTILINE)
 """The last row of the card of a trained text model; its third number is F1."""
+_HEADLINE: Final = re.compile(r"^\| score \| (F1|WER) ([\d.]+) %: (.+) \|$", re.MULTILINE)
+"""The row of a card that tells its score in one number, and on what: that of each bundled model."""
 _AFTER: Final = re.compile(r"^\| after \|.*\| ([\d.]+) \|$", re.MULTILINE)
 """The last row of the card of a trained speech model; its last number: words that are wrong, in per cent."""
 
@@ -24,6 +26,7 @@ class FolderFacts:
         changed: Unix second at which the newest of them was written, or 0.
         measure: `F1` or `WER`; empty where no score lies beside it.
         percent: The score in per cent, or None.
+        scored_on: What it was measured on, where the card tells.
         card: Whether a model card lies there.
     """
 
@@ -31,6 +34,7 @@ class FolderFacts:
     changed: int = 0
     measure: str = ""
     percent: float | None = None
+    scored_on: str = ""
     card: bool = False
 
 
@@ -50,9 +54,14 @@ def folder_facts(path: Path | None) -> FolderFacts:
                 size, changed = size + status.st_size, max(changed, int(status.st_mtime))
     except OSError:
         return FolderFacts()
-    measure, percent = _score(path)
+    measure, percent, scored_on = _score(path)
     return FolderFacts(
-        size=size, changed=changed, measure=measure, percent=percent, card=(path / CARD).is_file()
+        size=size,
+        changed=changed,
+        measure=measure,
+        percent=percent,
+        scored_on=scored_on,
+        card=(path / CARD).is_file(),
     )
 
 
@@ -61,17 +70,19 @@ def read_card(path: Path) -> str:
     return _read(path / CARD)
 
 
-def _score(path: Path) -> tuple[str, float | None]:
+def _score(path: Path) -> tuple[str, float | None, str]:
     try:  # it also quotes documents; of them nothing is looked at
         f1 = json.loads(_read(path / EVALUATION) or "{}")["micro"]["f1"]
-        return "F1", round(100 * float(f1), 1)
+        return "F1", round(100 * float(f1), 1), ""
     except (ValueError, KeyError, TypeError):
         pass
     card = read_card(path)
+    if found := _HEADLINE.search(card):
+        return found[1], float(found[2]), found[3]
     for measure, pattern in (("F1", _ALL), ("WER", _AFTER)):
         if found := pattern.search(card):
-            return measure, float(found[1])
-    return "", None
+            return measure, float(found[1]), ""
+    return "", None, ""
 
 
 def _read(path: Path) -> str:

@@ -35,7 +35,7 @@ from starlette.routing import Route
 
 from appliance.errors import UsageStoreUnavailable
 from appliance.site.desk import Desk
-from appliance.site.page import render_page
+from appliance.site.page import policy, render_page
 from appliance.site.status import site_status
 from license.client.licenses import KEY_HEADER
 from license.encoding.strict import format_date, parse_json
@@ -162,7 +162,7 @@ class _Service:
                 "The password is the key of the site.\n", 401, {"WWW-Authenticate": 'Basic realm="site"'}
             )
         status = await run_in_threadpool(site_status, self._desk)
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        headers = {"Content-Security-Policy": policy()}
         return HTMLResponse(render_page(status), headers={**headers, "Cache-Control": "no-store"})
 
     async def models(self, request: Request) -> Response:

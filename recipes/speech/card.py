@@ -15,6 +15,7 @@ _TITLES: Final = {
     "letters-moonshine": "single letters and digits (Moonshine)",
     "strings": "connected digits, 1 to 12",
 }
+_HEADLINE: Final = "commands-an4"
 _HEAD: Final = "| {0} | recordings | words | WER greedy | WER word list | wholly right, word list |"
 
 
@@ -45,10 +46,19 @@ def _row(name: str, tally: Tally) -> str:
     )
 
 
-def card(template: str, *, release: str, megabytes: float, table: str) -> str:
+def headline(results: Mapping[str, Mapping[str, Tally]]) -> str:
+    """Return the one score that lists of models show, as `appliance.models.folder_facts` reads it."""
+    speakers = results.get(_HEADLINE)
+    if not speakers:
+        return "not measured"
+    rates = sum(speakers.values(), Tally()).rates()
+    return f"WER {rates['wer_words']:.1f} %: {_TITLES[_HEADLINE]}"
+
+
+def card(template: str, *, release: str, megabytes: float, table: str, score: str) -> str:
     """Fill the model card in."""
     filled = template.replace("{release}", release).replace("{megabytes}", f"{megabytes:.1f}")
-    return filled.replace("<!-- scores -->", table)
+    return filled.replace("<!-- scores -->", table).replace("<!-- score -->", score)
 
 
 def write_card(folder: Path, data: Path, *, release: str) -> None:
@@ -57,9 +67,10 @@ def write_card(folder: Path, data: Path, *, release: str) -> None:
     Raises:
         ModelError: The folder is not one that is served.
     """
-    table = scores(evaluate(folder, data)) or "Not measured: no dev part was there."
+    results = evaluate(folder, data)
+    table = scores(results) if results else "Not measured: no dev part was there."
     size = (folder / "model.onnx").stat().st_size / 1e6
     template = (TEMPLATES / CARD).read_text(encoding="utf-8")
-    text = card(template, release=release, megabytes=size, table=table)
+    text = card(template, release=release, megabytes=size, table=table, score=headline(results))
     (folder / CARD).write_text(text, encoding="utf-8")
     (folder / NOTICES).write_bytes((TEMPLATES / NOTICES).read_bytes())

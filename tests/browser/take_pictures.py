@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from appliance.config.identity import load_identity
 from appliance.config.products import SPEECH_TO_TEXT
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.browser import Page, driving, look, take
+from tests.support.desk import DeskSite, until
 from tests.support.label_page import LabelPage, serve_authoring
 from tests.support.operators import KEYS, OPERATOR, answer
 from tests.support.paths import ROOT
@@ -89,6 +91,31 @@ async def listen_page(page: Page, url: str) -> None:
     await page.run("document.getElementById('form').dataset.pictured = ''")
 
 
+async def site_page(page: Page, url: str) -> None:
+    await page.open(url)
+
+
+def serve_desk(home: Path, vendor: Authority) -> tuple[DeskSite, Service]:
+    """A site of three replicas: one is there and answers, one left, one was killed and written off."""
+    desk = DeskSite(home, vendor)
+    desk.buy(4_000)
+    desk.set_up(instances=10)
+    served = desk.start()
+    sites = [desk.replica(name) for name in ("there", "left", "lost")]
+    there, left, lost = (one.start("Models:General=en") for one in sites)
+    for replica in (there, left):
+        with replica.client() as client:
+            until(lambda: answer(client).status_code == 200)
+            for _ in range(20):
+                answer(client)
+    left.stop()
+    lost.kill()
+    instance = load_identity(sites[2].state).instance
+    desk.run("write-off", instance, "--home", str(desk.home), "--url", desk.url)
+    served.url = f"http://operator:{desk.key}@{desk.url.removeprefix('http://')}/"
+    return desk, served
+
+
 PAGES: dict[str, tuple[Callable[[Page, str], Any], str, int, tuple[str, ...]]] = {
     "operators": (operators_page, "operated", TALL, tuple(LOOKS)),
     "home": (home_page, "plain", LOW, ("desktop-light", "desktop-dark", "phone-light")),
@@ -96,6 +123,7 @@ PAGES: dict[str, tuple[Callable[[Page, str], Any], str, int, tuple[str, ...]]] =
     "label": (label_page, "labelling", LOW, ("desktop-light",)),
     "evaluation": (evaluation, "labelling", LOW, ("phone-dark",)),
     "listen": (listen_page, "heard", LOW, ("desktop-dark", "phone-light")),
+    "site": (site_page, "desk", LOW, ("desktop-light",)),
 }
 """What shows a page, the service that it is of, the height of the window, and the looks that are taken."""
 
@@ -120,6 +148,7 @@ def main() -> None:
             "labelling": serve_authoring(sites["labelling"]),
             "heard": sites["heard"].start("Service=speechtotext"),
         }
+        desk, services["desk"] = serve_desk(Path(scratch) / "desk", vendor)
         done = threading.Event()
         loading = threading.Thread(target=load, args=(services["operated"], done))
         loading.start()
@@ -143,8 +172,10 @@ def main() -> None:
         finally:
             done.set()
             loading.join()
+            desk.close()
             for site in sites.values():
                 site.close()
+            services["desk"].stop()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from tests.support.site import Service, Site
 __all__ = ["drive"]
 pytestmark = [pytest.mark.e2e, needs_chromium]
 MOST_BYTES = 150_000
+MODELS = 120
 
 
 def text_of(name: str) -> str:
@@ -81,6 +82,7 @@ def test_an_operator_sees_how_the_service_stands_in_each_look(
 
     async def steps(page: Page) -> None:
         await look(page, width=1280)
+        await page.send("Network.setCacheDisabled", cacheDisabled=True)  # all bytes of it are counted
         await page.open(f"{service.url}/admin")
         assert await violations(page) == []
         await full_picture(page, tmp_path / "enter.png")
@@ -173,9 +175,9 @@ def test_a_licence_is_renewed_and_usage_leaves_by_the_page_alone(
     assert service.stop() == 0
 
 
-def test_fifty_models_are_folded_and_found(site: Site, drive: Drive, tmp_path: Path) -> None:
-    for n in range(50):
-        folder = tmp_path / "models" / "acme" / f"model-{n:02}"
+def test_a_hundred_and_twenty_models_are_folded_and_found(site: Site, drive: Drive, tmp_path: Path) -> None:
+    for n in range(MODELS):
+        folder = tmp_path / "models" / "acme" / f"model-{n:03}"
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes(b"damaged")
     (tmp_path / "models" / "acme" / "good").symlink_to(ENGLISH)
@@ -187,23 +189,59 @@ def test_fifty_models_are_folded_and_found(site: Site, drive: Drive, tmp_path: P
         await inside(page, service)
         rows = "document.querySelectorAll('#models tbody tr').length"
         assert await page.run(rows) == 12
-        assert "1 served, 50 not" in await page.run(text_of("models-count"))
+        assert f"1 served, {MODELS} not" in await page.run(text_of("models-count"))
         await page.run(
-            "const f = document.getElementById('filter'); f.value = 'model-4';"
+            "const f = document.getElementById('filter'); f.value = 'model-04';"
             "f.dispatchEvent(new Event('input'))"
         )
         assert await page.run(rows) == 10
+        assert await page.run("document.getElementById('all').hidden")
         await page.run(
             "document.getElementById('filter').value = '';"
             "document.getElementById('filter').dispatchEvent(new Event('input'));"
             "document.getElementById('all').click()"
         )
-        assert await page.run(rows) == 51
+        assert await page.run(rows) == 12 + 50
+        assert await page.run(text_of("all")) == f"Show 50 more of {MODELS + 1}"
+        await page.run("document.getElementById('all').click()")
+        assert await page.run(text_of("all")) == f"Show all {MODELS + 1}"
+        await page.run("document.getElementById('all').click()")
+        assert await page.run(rows) == MODELS + 1
+        assert await page.run(text_of("all")) == "Show fewer"
         assert await sideways(page) <= 0
         assert await violations(page) == []
         await page.run("document.querySelector('#models .link').click()")
         await page.until("!document.getElementById('card').hidden")
         assert "ner-en" in await page.run(text_of("card-text"))
+        assert "F1 72.1 %" in await page.run(text_of("models"))
+        assert "mean of six held-out sets of English" in await page.run(text_of("models"))
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_who_signs_out_leaves_nothing_behind(site: Site, drive: Drive) -> None:
+    site.issue()
+    service = site.start(*KEYS)
+
+    async def steps(page: Page) -> None:
+        await inside(page, service)
+        assert await page.run("document.getElementById('leave').innerText") == "Sign out"
+        assert await violations(page) == []
+        before = len(page.asked)
+        await page.run("window.signedIn = true; document.getElementById('leave').click()")
+        await page.until("window.signedIn === undefined && document.readyState === 'complete'")
+        assert await page.run("document.getElementById('leave').hidden")
+        assert not await page.run("document.getElementById('enter').hidden")
+        assert await page.run("document.getElementById('key').value") == ""
+        assert await page.run(text_of("pill-text")) == "not signed in"
+        shown = await page.run("document.documentElement.outerHTML")
+        assert "Now listening" not in shown
+        assert "Test customer" not in shown
+        await page.run("document.getElementById('form').requestSubmit()")
+        await asyncio.sleep(0.5)
+        assert [url for url in page.asked[before:] if "/admin/api/" in url] == [], "the key is forgotten"
+        await inside(page, service)
 
     drive(steps)
     assert service.stop() == 0

@@ -99,6 +99,77 @@ def test_a_long_text_goes_as_a_job_and_its_entities_are_folded_copied_and_saved(
     assert service.stop() == 0
 
 
+def test_the_longest_text_is_answered_and_stays_a_page_that_can_be_used(site: Site, drive: Drive) -> None:
+    site.issue()
+    service = site.start()
+    longest = (LONG * 16)[:125_000]
+
+    async def steps(page: Page) -> None:
+        await look(page, width=1280)
+        await page.open(f"{service.url}/")
+        await page.until("document.querySelectorAll('#models li b').length === 1")
+        await page.run(fill(longest))
+        assert "125,000 characters" in await page.run(text_of("count"))
+        for _ in range(240):  # a model that reads so much needs longer than pages do
+            if await page.run("document.getElementById('go').getAttribute('aria-busy')") == "false":
+                break
+            await asyncio.sleep(0.25)
+        assert " entities in " in await page.run(text_of("outcome"))
+        assert await page.run("document.querySelectorAll('#marked mark').length") > 3_000
+        assert await page.run("document.querySelectorAll('#entities tbody tr').length") == 50
+        assert await page.run("document.documentElement.scrollHeight") < 6_000
+        assert await sideways(page) <= 0
+        assert page.complaints == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+CATEGORIES = [f"Category{n:02}" for n in range(45)]
+MANY = {
+    "results": {
+        "documents": [
+            {
+                "id": "1",
+                "warnings": [],
+                "entities": [
+                    {"text": "w", "category": name, "offset": 2 * n, "length": 1, "confidenceScore": 0.5}
+                    for n, name in enumerate(CATEGORIES)
+                ],
+            }
+        ],
+        "errors": [],
+    }
+}
+LOOK = "((one) => [one.backgroundColor, one.boxShadow, one.outlineStyle].join())"
+
+
+def test_forty_five_categories_look_different(site: Site, drive: Drive, tmp_path: Path) -> None:
+    site.issue()
+    service = site.start()
+
+    async def steps(page: Page) -> None:
+        for dark in (False, True):
+            await look(page, width=1280, dark=dark)
+            await page.open(f"{service.url}/")
+            await page.run(
+                "const ask = window.fetch; window.fetch = (to, how) => (to.includes(':analyze-text')"
+                f" ? Promise.resolve(new Response({json.dumps(json.dumps(MANY))})) : ask(to, how))"
+            )
+            await page.run(fill("w " * len(CATEGORIES)))
+            await page.until(f"document.querySelectorAll('#marked mark').length === {len(CATEGORIES)}")
+            for part in ("#marked mark", "#legend li"):
+                looks = await page.run(
+                    f"[...document.querySelectorAll('{part}')].map((one) => {LOOK}(getComputedStyle(one)))"
+                )
+                assert len(set(looks)) == len(CATEGORIES), part
+            assert await violations(page) == []
+        await full_picture(page, tmp_path / "categories.png")
+
+    drive(steps)
+    assert service.stop() == 0
+
+
 FORMULA = "=cmd()"
 ANSWERED = {
     "results": {
@@ -141,9 +212,9 @@ def test_a_list_of_many_models_is_folded_and_searched(site: Site, drive: Drive, 
     mount = tmp_path / "models" / "acme"
     mount.mkdir(parents=True)
     (mount / "good").symlink_to(ENGLISH)
-    for n in range(49):
-        (mount / f"model-{n:02}").mkdir()
-        (mount / f"model-{n:02}" / "model.onnx").write_bytes(b"damaged")
+    for n in range(119):
+        (mount / f"model-{n:03}").mkdir()
+        (mount / f"model-{n:03}" / "model.onnx").write_bytes(b"damaged")
     site.issue()
     service = site.start(f"Models:Path={tmp_path / 'models'}")
 
@@ -154,12 +225,23 @@ def test_a_list_of_many_models_is_folded_and_searched(site: Site, drive: Drive, 
         await page.until(f"{items} === 8")
         assert await page.run("document.documentElement.scrollHeight") < 5_000
         await page.run("document.getElementById('all-models').click()")
-        assert await page.run(items) == 50
+        assert await page.run(items) == 8 + 50
+        assert await page.run(text_of("all-models")) == "Show 50 more of 120"
+        await page.run("document.getElementById('all-models').click()")
+        await page.run("document.getElementById('all-models').click()")
+        assert await page.run(items) == 120
+        assert await page.run(text_of("all-models")) == "Show the first 8"
+        await page.run("document.getElementById('all-models').click()")
+        assert await page.run(items) == 8
         await page.run(
-            "document.getElementById('filter').value = 'model-4';"
+            "document.getElementById('filter').value = 'model-04';"
             "document.getElementById('filter').dispatchEvent(new Event('input'))"
         )
-        assert await page.run(items) == 9
+        assert await page.run(items) == 8
+        assert await page.run(text_of("all-models")) == "Show all 10"
+        for count in (10, 8, 10):
+            await page.run("document.getElementById('all-models').click()")
+            assert await page.run(items) == count
         assert await violations(page) == []
 
     drive(steps)

@@ -49,6 +49,25 @@ def test_the_documentation_is_read_and_searched_without_a_key(site: Site) -> Non
     assert service.stop() == 0
 
 
+def test_a_page_that_a_browser_has_is_not_sent_again(site: Site) -> None:
+    site.issue()
+    service = site.start(*KEYS)
+    with service.client() as client:
+        for path in ("/", "/admin", "/static/style.css", "/swagger", "/docs", "/docs/operator.md"):
+            first = client.get(path)
+            assert (first.status_code, first.headers["Cache-Control"]) == (200, "no-cache"), path
+            tag = first.headers["ETag"]
+            for known in (tag, f'W/{tag}, "other"'):
+                again = client.get(path, headers={"If-None-Match": known})
+                assert (again.status_code, again.content) == (304, b""), path
+                assert again.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
+            assert client.get(path, headers={"If-None-Match": '"other"'}).content == first.content
+            assert client.head(path).headers["Content-Length"] == str(len(first.content)), path
+        part = client.get("/static/example.wav", headers={"Range": "bytes=0-3"})
+        assert (part.status_code, part.content) == (206, b"RIFF"), "a player asks for parts"
+    assert service.stop() == 0
+
+
 def test_it_is_read_when_the_licence_has_ended(site: Site) -> None:
     soon = int(time.time()) + 3
     site.issue(changes={"expires": soon, "terminates": soon + 1, "report_by": soon + 1})

@@ -103,5 +103,6 @@ def _served(one: Deployment, *, default: bool) -> dict[str, Any]:
         "changed": format_time(facts.changed) if facts.changed else None,
         "measure": facts.measure,
         "percent": facts.percent,
+        "scoredOn": facts.scored_on,
         "card": facts.card,
     }

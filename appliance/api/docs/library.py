@@ -1,7 +1,10 @@
 """The pages of the documentation: where they lie, how one is rendered, and what is found in them."""
 
+import re
 import sys
+import sysconfig
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,13 +13,22 @@ from appliance.api.docs.rendering import Rendered, render
 from appliance.api.docs.search import Hit, Passage, find
 
 INDEX: Final = "README.md"
+_SHARE: Final = "share/offline-appliance/docs"
 _MOST_BYTES: Final = 4 << 20
 _MOST_FILES: Final = 1_000
+_PAUSE_SECONDS: Final = 0.01
+_TITLE: Final = re.compile(r"^# (.+?)\s*$", re.MULTILINE)
+_MARKS: Final = re.compile(r"[*`]|\[([^\]]*)\]\([^)]*\)")
 
 
 def places() -> list[Path]:
-    """Return where the pages may lie: in the checkout, or beside the program where the bundle puts them."""
-    return [Path(__file__).parents[3] / "docs", Path(sys.prefix).parent / "share" / "docs"]
+    """Return where the pages may lie: in the checkout, and where the bundle or pip puts them."""
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    return [
+        Path(__file__).parents[3] / "docs",
+        Path(sys.prefix).parent / "share" / "docs",
+        *(Path(sysconfig.get_path("data", scheme)) / _SHARE for scheme in schemes),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,8 @@ class Library:
         self._lock = threading.Lock()
         self._files: dict[str, Path] | None = None
         self._rendered: dict[str, Rendered] = {}
+        self._entries: list[Entry] = []
+        self._preparing: threading.Thread | None = None
 
     def path(self, name: str) -> Path | None:
         """Return the file of that very name; None without one."""
@@ -54,10 +68,14 @@ class Library:
         return self._rendered[name]
 
     def entries(self) -> list[Entry]:
-        """Return every page with its title: the index first, then the others by folder and name."""
-        names = sorted((name for name in self._known() if name.endswith(".md")), key=_order)
-        pages = ((name, self.page(name)) for name in names)
-        return [Entry(name=name, title=page.title) for name, page in pages if page is not None]
+        """Return every page with its title: the index first, then the others by folder and name.
+
+        Titles are looked up in the Markdown: who opens one page does not wait until all are rendered.
+        """
+        if not self._entries:
+            names = sorted((name for name in self._known() if name.endswith(".md")), key=_order)
+            self._entries = [Entry(name=name, title=_title(self._known()[name]) or name) for name in names]
+        return self._entries
 
     def search(self, words: str) -> list[Hit]:
         """Return the passages that hold all of some words, the best first."""
@@ -66,6 +84,20 @@ class Library:
             page = self.page(entry.name)
             passages += [(entry.name, passage) for passage in (page.passages if page is not None else ())]
         return find(words, passages)
+
+    def prepare_search(self) -> None:
+        """Render what is not rendered yet, on a thread and with pauses: who reads a page may search next.
+
+        Answers to callers come first: each page takes some milliseconds of this process.
+        """
+        if self._preparing is None:
+            self._preparing = threading.Thread(target=self._prepare, name="docs", daemon=True)
+            self._preparing.start()
+
+    def _prepare(self) -> None:
+        for entry in self.entries():
+            self.page(entry.name)
+            time.sleep(_PAUSE_SECONDS)
 
     def _known(self) -> dict[str, Path]:
         with self._lock:
@@ -84,6 +116,12 @@ def _files(directory: Path) -> dict[str, Path]:
         }
     except OSError:
         return {}
+
+
+def _title(path: Path) -> str:
+    """Return the first heading of a page without its marks."""
+    found = _TITLE.search(path.read_text("utf-8"))
+    return _MARKS.sub(r"\1", found[1]) if found else ""
 
 
 def _order(name: str) -> tuple[bool, int, str]:

@@ -13,13 +13,13 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from appliance.api.docs.search import MOST_HITS
 from appliance.api.errors import not_found
 from appliance.api.middleware.trusted_proxies import PREFIX
-from appliance.api.pages import HEADERS, STATIC
+from appliance.api.pages import HEADERS, STATIC, unless_known
 from appliance.version import VERSION
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 _PICTURES: Final = frozenset({".png", ".svg"})
 _MISSING: Final = (
-    "<h1>Documentation</h1><p>The pages do not lie beside this program. Bundle, package and image "
-    "bring them along, in <code>share/docs</code>.</p>"
+    "<h1>Documentation</h1><p>The pages do not lie beside this program. Bundle, package, image and wheel "
+    "bring them along, in a folder <code>share</code>.</p>"
 )
 
 
@@ -83,7 +83,9 @@ class DocsApi:
         library = self._open()
         page = library.page(name)
         if page is not None:
-            return self._reply(request, page.title, page.html, name=name)
+            reply = self._reply(request, page.title, page.html, name=name)
+            library.prepare_search()
+            return reply
         path = library.path(name)
         if path is not None:
             kind = mimetypes.guess_type(path.name)[0] if path.suffix in _PICTURES else "text/plain"
@@ -107,7 +109,7 @@ class DocsApi:
         prefix = request.scope.get(PREFIX)
         if prefix:  # behind a proxy that serves this service below a path
             text = text.replace('="/', f'="{prefix}/')
-        return HTMLResponse(text, headers=dict(_HEADERS))
+        return unless_known(request, text.encode(), media_type="text/html", headers=_HEADERS)
 
 
 @cache

@@ -9,13 +9,14 @@ const PATIENCE = 20000; // milliseconds until a server that hangs is called sile
 const SLOW = 180000; // likewise for what reads much: an export, an examination
 const EVERY = 10000;
 const MIB = 2 ** 20;
-const FOLDED = 12; // models shown until somebody asks for all
+const FOLDED = 12; // models shown until somebody asks for more
+const MORE = 50; // shown at each further press
 const TONES = { Valid: "good", Expiring: "warn", Grace: "warn", OutOfQuota: "bad" };
 const PICTURES = new Set(["svg", "rect", "line", "text", "title", "polyline"]);
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const state = { key: "", seen: null, upload: null, sha256: "", models: [], all: false, timer: 0, choice: 0, entering: false, asking: false };
+const state = { key: "", seen: null, upload: null, sha256: "", models: [], shown: FOLDED, found: 0, timer: 0, choice: 0, entering: false, asking: false };
 
 function element(tag, attributes = {}, ...children) {
   const made = PICTURES.has(tag) ? document.createElementNS($("pictures").namespaceURI, tag) : document.createElement(tag);
@@ -36,6 +37,9 @@ function size(bytes) {
   while (value >= 1024 && at < units.length - 1) { value /= 1024; at += 1; }
   return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
+
+// A time as the service tells it, for people.
+const moment = (text) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text ?? "") ? `${text.slice(0, 16).replace("T", " ")} UTC` : text);
 
 function duration(seconds) {
   if (seconds === null) return "–";
@@ -144,6 +148,7 @@ async function tryKey() {
   $("enter").hidden = true;
   $("inside").hidden = false;
   $("jump").hidden = false;
+  $("leave").hidden = false;
   $("notices-title").tabIndex = -1;
   $("notices-title").focus();
   showUsage();
@@ -159,9 +164,18 @@ function leave(message) {
   state.key = "";
   $("inside").hidden = true;
   $("jump").hidden = true;
+  $("leave").hidden = true;
   $("enter").hidden = false;
   $("key-error").textContent = message;
+  $("pill").dataset.tone = "quiet";
+  $("pill-text").textContent = "not signed in";
   $("key").focus();
+}
+
+// Nothing of what was shown stays behind for whoever sits down next: the page is loaded anew, without the key.
+function signOut() {
+  leave("");
+  location.reload();
 }
 
 async function refresh() {
@@ -206,7 +220,7 @@ function showOverview(told) {
   showPlan(told);
   rows($("licence-facts"), {
     Licence: license.id, Serial: license.serial, Customer: license.customer, Product: license.product, Tier: license.tier,
-    Begins: license.notBefore, Ends: license.expires, "Answers until": license.terminates,
+    Begins: moment(license.notBefore), Ends: moment(license.expires), "Answers until": moment(license.terminates),
     "Encrypted models": (license.models ?? []).join(", "), Issuer: license.issuer, "Root key": license.root,
     Installation: told.instance,
   });
@@ -221,8 +235,8 @@ function showOverview(told) {
     Memory: told.memory.limit ? `${size(told.memory.resident)} of ${size(told.memory.limit)}` : size(told.memory.resident),
     "Reports to": metering ? metering.endpoint : "nobody: this service runs disconnected",
     "State of reporting": metering && metering.message,
-    "Last contact": metering && metering.lastContact,
-    "Answers until": metering && metering.answersUntil,
+    "Last contact": metering && moment(metering.lastContact),
+    "Answers until": metering && moment(metering.answersUntil),
   });
 }
 
@@ -260,7 +274,7 @@ function showLedger(ledger) {
     Entries: number.format(ledger.size),
     Signed: unsigned ? `${number.format(ledger.signed)}; the other ${number.format(unsigned)} within a minute` : "all of them",
     "Checked against the licence": ledger.mismatches.length ? `${ledger.mismatches.length} logs differ` : "no log differs",
-    "Read again to its end": ledger.wholeAt ? ledger.wholeAt.slice(0, 16).replace("T", " ") : "a minute after the start, then each week",
+    "Read again to its end": ledger.wholeAt ? moment(ledger.wholeAt) : "a minute after the start, then each week",
     "Free on the disk": size(ledger.freeBytes),
     "Reserve for a full disk": ledger.reserve ? "set aside" : "used up: make room",
     Log: ledger.origin,
@@ -272,9 +286,9 @@ function showClock(clock) {
   state.seen = clock.seen ?? null;
   $("clock-state").dataset.tone = { ok: "good", behind: "warn" }[clock.state] ?? "bad";
   $("clock-state").textContent = { ok: "believed", behind: "behind what is proven", held: "not believed" }[clock.state];
-  rows($("clock"), { "Licence is judged at": clock.effective, "This machine says": clock.wall });
+  rows($("clock"), { "Licence is judged at": moment(clock.effective), "This machine says": moment(clock.wall) });
   $("confirm").hidden = !state.seen;
-  $("confirm-words").textContent = state.seen ? `This machine's clock says ${clock.wall}, far ahead of what is proven. Is it that now?` : "";
+  $("confirm-words").textContent = state.seen ? `This machine's clock says ${moment(clock.wall)}, far ahead of what is proven. Is it that now?` : "";
 }
 
 // ---- licence by file
@@ -417,20 +431,29 @@ async function showModels() {
 function drawModels() {
   const wanted = $("filter").value.trim().toLowerCase();
   const found = state.models.filter((one) => [one.project, one.deployment, one.name, one.state].join(" ").toLowerCase().includes(wanted));
-  const shown = state.all ? found : found.slice(0, FOLDED);
+  const shown = found.slice(0, state.shown);
+  const left = found.length - shown.length;
+  state.found = found.length;
   const broken = state.models.filter((one) => one.state === "failed").length;
   $("find").hidden = state.models.length <= FOLDED;
   $("models-count").dataset.tone = broken ? "bad" : "good";
   $("models-count").textContent = state.models.length ? `${number.format(state.models.length - broken)} served${broken ? `, ${broken} not` : ""}` : "none is loaded yet";
   $("all").hidden = found.length <= FOLDED;
-  $("all").textContent = state.all ? "Show fewer" : `Show all ${number.format(found.length)}`;
+  $("all").textContent = left > MORE ? `Show ${MORE} more of ${number.format(found.length)}`
+    : left > 0 ? `Show all ${number.format(found.length)}` : "Show fewer";
   $("models").tBodies[0].replaceChildren(...shown.map((one) => element("tr", {},
     element("th", { scope: "row" }, `${one.project}/${one.deployment}${one.default ? " (default)" : ""}`),
     element("td", { "data-label": "State", ...(one.state === "failed" ? { class: "failed" } : {}) }, one.state === "failed" ? `not served: ${one.reason}` : "served"),
     element("td", { "data-label": "Model" }, [one.name, one.release].filter(Boolean).join(" "), ...(one.card ? [" ", cardButton(one)] : [])),
     element("td", { class: "number", "data-label": "Size" }, one.bytes ? size(one.bytes) : "–"),
-    element("td", { class: "number", "data-label": "Score" }, one.percent === null || one.percent === undefined ? "–" : `${one.measure} ${one.percent.toFixed(1)} %`),
+    element("td", { class: "number", "data-label": "Score" }, ...score(one)),
     element("td", { "data-label": "Written" }, one.changed ? one.changed.slice(0, 10) : "–"))));
+}
+
+// The score of one model, and on what it was measured: two scores on different texts do not compare.
+function score({ measure, percent, scoredOn }) {
+  if (percent === null || percent === undefined) return ["–"];
+  return [`${measure} ${percent.toFixed(1)} %`, ...(scoredOn ? [element("small", {}, scoredOn)] : [])];
 }
 
 function cardButton(model) {
@@ -473,9 +496,13 @@ async function showLog() {
 $("form").addEventListener("submit", enter);
 $("answer").addEventListener("change", chosen);
 $("filter").addEventListener("input", drawModels);
-$("all").addEventListener("click", () => { state.all = !state.all; drawModels(); });
+$("all").addEventListener("click", () => {
+  state.shown = state.shown < state.found ? state.shown + MORE : FOLDED;
+  drawModels();
+});
 $("log-refresh").addEventListener("click", showLog);
 $("sure").addEventListener("change", () => { $("accept").disabled = !$("sure").checked; });
+$("leave").addEventListener("click", signOut);
 works("request", "answer-outcome", async () => { await download("/license/request", "request.note"); });
 works("install", "answer-outcome", install);
 works("csv", "usage-outcome", async () => { await download("/usage.csv", "usage.csv", { patience: SLOW }); });

@@ -11,9 +11,11 @@ const RECORD = 1000; // text elements in one text record
 const LIMIT = 5120; // text elements in one synchronous document; what is longer goes as a job
 const LONGEST = 125000; // text elements in one job
 const COLOURS = 20;
+const EDGES = 3; // none, a solid one, a dashed one: sixty categories differ
 const GENERAL = ["Person", "Organization", "Location"]; // look the same with every model that has them
 const FOLDED = 50; // rows of the table until somebody asks for all
 const MODELS_FOLDED = 8;
+const MODELS_MORE = 50; // shown at each further press
 const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
 const colours = new Map();
 const EXAMPLES = {
@@ -75,18 +77,20 @@ async function getJson(path) {
 
 // ---- try it
 
-const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", allModels: false };
+const tried = { text: "", entities: [], all: false, models: [], listed: [], chosen: "", shownModels: MODELS_FOLDED, foundModels: 0 };
 
 // The model chosen in the list; null for the default one, which answers at once instead of as a job.
 const chosenModel = () => tried.models.find((model) => nameOf(model) === tried.chosen && !model.default) ?? null;
 const nameOf = (model) => `${model.projectName}/${model.deploymentName}`;
 
 function categoryClass(category) {
-  if (!colours.has(category)) colours.set(category, colours.size % COLOURS);
-  return `c${colours.get(category)}`;
+  if (!colours.has(category)) colours.set(category, colours.size);
+  const place = colours.get(category);
+  const edge = Math.floor(place / COLOURS) % EDGES;
+  return `c${place % COLOURS}${edge ? ` edge${edge}` : ""}`;
 }
 
-// Each model has all the colours for itself: its categories, in its own order, look different up to twenty.
+// Each model has all the colours for itself: its categories, in its own order, look different up to sixty.
 function chooseColours() {
   const categories = (chosenModel() ?? tried.models[0])?.categories ?? GENERAL;
   colours.clear();
@@ -365,15 +369,29 @@ const keyName = (vkey) => vkey?.split("+").slice(0, 2).join(" · "); // without 
 
 async function refreshStatus() {
   try {
-    showStatus(await getJson("/status"));
-    $("notice").hidden = true;
+    const told = await getJson("/status");
+    showStatus(told);
+    showTrouble(told.ledger?.healthy === false);
   } catch (error) {
     $("pill").dataset.tone = "bad";
     $("pill-text").textContent = "no answer";
+    $("notice").dataset.shown = "silent";
     $("notice").dataset.tone = "bad";
     $("notice").textContent = `${error.message} This page asks again every 15 seconds.`;
     $("notice").hidden = false;
   }
+}
+
+// Nothing is answered while usage cannot be counted: that comes before everything else.
+function showTrouble(unwritable) {
+  const shown = unwritable ? "ledger" : "";
+  if ($("notice").dataset.shown === shown) return; // a screen reader reads it once
+  $("notice").dataset.shown = shown;
+  $("notice").hidden = !unwritable;
+  if (!unwritable) return;
+  $("notice").dataset.tone = "bad";
+  $("notice").replaceChildren("The usage ledger cannot be written, so nothing is answered until its disk has room and can be written. ",
+    element("a", { href: `${BASE}/docs/search?q=UsageStoreUnavailable` }, "What this means"));
 }
 
 function showStatus({ license = {}, ledger, metering, version, apiStatus, apiStatusMessage }) {
@@ -381,13 +399,14 @@ function showStatus({ license = {}, ledger, metering, version, apiStatus, apiSta
   const state = metering && metering.status !== "Valid" ? metering.status : license.state ?? apiStatus;
   const days = metering ? 0 : license.daysLeft;
   $("version").textContent = version ?? "";
-  $("pill").dataset.tone = tone(state);
-  $("pill-text").textContent = `${metering ? "metering" : "licence"} ${words(state ?? "Unknown")}`;
+  const unwritable = ledger?.healthy === false;
+  $("pill").dataset.tone = unwritable ? "bad" : tone(state);
+  $("pill-text").textContent = unwritable ? "cannot count" : `${metering ? "metering" : "licence"} ${words(state ?? "Unknown")}`;
   $("licence-figure").dataset.tone = tone(state);
   $("licence-figure").replaceChildren(...(days > 0 && tone(state) !== "bad"
     ? [element("strong", {}, number.format(days)), days === 1 ? "day left" : "days left"]
     : [element("strong", {}, capital(words(state ?? "unknown")))]));
-  $("licence-message").textContent = apiStatusMessage ?? "";
+  showMessage(apiStatusMessage ?? "", [undefined, "Valid"].includes(apiStatus) ? "" : apiStatus);
   const rows = {
     Customer: license.customer, Product: license.product, State: state && capital(words(state)),
     ...(metering ? { "Reports to": metering.endpoint, "Answers until": metering.answersUntil } : { Until: license.expires?.slice(0, 10) }),
@@ -399,6 +418,14 @@ function showStatus({ license = {}, ledger, metering, version, apiStatus, apiSta
   $("ledger").textContent = !ledger ? "" : ledger.healthy === false
     ? "The usage ledger cannot be written: no answers are given until it can."
     : `Signed ledger, ${plural(ledger.size ?? 0, "entry", "entries")}: ${ledger.origin ?? ""}`;
+}
+
+// The service's own sentence; with what explains it, where something is wrong.
+function showMessage(text, code) {
+  const shown = `${code} ${text}`;
+  if ($("licence-message").dataset.shown === shown) return; // who reads the link keeps it
+  $("licence-message").dataset.shown = shown;
+  $("licence-message").replaceChildren(text, ...(code ? [" ", element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "What this means")] : []));
 }
 
 async function refreshModels() {
@@ -421,10 +448,13 @@ async function refreshModels() {
 function showModels() {
   const wanted = $("filter").value.trim().toLowerCase();
   const found = tried.listed.filter((model) => [nameOf(model), model.name, languagesOf(model), ...(model.categories ?? [])].join(" ").toLowerCase().includes(wanted));
-  const models = tried.allModels ? found : found.slice(0, MODELS_FOLDED);
+  const models = found.slice(0, tried.shownModels);
+  const left = found.length - models.length;
+  tried.foundModels = found.length;
   $("find").hidden = tried.listed.length <= MODELS_FOLDED;
   $("all-models").hidden = found.length <= MODELS_FOLDED;
-  $("all-models").textContent = tried.allModels ? `Show the first ${MODELS_FOLDED}` : `Show all ${number.format(found.length)}`;
+  $("all-models").textContent = left > MODELS_MORE ? `Show ${MODELS_MORE} more of ${number.format(found.length)}`
+    : left > 0 ? `Show all ${number.format(found.length)}` : `Show the first ${MODELS_FOLDED}`;
   $("models").replaceChildren(...(models.length ? models.map((model) => element("li", { dir: "auto" },
     element("b", {}, model.status === "failed" ? nameOf(model) : [model.name, model.modelVersion].filter(Boolean).join(" ")),
     ...(model.status === "failed"
@@ -554,7 +584,10 @@ $("copy-result").addEventListener("click", () => copy($("copy-result"), asJson()
 $("save-json").addEventListener("click", () => save(asJson(), "entities.json", "application/json"));
 $("save-csv").addEventListener("click", () => save(asCsv(), "entities.csv", "text/csv"));
 $("more").addEventListener("click", () => { tried.all = !tried.all; showRows([...tried.entities].sort((a, b) => a.offset - b.offset)); });
-$("all-models").addEventListener("click", () => { tried.allModels = !tried.allModels; showModels(); });
+$("all-models").addEventListener("click", () => {
+  tried.shownModels = tried.shownModels < tried.foundModels ? tried.shownModels + MODELS_MORE : MODELS_FOLDED;
+  showModels();
+});
 $("filter").addEventListener("input", showModels);
 $("earlier").addEventListener("click", () => stepMonth(-1));
 $("later").addEventListener("click", () => stepMonth(1));

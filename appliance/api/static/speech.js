@@ -44,9 +44,9 @@ async function call(path, options = {}) {
 
 class Refused extends Error {}
 
-function say(text, tone = "quiet") {
+function say(text, tone = "quiet", code = "") {
   $("outcome").dataset.tone = tone;
-  $("outcome").textContent = text;
+  $("outcome").replaceChildren(text, ...(code ? [" ", element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "What this means")] : []));
 }
 
 // ---- sound
@@ -82,14 +82,17 @@ async function recognise(blob) {
     const reply = await call(`/speech/recognition/conversation/cognitiveservices/v1?language=${encodeURIComponent(state.language)}&format=detailed`,
       { method: "POST", headers: { "Content-Type": "audio/wav" }, body: wav });
     const answer = await reply.json().catch(() => ({}));
-    if (!reply.ok) throw new Error(answer.error?.innererror?.message ?? answer.error?.message ?? `the service answered ${reply.status}`);
+    if (!reply.ok) {
+      const { message, code, innererror } = answer.error ?? {};
+      throw Object.assign(new Error(innererror?.message ?? message ?? `the service answered ${reply.status}`), { code: innererror?.code ?? code });
+    }
     show(samples, answer);
     $("usage-record").textContent = `Usage record ${reply.headers.get("Usage-Record") ?? ""}`;
     say(`${(samples.length / RATE).toFixed(1)} seconds of sound in ${Math.max(1, Math.round(performance.now() - began))} ms`);
     refresh();
   } catch (error) {
     $("result").hidden = true;
-    say(String(error.message), "bad");
+    say(String(error.message), "bad", typeof error.code === "string" ? error.code : "");
   }
 }
 
@@ -162,20 +165,43 @@ async function refresh() {
     const licence = status.license ?? {};
     const word = licence.state ?? status.apiStatus ?? "unknown";
     $("version").textContent = status.version ?? "";
-    $("pill").dataset.tone = $("licence-figure").dataset.tone = TONES[word] ?? "bad";
-    $("pill-text").textContent = `licence ${word.replaceAll(/\B[A-Z]/g, " $&").toLowerCase()}`;
+    const unwritable = status.ledger?.healthy === false;
+    $("licence-figure").dataset.tone = TONES[word] ?? "bad";
+    $("pill").dataset.tone = unwritable ? "bad" : $("licence-figure").dataset.tone;
+    $("pill-text").textContent = unwritable ? "cannot count" : `licence ${word.replaceAll(/\B[A-Z]/g, " $&").toLowerCase()}`;
     $("licence-figure").replaceChildren(element("strong", {}, licence.daysLeft > 0 ? number.format(licence.daysLeft) : word), licence.daysLeft > 0 ? "days left" : "");
-    $("licence-message").textContent = status.apiStatusMessage ?? "";
+    showMessage(status.apiStatusMessage ?? "", [undefined, "Valid"].includes(status.apiStatus) ? "" : status.apiStatus);
     $("ledger").textContent = status.ledger ? `Signed ledger, ${number.format(status.ledger.size ?? 0)} entries: ${status.ledger.origin ?? ""}` : "";
-    $("notice").hidden = true;
+    showTrouble(unwritable);
     await refreshGuarded();
   } catch (error) {
     $("pill").dataset.tone = "bad";
     $("pill-text").textContent = "no answer";
+    $("notice").dataset.shown = "silent";
     $("notice").dataset.tone = "bad";
     $("notice").textContent = `${error.message} This page asks again every 15 seconds.`;
     $("notice").hidden = false;
   }
+}
+
+// Nothing is answered while usage cannot be counted: that comes before everything else.
+function showTrouble(unwritable) {
+  const shown = unwritable ? "ledger" : "";
+  if ($("notice").dataset.shown === shown) return; // a screen reader reads it once
+  $("notice").dataset.shown = shown;
+  $("notice").hidden = !unwritable;
+  if (!unwritable) return;
+  $("notice").dataset.tone = "bad";
+  $("notice").replaceChildren("The usage ledger cannot be written, so nothing is answered until its disk has room and can be written. ",
+    element("a", { href: `${BASE}/docs/search?q=UsageStoreUnavailable` }, "What this means"));
+}
+
+// The service's own sentence; with what explains it, where something is wrong.
+function showMessage(text, code) {
+  const shown = `${code} ${text}`;
+  if ($("licence-message").dataset.shown === shown) return; // who reads the link keeps it
+  $("licence-message").dataset.shown = shown;
+  $("licence-message").replaceChildren(text, ...(code ? [" ", element("a", { href: `${BASE}/docs/search?q=${encodeURIComponent(code)}` }, "What this means")] : []));
 }
 
 // What a server that asks for access keys tells only with one.

@@ -75,6 +75,8 @@ def test_the_overview_says_how_the_service_stands(opened: tuple[Site, Service]) 
         assert (model["project"], model["deployment"], model["state"]) == ("demo", "production", "ready")
         assert model["bytes"] == sum(path.stat().st_size for path in ENGLISH.iterdir())
         assert model["changed"]
+        assert (model["measure"], model["percent"]) == ("F1", 72.1)
+        assert model["scoredOn"] == "mean of six held-out sets of English"
         card = client.get("/admin/api/models/card", params={"project": "demo", "deployment": "production"})
         assert card.text == (ENGLISH / "MODEL_CARD.md").read_text()
         none = client.get("/admin/api/models/card", params={"project": "x", "deployment": "y"})
@@ -89,6 +91,7 @@ def test_a_speech_service_has_the_page_too(site: Site) -> None:
         (model,) = told(client, "models")["models"]
         assert model["bytes"] > 1 << 20
         assert model["card"]
+        assert (model["measure"], model["percent"] > 0) == ("WER", True)
         assert client.post("/admin/api/support").status_code == 200
     assert service.stop() == 0
 

@@ -4,7 +4,12 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from appliance.models.folder_facts import FolderFacts, folder_facts, read_card
+from tests.support.paths import ROOT
+
+BUNDLED = {"ner-en": "F1", "ner-multi": "F1", "speech-en": "WER", "whisper-tiny-en": "WER"}
 
 
 def test_size_and_day_are_those_of_its_files(tmp_path: Path) -> None:
@@ -33,6 +38,21 @@ def test_scores_are_read_from_the_cards_that_training_writes(tmp_path: Path) -> 
     facts = folder_facts(tmp_path)
     assert (facts.measure, facts.percent, facts.card) == ("WER", 2.7, True)
     assert read_card(tmp_path).startswith("| before")
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_each_bundled_model_tells_a_score_that_stands_in_a_table_of_its_card_too(name: str) -> None:
+    folder = ROOT / "appliance" / "bundled" / name
+    facts = folder_facts(folder)
+    assert facts.measure == BUNDLED[name]
+    assert facts.percent
+    row, _, _ = facts.scored_on.partition(" held-out")
+    (tabled,) = [
+        line
+        for line in read_card(folder).splitlines()
+        if line.startswith(f"| {row}") and "| score |" not in line
+    ]
+    assert f"{facts.percent:.1f}" in tabled
 
 
 def test_what_is_not_there_or_damaged_is_left_out(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recipes.speech.card import CARD, NOTICES, TEMPLATES, card, scores
+from recipes.speech.card import CARD, NOTICES, TEMPLATES, card, headline, scores
 from recipes.speech.clips import Clip
 from recipes.speech.evaluate import Tally, noisy, scored, strings
 
@@ -35,10 +35,14 @@ def test_errors_are_counted_by_speaker_and_for_both_ways_of_reading() -> None:
 
 def test_a_card_has_every_set_and_speaker_and_leaves_nothing_open() -> None:
     one = Tally(recordings=2, words=10, wrong=(3, 1), exact=(0, 1))
-    table = scores({"commands-an4": {"mjwl": one, "fash": one}, "strings, white 10 dB": {" 3 digits": one}})
+    results = {"commands-an4": {"mjwl": one, "fash": one}, "strings, white 10 dB": {" 3 digits": one}}
+    table, score = scores(results), headline(results)
+    assert score == "WER 10.0 %: names spelled, digits, dates, commands (AN4)"
+    assert headline({}) == "not measured"
     assert "| mjwl | 2 | 10 | 30.0 % | 10.0 % | 50.0 % |" in table
     assert "connected digits, 1 to 12, white 10 dB noise | 2 | 10 |" in table
-    text = card((TEMPLATES / CARD).read_text(), release="1.2.3", megabytes=3.44, table=table)
+    text = card((TEMPLATES / CARD).read_text(), release="1.2.3", megabytes=3.44, table=table, score=score)
+    assert f"| score | {score} |" in text
     assert "| release | 1.2.3 |" in text
     assert "3.4 MB" in text
     assert table in text
