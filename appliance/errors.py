@@ -135,6 +135,12 @@ class InferenceFailed(ApplianceError):
     code = "InferenceFailed"
 
 
+class ModelLabelTaken(ApplianceError):
+    """Somebody else trains, or has trained, a model under the name that a training asks for."""
+
+    code = "ModelLabelTaken"
+
+
 class UnknownDeployment(ApplianceError):
     """No model is served under the project and deployment that were asked for."""
 

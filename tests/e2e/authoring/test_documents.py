@@ -76,6 +76,9 @@ def test_who_saves_over_somebody_elses_labels_is_told(author: Author, project: s
     refused = put(first, BERT)
     assert (refused.status_code, refused.json()["error"]["code"]) == (412, "LabelsChanged")
     assert put(second.json()["revision"], BERT).status_code == 200
+    # Who had no answer to this sends it again, and is no stranger to it.
+    again = put(second.json()["revision"], BERT)
+    assert (again.status_code, again.json()["labels"]) == (200, [BERT])
 
 
 @pytest.mark.parametrize(
