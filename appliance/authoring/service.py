@@ -332,6 +332,11 @@ class AuthoringService:
     async def _serve(self, row: DeploymentRow, *, strict: bool = False) -> bool:
         try:
             engine = await asyncio.to_thread(self._load, self.store.models / row.model)
+        except ModelError as error:
+            if not strict:
+                return False
+            told = error.message.replace(str(self.store.models / row.model), f"the model {row.label}")
+            raise ModelError(told, hint="train it again, then deploy it") from None
         except Exception:
             if strict:
                 raise

@@ -197,10 +197,9 @@ async def _answered(work: Awaitable[_T]) -> _T:
     except (LabelsChanged, CategoriesChanged) as error:
         raise Problem(412, error.code, error.message) from None
     except LabellingMistakes as error:
-        raise _refused("; ".join(map(str, error.mistakes[:_SHOWN]))) from None
+        raise _refused("; ".join(one.without_commands for one in error.mistakes[:_SHOWN])) from None
     except DatasetError as error:
-        hint = "" if "--" in error.hint else f" ({error.hint})"  # that is an option of a command
-        raise _refused(f"{error.message}{hint if error.hint else ''}") from None
+        raise _refused(f"{error.message} ({error.step})" if error.step else error.message) from None
 
 
 def _refused(reason: str) -> Problem:

@@ -3,7 +3,6 @@
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field
-
 from starlette.requests import Request
 
 from appliance.api.authentication import caller_name

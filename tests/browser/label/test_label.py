@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, needs_chromium
-from tests.support.label_page import KEY, SHIFT, LabelPage, serve_authoring
+from tests.support.label_page import KEY, SHIFT, begin, serve_authoring
 from tests.support.site import Site
 
 __all__ = ["drive"]
@@ -21,13 +21,13 @@ def test_texts_are_labelled_by_keys_and_mouse_guarded_undone_and_kept(
     service = serve_authoring(site)
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("letters")
-        await label.paste("first", "🙂 Anna Smith met Bert in New York.")
-        await label.add_categories("Person", "Place")
-        await label.tab("label")
-        await label.shows("doc-name", "first.txt")
+        label = await begin(
+            page,
+            service.url,
+            "letters",
+            texts={"first": "🙂 Anna Smith met Bert in New York."},
+            categories=("Person", "Place"),
+        )
         await label.focus_text()
         # The emoji is a word of its own: two steps to "Anna", one more with Shift to "Smith".
         await label.press("ArrowRight")
@@ -81,13 +81,14 @@ def test_texts_from_right_to_left_and_emoji_have_the_offsets_of_the_service(
     city = "בירושלים"
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("hebrew", "he")
-        await label.paste("one", hebrew)
-        await label.add_categories("Person", "Place")
-        await label.tab("label")
-        await label.shows("doc-name", "one.txt")
+        label = await begin(
+            page,
+            service.url,
+            "hebrew",
+            texts={"one": hebrew},
+            categories=("Person", "Place"),
+            language="he",
+        )
         assert await page.run("getComputedStyle(document.getElementById('text')).direction") == "rtl"
         await label.focus_text()
         # The arrow to the left goes on in a text from right to left.
@@ -127,12 +128,7 @@ def test_a_text_as_long_as_a_job_takes_is_labelled_at_its_end(site: Site, drive:
     assert 124_900 < len(text) < 125_000
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("long")
-        await label.paste("long", text)
-        await label.add_categories("Person")
-        await label.tab("label")
+        label = await begin(page, service.url, "long", texts={"long": text}, categories=("Person",))
         await label.shows("cost", "takes 125 text records")
         await label.drag(text.index("Zoe"), text.index("Zoe") + 3)
         await label.press("1")
@@ -150,13 +146,9 @@ def test_who_changes_a_text_after_somebody_else_is_told_and_overwrites_nothing(
     bert = {"category": "Person", "offset": 9, "length": 4}
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("both")
-        await label.paste("one", "Anna met Bert.")
-        await label.add_categories("Person")
-        await label.tab("label")
-        await label.shows("doc-name", "one.txt")
+        label = await begin(
+            page, service.url, "both", texts={"one": "Anna met Bert."}, categories=("Person",)
+        )
         params = {**VERSION, "location": "one.txt"}
         with service.client(headers={"Ocp-Apim-Subscription-Key": KEY}) as client:
             client.put(f"{BASE}/both/document", params=params, json={"labels": [bert]}).raise_for_status()

@@ -1,6 +1,6 @@
 // The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
 
-import { $, doing, number, plural, say, showStanding } from "../dom.js";
+import { $, doing, number, plural, randomId, say, showStanding } from "../dom.js";
 import { wireCheck } from "./check.js";
 import { startLive } from "./live.js";
 import { play, showTranscript, wirePlayer } from "./player.js";
@@ -57,8 +57,6 @@ async function heardOf(id) {
   const reply = await fetch(`${BASE}${PROGRESS}?id=${id}`, { headers: key() ? { [KEY_HEADER]: key() } : {}, cache: "no-store" }).catch(() => null);
   return reply?.ok ? (await reply.json()).heardSeconds : 0;
 }
-
-const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
 
 // An upload with its progress, which fetch does not tell, and then the progress of the hearing. Where the service does
 // not tell that, the speed of the recording before says how long it may take.
