@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import Request
@@ -21,6 +22,9 @@ _TYPES: Final = {
     ".wav": "audio/wav",
     ".html": "text/html",
 }
+
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def _headers(styles: str) -> dict[str, str]:
@@ -60,16 +64,31 @@ def routes(home: str = "index.html", *, admin: bool = False) -> list[Route]:
     return pages
 
 
-def page_route(address: str, file: Path, headers: Mapping[str, str] = HEADERS) -> Route:
-    """Serve one file of this package, a page or an asset of one; else told, as strictly as the home page."""
-    return Route(address, _serve(file, headers), methods=["GET"])
+def page_route(
+    address: str, file: Path, headers: Mapping[str, str] = HEADERS, *, told: Mapping[str, str] = NOTHING
+) -> Route:
+    """Serve one file of this package, a page or an asset of one; else told, as strictly as the home page.
+
+    Args:
+        address: Its path.
+        file: The file.
+        headers: Of the answer.
+        told: What a page says of this service, by what stands there for a service with the usual settings.
+    """
+    return Route(address, _serve(file, headers, told), methods=["GET"])
 
 
-def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+def _serve(
+    path: Path, headers: Mapping[str, str], told: Mapping[str, str] = NOTHING
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        prefix = request.scope.get(PREFIX)
-        if prefix and path.suffix == ".html":  # behind a proxy that serves this service below a path
-            page = path.read_text(encoding="utf-8").replace('="/', f'="{prefix}/')
+        prefix = request.scope.get(PREFIX, "")
+        if (prefix or told) and path.suffix == ".html":
+            page = path.read_text(encoding="utf-8")
+            if prefix:  # behind a proxy that serves this service below a path
+                page = page.replace('="/', f'="{prefix}/')
+            for usual, here in told.items():
+                page = page.replace(usual, here)
             return Response(page, media_type=_TYPES[path.suffix], headers=headers)
         return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
 

@@ -250,6 +250,30 @@ def test_without_the_key_nothing_is_shown(start: Start, author: Author, project:
             assert reply.status_code == 401
 
 
+def test_a_page_elsewhere_reads_and_changes_nothing_even_with_the_key(author: Author, project: str) -> None:
+    before = author.call("GET", f"{project}/documents").json()
+    for method, path in (
+        ("GET", "/documents"),
+        ("POST", "/documents/:take"),
+        ("PUT", "/document"),
+        ("DELETE", "/document"),
+        ("PUT", "/categories"),
+        ("POST", "/:train"),
+        ("PUT", "/deployments/x"),
+        ("POST", "/deployments/x/card"),
+        ("DELETE", ""),
+    ):
+        for origin in ("https://evil.example", "null"):
+            headers = {"Origin": origin, "Content-Type": "text/plain"}
+            params = {"api-version": "2023-04-01", "location": "a.txt"}
+            reply = author.client.request(
+                method, project + path, params=params, content="{}", headers=headers
+            )
+            assert (reply.status_code, reply.json()["error"]["code"]) == (403, "OriginNotAllowed"), path
+            assert "access-control-allow-origin" not in reply.headers
+    assert author.call("GET", f"{project}/documents").json() == before
+
+
 def test_a_folder_that_cannot_be_written_is_named_and_the_project_stays(start: Start, tmp_path: Path) -> None:
     (tmp_path / "documents").write_text("a file in the place of the folder")
     service, author = start(f"Authoring:Documents={tmp_path / 'documents'}")

@@ -18,9 +18,7 @@ def train(author: Author, **headers: str) -> Any:
     return author.client.post(TRAIN, params=VERSION, json={"modelLabel": "m1"}, headers=wanted)
 
 
-def test_the_second_who_trains_under_a_name_hears_of_the_first(
-    start: Start, documents: Path
-) -> None:
+def test_the_second_who_trains_under_a_name_hears_of_the_first(start: Start, documents: Path) -> None:
     service, ann = start(f"Authoring:Documents={documents}", f"ApiKeys:ben={BEN}")
     ann.done("POST", f"{BASE}/ships/:import", write_project(documents))
     first = train(ann, Repeatability_Request_ID="r1")

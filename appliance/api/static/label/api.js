@@ -113,6 +113,12 @@ export const agreement = (name, person) => json(path(name, "/agreement", { perso
 
 export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) }, patience: SLOW * PATIENCE });
 
+// Keeps the figures of a comparison with the card of a deployed model, PROJECT/NAME; returns the card.
+export const keepComparison = async (name, comparison) => {
+  const [owner, deployment] = name.split("/");
+  return (await json(path(owner, `/deployments/${encodeURIComponent(deployment)}/card`), { method: "POST", body: comparison })).card;
+};
+
 // Labelled texts of no project: read here, sent along to be compared, and not kept.
 const ofTexts = (verb, body) => json(`${TEXTS}/:${verb}?${new URLSearchParams({ "api-version": VERSION })}`, { method: "POST", body });
 export const readTexts = (files) => ofTexts("read", { files });

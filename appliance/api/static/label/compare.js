@@ -95,6 +95,7 @@ const signed = (share) => `${share >= 0 ? "+" : "−"}${percent(Math.abs(share))
 function show(found, count) {
   last = { kind: KIND, time: new Date().toISOString(), texts: fromFiles() ? [...$("compared-files").files].map(({ name }) => name) : [state.project], ...found };
   $("comparison").hidden = false;
+  offerKeeping();
   $("verdict").replaceChildren(element("strong", {}, count === 1 ? percent(found.all.f1A) : `${percent(found.all.f1A)} : ${percent(found.all.f1B)}`),
     `${verdict(found, count)} · ${plural(found.documents, "text")}`);
   $("comparison-table").classList.toggle("alone", count === 1);
@@ -117,6 +118,30 @@ function inLines(shown) {
     rows.get(place)[one.foundBy].push(one);
   }
   return [...rows.values()];
+}
+
+// The card of a model that a project of this server trained; of others, the operator keeps it.
+async function keep(name, comparison) {
+  let card = "";
+  try {
+    card = await api.keepComparison(name, comparison);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    throw new Error(`${name} was trained in no project of this server. Save the comparison, and give the file to the operator, who keeps it with the card of that model.`);
+  }
+  $("card").hidden = false;
+  $("card-title").textContent = `The card of ${name}`;
+  $("card-text").textContent = card;
+  say(`Kept with the card of ${name}.`);
+}
+
+function offerKeeping() {
+  const made = [...new Set([last.a, last.b])].map((name) => {
+    const one = button(`Keep with the card of ${name}`, () => doing(one, () => keep(name, last)), { class: "keep" });
+    return one;
+  });
+  $("card").hidden = true;
+  $("keep-actions").replaceChildren($("save-comparison"), ...made);
 }
 
 function showUnlike({ location, line, a, b }) {
