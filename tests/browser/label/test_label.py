@@ -122,17 +122,30 @@ def utf16(text: str, index: int) -> int:
     return len(text[:index].encode("utf-16-le")) // 2
 
 
-def test_a_text_as_long_as_a_job_takes_is_labelled_at_its_end(site: Site, drive: Drive) -> None:
+@pytest.mark.parametrize(
+    ("text", "name", "language", "records"),
+    [
+        ("Anna met Bert in Oslo. " * 5_434 + "Zoe sang.", "Zoe", "en", 125),
+        ("👩🏽‍🔬 דנה פגשה את בני. " * 5_680 + "אילן שר.", "אילן", "he", 108),
+    ],
+    ids=["english", "hebrew and emoji"],
+)
+def test_a_text_as_long_as_a_job_takes_is_labelled_at_its_end(
+    site: Site, drive: Drive, text: str, name: str, language: str, records: int
+) -> None:
     service = serve_authoring(site)
-    text = "Anna met Bert in Oslo. " * 5_434 + "Zoe sang."
     assert 124_900 < len(text) < 125_000
+    at = utf16(text, text.index(name))
 
     async def steps(page: Page) -> None:
-        label = await begin(page, service.url, "long", texts={"long": text}, categories=("Person",))
-        await label.shows("cost", "takes 125 text records")
-        await label.drag(text.index("Zoe"), text.index("Zoe") + 3)
+        label = await begin(
+            page, service.url, "long", texts={"long": text}, categories=("Person",), language=language
+        )
+        await label.shows("cost", f"takes {records} text records")
+        await label.drag(at, at + len(name))
         await label.press("1")
-        assert await label.labels() == [{"category": "Person", "offset": text.index("Zoe"), "length": 3}]
+        assert await label.marks() == [[name, "Person"]]
+        assert await label.labels() == [{"category": "Person", "offset": at, "length": len(name)}]
         await label.saved()
 
     drive(steps)

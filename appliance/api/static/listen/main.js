@@ -19,7 +19,8 @@ const callName = (model) => `${model.projectName}/${model.deploymentName}`;
 const showName = (model) => [model?.name, model?.modelVersion].filter(Boolean).join(" ") || "model";
 const chosen = () => state.models.find((model) => callName(model) === $("model").value) ?? state.models[0];
 // What a request adds to name a model that is not the default.
-const cid = (model = chosen()) => (model && !model.default ? `&cid=${encodeURIComponent(callName(model))}` : "");
+const named = (model = chosen()) => (model && !model.default ? callName(model) : "");
+const cid = (model = chosen()) => (named(model) ? `&cid=${encodeURIComponent(named(model))}` : "");
 const phrases = () => $("phrases").value.split("\n").map((line) => line.trim()).filter(Boolean);
 
 function refused(status, text) {
@@ -170,7 +171,7 @@ async function toggleMicrophone() {
   state.name = "microphone";
   try {
     state.live = await startLive({
-      base: BASE, key: key(), language: state.language, phrases: phrases(), model: chosen()?.default ? "" : callName(chosen()),
+      base: BASE, key: key(), language: state.language, phrases: phrases(), model: named(),
       heard: (text) => { $("interim").textContent = text; },
       phrase: (transcript) => { $("interim").textContent = ""; show(transcript, ""); },
     });
@@ -227,8 +228,8 @@ from azure.core.credentials import AzureKeyCredential
 client = TranscriptionClient("${BASE}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))
 with open("recording.wav", "rb") as audio:
     options = TranscriptionOptions(locales=["${state.language}"])
-    result = client.transcribe(TranscriptionContent(definition=options, audio=("recording.wav", audio))${chosen()?.default === false ? `,
-                               params={"cid": "${callName(chosen())}"}` : ""})
+    result = client.transcribe(TranscriptionContent(definition=options, audio=("recording.wav", audio))${named() ? `,
+                               params={"cid": "${named()}"}` : ""})
 for phrase in result.phrases:
     print(phrase.text)`,
   javascript: () => `const form = new FormData();
