@@ -376,7 +376,7 @@ class ProjectDocuments:
         except OSError as error:
             raise JobStoreUnavailable(
                 f"the texts cannot be kept: {error.strerror}",
-                hint="check free space and rights of the folder of Authoring:Documents",
+                hint="have the operator check free space and rights of the folder of Authoring:Documents",
             ) from error
 
 
