@@ -209,6 +209,7 @@ def test_who_trains_under_a_name_that_somebody_else_took_hears_it_and_replaces_n
         await label.shows("taken-text", "There is a model m1, trained on")
         await label.shows("taken-text", "by label; this training would replace it")
         assert await violations(page) == []
+        await page.picture(tmp_path / "taken.png")
         assert other.get(f"{PROJECTS}/taken/models/m1").json()["modelId"] == theirs
         # Given up on and pressed again, it is one training; the name that is free stands in the field.
         await page.run(no_answer_to_the_first("POST"))
