@@ -80,7 +80,7 @@ def replaced(model: ModelRow, jobs: Sequence[JobRow]) -> str:
 
 
 def _trained(model: ModelRow, jobs: Sequence[JobRow]) -> str:
-    """When a model was trained, and by whom where its training is still remembered."""
+    """When a model was trained, and with which key where its training is still remembered."""
     done = (job for job in jobs if job.kind == "train" and job.outcome.get("model") == model.id)
     when = datetime.fromtimestamp(model.trained, UTC)
     return f"trained on {when:%-d %B %Y at %H:%M} UTC{next((_by(job) for job in done), '')}"
@@ -92,4 +92,4 @@ def _since(job: JobRow) -> str:
 
 def _by(job: JobRow) -> str:
     name = job.outcome.get("by")
-    return f" by {name}" if name else ""
+    return f" with the key {name}" if name else ""

@@ -199,7 +199,7 @@ def test_who_trains_under_a_name_that_somebody_else_took_hears_it_and_replaces_n
         await label.tab("train")
         going = other.post(train, json={"modelLabel": "m1"}).headers["operation-location"]
         await label.submit("train-form")
-        await label.shows("taken-text", "The model m1 is being trained by label since")
+        await label.shows("taken-text", "The model m1 is being trained with the key label since")
         assert await page.run("document.getElementById('replace').hidden")
         assert await page.run("document.getElementById('model-label').value") == "m2"
         await ended(other, going)
@@ -207,7 +207,7 @@ def test_who_trains_under_a_name_that_somebody_else_took_hears_it_and_replaces_n
         await label.fill("model-label", "m1")
         await label.submit("train-form")
         await label.shows("taken-text", "There is a model m1, trained on")
-        await label.shows("taken-text", "by label; this training would replace it")
+        await label.shows("taken-text", "with the key label; this training would replace it")
         assert await violations(page) == []
         await page.picture(tmp_path / "taken.png")
         assert other.get(f"{PROJECTS}/taken/models/m1").json()["modelId"] == theirs

@@ -25,7 +25,7 @@ def refused(jobs: list[JobRow], model: ModelRow | None, **terms: object) -> str:
 
 def test_a_name_that_is_being_trained_is_refused_with_who_and_since_when() -> None:
     told = refused([training("running", by="ann")], None)
-    assert "The model m1 is being trained by ann since 15 January 2027 at 08:00 UTC" in told
+    assert "The model m1 is being trained with the key ann since 15 January 2027 at 08:00 UTC" in told
     assert "train under another name, or wait" in told
     check_label("m2", [training("running", by="ann")], None, Terms())
     check_label("m1", [training("failed", by="ann")], None, Terms())
@@ -35,7 +35,7 @@ def test_a_model_that_the_caller_does_not_know_is_not_replaced() -> None:
     jobs = [training("succeeded", by="ann", model="one")]
     for terms in ({"new": True}, {"replaces": "another"}):
         told = refused(jobs, MODEL, **terms)
-        assert "There is a model m1, trained on 15 January 2027 at 08:00 UTC by ann" in told
+        assert "There is a model m1, trained on 15 January 2027 at 08:00 UTC with the key ann" in told
     check_label("m1", jobs, MODEL, Terms(replaces="one"))
     check_label("m1", jobs, MODEL, Terms())
     assert "is gone" in refused([], None, replaces="one")

@@ -147,9 +147,9 @@ function offerKeeping() {
 function showUnlike({ location, line, a, b }) {
   const name = `${location}, line ${line}`;
   const open = fromFiles() ? name : button(name, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "place" });
-  const cell = (found) => element("td", {}, ...found.map(({ category, right, sentence }) => element("p", { class: "sentence", dir: "auto" },
+  const cell = (side, found) => element("td", { "data-side": side }, ...found.map(({ category, right, sentence }) => element("p", { class: "sentence", dir: "auto" },
     element("span", { class: `tag ${colourOf(category)}` }, category), ` ${right ? "right" : "wrong"}: ${sentence}`)));
-  return element("tr", {}, element("td", {}, open), cell(a), cell(b));
+  return element("tr", {}, element("td", {}, open), cell("Only A", a), cell("Only B", b));
 }
 
 function showSource() {
@@ -168,6 +168,7 @@ export function offerSources() {
 export function wireCompare() {
   $("compared-texts").addEventListener("change", showSource);
   $("compared-files").addEventListener("change", () => { Object.assign(files, { texts: null, kept: inPage() }); showSource(); });
+  $("card").addEventListener("toggle", () => { $("card-text").scrollTop = $("card-text").scrollHeight; }); // what is new stands last
   $("save-comparison").addEventListener("click", () => download("comparison.json", "application/json", [JSON.stringify(last, null, 2), "\n"]));
   $("compare-form").addEventListener("submit", (event) => { event.preventDefault(); doing($("ask-both"), compare); });
   for (const id of ["model-a", "model-b"]) $(id).addEventListener("change", () => { touched.add(id); forget(); });
