@@ -294,6 +294,32 @@ def test_two_served_models_are_compared_and_the_places_that_differ_are_heard(
     assert service.stop() == 0
 
 
+def test_the_place_of_a_word_that_the_transcript_has_in_digits_is_that_of_its_neighbours(
+    site: Site, drive: Drive
+) -> None:
+    service = serve(site, "Models:Speech=commands")
+    times = (("Pay", 0, 100), ("123", 100, 300), ("now.", 400, 100))
+    spoken = [
+        {"text": text, "offsetMilliseconds": start, "durationMilliseconds": length}
+        for text, start, length in times
+    ]
+    texts = ("pay one two three now please", "pay one two tree now")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        found = await page.run(
+            f"import('/static/listen/differing.js').then((m) => m.differing("
+            f"{json.dumps(texts[0])}, {json.dumps(texts[1])}, {json.dumps(spoken)}))"
+        )
+        assert found == [
+            {"said": "three", "heard": "tree", "start": 0, "end": 500},
+            {"said": "please", "heard": "", "start": 400, "end": 500},
+        ]
+
+    drive(steps)
+    assert service.stop() == 0
+
+
 def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(
     site: Site, drive: Drive, tmp_path: Path
 ) -> None:
