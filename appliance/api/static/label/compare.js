@@ -172,6 +172,8 @@ export function wireCompare() {
   $("save-comparison").addEventListener("click", () => download("comparison.json", "application/json", [JSON.stringify(last, null, 2), "\n"]));
   $("compare-form").addEventListener("submit", (event) => { event.preventDefault(); doing($("ask-both"), compare); });
   for (const id of ["model-a", "model-b"]) $(id).addEventListener("change", () => { touched.add(id); forget(); });
+  showModels();
+  offerSources();
   on("models", showModels);
   on("documents", () => { forget(); $("comparison").hidden = true; });
 }
