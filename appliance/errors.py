@@ -14,6 +14,7 @@
     ├── Busy                      the queue is full; try again in a moment
     ├── Stopping                  the service drains and takes no new work
     ├── InferenceFailed           the model failed on this input
+    ├── ModelLabelTaken           somebody else trains, or has trained, under this name
     ├── UnknownDeployment         no model is served under that project and deployment
     ├── UnknownModelVersion       no model of that version is served
     ├── LicenseRefusal            the licence does not allow this request now
@@ -133,6 +134,12 @@ class InferenceFailed(ApplianceError):
     """The model raised while computing an answer."""
 
     code = "InferenceFailed"
+
+
+class ModelLabelTaken(ApplianceError):
+    """Somebody else trains, or has trained, a model under the name that a training asks for."""
+
+    code = "ModelLabelTaken"
 
 
 class UnknownDeployment(ApplianceError):

@@ -34,6 +34,7 @@ _OPEN: Final = frozenset(
     }
 )
 _WITHOUT_KEY: Final = "appliance.without_key"
+_CALLER: Final = "appliance.caller"
 _OPEN_BELOW: Final = ("/static/", "/swagger/", "/docs/")
 
 
@@ -44,23 +45,28 @@ class Keys:
     upgrade to WebSocket it is taken from the query too: browsers cannot send headers there.
 
     Args:
-        keys: The keys; with none, everybody is let in.
+        callers: The keys, each with the name that the operator gave it; with none, everybody is let in.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._digests = [_digest(key) for key in keys]
+    def __init__(self, callers: Sequence[tuple[str, str]]) -> None:
+        self._digests = [(name, _digest(key)) for name, key in callers]
 
     def admit(self, scope: Scope) -> bool:
         """Whether a request carries one of the keys, or none is asked for."""
+        return self.caller(scope) is not None
+
+    def caller(self, scope: Scope) -> str | None:
+        """Return the name of the key that a request carries: empty if none is asked for, None without one."""
         if not self._digests:
-            return True
-        admitted = False
+            return ""
+        found: str | None = None
         for key in offered_keys(scope):
             digest = _digest(key)
             # Digests are of one length and every key is compared: the time tells nothing of a key.
-            for known in self._digests:
-                admitted |= hmac.compare_digest(digest, known)
-        return admitted
+            for name, known in self._digests:
+                if hmac.compare_digest(digest, known):
+                    found = name
+        return found
 
 
 class AccessControl:
@@ -77,7 +83,11 @@ class AccessControl:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or refuse one request."""
-        if scope["type"] not in _GUARDED or self._keys.admit(scope):
+        if scope["type"] not in _GUARDED:
+            return self._app(scope, receive, send)
+        caller = self._keys.caller(scope)
+        if caller is not None:
+            scope[_CALLER] = caller
             return self._app(scope, receive, send)
         if _open(scope["path"]):
             scope[_WITHOUT_KEY] = True
@@ -90,6 +100,11 @@ class AccessControl:
 def without_key(scope: Scope) -> bool:
     """Whether a request for an open path came without a key, where keys are asked for."""
     return bool(scope.get(_WITHOUT_KEY))
+
+
+def caller_name(scope: Scope) -> str:
+    """Return the name of the key that a request came with; empty where callers have no keys."""
+    return str(scope.get(_CALLER, ""))
 
 
 def offered_keys(scope: Scope) -> list[str]:

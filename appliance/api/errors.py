@@ -16,6 +16,7 @@ from appliance.errors import (
     Busy,
     JobStoreUnavailable,
     LicenseRefusal,
+    ModelLabelTaken,
     NotMetered,
     Stopping,
     UnknownDeployment,
@@ -135,6 +136,8 @@ def problem_from(error: ApplianceError) -> Problem:
             return Problem(429, "TooManyRequests", message, headers=retry)
         case UnknownDeployment():
             return Problem(404, error.code, message)
+        case ModelLabelTaken():
+            return Problem(409, error.code, message)
         case NotMetered():
             status, code, sentence = 503, "ServiceUnavailable", "The service cannot answer now."
             retry = {"Retry-After": str(error.retry_after_s)}

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import Request
@@ -23,6 +24,9 @@ _TYPES: Final = {
     ".wav": "audio/wav",
     ".html": "text/html",
 }
+
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def _headers(styles: str) -> dict[str, str]:
@@ -62,9 +66,18 @@ def routes(home: str = "index.html", *, admin: bool = False) -> list[Route]:
     return pages
 
 
-def page_route(address: str, file: Path, headers: Mapping[str, str] = HEADERS) -> Route:
-    """Serve one file of this package, a page or an asset of one; else told, as strictly as the home page."""
-    return Route(address, _serve(file, headers), methods=["GET"])
+def page_route(
+    address: str, file: Path, headers: Mapping[str, str] = HEADERS, *, told: Mapping[str, str] = NOTHING
+) -> Route:
+    """Serve one file of this package, a page or an asset of one; else told, as strictly as the home page.
+
+    Args:
+        address: Its path.
+        file: The file.
+        headers: Of the answer.
+        told: What a page says of this service, by what stands there for a service with the usual settings.
+    """
+    return Route(address, _serve(file, headers, told), methods=["GET"])
 
 
 def unless_known(request: Request, data: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
@@ -89,16 +102,21 @@ class _Asset:
         return self._path.read_bytes()
 
 
-def _serve(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+def _serve(
+    path: Path, headers: Mapping[str, str], told: Mapping[str, str] = NOTHING
+) -> Callable[[Request], Awaitable[Response]]:
     asset, kind = _Asset(path), _TYPES[path.suffix]
 
     async def endpoint(request: Request) -> Response:
         if path.suffix == ".wav":
             return FileResponse(path, media_type=kind, headers=headers)  # a player asks for parts of it
         data = asset.data
-        prefix = request.scope.get(PREFIX)
-        if prefix and path.suffix == ".html":  # behind a proxy that serves this service below a path
-            data = data.replace(b'="/', f'="{prefix}/'.encode())
+        if path.suffix == ".html":
+            prefix = request.scope.get(PREFIX)
+            if prefix:  # behind a proxy that serves this service below a path
+                data = data.replace(b'="/', f'="{prefix}/'.encode())
+            for usual, here in told.items():
+                data = data.replace(usual.encode(), here.encode())
         return unless_known(request, data, media_type=kind, headers=headers)
 
     return endpoint

@@ -127,7 +127,8 @@ class ProjectDocuments:
             location: The document.
             person: Whose labels; empty for the project's own.
             marks: The labels.
-            before: Revision of the labels that these replace; empty to replace any.
+            before: Revision of the labels that these replace; empty to replace any. Labels that are these
+                already are saved again: who had no answer to the first time may ask twice.
             dataset: `Train`, `Test`, or empty to let the split decide; None to leave it.
 
         Raises:
@@ -135,11 +136,13 @@ class ProjectDocuments:
             LabelsChanged: The labels are not those of `before`.
             LabellingMistakes: A label is wrong.
         """
+        marks = replace(marks, seen=marks.seen or bool(marks.labels))
 
         def work(session: Session) -> Opened:
             row = _project(session, project)
             entry = _entry(row, location)
-            if before and _of(session, row, entry, person).revision != before:
+            kept = _of(session, row, entry, person).revision
+            if before and kept not in (before, marks.revision):
                 raise LabelsChanged("The labels of this document were changed by somebody else meanwhile.")
             text = self._text(row, location)
             checked(location, text, marks.labels, _categories(row))
@@ -160,7 +163,7 @@ class ProjectDocuments:
                 entry = {**entry, "dataset": dataset}
             documents = [entry if one["location"] == location else one for one in _documents(row)]
             self._change(session, row, documents=documents)
-            return Opened(entry=entry, text=text, marks=replace(marks, seen=marks.seen or bool(marks.labels)))
+            return Opened(entry=entry, text=text, marks=marks)
 
         return await self._store.do(work)
 
@@ -373,7 +376,7 @@ class ProjectDocuments:
         except OSError as error:
             raise JobStoreUnavailable(
                 f"the texts cannot be kept: {error.strerror}",
-                hint="check free space and rights of the folder of Authoring:Documents",
+                hint="have the operator check free space and rights of the folder of Authoring:Documents",
             ) from error
 
 

@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 from appliance.authoring.documents import ProjectDocuments
 from appliance.authoring.jobs import AuthoringJobs, JobFailed
 from appliance.authoring.project_object import labelled_file_object
+from appliance.authoring.retraining import Terms, check_label, replaced, sent_before
 from appliance.authoring.store import AuthoringStore
 from appliance.authoring.tables import DeploymentRow, ExportRow, JobRow, ModelRow, ProjectRow
 from appliance.authoring.training_process import RESULTS, run_training
@@ -77,6 +78,7 @@ class AuthoringService:
         self._publisher = publisher
         self._engines: dict[tuple[str, str], ServedModel] = {}
         self._training = asyncio.Lock()
+        self._asking = asyncio.Lock()
 
     @property
     def engines(self) -> list[ServedModel]:
@@ -181,8 +183,25 @@ class AuthoringService:
         text = await asyncio.to_thread((self.folder(model) / name).read_text, "utf-8")
         return json.loads(text)
 
-    async def train(self, project: ProjectRow, label: str, version: str, options: dict[str, Any]) -> JobRow:
-        """Train a model in a process of its own; trainings wait for each other."""
+    async def train(
+        self, project: ProjectRow, label: str, version: str, options: dict[str, Any], terms: Terms
+    ) -> JobRow:
+        """Train a model in a process of its own; trainings wait for each other.
+
+        Raises:
+            ModelLabelTaken: It would replace a model that `terms` does not know of.
+        """
+        async with self._asking:  # two who ask at once hear of each other too
+            jobs = [self.jobs.live(row) for row in await self.store.of(JobRow, project.name)]
+            if (same := sent_before(jobs, terms)) is not None:
+                return same
+            model = await self.store.get(ModelRow, project.name, label)
+            check_label(label, jobs, model, terms)
+            return await self._train(project, label, version, options, terms)
+
+    async def _train(
+        self, project: ProjectRow, label: str, version: str, options: dict[str, Any], terms: Terms
+    ) -> JobRow:
         model_id = uuid7()
         out = self.store.models / model_id
         percentage = options.get("kind", "percentage") == "percentage"
@@ -213,7 +232,7 @@ class AuthoringService:
                     ),
                 )
 
-        told = {"version": version, "unlabelled": unlabelled}
+        told = {"version": version, "unlabelled": unlabelled, "by": terms.by, "request": terms.request}
         return await self.jobs.submit("train", project.name, work, target=label, **told)
 
     async def _trained(self, job: JobRow, specification: dict[str, Any], model: ModelRow) -> None:
@@ -229,11 +248,13 @@ class AuthoringService:
         if outcome.done is None:
             await asyncio.to_thread(shutil.rmtree, self.folder(model), True)
             raise JobFailed(*outcome.errors)
-        job.outcome = {**job.outcome, "languages": outcome.done["languages"]}
+        job.outcome = {**job.outcome, "languages": outcome.done["languages"], "model": model.id}
         notes = [*_left_out(job.outcome["unlabelled"]), *outcome.done["notes"]]
-        job.warnings = [{"code": "Note", "message": note} for note in notes]
         model.trained, model.seconds = self.clock(), float(outcome.done["seconds"])
         before = await self.store.get(ModelRow, model.project, model.label)
+        if before is not None:
+            notes.append(replaced(before, await self.store.of(JobRow, model.project)))
+        job.warnings = [{"code": "Note", "message": note} for note in notes]
         project = await self.project(model.project)
         project.trained = model.trained
         await self.store.put(model, project)
@@ -311,6 +332,11 @@ class AuthoringService:
     async def _serve(self, row: DeploymentRow, *, strict: bool = False) -> bool:
         try:
             engine = await asyncio.to_thread(self._load, self.store.models / row.model)
+        except ModelError as error:
+            if not strict:
+                return False
+            told = error.message.replace(str(self.store.models / row.model), f"the model {row.label}")
+            raise ModelError(told, hint="train it again, then deploy it") from None
         except Exception:
             if strict:
                 raise

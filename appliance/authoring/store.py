@@ -78,7 +78,7 @@ class AuthoringStore:
                 return result
         except SQLAlchemyError as error:
             raise JobStoreUnavailable(
-                "the authoring store failed", hint="check free space in the state directory"
+                "the authoring store failed", hint="have the operator check free space in the state directory"
             ) from error
 
     async def get(self, kind: type[_Row], *key: str) -> _Row | None:

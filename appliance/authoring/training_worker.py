@@ -14,7 +14,7 @@ from typing import Any
 
 from appliance.authoring.training_process import RESULTS
 from appliance.datasets.document import LabelledDocument, utf16_length
-from appliance.datasets.label_errors import LabellingMistakes
+from appliance.datasets.label_errors import DatasetError, LabellingMistakes
 from appliance.datasets.project import with_texts
 from appliance.datasets.project_file import parse_project
 from appliance.datasets.split import split
@@ -32,7 +32,13 @@ def _say(value: dict[str, Any]) -> None:
 
 def _run(specification: dict[str, Any]) -> dict[str, Any]:
     project = parse_project(json.dumps(specification["project"]).encode(), "the project")
-    labelled = with_texts(project, Path(specification["documents"]))
+    documents = Path(specification["documents"])
+    if not documents.is_dir():
+        raise DatasetError(
+            f"the project has no text: there is no folder {documents.name} for its documents",
+            hint="add texts, or have its operator look at Authoring:Documents",
+        )
+    labelled = with_texts(project, documents)
     parts = split(
         labelled.documents, test_share=specification["test_share"], by_file=specification["by_file"]
     )
@@ -91,10 +97,10 @@ def main() -> int:
     try:
         _say({"done": _run(specification)})
     except LabellingMistakes as error:
-        _say({"error": error.code, "messages": [str(mistake) for mistake in error.mistakes]})
+        _say({"error": error.code, "messages": [one.without_commands for one in error.mistakes]})
     except (ApplianceError, NoRoom) as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        _say({"error": error.code, "messages": [f"{error.message}{hint}"]})
+        step = error.step if isinstance(error, DatasetError) else error.hint
+        _say({"error": error.code, "messages": [f"{error.message} ({step})" if step else error.message]})
     return 0
 
 

@@ -19,14 +19,16 @@ _LEAST_OPERATOR_KEY: Final = 16
 _MAX_FILE_BYTES: Final = 65_536
 _MAKE_KEY: Final = "make one with: openssl rand -hex 16"
 
+Callers = tuple[tuple[str, str], ...]
+"""Names of callers with their keys."""
 Operators = tuple[tuple[str, str], ...]
 """Names of operators with their keys."""
 
 
 def keys_and_operators(
     named: Mapping[str, str], *, key_file: Path | None, operator_file: Path | None
-) -> tuple[tuple[str, ...], Operators]:
-    """Return the keys of callers and of operators, those in files too.
+) -> tuple[Callers, Operators]:
+    """Return the keys of callers and of operators with their names, those in files too.
 
     Args:
         named: Keys by the lower-case name of their setting.
@@ -46,7 +48,7 @@ def keys_and_operators(
             found |= {f"{prefix}file, key {number}": key for number, key in listed}
     callers = access_keys({name: key for name, key in found.items() if name.startswith(ACCESS_PREFIX)})
     operators = {name: key for name, key in found.items() if name.startswith(OPERATOR_PREFIX)}
-    return callers, operator_keys(operators, callers)
+    return callers, operator_keys(operators, [key for _, key in callers])
 
 
 def read_key_file(path: Path, setting: str = KEY_FILE) -> tuple[str, ...]:
@@ -74,8 +76,10 @@ def read_key_file(path: Path, setting: str = KEY_FILE) -> tuple[str, ...]:
     return keys
 
 
-def access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the keys that callers may use; an empty one would let in whoever sends an empty header.
+def access_keys(named: Mapping[str, str]) -> Callers:
+    """Return the names and keys that callers may use.
+
+    An empty key would let in whoever sends an empty header.
 
     Args:
         named: Keys by the lower-case name of their setting.
@@ -85,7 +89,7 @@ def access_keys(named: Mapping[str, str]) -> tuple[str, ...]:
     """
     for name, key in named.items():
         _check_key(f"ApiKeys:{name.removeprefix(ACCESS_PREFIX)}", key)
-    return tuple(named.values())
+    return tuple((name.removeprefix(ACCESS_PREFIX), key) for name, key in named.items())
 
 
 def operator_keys(named: Mapping[str, str], callers: Collection[str]) -> tuple[tuple[str, str], ...]:

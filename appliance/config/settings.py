@@ -362,7 +362,7 @@ class Settings:
     operator_file: Path | None = _setting(
         OPERATOR_FILE, None, parse_file, "file of keys that open /admin, one per line"
     )
-    api_keys: tuple[str, ...] = ()
+    callers: tuple[tuple[str, str], ...] = ()
     operator_keys: tuple[tuple[str, str], ...] = ()
     exposed: tuple[str, ...] = ()
     display_types: tuple[str, ...] = ()
@@ -408,13 +408,18 @@ class Settings:
         )
         return cls(
             **values,
-            api_keys=callers,
+            callers=callers,
             operator_keys=operators,
             exposed=shown_in_process_list(args),
             display_types=display_types(args),
             unknown=words.unknown,
             inert=words.inert,
         )
+
+    @property
+    def api_keys(self) -> tuple[str, ...]:
+        """The keys of callers, without their names."""
+        return tuple(key for _, key in self.callers)
 
     @property
     def controls_access(self) -> bool:

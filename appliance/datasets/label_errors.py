@@ -1,5 +1,6 @@
 """What may be wrong with labels: every mistake with its document, its line and what to do, all at once."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,12 +14,23 @@ OVERLAPS, RELATIONS, DISCONTINUOUS = "overlaps", "relations", "discontinuous"
 KINDS: Final = (OVERLAPS, RELATIONS, DISCONTINUOUS)
 """What this software's labels cannot say: a word in two labels, what ties labels, a label with a gap."""
 _EXCERPT: Final = 60
+_COMMAND: Final = re.compile(r"; (at a terminal|in Python): .*|[^;,(]*--[a-z].*", re.DOTALL)
+"""How a hint or remedy names a command, after the step itself; options belong to commands too."""
+
+
+def _without_command(step: str) -> str:
+    return _COMMAND.sub("", step).strip(" ,")
 
 
 class DatasetError(ApplianceError):
     """Labelled text or recordings cannot be read, or cannot be learnt from."""
 
     code = "DatasetError"
+
+    @property
+    def step(self) -> str:
+        """The next step for somebody who has a browser and no terminal; may be empty."""
+        return _without_command(self.hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +56,16 @@ class Mistake:
 
     def __str__(self) -> str:
         """Render as one line, without text of the document."""
+        return self._line(self.remedy)
+
+    @property
+    def without_commands(self) -> str:
+        """The same for somebody who has a browser and no terminal."""
+        return self._line(_without_command(self.remedy))
+
+    def _line(self, remedy: str) -> str:
         place = f"{self.document}, line {self.line}" if self.line else self.document
-        return f"{place}: {self.reason}; {self.remedy}"
+        return f"{place}: {self.reason}; {remedy}" if remedy else f"{place}: {self.reason}"
 
 
 class LabellingMistakes(DatasetError):

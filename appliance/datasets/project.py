@@ -155,7 +155,10 @@ def read_bytes(folder: Path, location: str) -> bytes | Mistake:
         if not path.resolve().is_relative_to(folder.resolve()):
             return wrong("its location leads out of the folder", "put the file itself there, not a link")
         if not path.is_file():
-            return wrong(f"there is no such file in {folder}", "copy the text there, under this name")
+            return wrong(
+                f"there is no such file in the folder {folder.resolve().name}",
+                "copy the text there, under this name",
+            )
         if path.stat().st_size > MAX_DOCUMENT_BYTES:
             return wrong(f"it is larger than {MAX_DOCUMENT_BYTES} bytes", "cut it into several documents")
         return path.read_bytes()

@@ -23,7 +23,7 @@ _FOLDERS: Final = Path(__file__).parents[1] / "bundled"
 GENERAL: Final = {"multi": _FOLDERS / "ner-multi", "en": _FOLDERS / "ner-en"}
 """General models, which are bundled, by what `Models:General` calls them."""
 CONTAINER_MOUNT: Final = Path("/modelPath")
-_SIGNS: Final = ("model.onnx", "model.json", "config.json", "tokenizer.json")
+_SIGNS: Final = ("model.onnx", "model.json", "config.json", "tokenizer.json", "tokens.txt")
 _PACKAGES: Final = ("*.age", "*.model.note")
 
 
@@ -64,6 +64,17 @@ def find_models(settings: Settings, *, container_mount: Path = CONTAINER_MOUNT) 
             )
         found += below
     return found or [Place(project=project, names=(name,), path=GENERAL[settings.general_model])]
+
+
+def models_below(settings: Settings) -> list[Place]:
+    """Return the models below `Models:Path`, which a speech service has besides its first one.
+
+    Raises:
+        ModelError: The mount is missing.
+    """
+    if settings.models_path is None:
+        return []
+    return list(_below(settings.models_path, project=settings.project_name, name=settings.models_path.name))
 
 
 def _exported(settings: Settings, mount: Path) -> Place:

@@ -73,19 +73,9 @@ def add_comparison(entry: RegistryEntry, comparison: Path, now: float) -> str:
             "an encrypted package cannot be changed", hint="keep the comparison beside it, as a file"
         )
     found = _read(comparison)
-    name = f"{entry.project}/{entry.name}"
-    if name not in (found.a, found.b):
-        raise ModelError(
-            f"{comparison} compares {found.a[:100]} with {found.b[:100]}, and not {name}",
-            hint="name one of these two models",
-        )
-    before = read_installed_card(entry).rstrip() or f"# {name}"
-    card = f"{before}\n\n{_section(found, name, now)}"
-    data = card.encode("utf-8", "replace")
-    if len(data) > MOST_BYTES:
-        raise ModelError(f"the card would be longer than {MOST_BYTES} bytes", hint="cut it shorter")
+    card = _with(read_installed_card(entry), f"{entry.project}/{entry.name}", found, now, str(comparison))
     try:
-        write_atomic(entry.path / CARD, data, mode=_MODE)
+        write_atomic(entry.path / CARD, card.encode("utf-8", "replace"), mode=_MODE)
     except OSError as error:
         raise ModelError(
             f"{entry.path / CARD} cannot be written: {error.strerror}", hint="see who may write there"
@@ -93,20 +83,73 @@ def add_comparison(entry: RegistryEntry, comparison: Path, now: float) -> str:
     return card
 
 
+def read_card(folder: Path) -> str:
+    """Return the card in a model folder of this service; empty without one.
+
+    Raises:
+        ModelError: It cannot be read, without naming the folder.
+    """
+    try:
+        return (folder / CARD).read_bytes()[:MOST_BYTES].decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ModelError(f"the card cannot be read: {error.strerror}") from None
+
+
+def keep_comparison(folder: Path, name: str, comparison: bytes, now: float) -> str:
+    """Put the figures of a comparison that a page sent into the card in a model folder; return the card.
+
+    Args:
+        folder: Of the model.
+        name: `PROJECT/NAME` of the model, one of the two that are compared.
+        comparison: As of `add_comparison`.
+        now: Unix seconds, for the day.
+
+    Raises:
+        ModelError: As of `add_comparison`, without naming the folder. Nothing was changed.
+    """
+    card = _with(read_card(folder), name, _parsed(comparison, "the comparison", _AGAIN), now, "it")
+    try:
+        write_atomic(folder / CARD, card.encode("utf-8", "replace"), mode=_MODE)
+    except OSError as error:
+        raise ModelError(f"the card cannot be written: {error.strerror}", hint="see the free space") from None
+    return card
+
+
+def _with(before: str, name: str, found: _Compared, now: float, called: str) -> str:
+    if name not in (found.a, found.b):
+        raise ModelError(
+            f"{called} compares {found.a[:100]} with {found.b[:100]}, and not {name}",
+            hint="name one of these two models",
+        )
+    card = f"{before.rstrip() or f'# {name}'}\n\n{_section(found, name, now)}"
+    if len(card.encode("utf-8", "replace")) > MOST_BYTES:
+        raise ModelError(f"the card would be longer than {MOST_BYTES} bytes", hint="cut it shorter")
+    return card
+
+
+_HINT: Final = "save it on the label page, or with `appliance models compare … --json > FILE`"
+_AGAIN: Final = "compare the models again"
+
+
 def _read(path: Path) -> _Compared:
-    hint = "save it on the label page, or with `appliance models compare … --json > FILE`"
     try:
         with path.open("rb") as file:
             data = file.read(MOST_COMPARISON_BYTES + 1)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=hint) from None
+        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from None
     if len(data) > MOST_COMPARISON_BYTES:
-        raise ModelError(f"{path} is longer than {MOST_COMPARISON_BYTES} bytes", hint=hint)
+        raise ModelError(f"{path} is longer than {MOST_COMPARISON_BYTES} bytes", hint=_HINT)
+    return _parsed(data, str(path), _HINT)
+
+
+def _parsed(data: bytes, called: str, hint: str) -> _Compared:
     try:
         return _Compared.model_validate_json(data)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise ModelError(f"{path} is no comparison, at {where or 'its beginning'}", hint=hint) from None
+        raise ModelError(f"{called} is no comparison, at {where or 'its beginning'}", hint=hint) from None
 
 
 def _section(found: _Compared, name: str, now: float) -> str:

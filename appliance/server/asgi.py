@@ -61,7 +61,7 @@ def build_application(appliance: Served) -> ASGIApp:
     application.router.redirect_slashes = False
     as_containers_match(application.router)
     settings = appliance.settings
-    keys = Keys(settings.api_keys)
+    keys = Keys(settings.callers)
 
     def stopping() -> bool:
         return appliance.stopping

@@ -177,7 +177,7 @@ def serve(
         raise
     shedder = LoadShedder(
         is_overloaded=appliance.service.is_overloaded,
-        admits=Keys(settings.api_keys).admit,
+        admits=Keys(settings.callers).admit,
         instruments=appliance.instruments,
     )
     table = Connections(_limits(settings))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from starlette.routing import BaseRoute
@@ -16,9 +17,10 @@ from appliance.config.settings import Settings
 from appliance.errors import ModelError
 from appliance.models.files import OnDisk
 from appliance.models.folder_reader import MAX_MODEL_BYTES, read_facts
+from appliance.models.locations import models_below
 from appliance.models.packages import open_any
 from appliance.observability.middleware import MeasuredStore
-from appliance.pipeline.deployments import Deployment, Deployments
+from appliance.pipeline.deployments import Deployment, Deployments, FailedDeployment
 from appliance.pipeline.pipeline import Pipeline
 from appliance.services.base import STUCK_SECONDS, ServiceContext
 from appliance.speech.audio.voice_activity import Activity, load_onnx_activity
@@ -26,6 +28,7 @@ from appliance.speech.display.loading import load_forms
 from appliance.speech.model.folder import SpeechFolder
 from appliance.speech.model.kind import SPEECH, served_folders
 from appliance.speech.recognition.engine import SpeechEngine
+from license.errors import LicenseError
 
 _log = logging.getLogger("appliance.speech.service")
 
@@ -44,7 +47,7 @@ class SpeechService:
     Attributes:
         pipeline: Admits and records.
         admission: Who is served, and by what.
-        deployments: The model, once it is loaded.
+        deployments: The models, once they are loaded.
     """
 
     speaks_websocket = True
@@ -68,47 +71,74 @@ class SpeechService:
                 transcribe_bytes=settings.transcribe_bytes,
             ),
         )
-        self._engine: SpeechEngine | None = None
+        self._engines: list[SpeechEngine] = []
 
     def routes(self) -> Sequence[BaseRoute]:
         """The speech protocol, short audio, transcription, the model, and the description of them all."""
         return [
-            *listening.routes(),
+            *listening.routes(self._context.settings.transcribe_bytes),
             *SpeechApi(self.admission).routes(),
             *ModelsApi(self.deployments).routes(),
             document_route(_openapi_document),
         ]
 
     async def load(self) -> None:
-        """Load the model and serve it; the event loop stays free.
+        """Load the models and serve them; the event loop stays free.
 
         Raises:
             ModelError, LicenseError: It cannot be served.
         """
-        self._engine = engine = await asyncio.to_thread(self._load_engine)
-        settings, folder = self._context.settings, engine.folder
-        locale = folder.language or settings.speech_locale
-        self.admission.open(engine, locale=locale)
-        self.deployments.set(
-            [
-                Deployment(
-                    project=settings.project_name,
-                    name=settings.deployment_name,
-                    model=folder.name,
-                    release=folder.release,
-                    language=locale,
-                    languages=(locale,),
-                    description=folder.description,
-                    path=folder.path,
-                )
-            ]
-        )
+        settings = self._context.settings
+        places = served_folders(settings.model_mount, settings.bundled_speech)
+        engine = await asyncio.to_thread(self._load_engine, *places)
+        self._engines.append(engine)
+        first = self._deployment(settings.project_name, settings.deployment_name, engine)
+        others, failed = await self._load_others(first)
+        locales = {
+            (item.project, item.name): (other, item.language)
+            for item, other in zip(others, self._engines[1:], strict=True)
+        }
+        self.admission.open(engine, locale=first.language, others=locales)
+        self.deployments.set([first, *others], failed)
+
+    def _deployment(self, project: str, name: str, engine: SpeechEngine) -> Deployment:
+        folder = engine.folder
+        locale = folder.language or self._context.settings.speech_locale
         for loaded in engine.folders:
             _log.info("model %s %s for %s is loaded", loaded.name, loaded.release, locale)
+        return Deployment(
+            project=project,
+            name=name,
+            model=folder.name,
+            release=folder.release,
+            language=locale,
+            languages=(locale,),
+            description=folder.description,
+            path=folder.path,
+        )
 
-    def _load_engine(self) -> SpeechEngine:
+    async def _load_others(self, first: Deployment) -> tuple[list[Deployment], list[FailedDeployment]]:
+        """Load the models below `Models:Path`; one that cannot be served stops no other."""
+        found, failed = list[Deployment](), list[FailedDeployment]()
+        for place in models_below(self._context.settings):
+            project, name = place.project, place.names[0]
+            try:
+                if (project, name) == (first.project, first.name):
+                    hint = "give its folder another name, or the first one another DeploymentName"
+                    raise ModelError(f"{project}/{name} is the name of the first model", hint=hint)
+                engine = await asyncio.to_thread(self._load_engine, place.path)
+            except (ModelError, LicenseError) as error:
+                _log.warning("the model %s/%s is not served: %s", project, name, error.message)
+                failed.append(
+                    FailedDeployment(project=project, name=name, reason=error.message, hint=error.hint)
+                )
+                continue
+            self._engines.append(engine)
+            found.append(self._deployment(project, name, engine))
+        return found, failed
+
+    def _load_engine(self, place: Path, *closed: Path) -> SpeechEngine:
         settings = self._context.settings
-        place, *closed = served_folders(settings.model_mount, settings.bundled_speech)
         folder = open_any(place, self._context.model_keys(), SPEECH)
         return SpeechEngine.load(
             folder,
@@ -128,24 +158,24 @@ class SpeechService:
 
     def waiting(self) -> int:
         """Pieces of audio that wait for the model."""
-        return 0 if self._engine is None else self._engine.waiting
+        return sum(engine.waiting for engine in self._engines)
 
     def is_overloaded(self, path: str) -> bool:  # noqa: ARG002 (a connection has a limit of its own)
         """Recognitions are refused where they begin."""
         return False
 
     def stuck(self) -> bool:
-        """Whether the model has stopped making progress."""
-        return self._engine is not None and self._engine.heartbeat_age() > STUCK_SECONDS * _STUCK_FACTOR
+        """Whether a model has stopped making progress."""
+        return any(engine.heartbeat_age() > STUCK_SECONDS * _STUCK_FACTOR for engine in self._engines)
 
     async def begin_shutdown(self) -> None:
         """End connections: single recognitions may finish, the others' clients go on elsewhere."""
         await self.admission.begin_shutdown(min(_SHUTDOWN_SECONDS, self._context.settings.drain_seconds))
 
     async def close(self, drain_seconds: float) -> None:  # noqa: ARG002 (connections have ended already)
-        """End the model."""
-        if self._engine is not None:
-            await asyncio.to_thread(self._engine.close)
+        """End the models."""
+        for engine in self._engines:
+            await asyncio.to_thread(engine.close)
 
     def close_unstarted(self) -> None:
         """Nothing was opened yet."""

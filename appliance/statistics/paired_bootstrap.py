@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 DRAWS: Final = 2000
 COVERED: Final = 95
 """Per cent of the draws that lie between the ends."""
+LEAST: Final = 6
+"""Samples that can show anything: of five, all are on one side by chance more often than once in 20 times."""
 Ratio = tuple[float, float]
 """What a sample adds above and below the line."""
 
@@ -41,7 +43,8 @@ def difference_of_ratios(
 ) -> Difference:
     """Return the difference of a ratio over all samples, with its uncertainty.
 
-    The same samples and seed always give the same ends.
+    The same samples and seed always give the same ends. Of fewer than `LEAST` samples they hold 0:
+    draws of so few agree by chance.
 
     Args:
         first, second: Each sample of both models, in the same order.
@@ -57,6 +60,8 @@ def difference_of_ratios(
     drawn = _ratio(weights @ sides[1]) - _ratio(weights @ sides[0])
     (value,) = _ratio(sides[1].sum(axis=0, keepdims=True)) - _ratio(sides[0].sum(axis=0, keepdims=True))
     low, high = np.percentile(drawn, [(100 - COVERED) / 2, (100 + COVERED) / 2])
+    if size < LEAST:
+        low, high = min(low, 0.0), max(high, 0.0)
     return Difference(value=float(value), low=float(low), high=float(high))
 
 

@@ -19,7 +19,7 @@ from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from tests.support.browser import Page, driving, look, take
 from tests.support.desk import DeskSite, until
-from tests.support.label_page import LabelPage, serve_authoring
+from tests.support.label_page import LabelPage, begin, serve_authoring
 from tests.support.operators import KEYS, OPERATOR, answer
 from tests.support.paths import ROOT
 from tests.support.site import Service, Site
@@ -65,11 +65,7 @@ async def documentation(page: Page, url: str) -> None:
 
 
 async def label_page(page: Page, url: str) -> None:
-    label = LabelPage(page, url)
-    await label.open()
-    await label.make_project("loans")
-    await label.choose(LOANS / "project.json", *sorted((LOANS / "documents").iterdir()))
-    await label.shows("outcome", "14 texts added")
+    label = await begin(page, url, "loans", LOANS / "project.json", *sorted((LOANS / "documents").iterdir()))
     await label.tab("label")
     await label.show("08.txt")
     await page.until("document.querySelectorAll('#text mark').length >= 5")

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.browser import Page
@@ -11,6 +13,10 @@ from tests.support.site import Service, Site
 KEY = "label-key-0123456789"
 _CODES = {"Enter": "Enter", "Delete": "Delete", "ArrowRight": "ArrowRight", "ArrowLeft": "ArrowLeft"}
 SHIFT, CONTROL = 8, 2
+
+
+FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
+SHIPS = ("Aurora", "Borealis", "Calypso", "Dauntless", "Endeavour", "Fortune", "Gannet", "Halcyon")
 
 
 def serve_authoring(site: Site, *words: str) -> Service:
@@ -203,3 +209,55 @@ class LabelPage:
         """Show the page light or dark."""
         features: list[dict[str, Any]] = [{"name": "prefers-color-scheme", "value": name}]
         await self.page.send("Emulation.setEmulatedMedia", features=features)
+
+
+async def begin(
+    page: Page,
+    url: str,
+    project: str,
+    *files: Path,
+    texts: Mapping[str, str] = MappingProxyType({}),
+    categories: Sequence[str] = (),
+    language: str = "en",
+) -> LabelPage:
+    """Open the page and make a project of files, texts and categories, as each task on it begins.
+
+    With texts and without files, the first of them is open to be labelled at the end.
+
+    Args:
+        page: The browser's page.
+        url: Address of the service.
+        project: Name of the new project.
+        files: Files that are chosen.
+        texts: Texts that are pasted, by name without `.txt`.
+        categories: Categories that are added.
+        language: Language of the project.
+    """
+    label = LabelPage(page, url)
+    await label.open()
+    await label.make_project(project, language)
+    if files:
+        await label.choose(*files)
+        await label.shows("outcome", " added")
+    for name, text in texts.items():
+        await label.paste(name, text)
+    await label.add_categories(*categories)
+    if texts and not files:
+        await label.tab("label")
+        await label.shows("doc-name", f"{next(iter(texts))}.txt")
+    return label
+
+
+def labelled_lines(count: int = 24) -> str:
+    """Texts with a seller and a ship each, as JSON Lines: enough to learn from in seconds."""
+    lines = []
+    for number in range(count):
+        firm, ship = FIRMS[number % 8], SHIPS[(number * 3 + number // 8) % 8]
+        text = f"{firm} sold the vessel {ship} in port {number}."
+        spans = [("Seller", firm), ("Ship", ship)]
+        entities = [
+            {"start": text.index(name), "end": text.index(name) + len(name), "label": category}
+            for category, name in spans
+        ]
+        lines.append(json.dumps({"text": text, "entities": entities}))
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ The cloud's API has no such paths: there, texts lie in a storage account and lab
 file.
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
@@ -31,8 +32,11 @@ from appliance.authoring.comparing import Answered, compare_answers, compare_giv
 from appliance.authoring.documents import CategoriesChanged, LabelsChanged, NoSuchDocument, ProjectDocuments
 from appliance.authoring.incoming import safe_name
 from appliance.authoring.service import AuthoringService
+from appliance.authoring.tables import DeploymentRow
 from appliance.config.setting_parsers import is_name
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
+from appliance.errors import ModelError
+from appliance.registry.card import MOST_COMPARISON_BYTES, keep_comparison, read_card
 from appliance.training.evaluation.compare import Comparison, comparison_object
 from appliance.training.evaluation.examine import trimmed
 
@@ -67,6 +71,8 @@ class DocumentsApi:
             Route(project + "/categories", self.categories, methods=["PUT"]),
             Route(project + "/comparison", self.comparison, methods=["POST"]),
             Route(project + "/agreement", self.agreement, methods=["GET"]),
+            Route(project + "/deployments/{deployment}/card", self.card, methods=["GET"]),
+            Route(project + "/deployments/{deployment}/card", self.keep, methods=["POST"]),
             Route(TEXTS + "/:read", self.read, methods=["POST"]),
             Route(TEXTS + "/:compare", self.compare, methods=["POST"]),
         ]
@@ -144,6 +150,31 @@ class DocumentsApi:
         found = await _answered(compare_answers(self._documents, project, first, second))
         return JSONResponse(comparison_object(found, (first.name, second.name), _UNLIKE))
 
+    async def card(self, request: Request) -> Response:
+        """`GET …/deployments/{deployment}/card`: what is written of the model that is deployed."""
+        row = await self._deployed(request)
+        return JSONResponse(
+            {"card": await asyncio.to_thread(read_card, self._authoring.store.models / row.model)}
+        )
+
+    async def keep(self, request: Request) -> Response:
+        """`POST …/deployments/{deployment}/card`: keep the figures of a comparison with the model's card."""
+        row = await self._deployed(request)
+        body = await read_json_body(request, MOST_COMPARISON_BYTES)
+        folder, name = self._authoring.store.models / row.model, f"{row.project}/{row.name}"
+        try:
+            card = await asyncio.to_thread(keep_comparison, folder, name, body, self._authoring.clock())
+        except ModelError as error:
+            raise _refused(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+        return JSONResponse({"card": card})
+
+    async def _deployed(self, request: Request) -> DeploymentRow:
+        project = await self._project(request)
+        row = await self._authoring.store.get(DeploymentRow, project, str(request.path_params["deployment"]))
+        if row is None:
+            raise not_found("NotFound", "The project has no deployment of that name.")
+        return row
+
     async def read(self, request: Request) -> Response:
         """`POST …/labelled-texts/:read`: the labelled texts of some files; nothing is kept."""
         check_api_version(request)
@@ -197,10 +228,9 @@ async def _answered(work: Awaitable[_T]) -> _T:
     except (LabelsChanged, CategoriesChanged) as error:
         raise Problem(412, error.code, error.message) from None
     except LabellingMistakes as error:
-        raise _refused("; ".join(map(str, error.mistakes[:_SHOWN]))) from None
+        raise _refused("; ".join(one.without_commands for one in error.mistakes[:_SHOWN])) from None
     except DatasetError as error:
-        hint = "" if "--" in error.hint else f" ({error.hint})"  # that is an option of a command
-        raise _refused(f"{error.message}{hint if error.hint else ''}") from None
+        raise _refused(f"{error.message} ({error.step})" if error.step else error.message) from None
 
 
 def _refused(reason: str) -> Problem:

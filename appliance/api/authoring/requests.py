@@ -3,14 +3,18 @@
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 
+from appliance.api.authentication import caller_name
 from appliance.api.errors import Problem, invalid_request
+from appliance.authoring.retraining import Terms
 from appliance.datasets.label_errors import DatasetError, LabellingMistakes
 from appliance.datasets.project_file import Description, ProjectSettings, parse_wire
 from appliance.datasets.wire import Name, Wire
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _SHOWN = 20
+_LONGEST_ID = 64
 
 
 class ProjectChanges(Wire):
@@ -52,6 +56,21 @@ class Swap(Wire):
 
     firstDeploymentName: Name  # noqa: N815
     secondDeploymentName: Name  # noqa: N815
+
+
+def training_terms(request: Request) -> Terms:
+    """Return who asks for a training, and which model it may replace.
+
+    `If-None-Match: *` says none, `If-Match` the one with this id, neither any. The same
+    `Repeatability-Request-ID` is the same training.
+    """
+    headers = request.headers
+    return Terms(
+        by=caller_name(request.scope),
+        request=headers.get("repeatability-request-id", "")[:_LONGEST_ID],
+        replaces=headers.get("if-match", "").strip().strip('"').removeprefix("*"),
+        new=headers.get("if-none-match", "").strip() == "*",
+    )
 
 
 def read(model: type[_Model], body: bytes) -> _Model:

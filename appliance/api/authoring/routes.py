@@ -12,10 +12,19 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from appliance.api.authoring import responses
-from appliance.api.authoring.requests import ProjectChanges, Swap, TrainedModel, Training, invalid, read
+from appliance.api.authoring.paging import page
+from appliance.api.authoring.requests import (
+    ProjectChanges,
+    Swap,
+    TrainedModel,
+    Training,
+    invalid,
+    read,
+    training_terms,
+)
 from appliance.api.body import read_json_body
 from appliance.api.errors import Problem, invalid_request, not_found
-from appliance.api.parameters import check_api_version, job_id, number, own_url, query_value
+from appliance.api.parameters import check_api_version, job_id, own_url, query_value
 from appliance.authoring.jobs import ENDED, MAX_WAITING
 from appliance.authoring.project_object import file_object
 from appliance.authoring.service import PRIVATE, VERSIONS, AuthoringService, all_projects
@@ -31,8 +40,6 @@ from appliance.training.model_writer import EVALUATION
 BASE: Final = "/language/authoring/analyze-text/projects"
 MAX_IMPORT_BYTES: Final = 64 * 2**20
 MAX_BODY_BYTES: Final = 2**20
-_PAGE: Final = 100
-_PAGING: Final = frozenset({"skip", "top"})
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -94,12 +101,12 @@ class AuthoringApi:
         """`GET /projects`."""
         check_api_version(request)
         rows = await self._authoring.store.do(all_projects)
-        return _page(request, [responses.project_object(row) for row in rows])
+        return page(request, [responses.project_object(row) for row in rows])
 
     async def languages(self, request: Request) -> Response:
         """`GET /projects/global/languages`: the bundled encoder reads English."""
         check_api_version(request)
-        return _page(request, [{"languageName": "English", "languageCode": "en"}])
+        return page(request, [{"languageName": "English", "languageCode": "en"}])
 
     async def versions(self, request: Request) -> Response:
         """`GET /projects/global/training-config-versions`."""
@@ -109,7 +116,7 @@ class AuthoringApi:
             for name in VERSIONS
             if name != "latest"
         ]
-        return _page(request, listed)
+        return page(request, listed)
 
     async def get_project(self, request: Request) -> Response:
         """`GET /projects/{project}`."""
@@ -185,8 +192,9 @@ class AuthoringApi:
         options = (
             {} if body.evaluationOptions is None else body.evaluationOptions.model_dump(exclude_none=True)
         )
+        version_wanted, terms = body.trainingConfigVersion, training_terms(request)
         job = await self._submit(
-            self._authoring.train(project, body.modelLabel, body.trainingConfigVersion, options)
+            self._authoring.train(project, body.modelLabel, version_wanted, options, terms)
         )
         return _accepted(request, f"{BASE}/{project.name}/train/jobs/{job.id}", version)
 
@@ -195,7 +203,7 @@ class AuthoringApi:
         check_api_version(request)
         project = await self._authoring.project(_name(request, "project"))
         rows = [row for row in await self._authoring.store.of(JobRow, project.name) if row.kind == "train"]
-        return _page(
+        return page(
             request, [responses.job_object(row, result=responses.training_object(row)) for row in rows]
         )
 
@@ -213,7 +221,7 @@ class AuthoringApi:
         check_api_version(request)
         project = await self._authoring.project(_name(request, "project"))
         rows = await self._authoring.store.of(ModelRow, project.name)
-        return _page(
+        return page(
             request, [responses.model_object(row, await self._authoring.languages(row)) for row in rows]
         )
 
@@ -240,7 +248,7 @@ class AuthoringApi:
         """`GET …/evaluation/result`: labelled and found entities of each test document."""
         check_api_version(request)
         results = await self._authoring.evaluation(await self._model(request), RESULTS)
-        return _page(request, [responses.result_object(result) for result in results])
+        return page(request, [responses.result_object(result) for result in results])
 
     async def deployments(self, request: Request) -> Response:
         """`GET …/deployments`."""
@@ -248,7 +256,7 @@ class AuthoringApi:
         project = await self._authoring.project(_name(request, "project"))
         rows = await self._authoring.store.of(DeploymentRow, project.name)
         models = {row.label: row for row in await self._authoring.store.of(ModelRow, project.name)}
-        return _page(request, [responses.deployment_object(row, models.get(row.label)) for row in rows])
+        return page(request, [responses.deployment_object(row, models.get(row.label)) for row in rows])
 
     async def get_deployment(self, request: Request) -> Response:
         """`GET …/deployments/{deployment}`."""
@@ -287,7 +295,7 @@ class AuthoringApi:
         check_api_version(request)
         project = await self._authoring.project(_name(request, "project"))
         rows = await self._authoring.store.of(ExportRow, project.name)
-        return _page(request, [responses.export_object(row) for row in rows])
+        return page(request, [responses.export_object(row) for row in rows])
 
     async def get_export(self, request: Request) -> Response:
         """`GET …/exported-models/{export}`."""
@@ -394,19 +402,6 @@ def _accepted(request: Request, path: str, version: str) -> Response:
 def _wait(job: JobRow) -> Mapping[str, str]:
     """Say when to ask again: soon, since a client's own pause is five seconds."""
     return {} if job.status in ENDED else {"Retry-After": "1"}
-
-
-def _page(request: Request, items: Sequence[dict[str, Any]]) -> Response:
-    top = number(request, "top", default=len(items) or 1, low=1)
-    size = min(top, number(request, "maxpagesize", default=_PAGE, low=1))
-    skip = number(request, "skip", default=0, low=0)
-    body: dict[str, Any] = {"value": list(items[skip : skip + size])}
-    left = min(len(items) - skip, top) - size
-    if left > 0:
-        kept = {key: value for key, value in request.query_params.items() if key.lower() not in _PAGING}
-        query = {**kept, "skip": str(skip + size), "top": str(left)}
-        body["nextLink"] = own_url(request, request.url.path, query)
-    return JSONResponse(body)
 
 
 def _name(request: Request, part: str) -> str:

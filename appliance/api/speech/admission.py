@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from appliance.api.errors import Problem
@@ -24,6 +25,14 @@ class OpenConnection(Protocol):
     async def shut_down(self, seconds: float) -> None:
         """End within so many seconds."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedSpeech:
+    """A model that hears, and what it speaks."""
+
+    engine: SpeechEngine
+    spoken: Spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +57,7 @@ class SpeechAdmission:
 
     Args:
         pipeline: Admits by licence, and records.
-        deployments: Names of the model that is served.
+        deployments: Names of the models that are served; the first is the default.
         limits: Bounds.
     """
 
@@ -61,30 +70,76 @@ class SpeechAdmission:
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
-        self.spoken = Spoken(locale="")
         self._deployments = deployments
-        self._engine: SpeechEngine | None = None
+        self._default: ServedSpeech | None = None
+        self._others: dict[tuple[str, str], ServedSpeech] = {}
         self._connections: set[OpenConnection] = set()
         self._turns: set[object] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def open(self, engine: SpeechEngine, *, locale: str) -> None:
-        """Serve with this engine from now on."""
-        self._engine, self.spoken = engine, Spoken(locale=locale, languages=engine.languages)
+    def open(
+        self,
+        engine: SpeechEngine,
+        *,
+        locale: str,
+        others: Mapping[tuple[str, str], tuple[SpeechEngine, str]] = MappingProxyType({}),
+    ) -> None:
+        """Serve with this engine from now on, and with others where a request names them.
+
+        Args:
+            engine: The default.
+            locale: What it speaks where nothing tells another.
+            others: By project and name of their deployments: further engines, each with its locale.
+        """
+        self._default = _served(engine, locale)
+        self._others = {key: _served(*other) for key, other in others.items()}
 
     @property
     def engine(self) -> SpeechEngine:
-        """The engine.
+        """The engine of the default model.
 
         Raises:
             Stopping: It is not loaded yet, or the service stops.
         """
+        return self.find().engine
+
+    @property
+    def spoken(self) -> Spoken:
+        """What the default model speaks; raises as `engine`."""
+        return self.find().spoken
+
+    def find(self, model: str = "") -> ServedSpeech:
+        """Return the model that a request names.
+
+        Args:
+            model: `cid` of its query, which the SDK calls endpoint id: `PROJECT/NAME`, a name, or what the
+                model calls itself. Empty, or an id of the cloud, for the default.
+
+        Raises:
+            Stopping: No model is loaded yet, or the service stops.
+            Problem: No model of that name is served.
+        """
         if self._stopping:
             raise Stopping("The service is stopping.")
-        if self._engine is None:
+        if self._default is None:
             raise Stopping("The model is still loading.", hint="wait until GET /ready answers 200")
-        return self._engine
+        if not model or _GUID.fullmatch(model):
+            return self._default
+        items = list(self._deployments)
+        for names in (
+            {f"{item.project}/{item.name}": item for item in reversed(items)},
+            {item.name: item for item in reversed(items)},
+            {item.model: item for item in reversed(items)},
+            {item.project: item for item in reversed(items)},
+        ):
+            if (item := names.get(model)) is not None:
+                return self._others.get((item.project, item.name), self._default)
+        raise Problem(
+            400,
+            "InvalidModel",
+            f"The endpoint id {model[:60]!r} names no model that is served here.",
+        )
 
     @property
     def idle_seconds(self) -> int:
@@ -105,35 +160,28 @@ class SpeechAdmission:
         """
         _ = self.engine
         self.pipeline.check(1)
-        if model:
-            self._check_model(model)
-        self.check_language(options)
+        self.check_language(options, model=model)
 
-    def check_language(self, options: RecognitionOptions) -> None:
+    def check_language(self, options: RecognitionOptions, *, model: str = "") -> None:
         """Refuse what cannot be done: a language that the model does not speak, or translation, say.
 
+        Args:
+            options: What is asked.
+            model: As of `find`.
+
         Raises:
-            Problem: It names what.
+            Stopping, Problem: As `find`; or it names what cannot be done.
         """
+        spoken = self.find(model).spoken
         if options.unsupported:
             raise Problem(400, "InvalidArgument", f"{options.unsupported} is not supported here.")
-        if options.wanted and not any(map(self.spoken.includes, options.wanted)):
+        if options.wanted and not any(map(spoken.includes, options.wanted)):
             named = ", ".join(repr(name[:40]) for name in options.wanted[:4])
             raise Problem(
                 400,
                 "InvalidLanguage",
-                f"The language {named} is not served here; the model speaks {self.spoken}.",
+                f"The language {named} is not served here; the model speaks {spoken}.",
             )
-
-    def _check_model(self, model: str) -> None:
-        known = {name for item in self._deployments for name in (item.model, item.name, item.project)}
-        if model in known or _GUID.fullmatch(model):
-            return
-        raise Problem(
-            400,
-            "InvalidModel",
-            f"The endpoint id {model[:60]!r} names no model that is served here.",
-        )
 
     @contextlib.contextmanager
     def connect(self, connection: OpenConnection) -> Iterator[None]:
@@ -186,3 +234,7 @@ class SpeechAdmission:
         ending = [asyncio.create_task(item.shut_down(seconds)) for item in list(self._connections)]
         if ending:
             await asyncio.wait(ending, timeout=seconds + 1)
+
+
+def _served(engine: SpeechEngine, locale: str) -> ServedSpeech:
+    return ServedSpeech(engine=engine, spoken=Spoken(locale=locale, languages=engine.languages))

@@ -32,6 +32,9 @@ MAX_TRANSCRIPT_BYTES: Final = 32 * 2**20
 """Two hours of quick speech with a time for each word are some 3 MB."""
 
 _HERE: Final = Path(__file__).parent.parent / "static" / "listen"
+USUAL_BYTES: Final = 64 * 2**20
+"""Of a recording, as the page itself says and `Speech:TranscribeBytes` has it."""
+_MOST_BYTES: Final = 'data-most-bytes="{}"'
 _POLICY: Final = "Content-Security-Policy"
 _TYPES: Final = {
     "txt": "text/plain",
@@ -79,16 +82,21 @@ class _Comparison(BaseModel):
     results: Annotated[list[_Result], Field(max_length=2)] = []
 
 
-def routes() -> list[Route]:
-    """The page with its files, `POST …:write` and `POST …:compare`."""
+def routes(most_bytes: int = USUAL_BYTES) -> list[Route]:
+    """The page with its files, `POST …:write` and `POST …:compare`.
+
+    Args:
+        most_bytes: Of a recording that is heard as a whole; the page refuses a larger one before it is sent.
+    """
     headers = {
         **pages.HEADERS,
         # The recording that was chosen is played from the page's own memory.
         _POLICY: f"{pages.HEADERS[_POLICY]}; media-src blob:",
     }
+    told = {_MOST_BYTES.format(USUAL_BYTES): _MOST_BYTES.format(most_bytes)}
     files = [path for path in sorted(_HERE.iterdir()) if path.suffix in {".css", ".js"}]
     return [
-        *(pages.page_route(path, _HERE / "listen.html", headers) for path in (PATH, f"{PATH}/")),
+        *(pages.page_route(path, _HERE / "listen.html", headers, told=told) for path in (PATH, f"{PATH}/")),
         *(pages.page_route(f"/static/listen/{file.name}", file) for file in files),
         Route(WRITE, write_transcript, methods=["POST"]),
         Route(COMPARE, compare_transcripts, methods=["POST"]),

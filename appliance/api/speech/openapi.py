@@ -66,6 +66,7 @@ def _short() -> dict[str, Any]:
         [
             mode,
             query("language", {"type": "string"}, required=True, text="Locale of the model, as en-US."),
+            query("cid", {"type": "string"}, text="A model of `/models`, as NAME or PROJECT/NAME."),
             query("format", {"type": "string", "enum": ["simple", "detailed"], "default": "simple"}),
             query("profanity", {"type": "string", "enum": ["masked", "removed", "raw"], "default": "masked"}),
         ],
@@ -81,7 +82,10 @@ def _transcribe() -> dict[str, Any]:
     described = operation(
         "transcribe",
         "Transcribe a file at once",
-        [query("api-version", {"type": "string", "enum": list(API_VERSIONS)}, required=True)],
+        [
+            query("api-version", {"type": "string", "enum": list(API_VERSIONS)}, required=True),
+            query("cid", {"type": "string"}, text="A model of `/models`, as NAME or PROJECT/NAME."),
+        ],
         {"200": ("The phrases of the file", Transcribed)},
         tag="Speech",
     )

@@ -18,6 +18,7 @@ from appliance.pipeline.units import whole_seconds
 from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.display.text import Profanity, Shown, joined
+from appliance.speech.recognition.engine import SpeechEngine
 from appliance.speech.recognition.file import together, transcribe
 from appliance.speech.recognition.stream import Manner, Phrase
 
@@ -59,7 +60,7 @@ class ShortAudio:
             raise Problem(400, "InvalidLanguage", "The query parameter language is missing.")
         admission.check(options, model=model)
         _check_media(request.headers.get("content-type", ""))
-        engine = admission.engine
+        engine = admission.find(model).engine
         with admission.turn():
             body = await read_body(request, MAX_BYTES)
             manner = options.manner(guesses=False)
@@ -80,7 +81,7 @@ class ShortAudio:
                 raise audio_problem(error) from None
             if not transcript.samples:
                 raise audio_problem(AudioError("the audio holds no samples"))
-            shown = await self._shown(transcript.phrases, options.profanity)
+            shown = await _shown(engine, transcript.phrases, options.profanity)
             seconds = whole_seconds(transcript.samples / engine.rate)
             recorded = await admission.pipeline.record(seconds, request_id=request.state.request_id)
         result = together(transcript)
@@ -92,13 +93,14 @@ class ShortAudio:
         )
         return JSONResponse(answer, headers=evidence_headers(recorded))
 
-    async def _shown(self, phrases: Sequence[Phrase], profanity: Profanity) -> list[Shown]:
-        """The forms of the result: each of several phrases keeps its own capital and full stop."""
-        if len(phrases) == 1:
-            return await self._admission.engine.shown([text.words for text in phrases[0].heard], profanity)
-        best = [phrase.heard[0].words for phrase in phrases]
-        parts = await self._admission.engine.shown(best, profanity)
-        return [joined(parts, [len(words) for words in best])]
+
+async def _shown(engine: SpeechEngine, phrases: Sequence[Phrase], profanity: Profanity) -> list[Shown]:
+    """The forms of the result: each of several phrases keeps its own capital and full stop."""
+    if len(phrases) == 1:
+        return await engine.shown([text.words for text in phrases[0].heard], profanity)
+    best = [phrase.heard[0].words for phrase in phrases]
+    parts = await engine.shown(best, profanity)
+    return [joined(parts, [len(words) for words in best])]
 
 
 def _check_media(content_type: str) -> None:

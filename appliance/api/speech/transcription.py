@@ -3,9 +3,10 @@
 Shapes are those of the Speech to text REST API, version 2024-11-15. Times are whole milliseconds.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -27,6 +28,7 @@ from appliance.speech.audio.errors import AudioError, AudioTooLong
 from appliance.speech.audio.reader import Sound
 from appliance.speech.decoding.segment import Preferences
 from appliance.speech.display.text import Profanity
+from appliance.speech.model.spoken import Spoken
 from appliance.speech.transcripts.transcription import Wanted
 
 PATH: Final = "/speechtotext/transcriptions:transcribe"
@@ -83,7 +85,7 @@ class Transcription:
 
     def __init__(self, admission: SpeechAdmission) -> None:
         self._admission = admission
-        self._heard: dict[str, int] = {}  # samples so far, of what is being heard; by its id
+        self._heard: dict[str, float] = {}  # seconds so far, of what is being heard; by its id
 
     def progress(self, request: Request) -> Response:
         """`GET /speechtotext/transcriptions:progress?id=`: how many seconds of a recording are heard so far.
@@ -93,11 +95,10 @@ class Transcription:
         Raises:
             Problem: 404 if nothing of that id is being heard here.
         """
-        samples = self._heard.get(query_value(request, "id"))
-        if samples is None:
+        seconds = self._heard.get(query_value(request, "id"))
+        if seconds is None:
             raise not_found("404", "Nothing of that id is being heard here.")
-        seconds = round(samples / self._admission.engine.rate, 1)
-        return JSONResponse({"heardSeconds": seconds}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"heardSeconds": round(seconds, 1)}, headers={"Cache-Control": "no-store"})
 
     @contextmanager
     def _told(self, request: Request) -> Iterator[None]:
@@ -109,58 +110,82 @@ class Transcription:
         finally:
             self._heard.pop(request.state.hearing, None)
 
-    def _note(self, hearing: str, samples: int) -> None:
+    def _note(self, hearing: str, rate: int, left: asyncio.Event, samples: int) -> None:
+        """Keep how far a hearing is, or end it: a caller who left gets no answer, and pays for none."""
+        if left.is_set():
+            raise Problem(400, "InvalidRequest", "The caller left before the recording was heard.")
         if hearing:
-            self._heard[hearing] = samples
+            self._heard[hearing] = samples / rate
 
     async def transcribe(self, request: Request) -> Response:
-        """`POST /speechtotext/transcriptions:transcribe`: parts `audio` and, optionally, `definition`."""
+        """`POST …:transcribe?cid=`: parts `audio` and, optionally, `definition`; `cid` names a model.
+
+        Where the caller leaves before the end, it is heard no further, and nothing is counted.
+        """
         admission = self._admission
         if not query_value(request, "api-version"):
             raise Problem(400, "InvalidRequest", "The query parameter api-version is missing.")
-        engine = admission.engine
+        served = admission.find(query_value(request, "cid"))
         admission.pipeline.check(1)
         with admission.turn(), self._told(request):
             body = body_chunks(request, admission.limits.transcribe_bytes)
             parts = await read_parts(request.headers.get("content-type", ""), body)
             if "audio" not in parts or not parts["audio"].content:
                 raise invalid_body("The part audio is missing or empty.")
-            definition = self._definition(parts["definition"].content if "definition" in parts else b"{}")
+            sent = parts["definition"].content if "definition" in parts else b"{}"
+            definition = _definition(sent, served.spoken)
             try:
                 sound = Sound.open(parts["audio"].content)
-                transcription, recorded = await transcribe_counted(
-                    admission.pipeline,
-                    engine,
-                    sound,
-                    _wanted(definition, sound.channels),
-                    request_id=request.state.request_id,
-                    told=partial(self._note, request.state.hearing),
-                )
+                async with _watched(request) as left:
+                    transcription, recorded = await transcribe_counted(
+                        admission.pipeline,
+                        served.engine,
+                        sound,
+                        _wanted(definition, sound.channels),
+                        request_id=request.state.request_id,
+                        told=partial(self._note, request.state.hearing, served.engine.rate, left),
+                    )
             except (AudioError, AudioTooLong) as error:
                 raise audio_problem(error) from None
-        answer = transcription.as_object(spoken=admission.spoken, wanted=definition.locales)
+        answer = transcription.as_object(spoken=served.spoken, wanted=definition.locales)
         return JSONResponse(answer, headers=evidence_headers(recorded))
 
-    def _definition(self, content: bytes | bytearray) -> Definition:
-        try:
-            definition = Definition.model_validate_json(content or b"{}")
-        except ValidationError as error:
-            where = ".".join(map(str, error.errors()[0]["loc"]))
-            raise invalid_body(
-                f"The part definition is not as described, at {where or 'its beginning'}."
-            ) from None
-        if definition.diarization is not None and definition.diarization.enabled:
-            raise Problem(400, "InvalidArgument", "Diarization is not supported.")
-        if definition.enhancedMode.get("enabled", bool(definition.enhancedMode)):
-            raise Problem(400, "InvalidArgument", "enhancedMode is not supported here.")
-        spoken = self._admission.spoken
-        if definition.locales and not any(map(spoken.includes, definition.locales)):
-            raise Problem(
-                400, "InvalidLocale", f"None of the locales is served here; the model speaks {spoken}."
-            )
-        if definition.profanityFilterMode.lower() not in (*_PROFANITY, "tags"):
-            raise Problem(400, "InvalidArgument", "profanityFilterMode is None, Masked, Removed or Tags.")
-        return definition
+
+@asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator[asyncio.Event]:
+    """Look, while something goes on, whether the caller of a request is still there; its body is read."""
+    left = asyncio.Event()
+
+    async def look() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    looking = asyncio.create_task(look())
+    try:
+        yield left
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+def _definition(content: bytes | bytearray, spoken: Spoken) -> Definition:
+    try:
+        definition = Definition.model_validate_json(content or b"{}")
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise invalid_body(
+            f"The part definition is not as described, at {where or 'its beginning'}."
+        ) from None
+    if definition.diarization is not None and definition.diarization.enabled:
+        raise Problem(400, "InvalidArgument", "Diarization is not supported.")
+    if definition.enhancedMode.get("enabled", bool(definition.enhancedMode)):
+        raise Problem(400, "InvalidArgument", "enhancedMode is not supported here.")
+    if definition.locales and not any(map(spoken.includes, definition.locales)):
+        raise Problem(400, "InvalidLocale", f"None of the locales is served here; the model speaks {spoken}.")
+    if definition.profanityFilterMode.lower() not in (*_PROFANITY, "tags"):
+        raise Problem(400, "InvalidArgument", "profanityFilterMode is None, Masked, Removed or Tags.")
+    return definition
 
 
 def _wanted(definition: Definition, count: int) -> Wanted:

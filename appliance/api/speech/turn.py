@@ -45,6 +45,7 @@ class Turn:
         admission: What it is served by.
         meter: Counts the connection.
         send: Sends a message to the client.
+        model: Which hears it, as of `SpeechAdmission.find`.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class Turn:
         admission: SpeechAdmission,
         meter: AudioMeter,
         send: Send,
+        model: str = "",
     ) -> None:
         self.request_id = request_id
         self.options = options
         self.record_id = uuid7()
-        self._admission = admission
-        self._engine: SpeechEngine = admission.engine
+        served = admission.find(model)
+        self._spoken = served.spoken
+        self._engine: SpeechEngine = served.engine
         self._send = send
         self._backlog = Backlog()
         self._stream = self._engine.stream(options.manner(), options.preferences)
@@ -185,7 +188,7 @@ class Turn:
         }
         if options.languages and phrase.heard:
             body["PrimaryLanguage"] = {
-                "Language": self._admission.spoken.locale_of(phrase.heard[0].language, options.languages),
+                "Language": self._spoken.locale_of(phrase.heard[0].language, options.languages),
                 "Confidence": self._language_confidence(phrase.heard[0]),
             }
         done = self._acknowledged(phrase)

@@ -43,6 +43,7 @@ class Connection:
         self._websocket = websocket
         self._admission = admission
         self._options = from_query(mode or "conversation", websocket.query_params.multi_items())
+        self._model = query_value(websocket, "cid")
         self._meter = AudioMeter(admission.pipeline)
         # The JavaScript SDK names its connection in the query, since browsers send no headers of their own.
         self._knows_codes = not query_value(websocket, "X-ConnectionId")
@@ -54,7 +55,7 @@ class Connection:
         """Refuse, or accept and serve until the end."""
         with contextlib.ExitStack() as place:
             try:
-                self._admission.check(self._options, model=query_value(self._websocket, "cid"))
+                self._admission.check(self._options, model=self._model)
                 place.enter_context(self._admission.connect(self))
             except ApplianceError as error:
                 await self._refuse(problem_from(error))
@@ -133,10 +134,15 @@ class Connection:
             return self._turn
         await self._stop_turn()
         try:
-            self._admission.check_language(options)
+            self._admission.check_language(options, model=self._model)
             self._meter.check()
             self._turn = Turn(
-                request_id, options, admission=self._admission, meter=self._meter, send=self._send
+                request_id,
+                options,
+                admission=self._admission,
+                meter=self._meter,
+                send=self._send,
+                model=self._model,
             )
         except Problem as problem:
             raise ProtocolError(1007, problem.message) from None

@@ -5,6 +5,8 @@ export const number = new Intl.NumberFormat("en");
 export const plural = (n, word, many = `${word}s`) => `${number.format(n)} ${n === 1 ? word : many}`;
 export const percent = (share) => (share * 100).toFixed(1);
 
+export const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

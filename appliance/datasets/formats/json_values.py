@@ -63,7 +63,7 @@ def decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         raise DatasetError(
             f"{name} is not {encoding.upper()} (byte {error.start + skipped})",
-            hint="save it as UTF-8; from Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+            hint="save it as UTF-8; at a terminal: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
         ) from None
 
 

@@ -37,12 +37,13 @@ KNOWN: Final[Sequence[Known]] = (
     Known(
         "Apache Parquet",
         re.compile(rb"PAR1"),
+        "write it as JSON Lines; in Python: "
         "datasets.load_dataset('parquet', data_files=FILE)['train'].to_json('labels.jsonl')",
     ),
     Known(
         "Apache Arrow",
         re.compile(rb"ARROW1|\xff\xff\xff\xff[\s\S]{4}\x10\0"),
-        "datasets.Dataset.from_file(FILE).to_json('labels.jsonl')",
+        "write it as JSON Lines; in Python: datasets.Dataset.from_file(FILE).to_json('labels.jsonl')",
     ),
     Known(
         "a pickle of Python",
@@ -51,9 +52,19 @@ KNOWN: Final[Sequence[Known]] = (
     ),
     Known("an old Excel workbook", re.compile(rb"\xd0\xcf\x11\xe0"), _SHEET),
     Known("PDF", re.compile(rb"%PDF-"), "label its text in a tool, and export that tool's JSON"),
-    Known("a gzip archive", re.compile(rb"\x1f\x8b"), "unpack it: gunzip FILE, or tar xzf FILE"),
-    Known("a tar archive", re.compile(rb"[\s\S]{257}ustar"), "unpack it: tar xf FILE, and name the folder"),
-    Known("an SQLite database", re.compile(rb"SQLite format 3\0"), "export JSONL, such as prodigy db-out"),
+    Known(
+        "a gzip archive", re.compile(rb"\x1f\x8b"), "unpack it; at a terminal: gunzip FILE, or tar xzf FILE"
+    ),
+    Known(
+        "a tar archive",
+        re.compile(rb"[\s\S]{257}ustar"),
+        "unpack it; at a terminal: tar xf FILE, then name the folder",
+    ),
+    Known(
+        "an SQLite database",
+        re.compile(rb"SQLite format 3\0"),
+        "export JSONL from its tool; at a terminal: prodigy db-out DATASET > labels.jsonl",
+    ),
 )
 
 

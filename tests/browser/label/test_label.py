@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, needs_chromium
-from tests.support.label_page import KEY, SHIFT, LabelPage, serve_authoring
+from tests.support.label_page import KEY, SHIFT, begin, serve_authoring
 from tests.support.site import Site
 
 __all__ = ["drive"]
@@ -21,13 +21,13 @@ def test_texts_are_labelled_by_keys_and_mouse_guarded_undone_and_kept(
     service = serve_authoring(site)
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("letters")
-        await label.paste("first", "🙂 Anna Smith met Bert in New York.")
-        await label.add_categories("Person", "Place")
-        await label.tab("label")
-        await label.shows("doc-name", "first.txt")
+        label = await begin(
+            page,
+            service.url,
+            "letters",
+            texts={"first": "🙂 Anna Smith met Bert in New York."},
+            categories=("Person", "Place"),
+        )
         await label.focus_text()
         # The emoji is a word of its own: two steps to "Anna", one more with Shift to "Smith".
         await label.press("ArrowRight")
@@ -81,13 +81,14 @@ def test_texts_from_right_to_left_and_emoji_have_the_offsets_of_the_service(
     city = "בירושלים"
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("hebrew", "he")
-        await label.paste("one", hebrew)
-        await label.add_categories("Person", "Place")
-        await label.tab("label")
-        await label.shows("doc-name", "one.txt")
+        label = await begin(
+            page,
+            service.url,
+            "hebrew",
+            texts={"one": hebrew},
+            categories=("Person", "Place"),
+            language="he",
+        )
         assert await page.run("getComputedStyle(document.getElementById('text')).direction") == "rtl"
         await label.focus_text()
         # The arrow to the left goes on in a text from right to left.
@@ -121,22 +122,30 @@ def utf16(text: str, index: int) -> int:
     return len(text[:index].encode("utf-16-le")) // 2
 
 
-def test_a_text_as_long_as_a_job_takes_is_labelled_at_its_end(site: Site, drive: Drive) -> None:
+@pytest.mark.parametrize(
+    ("text", "name", "language", "records"),
+    [
+        ("Anna met Bert in Oslo. " * 5_434 + "Zoe sang.", "Zoe", "en", 125),
+        ("👩🏽‍🔬 דנה פגשה את בני. " * 5_680 + "אילן שר.", "אילן", "he", 108),
+    ],
+    ids=["english", "hebrew and emoji"],
+)
+def test_a_text_as_long_as_a_job_takes_is_labelled_at_its_end(
+    site: Site, drive: Drive, text: str, name: str, language: str, records: int
+) -> None:
     service = serve_authoring(site)
-    text = "Anna met Bert in Oslo. " * 5_434 + "Zoe sang."
     assert 124_900 < len(text) < 125_000
+    at = utf16(text, text.index(name))
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("long")
-        await label.paste("long", text)
-        await label.add_categories("Person")
-        await label.tab("label")
-        await label.shows("cost", "takes 125 text records")
-        await label.drag(text.index("Zoe"), text.index("Zoe") + 3)
+        label = await begin(
+            page, service.url, "long", texts={"long": text}, categories=("Person",), language=language
+        )
+        await label.shows("cost", f"takes {records} text records")
+        await label.drag(at, at + len(name))
         await label.press("1")
-        assert await label.labels() == [{"category": "Person", "offset": text.index("Zoe"), "length": 3}]
+        assert await label.marks() == [[name, "Person"]]
+        assert await label.labels() == [{"category": "Person", "offset": at, "length": len(name)}]
         await label.saved()
 
     drive(steps)
@@ -150,13 +159,9 @@ def test_who_changes_a_text_after_somebody_else_is_told_and_overwrites_nothing(
     bert = {"category": "Person", "offset": 9, "length": 4}
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("both")
-        await label.paste("one", "Anna met Bert.")
-        await label.add_categories("Person")
-        await label.tab("label")
-        await label.shows("doc-name", "one.txt")
+        label = await begin(
+            page, service.url, "both", texts={"one": "Anna met Bert."}, categories=("Person",)
+        )
         params = {**VERSION, "location": "one.txt"}
         with service.client(headers={"Ocp-Apim-Subscription-Key": KEY}) as client:
             client.put(f"{BASE}/both/document", params=params, json={"labels": [bert]}).raise_for_status()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, needs_chromium
-from tests.support.label_page import KEY, LabelPage, serve_authoring
+from tests.support.label_page import KEY, LabelPage, begin, serve_authoring
 from tests.support.paths import ROOT
 from tests.support.site import Site
 
@@ -60,12 +60,9 @@ def test_a_person_labels_the_loan_documents_from_nothing_to_a_served_model(site:
     locations = list(WANTED)
 
     async def steps(page: Page) -> None:
-        label = LabelPage(page, service.url)
-        await label.open()
-        await label.make_project("loans")
-        await label.choose(*sorted((LOANS / "documents").iterdir()))
-        await label.shows("outcome", "14 texts added")
-        await label.add_categories(*CATEGORIES)
+        label = await begin(
+            page, service.url, "loans", *sorted((LOANS / "documents").iterdir()), categories=CATEGORIES
+        )
         await label.tab("label")
         await label.shows("progress-text", "0 of 14 texts labelled")
         for location in locations[:BY_HAND]:

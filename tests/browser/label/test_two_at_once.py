@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from license.authority.authority import Authority
+from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, needs_chromium
 from tests.support.hanging import hanging_service
-from tests.support.label_page import KEY, LabelPage, serve_authoring
+from tests.support.label_page import KEY, LabelPage, begin, labelled_lines, serve_authoring
 from tests.support.site import Service, Site
 
 __all__ = ["drive"]
@@ -44,23 +46,13 @@ def late(part: str, milliseconds: int) -> str:
     )
 
 
-async def labelling(page: Page, service: Service, name: str, *texts: str) -> LabelPage:
-    label = LabelPage(page, service.url)
-    await label.open()
-    await label.make_project(name)
-    for text in texts:
-        await label.paste(text, TEXT)
-    return label
-
-
 def test_a_category_that_somebody_else_added_meanwhile_stays(
     service: Service, drive: Drive, other: httpx2.Client
 ) -> None:
     path = f"{PROJECTS}/categories/categories"
 
     async def steps(page: Page) -> None:
-        label = await labelling(page, service, "categories")
-        await label.add_categories("Person")
+        label = await begin(page, service.url, "categories", categories=("Person",))
         assert other.put(path, json={"categories": ["Person", "Theirs"]}).status_code == 200
         await label.fill("new-category", "Mine")
         await label.submit("categories-form")
@@ -77,10 +69,7 @@ def test_labelling_leaves_what_somebody_else_chose_for_the_test(
     document = f"{PROJECTS}/chosen/document"
 
     async def steps(page: Page) -> None:
-        label = await labelling(page, service, "chosen", "a")
-        await label.add_categories("Person")
-        await label.tab("label")
-        await label.shows("doc-name", "a.txt")
+        label = await begin(page, service.url, "chosen", texts={"a": TEXT}, categories=("Person",))
         kept = other.put(document, params={"location": "a.txt"}, json={"labels": [], "dataset": "Test"})
         assert kept.status_code == 200
         await label.drag(0, 5)
@@ -96,10 +85,7 @@ def test_a_text_that_somebody_else_took_out_holds_nobody(
     service: Service, drive: Drive, other: httpx2.Client
 ) -> None:
     async def steps(page: Page) -> None:
-        label = await labelling(page, service, "gone", "a", "b")
-        await label.add_categories("Person")
-        await label.tab("label")
-        await label.show("a.txt")
+        label = await begin(page, service.url, "gone", texts={"a": TEXT, "b": TEXT}, categories=("Person",))
         gone = other.delete(f"{PROJECTS}/gone/document", params={"location": "a.txt"})
         assert gone.status_code == 204
         await label.drag(0, 5)
@@ -120,9 +106,7 @@ def test_a_proposal_that_is_accepted_late_labels_no_other_text(
     service: Service, drive: Drive, other: httpx2.Client
 ) -> None:
     async def steps(page: Page) -> None:
-        label = await labelling(page, service, "late", "a", "b")
-        await label.tab("label")
-        await label.show("a.txt")
+        label = await begin(page, service.url, "late", texts={"a": TEXT, "b": TEXT})
         await label.click("propose")
         await page.until("document.querySelectorAll('#text mark.proposal').length >= 1")
         await page.run(late("/categories", 1500))
@@ -161,10 +145,7 @@ def test_who_leaves_while_labels_are_on_their_way_is_asked(service: Service, dri
     )
 
     async def steps(page: Page) -> None:
-        label = await labelling(page, service, "leaving", "a")
-        await label.add_categories("Person")
-        await label.tab("label")
-        await label.shows("doc-name", "a.txt")
+        label = await begin(page, service.url, "leaving", texts={"a": TEXT}, categories=("Person",))
         await page.run(late("/document?", 1500))
         await label.drag(0, 5)
         await label.press("1")
@@ -174,6 +155,81 @@ def test_who_leaves_while_labels_are_on_their_way_is_asked(service: Service, dri
         assert not await page.run(leave)
 
     drive(steps)
+
+
+def test_a_save_that_the_page_gave_up_on_is_its_own_when_it_arrives_after_all(
+    service: Service, drive: Drive, other: httpx2.Client
+) -> None:
+    document, where = f"{PROJECTS}/own/document", {"location": "a.txt"}
+
+    async def steps(page: Page) -> None:
+        label = await begin(page, service.url, "own", texts={"a": TEXT}, categories=("Person",))
+        await page.run(no_answer_to_the_first("PUT"))
+        await label.drag(0, 5)
+        await label.press("1")
+        await label.shows("saved", "Not saved: The service has not answered")
+        assert other.get(document, params=where).json()["labelCount"] == 1, "it arrived all the same"
+        await label.drag(20, 26)
+        await label.press("1")
+        await label.saved()
+        assert "Somebody else" not in await label.text("outcome")
+
+    drive(steps)
+    assert other.get(document, params=where).json()["labelCount"] == 2
+
+
+def no_answer_to_the_first(method: str) -> str:
+    """Let the page give up on a request that the service gets and does."""
+    return (
+        "(() => { const ask = window.fetch; let first = true; window.fetch = async (...call) => {"
+        "const reply = await ask(...call);"
+        f"if (!first || call[1]?.method !== {json.dumps(method)}) return reply;"
+        "first = false; throw new DOMException('given up', 'TimeoutError'); }; })()"
+    )
+
+
+def test_who_trains_under_a_name_that_somebody_else_took_hears_it_and_replaces_nothing_unasked(
+    service: Service, drive: Drive, other: httpx2.Client, tmp_path: Path
+) -> None:
+    ships, train = tmp_path / "ships.jsonl", f"{PROJECTS}/taken/:train"
+    ships.write_text(labelled_lines())
+
+    async def steps(page: Page) -> None:
+        label = await begin(page, service.url, "taken", ships)
+        await label.tab("train")
+        going = other.post(train, json={"modelLabel": "m1"}).headers["operation-location"]
+        await label.submit("train-form")
+        await label.shows("taken-text", "The model m1 is being trained with the key label since")
+        assert await page.run("document.getElementById('replace').hidden")
+        assert await page.run("document.getElementById('model-label').value") == "m2"
+        await ended(other, going)
+        theirs = other.get(f"{PROJECTS}/taken/models/m1").json()["modelId"]
+        await label.fill("model-label", "m1")
+        await label.submit("train-form")
+        await label.shows("taken-text", "There is a model m1, trained on")
+        await label.shows("taken-text", "with the key label; this training would replace it")
+        assert await violations(page) == []
+        await page.picture(tmp_path / "taken.png")
+        assert other.get(f"{PROJECTS}/taken/models/m1").json()["modelId"] == theirs
+        # Given up on and pressed again, it is one training; the name that is free stands in the field.
+        await page.run(no_answer_to_the_first("POST"))
+        await label.click("replace")
+        await label.shows("outcome", "has not answered")
+        await label.click("replace")
+        await label.shows("outcome", "m1 is trained")
+        assert other.get(f"{PROJECTS}/taken/models/m1").json()["modelId"] != theirs
+        assert "takes the place of the model m1" in await label.text("training-errors")
+
+    drive(steps)
+    assert len(other.get(f"{PROJECTS}/taken/train/jobs").json()["value"]) == 2
+
+
+async def ended(client: httpx2.Client, job: str) -> None:
+    for _ in range(600):
+        if client.get(job).json()["status"] == "succeeded":
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the training did not end")
 
 
 def test_lists_of_several_pages_are_read_on_this_pages_own_origin(

@@ -11,9 +11,11 @@ import soundfile
 from appliance.config.products import SPEECH_TO_TEXT
 from tests.support.axe import violations
 from tests.support.browser import Drive, Page, drive, driving, needs_chromium
+from tests.support.chatter import write_mishearing
 from tests.support.dictation import AMIABLE, RATE, amiable
 from tests.support.hanging import hanging_service
 from tests.support.site import Service, Site
+from tests.support.tones import silence, speak, write_model
 
 __all__ = ["drive"]
 pytestmark = [pytest.mark.e2e, needs_chromium, pytest.mark.timeout(300)]
@@ -223,6 +225,19 @@ def test_wrong_words_are_counted_by_speaker_beside_an_earlier_result(
         assert "Ben 8 12.5" in rows
         assert "friendly" in await page.run("document.getElementById('worst').innerText")
         await everywhere(page, "checked", tmp_path)
+        card = await page.run(
+            """(async () => {
+              const make = URL.createObjectURL;
+              return new Promise((done) => {
+                URL.createObjectURL = (blob) => {
+                  URL.createObjectURL = make; done(blob.text()); return make.call(URL, blob);
+                };
+                document.getElementById('check-card').click();
+              });
+            })()"""
+        )
+        assert "| Ann | 0.0 | 8 |\n| Ben | 12.5 | 8 |\n| all | 6.3 | 16 |" in card
+        assert "friendly" not in card
         await page.run("document.querySelector('#worst button').click()")
         await page.until("document.getElementById('audio').currentTime > 0")
         assert AMIABLE in await page.run(SHOWN)
@@ -232,6 +247,95 @@ def test_wrong_words_are_counted_by_speaker_beside_an_earlier_result(
         assert "50.0 : 6.3" in await page.run(figure)
         await everywhere(page, "compared", tmp_path)
         assert page.complaints == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_two_served_models_are_compared_and_the_places_that_differ_are_heard(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    first, library = write_model(tmp_path / "tones"), tmp_path / "library"
+    write_mishearing(library / "other")
+    service = serve(site, f"Mounts:Model={first}", f"Models:Path={library}")
+    spoken = np.concatenate((silence(0.5), speak("go on now turn left again"), silence(1)))
+    soundfile.write(tmp_path / "a.wav", spoken, RATE, "PCM_16")
+    (tmp_path / "list.csv").write_text("path,text,speaker\na.wav,go on now turn left again,Ann\n")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await page.until("document.querySelectorAll('#model option').length === 2")
+        assert not await page.run("document.getElementById('model-line').hidden")
+        await page.run(
+            "const m = document.getElementById('model'); m.value = 'demo/other';"
+            "m.dispatchEvent(new Event('change')); document.getElementById('check').open = true;"
+        )
+        assert "&cid=demo%2Fother" in await page.run("document.getElementById('snippet').innerText")
+        await choose(page, tmp_path / "a.wav")
+        await page.until("!document.getElementById('transcribe').disabled")
+        await page.run("document.getElementById('form').requestSubmit()")
+        await page.until(f"{SHOWN}.includes('tuln reft')")
+        await page.run("document.getElementById('check-model').value = 'demo/production'")
+        await choose(page, tmp_path / "a.wav", tmp_path / "list.csv", field="#check-files")
+        await page.run("document.getElementById('check-form').requestSubmit()")
+        await page.until("!document.getElementById('check-result').hidden")
+        figure = await page.run("document.getElementById('check-figure').innerText")
+        assert figure.startswith("0.0 : 33.3"), figure
+        places = "[...document.querySelectorAll('#worst .places button')]"
+        assert await page.run(f"{places}.map((one) => one.innerText)") == ["“turn left” heard as “tuln reft”"]
+        await everywhere(page, "two", tmp_path)
+        await page.run(f"{places}[0].click()")
+        await page.until("document.getElementById('audio').currentTime > 0.9")
+        await page.until("document.getElementById('audio').paused")
+        assert await page.run("document.getElementById('audio').currentTime") < 3.0
+        assert page.complaints == []
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_the_place_of_a_word_that_the_transcript_has_in_digits_is_that_of_its_neighbours(
+    site: Site, drive: Drive
+) -> None:
+    service = serve(site, "Models:Speech=commands")
+    times = (("Pay", 0, 100), ("123", 100, 300), ("now.", 400, 100))
+    spoken = [
+        {"text": text, "offsetMilliseconds": start, "durationMilliseconds": length}
+        for text, start, length in times
+    ]
+    texts = ("pay one two three now please", "pay one two tree now")
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        found = await page.run(
+            f"import('/static/listen/differing.js').then((m) => m.differing("
+            f"{json.dumps(texts[0])}, {json.dumps(texts[1])}, {json.dumps(spoken)}))"
+        )
+        assert found == [
+            {"said": "three", "heard": "tree", "start": 0, "end": 500},
+            {"said": "please", "heard": "", "start": 400, "end": 500},
+        ]
+
+    drive(steps)
+    assert service.stop() == 0
+
+
+def test_a_recording_that_is_too_large_is_refused_before_it_is_sent(
+    site: Site, drive: Drive, tmp_path: Path
+) -> None:
+    service = serve(site, "Speech:TranscribeBytes=40000")
+    soundfile.write(tmp_path / "long.wav", amiable(), RATE, "PCM_16")
+    outcome = "document.getElementById('outcome').innerText"
+
+    async def steps(page: Page) -> None:
+        await page.open(f"{service.url}/listen")
+        await choose(page, tmp_path / "long.wav")
+        await page.until("!document.getElementById('transcribe').disabled")
+        await page.run("document.getElementById('form').requestSubmit()")
+        await page.until(
+            f"{outcome}.includes('has 0.10 MiB; this server takes 0.04 MiB at once. Save it as MP3')"
+        )
+        assert not [url for url in page.asked if "transcribe" in url]
 
     drive(steps)
     assert service.stop() == 0

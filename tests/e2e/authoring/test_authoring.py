@@ -335,6 +335,25 @@ def test_a_project_is_made_and_changed_by_patch(box: Box) -> None:
     assert author.follow(author.call("DELETE", f"{BASE}/made"))["status"] == "succeeded"
 
 
+def test_the_numbers_of_a_comparison_are_kept_with_the_card_of_a_deployed_model(box: Box) -> None:
+    _, author, _ = box
+    card = f"{BASE}/ships/deployments/prod/card"
+    before = author.call("GET", card).json()["card"]
+    numbers = {"f1A": 0.7, "f1B": 0.9, "difference": 0.2, "low": -0.1, "high": 0.3, "support": 4}
+    found = {"a": "ships/prod", "b": "demo/production", "documents": 2, "all": numbers, "categories": {}}
+    kept = author.call("POST", card, {**found, "shown": [{"sentence": SENTENCE}]}).json()["card"]
+    assert kept.startswith(before.rstrip())
+    assert "| all | 70.0 | 90.0 | -20.0 | -30.0 … +10.0 | 4 |" in kept
+    assert SENTENCE not in kept
+    assert author.call("GET", card).json()["card"] == kept
+    for body, said in (({**found, "a": "other"}, "and not ships/prod"), ({}, "is no comparison")):
+        refused = author.call("POST", card, body)
+        assert refused.status_code == 400
+        assert said in refused.text
+        assert "/models/" not in refused.text
+    assert author.call("POST", f"{BASE}/ships/deployments/none/card", found).status_code == 404
+
+
 def test_a_restart_serves_again_what_was_deployed(start: Start, site: Site, box: Box) -> None:
     service, _, _ = box
     assert service.stop() == 0

@@ -76,6 +76,9 @@ def test_who_saves_over_somebody_elses_labels_is_told(author: Author, project: s
     refused = put(first, BERT)
     assert (refused.status_code, refused.json()["error"]["code"]) == (412, "LabelsChanged")
     assert put(second.json()["revision"], BERT).status_code == 200
+    # Who had no answer to this sends it again, and is no stranger to it.
+    again = put(second.json()["revision"], BERT)
+    assert (again.status_code, again.json()["labels"]) == (200, [BERT])
 
 
 @pytest.mark.parametrize(
@@ -245,6 +248,30 @@ def test_without_the_key_nothing_is_shown(start: Start, author: Author, project:
         for path in ("documents", "document", "agreement"):
             reply = stranger.get(f"{project}/{path}", params={"api-version": "2023-04-01"})
             assert reply.status_code == 401
+
+
+def test_a_page_elsewhere_reads_and_changes_nothing_even_with_the_key(author: Author, project: str) -> None:
+    before = author.call("GET", f"{project}/documents").json()
+    for method, path in (
+        ("GET", "/documents"),
+        ("POST", "/documents/:take"),
+        ("PUT", "/document"),
+        ("DELETE", "/document"),
+        ("PUT", "/categories"),
+        ("POST", "/:train"),
+        ("PUT", "/deployments/x"),
+        ("POST", "/deployments/x/card"),
+        ("DELETE", ""),
+    ):
+        for origin in ("https://evil.example", "null"):
+            headers = {"Origin": origin, "Content-Type": "text/plain"}
+            params = {"api-version": "2023-04-01", "location": "a.txt"}
+            reply = author.client.request(
+                method, project + path, params=params, content="{}", headers=headers
+            )
+            assert (reply.status_code, reply.json()["error"]["code"]) == (403, "OriginNotAllowed"), path
+            assert "access-control-allow-origin" not in reply.headers
+    assert author.call("GET", f"{project}/documents").json() == before
 
 
 def test_a_folder_that_cannot_be_written_is_named_and_the_project_stays(start: Start, tmp_path: Path) -> None:

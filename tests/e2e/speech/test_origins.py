@@ -58,3 +58,19 @@ def test_an_allowed_page_may_send_a_file(shared: Service) -> None:
         reply = client.post(SHORT, content=b"no audio", headers={"Origin": APP, **named})
         assert (reply.status_code, reply.headers["access-control-allow-origin"]) == (400, APP)
         assert client.post(SHORT, content=b"x", headers={"Origin": "https://a.b", **named}).status_code == 403
+
+
+def test_a_foreign_page_has_no_recording_heard_and_learns_nothing(shared: Service) -> None:
+    with httpx2.Client(base_url=shared.url, trust_env=False) as client:
+        before = client.get("/records/usage-logs/").json()["meters"]
+        for path in ("transcriptions:transcribe", "transcripts:write", "transcripts:compare"):
+            for origin in ("https://evil.example", "null"):
+                headers = {"Origin": origin, "Content-Type": "text/plain"}
+                reply = client.post(f"/speechtotext/{path}", content=b"{}", headers=headers)
+                assert (reply.status_code, reply.json()["error"]["code"]) == (403, "OriginNotAllowed")
+                assert "access-control-allow-origin" not in reply.headers
+        progress = client.get(
+            "/speechtotext/transcriptions:progress", headers={"Origin": "https://evil.example"}
+        )
+        assert progress.status_code == 403
+        assert client.get("/records/usage-logs/").json()["meters"] == before

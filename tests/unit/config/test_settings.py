@@ -104,6 +104,7 @@ def test_operators_have_keys_of_their_own_by_name_or_from_a_file(tmp_path: Path)
         [f"OperatorKeys:Ada={OPERATOR}", "ApiKeys:one=caller"], {"OperatorKeys__File": str(keys)}
     )
     assert settings.operator_keys == (("ada", OPERATOR), ("file, key 1", f"{OPERATOR}-night"))
+    assert settings.callers == (("one", "caller"),)
     assert settings.api_keys == ("caller",)
     assert settings.controls_access
     assert not Settings.read([f"OperatorKeys:Ada={OPERATOR}"], {}).controls_access

@@ -4,7 +4,7 @@ import pytest
 
 from appliance.config.settings import Settings
 from appliance.errors import ModelError
-from appliance.models.locations import GENERAL, find_models
+from appliance.models.locations import GENERAL, find_models, models_below
 
 
 def put(path: Path) -> Path:
@@ -59,3 +59,13 @@ def test_a_named_mount_without_a_model_is_refused(tmp_path: Path, name: str) -> 
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=name):
         found(f"Models:Path={tmp_path / name}")
+
+
+def test_a_speech_service_has_the_models_below_the_mount_besides_its_first(tmp_path: Path) -> None:
+    (tmp_path / "de").mkdir()
+    (tmp_path / "de" / "tokens.txt").write_text("a 0")
+    put(tmp_path / "calls" / "v2")
+    places = models_below(Settings.read([f"Models:Path={tmp_path}"], {}))
+    named = [(place.project, place.names, place.path.name) for place in places]
+    assert named == [("calls", ("v2",), "v2"), ("demo", ("de",), "de")]
+    assert models_below(Settings.read([], {})) == []

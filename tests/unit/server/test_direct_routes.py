@@ -35,7 +35,7 @@ class House:
                 Route("/both", self._answer, methods=["GET", "POST"]),
             ],
             hosts=self.hosts,
-            keys=Keys(keys),
+            keys=Keys([("one", key) for key in keys]),
             stopping=lambda: self.stopping,
             instruments=self.instruments,
         )

@@ -34,3 +34,10 @@ def test_ends_cover_the_true_difference_about_as_often_as_they_say() -> None:
         found = difference_of_ratios(one, two, draws=300, seed=turn)
         covered += found.low <= -0.05 <= found.high
     assert 85 <= covered <= 100
+
+
+def test_a_handful_of_samples_shows_nothing_however_large_the_gain() -> None:
+    for count, sure in ((1, False), (5, False), (6, True)):
+        found = difference_of_ratios([(9, 10)] * count, [(0, 10)] * count)
+        assert found.value == pytest.approx(-0.9)
+        assert found.sure is sure

@@ -60,6 +60,8 @@ async function send(address, { method = "GET", body, headers = {}, keepalive = f
 }
 
 const json = async (...call) => (await send(...call)).json();
+// Whether nobody knows if the service did what it was asked: no answer came, or one of what stands before it.
+export const unanswered = (error) => error instanceof TypeError || error.code === "Timeout" || error.status >= 500;
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
 // An address that the service gave, on this page's own origin, however the service is reached.
@@ -111,6 +113,12 @@ export const agreement = (name, person) => json(path(name, "/agreement", { perso
 
 export const comparison = (name, first, second) => json(path(name, "/comparison"), { method: "POST", body: { first, ...(second ? { second } : {}) }, patience: SLOW * PATIENCE });
 
+// Keeps the figures of a comparison with the card of a deployed model, PROJECT/NAME; returns the card.
+export const keepComparison = async (name, comparison) => {
+  const [owner, deployment] = name.split("/");
+  return (await json(path(owner, `/deployments/${encodeURIComponent(deployment)}/card`), { method: "POST", body: comparison })).card;
+};
+
 // Labelled texts of no project: read here, sent along to be compared, and not kept.
 const ofTexts = (verb, body) => json(`${TEXTS}/:${verb}?${new URLSearchParams({ "api-version": VERSION })}`, { method: "POST", body });
 export const readTexts = (files) => ofTexts("read", { files });
@@ -121,8 +129,12 @@ export async function exported(name) {
   return json(own(job.resultUrl));
 }
 
-export const train = async (name, modelLabel, trainingConfigVersion) =>
-  jobAddress(await send(path(name, "/:train"), { method: "POST", body: { modelLabel, trainingConfigVersion } }));
+// `replaces` is the id of the model that may be replaced, or empty for none; `request` makes a second try the same training.
+export const train = async (name, modelLabel, trainingConfigVersion, { replaces, request }) => jobAddress(await send(path(name, "/:train"), {
+  method: "POST",
+  body: { modelLabel, trainingConfigVersion },
+  headers: { ...(replaces ? { "If-Match": `"${replaces}"` } : { "If-None-Match": "*" }), "Repeatability-Request-ID": request },
+}));
 export const trainings = (name) => everything(path(name, "/train/jobs"));
 export const trainingAddress = (name, id) => path(name, `/train/jobs/${id}`);
 export const followTraining = followed;

@@ -95,6 +95,7 @@ const signed = (share) => `${share >= 0 ? "+" : "−"}${percent(Math.abs(share))
 function show(found, count) {
   last = { kind: KIND, time: new Date().toISOString(), texts: fromFiles() ? [...$("compared-files").files].map(({ name }) => name) : [state.project], ...found };
   $("comparison").hidden = false;
+  offerKeeping();
   $("verdict").replaceChildren(element("strong", {}, count === 1 ? percent(found.all.f1A) : `${percent(found.all.f1A)} : ${percent(found.all.f1B)}`),
     `${verdict(found, count)} · ${plural(found.documents, "text")}`);
   $("comparison-table").classList.toggle("alone", count === 1);
@@ -119,12 +120,36 @@ function inLines(shown) {
   return [...rows.values()];
 }
 
+// The card of a model that a project of this server trained; of others, the operator keeps it.
+async function keep(name, comparison) {
+  let card = "";
+  try {
+    card = await api.keepComparison(name, comparison);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    throw new Error(`${name} was trained in no project of this server. Save the comparison, and give the file to the operator, who keeps it with the card of that model.`);
+  }
+  $("card").hidden = false;
+  $("card-title").textContent = `The card of ${name}`;
+  $("card-text").textContent = card;
+  say(`Kept with the card of ${name}.`);
+}
+
+function offerKeeping() {
+  const made = [...new Set([last.a, last.b])].map((name) => {
+    const one = button(`Keep with the card of ${name}`, () => doing(one, () => keep(name, last)), { class: "keep" });
+    return one;
+  });
+  $("card").hidden = true;
+  $("keep-actions").replaceChildren($("save-comparison"), ...made);
+}
+
 function showUnlike({ location, line, a, b }) {
   const name = `${location}, line ${line}`;
   const open = fromFiles() ? name : button(name, () => doing(open, async () => { await openDocument(location); tell("show label"); }), { class: "place" });
-  const cell = (found) => element("td", {}, ...found.map(({ category, right, sentence }) => element("p", { class: "sentence", dir: "auto" },
+  const cell = (side, found) => element("td", { "data-side": side }, ...found.map(({ category, right, sentence }) => element("p", { class: "sentence", dir: "auto" },
     element("span", { class: `tag ${colourOf(category)}` }, category), ` ${right ? "right" : "wrong"}: ${sentence}`)));
-  return element("tr", {}, element("td", {}, open), cell(a), cell(b));
+  return element("tr", {}, element("td", {}, open), cell("Only A", a), cell("Only B", b));
 }
 
 function showSource() {
@@ -143,9 +168,12 @@ export function offerSources() {
 export function wireCompare() {
   $("compared-texts").addEventListener("change", showSource);
   $("compared-files").addEventListener("change", () => { Object.assign(files, { texts: null, kept: inPage() }); showSource(); });
+  $("card").addEventListener("toggle", () => { $("card-text").scrollTop = $("card-text").scrollHeight; }); // what is new stands last
   $("save-comparison").addEventListener("click", () => download("comparison.json", "application/json", [JSON.stringify(last, null, 2), "\n"]));
   $("compare-form").addEventListener("submit", (event) => { event.preventDefault(); doing($("ask-both"), compare); });
   for (const id of ["model-a", "model-b"]) $(id).addEventListener("change", () => { touched.add(id); forget(); });
+  showModels();
+  offerSources();
   on("models", showModels);
   on("documents", () => { forget(); $("comparison").hidden = true; });
 }

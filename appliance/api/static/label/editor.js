@@ -29,7 +29,7 @@ export async function openDocument(location, { again = false } = {}) {
   state.open = {
     location, text: found.text, language: found.language, revision: found.revision,
     labels: cleaned(found.text, found.labels), seen: found.labelled, words: null, digest: digest(found.text),
-    undo: [], redo: [], dirty: false, onTheWay: 0, dataset: found.dataset, savedDataset: found.dataset,
+    undo: [], redo: [], dirty: false, onTheWay: 0, unanswered: [], dataset: found.dataset, savedDataset: found.dataset,
   };
   selected = null;
   $("doc-name").textContent = location;
@@ -361,6 +361,19 @@ export async function settle() {
   if (state.open?.dirty) throw new Error("The labels of this text are not saved yet. It stays open until they are.");
 }
 
+// Whether the labels that stand there now are of a save of this page whose answer never came. Then it goes on from them.
+async function isMine(open) {
+  if (!open.unanswered.length) return false;
+  const found = await api.opened(state.project, open.location, state.person).catch(() => null);
+  if (!open.unanswered.some((one) => alike(one, found))) return false;
+  open.revision = found.revision;
+  open.unanswered = [];
+  return true;
+}
+
+const alike = (sent, found) => found && (sent.labelled || sent.labels.length > 0) === found.labelled && sent.labels.length === found.labels.length
+  && inOrder(sent.labels).every((one, index) => same(one, found.labels[index]));
+
 async function saveNow(open, keepalive = false) {
   if (!open.dirty) return;
   open.dirty = false;
@@ -371,9 +384,16 @@ async function saveNow(open, keepalive = false) {
   try {
     open.revision = (await api.save(state.project, open.location, state.person, body, open.revision, keepalive)).revision;
     open.savedDataset = dataset;
+    open.unanswered = [];
     if (state.open === open && !open.dirty) $("saved").textContent = "Saved";
     tell("saved");
   } catch (error) {
+    if (api.unanswered(error)) open.unanswered.push(body);
+    if (error.status === 412 && await isMine(open)) {
+      open.dirty = true;
+      timer = setTimeout(flush);
+      return;
+    }
     if (error.status === 412) {
       $("saved").replaceChildren("Somebody else changed these labels. ", button("Show theirs", () => openDocument(open.location, { again: true })));
       say("Your last change of this text is not saved: somebody else changed its labels meanwhile.", "bad");

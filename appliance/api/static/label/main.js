@@ -2,7 +2,6 @@
 
 import * as api from "./api.js";
 import { $, doing, option, say, showStanding } from "../dom.js";
-import { offerSources, wireCompare } from "./compare.js";
 import { closeDocument, flush, settle, wireEditor } from "./editor.js";
 import { openSome, wireList } from "./list.js";
 import { labelAs, wirePeople } from "./people.js";
@@ -19,7 +18,18 @@ const tabs = [...document.querySelectorAll('[role="tab"]')];
 
 // ---- steps
 
+let comparing = null; // the part of the page that most people never open is loaded when they do
+
 function selectTab(tab) {
+  if (tab !== $("tab-compare") || comparing) return showTab(tab);
+  return doing(tab, async () => {
+    comparing = await import("./compare.js");
+    comparing.wireCompare();
+    showTab(tab);
+  });
+}
+
+function showTab(tab) {
   for (const other of tabs) {
     other.setAttribute("aria-selected", String(other === tab));
     other.tabIndex = other === tab ? 0 : -1;
@@ -101,7 +111,7 @@ async function openProject(name, wanted = new URLSearchParams()) {
 
 function showWork() {
   for (const tab of tabs) tab.hidden = !state.project && tab !== $("tab-compare");
-  offerSources();
+  comparing?.offerSources();
   $("projects").hidden = true;
   $("work").hidden = false;
   $("lead").hidden = true;
@@ -113,8 +123,8 @@ async function compareFiles() {
   $("project-name").textContent = "Labelled files";
   document.title = "Labelled files: compare";
   await loadModels();
-  showWork();
   await selectTab($("tab-compare"));
+  showWork();
 }
 
 async function makeProject() {
@@ -156,7 +166,6 @@ wireEditor();
 wireProposals();
 wirePeople();
 wireTraining();
-wireCompare();
 for (const tab of tabs) {
   tab.addEventListener("click", () => {
     if ($("outcome").dataset.tone !== "bad") say(""); // what was said of another step

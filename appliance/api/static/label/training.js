@@ -1,7 +1,7 @@
 // Training with its progress, evaluation with the worst mistakes, deployment, and files to take away.
 
 import * as api from "./api.js";
-import { $, button, colourOf, doing, download, element, number, option, percent, plural, say, showNotes } from "../dom.js";
+import { $, button, colourOf, doing, download, element, number, option, percent, plural, randomId, say, showNotes } from "../dom.js";
 import { openDocument, settle } from "./editor.js";
 import { loadModels } from "./proposals.js";
 import { on, state, tell } from "./state.js";
@@ -11,6 +11,8 @@ const ENDED = ["succeeded", "failed", "cancelled"];
 const KINDS = { missed: "missed", invented: "where nothing is labelled", "other category": "in its place", "other ends": "with other ends" };
 let running = ""; // address of the training that this page follows
 let round = 0; // which look at the models is the newest
+let asked = null; // a training whose answer never came: asked for again, it is the same one
+let known = []; // the models of the project
 
 function showReady() {
   const labelled = state.documents.filter((one) => one.labelled);
@@ -59,11 +61,43 @@ async function follow(address) {
   await showModels(job.result.modelLabel);
 }
 
-async function train() {
+// Somebody else may have trained, or be training, under this name: nothing of theirs is replaced unasked.
+async function train(replaces = "") {
   await settle();
-  const label = $("model-label").value.trim();
+  const [label, quality] = [$("model-label").value.trim(), $("quality").value];
   $("training-errors").hidden = true;
-  await follow(await api.train(state.project, label, $("quality").value));
+  $("taken").hidden = true;
+  if (asked?.label !== label || asked.quality !== quality || asked.replaces !== replaces) asked = { label, quality, replaces, request: randomId() };
+  let address = "";
+  try {
+    address = await api.train(state.project, label, quality, asked);
+  } catch (error) {
+    if (!api.unanswered(error)) asked = null;
+    if (error.code !== "ModelLabelTaken") throw error;
+    await showTaken(label, error.message);
+    return;
+  }
+  asked = null;
+  await follow(address);
+}
+
+async function showTaken(label, message) {
+  await showModels();
+  const model = known.find((one) => one.label === label);
+  $("taken").hidden = false;
+  $("taken-text").textContent = message;
+  $("replace").hidden = !model;
+  $("replace").textContent = `Replace ${label}`;
+  $("replace").dataset.label = label;
+  $("replace").dataset.model = model?.modelId ?? "";
+  suggestLabel([...known.map((one) => one.label), label]);
+  say(`${label} is taken: another name is suggested.`, "bad");
+}
+
+async function replace() {
+  const { label, model } = $("replace").dataset;
+  $("model-label").value = label;
+  await train(model);
 }
 
 async function cancel() {
@@ -75,6 +109,8 @@ export async function loadTraining() {
   running = "";
   $("training").hidden = true;
   $("training-errors").hidden = true;
+  $("taken").hidden = true;
+  asked = null;
   $("train").disabled = false;
   $("cancel").hidden = true;
   $("evaluation").hidden = true;
@@ -91,6 +127,7 @@ async function showModels(shown = "") {
   const scored = await Promise.all(models.map(async (model) => ({ ...model, scores: await api.summary(state.project, model.label).catch(() => null) })));
   if (mine !== round) return;
   scored.sort((a, b) => b.lastTrainedDateTime.localeCompare(a.lastTrainedDateTime));
+  known = scored;
   suggestLabel(scored.map((model) => model.label));
   $("models").hidden = !scored.length;
   $("models-table").tBodies[0].replaceChildren(...scored.map((model) => element("tr", {},
@@ -164,7 +201,8 @@ async function exportTexts() {
 }
 
 export function wireTraining() {
-  $("train-form").addEventListener("submit", (event) => { event.preventDefault(); doing($("train"), train); });
+  $("train-form").addEventListener("submit", (event) => { event.preventDefault(); doing($("train"), () => train()); });
+  $("replace").addEventListener("click", () => doing($("replace"), replace));
   $("cancel").addEventListener("click", () => doing($("cancel"), cancel));
   $("deploy-form").addEventListener("submit", (event) => { event.preventDefault(); doing(event.submitter, deploy); });
   $("export").addEventListener("click", () => doing($("export"), exportProject));

@@ -42,10 +42,10 @@ const opened = (socket) => new Promise((done, failed) => {
 });
 
 // Begins to listen. Returns `stop`, and `ended`: a promise of the transcript and the sound.
-export async function startLive({ base, key, language, phrases, heard, phrase }) {
+export async function startLive({ base, key, language, phrases, model, heard, phrase }) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch(() => { throw new Error("The browser gives no access to a microphone."); });
   const silence = () => stream.getTracks().forEach((track) => track.stop());
-  const query = new URLSearchParams({ language, format: "detailed", ...(key ? { "Ocp-Apim-Subscription-Key": key } : {}) });
+  const query = new URLSearchParams({ language, format: "detailed", ...(model ? { cid: model } : {}), ...(key ? { "Ocp-Apim-Subscription-Key": key } : {}) });
   const socket = new WebSocket(`${base.replace(/^http/, "ws")}${PATH}?${query}`);
   const context = new AudioContext();
   const turn = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,6 +1,6 @@
 // The listen page: a recording or the microphone in; words that follow the sound, subtitles and text out.
 
-import { $, doing, number, plural, say, showStanding } from "../dom.js";
+import { $, doing, number, option, plural, randomId, say, showStanding } from "../dom.js";
 import { wireCheck } from "./check.js";
 import { startLive } from "./live.js";
 import { play, showTranscript, wirePlayer } from "./player.js";
@@ -10,10 +10,17 @@ const TRANSCRIBE = "/speechtotext/transcriptions:transcribe?api-version=2024-11-
 const PROGRESS = "/speechtotext/transcriptions:progress";
 const KEY_HEADER = "Ocp-Apim-Subscription-Key";
 const PATIENCE = Number(document.body.dataset.patience) * 1000; // until a server that hangs is called silent
+const MOST_BYTES = Number(document.body.dataset.mostBytes); // of one recording
 const STANDING = 60_000; // milliseconds between two looks at licence and plan
-const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, model: "model" };
+const state = { transcript: null, name: "recording", request: null, live: null, language: "en-US", speed: 0, models: [] };
 
 const key = () => $("key").value.trim();
+const callName = (model) => `${model.projectName}/${model.deploymentName}`;
+const showName = (model) => [model?.name, model?.modelVersion].filter(Boolean).join(" ") || "model";
+const chosen = () => state.models.find((model) => callName(model) === $("model").value) ?? state.models[0];
+// What a request adds to name a model that is not the default.
+const named = (model = chosen()) => (model && !model.default ? callName(model) : "");
+const cid = (model = chosen()) => (named(model) ? `&cid=${encodeURIComponent(named(model))}` : "");
 const phrases = () => $("phrases").value.split("\n").map((line) => line.trim()).filter(Boolean);
 
 function refused(status, text) {
@@ -58,8 +65,6 @@ async function heardOf(id) {
   return reply?.ok ? (await reply.json()).heardSeconds : 0;
 }
 
-const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
-
 // An upload with its progress, which fetch does not tell, and then the progress of the hearing. Where the service does
 // not tell that, the speed of the recording before says how long it may take.
 function posted(form, seconds) {
@@ -70,7 +75,7 @@ function posted(form, seconds) {
     let clock = 0;
     let told = 0;
     let asking = false;
-    request.open("POST", BASE + TRANSCRIBE);
+    request.open("POST", BASE + TRANSCRIBE + cid());
     for (const header of Object.entries(keyHeader())) request.setRequestHeader(...header);
     request.setRequestHeader("Hearing-Id", id);
     request.upload.addEventListener("progress", ({ loaded, total }) => {
@@ -108,7 +113,7 @@ function posted(form, seconds) {
       done({ transcript, record: request.getResponseHeader("Usage-Record"), took: performance.now() - began });
     }));
     request.addEventListener("error", over(() => failed(new TypeError("no answer"))));
-    request.addEventListener("abort", over(() => failed(new Error("Cancelled. What was heard until then may be counted."))));
+    request.addEventListener("abort", over(() => failed(new Error("Cancelled. The service hears it no further; nothing is counted unless it was just done."))));
     state.request = request;
     request.send(form);
   });
@@ -121,7 +126,15 @@ function formOf(blob, name) {
   return form;
 }
 
+const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 2 : 0)} MiB`;
+
+function checkSize({ size }, name) {
+  if (size <= MOST_BYTES) return;
+  throw new Error(`${name} has ${mebibytes(size)}; this server takes ${mebibytes(MOST_BYTES)} at once. Save it as MP3 or Opus, or cut it, or ask the operator for more (Speech:TranscribeBytes).`);
+}
+
 async function hear(blob, name) {
+  checkSize(blob, name);
   state.name = name.replace(/\.[^.]+$/, "") || "recording";
   $("result").hidden = true;
   $("progress").hidden = false;
@@ -158,7 +171,7 @@ async function toggleMicrophone() {
   state.name = "microphone";
   try {
     state.live = await startLive({
-      base: BASE, key: key(), language: state.language, phrases: phrases(),
+      base: BASE, key: key(), language: state.language, phrases: phrases(), model: named(),
       heard: (text) => { $("interim").textContent = text; },
       phrase: (transcript) => { $("interim").textContent = ""; show(transcript, ""); },
     });
@@ -195,8 +208,9 @@ async function save(kind) {
 }
 
 // One of several recordings, without a progress of its own.
-async function hearQuietly(file) {
-  return (await post(TRANSCRIBE, formOf(file, file.name), 0)).json();
+async function hearQuietly(file, model) {
+  checkSize(file, file.name);
+  return (await post(TRANSCRIBE + cid(model), formOf(file, file.name), 0)).json();
 }
 
 // ---- the same from a program
@@ -205,7 +219,7 @@ const SNIPPETS = {
   curl: () => `curl${$("access").hidden ? "" : ` -H '${KEY_HEADER}: YOUR KEY'`} \\
   -F audio=@recording.wav \\
   -F 'definition=${JSON.stringify(definition()).replaceAll("'", "'\\''")}' \\
-  '${BASE}${TRANSCRIBE}'`,
+  '${BASE}${TRANSCRIBE}${cid()}'`,
   python: () => `# pip install azure-ai-transcription
 from azure.ai.transcription import TranscriptionClient
 from azure.ai.transcription.models import TranscriptionContent, TranscriptionOptions
@@ -214,13 +228,14 @@ from azure.core.credentials import AzureKeyCredential
 client = TranscriptionClient("${BASE}", AzureKeyCredential(${$("access").hidden ? '"unused"' : '"YOUR KEY"'}))
 with open("recording.wav", "rb") as audio:
     options = TranscriptionOptions(locales=["${state.language}"])
-    result = client.transcribe(TranscriptionContent(definition=options, audio=("recording.wav", audio)))
+    result = client.transcribe(TranscriptionContent(definition=options, audio=("recording.wav", audio))${named() ? `,
+                               params={"cid": "${named()}"}` : ""})
 for phrase in result.phrases:
     print(phrase.text)`,
   javascript: () => `const form = new FormData();
 form.append("audio", file); // a File or a Blob
 form.append("definition", ${JSON.stringify(JSON.stringify(definition()))});
-const reply = await fetch("${BASE}${TRANSCRIBE}", {
+const reply = await fetch("${BASE}${TRANSCRIBE}${cid()}", {
   method: "POST", body: form,${$("access").hidden ? "" : ` headers: { "${KEY_HEADER}": "YOUR KEY" },`}
 });
 for (const { text } of (await reply.json()).phrases) console.log(text);`,
@@ -256,19 +271,27 @@ function moveTab(event) {
 async function askModel() {
   showStanding(BASE);
   const reply = await asked("/models", {}, PATIENCE);
-  const [model = {}] = (await reply.json()).models;
-  state.language = model.language || state.language;
-  state.model = [model.name, model.modelVersion].filter(Boolean).join(" ") || "model";
+  state.models = (await reply.json()).models.filter((model) => model.status === "ready");
+  const before = $("model").value;
+  $("model").replaceChildren(...state.models.map((model) => option(callName(model), `${showName(model)} (${callName(model)})`)));
+  if (state.models.some((model) => callName(model) === before)) $("model").value = before;
+  $("model-line").hidden = state.models.length < 2;
+  offerModels(state.models);
   say("");
+  showModel();
+}
+
+function showModel() {
+  state.language = chosen()?.language || state.language;
   showSnippet();
 }
 
 const hearFile = (file) => doing($("transcribe"), () => hear(file, file.name));
 
 wirePlayer();
-wireCheck({
+const { offerModels } = wireCheck({
   post: async (path, body) => (await post(path, body)).json(),
-  hear: hearQuietly, language: () => state.language, modelName: async () => state.model, download,
+  hear: hearQuietly, language: () => state.language, chosen, showName, callName, download,
   play: async (file, transcript) => { state.name = file.name.replace(/\.[^.]+$/, ""); show(transcript, ""); await play(file); },
 });
 $("form").addEventListener("submit", (event) => { event.preventDefault(); if ($("file").files.length) hearFile($("file").files[0]); });
@@ -290,6 +313,7 @@ for (const tab of tabs) {
   tab.addEventListener("keydown", moveTab);
 }
 $("phrases").addEventListener("input", showSnippet);
+$("model").addEventListener("change", () => { state.speed = 0; showModel(); });
 $("key").addEventListener("change", () => doing(null, askModel));
 showSnippet();
 setInterval(() => showStanding(BASE), STANDING);

@@ -3,10 +3,13 @@
 import { $, element } from "../dom.js";
 
 const DOUBT = 0.8; // phrases below are marked
+const LONG = 2000; // words from which the browser lays out those in sight alone
 const FOLLOWED = 250; // milliseconds between two looks at the place of the sound
 
 let words = []; // of the transcript in order: {start, end, node} in milliseconds
+let shown = []; // the phrases that are in the list
 let now = null; // the one that is marked
+let reached = null; // the one that Tab reaches
 let address = ""; // of the sound
 let until = 0; // where a word that was pressed ends
 
@@ -34,21 +37,49 @@ const clock = (milliseconds) => {
   return `${hours ? `${hours}:` : ""}${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
 };
 
+// What follows what is shown already is added to it: with the microphone, a transcript grows phrase by phrase.
 export function showTranscript({ phrases }) {
-  words = [];
-  now = null;
-  $("phrases-heard").replaceChildren(...(phrases.length ? phrases.map(line) : [element("li", {}, element("time", {}, ""), element("p", {}, "No words were understood."))]));
+  const list = $("phrases-heard");
+  const grown = shown.length && shown.every((phrase, index) => phrases[index] === phrase);
+  if (!grown) {
+    words = [];
+    now = null;
+    list.replaceChildren();
+  }
+  list.append(...phrases.slice(grown ? shown.length : 0).map(line));
+  shown = [...phrases];
+  if (!shown.length) list.append(element("li", {}, element("time", {}, ""), element("p", {}, "No words were understood.")));
+  list.classList.toggle("long", words.length > LONG);
+  if (!grown && words.length) reach(words[0]);
+}
+
+// One word is reached by Tab, the others by arrows: nobody tabs through two hours.
+function reach(word) {
+  reached?.node.setAttribute("tabindex", "-1");
+  reached = word;
+  word.node.setAttribute("tabindex", "0");
+}
+
+const wordOf = (node) => words[Number(node.dataset.index)];
+
+function pressed(event) {
+  const node = event.target.closest(".word");
+  if (!node) return;
+  const index = Number(node.dataset.index);
+  const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: words.length - 1 }[event.key];
+  if (next === undefined || !words[next]) return;
+  event.preventDefault();
+  reach(words[next]);
+  words[next].node.focus();
 }
 
 function line({ offsetMilliseconds, text, words: spoken = [], confidence = 1 }) {
   const doubtful = confidence < DOUBT;
   const sentence = element("p", { dir: "auto", ...(doubtful ? { class: "doubtful" } : {}) });
   for (const word of spoken) {
-    const node = element("button", { type: "button", class: "word" }, word.text);
+    const node = element("button", { type: "button", class: "word", tabindex: "-1", "data-index": String(words.length) }, word.text);
     const start = word.offsetMilliseconds;
-    const end = start + word.durationMilliseconds;
-    node.addEventListener("click", () => hearWord(start, end));
-    words.push({ start, end, node });
+    words.push({ start, end: start + word.durationMilliseconds, node });
     sentence.append(node, " ");
   }
   if (!spoken.length) sentence.append(text);
@@ -56,7 +87,8 @@ function line({ offsetMilliseconds, text, words: spoken = [], confidence = 1 }) 
   return element("li", {}, element("time", {}, clock(offsetMilliseconds)), sentence);
 }
 
-function hearWord(start, end) {
+// Lets a stretch of the sound be heard; times in milliseconds.
+export function hearStretch(start, end) {
   const audio = $("audio");
   if (audio.hidden) return;
   until = end / 1000 + 0.05;
@@ -94,6 +126,13 @@ function keepInView(node) {
 }
 
 export function wirePlayer() {
+  $("phrases-heard").addEventListener("keydown", pressed);
+  $("phrases-heard").addEventListener("click", (event) => {
+    const node = event.target.closest(".word");
+    if (!node) return;
+    reach(wordOf(node));
+    hearStretch(wordOf(node).start, wordOf(node).end);
+  });
   const audio = $("audio");
   for (const event of ["play", "seeked", "pause"]) audio.addEventListener(event, () => requestAnimationFrame(follow));
 }

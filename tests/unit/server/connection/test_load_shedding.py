@@ -30,7 +30,7 @@ class House:
         self.instruments = Instruments()
         shedder = LoadShedder(
             is_overloaded=lambda path: self.full and path == FULL,
-            admits=Keys(keys).admit,
+            admits=Keys([("one", key) for key in keys]).admit,
             instruments=self.instruments,
         )
         self._listening = socket.create_server(("127.0.0.1", 0))
