@@ -20,7 +20,7 @@ from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.ingest import ingest_bundle
 from tests.support.desk import DeskSite, Replica, until
-from tests.support.site import SENTENCE, VERSION, Service, clean_environ
+from tests.support.site import NO_TLS, SENTENCE, VERSION, Service, clean_environ
 from tests.support.tones import RATE, silence, speak, wave, write_model
 from tests.support.usp import PATH
 
@@ -38,7 +38,7 @@ def recorded(replica: Replica) -> int:
 async def hammer(urls: list[str], requests: int) -> tuple[int, list[Any]]:
     """Ask all replicas at once, each request again where another may have units; return the answers."""
     answered, refused = 0, []
-    async with httpx2.AsyncClient(timeout=60, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=60, trust_env=False, verify=NO_TLS) as client:
 
         async def ask(number: int) -> None:
             nonlocal answered
