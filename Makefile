@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
-WORKERS ?= 4
+WORKERS ?= 3
 UPGRADE ?=
 # Otherwise each of the processes that the tests start would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
