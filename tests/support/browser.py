@@ -66,8 +66,12 @@ class Page:
 
     async def until(self, expression: str) -> None:
         for _ in range(300):
-            if await self.run(expression):
-                return
+            try:
+                if await self.run(expression):
+                    return
+            except AssertionError as error:
+                if "Inspected target navigated" not in str(error):  # the page asked for is on its way
+                    raise
             await asyncio.sleep(0.05)
         raise AssertionError(f"never true: {expression}: {await self.run('document.body.innerText')}")
 
