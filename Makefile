@@ -60,13 +60,16 @@ lint: install-dev  ## ruff, import-linter and mypy
 	$(VENV)/bin/python -m ruff format --check
 	$(VENV)/bin/python -m mypy
 
+# Each file stays with one worker, and so do the services that it shares. The long ones come first.
+PYTEST := $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+QUICK := -m "not slow and not boot and not container"
+
 test: install-dev  ## every test that is quick enough to run each time; options: make test ARGS=tests/docs
-	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot and not container" $(ARGS)
+	$(PYTEST) $(QUICK) $(ARGS)
 
 # Not in `make test`: measuring costs half as much time again.
 coverage: install-dev  ## the tests of `make test` with the lines they do not reach, in .coverage-report/
-	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not slow and not boot and not container" --cov --cov-report=term:skip-covered \
-	  --cov-report=html:.coverage-report $(ARGS)
+	$(PYTEST) $(QUICK) --cov --cov-report=term:skip-covered --cov-report=html:.coverage-report $(ARGS)
 
 test-boot: install-dev  ## units, bundles and upgrades on a booted system, and a cut network (needs root)
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock

@@ -12,8 +12,11 @@ import uvicorn
 
 from license.authority.authority import Authority
 from license.authority.http.app import make_app
+from tests.support.browser import browser
 from tests.support.postgres import private_server
 from tests.support.site import Service, Site
+
+__all__ = ["browser"]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

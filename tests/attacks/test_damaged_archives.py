@@ -1,9 +1,8 @@
 """Archives damaged at any byte: a refusal or a finding with a status of its own, never a traceback."""
 
 import io
+import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from license.evidence.tool.command import EXIT_FAULT, EXIT_UNREADABLE, main
 from tests.support.evidence import closed, packed, three_days, vendor
 from tests.support.exports import exported_files
+from tests.support.forked_process import run_forked_text
 from tests.support.ledger import Vendor
 from tests.support.zips import Packed, archive_of
 
@@ -59,10 +59,8 @@ def test_a_damaged_archive_of_a_model_is_refused_without_a_traceback(
     path = tmp_path / "model.zip"
     chance = random.Random(seed)  # noqa: S311 (no secret)
     path.write_bytes(damaged(genuine[:-300], chance))
-    command = [sys.executable, "-m", "appliance", "models", "add", str(path), "--project", "p", "--name", "m"]
-    done = subprocess.run(
-        [*command, f"Models:Path={tmp_path / 'models'}"], capture_output=True, text=True, check=False
-    )
+    add = ("models", "add", str(path), "--project", "p", "--name", "m", f"Models:Path={tmp_path / 'models'}")
+    done = run_forked_text("appliance", add, environ=os.environ)
     assert done.returncode == 78, done.stderr
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr

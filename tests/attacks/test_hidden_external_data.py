@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from appliance.errors import ModelError
 from appliance.onnx_tools.runtime import open_session
 from tests.support.exports import export, exported_files
+from tests.support.forked_process import run_forked_text
 from tests.support.onnx_spellings import chunk, hiding_tag, padded_tag, reader_of, varint
 
 __all__ = ["export", "exported_files"]
@@ -124,10 +124,4 @@ def _add(folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def _appliance(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "appliance", *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    return run_forked_text("appliance", words, environ={**os.environ, "NO_COLOR": "1"})

@@ -1,20 +1,19 @@
 """The documentation in a real browser: each look, the search by keyboard, the way from an error to it."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from tests.support.axe import violations
-from tests.support.browser import Drive, Page, drive, full_picture, look, needs_chromium, sideways
+from tests.support.browser import Drive, Page, drive, look, needs_chromium, sideways
 from tests.support.site import Site
 
 __all__ = ["drive"]
 pytestmark = [pytest.mark.e2e, needs_chromium]
 
 
-def test_pages_can_be_read_and_searched_in_each_look(site: Site, drive: Drive, tmp_path: Path) -> None:
+def test_pages_can_be_read_and_searched_in_each_look(site: Site, drive: Drive) -> None:
     site.issue()
     service = site.start()
 
@@ -25,7 +24,6 @@ def test_pages_can_be_read_and_searched_in_each_look(site: Site, drive: Drive, t
                 await page.open(f"{service.url}/docs/{name}")
                 assert await sideways(page) <= 0
                 assert await violations(page) == []
-            await full_picture(page, tmp_path / f"docs-{width}-{dark}.png")
         await look(page, width=360)
         await page.open(f"{service.url}/docs/errors.md")
         cut = await page.run(
@@ -49,7 +47,6 @@ def test_pages_can_be_read_and_searched_in_each_look(site: Site, drive: Drive, t
             )
         await page.until("document.querySelectorAll('.hits li').length >= 1")
         assert await violations(page) == []
-        await full_picture(page, tmp_path / "search.png")
         assert page.complaints == []
         assert [url for url in page.asked if not url.startswith((service.url, "data:"))] == []
 

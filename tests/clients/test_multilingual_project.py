@@ -1,15 +1,14 @@
 """A project with English documents, which the official client asks in other languages."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from azure.ai.textanalytics import TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 
-from tests.support.site import Site
+from tests.support.forked_process import run_forked_text
+from tests.support.site import Site, clean_environ
 
 PEOPLE = ("Anna Schmidt", "Peter Weber", "Maria Rossi", "John Miller", "Olga Petrova", "Wei Chen")
 FIRMS = ("Contoso", "Fabrikam", "Northwind Traders", "Litware", "Adatum", "Proseware")
@@ -77,10 +76,7 @@ def test_a_project_with_english_documents_answers_in_german_and_french(site: Sit
     project = english_project(tmp_path / "staff")
     model = tmp_path / "models" / "staff" / "v1"
     words = ("train", project, "--documents", project.parent / "documents", "--out", model)
-    done = subprocess.run(
-        [sys.executable, "-m", "appliance", *map(str, words)],
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    done = run_forked_text("appliance", [*map(str, words)], environ=clean_environ(), timeout=200)
     assert done.returncode == 0, done.stderr
     assert "the encoder of many languages was taken: the project is multilingual" in done.stdout
     site.issue()

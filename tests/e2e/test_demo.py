@@ -11,19 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forked_process import run_forked_text
 from tests.support.paths import ROOT
 from tests.support.site import clean_environ
 
 
 def demo(*words: str, home: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "appliance", "demo", "--port", "0", *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=clean_environ() | {"HOME": str(home), "TMPDIR": str(home)},
-        check=False,
-    )
+    environ = clean_environ() | {"HOME": str(home), "TMPDIR": str(home)}
+    return run_forked_text("appliance", ["demo", "--port", "0", *words], environ=environ)
 
 
 @pytest.mark.e2e

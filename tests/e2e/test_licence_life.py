@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,8 +17,10 @@ import pytest
 from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.issuing.issue import Terms
+from license.encoding.strict import parse_time
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
+from tests.support.forked_process import run_forked_text
 from tests.support.paths import ROOT
 from tests.support.site import SENTENCE, VERSION, Service, Site, clean_environ
 
@@ -96,13 +97,8 @@ def test_round_trip_by_files_only(site: Site, vendor: Authority, tmp_path: Path)
     windows = stick / "request.txt"  # it passes a jump host on its way
     windows.write_bytes(b"\xef\xbb\xbf" + (stick / "request.note").read_bytes().replace(b"\n", b"\r\n"))
     issue = [*("issue", str(windows), "--resource", created.resource.name), "--home", str(vendor.home)]
-    issued = subprocess.run(
-        [sys.executable, "-m", "license.authority.cli.main", *issue, "--out", str(stick / "delivery")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=clean_environ(),
-    )
+    issue += ["--out", str(stick / "delivery")]
+    issued = run_forked_text("license.authority.cli.main", issue, environ=clean_environ())
     assert issued.returncode == 0, issued.stderr
     for note in (stick / "delivery").iterdir():
         note.write_bytes(b"\xef\xbb\xbf" + note.read_bytes().replace(b"\n", b"\r\n"))
@@ -310,6 +306,8 @@ def test_an_admitted_task_is_finished_past_the_end_and_a_later_one_is_refused(si
     replies: list[httpx2.Response] = []
     with service.client() as client:
         body = {"analysisInput": {"documents": documents}, "tasks": tasks}
+        while parse_time(service.status()["license"]["terminates"]) - time.time() > 2:
+            time.sleep(0.1)
         while not replies or replies[-1].status_code == 202:  # across the end, with some waiting
             replies.append(client.post(JOBS, params=VERSION, json=body))
             time.sleep(0.5)

@@ -19,7 +19,7 @@ import pytest
 
 from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
-from tests.support.site import SENTENCE, VERSION, Service, Site
+from tests.support.site import NO_TLS, SENTENCE, VERSION, Service, Site
 
 CLIENTS = 100
 LEAVING = HOSTILE = 0.01
@@ -102,7 +102,7 @@ async def submit(client: httpx2.AsyncClient, texts: list[str], seen: Seen) -> No
 
 
 async def one_client(url: str, until: float, seen: Seen, chance: random.Random) -> None:
-    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False, verify=NO_TLS) as client:
         while time.monotonic() < until:
             draw = chance.random()
             texts = [SENTENCE * chance.choice((1, 1, 1, 5, 40)) for _ in range(chance.randint(1, 3))]
@@ -134,7 +134,7 @@ async def storm(url: str, seconds: float) -> Seen:
 async def jobs_end(url: str, seen: Seen) -> int:
     """Wait for every accepted job; return the text records of those that succeeded."""
     counted = 0
-    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False, verify=NO_TLS) as client:
         for location, amount in seen.jobs.items():
             while True:
                 state = (await client.get(location)).json()

@@ -2,21 +2,19 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from appliance.datasets.formats.label_files import read_file
+from tests.support.forked_process import run_forked_text
 from tests.support.paths import ENGLISH
 from tests.support.site import SENTENCE, Site, clean_environ
 
 
 def suggest(*words: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "appliance", "dataset", "suggest", *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=100, env=clean_environ(), check=False
-    )
+    given = ["dataset", "suggest", *map(str, words)]
+    return run_forked_text("appliance", given, timeout=100, environ=clean_environ())
 
 
 @pytest.mark.e2e

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 CHROMIUM = shutil.which("chromium")
+WINDOW = (1280, 1600)
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="chromium is not installed (Debian: apt-get install chromium)"
 )
@@ -28,13 +29,16 @@ class Page:
         complaints: Errors that it logged.
     """
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, context: str | None = None) -> None:
         self._socket = socket
+        self._context = context
         self._last = 0
         self.asked: list[str] = []
         self.complaints: list[str] = []
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        if self._context and method == "Browser.setDownloadBehavior":
+            params["browserContextId"] = self._context  # otherwise it holds for none of this page's downloads
         self._last += 1
         await self._socket.send_str(json.dumps({"id": self._last, "method": method, "params": params}))
         while True:
@@ -62,8 +66,12 @@ class Page:
 
     async def until(self, expression: str) -> None:
         for _ in range(300):
-            if await self.run(expression):
-                return
+            try:
+                if await self.run(expression):
+                    return
+            except AssertionError as error:
+                if "Inspected target navigated" not in str(error):  # the page asked for is on its way
+                    raise
             await asyncio.sleep(0.05)
         raise AssertionError(f"never true: {expression}: {await self.run('document.body.innerText')}")
 
@@ -81,40 +89,65 @@ class Page:
 Drive = Callable[[Callable[[Page], Any]], None]
 
 
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of one browser for all tests of this process: to start one takes a second of a processor."""
+    with running(tmp_path_factory.mktemp("browser") / "profile") as port:
+        yield port
+
+
 @pytest.fixture
-def drive(tmp_path: Path) -> Iterator[Drive]:
-    """A browser for one test."""
-    with driving(tmp_path / "profile") as steps:
-        yield steps
+def drive(browser: int) -> Iterator[Drive]:
+    """A page for one test, which shares no storage, no cache and no permission with those of other tests."""
+    context, target = asyncio.run(_open_context(browser))
+    try:
+        yield _driver(lambda: _page(browser, target, context))
+    finally:
+        asyncio.run(_close_context(browser, context))
 
 
 @contextmanager
 def driving(profile: Path, *more: str) -> Iterator[Drive]:
-    """Start a browser, and stop it at the end.
+    """Start a browser of its own, and stop it at the end.
 
     Args:
         profile: Where it keeps its files.
         more: Further options of the browser.
     """
-    quiet = ("gpu", "background-networking", "component-update", "sync", "default-apps", "quic")
+    with running(profile, *more) as port:
+        yield _driver(lambda: _first_page(port))
+
+
+@contextmanager
+def running(profile: Path, *more: str) -> Iterator[int]:
+    """Start a browser, give the port of its debugging protocol, and stop it at the end."""
+    quiet = ("gpu", "background-networking", "component-update", "sync", "default-apps", "quic", "extensions")
     command = [
-        *(str(CHROMIUM), "--headless", "--no-sandbox", "--no-first-run", "--window-size=1280,1600"),
+        *(
+            str(CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--no-first-run",
+            "--window-size={},{}".format(*WINDOW),
+        ),
         *(f"--disable-{feature}" for feature in quiet),
         "--autoplay-policy=no-user-gesture-required",
         *(f"--user-data-dir={profile}", "--remote-debugging-port=0", *more, "about:blank"),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        port = _port(profile / "DevToolsActivePort")
-
-        async def scenario(steps: Callable[[Page], Any]) -> None:
-            async with _page(port) as page:
-                await steps(page)
-
-        yield lambda steps: asyncio.run(scenario(steps))
+        yield _port(profile / "DevToolsActivePort")
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _driver(connect: Callable[[], AbstractAsyncContextManager[Page]]) -> Drive:
+    async def scenario(steps: Callable[[Page], Any]) -> None:
+        async with connect() as page:
+            await steps(page)
+
+    return lambda steps: asyncio.run(scenario(steps))
 
 
 def _port(file: Path) -> int:
@@ -122,20 +155,58 @@ def _port(file: Path) -> int:
     while time.monotonic() < deadline:
         if file.exists() and (text := file.read_text()).strip():
             return int(text.splitlines()[0])
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError("the browser did not start")
 
 
+async def _open_context(port: int) -> tuple[str, str]:
+    """Return the names of a new context, which is what a new profile would be, and of its page."""
+    async with _whole_browser(port) as browser:
+        made = await browser.send("Target.createBrowserContext")
+        context = str(made["browserContextId"])
+        size = {"width": WINDOW[0], "height": WINDOW[1]}
+        opened = await browser.send(
+            "Target.createTarget", url="about:blank", browserContextId=context, **size
+        )
+        return context, str(opened["targetId"])
+
+
+async def _close_context(port: int, context: str) -> None:
+    async with _whole_browser(port) as browser:
+        await browser.send("Target.disposeBrowserContext", browserContextId=context)
+
+
 @asynccontextmanager
-async def _page(port: int) -> AsyncIterator[Page]:
+async def _whole_browser(port: int) -> AsyncIterator[Page]:
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}/json") as reply:
-            (target, *_) = [one for one in await reply.json() if one["type"] == "page"]
-        async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-            page = Page(socket)
-            for domain in ("Network", "Page", "Log", "Runtime"):
-                await page.send(f"{domain}.enable")
-            yield page
+        async with session.get(f"http://127.0.0.1:{port}/json/version") as reply:
+            address = (await reply.json())["webSocketDebuggerUrl"]
+        async with session.ws_connect(address, max_msg_size=0) as socket:
+            yield Page(socket)
+
+
+@asynccontextmanager
+async def _first_page(port: int) -> AsyncIterator[Page]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/json") as reply,
+    ):
+        (target, *_) = [one["id"] for one in await reply.json() if one["type"] == "page"]
+    async with _page(port, target) as page:
+        yield page
+
+
+@asynccontextmanager
+async def _page(port: int, target: str, context: str | None = None) -> AsyncIterator[Page]:
+    address = f"ws://127.0.0.1:{port}/devtools/page/{target}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(address, max_msg_size=0) as socket,
+    ):
+        page = Page(socket, context)
+        for domain in ("Network", "Page", "Log", "Runtime"):
+            await page.send(f"{domain}.enable")
+        yield page
 
 
 async def look(page: Page, *, width: int, dark: bool = False, height: int = 900) -> None:

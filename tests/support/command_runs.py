@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.support.forked_process import run_forked_text
 from tests.support.paths import ROOT
 
 SECONDS = 30
@@ -64,11 +65,11 @@ def run_all(jobs: Sequence[Job]) -> list[Ran]:
 
 
 def _run_part(jobs: Sequence[Job]) -> list[Ran]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.command_runs"],
-        input=json.dumps([asdict(job) for job in jobs]),
-        stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
+    given = json.dumps([asdict(job) for job in jobs]).encode()
+    done = run_forked_text(
+        "tests.support.command_runs", [], environ=os.environ, stdin=given, directory=ROOT, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
     return [Ran(**result) for result in json.loads(done.stdout)]
 
 

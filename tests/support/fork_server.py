@@ -4,38 +4,40 @@ Importing is most of the processor time of a short command and of a start of the
 import is the same: a process of its own, with its own arguments, environment, directory and standard streams.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy.orm import configure_mappers
 
+import appliance
+import license
 from appliance.models.locations import GENERAL
 from appliance.ner.tokenizer import open_tokenizer
 
-MODULES: Final = (
-    "appliance.cli.main",
-    "appliance.cli.serve",
-    "appliance.cli.usage",
-    "appliance.cli.doctor",
-    "appliance.cli.license.commands",
-    "appliance.server.app",
-    "appliance.server.server",
-    "appliance.services.text",
-    "appliance.ledger.ledger",
-    "license.authority.cli.main",
-    "license.authority.ingest",
+TORCH: Final = ("appliance.speech.training", "appliance.training.best")
+"""What is imported by those who have torch, and by no test of a command."""
+LIBRARIES: Final = (
+    "cryptography.hazmat.backends.openssl.backend",
+    "encodings.ascii",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
 )
+"""What others than the two packages import at work."""
 TOKENIZER: Final = GENERAL["multi"] / "tokenizer.json"
 """Of the model that a service serves unasked; to open it takes most of a second of a processor."""
 REQUEST_BYTES: Final = 1 << 20
@@ -105,9 +107,39 @@ def reap() -> tuple[int, int] | None:
     return (child, os.waitstatus_to_exitcode(status)) if child else None
 
 
-def main(descriptor: str) -> None:
-    for name in MODULES:
+def import_product() -> None:
+    """Import every module of both packages, also those that a command imports only when it needs them.
+
+    Except onnxruntime, which starts a thread as it is imported.
+    """
+    for name in LIBRARIES:
         importlib.import_module(name)
+    for package in (appliance, license):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(".__main__") and not module.name.startswith(TORCH):
+                importlib.import_module(module.name)
+
+
+def end(code: object) -> None:
+    """End a child as the interpreter would, but do not free what was imported, object by object.
+
+    That would copy most of the memory of the process that forked it. Threads are joined, what is registered
+    for the end is called, also by libraries, and what was printed is written.
+    """
+    if not isinstance(code, int | None):
+        sys.exit(code)  # type: ignore[arg-type]  # a message: the interpreter prints it
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)  # which the interpreter meets again, and says
+    ctypes.PyDLL(None).exit(code or 0)  # threads that are left run no more Python
+
+
+def main(descriptor: str) -> None:
+    import_product()
     configure_mappers()  # otherwise each child that opens a ledger would
     kept = open_tokenizer(TOKENIZER.read_bytes())
     # Each child would copy and free a million small pieces at its end, for half a second of a processor.
@@ -115,8 +147,13 @@ def main(descriptor: str) -> None:
     gc.collect()
     gc.freeze()
     request = serve(socket.socket(fileno=int(descriptor)))
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    code: object = None
+    try:
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as asked:
+        code = asked.code
     del kept  # until now a child found it open
+    end(code)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.site import NO_TLS
 from tests.support.usp import PATH, Wire, header, turn_id
 from tests.support.webm import Written, as_webm, opus
 
@@ -235,7 +236,7 @@ class Caller:
         return [Counted("no audio")]
 
     def _client(self) -> httpx2.Client:
-        return httpx2.Client(base_url=self._url, timeout=60, trust_env=False)
+        return httpx2.Client(base_url=self._url, timeout=60, trust_env=False, verify=NO_TLS)
 
     def _pieces(self, data: bytes) -> Any:
         at = 0

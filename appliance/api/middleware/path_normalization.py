@@ -8,6 +8,7 @@ those of projects, keep their letter case.
 import re
 from collections.abc import Awaitable, Iterable
 from copy import copy
+from functools import cached_property
 from typing import Final
 
 from starlette.routing import BaseRoute, Match, Route, Router, WebSocketRoute
@@ -53,13 +54,14 @@ class _Forgiving:
 
     def __init__(self, routes: Iterable[BaseRoute], otherwise: ASGIApp) -> None:
         self._otherwise = otherwise
-        self._routes: list[Route | WebSocketRoute] = []
-        for route in routes:
-            if isinstance(route, Route | WebSocketRoute) and route.path != "/":
-                forgiving = copy(route)
-                pattern = route.path_regex.pattern.removesuffix("$").removesuffix("/")
-                forgiving.path_regex = re.compile(f"{pattern}/?$", re.IGNORECASE)
-                self._routes.append(forgiving)
+        self._listed = [
+            route for route in routes if isinstance(route, Route | WebSocketRoute) and route.path != "/"
+        ]
+
+    @cached_property
+    def _routes(self) -> list[Route | WebSocketRoute]:
+        """The routes in their second form; made for the first path that needs it, so that no start waits."""
+        return [_forgiving(route) for route in self._listed]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -77,6 +79,14 @@ class _Forgiving:
             await partial[0].handle(scope, receive, send)
             return
         await self._otherwise(scope, receive, send)
+
+
+def _forgiving(route: Route | WebSocketRoute) -> Route | WebSocketRoute:
+    """Return a route that takes its path in any letter case, with or without a slash at its end."""
+    made = copy(route)
+    pattern = route.path_regex.pattern.removesuffix("$").removesuffix("/")
+    made.path_regex = re.compile(f"{pattern}/?$", re.IGNORECASE)
+    return made
 
 
 def canonical(path: str) -> str:

@@ -27,6 +27,7 @@ from tests.support.tones import silence
 __all__ = ["installed"]
 PYTHON = ROOT / "tests" / "clients" / "speech" / "python"
 CLIENTS = (*PACKAGES, "python-1.40", "python-newest")
+NEWEST = (PACKAGES[-1], CLIENTS[-1])
 SENTENCE = wav(np.concatenate((silence(0.5), amiable(), silence(0.8))))
 ADDRESS = wav(np.concatenate((ask(), silence(1.0))))
 WORDS = AMIABLE[:-1].lower().split()
@@ -75,6 +76,14 @@ def recognise(request: Any, tmp_path: Path) -> Callable[..., list[Any]]:
     return work
 
 
+of_the_newest = pytest.mark.parametrize(
+    "recognise",
+    [pytest.param(one, marks=[] if one in NEWEST else [pytest.mark.slow]) for one in CLIENTS],
+    indirect=True,
+)
+"""The older releases hear one sentence each day; the rest, on the same connections, by night."""
+
+
 def test_a_dictated_sentence_has_its_punctuation_words_and_times(
     recognise: Callable[..., list[Any]], dictation: Service
 ) -> None:
@@ -98,6 +107,7 @@ def test_a_dictated_sentence_has_its_punctuation_words_and_times(
     assert 3 <= counted <= 5
 
 
+@of_the_newest
 def test_an_address_is_heard_as_it_goes_on(recognise: Callable[..., list[Any]], dictation: Service) -> None:
     seen = recognise(dictation, ADDRESS, "continuous", detailed=True)
     text = " ".join(event[1] for event in seen if event[0] == "recognized")
@@ -107,6 +117,7 @@ def test_an_address_is_heard_as_it_goes_on(recognise: Callable[..., list[Any]], 
     assert ["canceled", "EndOfStream", "NoError"] in seen
 
 
+@of_the_newest
 def test_what_is_refused_is_told(
     recognise: Callable[..., list[Any]], dictation: Service, new_site: Callable[..., Site]
 ) -> None:

@@ -51,18 +51,24 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
-    """A service that three callers keep busy, so that nearly every other one is answered 429."""
+def narrow(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterator[Service]:
+    """A service whose queue is short."""
     site = Site(tmp_path_factory.mktemp("full") / "site", vendor)
     site.issue()
-    service = site.start("Engine:QueueTokens=16", "Engine:Sessions=1", "Limits:BodyBytes=8000000")
+    yield site.start("Engine:QueueTokens=16", "Engine:Sessions=1", "Limits:BodyBytes=8000000")
+    site.close()
+
+
+@pytest.fixture
+def full(narrow: Service) -> Iterator[Service]:
+    """A service that three callers keep busy during the test: nearly every other one is answered 429."""
     done = threading.Event()
     documents = [{"id": str(n), "language": "en", "text": SENTENCE * 20} for n in range(5)]
     body = json.dumps({"kind": "EntityRecognition", "analysisInput": {"documents": documents}}).encode()
 
     def keep_busy() -> None:
         while not done.is_set():
-            with wire(service.url) as one:
+            with wire(narrow.url) as one:
                 one.send(post(body))
                 one.reply()
             done.wait(0.01)
@@ -70,9 +76,8 @@ def full(tmp_path_factory: pytest.TempPathFactory, vendor: Authority) -> Iterato
     with ThreadPoolExecutor(3) as pool:
         busy = [pool.submit(keep_busy) for _ in range(3)]
         try:
-            yield service
+            yield narrow
         finally:
             done.set()
         for one in busy:
             one.result()
-    site.close()

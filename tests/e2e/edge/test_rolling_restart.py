@@ -14,7 +14,7 @@ import pytest
 
 from license.authority.authority import Authority
 from tests.e2e.edge.test_proxies import PAGE, configuration, free_port, wait_for
-from tests.support.site import Service, Site
+from tests.support.site import NO_TLS, Service, Site
 from tests.support.wire import ANALYZE, BODY
 
 pytestmark = pytest.mark.e2e
@@ -81,7 +81,7 @@ class Load:
 
     def _ask(self) -> None:
         while not self._done.is_set():
-            with httpx2.Client(base_url=self._url, trust_env=False, timeout=30) as client:
+            with httpx2.Client(base_url=self._url, trust_env=False, verify=NO_TLS, timeout=30) as client:
                 for _ in range(5):
                     try:
                         self.statuses.append(client.post(ANALYZE, content=BODY).status_code)
@@ -100,7 +100,7 @@ def test_no_request_fails_while_one_replica_after_the_other_is_restarted(
     replicas: list[tuple[Site, int]], balancer: str
 ) -> None:
     services = [started(site, port) for site, port in replicas]
-    with httpx2.Client(base_url=balancer, trust_env=False) as client:
+    with httpx2.Client(base_url=balancer, trust_env=False, verify=NO_TLS) as client:
         until = time.monotonic() + 30
         while client.get("/ready").status_code != 200 and time.monotonic() < until:
             time.sleep(0.1)
@@ -114,7 +114,7 @@ def test_no_request_fails_while_one_replica_after_the_other_is_restarted(
         time.sleep(0.6)  # the balancer has seen that both are ready
         begun = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS) as client:
             while client.get("/ready").status_code == 200:
                 time.sleep(0.05)
             assert client.get("/ready").json()["message"] == "The service is stopping."

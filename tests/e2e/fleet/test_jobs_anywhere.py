@@ -105,9 +105,8 @@ def ended_at(fleet: Fleet, job: str) -> dict[str, Any]:
     deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
         with fleet.any().client() as client:
-            found = state(client, job)
-        if found["status"] not in ("notStarted", "running", "cancelling"):
-            return found
+            if state(client, job, top=1)["status"] not in ("notStarted", "running", "cancelling"):
+                return state(client, job)
         time.sleep(0.05)
     raise AssertionError("the job never ended")
 

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.test_jobs_survive import JOBS, finished
 from tests.e2e.test_models import entities
 from tests.support.paths import ENGLISH
-from tests.support.site import SENTENCE, VERSION, Service, Site
+from tests.support.site import NO_TLS, SENTENCE, VERSION, Service, Site
 
 pytestmark = pytest.mark.e2e
 
@@ -119,7 +119,7 @@ def test_requests_and_jobs_under_way_end_with_the_model_they_began_with(site: Si
 
     def ask() -> None:
         body = {"kind": "EntityRecognition", "analysisInput": {"documents": [{"id": "1", "text": SENTENCE}]}}
-        with httpx2.Client(base_url=service.url, trust_env=False, timeout=30) as client:
+        with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=30) as client:
             while not done.is_set():
                 reply = client.post("/language/:analyze-text", params=VERSION, json=body)
                 statuses.append(reply.status_code)

@@ -21,7 +21,7 @@ from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
 from tests.e2e.edge.test_proxies import free_port
 from tests.e2e.test_jobs_survive import JOBS, finished, submit
-from tests.support.site import VERSION, Service, Site
+from tests.support.site import NO_TLS, VERSION, Service, Site
 from tests.support.wire import ANALYZE, BODY
 
 pytestmark = pytest.mark.e2e
@@ -81,7 +81,7 @@ class Load:
 
     def _ask(self) -> None:
         while not self._done.is_set():
-            with httpx2.Client(base_url=self._url, trust_env=False, timeout=30) as client:
+            with httpx2.Client(base_url=self._url, trust_env=False, verify=NO_TLS, timeout=30) as client:
                 try:
                     for _ in range(5):
                         self.statuses.append(client.post(ANALYZE, content=BODY).status_code)
@@ -118,7 +118,7 @@ def test_each_worker_answers_for_itself_at_a_port_of_its_own(site: Site) -> None
     first = two_free_ports()
     service = site.start("Workers=2", *SIZED, f"Workers:Port={first}")
     for port in (first, first + 1):
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS) as client:
             names = {client.post(ANALYZE, content=BODY).headers["usage-record"] for _ in range(3)}
             assert len({name.split("/")[2] for name in names}) == 1
             assert "appliance_recorded_units_total" in client.get("/metrics").text

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from license.authority.authority import Authority
-from tests.support.site import Service
+from tests.support.site import NO_TLS, Service
 from tests.support.speech_site import speech_site
 from tests.support.usp import Wire
 
@@ -51,7 +51,7 @@ def test_an_allowed_page_may_send_a_file(shared: Service) -> None:
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type",
     }
-    with httpx2.Client(base_url=shared.url, trust_env=False) as client:
+    with httpx2.Client(base_url=shared.url, trust_env=False, verify=NO_TLS) as client:
         preflight = client.options(SHORT, headers=asked)
         assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, APP)
         named = {"Content-Type": "audio/wav"}

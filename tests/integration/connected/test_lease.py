@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from license.metering_protocol import MESSAGES
 from license.trust.roots import load_roots
 from tests.integration.connected.conftest import Vendor, free_port
 from tests.integration.connected.network import Relay, told
+from tests.support.forked_process import run_forked_text
 from tests.support.paths import ROOT
 from tests.support.site import clean_environ
 
@@ -224,13 +223,7 @@ def test_a_proxy_that_is_not_there_is_named_instead_of_the_endpoint(start: Start
 @pytest.mark.e2e
 def test_a_start_that_misses_one_of_the_three_makes_nothing(tmp_path: Path) -> None:
     words = ("Eula=accept", "Billing=http://127.0.0.1:9", f"Mounts:State={tmp_path / 'state'}")
-    done = subprocess.run(
-        [sys.executable, "-m", "appliance", *words],
-        capture_output=True,
-        text=True,
-        env=clean_environ(),
-        check=False,
-    )
+    done = run_forked_text("appliance", words, environ=clean_environ())
     assert done.returncode == 78
     assert "ApiKey is missing" in done.stderr
     assert not (tmp_path / "state").exists()

@@ -1,7 +1,5 @@
 """The service as a process that runs connected: start, report, stop answering, resume, stop."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from license.authority.ingest import ingest_bundle
 from license.encoding.strict import parse_time
 from tests.integration.connected.conftest import ConnectedSite
 from tests.integration.connected.network import Relay, pass_on, reset_at_once
+from tests.support.forked_process import run_forked_text
 from tests.support.site import SENTENCE, VERSION, Service, clean_environ
 
 ROUTE = "/language/:analyze-text"
@@ -71,7 +70,7 @@ def test_connected_then_disconnected_then_connected_on_one_ledger(
     # What then comes by hand is the same usage.
     export = tmp_path / "usage.zip"
     words = ("usage", "export", str(connected.output), "--state", str(connected.state), "-o", str(export))
-    subprocess.run([sys.executable, "-m", "appliance", *words], check=True, env=clean_environ())
+    run_forked_text("appliance", words, environ=clean_environ()).check_returncode()
     asked = ingest_bundle(connected.vendor, export)
     assert asked.accepted == ()
     # It is a summary: the vendor asks to see entries of it, and the same command shows them.
@@ -80,7 +79,7 @@ def test_connected_then_disconnected_then_connected_on_one_ledger(
     (question / "openings.note").write_bytes(asked.openings)
     (question / "issuer.note").write_bytes(connected.vendor.keyring.issuer_note)
     answer = (*words, "--open", str(question / "openings.note"), "--roots", str(connected.vendor.roots_dir))
-    subprocess.run([sys.executable, "-m", "appliance", *answer], check=True, env=clean_environ())
+    run_forked_text("appliance", answer, environ=clean_environ()).check_returncode()
     taken = ingest_bundle(connected.vendor, export)
     assert taken.accepted
     assert not {finding.code for finding in taken.report.findings if finding.severity}

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from license.authority.authority import Authority
 from license.authority.cli.main import main as license_command
 from tests.support.desk import DeskSite
-from tests.support.site import Site
+from tests.support.site import NO_TLS, Site
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def site(new_desk: Callable[..., DeskSite]) -> DeskSite:
 
 
 def get(site: DeskSite, path: str, **headers: str) -> httpx2.Response:
-    return httpx2.get(f"{site.url}{path}", headers=headers, trust_env=False)
+    return httpx2.get(f"{site.url}{path}", headers=headers, trust_env=False, verify=NO_TLS)
 
 
 def test_the_status_of_a_desk_says_what_is_left_as_text_json_and_a_page(site: DeskSite) -> None:

@@ -21,6 +21,7 @@ from license.evidence.verify.verify import verify
 from license.trust.roots import load_roots
 from tests.support.paths import ROOT
 from tests.support.replicas import METER, RULES, InProcessSite, Member
+from tests.support.site import NO_TLS
 
 
 @pytest.fixture
@@ -376,7 +377,7 @@ def test_a_desk_that_is_asked_wrongly_says_what_it_takes(
     site: InProcessSite, path: str, code: int, says: str
 ) -> None:
     with site.open():
-        answer = httpx2.get(f"{site.url}{path}", headers={KEY_HEADER: site.place.api_key()})
+        answer = httpx2.get(f"{site.url}{path}", headers={KEY_HEADER: site.place.api_key()}, verify=NO_TLS)
         assert answer.status_code == code
         assert says in answer.json()["error"]["hint"]
         assert answer.headers.get("Allow", "") == ("POST" if code == 405 else "")

@@ -2,8 +2,6 @@
 
 import asyncio
 import io
-import subprocess
-import sys
 import time
 import wave as wavefile
 from collections.abc import Callable
@@ -20,7 +18,8 @@ from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.ingest import ingest_bundle
 from tests.support.desk import DeskSite, Replica, until
-from tests.support.site import SENTENCE, VERSION, Service, clean_environ
+from tests.support.forked_process import run_forked_text
+from tests.support.site import NO_TLS, SENTENCE, VERSION, Service, clean_environ
 from tests.support.tones import RATE, silence, speak, wave, write_model
 from tests.support.usp import PATH
 
@@ -38,7 +37,7 @@ def recorded(replica: Replica) -> int:
 async def hammer(urls: list[str], requests: int) -> tuple[int, list[Any]]:
     """Ask all replicas at once, each request again where another may have units; return the answers."""
     answered, refused = 0, []
-    async with httpx2.AsyncClient(timeout=60, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=60, trust_env=False, verify=NO_TLS) as client:
 
         async def ask(number: int) -> None:
             nonlocal answered
@@ -80,13 +79,8 @@ def test_a_plan_of_100_units_answers_100_on_three_replicas_and_the_vendor_takes_
     assert [replica["state"] for replica in status["replicas"]] == ["Left"] * 3
     assert site.meter() | {"charged": answered, "lost": 0, "open": 0} == site.meter()
     export = site.export(tmp_path / "site.zip")
-    verified = subprocess.run(
-        [sys.executable, "-m", "appliance", "usage", "verify", str(export), "--roots", str(vendor.roots_dir)],
-        capture_output=True,
-        text=True,
-        env=clean_environ(),
-        check=False,
-    )
+    words = ("usage", "verify", str(export), "--roots", str(vendor.roots_dir))
+    verified = run_forked_text("appliance", words, environ=clean_environ())
     assert verified.returncode == 0, verified.stdout
     taken = ingest_bundle(vendor, export)
     assert taken.report.exit_code == 0, taken.report.findings

@@ -7,6 +7,7 @@ import pytest
 
 from license.authority.authority import Authority
 from tests.support.desk import DeskSite, until
+from tests.support.site import NO_TLS
 from tests.support.wire import ANALYZE, BODY
 
 
@@ -25,7 +26,7 @@ def test_workers_of_a_site_use_a_plan_that_blocks_up_to_its_last_unit_and_not_be
 
         def used_up() -> bool:
             nonlocal answered
-            with httpx2.Client(base_url=service.url, trust_env=False, timeout=30) as client:
+            with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=30) as client:
                 reply = client.post(ANALYZE, content=BODY)
             if reply.status_code == 200:
                 answered += 1
@@ -34,7 +35,7 @@ def test_workers_of_a_site_use_a_plan_that_blocks_up_to_its_last_unit_and_not_be
 
         until(used_up, 60)
         for _ in range(10):
-            with httpx2.Client(base_url=service.url, trust_env=False, timeout=30) as client:
+            with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=30) as client:
                 answered += client.post(ANALYZE, content=BODY).status_code == 200
         assert answered == 60
         assert len(instances) == 2

@@ -27,7 +27,7 @@ async def seen(jobs: Jobs, job: Job, seconds: float = 20.0) -> Job:
         if found.status.final:
             return found
         assert asyncio.get_running_loop().time() < end, "the job never ended"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)  # each look is a query
 
 
 def test_any_replica_shows_a_job_that_another_one_took(site: Any, submit: Any) -> None:

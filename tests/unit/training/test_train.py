@@ -2,8 +2,8 @@
 
 import importlib.util
 import json
+import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from appliance.training.evaluation.report import in_sentence, worst
 from appliance.training.evaluation.scoring import NOTHING, score
 from appliance.training.model_writer import About, write_folder
 from appliance.training.train import Options, train
+from tests.support.forked_process import run_forked_text
 
 FIRMS = ("Contoso", "Fabrikam", "Northwind", "Litware", "Tailspin", "Adatum", "Wingtip", "Proseware")
 SHIPS = ("Aurora", "Borealis", "Calypso", "Dauntless", "Endeavour", "Fortune", "Gannet", "Halcyon")
@@ -54,8 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = jsonl(home / "ships.jsonl", 40)
 
     def run(*words: object) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "appliance", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        return run_forked_text("appliance", [*map(str, words)], environ=os.environ, timeout=100)
 
     done = run("dataset", "convert", source, "--out", home / "project")
     assert done.returncode == 0, done.stderr

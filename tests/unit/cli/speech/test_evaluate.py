@@ -64,7 +64,7 @@ def test_the_clouds_layout_is_read_as_a_folder_and_as_an_archive(tmp_path: Path)
         for one in RECORDINGS:
             shutil.copy(one, folder)
             archive.write(one, one.name)
-    values = [found(place) for place in (folder, tmp_path / "set.zip")]
+    values = [found(place, "--model", "speech-en") for place in (folder, tmp_path / "set.zip")]
     rates = [[model["wer"] for model in value["models"]] for value in values]
     assert rates[0] == rates[1]
     assert rates[0][0] <= 0.2

@@ -15,6 +15,7 @@ from appliance.api.authentication import Keys
 from appliance.observability.instruments import Instruments
 from appliance.server.connection.connections import ConnectionLimits, Connections
 from appliance.server.connection.load_shedding import ENDPOINT, LoadShedder, LoadSheddingProtocol
+from tests.support.site import NO_TLS
 
 FULL = "/full"
 LIMITS = ConnectionLimits(keep_alive_seconds=1)
@@ -63,7 +64,7 @@ class House:
 
     def client(self, **options: Any) -> httpx2.Client:
         host, port = self.address
-        return httpx2.Client(base_url=f"http://{host}:{port}", timeout=60, **options)
+        return httpx2.Client(base_url=f"http://{host}:{port}", timeout=60, verify=NO_TLS, **options)
 
     def talk(self, data: bytes, replies: int) -> bytes:
         """Send bytes as they are and return what comes back until so many replies have come."""
