@@ -129,7 +129,8 @@ def check_skew(licensed: License, created: int, now: int) -> None:
             f"the replica's clock is {abs(ahead):,} s {'ahead of' if ahead > 0 else 'behind'} the desk's, "
             f"which says {format_time(now)}; {tolerance:,} s are tolerated",
             code="ClockSkew",
-            hint="set the clock that is wrong, and start that process again",
+            hint="set the clock that is wrong, and start that process again; a replica whose clock ran ahead "
+            "also needs a new state directory, and is written off (`appliance site write-off`)",
         )
 
 
