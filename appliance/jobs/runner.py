@@ -215,7 +215,7 @@ class Jobs:
             JobStoreUnavailable: It cannot be looked up now.
         """
         active = self._active.get(job_id)
-        if active is not None:
+        if active is not None and not active.lost:
             return active.job if active.job.expires > self._clock() else None
         return await self._store.get(job_id, now=self._clock())
 

@@ -65,7 +65,7 @@ class Page:
         return found["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        for _ in range(300):
+        for _ in range(900):
             try:
                 if await self.run(expression):
                     return

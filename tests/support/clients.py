@@ -1,5 +1,6 @@
 """Released clients in folders of their own, installed once from a lock."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -27,6 +28,13 @@ def run(command: list[str], **environ: str) -> str:
 
 def install(folder: Path, marks: list[Path], command: list[str], *, cwd: Path | None = None) -> None:
     """Install once for what the locks say; skip with the reason where that cannot be had."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests of another process want the same
+        _install(folder, marks, command, cwd=cwd)
+
+
+def _install(folder: Path, marks: list[Path], command: list[str], *, cwd: Path | None) -> None:
     mark, wanted = folder / ".installed", b"".join(one.read_bytes() for one in marks)
     if mark.exists() and mark.read_bytes() == wanted:
         return

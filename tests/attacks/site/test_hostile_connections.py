@@ -78,7 +78,13 @@ def refusal(reply: Reply) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("sent", [b"", head("POST", SLICE_PATH)[:-6]], ids=["silent", "begun"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="silent"),
+        pytest.param(head("POST", SLICE_PATH)[:-6], id="begun", marks=pytest.mark.slow),  # as long again
+    ],
+)
 def test_a_lease_is_renewed_while_500_idle_connections_are_held(
     tmp_path: Path, vendor: Authority, sent: bytes
 ) -> None:

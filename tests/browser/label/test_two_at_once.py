@@ -188,6 +188,7 @@ def no_answer_to_the_first(method: str) -> str:
     )
 
 
+@pytest.mark.slow  # three trainings; by day tests/e2e/authoring/test_retraining.py says the same of the API
 def test_who_trains_under_a_name_that_somebody_else_took_hears_it_and_replaces_nothing_unasked(
     service: Service, drive: Drive, other: httpx2.Client, tmp_path: Path
 ) -> None:
