@@ -16,6 +16,7 @@ from appliance.pipeline.pipeline import TEXT_RECORDS
 from license.authority.authority import Authority
 from license.authority.ingest import ingest_bundle
 from license.authority.issuing.issue import Terms
+from license.evidence.verify.result import Severity
 from tests.support.desk import until
 from tests.support.site import SENTENCE, VERSION
 from tests.system.container.composed import Composed
@@ -236,15 +237,27 @@ def open_site(
         made.down()
 
 
-def settle(site: ContainerSite, tmp_path: Path, *replicas: str, lost: int = 0) -> None:
-    """Stop replicas in order, and compare what was answered with the desk's count and with the vendor's."""
+def settle(
+    site: ContainerSite, tmp_path: Path, *replicas: str, lost: int = 0, told: tuple[str, ...] = ()
+) -> None:
+    """Stop replicas in order, and compare what was answered with the desk's count and with the vendor's.
+
+    Args:
+        site: The site.
+        tmp_path: For the export.
+        replicas: Those that run.
+        lost: Units that were written off.
+        told: Codes of all that the vendor hears of the site.
+    """
     site.stop(*replicas)
     meter = site.meter()
     assert (meter["open"], meter["lost"]) == (0, lost), site.status()
     # A request whose replica was killed may have been counted before its answer was lost.
     assert site.answered <= meter["charged"] <= site.plan, (site.answered, meter)
     taken = ingest_bundle(site.vendor, site.export(tmp_path / "site.zip"))
-    assert taken.report.exit_code == 0, taken.report.findings
+    found = tuple(one.code for one in taken.report.findings if one.severity > Severity.CLEAN)
+    assert found == told, taken.report.findings
+    assert taken.report.exit_code == (1 if told else 0)
     assert [account.used.billed for account in taken.accounts] == [meter["charged"]]
 
 

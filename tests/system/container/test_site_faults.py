@@ -1,5 +1,6 @@
-"""A site of containers: wrong clocks, a lost replica, jobs of the official client, and speech."""
+"""A site of containers: wrong clocks, an older desk, a lost replica, jobs of the official client, speech."""
 
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -210,3 +211,50 @@ def recognize(client: httpx2.Client, sound: bytes) -> int:
         headers={"Content-Type": "audio/wav"},
     )
     return reply.status_code
+
+
+@pytest.mark.parametrize("plan", [400])
+def test_a_desk_whose_volume_is_put_back_says_so_and_the_sums_stay_right(
+    new_container_site: Callable[..., ContainerSite], plan: int, tmp_path: Path
+) -> None:
+    site = new_container_site(meters={TEXT_RECORDS: plan}, lease_s=60)
+    made = site.made
+    site.up("text-1", "text-2")
+    site.wait_for_units()
+    site.hammer(20)
+    site.stop("desk")
+    shutil.copytree(made.home / "desk", made.home / "older")
+    site.start_desk()
+    site.wait_for_units()
+    before = granted(site)
+    # A desk that is put back can know it by what it granted since, and by nothing else.
+    until(lambda: site.hammer(20) and any(granted(site)[of] > units for of, units in before.items()))
+    site.stop("desk")
+    put_back(made.home / "older", made.home / "desk")
+    site.start_desk()
+    until(lambda: site.status()["grantsFrom"] is not None)
+    until(lambda: "the desk was put back to an older state" in made.engine.logs(made.name("desk")))
+    meter = site.meter()
+    assert meter["charged"] + meter["open"] <= plan
+    # Once the lease period is over, it grants again, and has learnt from the replicas what it had forgotten.
+    until(lambda: site.status()["grantsFrom"] is None, seconds=120)
+    site.wait_for_units()
+    site.hammer(plan)
+    assert site.failed == []
+    settle(site, tmp_path, "text-1", "text-2", told=("desk-restored",))
+    assert site.meter()["charged"] == plan
+
+
+def granted(site: ContainerSite) -> dict[str, int]:
+    """What each replica may use, as the desk knows it."""
+    return {of: one["units"][TEXT_RECORDS]["allowed"] for of, one in replicas(site).items() if one["units"]}
+
+
+def put_back(older: Path, place: Path) -> None:
+    """Put a copy of a directory in its place, with the owner of each file."""
+    owner = place.stat()
+    for entry in list(place.iterdir()):
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    shutil.copytree(older, place, dirs_exist_ok=True)
+    for entry in (place, *place.rglob("*")):
+        shutil.chown(entry, owner.st_uid, owner.st_gid)
