@@ -77,7 +77,8 @@ class ContainerSite:
             except httpx2.TransportError:
                 return False
 
-        until(answers)
+        # The engine may take more than a minute until its network reaches a container that was started again.
+        until(answers, seconds=180)
 
     def desk_does(self, *words: str) -> str:
         """Type a command of the desk in its container."""
