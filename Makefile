@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
-WORKERS ?= 3
+TEST_PROCESSES ?= 3
 UPGRADE ?=
 # Otherwise each of the processes that the tests start would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,7 +61,7 @@ lint: install-dev  ## ruff, import-linter and mypy
 	$(VENV)/bin/python -m mypy
 
 # Each file stays with one worker, and so do the services that it shares. The long ones come first.
-PYTEST := $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 QUICK := -m "not slow and not boot and not container"
 
 test: install-dev  ## every test that is quick enough to run each time; options: make test ARGS=tests/docs

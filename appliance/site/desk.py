@@ -21,7 +21,7 @@ from appliance.licensing.manager import LicenseManager
 from appliance.site.book import Ask, Book, Position
 from appliance.site.counting import counted_events, term_of
 from appliance.site.events import Again, Event, Leased, Seen
-from appliance.site.heads import is_late, known_head, newest_word, says_less
+from appliance.site.heads import is_late, is_other_history, newest_word, says_less, shown_head
 from appliance.site.home import Home
 from appliance.site.lease import DeskRules, check_skew, make_lease
 from appliance.site.record import Record
@@ -199,7 +199,7 @@ class Desk:
             term = term_of(licensed.plan, now)
             events = self._unknown_grants(held, standing, term, now)
             if events:
-                self._commit(events)
+                self._commit([*self._unwritten(of), *events])
             ask = ask_in(standing, term, self._is_newest(held, of))
             decided = self.book.returns(ask) if standing.returns else self._grants(ask, standing, held, now)
             if decided:
@@ -207,7 +207,7 @@ class Desk:
             return self._reply(standing, ask, held, now)
 
     def position(self, log: str) -> tuple[int, int]:
-        """Return how many entries of a log are counted, and the size of its newest head that was shown."""
+        """Return how many entries of a log are counted, and the size of its head that was shown last."""
         if log.count("/") != 3:
             return 0, 0
         with self._lock:
@@ -288,10 +288,10 @@ class Desk:
         self._record.commit(events, license=self.licenses.current.license, now=self.clock.now())
 
     def _head(self, log: str) -> Checkpoint:
-        """Return the newest head of a log that is known."""
+        """Return the head of a log from which the next word must show that it grew."""
         shown = self._heads.get(log)
         heard = [] if shown is None else [Position(next=shown.size, root=shown.root)]
-        known = known_head(self.book, log, heard)
+        known = shown_head(self.book, log, heard)
         return Checkpoint(origin=log, size=known.next, root=known.root)
 
     def _unwritten(self, of: str) -> list[Seen]:
@@ -313,7 +313,9 @@ class Desk:
         if standing.since != known.size:
             raise other_head(word.log, known.size, standing.since)
         # Less, if its log and the count beside it were thrown away, or put back.
-        if word.size < known.size or says_less(self.book, word, newest):
+        head = Position(next=word.size, root=word.root)
+        is_other = word.size < known.size or is_other_history(self.book, word.log, head)
+        if is_other or says_less(self.book, word, newest):
             self._fork(word.log, word.size)
         self._check_growth(known, word.size, word.root, standing.growth)
         self._heads[word.log] = standing.head

@@ -24,8 +24,11 @@ def newest_word(book: Book, of: str, heard: Seen | None) -> Seen | None:
     return heard or (None if replica is None else replica.seen)
 
 
-def known_head(book: Book, log: str, heard: Iterable[Position]) -> Position:
-    """Return the newest head of a log that is known, with what was shown of it in this run.
+def shown_head(book: Book, log: str, heard: Iterable[Position]) -> Position:
+    """Return the newest head of a log that its replica has shown with a word; its count if none.
+
+    A word must show that the log grew from that head. A report does not take its place: it shows growth from
+    the report before it, so it could pass over a head that another history of the log has.
 
     Args:
         book: The desk's.
@@ -34,10 +37,16 @@ def known_head(book: Book, log: str, heard: Iterable[Position]) -> Position:
     """
     replica = book.replicas.get(log.split("/")[2])
     seen = None if replica is None else replica.seen
-    heads = [book.position(log), *heard]
+    heads = [*heard]
     if seen is not None and seen.log == log:
         heads.append(Position(next=seen.size, root=seen.root))
-    return max(heads, key=lambda head: head.next)
+    return max(heads, key=lambda head: head.next, default=book.position(log))
+
+
+def is_other_history(book: Book, log: str, head: Position) -> bool:
+    """Whether a head of a log contradicts how far it is counted."""
+    counted = book.position(log)
+    return head.next < counted.next or (head.next == counted.next > 0 and head.root != counted.root)
 
 
 def is_late(word: Seen, newest: Seen | None) -> bool:

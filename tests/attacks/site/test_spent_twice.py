@@ -141,19 +141,22 @@ def test_a_word_of_a_replica_that_is_sent_again_or_comes_late_changes_nothing(si
         assert member.use_all(most=5) == 5
 
 
-def lose_log(member: Member, *, successor: bool = False) -> None:
-    """Throw a replica's log and count away, and keep its keys: all, or those of today too."""
+KEPT = {"all anew": ("instance.key", "hpke.key"), "keys": ("*.key",), "all but the log": ("*.key", "[!u]*")}
+
+
+def lose_log(member: Member, kept: str = "all anew") -> None:
+    """Throw a replica's log away, and of its state all but what is kept."""
     shutil.rmtree(member.home / "output")
     for path in (member.home / "state").rglob("*"):
-        if path.is_file() and path.suffix != ".key" and not (successor and "usage" not in path.name):
+        if path.is_file() and not any(path.match(pattern) for pattern in KEPT[kept]):
             path.unlink()
 
 
-@pytest.mark.parametrize("successor", [False, True], ids=["all anew", "as a successor"])
+@pytest.mark.parametrize("kept", list(KEPT))
 @pytest.mark.parametrize("restarted", [False, True], ids=["same desk", "desk started again"])
 @pytest.mark.parametrize("reported", [False, True], ids=["not reported", "reported"])
 def test_a_replica_that_throws_its_log_and_count_away_and_keeps_its_keys_uses_its_slice_once(
-    site: InProcessSite, *, restarted: bool, reported: bool, successor: bool
+    site: InProcessSite, *, restarted: bool, reported: bool, kept: str
 ) -> None:
     with ExitStack() as desks:
         desk = desks.enter_context(site.open())
@@ -163,7 +166,7 @@ def test_a_replica_that_throws_its_log_and_count_away_and_keeps_its_keys_uses_it
         member.speak()
         assert bool(desk.book.position(member.log).next) == reported
         member.kill()
-        lose_log(member, successor=successor)
+        lose_log(member, kept)
         if restarted:
             desks.close()
             desk = desks.enter_context(site.open())

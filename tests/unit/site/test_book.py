@@ -29,7 +29,7 @@ from appliance.site.events import (
     Sliced,
     WrittenOff,
 )
-from appliance.site.heads import is_late, known_head, newest_word, says_less
+from appliance.site.heads import is_late, is_other_history, newest_word, says_less, shown_head
 
 METER, TERM, UNITS = "Records", 0, 60
 PLAN = ((METER, UNITS),)
@@ -159,7 +159,9 @@ class Site(RuleBasedStateMachine):
         if counted_to.next > one.head.next:
             self.speak(one)  # its log is shorter than its count, which the desk is told
             return
-        if counted_to.next and counted_to.root != one.head.root:
+        shown = self.shown(one)
+        is_other = bool(counted_to.next) and counted_to.root != one.head.root
+        if is_other or (shown.next == one.head.next and shown.root != one.head.root):
             self.fork(one)
             return
         units = one.used - max(0, counted_to.next - 1)
@@ -182,16 +184,19 @@ class Site(RuleBasedStateMachine):
             used={METER: one.used},
         )
         newest = newest_word(self.book, one.of, self.words.get(one.of))
-        heard = [self.heads[one.log]] if one.log in self.heads else []
-        known = known_head(self.book, one.log, heard)
+        known = self.shown(one)
         if self.is_refused(one) or is_late(word, newest):
             return False
-        grew = not known.next or known.root == word.root
-        if word.size < known.next or says_less(self.book, word, newest) or not grew:
+        grew = (not known.next or known.root == word.root) and word.size >= known.next
+        if is_other_history(self.book, one.log, one.head) or says_less(self.book, word, newest) or not grew:
             self.fork(one)
             return False
         self.words[one.of], self.heads[one.log] = word, one.head
         return True
+
+    def shown(self, one: Replica) -> Position:
+        """The head that the desk has seen last of the log that a replica writes."""
+        return shown_head(self.book, one.log, [self.heads[one.log]] if one.log in self.heads else [])
 
     def decide(self, one: Replica, events: Sequence[Event]) -> None:
         """Make a decision durable, with the word that it answers."""
@@ -220,8 +225,8 @@ class Site(RuleBasedStateMachine):
             of=one.of, meter=METER, term=TERM, allowed=allowed
         )
         if allowed >= 0 and not sequence_known and (one.of, n) not in self.book.believed:
-            self.record([Again(of=one.of, sequence=n, until=self.now + LEASE)])
-            self.record(self.book.shown(one.of, TERM, {METER: kept}))
+            believed = Again(of=one.of, sequence=n, until=self.now + LEASE)
+            self.decide(one, [believed, *self.book.shown(one.of, TERM, {METER: kept})])
         is_newest = n == self.book.replicas[one.of].sequence
         ask = Ask(
             of=one.of,
@@ -282,8 +287,10 @@ class Site(RuleBasedStateMachine):
     def a_replica_is_asked(self, number: int, units: list[int]) -> None:
         """It answers from its slice, or asks the desk for what it lacks, as it goes on."""
         one = self.pick(number, lambda one: one.running and self.now < one.until)
-        if one is None:
-            return
+        if one is not None:
+            self.use(one, units)
+
+    def use(self, one: Replica, units: list[int]) -> None:
         for wanted in units:
             if one.used + wanted > one.allowed and one.reachable:
                 self.speak(one, need=wanted, wants=2 * wanted)
@@ -313,9 +320,13 @@ class Site(RuleBasedStateMachine):
     def a_replica_is_killed(self, number: int, keeps: bool) -> None:
         one = self.pick(number, lambda one: one.running and self.is_heard(one))
         if one is not None:
-            one.running, one.allowed, one.gone = False, -1, not keeps
-            if one.lowered is not None:  # what it had given back of is not on its disk any more
-                one.held, one.lowered = (0, -1), None
+            self.kill(one)
+            one.gone = not keeps
+
+    def kill(self, one: Replica) -> None:
+        one.running, one.allowed = False, -1
+        if one.lowered is not None:  # what it had given back of is not on its disk any more
+            one.held, one.lowered = (0, -1), None
 
     @rule(number=st.integers(0, 5), as_successor=st.booleans(), shows=st.booleans())
     def a_replica_loses_its_log_and_count_and_keeps_its_keys(
@@ -323,19 +334,51 @@ class Site(RuleBasedStateMachine):
     ) -> None:
         one = self.pick(number, lambda one: not one.running)
         if one is not None:
-            one.forgotten, one.used = one.answered, 0
-            one.history += 1
-            one.number += as_successor
-            one.held = one.held if shows else (0, -1)
+            self.lose(one, as_successor=as_successor, shows=shows)
+
+    def lose(self, one: Replica, *, as_successor: bool, shows: bool) -> None:
+        one.forgotten, one.used = one.answered, 0
+        one.history += 1
+        one.number += as_successor
+        one.held = one.held if shows else (0, -1)
 
     @rule(number=st.integers(0, 5))
     def a_replica_comes_back(self, number: int) -> None:
         one = self.pick(number, lambda one: not one.running)
         if one is not None:
-            one.running = True
-            if one.reachable:
-                self.report(one)
-                self.speak(one)
+            self.come_back(one)
+
+    def come_back(self, one: Replica) -> None:
+        one.running = True
+        if one.reachable:
+            self.report(one)
+            self.speak(one)
+
+    @rule(
+        number=st.integers(0, 5),
+        units=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+        beats=st.integers(0, 2),
+        as_successor=st.booleans(),
+        shows=st.booleans(),
+        desk_starts=st.booleans(),
+    )
+    def a_replica_uses_units_loses_them_and_uses_more(
+        self, number: int, units: list[int], beats: int, as_successor: bool, shows: bool, desk_starts: bool
+    ) -> None:
+        """What the rules above do one by one, of one replica: in that order by chance it is rare."""
+        one = self.pick(number, lambda one: one.running and one.reachable and self.is_heard(one))
+        if one is None:
+            return
+        self.use(one, units)
+        for _ in range(beats):
+            self.speak(one, wants=sum(units))
+        self.kill(one)
+        self.lose(one, as_successor=as_successor, shows=shows)
+        if desk_starts:
+            self.the_desk_starts_again()
+            self.time_passes(3)
+        self.come_back(one)
+        self.use(one, units)
 
     @rule(number=st.integers(0, 5), reports=st.booleans())
     def a_replica_stops_in_order(self, number: int, reports: bool) -> None:
@@ -391,11 +434,11 @@ class Site(RuleBasedStateMachine):
         self.was_restored = True
 
     def nobody_is_missed(self) -> bool:
-        """Whether all that the backup does not know is known by a replica that can speak."""
+        """Whether all that the backup does not know is known by a replica that can speak before it answers."""
         old = self.replay(self.backup)
         return all(
             (one.running and one.reachable and not one.gone and not one.forgotten)
-            or one.answered <= accounted(old, one.of)
+            or max(one.answered, one.allowed) <= accounted(old, one.of)
             for one in self.replicas.values()
         )
 
