@@ -81,8 +81,8 @@ test-container: install-dev  ## the documented docker lines with a real engine (
 
 nightly: install-dev  ## the long ones: soak, fuzz, crash, fresh Debians, a busy machine, coverage
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bundle.lock
-	$(VENV)/bin/python -m pytest -m slow --timeout=7200 $(ARGS)
-	$(MAKE) coverage
+	$(VENV)/bin/python -m pytest -m slow --timeout=7200 --hypothesis-profile=other $(ARGS)
+	$(MAKE) coverage ARGS=--hypothesis-profile=other
 
 auditor: install  ## build dist/usage-verify.pyz: the check of usage records as one file, for an auditor
 	@$(VENV)/bin/python -m license.evidence.tool.zipapp dist/usage-verify.pyz

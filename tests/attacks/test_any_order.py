@@ -235,7 +235,6 @@ def go(machine: type[AnyOrder], *, examples: int, steps: int) -> None:
             max_examples=examples,
             stateful_step_count=steps,
             derandomize=True,
-            deadline=None,
             database=None,
             phases=[Phase.generate],  # what fails is told step by step; making it shorter would take hours
             suppress_health_check=list(HealthCheck),

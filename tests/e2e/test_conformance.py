@@ -116,7 +116,6 @@ def hit(operation: Any, base: str, known: str, seen: Counter[int], *, examples: 
     @seed(start)
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -41,3 +42,17 @@ def private_server() -> Iterator[str]:
     yield f"postgresql+psycopg://vendor@/postgres?host={directory}"
     run(*control, "-m", "immediate", "stop")
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def database_without_encoding(server_url: str) -> Iterator[str]:
+    """Yield the URL of an empty SQL_ASCII database on a server, gone afterwards."""
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        made = "CREATE DATABASE plain ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        connection.execute(text(made))
+        try:
+            yield server_url.replace("/postgres?", "/plain?")
+        finally:
+            connection.execute(text("DROP DATABASE plain WITH (FORCE)"))
+    server.dispose()

@@ -91,13 +91,10 @@ def test_an_error_is_told_without_its_statement_and_parameters() -> None:
     )
 
 
-def test_a_database_of_postgresql_without_an_encoding_keeps_every_letter(postgres: str) -> None:
-    server = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        words = "CREATE DATABASE plain ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-        connection.execute(text(words))
-    server.dispose()
-    engine = open_url(postgres.replace("/postgres?", "/plain?"))
+def test_a_database_of_postgresql_without_an_encoding_keeps_every_letter(
+    postgres_without_encoding: str,
+) -> None:
+    engine = open_url(postgres_without_encoding)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE word (content TEXT)"))
         connection.execute(text("INSERT INTO word VALUES (:content)"), {"content": "Zürich 東京"})

@@ -48,7 +48,7 @@ def test_long_jobs_share_evenly() -> None:
     assert max(served) - min(served) <= 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30), st.integers(1, 4))
 def test_no_turn_is_lost_or_given_twice_whoever_leaves(callers: list[tuple[int, bool]], lanes: int) -> None:
     async def scenario() -> None:

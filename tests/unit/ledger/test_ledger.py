@@ -144,7 +144,7 @@ def test_a_generated_column_cannot_be_updated(machine: Machine, opened: Ledger, 
         machine.sql(f"UPDATE entry SET {column} = 7")  # noqa: S608
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     groups=st.lists(
         st.lists(

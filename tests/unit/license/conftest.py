@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 
 from license.authority.authority import Authority
@@ -25,10 +24,6 @@ from license.licenses.request import LicenseRequest, sign_request
 from license.licenses.verify import AuthenticLicense, open_license
 from license.trust.roots import TrustRoots
 from tests.support.paths import VECTORS
-
-# A machine that is busy with something else is no reason to fail.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 NOW = parse_time("2026-06-01T12:00:00Z")
 METER = "CognitiveServices.Ner.Container.TextRecords"

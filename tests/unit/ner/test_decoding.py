@@ -165,7 +165,7 @@ def test_no_entity_goes_on_over_a_border_if_the_model_has_borders() -> None:
             assert [entity.end for entity in entities] == ends
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10_000), cuts=st.sets(st.integers(1, 11), max_size=4))
 def test_between_borders_each_part_is_labelled_as_a_text_of_its_own(seed: int, cuts: set[int]) -> None:
     logits, decoder = scores(12, len(BILOU), seed, 1.0), Decoder(BILOU, "BILOU")

@@ -118,7 +118,7 @@ def unpacked(table: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-3, 1.0, 100.0]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_table_in_four_bits_is_off_by_less_than_a_step_and_comes_out_again_as_it_was(
     seed: int, size: float
 ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.ledger.ledger import Receipt, UsageRecord
@@ -56,7 +56,6 @@ def test_a_turn_is_rounded_up_once(ends: list[float], units: list[int]) -> None:
     assert asyncio.run(count()) == units
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 1.0)), min_size=1, max_size=30))
 def test_a_connection_never_counts_more_than_it_was_sent_and_audio_sent_again_not_twice(
     turns: list[tuple[float, float]],

@@ -434,7 +434,7 @@ class Site(RuleBasedStateMachine):
         self.was_restored = True
 
     def nobody_is_missed(self) -> bool:
-        """Whether all that the backup does not know is known by a replica that can speak before it answers."""
+        """Whether all that the backup does not know is known by a replica that can speak."""
         old = self.replay(self.backup)
         return all(
             (one.running and one.reachable and not one.gone and not one.forgotten)
@@ -488,7 +488,7 @@ def accounted(book: Book, of: str) -> int:
 
 
 TestSite = Site.TestCase
-TestSite.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestSite.settings = settings(max_examples=200, stateful_step_count=50)
 
 
 def slices(book: Book, of: str, **asked: int) -> list[Sliced]:
@@ -603,6 +603,4 @@ def test_a_position_is_where_the_last_report_of_a_log_ended() -> None:
 
 @pytest.mark.slow
 def test_no_long_sequence_of_events_answers_more_than_was_bought() -> None:
-    run_state_machine_as_test(
-        Site, settings=settings(max_examples=3_000, stateful_step_count=80, deadline=None)
-    )
+    run_state_machine_as_test(Site, settings=settings(max_examples=3_000, stateful_step_count=80))

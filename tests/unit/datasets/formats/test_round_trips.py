@@ -74,7 +74,7 @@ def exactly(found: list[LabelledDocument]) -> list[tuple[str, tuple[Label, ...]]
 
 
 @pytest.mark.parametrize("one", WRITTEN, ids=lambda one: str(one.name))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(found=st.lists(documents(), min_size=1, max_size=3))
 def test_labels_go_from_a_format_to_every_other_and_back(one: Format, found: list[LabelledDocument]) -> None:
     there = read_back(files_of(project(found), one), one)

@@ -43,7 +43,7 @@ def wait(machine: Machine, ledger: Ledger, seconds: int) -> None:
         ledger._writer.call(Journal.do_what_is_due)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(life=events)
 @example(life=[("wait", 8701), ("wait", 2700)])
 def test_whatever_a_machine_goes_through_its_log_is_in_order(

@@ -75,13 +75,13 @@ def logits(*waves: Wave) -> NDArray[np.float32]:
 
 
 @given(samples=st.integers(FRAME, 8000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_there_is_a_frame_for_every_whole_20_ms(samples: int) -> None:
     assert logits(speech(samples)).shape == (1, samples // FRAME, len(VOCABULARY))
 
 
 @given(first=st.integers(0, 90), count=st.integers(1, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_window_with_the_stated_context_gives_the_frames_of_the_whole(first: int, count: int) -> None:
     wave = speech(SECONDS * 16_000)
     left, right = context(SHAPE)

@@ -47,7 +47,7 @@ def test_packets_of_one_size_are_laced_without_sizes() -> None:
     assert read(webm(packets, Written(lacing="fixed", together=4)))[1] == packets
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.binary(min_size=1, max_size=600), min_size=1, max_size=30),
     st.sampled_from(["xiph", "ebml"]),

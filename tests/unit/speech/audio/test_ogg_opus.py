@@ -43,7 +43,7 @@ def test_checksums_are_those_of_libsndfile() -> None:
         assert checksum(bare) == slow_checksum(bare) == int.from_bytes(page[22:26], "little")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=300))
 def test_checksums_are_those_of_the_specification(data: bytes) -> None:
     assert checksum(data) == slow_checksum(data)
@@ -62,7 +62,7 @@ def test_what_is_written_is_heard_as_the_original() -> None:
     assert ogg_packets(data)[2:] == packets
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, MAX_PACKET_BYTES), min_size=1, max_size=40))
 def test_packets_of_any_size_are_put_into_pages(sizes: list[int]) -> None:
     packets = [b"\xf8" + bytes(size - 1) for size in sizes]

@@ -55,7 +55,7 @@ def test_a_law_and_mu_law_have_eight_bits_whatever_the_header_says(tag: int) -> 
     assert np.array_equal(right, wrong)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 3_000), min_size=1, max_size=20), st.sampled_from([8_000, 16_000, 44_100]))
 def test_a_stream_may_come_in_any_pieces(sizes: list[int], rate: int) -> None:
     pcm = (speak("stream", rate=rate) * 32_767).astype("<i2").tobytes()
@@ -74,7 +74,7 @@ def test_a_stream_may_come_in_any_pieces(sizes: list[int], rate: int) -> None:
     assert abs(len(found) / RATE - len(pcm) / 2 / rate) < 0.002
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.booleans())
 def test_no_bytes_are_a_surprise(data: bytes, begins_well: bool) -> None:
     stream = AudioStream(RATE)

@@ -90,7 +90,7 @@ def test_what_is_no_audio_at_the_beginning_is_not_heard_wherever_it_is_stated() 
     assert len(heard(webm(PACKETS, Written(tracks=(track(private=bare),))))) > len(found)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 400_000), st.integers(0, 70_000)), max_size=12))
 def test_the_ogg_file_may_be_read_in_any_order(reads: Sequence[tuple[int, int]]) -> None:
     packets = [b"\xf8" + bytes((at % 251,)) * 1_200 for at in range(300)]

@@ -51,7 +51,7 @@ def enumerated(rows: NDArray[np.float32]) -> dict[tuple[int, ...], float]:
     return total
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(1, 6))
 def test_a_wide_beam_finds_the_most_probable_path(seed: int, frames: int) -> None:
     rows = random_rows(seed, frames, len(SMALL))
@@ -63,7 +63,7 @@ def test_a_wide_beam_finds_the_most_probable_path(seed: int, frames: int) -> Non
     assert math.exp(score) == pytest.approx(sums[tuple(path)], rel=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 30), min_size=1, max_size=6))
 def test_frames_may_come_in_any_pieces(seed: int, sizes: list[int]) -> None:
     rows = random_rows(seed, sum(sizes), len(LETTERS))
@@ -128,7 +128,7 @@ def test_a_word_list_with_something_else_in_it_is_refused(line: str) -> None:
         Lexicon.read(f"good\n{line}\n")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 3), min_size=1, max_size=12), st.integers(1, 40))
 def test_pieces_are_found_in_order_and_inside_the_frames(seed: int, path: list[int], frames: int) -> None:
     rows = random_rows(seed, frames, len(SMALL))

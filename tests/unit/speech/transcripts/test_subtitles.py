@@ -124,7 +124,7 @@ LETTERS = st.text("abcdefg.,?", min_size=1, max_size=14)
 WORDS = st.lists(st.tuples(LETTERS, st.integers(0, 900), st.integers(1, 900)), min_size=1, max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(WORDS, max_size=4))
 def test_whatever_was_said_is_shown_whole_in_order_and_within_bounds(
     said: list[list[tuple[str, int, int]]],

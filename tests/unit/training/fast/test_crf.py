@@ -18,7 +18,7 @@ def total(scores: np.ndarray, path: tuple[int, ...], moves: np.ndarray) -> float
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 4), st.integers(2, 3), st.integers(0, 2**32 - 1))
 def test_loss_and_derivatives_are_those_of_all_labellings(steps: int, labels: int, seed: int) -> None:
     random = np.random.default_rng(seed)

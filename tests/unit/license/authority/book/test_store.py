@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from license.authority.book.resource import Resource, make_plan
 from license.authority.book.store import Store
@@ -200,18 +200,13 @@ def test_a_licence_that_could_not_be_made_is_not_in_the_book(store: Store) -> No
     assert store.notes("acme-ner") == []
 
 
-def test_a_database_of_postgresql_without_an_encoding_keeps_every_letter(postgres: str) -> None:
-    server = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        words = "CREATE DATABASE plain ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-        connection.execute(text(words))
-    store = Store(postgres.replace("/postgres?", "/plain?"))
+def test_a_database_of_postgresql_without_an_encoding_keeps_every_letter(
+    postgres_without_encoding: str,
+) -> None:
+    store = Store(postgres_without_encoding)
     store.add(resource(customer="Müller & Söhne 東京"))
     assert store.get("acme-ner").customer == "Müller & Söhne 東京"
     store.close()
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE plain"))
-    server.dispose()
 
 
 def test_a_server_that_vanishes_is_given_up_soon_unless_the_address_says_otherwise(postgres: str) -> None:
