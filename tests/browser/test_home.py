@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 import appliance.api
 from appliance.api.pages import HEADERS
+from tests.support.browser import CHROMIUM, needs_chromium
 
 STATIC = Path(appliance.api.__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -69,13 +69,7 @@ ENTITY = {
     "confidenceScore": 0.97,
 }
 
-chromium = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        chromium is None, reason="chromium is not installed (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = [pytest.mark.e2e, needs_chromium]
 
 
 class Service(BaseHTTPRequestHandler):
@@ -142,7 +136,7 @@ def seen(
         quiet = ("gpu", "quic", "background-networking", "component-update", "sync")
         browsed = subprocess.run(
             [
-                str(chromium),
+                str(CHROMIUM),
                 "--headless",
                 "--no-sandbox",
                 "--no-first-run",
