@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from appliance.errors import ApplianceError, UsageUndecided
 from appliance.jobs.job import Failure, Job, JobStatus
-from appliance.jobs.store import JobStore, Left
+from appliance.jobs.member import Left
+from appliance.jobs.store import JobStore
 from appliance.jobs.work import Work
 
 _log = logging.getLogger("appliance.jobs.runner")

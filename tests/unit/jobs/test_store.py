@@ -122,6 +122,33 @@ def test_a_damaged_store_is_begun_anew_and_its_texts_do_not_stay(place: Any, mak
     asyncio.run(scenario())
 
 
+def test_a_store_that_nobody_asked_ends_without_opening_its_file(place: Any) -> None:
+    place.store().close()
+    assert place.bytes_on_disk() == b""
+
+
+def test_what_is_kept_is_the_job_as_it_was_at_the_call(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store, job = place.store(), make_job()
+        kept = asyncio.ensure_future(store.insert(job))  # the file is only being opened
+        await asyncio.sleep(0)
+        job.tasks[0].status, job.documents = JobStatus.SUCCEEDED, []
+        await kept
+        (left,) = await store.left(now=job.created)
+        assert left.job.tasks[0].status is JobStatus.NOT_STARTED
+        (taken,) = await store.take([job.id])
+        assert [source.text for source in taken.documents] == ["a text"]
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_cannot_be_written_is_refused_at_the_start(place: Any) -> None:
+    (place.directory / "jobs.db").mkdir()
+    with pytest.raises(SettingsError, match=r"jobs\.db cannot be used: IsADirectoryError") as caught:
+        place.store()
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize(
     "url",
     ["nonsense", "nodialect://x", "oracle+nodriver://u:secret@h/d", "sqlite:////nowhere/at/all/jobs.db"],
