@@ -1,7 +1,6 @@
 """The records of the job store: what is written and read, in transactions on one database.
 
-Used by the thread of `appliance.jobs.store` only. That thread imports this module once the service is ready,
-since SQLAlchemy takes long to import.
+Used by `appliance.jobs.store` only, which imports this module when the database is opened, and says when.
 """
 
 import logging

@@ -4,14 +4,16 @@ Whatever waits when the thread is free becomes one transaction. On SQLite a comm
 (`synchronous=FULL`), deleted texts are overwritten (`secure_delete`), and the write-ahead log, where they
 would otherwise linger, is cut off as soon as nothing else waits.
 
-The file in the state directory is opened by that thread, when somebody first asks for a job: the service is
-ready before. A database that the settings name is opened at the start, which fails where it cannot be used.
+The file in the state directory is opened by that thread: where it holds jobs, once the service is ready, and
+otherwise for the first job, since SQLAlchemy takes a third of a start to import. A database that the settings
+name is opened at the start, which fails where it cannot be used.
 """
 
 import asyncio
 import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -49,6 +51,7 @@ class JobStore:
         member: Who this is, and with whom it shares its jobs.
         open_records: Opens the database; may block.
         records: The database where it is open already.
+        empty: Whether it is known to hold no job; then it is opened to keep one, and not to look for some.
 
     Attributes:
         member: As given.
@@ -56,12 +59,18 @@ class JobStore:
     """
 
     def __init__(
-        self, member: Member, open_records: "Callable[[], JobRecords]", records: "JobRecords | None" = None
+        self,
+        member: Member,
+        open_records: "Callable[[], JobRecords]",
+        records: "JobRecords | None" = None,
+        *,
+        empty: bool = False,
     ) -> None:
         self.member = member
         self.healthy = True
         self._open_records = open_records
         self._records = records
+        self._empty = empty
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="job-store", daemon=True)
@@ -112,7 +121,7 @@ class JobStore:
             make_private(path)
         except OSError as error:
             raise refused(str(path), error) from error
-        return cls(member, open_records)
+        return cls(member, open_records, empty=_holds_no_job(path))
 
     async def opened(self) -> None:
         """Wait until the database is open."""
@@ -134,7 +143,7 @@ class JobStore:
 
     async def get(self, job_id: str, *, now: float) -> Job | None:
         """Return a job without its documents, unless it is unknown or expired."""
-        return await self._do(lambda records: records.get(job_id, now=now))
+        return None if self._idle else await self._do(lambda records: records.get(job_id, now=now))
 
     async def left(
         self, *, now: float, created_after: float = 0.0, own: bool = True, limit: int = 1 << 24
@@ -147,6 +156,8 @@ class JobStore:
             own: Whether those that this installation held in an earlier run, or holds now, are wanted too.
             limit: How many at most.
         """
+        if self._idle:
+            return []
         after = max(now - LIFETIME_SECONDS, created_after)
         return await self._do(lambda records: records.left(created_after=after, own=own, limit=limit))
 
@@ -172,7 +183,7 @@ class JobStore:
 
     async def expire(self, *, now: float) -> int:
         """Delete everything of the jobs whose time is over; return how many they were."""
-        return await self._do(lambda records: records.expire(now=now))
+        return 0 if self._idle else await self._do(lambda records: records.expire(now=now))
 
     def close(self) -> None:
         """Write what waits and close the database; blocks. Safe to call twice."""
@@ -180,6 +191,11 @@ class JobStore:
             self._closed = True
             self._queue.put(None)
         self._thread.join()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether there is no job yet, and the database is not open."""
+        return self._empty and self._records is None and not self._closed
 
     async def _do(self, work: "Callable[[JobRecords], _Result]") -> _Result:
         if self._closed:
@@ -248,6 +264,17 @@ class JobStore:
                 item = self._queue.get_nowait()
                 if item is not None:
                     _settle(item[1], None, JobStoreUnavailable("the job store is closed"))
+
+
+def _holds_no_job(path: Path) -> bool:
+    """Whether a file is that of a store without jobs; a damaged one, or one in use, is not known to be."""
+    if not path.stat().st_size:
+        return not path.with_name(f"{path.name}-wal").exists()
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return connection.execute("SELECT 1 FROM job LIMIT 1").fetchone() is None
+    except sqlite3.Error:
+        return False
 
 
 def _as_it_is(job: Job) -> Job:

@@ -62,7 +62,7 @@ class TakeUp:
             JobStoreUnavailable: They cannot be taken now.
         """
         undecided = {one.job.id: one.undecided for one in left}
-        jobs = await self._store.take(list(undecided))
+        jobs = await self._store.take(list(undecided)) if undecided else []
         if not jobs:
             return []
         counted = await asyncio.to_thread(self._counted_here, jobs)

@@ -122,9 +122,32 @@ def test_a_damaged_store_is_begun_anew_and_its_texts_do_not_stay(place: Any, mak
     asyncio.run(scenario())
 
 
-def test_a_store_that_nobody_asked_ends_without_opening_its_file(place: Any) -> None:
-    place.store().close()
-    assert place.bytes_on_disk() == b""
+def test_a_file_without_jobs_is_opened_for_the_first_job_and_not_to_look_for_some(
+    place: Any, machine: Any, submit: Any
+) -> None:
+    async def scenario() -> None:
+        jobs = place.jobs(machine())
+        await jobs.resume(machine().recorded)
+        assert await jobs.get("unknown") is None
+        assert place.bytes_on_disk() == b""
+        await submit(jobs)
+        assert place.bytes_on_disk() != b""
+        await jobs.close(1)
+
+    asyncio.run(scenario())
+
+
+def test_a_file_whose_jobs_are_over_is_opened_to_delete_them(place: Any, make_job: Any) -> None:
+    async def kept() -> None:
+        job = make_job(text="Rumpelstilzchen")
+        await place.store().insert(job)
+        place.stores[-1].close()
+        assert await place.store().expire(now=job.created + LIFETIME_SECONDS) == 1
+        place.stores[-1].close()
+        assert await place.store().expire(now=job.created) == 0
+        assert b"Rumpelstilzchen" not in place.bytes_on_disk()
+
+    asyncio.run(kept())
 
 
 def test_what_is_kept_is_the_job_as_it_was_at_the_call(place: Any, make_job: Any) -> None:
