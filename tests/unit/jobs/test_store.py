@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from appliance.errors import SettingsError
+from appliance.errors import JobStoreUnavailable, SettingsError
 from appliance.jobs.job import LIFETIME_SECONDS, Failure, JobStatus
 from appliance.jobs.store import JobStore
 from appliance.jobs.tables import JobTable
@@ -161,6 +161,20 @@ def test_what_is_kept_is_the_job_as_it_was_at_the_call(place: Any, make_job: Any
         assert left.job.tasks[0].status is JobStatus.NOT_STARTED
         (taken,) = await store.take([job.id])
         assert [source.text for source in taken.documents] == ["a text"]
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_before_the_file_is_open_keeps_what_was_to_be_kept(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store, job = place.store(), make_job()
+        kept = asyncio.ensure_future(store.insert(job))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(store.close)
+        await kept
+        with pytest.raises(JobStoreUnavailable):
+            await store.get(job.id, now=job.created)
+        assert await place.store().get(job.id, now=job.created) is not None
 
     asyncio.run(scenario())
 
