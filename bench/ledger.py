@@ -27,12 +27,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import create_engine
-
 from appliance.host.effective_clock import EffectiveClock
 from appliance.ledger.ledger import Ledger, UsageRecord
 from appliance.ledger.log import appender
-from appliance.ledger.log.schema import LogTable
+from appliance.ledger.log.schema import INDEX, TABLES
 from bench.machine import describe
 from bench.vendor import licensed_machine
 from license.evidence.log.merkle import Frontier
@@ -46,13 +44,9 @@ LEAF = bytes(32)
 
 
 def bare_connection(directory: Path) -> sqlite3.Connection:
-    path = directory / "bare.db"
-    engine = create_engine(f"sqlite:///{path}")
-    LogTable.metadata.create_all(engine)
-    engine.dispose()
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    connection = sqlite3.connect(directory / "bare.db", isolation_level=None, check_same_thread=False)
+    for statement in (*TABLES.values(), INDEX, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL"):
+        connection.execute(statement)
     return connection
 
 

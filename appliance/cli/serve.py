@@ -110,8 +110,7 @@ def _run(
         ApplianceError: A parameter, a mount or the model is refused.
         LicenseError: The licence is refused, or could not be downloaded.
     """
-    from appliance.cli.license.download import download_and_tell
-    from appliance.cli.models.speech_catalogue import at_place, before_serving
+    from appliance.cli.models.speech_choice import at_place, before_serving
     from appliance.config.state_place import find_state
     from appliance.licensing.installation import Installation
     from appliance.observability import logging as logs
@@ -127,6 +126,8 @@ def _run(
         settings=settings, state=place.keys, ledgers=place.ledgers, roots_directory=roots_directory
     )
     if settings.download_license:
+        from appliance.cli.license.download import download_and_tell
+
         download_and_tell(installation)
     elif forked is not None:
         _serve(installation, preloader, forked.sockets)
@@ -143,7 +144,7 @@ def _supervise(
         ApplianceError: A parameter or the address is refused.
         SystemExit: All workers have ended.
     """
-    from appliance.cli.models.speech_catalogue import at_place, before_serving
+    from appliance.cli.models.speech_choice import at_place, before_serving
     from appliance.config.directories import require_directories
     from appliance.config.state_place import find_state
     from appliance.licensing.installation import Installation

@@ -10,45 +10,17 @@ times are those of the database's clock, so that the clocks of hosts need not ag
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, CursorResult, Float, delete, extract, func, literal, or_, update
 from sqlmodel import Session, col, exists, select
 
 from appliance.jobs.job import LIFETIME_SECONDS, JobStatus
+from appliance.jobs.member import Held, Member
 from appliance.jobs.tables import DocumentRow, JobRow, TaskRow
 
 _JULIAN_DAY_OF_1970: Final = 2440587.5
 _FINAL: Final = tuple(status.value for status in JobStatus if status.final)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """An installation as the others of its fleet know it.
-
-    Attributes:
-        instance: Its name.
-        group: What rows of its fleet are marked with; its own name where it is alone.
-        lapse: Seconds after its last sign of life in which others leave its jobs alone.
-    """
-
-    instance: str
-    group: str
-    lapse: float
-
-    @property
-    def alone(self) -> bool:
-        """Whether nobody else uses its rows."""
-        return self.group == self.instance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What became of jobs that an installation believes it holds: those that it does, and what to end."""
-
-    ids: frozenset[str]
-    cancelled: frozenset[str]
 
 
 def now(session: Session) -> ColumnElement[float]:

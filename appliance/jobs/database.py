@@ -1,6 +1,5 @@
 """The database of the job store: opened, checked, and its tables made or brought up to date."""
 
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateColumn
 
 from appliance.errors import SettingsError
+from appliance.jobs.refusals import first_line, make_private, refused
 from appliance.jobs.tables import LATER_COLUMNS, JobTable
 
 _MAKING_TABLES: Final = 0x6A6F6273  # "jobs": key of the lock under which tables are made
@@ -37,8 +37,7 @@ def open_file(path: Path) -> Engine:
     Raises:
         SQLAlchemyError, sqlite3.Error, OSError: It cannot be used, or is damaged.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    path.chmod(0o600)
+    make_private(path)
     return _prepared(
         create_engine(
             f"sqlite:///{path}",
@@ -121,17 +120,3 @@ def _switch_to_wal(connection: Any) -> None:
             time.sleep(_AGAIN_SECONDS)
         else:
             return
-
-
-def refused(where: str, error: Exception) -> SettingsError:
-    """The refusal of a start whose job store cannot be used."""
-    return SettingsError(
-        f"the job store {where} cannot be used: {first_line(error)}",
-        hint="check its owner, free space and Jobs:Database",
-    )
-
-
-def first_line(error: Exception) -> str:
-    """Say what failed without the statement and its parameters, which may hold a customer's text."""
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"

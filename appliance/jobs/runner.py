@@ -36,7 +36,8 @@ from typing import Final
 
 from appliance.errors import ApplianceError, Busy, JobStoreUnavailable, Stopping
 from appliance.jobs.job import Failure, Job, JobStatus, Source, Task
-from appliance.jobs.store import JobStore, Left
+from appliance.jobs.member import Left
+from appliance.jobs.store import JobStore
 from appliance.jobs.take_up import Recorded, TakeUp
 from appliance.jobs.work import Interrupt, Interrupted, Work
 
@@ -179,6 +180,7 @@ class Jobs:
             Stopping: The service drains.
             JobStoreUnavailable: The job could not be stored, and will not be run.
         """
+        await self._store.opened()  # nothing may be counted that cannot be kept
         size = sum(len(document.text) for document in documents)
         if self._stopping:
             raise Stopping("The service is stopping.")
@@ -198,7 +200,7 @@ class Jobs:
             task.updated = now
         active = _Active(job=job)
         if not self._store.healthy:
-            await self._insert(active)  # nothing may be counted that cannot be kept
+            await self._insert(active)  # for the same reason
         self._start(active)
         if active.runner is not None:
             # The official client polls once at once and then after seconds: a short job is finished first.

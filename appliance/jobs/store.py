@@ -1,8 +1,12 @@
-"""The job store: tables in one database, behind one thread, so that the event loop never waits for a disk.
+"""The job store: its records behind one thread, so that the event loop never waits for a disk.
 
 Whatever waits when the thread is free becomes one transaction. On SQLite a commit is durable when it returns
 (`synchronous=FULL`), deleted texts are overwritten (`secure_delete`), and the write-ahead log, where they
 would otherwise linger, is cut off as soon as nothing else waits.
+
+The file in the state directory is opened by that thread: where it holds jobs, once the service is ready, and
+otherwise for the first job, since SQLAlchemy takes a third of a start to import. A database that the settings
+name is opened at the start, which fails where it cannot be used.
 """
 
 import asyncio
@@ -13,55 +17,28 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
-
-from sqlalchemy import CursorResult, Engine, delete, func, update
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlmodel import Session, col, select
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from appliance.errors import JobStoreUnavailable, SettingsError
-from appliance.jobs import claims
-from appliance.jobs.claims import Held, Member
-from appliance.jobs.database import first_line, open_file, open_url, refused
-from appliance.jobs.job import Job, JobStatus
-from appliance.jobs.tables import (
-    DocumentRow,
-    JobRow,
-    TaskRow,
-    document_rows,
-    job_from_rows,
-    job_row,
-    task_rows,
-)
+from appliance.jobs.job import LIFETIME_SECONDS, Job
+from appliance.jobs.member import Held, Left, Member
+from appliance.jobs.refusals import first_line, make_private, refused
+
+if TYPE_CHECKING:
+    from appliance.jobs.records import JobRecords
 
 _log = logging.getLogger("appliance.jobs.store")
 _Result = TypeVar("_Result")
 
 FILE: Final = "jobs.db"
 LAPSE_SECONDS: Final = 30.0
-_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 _GROUP: Final = 256
-_SHARED_BY: Final = ("sqlite", "postgresql")
 
-_Work = Callable[[Session], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """A job that nobody holds now.
-
-    Attributes:
-        job: Without its documents.
-        own: Whether this installation held it last.
-        undecided: Tasks whose usage another installation began to record, without an outcome yet: the
-            seconds since then, by the tasks' ids.
-    """
-
-    job: Job
-    own: bool
-    undecided: dict[str, float]
+_Work = Callable[["JobRecords"], Any]
+_Item = tuple[_Work, Future[Any]]
 
 
 class JobStore:
@@ -70,32 +47,32 @@ class JobStore:
     The coroutines are for one event loop. Each raises `JobStoreUnavailable` when the database does not do
     what it should; the next call tries again.
 
-    Attributes:
+    Args:
         member: Who this is, and with whom it shares its jobs.
+        open_records: Opens the database; may block.
+        records: The database where it is open already.
+        empty: Whether it is known to hold no job; then it is opened to keep one, and not to look for some.
+
+    Attributes:
+        member: As given.
         healthy: Whether the database did what it should when it was asked last.
     """
 
-    def __init__(self, engine: Engine, member: Member, *, capacity: int) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        member: Member,
+        open_records: "Callable[[], JobRecords]",
+        records: "JobRecords | None" = None,
+        *,
+        empty: bool = False,
+    ) -> None:
         self.member = member
-        self._capacity = capacity
-        self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
-        self._closed = False
-        self._dirty = False
         self.healthy = True
-        try:
-            if not member.alone and engine.dialect.name not in _SHARED_BY:
-                raise SettingsError(
-                    f"Jobs:Fleet cannot share jobs in a database of the kind {engine.dialect.name}",
-                    hint="use PostgreSQL, or SQLite for processes of one host",
-                )
-            with Session(engine) as session:
-                claims.adopt(session, member)
-                self._kept = self._count(session)
-                session.commit()
-        except BaseException:
-            engine.dispose()
-            raise
+        self._open_records = open_records
+        self._records = records
+        self._empty = empty
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="job-store", daemon=True)
         self._thread.start()
 
@@ -122,7 +99,7 @@ class JobStore:
             lapse: Seconds after the last sign of life of a fleet's installation until others take its jobs.
 
         Raises:
-            SettingsError: The database cannot be used.
+            SettingsError: The database that `url` names cannot be used, or the file cannot be written.
         """
         if fleet and not url:
             raise SettingsError(
@@ -131,75 +108,42 @@ class JobStore:
             )
         group = f"fleet/{fleet}" if fleet else instance
         member = Member(instance=instance, group=group, lapse=lapse)
-        if url:
-            try:
-                return cls(open_url(url), member, capacity=capacity)
-            except SQLAlchemyError as error:
-                raise refused("of Jobs:Database", error) from error
         path = directory / FILE
+
+        def open_records() -> "JobRecords":
+            from appliance.jobs.records import JobRecords  # noqa: PLC0415  (loaded where it is wanted)
+
+            return JobRecords.open(path, url, member, capacity=capacity)
+
+        if url:
+            return cls(member, open_records, open_records())
         try:
-            return cls(open_file(path), member, capacity=capacity)
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            if isinstance(error, OperationalError | OSError):
-                raise refused(str(path), error) from error
-            # Jobs live for a day and were never promised beyond damage to the disk; their texts must go too.
-            _log.error("the job store %s is damaged and begun anew; jobs in it are lost: %s", path, error)
-            for suffix in _SUFFIXES:
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            return cls(open_file(path), member, capacity=capacity)
+            make_private(path)
+        except OSError as error:
+            raise refused(str(path), error) from error
+        return cls(member, open_records, empty=_holds_no_job(path))
+
+    async def opened(self) -> None:
+        """Wait until the database is open."""
+        if self._records is None:
+            await self._do(lambda _: None)
 
     async def insert(self, job: Job) -> None:
         """Keep a new job; documents only if it has not ended. It is held from here on."""
-        rows = job_row(job, self.member.group), task_rows(job), document_rows(job)
-
-        def work(session: Session) -> None:
-            if self._kept >= self._capacity:
-                self._forget_oldest(session)
-            if rows[0].open:
-                claims.hold_new(session, rows[0], rows[1], self.member)
-            session.add(rows[0])
-            session.add_all([*rows[1], *rows[2]])
-            self._kept += 1
-
-        await self._do(work)
+        kept = _as_it_is(job)
+        await self._do(lambda records: records.insert(kept))
 
     async def save(self, job: Job) -> None:
         """Keep what changed in a job's tasks; its texts are deleted once it has ended.
 
         In a fleet only what this installation may write is written: see `claims.may_save`.
         """
-        row, tasks = job_row(job, self.member.group), task_rows(job)
-
-        def work(session: Session) -> None:
-            changed = {"updated": row.updated} | ({"cancelled": True} if row.cancelled else {})
-            session.execute(update(JobRow).where(col(JobRow.id) == row.id).values(**changed))
-            for task in tasks:
-                may = claims.may_save(self.member, row.id, task.id)
-                session.execute(
-                    update(TaskRow)
-                    .where(*may)
-                    .values(
-                        status=task.status, updated=task.updated, release=task.release, outcome=task.outcome
-                    )
-                )
-            if not row.open:
-                self._dirty |= claims.close_ended(session, row.id) > 0
-
-        await self._do(work)
+        kept = _as_it_is(job)
+        await self._do(lambda records: records.save(kept))
 
     async def get(self, job_id: str, *, now: float) -> Job | None:
         """Return a job without its documents, unless it is unknown or expired."""
-
-        def work(session: Session) -> Job | None:
-            row = session.get(JobRow, job_id)
-            if row is None or row.instance != self.member.group or row.created <= claims.oldest(now):
-                return None
-            job = job_from_rows(row, self._tasks(session, job_id))
-            if row.owner not in ("", self.member.instance):
-                _show_running(job)
-            return job
-
-        return await self._do(work)
+        return None if self._idle else await self._do(lambda records: records.get(job_id, now=now))
 
     async def left(
         self, *, now: float, created_after: float = 0.0, own: bool = True, limit: int = 1 << 24
@@ -212,80 +156,34 @@ class JobStore:
             own: Whether those that this installation held in an earlier run, or holds now, are wanted too.
             limit: How many at most.
         """
-        after = max(claims.oldest(now), created_after)
-
-        def work(session: Session) -> list[Left]:
-            rows = claims.waiting(session, self.member, created_after=after, own=own, limit=limit)
-            return [
-                Left(
-                    job=job_from_rows(row, self._tasks(session, row.id)),
-                    own=row.owner == self.member.instance,
-                    undecided=claims.undecided_seconds(session, self.member, row.id),
-                )
-                for row in rows
-            ]
-
-        return await self._do(work)
+        if self._idle:
+            return []
+        after = max(now - LIFETIME_SECONDS, created_after)
+        return await self._do(lambda records: records.left(created_after=after, own=own, limit=limit))
 
     async def take(self, ids: Sequence[str]) -> list[Job]:
         """Take jobs that nobody holds, and return those that could be taken, with their documents."""
-
-        def work(session: Session) -> list[Job]:
-            jobs = []
-            for name in ids:
-                if not claims.take(session, self.member, name):
-                    continue
-                row = session.get_one(JobRow, name, populate_existing=True)
-                documents = session.exec(
-                    select(DocumentRow)
-                    .where(col(DocumentRow.job_id) == name)
-                    .order_by(col(DocumentRow.position))
-                ).all()
-                jobs.append(job_from_rows(row, self._tasks(session, name), documents))
-            return jobs
-
-        return await self._do(work)
+        return await self._do(lambda records: records.take(ids))
 
     async def keep(self, ids: Sequence[str], *, beat: bool) -> Held:
         """Learn what became of jobs that are believed to be held, with a sign of life if it is time."""
-
-        def work(session: Session) -> Held:
-            parts = [
-                claims.keep(session, self.member, ids[start : start + _GROUP], beat=beat)
-                for start in range(0, len(ids), _GROUP)
-            ]
-            return Held(
-                ids=frozenset().union(*(part.ids for part in parts)),
-                cancelled=frozenset().union(*(part.cancelled for part in parts)),
-            )
-
-        return await self._do(work)
+        return await self._do(lambda records: records.keep(ids, beat=beat))
 
     async def leave(self, ids: Collection[str]) -> None:
         """Leave jobs to others at once."""
-        await self._do(lambda session: claims.leave(session, self.member, ids))
+        await self._do(lambda records: records.leave(ids))
 
     async def cancel(self, job_id: str, *, now: float) -> bool:
         """End a job that nobody holds, or have its holder end it; False if it has ended already."""
-        return await self._do(lambda session: claims.cancel(session, self.member, job_id, at=now))
+        return await self._do(lambda records: records.cancel(job_id, now=now))
 
     async def begin_recording(self, job_id: str, task_id: str) -> bool:
         """Become the one that records a task's usage; False if this installation must not record it."""
-        return await self._do(lambda session: claims.begin_recording(session, self.member, job_id, task_id))
+        return await self._do(lambda records: records.begin_recording(job_id, task_id))
 
     async def expire(self, *, now: float) -> int:
         """Delete everything of the jobs whose time is over; return how many they were."""
-
-        def work(session: Session) -> int:
-            old = select(JobRow.id).where(
-                col(JobRow.instance) == self.member.group, col(JobRow.created) <= claims.oldest(now)
-            )
-            gone = self._forget(session, session.exec(old).all())
-            if not self.member.alone:
-                self._kept = self._count(session)
-            return gone
-
-        return await self._do(work)
+        return 0 if self._idle else await self._do(lambda records: records.expire(now=now))
 
     def close(self) -> None:
         """Write what waits and close the database; blocks. Safe to call twice."""
@@ -294,46 +192,17 @@ class JobStore:
             self._queue.put(None)
         self._thread.join()
 
-    async def _do(self, work: Callable[[Session], _Result]) -> _Result:
+    @property
+    def _idle(self) -> bool:
+        """Whether there is no job yet, and the database is not open."""
+        return self._empty and self._records is None and not self._closed
+
+    async def _do(self, work: "Callable[[JobRecords], _Result]") -> _Result:
         if self._closed:
             raise JobStoreUnavailable("the job store is closed")
         done: Future[_Result] = Future()
         self._queue.put((work, done))
         return await asyncio.wrap_future(done)
-
-    # What follows runs on the store's thread, inside a transaction that is not committed yet.
-
-    def _count(self, session: Session) -> int:
-        statement = select(func.count()).select_from(JobRow)
-        return int(session.exec(statement.where(col(JobRow.instance) == self.member.group)).one())
-
-    @staticmethod
-    def _tasks(session: Session, job_id: str) -> Sequence[TaskRow]:
-        return session.exec(
-            select(TaskRow).where(col(TaskRow.job_id) == job_id).order_by(col(TaskRow.position))
-        ).all()
-
-    def _forget_oldest(self, session: Session) -> None:
-        oldest = (
-            select(JobRow.id)
-            .where(col(JobRow.instance) == self.member.group, col(JobRow.open).is_(False))
-            .order_by(col(JobRow.created))
-            .limit(self._kept - self._capacity + 1)
-        )
-        self._forget(session, session.exec(oldest).all())
-
-    def _forget(self, session: Session, ids: Sequence[str]) -> int:
-        for start in range(0, len(ids), _GROUP):
-            some = ids[start : start + _GROUP]
-            self._delete(session, delete(DocumentRow).where(col(DocumentRow.job_id).in_(some)))
-            self._delete(session, delete(TaskRow).where(col(TaskRow.job_id).in_(some)))
-            self._delete(session, delete(JobRow).where(col(JobRow.id).in_(some)))
-        self._kept -= len(ids)
-        return len(ids)
-
-    def _delete(self, session: Session, statement: Any) -> None:
-        result = cast("CursorResult[Any]", session.execute(statement))
-        self._dirty = self._dirty or result.rowcount > 0
 
     # What follows is the thread itself.
 
@@ -342,15 +211,14 @@ class JobStore:
             group, last = self._take()
             if group:
                 self._commit(group)
-            if self._dirty and (last or self._queue.empty()):
-                self._overwrite()
+            if self._records is not None and (last or self._queue.empty()):
+                self._records.overwrite()
             if last:
-                self._engine.dispose()
-                self._refuse_rest()
+                self._end()
                 return
 
-    def _take(self) -> tuple[list[tuple[_Work, Future[Any]]], bool]:
-        group: list[tuple[_Work, Future[Any]]] = []
+    def _take(self) -> tuple[list[_Item], bool]:
+        group: list[_Item] = []
         item = self._queue.get()
         with contextlib.suppress(queue.Empty):
             while item is not None:
@@ -361,18 +229,19 @@ class JobStore:
             return group, True
         return group, False
 
-    def _commit(self, group: Sequence[tuple[_Work, Future[Any]]]) -> None:
-        kept = self._kept
+    def _commit(self, group: Sequence[_Item]) -> None:
         try:
-            results = self._transaction([work for work, _ in group])
+            if self._records is None:
+                self._records = self._open_records()
+            results = self._records.transaction([work for work, _ in group])
         except Exception as error:
             # Broad on purpose: the thread must outlive whatever a database driver may raise.
-            self._kept = kept
-            if len(group) > 1:  # one that cannot be done must not cost the others
+            if len(group) > 1 and self._records is not None:  # one that fails must not cost the others
                 for item in group:
                     self._commit([item])
                 return
-            self._fail(group[0][1], error)
+            for _, done in group:
+                self._fail(done, error)
             return
         if not self.healthy:
             _log.warning("the job store works again")
@@ -380,37 +249,37 @@ class JobStore:
         for (_, done), result in zip(group, results, strict=True):
             _settle(done, result, None)
 
-    def _transaction(self, works: Sequence[_Work]) -> list[Any]:
-        with Session(self._engine, expire_on_commit=False) as session:
-            results = [work(session) for work in works]
-            session.commit()
-        return results
-
     def _fail(self, done: "Future[Any]", error: Exception) -> None:
         if self.healthy:
             _log.error("the job store does not work: %s", first_line(error))
         self.healthy = False
         _settle(done, None, JobStoreUnavailable("jobs cannot be stored now"))
 
-    def _overwrite(self) -> None:
-        """Fold the write-ahead log into the file and empty it: no deleted text is left in either."""
-        self._dirty = False
-        if self._engine.dialect.name != "sqlite":
-            return
-        try:
-            with self._engine.connect() as connection:
-                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
-            self._dirty = bool(busy)
-        except SQLAlchemyError as error:
-            self._dirty = True
-            _log.warning("deleted texts could not be overwritten yet: %s", first_line(error))
-
-    def _refuse_rest(self) -> None:
+    def _end(self) -> None:
+        """Close the database, and refuse what came after the end."""
+        if self._records is not None:
+            self._records.close()
         with contextlib.suppress(queue.Empty):
             while True:
                 item = self._queue.get_nowait()
                 if item is not None:
                     _settle(item[1], None, JobStoreUnavailable("the job store is closed"))
+
+
+def _holds_no_job(path: Path) -> bool:
+    """Whether a file is that of a store without jobs; a damaged one, or one in use, is not known to be."""
+    if not path.stat().st_size:
+        return not path.with_name(f"{path.name}-wal").exists()
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return connection.execute("SELECT 1 FROM job LIMIT 1").fetchone() is None
+    except sqlite3.Error:
+        return False
+
+
+def _as_it_is(job: Job) -> Job:
+    """Copy a job as it is now: it goes on changing while the copy waits to be written."""
+    return replace(job, tasks=[copy(task) for task in job.tasks], documents=[*job.documents])
 
 
 def _settle(done: "Future[Any]", result: Any, error: Exception | None) -> None:
@@ -420,11 +289,3 @@ def _settle(done: "Future[Any]", result: Any, error: Exception | None) -> None:
         done.set_result(result)
     else:
         done.set_exception(error)
-
-
-def _show_running(job: Job) -> None:
-    """A job that another installation holds runs there, although only outcomes are stored."""
-    for task in job.tasks:
-        if not task.status.final:
-            task.status = JobStatus.RUNNING
-            return

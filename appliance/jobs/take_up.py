@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from appliance.errors import ApplianceError, UsageUndecided
 from appliance.jobs.job import Failure, Job, JobStatus
-from appliance.jobs.store import JobStore, Left
+from appliance.jobs.member import Left
+from appliance.jobs.store import JobStore
 from appliance.jobs.work import Work
 
 _log = logging.getLogger("appliance.jobs.runner")
@@ -61,7 +62,7 @@ class TakeUp:
             JobStoreUnavailable: They cannot be taken now.
         """
         undecided = {one.job.id: one.undecided for one in left}
-        jobs = await self._store.take(list(undecided))
+        jobs = await self._store.take(list(undecided)) if undecided else []
         if not jobs:
             return []
         counted = await asyncio.to_thread(self._counted_here, jobs)

@@ -17,8 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from appliance.errors import OutputError
 from appliance.host.effective_clock import EffectiveClock
 from appliance.host.filesystem import LOW_SPACE_BYTES, check_output, describe, free_bytes
@@ -147,7 +145,7 @@ class Ledger:
             except BaseException:
                 journal.close()
                 raise
-        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        except (OSError, sqlite3.Error) as error:
             close_all(anchors)
             _release(*claims)
             raise OutputError(

@@ -24,8 +24,6 @@ from appliance.licensing.lasting_output import require_disposable, require_lasti
 from appliance.licensing.maintenance import Maintenance, log_fork_findings
 from appliance.licensing.manager import LicenseManager
 from appliance.licensing.status import LicenseStatus
-from appliance.metering.lease import Connection
-from appliance.metering.reporter import Reporter
 from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
@@ -38,6 +36,8 @@ from license.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
     from appliance.licensing.installation import Installation
+    from appliance.metering.lease import Connection
+    from appliance.metering.reporter import Reporter
     from appliance.services.preload import ModelPreloader
 
 
@@ -79,7 +79,7 @@ class Appliance:
         *,
         identity: Identity,
         roots: TrustRoots,
-        connection: Connection | None = None,
+        connection: "Connection | None" = None,
         preloader: "ModelPreloader | None" = None,
         installation: "Installation | None" = None,
     ) -> None:
@@ -159,7 +159,9 @@ class Appliance:
         if self.metering is not None:
             self.metering.start()
 
-    def _open_metering(self, connection: Connection) -> Reporter:
+    def _open_metering(self, connection: "Connection") -> "Reporter":
+        from appliance.metering.reporter import Reporter  # noqa: PLC0415  (loaded where it is wanted)
+
         reporter = Reporter(
             connection,
             ledger=self.ledger,

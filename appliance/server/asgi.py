@@ -1,13 +1,14 @@
 """The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from appliance.api import pages
 from appliance.api.admin.guard import AdminGuard
-from appliance.api.admin.routes import AdminApi
 from appliance.api.authentication import AccessControl, Keys
 from appliance.api.docs.routes import DocsApi
 from appliance.api.errors import HANDLERS
@@ -51,7 +52,7 @@ def build_application(appliance: Served) -> ASGIApp:
             *operations.routes(),
             *UsageApi(appliance).routes(),
             *metrics_endpoint.routes(appliance.instruments.registry),
-            *(AdminApi(appliance.admin.parts()).routes() if appliance.admin is not None else ()),
+            *_operators_routes(appliance.admin),
             *DocsApi().routes(),
             *pages.routes(appliance.product.page, admin=appliance.admin is not None),
         ],
@@ -84,6 +85,14 @@ def build_application(appliance: Served) -> ASGIApp:
         stopping=stopping,
         instruments=appliance.instruments,
     )
+
+
+def _operators_routes(admin: Administration | None) -> Sequence[BaseRoute]:
+    if admin is None:
+        return ()
+    from appliance.api.admin.routes import AdminApi  # noqa: PLC0415  (loaded where it is wanted)
+
+    return AdminApi(admin.parts()).routes()
 
 
 def _parts(appliance: Served, operations: OperationsApi) -> Parts:

@@ -7,12 +7,12 @@ from appliance.config.directories import connected_mounts, ledger_directory, req
 from appliance.config.identity import Identity
 from appliance.config.settings import Settings
 from appliance.licensing.installation import Installation
-from appliance.metering.lease import Connection, connect, metering_client
 from appliance.observability import logging as logs
 from appliance.server.app import Appliance
 from license.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
+    from appliance.metering.lease import Connection
     from appliance.services.preload import ModelPreloader
 
 
@@ -29,6 +29,8 @@ def open_appliance(installation: Installation, preloader: "ModelPreloader | None
     """
     settings = installation.settings
     if settings.connected:
+        from appliance.metering.lease import metering_client  # noqa: PLC0415  (loaded where it is wanted)
+
         metering_client(settings)  # before anything is made: what is missing is said first
     roots = installation.roots()
     if not settings.connected:
@@ -50,8 +52,10 @@ def open_appliance(installation: Installation, preloader: "ModelPreloader | None
     )
 
 
-def _connect(settings: Settings, identity: Identity, roots: TrustRoots) -> tuple[Settings, Connection]:
+def _connect(settings: Settings, identity: Identity, roots: TrustRoots) -> "tuple[Settings, Connection]":
     """Check the key and take the lease; return the settings with the directories of a connected run."""
+    from appliance.metering.lease import connect  # noqa: PLC0415  (loaded where it is wanted)
+
     mounted = connected_mounts(settings, identity.state)
     output = mounted.output_mount or identity.state
     if settings.output_mount is None:

@@ -59,7 +59,7 @@ TESTED_ELSEWHERE = {
     "appliance/cli/doctor.py": "tests/unit/doctor/test_examine.py",
     "appliance/cli/usage*": "tests/integration/evidence/test_commands.py",
     "appliance/cli/metering.py": "tests/integration/connected/test_preview.py",
-    "appliance/cli/models/speech_catalogue.py": "tests/e2e/speech/test_catalogue.py",
+    "appliance/cli/models/speech_*": "tests/e2e/speech/test_catalogue.py",
     "appliance/cli/license/*": "tests/unit/licensing/test_install.py",
     "appliance/cli/site/*": "tests/integration/site/test_commands.py",
     "appliance/cli/train.py": "tests/docs/test_custom_models_page.py",

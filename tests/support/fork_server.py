@@ -140,7 +140,7 @@ def end(code: object) -> None:
 
 def main(descriptor: str) -> None:
     import_product()
-    configure_mappers()  # otherwise each child that opens a ledger would
+    configure_mappers()  # otherwise each child that opens a job store would
     kept = open_tokenizer(TOKENIZER.read_bytes())
     # Each child would copy and free a million small pieces at its end, for half a second of a processor.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept.library))

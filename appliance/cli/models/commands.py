@@ -236,13 +236,8 @@ def download_command(words: tuple[str, ...], roots: Path | None, as_json: bool) 
     the same for display models. BaseModelLocale=en-US lists speech models; DisplayLocale=en-US with
     FullDisplay, or some of Punct, Rescore, Resegment and Wfstitn, brings the newest display models.
     """
-    from appliance.cli.models.speech_catalogue import (
-        Wanted,
-        at_place,
-        available,
-        download_models,
-        print_models,
-    )
+    from appliance.cli.models.speech_catalogue import available, download_models, print_models
+    from appliance.cli.models.speech_choice import Wanted, at_place
     from appliance.config.command_line import display_types, is_display_word
 
     chosen = tuple(word for word in words if is_display_word(word))

@@ -11,15 +11,13 @@ The first of these that is given counts; ids count together. Models come from a 
 
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
-from appliance.config.products import SPEECH_TO_TEXT
-from appliance.config.settings import Settings
+from appliance.cli.models.speech_choice import BASE, Wanted, place_of
 from appliance.errors import ModelError, SettingsError
 from appliance.licensing.installation import Installation
 from appliance.models.packages import find_packages
@@ -33,92 +31,12 @@ from license.models.manifest import MANIFEST_KIND
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import parse_statement
 
-CONTAINER_PLACE: Final = Path("/usr/local/models")
-"""Where the container keeps its models: taken where it exists and `Mounts:Model` is not given."""
-BASE: Final = "Base"
 DEADLINE: Final = "[ERROR] Failed to download: context deadline exceeded"
 """The line that operators of the containers look for."""
 _CLOSING: Final = (
     "Please run this tool again and assign --modelId '<one above base model id>'. "
     "If no model id listed above, it means currently there is no available base model for {locale}"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the settings ask of the catalogue.
-
-    Attributes:
-        query: Locale whose models are to be listed.
-        ids: Models by type, `Base` or a type of display models.
-        newest: Locale whose newest display models are wanted.
-        types: Types of display models that were chosen.
-    """
-
-    query: str = ""
-    ids: Mapping[str, str]
-    newest: str = ""
-    types: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Wanted":
-        """Read what was asked, by the order of priority."""
-        named = {
-            BASE: settings.model_id,
-            "Punct": settings.punct_id,
-            "Rescore": settings.rescore_id,
-            "Resegment": settings.resegment_id,
-            "Wfstitn": settings.wfstitn_id,
-        }
-        ids = {kind: value for kind, value in named.items() if value}
-        query = settings.base_model_locale
-        return cls(
-            query=query,
-            ids={} if query else ids,
-            newest="" if query or ids else settings.display_locale,
-            types=settings.display_types,
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self.query or self.ids or self.newest)
-
-
-def at_place(settings: Settings) -> Settings:
-    """Return the settings with the container's directory of models, where that one exists and is meant."""
-    if settings.service is SPEECH_TO_TEXT and settings.model_mount is None and CONTAINER_PLACE.is_dir():
-        wanted = bool(Wanted.of(settings))
-        if wanted or any(CONTAINER_PLACE.iterdir()):
-            return replace(settings, model_mount=CONTAINER_PLACE)
-    return settings
-
-
-def before_serving(installation: Installation) -> bool:
-    """Do what the settings ask of the catalogue, and say whether the run ends with that.
-
-    Raises:
-        ApplianceError, LicenseError: As `download_models`; or it is asked of another service.
-    """
-    wanted = Wanted.of(installation.settings)
-    if not wanted:
-        return False
-    if installation.settings.service is not SPEECH_TO_TEXT:
-        raise SettingsError(
-            "BaseModelLocale, ModelId, DisplayLocale and the like belong to the speech service",
-            hint="add Service=speechtotext",
-        )
-    if wanted.query:
-        print_models(installation, wanted)
-        return True
-    only_base = set(wanted.ids) == {BASE}
-    settings = installation.settings
-    if only_base and has_base(_place(settings)):
-        click.echo(
-            f"ModelId={settings.model_id} is ignored: {settings.model_mount} holds a model already",
-            err=True,
-        )
-        return False
-    download_models(installation, wanted)
-    return not only_base
 
 
 def available(installation: Installation, wanted: Wanted) -> list[tuple[str, Offer]]:
@@ -148,7 +66,7 @@ def download_models(installation: Installation, wanted: Wanted) -> list[Path]:
         ModelError: The catalogue has no such model for this resource, or one of another type.
         LicenseError: As `license.client.packages.download_package`.
     """
-    place = _place(installation.settings)
+    place = place_of(installation.settings)
     offers = _offers(installation)
     chosen = [find(offers, kind, name) for kind, name in wanted.ids.items()]
     if wanted.newest:
@@ -249,15 +167,6 @@ def _fetch(installation: Installation, offer: Offer, place: Path) -> Path:
         raise
     click.echo(f"downloaded {files.package}", err=True)
     return files.package
-
-
-def _place(settings: Settings) -> Path:
-    if settings.model_mount is None:
-        raise SettingsError(
-            "Mounts:Model is missing: it names the directory that models are downloaded to.",
-            hint=f"add Mounts:Model=/var/lib/appliance/models, or make {CONTAINER_PLACE}",
-        )
-    return settings.model_mount
 
 
 def _offers(installation: Installation) -> tuple[Offer, ...]:

@@ -145,7 +145,7 @@ def _planned(paths: Sequence[Path], kind: str, *, to_screen: bool) -> Plan:
 
 def _installation(words: Sequence[str], roots: Path | None) -> "Installation":
     """Read the settings; the service is speech, whatever the host's settings file says."""
-    from appliance.cli.models.speech_catalogue import at_place
+    from appliance.cli.models.speech_choice import at_place
     from appliance.licensing.installation import Installation
     from appliance.observability import logging as logs
 

@@ -11,16 +11,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import create_engine
-from sqlalchemy.dialects import sqlite as dialect
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateTable
-from sqlmodel import Session, col, func, select
-
-from appliance.ledger.log.schema import CheckpointRow, EntryRow, LogTable, TreeRow
+from appliance.ledger.log.schema import INDEX, TABLES
 from appliance.ledger.read.day_sums import DaySums, read_day_sums
 from appliance.ledger.read.entries import read_acknowledged, read_carried
 from appliance.ledger.read.text_tree import last_tile_fits, text_subtree
@@ -29,7 +23,12 @@ from license.evidence.log.merkle import TILE_WIDTH, Frontier
 
 _INSERT_ENTRY = "INSERT INTO entry (n, text, leaf) VALUES (?, ?, ?)"
 _INSERT_TILE = "INSERT INTO tile (level, idx, root) VALUES (?, ?, ?)"
+_INSERT_TREE = (
+    "INSERT INTO tree (id, origin, size, frontier, effective, uptime, boot) VALUES (1, ?, 0, x'', 0, 0.0, '')"
+)
 _UPDATE_TREE = "UPDATE tree SET size = ?, frontier = ?, effective = ?, uptime = ?, boot = ? WHERE id = 1"
+_EVENTS = "SELECT text FROM entry WHERE kind = ? AND kind <> 'use'"  # as the index `entry_events` is made
+_LAST_CHECKPOINT = "SELECT at, CAST(note AS BLOB) FROM checkpoint ORDER BY id DESC LIMIT 1"
 _BUSY_SECONDS = 5
 # SQLite looks through the whole file; beyond this size that is left to `appliance.ledger.log.scrubber`.
 CHECKED_BYTES = 64 * 1024 * 1024
@@ -87,19 +86,34 @@ class Batch:
     pruned: str = ""
 
 
+class TreeRow(NamedTuple):
+    """The tree as it is on disk: name and size of the log, its edge, and effective time."""
+
+    origin: str
+    size: int
+    frontier: bytes
+    effective: int
+
+
+class CheckpointRow(NamedTuple):
+    """A signed head, and when it was signed."""
+
+    at: int
+    note: bytes
+
+
 @contextlib.contextmanager
 def corruption_is_damage() -> Iterator[None]:
     """Turn SQLite's word for corruption into `Damaged`; a lock or a failing disk is none and passes."""
     try:
         yield
-    except (sqlite3.DatabaseError, DatabaseError) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else error
-        if not is_corruption(cause):
+    except sqlite3.DatabaseError as error:
+        if not is_corruption(error):
             raise
-        raise Damaged("corrupt", f"SQLite cannot read it: {cause}") from error
+        raise Damaged("corrupt", f"SQLite cannot read it: {error}") from error
 
 
-def is_corruption(error: BaseException | None) -> bool:
+def is_corruption(error: BaseException) -> bool:
     """Say whether SQLite means that the file itself is wrong, not the disk or a lock."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES
 
@@ -131,31 +145,23 @@ class Store:
             # Without its directory, a whole mount may be gone: that is not damage, it may come back.
             self.path.parent.stat()
             raise Damaged("missing", f"{self.path.name} is missing") from error
-        self._engine = create_engine(
+        self._connection = sqlite3.connect(
             # Never made here: what is missing was there.
-            f"sqlite:///file:{quote(str(self.path))}?mode=rw&uri=true",
-            poolclass=StaticPool,
+            f"file:{quote(str(self.path))}?mode=rw",
+            uri=True,
             # Transactions are ours: the driver begins none by itself. One thread at a time is the caller's
             # word.
-            connect_args={"isolation_level": None, "check_same_thread": False, "timeout": _BUSY_SECONDS},
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=_BUSY_SECONDS,
         )
         try:
             with corruption_is_damage():
-                proxied = self._engine.raw_connection()
-                connection = self._prepared(proxied.driver_connection)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
         except BaseException:
-            self._engine.dispose()
+            self._connection.close()
             raise
-        self._proxied = proxied
-        self._connection = connection
-
-    @staticmethod
-    def _prepared(connection: object) -> sqlite3.Connection:
-        if not isinstance(connection, sqlite3.Connection):
-            raise TypeError("the store needs the standard library's SQLite driver")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        return connection
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -164,8 +170,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded into it."""
-        self._proxied.close()
-        self._engine.dispose()
+        self._connection.close()
 
     def reopen(self) -> None:
         """Begin anew after a failure: only what is on disk counts.
@@ -213,10 +218,10 @@ class Store:
 
     def create(self, origin: str) -> None:
         """Make the tables of an empty log."""
-        LogTable.metadata.create_all(self._engine)
-        with Session(self._engine) as session:
-            session.add(TreeRow(origin=origin, size=0, frontier=b"", effective=0, uptime=0.0, boot=""))
-            session.commit()
+        execute = self._connection.execute
+        for statement in (*TABLES.values(), INDEX):
+            execute(statement)
+        execute(_INSERT_TREE, (origin,))
 
     def check(self) -> None:
         """Look for damage that SQLite can see, in a file of moderate size, and for tables that are not ours.
@@ -234,10 +239,7 @@ class Store:
             ).fetchone()[0]
         if result != "ok":
             raise Damaged("corrupt", f"SQLite finds it damaged: {result}")
-        expected = {
-            table.name: str(CreateTable(table).compile(dialect=dialect.dialect())).split()
-            for table in LogTable.metadata.sorted_tables
-        }
+        expected = {name: sql.split() for name, sql in TABLES.items()}
         if others or {name: sql.split() for name, sql in schema.items()} != expected:
             raise Damaged("schema", "its tables are not those this software makes")
 
@@ -285,41 +287,36 @@ class Store:
         """Return the row of the tree as it is on disk; None in a file without a complete log."""
         if not self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name='tree'").fetchone():
             return None
-        with Session(self._engine) as session:
-            row = session.get(TreeRow, 1)
-        return row if row is not None and row.size else None
+        row = self._connection.execute(
+            "SELECT origin, size, frontier, effective FROM tree WHERE id = 1"
+        ).fetchone()
+        return TreeRow(*row) if row is not None and row[1] else None
 
     def last_checkpoint(self) -> CheckpointRow | None:
         """Return the newest checkpoint."""
-        with Session(self._engine) as session:
-            return session.exec(select(CheckpointRow).order_by(col(CheckpointRow.id).desc()).limit(1)).first()
+        row = self._connection.execute(_LAST_CHECKPOINT).fetchone()
+        return None if row is None else CheckpointRow(*row)
 
     def entry(self, n: int) -> Entry:
         """Return one entry; raises `IndexError` where there is none."""
-        with Session(self._engine) as session:
-            row = session.get(EntryRow, n)
+        row = self._connection.execute("SELECT text FROM entry WHERE n = ?", (n,)).fetchone()
         if row is None:
             raise IndexError(n)
-        return parse(row.text)
+        return parse(row[0])
 
     def size(self) -> int:
         """Return the number of entries that are there, whatever the tree says."""
-        with Session(self._engine) as session:
-            last = session.exec(select(func.max(EntryRow.n))).one()
+        last = self._connection.execute("SELECT max(n) FROM entry").fetchone()[0]
         return 0 if last is None else int(last) + 1
 
-    def events(self, *kinds: str) -> list[Entry]:
-        """Return the entries of these kinds in order; for kinds other than `use`."""
-        statement = select(EntryRow.text).where(col(EntryRow.kind).in_(kinds), col(EntryRow.kind) != "use")
-        with Session(self._engine) as session:
-            return [parse(text) for text in session.exec(statement.order_by(col(EntryRow.n)))]
+    def events(self, kind: str) -> list[Entry]:
+        """Return the entries of this kind in order; for kinds other than `use`."""
+        return [parse(text) for (text,) in self._connection.execute(f"{_EVENTS} ORDER BY n", (kind,))]
 
-    def last_event(self, *kinds: str) -> Entry | None:
-        """Return the newest entry of these kinds; for kinds other than `use`."""
-        statement = select(EntryRow.text).where(col(EntryRow.kind).in_(kinds), col(EntryRow.kind) != "use")
-        with Session(self._engine) as session:
-            text = session.exec(statement.order_by(col(EntryRow.n).desc()).limit(1)).first()
-        return None if text is None else parse(text)
+    def last_event(self, kind: str) -> Entry | None:
+        """Return the newest entry of this kind; for kinds other than `use`."""
+        row = self._connection.execute(f"{_EVENTS} ORDER BY n DESC LIMIT 1", (kind,)).fetchone()
+        return None if row is None else parse(row[0])
 
     def acknowledged(self) -> dict[str, int]:
         """Return how many entries of each log were metered, as the newest `ack` entries say."""

@@ -178,7 +178,7 @@ def _check_last_checkpoint(store: Store, state: LogState, identity: VerifyingKey
     begun = [store.entry(0), *store.events("key")][-2:]
     known = [identity, *(VerifyingKey.from_vkey(entry.text("vk")) for entry in begun)]
     try:
-        head = open_checkpoint(row.note.encode("utf-8"), known).checkpoint
+        head = open_checkpoint(row.note, known).checkpoint
     except LicenseError as error:
         raise Damaged("checkpoint", f"the last checkpoint is not signed as it should be: {error}") from error
     check_head(store, state, head)

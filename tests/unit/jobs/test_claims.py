@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from appliance.jobs import claims
-from appliance.jobs.claims import Member
 from appliance.jobs.job import JobStatus
+from appliance.jobs.member import Member
 from appliance.jobs.store import JobStore
 
 
@@ -113,8 +113,10 @@ def test_whoever_is_alone_asks_nobody() -> None:
 
 def test_time_is_the_databases_in_unix_seconds(members: Any) -> None:
     async def ask(store: JobStore) -> float:
-        asked = store._do(lambda session: session.execute(select(claims.now(session))).scalar_one())
-        return float(await asked)
+        def at(records: Any) -> float:
+            return float(records._session.scalar(select(claims.now(records._session))))
+
+        return await store._do(at)
 
     first = asyncio.run(ask(members[0]))
     assert 1_600_000_000 < first < 10_000_000_000

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from appliance.jobs.database import first_line, open_file, open_url
+from appliance.jobs.database import open_file, open_url
 from appliance.jobs.job import JobStatus
+from appliance.jobs.refusals import first_line
 
 OLDER = (
     "CREATE TABLE job (id VARCHAR(36) NOT NULL, instance VARCHAR(64) NOT NULL, display_name TEXT, "

@@ -1,6 +1,9 @@
 """Jobs run, end, survive and count once; the store is the real one on a real disk."""
 
 import asyncio
+import contextlib
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,19 +245,42 @@ def test_more_than_fits_is_refused_and_one_job_always_fits(place: Any, machine: 
     asyncio.run(scenario())
 
 
+def change(directory: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(directory / "jobs.db")) as connection:
+        connection.execute(statement)
+
+
+def test_while_its_file_cannot_be_opened_nothing_is_counted_and_later_jobs_are_taken(
+    place: Any, machine: Any, submit: Any
+) -> None:
+    async def scenario() -> None:
+        works = machine()
+        jobs = place.jobs(works)  # found writable, and not opened before the first job
+        file = place.directory / "jobs.db"
+        file.unlink()
+        file.mkdir()
+        await jobs.resume(works.recorded)
+        for _ in range(2):
+            with pytest.raises(JobStoreUnavailable):
+                await submit(jobs)
+        assert works.counted == []
+        file.rmdir()
+        job = await submit(jobs)
+        assert job.status is JobStatus.SUCCEEDED
+        assert works.counted == [job.tasks[0].id]
+        await jobs.close(1)
+
+    asyncio.run(scenario())
+
+
 def test_without_its_database_no_job_is_accepted_and_none_that_ran_is_lost(
     place: Any, machine: Any, submit: Any
 ) -> None:
     async def scenario() -> None:
         works = machine()
-        store = place.store()
-        jobs = place.jobs(works, store=store)
+        jobs = place.jobs(works)
         job = await submit(jobs, "long")
-        hidden = place.directory / "elsewhere"
-        hidden.mkdir()
-        with store._engine.connect() as connection:
-            connection.exec_driver_sql("ALTER TABLE task RENAME TO hidden")
-            connection.commit()
+        change(place.directory, "ALTER TABLE task RENAME TO hidden")
         works.go.set()
         for _ in range(60_000):
             if job.status.final:
@@ -269,9 +295,7 @@ def test_without_its_database_no_job_is_accepted_and_none_that_ran_is_lost(
         kept = await jobs.get(job.id)
         assert kept is not None
         assert kept.status is JobStatus.SUCCEEDED, "its result is in memory"
-        with store._engine.connect() as connection:
-            connection.exec_driver_sql("ALTER TABLE hidden RENAME TO task")
-            connection.commit()
+        change(place.directory, "ALTER TABLE hidden RENAME TO task")
         assert (await submit(jobs)).status is JobStatus.SUCCEEDED
         await jobs.close(1)
         again = place.jobs(machine())

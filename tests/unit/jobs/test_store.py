@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from appliance.errors import SettingsError
+from appliance.errors import JobStoreUnavailable, SettingsError
 from appliance.jobs.job import LIFETIME_SECONDS, Failure, JobStatus
 from appliance.jobs.store import JobStore
 from appliance.jobs.tables import JobTable
@@ -120,6 +120,70 @@ def test_a_damaged_store_is_begun_anew_and_its_texts_do_not_stay(place: Any, mak
         assert b"Rumpelstilzchen" not in place.bytes_on_disk()
 
     asyncio.run(scenario())
+
+
+def test_a_file_without_jobs_is_opened_for_the_first_job_and_not_to_look_for_some(
+    place: Any, machine: Any, submit: Any
+) -> None:
+    async def scenario() -> None:
+        jobs = place.jobs(machine())
+        await jobs.resume(machine().recorded)
+        assert await jobs.get("unknown") is None
+        assert place.bytes_on_disk() == b""
+        await submit(jobs)
+        assert place.bytes_on_disk() != b""
+        await jobs.close(1)
+
+    asyncio.run(scenario())
+
+
+def test_a_file_whose_jobs_are_over_is_opened_to_delete_them(place: Any, make_job: Any) -> None:
+    async def kept() -> None:
+        job = make_job(text="Rumpelstilzchen")
+        await place.store().insert(job)
+        place.stores[-1].close()
+        assert await place.store().expire(now=job.created + LIFETIME_SECONDS) == 1
+        place.stores[-1].close()
+        assert await place.store().expire(now=job.created) == 0
+        assert b"Rumpelstilzchen" not in place.bytes_on_disk()
+
+    asyncio.run(kept())
+
+
+def test_what_is_kept_is_the_job_as_it_was_at_the_call(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store, job = place.store(), make_job()
+        kept = asyncio.ensure_future(store.insert(job))  # the file is only being opened
+        await asyncio.sleep(0)
+        job.tasks[0].status, job.documents = JobStatus.SUCCEEDED, []
+        await kept
+        (left,) = await store.left(now=job.created)
+        assert left.job.tasks[0].status is JobStatus.NOT_STARTED
+        (taken,) = await store.take([job.id])
+        assert [source.text for source in taken.documents] == ["a text"]
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_before_the_file_is_open_keeps_what_was_to_be_kept(place: Any, make_job: Any) -> None:
+    async def scenario() -> None:
+        store, job = place.store(), make_job()
+        kept = asyncio.ensure_future(store.insert(job))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(store.close)
+        await kept
+        with pytest.raises(JobStoreUnavailable):
+            await store.get(job.id, now=job.created)
+        assert await place.store().get(job.id, now=job.created) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_cannot_be_written_is_refused_at_the_start(place: Any) -> None:
+    (place.directory / "jobs.db").mkdir()
+    with pytest.raises(SettingsError, match=r"jobs\.db cannot be used: IsADirectoryError") as caught:
+        place.store()
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
