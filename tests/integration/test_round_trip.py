@@ -149,6 +149,7 @@ def through_windows(stick: Path) -> None:
         note.write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
 
 
+@pytest.mark.slow
 def test_the_same_round_trip_by_files_alone(tmp_path: Path) -> None:
     vendor, stick = tmp_path / "vendor", tmp_path / "stick"
     for directory in (vendor, stick):

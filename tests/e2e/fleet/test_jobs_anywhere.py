@@ -162,6 +162,7 @@ def test_the_jobs_of_a_replica_killed_at_any_moment_end_elsewhere_and_are_counte
         assert verify(site.output, load_roots(fleet.vendor.roots_dir)).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_job_of_a_killed_replica_is_taken_over_while_that_stays_away(fleet: Fleet) -> None:
     with fleet.services[0].client() as client:
         job = submit(client, 25, tasks=6)
@@ -173,6 +174,7 @@ def test_a_job_of_a_killed_replica_is_taken_over_while_that_stays_away(fleet: Fl
     assert set(records.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_stop_hands_jobs_over_at_once(fleet: Fleet) -> None:
     with fleet.services[0].client() as client:
         job = submit(client, 25, tasks=6)

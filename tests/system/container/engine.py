@@ -102,12 +102,13 @@ class Engine:
     def wait_ready(self, name: str) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            if self.run("exec", name, "appliance", "health", check=False).returncode == 0:
+            asked = self.run("exec", name, "appliance", "health", check=False)
+            if asked.returncode == 0:
                 return
             state = self.inspect(name)["State"]
             assert state["Running"], f"it ended with {state['ExitCode']}: {self.logs(name)[-3000:]}"
             time.sleep(0.1)
-        raise AssertionError(f"{name} is not ready: {self.logs(name)[-3000:]}")
+        raise AssertionError(f"{name} is not ready: {asked.stdout}{asked.stderr}{self.logs(name)[-3000:]}")
 
 
 def make_engine() -> Engine:
