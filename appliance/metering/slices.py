@@ -27,7 +27,14 @@ from license.errors import BadReply, LicenseError
 from license.files import read_limited, write_atomic
 from license.licenses.site import desk_key
 from license.licenses.verify import AuthenticLicense
-from license.slices.protocol import MAX_STANDING_BYTES, Slice, Standing, open_slice, sign_standing
+from license.slices.protocol import (
+    MAX_STANDING_BYTES,
+    Shortage,
+    Slice,
+    Standing,
+    open_slice,
+    sign_standing,
+)
 
 _log = logging.getLogger("appliance.metering")
 
@@ -38,6 +45,8 @@ LEASE_SECONDS: Final = 60
 """Shortest time between two leases that are asked for because the desk divides another plan."""
 SHORT_BEATS: Final = 2
 """Where the plan is short, a replica keeps what it uses in so many heartbeats."""
+QUIET_BEATS: Final = 10
+"""So many heartbeats after its last units went back, an idle replica asks for some again."""
 
 UsedUnits = Callable[[str, int, int], int]
 """`used(meter, start, end)`: billed units recorded in the ledger."""
@@ -76,8 +85,8 @@ class SliceKeeper:
         self._rate: dict[str, float] = {}
         self._before: tuple[int, dict[str, int]] | None = None
         self._next_at = self._not_before = 0
-        self._is_short = False
-        self._quiet: set[str] = set()
+        self._shortage = Shortage.NONE
+        self._quiet: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._lowered: Slice | None = None
         self._taken: dict[tuple[str, int], int] = {}
@@ -147,7 +156,7 @@ class SliceKeeper:
         term, _ = window(lease.license.plan, now)
         used = self._used_units(lease, now)
         empty = {meter for meter, units in used.items() if units >= granted.of(meter, term)}
-        if not empty <= self._quiet:
+        if not empty <= self._quiet.keys():
             return True
         is_news = bool(empty) and used != self._told
         self._told = used
@@ -187,7 +196,7 @@ class SliceKeeper:
         if returns:
             self._forget()
         else:
-            keeps = self._give_back(lease, used, need, term)
+            keeps = self._give_back(lease, used, need, now)
         standing = Standing(
             instance=self._identity.vkey,
             head=head,
@@ -210,7 +219,7 @@ class SliceKeeper:
             for meter, units in need.items():
                 if self._need.get(meter, 0) >= units:
                     self._need.pop(meter, None)
-        self._known, self._is_short = reply.head, reply.is_short
+        self._known, self._shortage = reply.head, reply.shortage
         self._before = (now, used)
         self._not_before = now + reply.retry_s
         if reply.retry_s:
@@ -251,7 +260,8 @@ class SliceKeeper:
     ) -> dict[str, int]:
         """What is used in two intervals between reports, going by what was used since the last word.
 
-        Less where the plan is short; and nothing where an idle slice went back, until somebody asks again.
+        Less where the plan is short; and nothing where an idle slice went back, until somebody asks again or
+        it was long ago: units may have been bought meanwhile, or the next month have begun.
         """
         connected = lease.license.connected
         seconds = 2 * (connected.max_interval_s if connected else self._heartbeat(lease))
@@ -262,40 +272,49 @@ class SliceKeeper:
                 grown = max(0, used[meter] - self._before[1].get(meter, 0))
                 self._rate[meter] = max(grown / passed, self._rate.get(meter, 0.0) / 2)
                 if grown or need.get(meter):
-                    self._quiet.discard(meter)
+                    self._quiet.pop(meter, None)
+            if now >= self._quiet.get(meter, now):
+                self._quiet.pop(meter, None)
             first = min(FIRST_UNITS, max(1, units // 50))
             wants[meter] = max(first, int(self._rate.get(meter, 0.0) * seconds))
-            if self._is_short or meter in self._quiet:
+            if self._shortage or meter in self._quiet:
                 wants[meter] = self._soon(lease, meter)
         return wants
 
     def _soon(self, lease: AuthenticLicense, meter: str) -> int:
-        """What is used in a few heartbeats, going by what was used of late."""
-        return int(self._rate.get(meter, 0.0) * SHORT_BEATS * self._heartbeat(lease))
+        """What is used in a few heartbeats, going by what was used of late.
+
+        At least one unit: without any it is not ready, and a balancer would never ask it. Near the end of the
+        plan it may be none.
+        """
+        soon = int(self._rate.get(meter, 0.0) * SHORT_BEATS * self._heartbeat(lease))
+        is_last = self._shortage is Shortage.LAST or meter in self._quiet
+        return soon if is_last else max(1, soon)
 
     def _give_back(
-        self, lease: AuthenticLicense, used: Mapping[str, int], need: Mapping[str, int], term: int
+        self, lease: AuthenticLicense, used: Mapping[str, int], need: Mapping[str, int], now: int
     ) -> dict[str, int]:
         """Stop using what is idle where the plan is short, and return up to how much is kept, by meter.
 
         It is said again with each word until the desk has answered with another slice.
         """
+        term, _ = window(lease.license.plan, now)
         with self._guard:
             granted = self._granted
-            if self._lowered is None and self._is_short and granted is not None and granted.term == term:
+            if self._lowered is None and self._shortage and granted is not None and granted.term == term:
+                soon = {meter: self._soon(lease, meter) for meter, _ in granted.units if meter in used}
                 kept = {
                     meter: max(
-                        used[meter] + max(need.get(meter, 0), self._soon(lease, meter)),
-                        self._taken.get((meter, term), 0),
+                        used[meter] + max(need.get(meter, 0), units), self._taken.get((meter, term), 0)
                     )
-                    for meter, _ in granted.units
-                    if meter in used
+                    for meter, units in soon.items()
                 }
                 less = {meter: units for meter, units in kept.items() if units < granted.of(meter, term)}
                 if less:
                     units = tuple((meter, less.get(meter, count)) for meter, count in granted.units)
                     self._granted = self._lowered = replace(granted, units=units, note=b"")
-                    self._quiet |= {meter for meter in less if not self._soon(lease, meter)}
+                    until = now + QUIET_BEATS * self._heartbeat(lease)
+                    self._quiet |= {meter: until for meter in less if not soon[meter]}
             lowered = self._lowered
         if lowered is None or lowered.term != term:
             return {}

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.site.events import Again, Counted, Event, Forked, Found, Leased, Left, Seen, Sliced, WrittenOff
+from license.slices.protocol import Shortage
 
 Key = tuple[str, int]
 """Meter, and first second of the term."""
@@ -134,10 +135,13 @@ class Book:
         """Return the units that can still be granted of so many; never negative."""
         return max(0, units - self.charged.get(key, 0) - self.open(key))
 
-    def is_short(
+    def shortage(
         self, term: int, plan: Iterable[tuple[str, int]], used: Mapping[str, Mapping[str, int]], now: int
-    ) -> bool:
-        """Whether more units of a meter lie unused at replicas than are free: idle ones should go back.
+    ) -> Shortage:
+        """Return what replicas should give back.
+
+        What is idle where more units of a meter lie unused at replicas than are free. All of it where not
+        one unit is left for each: who holds none is not ready, and a balancer asks others.
 
         Args:
             term: First second of the term.
@@ -145,8 +149,9 @@ class Book:
             used: What each replica said last that it has used in the term.
             now: Unix second.
         """
-        if self.live(now) < 2:
-            return False
+        live, found = self.live(now), Shortage.NONE
+        if live < 2:
+            return found
         for meter, units in plan:
             key = (meter, term)
             idle = sum(
@@ -155,9 +160,10 @@ class Book:
                 )
                 for of, replica in self.replicas.items()
             )
-            if self.free(key, units) < idle:
-                return True
-        return False
+            free = self.free(key, units)
+            if free < idle:
+                found = max(found, Shortage.LAST if free + idle < live else Shortage.IDLE)
+        return found
 
     def live(self, now: int) -> int:
         """Return how many replicas may hold a lease now."""

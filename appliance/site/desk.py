@@ -35,7 +35,15 @@ from license.evidence.log.merkle import ProofError, check_consistency
 from license.licenses.license import License
 from license.licenses.request import open_request
 from license.metering_protocol import Acknowledgement, open_report
-from license.slices.protocol import Slice, SliceReply, Standing, open_slice, open_standing, sign_slice
+from license.slices.protocol import (
+    Shortage,
+    Slice,
+    SliceReply,
+    Standing,
+    open_slice,
+    open_standing,
+    sign_slice,
+)
 from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("appliance.site")
@@ -406,10 +414,11 @@ class Desk:
             granted = replace(granted, units=held.units, sequence=held.sequence)
         lacks = any(units - ask.used.get(m, 0) < max(1, ask.need.get(m, 0)) for m, units in granted.units)
         used = {of: word.used for of, word in self._words.items() if word.term == ask.term}
+        shortage = self.book.shortage(ask.term, license.plan.meters, used, now)
         return SliceReply(
             status="OutOfQuota" if self.is_used_up() else "Valid",
             slice=sign_slice(granted, self.identity.signing).note,
             head=standing.head.size,
             retry_s=max(1, min(self.rules.heartbeat_s, waits)) if lacks else 0,
-            is_short=blocks and self.book.is_short(ask.term, license.plan.meters, used, now),
+            shortage=shortage if blocks else Shortage.NONE,
         )

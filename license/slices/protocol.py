@@ -1,6 +1,7 @@
 """How a plan that blocks is divided on a site: what a replica says of itself, and what its desk grants.
 
-    POST {Billing}/v1/slices   a standing note  → {"status", "message", "slice", "head", "retry"}
+    POST {Billing}/v1/slices   a standing note  → {"status", "message", "slice", "head", "retry",
+                                                   "short"}
 
 A *standing* is signed by the replica: the head of its usage log with the proof that it grew from the head
 that the desk knows, what it has used in the term, what it needs, and the slice it holds. A *slice* is signed
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import Any, Final
 
 from license.crypto.ed25519 import SigningKey, VerifyingKey
@@ -214,6 +216,21 @@ def open_standing(body: bytes) -> Standing:
     )
 
 
+class Shortage(IntEnum):
+    """What a replica gives back of its slice.
+
+    Attributes:
+        NONE: Nothing.
+        IDLE: What it will not use soon, but for one unit, with which it is ready: more lies unused at
+            replicas than is free.
+        LAST: All that it will not use soon: there is not one unit left for each replica.
+    """
+
+    NONE = 0
+    IDLE = 1
+    LAST = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceReply:
     """What the desk answers to a standing.
@@ -223,14 +240,14 @@ class SliceReply:
         slice: Note of the slice that the replica holds from here on.
         head: Size of the head that the desk knows now.
         retry_s: Seconds after which more may be had; 0 where the slice is what was wanted.
-        is_short: Whether more of the plan lies unused at replicas than is free: give back what is idle.
+        shortage: What goes back.
     """
 
     status: str
     slice: bytes
     head: int
     retry_s: int = 0
-    is_short: bool = False
+    shortage: Shortage = Shortage.NONE
 
     def to_claims(self, message: str) -> dict[str, Any]:
         """Return the JSON of the answer."""
@@ -240,19 +257,21 @@ class SliceReply:
             "slice": self.slice.decode("utf-8"),
             "head": self.head,
             "retry": self.retry_s,
-            "short": int(self.is_short),
+            "short": int(self.shortage),
         }
 
 
 def read_reply(answer: Mapping[str, Any]) -> SliceReply:
     """Read the JSON of an answer; raises `Malformed` naming the first field that is wrong."""
     top = Fields(answer)
+    shortage = top.number("short") if top.has("short") else 0
+    check_range("short", shortage, Shortage.NONE, Shortage.LAST)
     reply = SliceReply(
         status=top.text("status"),
         slice=top.line("slice").encode("utf-8"),
         head=top.number("head"),
         retry_s=top.number("retry"),
-        is_short=top.has("short") and top.number("short") == 1,
+        shortage=Shortage(shortage),
     )
     check_range("head", reply.head, 0, MAX_INT)
     check_range("retry", reply.retry_s, 0, DAY)

@@ -59,17 +59,19 @@ def test_an_idle_replica_that_gave_its_slice_back_is_granted_units_as_soon_as_it
 ) -> None:
     with site.open():
         idle, busy = site.member().start(), site.member().start()
-        busy.use_all(most=80)
-        for _ in range(4):
+        answered = 0
+        for _ in range(6):
+            answered += busy.use_all(most=99 - answered)
             beat(site, idle, busy)
-        assert allowed(idle) == 0
+        assert (answered, allowed(idle)) == (99, 0)
+        busy.stop()
         assert idle.ask() == "SliceUsedUp"
         site.time.pass_time(1)
         idle.speak()
         assert idle.ask() == "Answered"
         written = site.desk.ledger.size if site.desk else 0
         for _ in range(5):
-            beat(site, idle, busy)
+            beat(site, idle)
         assert site.desk is not None
         assert site.desk.ledger.size - written < 20, "slices do not go to and fro at each heartbeat"
 
@@ -116,3 +118,26 @@ def test_an_answer_that_is_lost_makes_nothing_of_what_was_given_back_usable_agai
             beat(site, idle, busy)
         assert busy.use_all() + site.answered() >= 80
         assert site.charged + site.open_units <= 100
+
+
+def test_a_replica_that_stands_idle_or_has_just_started_is_ready_while_others_use_the_plan_fast(
+    tmp_path: Path,
+) -> None:
+    """Without a unit it would not be ready, and no balancer would ask it for what it needs to get some."""
+    site = InProcessSite(tmp_path)
+    site.license(5_000)
+    with site.open() as desk:
+        idle, *busy = (site.member().start() for _ in range(3))
+        for _ in range(8):
+            for member in busy:
+                member.use_all(25, most=200)
+            beat(site, idle, *busy)
+        late = site.member().start()
+        beat(site, idle, late, *busy)
+        key = next(iter(desk.book.replicas[idle.of].allowed))
+        assert desk.book.free(key, 5_000) < 2_000, "the others ask for what they use in two reports"
+        assert [idle.ask(), late.ask()] == ["Answered", "Answered"]
+        for _ in range(3):
+            beat(site, idle, late, *busy)
+            assert [idle.ask(), late.ask()] == ["Answered", "Answered"]
+    site.close()

@@ -272,4 +272,14 @@ def asks_on(site: ContainerSite, meanwhile: Callable[[], object], requests: int 
 
 
 def all_succeed(site: ContainerSite, jobs: list[str]) -> None:
-    until(lambda: set(map(site.poll, jobs)) == {"succeeded"}, seconds=180)
+    """Wait until every job has succeeded, or say what the last answers were."""
+    said: dict[str, str] = {}
+
+    def succeeded() -> bool:
+        said.update((job, site.poll(job)) for job in jobs if said.get(job) != "succeeded")
+        return set(said.values()) == {"succeeded"}
+
+    try:
+        until(succeeded, seconds=180)
+    except AssertionError as error:
+        raise AssertionError(f"not every job succeeded: {said}") from error

@@ -30,6 +30,7 @@ from appliance.site.events import (
     WrittenOff,
 )
 from appliance.site.heads import is_late, is_other_history, newest_word, says_less, shown_head
+from license.slices.protocol import Shortage
 
 METER, TERM, UNITS = "Records", 0, 60
 PLAN = ((METER, UNITS),)
@@ -564,12 +565,21 @@ def test_what_a_replica_gives_back_is_free_for_others_and_no_less_than_it_has_us
 
 def test_a_plan_is_short_when_more_lies_unused_at_several_replicas_than_is_free() -> None:
     book = book_of(leased(digits(1)), Sliced(of=digits(1), meter=METER, term=TERM, allowed=40))
-    assert not book.is_short(TERM, PLAN, {}, 1)
+    assert book.shortage(TERM, PLAN, {}, 1) is Shortage.NONE, "there is nobody else"
     book.take(leased(digits(2)), 0, TERM)
-    assert book.is_short(TERM, PLAN, {}, 1)
-    assert not book.is_short(TERM, PLAN, {digits(1): {METER: 25}}, 1)
+    assert book.shortage(TERM, PLAN, {}, 1) is Shortage.IDLE
+    assert book.shortage(TERM, PLAN, {digits(1): {METER: 25}}, 1) is Shortage.NONE
     book.take(reported(digits(1), 0, 25, 25), 1, TERM)
-    assert not book.is_short(TERM, PLAN, {}, 1)
+    assert book.shortage(TERM, PLAN, {}, 1) is Shortage.NONE
+
+
+def test_the_last_units_of_all_go_back_when_not_one_is_left_for_each_replica() -> None:
+    book = book_of(*(leased(digits(n)) for n in range(4)))
+    for n in range(3):
+        book.take(Sliced(of=digits(n), meter=METER, term=TERM, allowed=1), 0, TERM)
+    book.take(Sliced(of=digits(3), meter=METER, term=TERM, allowed=UNITS - 3), 0, TERM)
+    assert book.shortage(TERM, PLAN, {digits(3): {METER: UNITS - 4}}, 1) is Shortage.IDLE
+    assert book.shortage(TERM, PLAN, {digits(3): {METER: UNITS - 3}}, 1) is Shortage.LAST
 
 
 def test_late_usage_is_charged_to_the_term_that_hears_of_it_and_to_no_slice() -> None:

@@ -8,6 +8,7 @@ from license.crypto.ed25519 import SigningKey
 from license.errors import Forged, LicenseError, Malformed, UnknownSigner, WrongType
 from license.evidence.log.checkpoint import Checkpoint
 from license.slices.protocol import (
+    Shortage,
     Slice,
     SliceReply,
     Standing,
@@ -101,15 +102,16 @@ def test_values_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
 
 
 def test_a_reply_reads_as_it_was_written_and_anything_else_is_refused() -> None:
-    reply = SliceReply(status="Valid", slice=b"a note\n", head=5, retry_s=2, is_short=True)
+    reply = SliceReply(status="Valid", slice=b"a note\n", head=5, retry_s=2, shortage=Shortage.LAST)
     written = json.loads(json.dumps(reply.to_claims("All is well.")))
     assert read_reply(written) == reply
     for field in dataclasses.fields(reply):
-        name = {"retry_s": "retry", "is_short": "short"}.get(field.name, field.name)
+        name = {"retry_s": "retry", "shortage": "short"}.get(field.name, field.name)
         with pytest.raises(Malformed):
-            read_reply(written | {name: "yes" if name == "short" else None})
+            read_reply(written | {name: 3 if name == "short" else None})
 
 
 def test_a_reply_of_a_desk_that_does_not_speak_of_short_plans_is_read() -> None:
     written = SliceReply(status="Valid", slice=b"a note\n", head=5).to_claims("All is well.")
-    assert not read_reply({name: value for name, value in written.items() if name != "short"}).is_short
+    before = read_reply({name: value for name, value in written.items() if name != "short"})
+    assert before.shortage is Shortage.NONE
