@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --require-virtualenv
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 UPGRADE ?=
 # Otherwise each of the processes that the tests start would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE

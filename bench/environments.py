@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
+from appliance.ner.session import DISABLED_OPTIMIZERS, LOGITS
+from appliance.onnx_tools.outputs import with_outputs
+
 HERE = Path(__file__).parent / "peers"
 KEPT = Path(__file__).parents[1] / ".bench"
 READY_SECONDS = 120
@@ -20,22 +24,30 @@ READY_SECONDS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One peer: its script and requirements are `peers/NAME_peer.py` and `peers/NAME.txt`.
+    """One peer: its script and requirements are `peers/PROGRAM_peer.py` and `peers/PROGRAM.txt`.
 
     Attributes:
         path: Where it answers a POST.
         wrapped: Whether it wants the V2 inference protocol around the texts.
+        tuned: Whether it is given the graph and the session options of the service.
     """
 
     name: str
     path: str = "/"
     wrapped: bool = False
+    tuned: bool = False
+
+    @property
+    def program(self) -> str:
+        """The name without what was given to it."""
+        return self.name.removesuffix("-tuned")
 
 
 PEERS = {
     peer.name: peer
     for peer in (
         Peer(name="starlette"),
+        Peer(name="starlette-tuned", tuned=True),
         Peer(name="litserve", path="/predict"),
         Peer(name="mlserver", path="/v2/models/ner/infer", wrapped=True),
         Peer(name="ray"),
@@ -69,7 +81,9 @@ def running_peer(peer: Peer, model: Path) -> Iterator[int]:
     Raises:
         RuntimeError: It does not answer in time.
     """
-    python = environment(peer.name, HERE / f"{peer.name}.txt")
+    python = environment(peer.program, HERE / f"{peer.program}.txt")
+    if peer.tuned:
+        model = _as_it_is_served(model)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -79,10 +93,11 @@ def running_peer(peer: Peer, model: Path) -> Iterator[int]:
         "ORT_DISABLE_TELEMETRY": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
         "HF_HUB_OFFLINE": "1",
+        "PEER_WITHOUT": " ".join(DISABLED_OPTIMIZERS) if peer.tuned else "",
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [python, HERE / f"{peer.name}_peer.py", model, str(port)],
+            [python, HERE / f"{peer.program}_peer.py", model, str(port)],
             stdout=output,
             stderr=output,
             env=environ,
@@ -99,6 +114,15 @@ def running_peer(peer: Peer, model: Path) -> Iterator[int]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _as_it_is_served(model: Path) -> Path:
+    """Return a copy of a model's folder whose graph has no output but the one that the service reads."""
+    copy = KEPT / "served" / model.name
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(model, copy)
+    (copy / "model.onnx").write_bytes(with_outputs((model / "model.onnx").read_bytes(), {LOGITS}))
+    return copy
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

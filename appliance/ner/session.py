@@ -13,7 +13,8 @@ Logits = NDArray[np.float32]
 TokenNumbers = NDArray[np.int64]
 
 LOGITS: Final = "logits"
-_DISABLED: Final = ("SkipLayerNormFusion",)  # the fused kernel computes number by number on a CPU
+DISABLED_OPTIMIZERS: Final = ("SkipLayerNormFusion",)
+"""Rewrites of onnxruntime that are left out: this fused kernel computes number by number on a CPU."""
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 
 
@@ -53,7 +54,7 @@ class OnnxSession:
     def __init__(
         self, data: bytes, *, labels: int, providers: Sequence[str] = ("CPUExecutionProvider",)
     ) -> None:
-        self._session = open_session(data, providers, disabled_optimizers=_DISABLED)
+        self._session = open_session(data, providers, disabled_optimizers=DISABLED_OPTIMIZERS)
         inputs = {node.name: node for node in self._session.get_inputs()}
         outputs = {node.name: node for node in self._session.get_outputs()}
         unknown = sorted(set(inputs) - _INPUTS)

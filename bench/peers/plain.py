@@ -4,6 +4,7 @@ Needs numpy, onnxruntime and tokenizers only, so that it runs in every peer's en
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 
 
 class Plain:
-    """One session with as many threads as onnxruntime chooses.
+    """One session with onnxruntime's options, but for the rewrites that `PEER_WITHOUT` names.
 
     Args:
         model: Model folder.
@@ -28,7 +29,10 @@ class Plain:
         self._tokenizer.enable_truncation(config.get("max_position_embeddings", 512))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(model / "model.onnx", options)
+        without = os.environ.get("PEER_WITHOUT", "").split()
+        self._session = onnxruntime.InferenceSession(
+            model / "model.onnx", options, disabled_optimizers=without
+        )
         self._inputs = [node.name for node in self._session.get_inputs()]
 
     def answer(self, texts: list[str]) -> list[list[dict[str, Any]]]:
