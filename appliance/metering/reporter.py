@@ -296,7 +296,6 @@ class Reporter:
         while (signed := next_report(log, self._positions.get(log.origin, 0), VERSION, key)) is not None:
             report, reply = signed.report, client.report(signed, now=self._now())
             status = reply.status
-            self.slices.reported()
             if reply.next > max(log.signed, report.next):
                 raise OutOfStep(
                     f"the endpoint has counted {reply.next:,} entries of {log.origin}, and {log.signed:,}"

@@ -133,10 +133,6 @@ class SliceKeeper:
         self._need[meter] = need if known is None else min(need, known)
         self._wake_soon()
 
-    def reported(self) -> None:
-        """Learn that usage was reported: the desk may know a newer head now."""
-        self._known = -1
-
     def due(self, now: int) -> bool:
         """Whether it is time to speak to the desk."""
         return self.applies and now >= self._next_at
