@@ -1,6 +1,7 @@
 """Which licence opens the speech service, what a plan includes, and what its operator limits."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,10 +110,15 @@ def test_recognitions_beyond_the_limit_are_refused(narrow: Service) -> None:
 
 def test_a_plan_that_is_used_up_closes_every_way(narrow: Service) -> None:
     with narrow.client(headers=NAMED) as client:
-        for _ in range(12):
+        answered, until = 0, time.monotonic() + 60
+        while answered < 12 and time.monotonic() < until:
             reply = client.post(PATH.format(mode="interactive"), params=ASKED, content=wav())
+            if reply.status_code == 429:  # a conversation that another test has left is still being closed
+                time.sleep(0.1)
+                continue
             if reply.status_code != 200:
                 break
+            answered += 1
         assert reply.status_code == 403
         assert reply.json()["error"]["innererror"]["code"] == "OutOfQuota"
         meters = client.get("/records/usage-logs/").json()["meters"]
