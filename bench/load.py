@@ -17,12 +17,14 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import cast
+from typing import Final, cast
 
 import httptools
 import uvloop
+
+TICK_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,30 @@ class _Seen:
     statuses: dict[str, int] = field(default_factory=dict)
     late: list[float] = field(default_factory=list)
 
+    def add(self, status: int, milliseconds: float) -> None:
+        (self.ok if status == 200 else self.other).append(milliseconds)
+        self.count(str(status))
+
+    def count(self, word: str) -> None:
+        self.statuses[word] = self.statuses.get(word, 0) + 1
+
 
 class _Client(asyncio.Protocol):
-    """One connection that is asked one thing at a time."""
+    """One connection that is asked one thing at a time.
 
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[int] | None = None
+    It has neither futures nor tasks: what the load costs is taken from the server on the same cores.
+
+    Args:
+        seen: Told what came back.
+        settled: Called when a request is answered, or lost with its connection.
+    """
+
+    def __init__(self, seen: _Seen, settled: Callable[["_Client"], None]) -> None:
+        self.lost = False
+        self._seen = seen
+        self._settled = settled
+        self._due = 0.0
+        self._asked = False
         self._transport: asyncio.WriteTransport | None = None
         self._parser = httptools.HttpResponseParser(self)
 
@@ -78,21 +98,27 @@ class _Client(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        status = self._parser.get_status_code()
-        self._parser = httptools.HttpResponseParser(self)
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_result(status)
+        self.lost = not self._parser.should_keep_alive()
+        if self._asked:
+            self._asked = False
+            self._seen.add(self._parser.get_status_code(), (time.perf_counter() - self._due) * 1000)
+            self._settled(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_exception(exc or ConnectionResetError("the server closed the connection"))
+        self.lost = True
+        if self._asked:
+            self._asked = False
+            self._seen.count(type(exc or ConnectionResetError()).__name__)
+            self._settled(self)
 
-    async def ask(self, request: bytes) -> int:
-        self.answer = asyncio.get_running_loop().create_future()
-        if self._transport is None:
-            raise ConnectionResetError("not connected")
-        self._transport.write(request)
-        return await self.answer
+    def ask(self, request: bytes, due: float) -> None:
+        """Send a request; its latency counts from the moment it was due."""
+        self._due = due
+        self._asked = True
+        if self._transport is None or self._transport.is_closing():
+            self.connection_lost(None)
+        else:
+            self._transport.write(request)
 
 
 def _request(spec: Spec, body: str) -> bytes:
@@ -104,58 +130,91 @@ def _request(spec: Spec, body: str) -> bytes:
     return head.encode() + data
 
 
-async def _connect(spec: Spec) -> _Client:
-    _, client = await asyncio.get_running_loop().create_connection(_Client, spec.host, spec.port)
+async def _connect(spec: Spec, seen: _Seen, settled: Callable[[_Client], None]) -> _Client:
+    _, client = await asyncio.get_running_loop().create_connection(
+        lambda: _Client(seen, settled), spec.host, spec.port
+    )
     return client
 
 
-async def _ask(client: _Client, request: bytes, due: float, seen: _Seen) -> bool:
-    """Ask once; return whether the connection can be used again."""
-    try:
-        status = await client.ask(request)
-    except OSError as error:
-        seen.statuses[type(error).__name__] = seen.statuses.get(type(error).__name__, 0) + 1
-        return False
-    (seen.ok if status == 200 else seen.other).append((time.perf_counter() - due) * 1000)
-    seen.statuses[str(status)] = seen.statuses.get(str(status), 0) + 1
-    return True
-
-
 async def _closed(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
+    """Each client asks again as soon as it has its answer."""
     until = time.perf_counter() + spec.seconds
 
-    async def loop(first: int) -> None:
-        client = await _connect(spec)
-        turn = first
-        while (now := time.perf_counter()) < until:
-            if not await _ask(client, requests[turn % len(requests)], now, seen):
-                client = await _connect(spec)
-            turn += spec.clients
+    async def connection(turn: int) -> int:
+        ended = asyncio.Event()
 
-    await asyncio.gather(*(loop(number) for number in range(spec.clients)))
+        def again(client: _Client) -> None:
+            nonlocal turn
+            now = time.perf_counter()
+            if client.lost or now >= until:
+                ended.set()
+                return
+            request = requests[turn % len(requests)]
+            turn += spec.clients
+            client.ask(request, now)
+
+        again(await _connect(spec, seen, again))
+        await ended.wait()
+        return turn
+
+    async def client(turn: int) -> None:
+        while time.perf_counter() < until:
+            turn = await connection(turn)
+
+    await asyncio.gather(*(client(number) for number in range(spec.clients)))
 
 
 async def _open(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
+    """Ask at random moments, whatever is still unanswered."""
     chance = random.Random(7)  # noqa: S311 (a schedule, not a secret)
-    idle: deque[_Client] = deque([await _connect(spec) for _ in range(spec.clients)])
-    running: set[asyncio.Task[None]] = set()
-    due = start = time.perf_counter()
-    number = 0
+    idle: deque[_Client] = deque()
+    asked = settled = 0
+    changed = asyncio.Event()
 
-    async def one(request: bytes, due: float) -> None:
-        client = idle.popleft() if idle else await _connect(spec)
-        seen.late.append((time.perf_counter() - due) * 1000)
-        if await _ask(client, request, due, seen):
+    def free(client: _Client) -> None:
+        nonlocal settled
+        settled += 1
+        changed.set()
+        if not client.lost:
             idle.append(client)
 
+    async def connect_and_ask(request: bytes, due: float) -> None:
+        nonlocal settled
+        try:
+            (await _connect(spec, seen, free)).ask(request, due)
+        except OSError as error:
+            seen.count(type(error).__name__)
+            settled += 1
+            changed.set()
+
+    connecting: set[asyncio.Task[None]] = set()
+
+    def ask(request: bytes, due: float) -> None:
+        while idle:
+            client = idle.popleft()
+            if not client.lost:
+                client.ask(request, due)
+                return
+        task = asyncio.create_task(connect_and_ask(request, due))
+        connecting.add(task)
+        task.add_done_callback(connecting.discard)
+
+    for _ in range(spec.clients):
+        idle.append(await _connect(spec, seen, free))
+    due = start = time.perf_counter()
     while due < start + spec.seconds:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        task = asyncio.create_task(one(requests[number % len(requests)], due))
-        running.add(task)
-        task.add_done_callback(running.discard)
-        due += chance.expovariate(spec.rate)
-        number += 1
-    await asyncio.gather(*running)
+        # uvloop counts in milliseconds and would look again and again at what is due in less.
+        await asyncio.sleep(max(TICK_SECONDS, due - time.perf_counter()))
+        now = time.perf_counter()
+        while due <= now and due < start + spec.seconds:
+            seen.late.append((now - due) * 1000)
+            ask(requests[asked % len(requests)], due)
+            asked += 1
+            due += chance.expovariate(spec.rate)
+    while settled < asked:
+        changed.clear()
+        await changed.wait()
 
 
 def _quantile(values: Sequence[float], percent: int) -> float:
