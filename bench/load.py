@@ -165,56 +165,68 @@ async def _closed(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
     await asyncio.gather(*(client(number) for number in range(spec.clients)))
 
 
-async def _open(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
-    """Ask at random moments, whatever is still unanswered."""
-    chance = random.Random(7)  # noqa: S311 (a schedule, not a secret)
-    idle: deque[_Client] = deque()
-    asked = settled = 0
-    changed = asyncio.Event()
+class _OpenLoop:
+    """Asks at random moments, whatever is still unanswered."""
 
-    def free(client: _Client) -> None:
-        nonlocal settled
-        settled += 1
-        changed.set()
-        if not client.lost:
-            idle.append(client)
+    def __init__(self, spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
+        self._spec = spec
+        self._requests = requests
+        self._seen = seen
+        self._idle: deque[_Client] = deque()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._asked = 0
+        self._settled = 0
+        self._all_settled = asyncio.Event()
 
-    async def connect_and_ask(request: bytes, due: float) -> None:
-        nonlocal settled
-        try:
-            (await _connect(spec, seen, free)).ask(request, due)
-        except OSError as error:
-            seen.count(type(error).__name__)
-            settled += 1
-            changed.set()
+    async def run(self) -> None:
+        spec = self._spec
+        chance = random.Random(7)  # noqa: S311 (a schedule, not a secret)
+        for _ in range(spec.clients):
+            self._idle.append(await _connect(spec, self._seen, self._free))
+        due = time.perf_counter()
+        end = due + spec.seconds
+        while due < end:
+            # uvloop counts in milliseconds and would look again and again at what is due in less.
+            await asyncio.sleep(max(TICK_SECONDS, due - time.perf_counter()))
+            now = time.perf_counter()
+            while due <= now and due < end:
+                self._seen.late.append((now - due) * 1000)
+                self._ask(due)
+                due += chance.expovariate(spec.rate)
+        while self._settled < self._asked:
+            self._all_settled.clear()
+            await self._all_settled.wait()
 
-    connecting: set[asyncio.Task[None]] = set()
-
-    def ask(request: bytes, due: float) -> None:
-        while idle:
-            client = idle.popleft()
+    def _ask(self, due: float) -> None:
+        request = self._requests[self._asked % len(self._requests)]
+        self._asked += 1
+        while self._idle:
+            client = self._idle.popleft()
             if not client.lost:
                 client.ask(request, due)
                 return
-        task = asyncio.create_task(connect_and_ask(request, due))
-        connecting.add(task)
-        task.add_done_callback(connecting.discard)
+        task = asyncio.create_task(self._connect_and_ask(request, due))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
-    for _ in range(spec.clients):
-        idle.append(await _connect(spec, seen, free))
-    due = start = time.perf_counter()
-    while due < start + spec.seconds:
-        # uvloop counts in milliseconds and would look again and again at what is due in less.
-        await asyncio.sleep(max(TICK_SECONDS, due - time.perf_counter()))
-        now = time.perf_counter()
-        while due <= now and due < start + spec.seconds:
-            seen.late.append((now - due) * 1000)
-            ask(requests[asked % len(requests)], due)
-            asked += 1
-            due += chance.expovariate(spec.rate)
-    while settled < asked:
-        changed.clear()
-        await changed.wait()
+    async def _connect_and_ask(self, request: bytes, due: float) -> None:
+        try:
+            client = await _connect(self._spec, self._seen, self._free)
+        except OSError as error:
+            self._seen.count(type(error).__name__)
+            self._settle()
+        else:
+            client.ask(request, due)
+
+    def _free(self, client: _Client) -> None:
+        if not client.lost:
+            self._idle.append(client)
+        self._settle()
+
+    def _settle(self) -> None:
+        self._settled += 1
+        if self._settled >= self._asked:
+            self._all_settled.set()
 
 
 def _quantile(values: Sequence[float], percent: int) -> float:
@@ -228,7 +240,7 @@ async def generate(spec: Spec) -> Load:
     requests = [_request(spec, body) for body in spec.bodies]
     seen = _Seen()
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    await (_open if spec.rate else _closed)(spec, requests, seen)
+    await (_OpenLoop(spec, requests, seen).run() if spec.rate else _closed(spec, requests, seen))
     seconds = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -12,7 +12,7 @@ from typing import Final
 from appliance.config.settings import Settings
 from appliance.errors import SettingsError
 
-BACKLOG: Final = 2048
+BACKLOG: Final = 4096
 
 
 def listen(settings: Settings) -> socket.socket:
