@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "image": ("bench.image", "main", "documented docker lines with podman and docker; sizes of the image"),
     "general": ("bench.general", "main", "the two bundled general models beside each other"),
     "fleet": ("bench.fleet", "main", "1, 2, 4 workers on one port beside the bare model"),
+    "models": ("bench.models", "main", "more models than memory holds: first answers, and what each takes"),
     "graph": ("bench.graph", "main", "each rewrite of onnxruntime, for each bundled graph"),
     "engine": ("bench.engine", "main", "the engine alone beside the bare model"),
     "fairness": ("bench.fairness", "main", "short requests beside a huge job"),

@@ -2,10 +2,12 @@
 
     python -m bench latency [--json]
 
-Alone: one client; the bare side is tokenise + session.run of the same texts in the same minute. Half of the
-peak: requests at random moments, half as many a second as 64 clients get. Overload: two, five and ten times
-the peak; what is answered in that time as a share of the peak is the goodput, and the rest must be refused at
-once. The generator takes a part of the same cores, which grows with the rate: its share is told.
+Alone: one client; the bare side is tokenise + session.run of the same texts in the same minute: in a tight
+loop, and again with a pause of three milliseconds between two calls, in which caches forget the model as they
+do in a service. Half of the peak: requests at random moments, half as many a second as 64 clients get.
+Overload: two, five and ten times the peak; what is answered in that time as a share of the peak is the
+goodput, and the rest must be refused at once. The generator takes a part of the same cores, which grows with
+the rate: its share is told.
 
 With `--autocannon` that program asks as well, one client and 64 of them, beside the generator of this bench.
 """
@@ -27,6 +29,7 @@ from bench.service import ANALYZE, address, running_service
 from bench.texts import SAMPLE, analyze_bodies, read_texts
 
 OVERLOADS = (2, 5, 10)
+PAUSE_SECONDS = 0.003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,9 @@ class Report:
     overload_refused_p99_ms: dict[int, float]
     overload_generator_cores: dict[int, float]
     added_p50_ms: float
+    added_to_paused_p50_ms: float
     bare_p50_ms: float
+    bare_paused_p50_ms: float
     alone: Load
     peak: Load
     half: Load
@@ -47,11 +52,13 @@ class Report:
     machine: str
 
 
-def _bare_p50(model: Path, texts: list[str]) -> float:
+def _bare_p50(model: Path, texts: list[str], pause: float = 0.0) -> float:
     bare = Bare(model, texts, 1)
     found = []
     for _ in range(max(3, 300 // len(texts))):
         for text in texts:
+            if pause:
+                time.sleep(pause)
             began = time.perf_counter()
             bare.call([text])
             found.append((time.perf_counter() - began) * 1000)
@@ -67,11 +74,12 @@ def measure(
         host, port = address(service)
         spec = Spec(host=host, port=port, path=ANALYZE, bodies=bodies, clients=64, seconds=seconds)
         load(spec)
-        alone, bare = [], []
+        alone, bare, paused = [], [], []
         for _ in range(3):
             bare.append(_bare_p50(model, texts))
+            paused.append(_bare_p50(model, texts, PAUSE_SECONDS))
             alone.append(load(replace(spec, clients=1)))
-        say(f"alone: {alone[-1].p50} ms, bare {bare[-1]:.2f} ms")
+        say(f"alone: {alone[-1].p50} ms, bare {bare[-1]:.2f} ms, with pauses {paused[-1]:.2f} ms")
         peak = load(spec)
         say(f"peak: {peak.per_second} a second")
         half = load(replace(spec, rate=peak.per_second / 2, clients=256))
@@ -88,7 +96,10 @@ def measure(
             rate = peak.per_second * times
             overloads[times] = load(replace(spec, rate=rate, clients=4096, seconds=2 * seconds))
             say(f"{times} times the peak: {overloads[times].per_second} a second answered")
-    added = statistics.median(one.p50 - base for one, base in zip(alone, bare, strict=True))
+    added, to_paused = (
+        statistics.median(one.p50 - base for one, base in zip(alone, side, strict=True))
+        for side in (bare, paused)
+    )
     single = statistics.median(one.p99 for one in alone)
     return Report(
         half_peak_p99_over_alone=round(half.p99 / single, 2),
@@ -101,7 +112,9 @@ def measure(
             for times, over in overloads.items()
         },
         added_p50_ms=round(added, 2),
+        added_to_paused_p50_ms=round(to_paused, 2),
         bare_p50_ms=round(statistics.median(bare), 2),
+        bare_paused_p50_ms=round(statistics.median(paused), 2),
         alone=alone[0],
         peak=peak,
         half=half,
@@ -141,6 +154,7 @@ def main(words: list[str] | None = None) -> None:
         return
     print(f"p99 at half of the peak / p99 of one alone: {report.half_peak_p99_over_alone}")
     print(f"one client: {report.added_p50_ms:+.2f} ms over {report.bare_p50_ms} ms (p50)")
+    print(f"  {report.added_to_paused_p50_ms:+.2f} ms over {report.bare_paused_p50_ms} ms, called with pauses")
     for times, goodput in report.overload_goodput.items():
         refused, cores = report.overload_refused_p99_ms[times], report.overload_generator_cores[times]
         print(f"{times} times the peak: goodput {goodput}, refused in {refused} ms (p99); load {cores} cores")
