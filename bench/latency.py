@@ -154,7 +154,7 @@ def main(words: list[str] | None = None) -> None:
         return
     print(f"p99 at half of the peak / p99 of one alone: {report.half_peak_p99_over_alone}")
     print(f"one client: {report.added_p50_ms:+.2f} ms over {report.bare_p50_ms} ms (p50)")
-    print(f"  {report.added_to_paused_p50_ms:+.2f} ms over {report.bare_paused_p50_ms} ms, called with pauses")
+    print(f"  {report.added_to_paused_p50_ms:+.2f} ms over {report.bare_paused_p50_ms} ms, with pauses (p50)")
     for times, goodput in report.overload_goodput.items():
         refused, cores = report.overload_refused_p99_ms[times], report.overload_generator_cores[times]
         print(f"{times} times the peak: goodput {goodput}, refused in {refused} ms (p99); load {cores} cores")
