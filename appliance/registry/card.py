@@ -10,7 +10,8 @@ from appliance.errors import ModelError
 from appliance.models.folder_facts import CARD
 from appliance.models.packages import find_packages
 from appliance.registry.registry import RegistryEntry
-from license.files import write_atomic
+from license.errors import LicenseError
+from license.files import read_limited, write_atomic
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of a card; a longer one would not be shown."""
@@ -135,12 +136,9 @@ _AGAIN: Final = "compare the models again"
 
 def _read(path: Path) -> _Compared:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_COMPARISON_BYTES + 1)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from None
-    if len(data) > MOST_COMPARISON_BYTES:
-        raise ModelError(f"{path} is longer than {MOST_COMPARISON_BYTES} bytes", hint=_HINT)
+        data = read_limited(path, MOST_COMPARISON_BYTES)
+    except LicenseError as error:
+        raise ModelError(error.message, hint=_HINT) from None
     return _parsed(data, str(path), _HINT)
 
 

@@ -89,8 +89,13 @@ async def read_parts(content_type: str, body: AsyncIterator[bytes]) -> dict[str,
                 "on_part_end": collector.end,
             },
         )
+        begun = False
         async for chunk in body:
-            parser.write(chunk)
+            # Before the first boundary the library looks for one in each piece by itself: whether a body is
+            # refused would depend on how it is cut.
+            piece = chunk if begun else chunk.lstrip(b"\r\n")
+            begun = begun or bool(piece)
+            parser.write(piece)
         parser.finalize()
     except FormParserError as error:
         raise invalid_body("The multipart body cannot be read.") from error

@@ -62,7 +62,7 @@ ALWAYS: Final = {"--yes", "--no-passphrase", "--once"}
 BAD_INPUTS: Final = ("bad/missing/x", "bad/closed", "bad/closed-folder", "bad/fifo", "bad/garbage.zip")
 BAD_SETTINGS: Final = ("bad/closed-folder/x", "bad/fifo")
 BAD_OUTPUTS: Final = ("bad/full", "bad/fifo", "bad/read-only/x", "bad/closed-folder/x", "/proc/x", "file/x")
-VERDICTS: Final = {"doctor", "diagnose"}
+VERDICTS: Final = {"doctor", "diagnose", "health"}
 """Commands whose 1 says what was found; they print it."""
 
 

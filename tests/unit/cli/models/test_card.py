@@ -89,7 +89,7 @@ def test_what_is_no_comparison_of_this_model_changes_nothing(library: Path, tmp_
         assert refused.exit_code != 0
         assert words in refused.stderr
     missing = card(library, "--add", tmp_path / "nothing.json")
-    assert "cannot be read" in missing.stderr
+    assert "there is no file" in missing.stderr
     (tmp_path / "text.json").write_text("no json")
     assert "at its beginning" in card(library, "--add", tmp_path / "text.json").stderr
     assert not (library / "acme" / "v1" / "MODEL_CARD.md").exists()
