@@ -12,7 +12,7 @@ from typing import Any, Final
 from appliance.datasets.components.components import NO_COMPONENTS, Components
 from appliance.datasets.language_tags import MULTILINGUAL, is_tag
 from appliance.errors import ModelError
-from appliance.models.files import LOOK, Files, InMemory, OnDisk
+from appliance.models.files import LOOK, Files, InMemory, OnDisk, ReadOnce
 from appliance.models.folder_reader import (
     MANIFEST,
     MAX_CONFIG_BYTES,
@@ -98,8 +98,12 @@ class ModelFolder:
     content: Mapping[str, bytes] | None = field(default=None, hash=False, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path) -> "ModelFolder":
+    def open(cls, path: Path, *, keep: bool = False) -> "ModelFolder":
         """Check a folder and describe it.
+
+        Args:
+            path: The folder.
+            keep: Keep what was checked in memory, for who loads the model right away: it is read once.
 
         Raises:
             ModelError: A file is missing, too large, unreadable, changed, or of a kind that is not served;
@@ -108,7 +112,11 @@ class ModelFolder:
         """
         if not path.is_dir():
             raise ModelError(f"{path} is not a model folder", hint=LOOK)
-        return _describe(OnDisk(path))
+        if not keep:
+            return _describe(OnDisk(path))
+        files = ReadOnce(path)
+        folder = _describe(files)
+        return replace(folder, content={name: files.content(name) for name in _LIMITS})
 
     @classmethod
     def from_files(
