@@ -254,8 +254,8 @@ def test_a_folder_that_is_loaded_right_away_is_read_once(make_folder: MakeFolder
     (path / limits.MODEL).write_bytes(b"changed since")
     assert folder.read(limits.MODEL) == checked
     assert folder.released().content is None
-    with pytest.raises(ModelError, match="is not the file that model.json names"):
+    with pytest.raises(ModelError, match=r"is not the file that model\.json names"):
         ModelFolder.open(path, keep=True)
     (path / limits.CONFIG).unlink()
-    with pytest.raises(ModelError, match="config.json is missing"):
+    with pytest.raises(ModelError, match=r"config\.json is missing"):
         ModelFolder.open(path, keep=True)
