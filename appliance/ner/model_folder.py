@@ -23,7 +23,6 @@ from appliance.models.folder_reader import (
     read_facts,
     read_json,
 )
-from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import SCHEMES, category_of, infer_scheme
 from appliance.onnx_tools.inspect import GraphFacts
 
@@ -208,6 +207,8 @@ def _describe(files: Files) -> ModelFolder:
 
 
 def _components(files: Files) -> Components:
+    from appliance.ner.components.matcher import ComponentMatcher  # noqa: PLC0415  (few models have any)
+
     value = read_json(files, COMPONENTS, MAX_COMPONENTS_BYTES)
     try:
         components = Components.from_object(value)
