@@ -26,12 +26,12 @@ from appliance.licensing.manager import LicenseManager
 from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
-from appliance.server.admin import Administration
 from appliance.server.direct_routes import DirectRoutes
 from appliance.services.base import Service
 
 if TYPE_CHECKING:
     from appliance.observability.exposition import Exposition
+    from appliance.server.admin import Administration
 
 
 class Served(Operated, Protocol):
@@ -41,7 +41,7 @@ class Served(Operated, Protocol):
     licenses: LicenseManager
     instruments: Instruments
     service: Service
-    admin: Administration | None
+    admin: "Administration | None"
 
 
 def build_application(appliance: Served) -> ASGIApp:
@@ -89,7 +89,7 @@ def build_application(appliance: Served) -> ASGIApp:
     )
 
 
-def _operators_routes(admin: Administration | None) -> Sequence[BaseRoute]:
+def _operators_routes(admin: "Administration | None") -> Sequence[BaseRoute]:
     if admin is None:
         return ()
     from appliance.api.admin.routes import AdminApi  # noqa: PLC0415  (loaded where it is wanted)
