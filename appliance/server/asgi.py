@@ -103,7 +103,7 @@ def _metrics(appliance: Served, operations: OperationsApi) -> Callable[[], bytes
     @cache
     def exposition() -> "Exposition":
         from appliance.observability.exposition import Exposition  # noqa: PLC0415  (loaded where it is wanted)
-        from appliance.observability.status_collector import Parts, StatusCollector  # noqa: PLC0415  (likewise)
+        from appliance.observability.status_collector import Parts, StatusCollector  # noqa: PLC0415  (as above)
 
         service = appliance.service
         parts = Parts(
