@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
+
+from prometheus_client.core import Metric
 
 from appliance.observability.instruments import Instruments
 
@@ -139,16 +141,16 @@ def take_sample(instruments: Instruments, *, queue: int, memory: int, connection
         connections: Open connections.
     """
     requests = errors = refused = 0
-    for labels, count in instruments.requests.parts():
+    for labels, value in _values(instruments.requests.collect(), "_total"):
         if labels["endpoint"] not in QUIET:
-            requests += count.value
-            errors += count.value if _status(labels) >= _FAILED else 0
-            refused += count.value if _status(labels) == _REFUSED else 0
+            requests += int(value)
+            errors += int(value) if _status(labels) >= _FAILED else 0
+            refused += int(value) if _status(labels) == _REFUSED else 0
     buckets: dict[float, int] = {}
-    for labels, spread in instruments.seconds.parts():
+    for labels, value in _values(instruments.seconds.collect(), "_bucket"):
         if labels["endpoint"] not in QUIET:
-            for bound, replies in spread.buckets():
-                buckets[bound] = buckets.get(bound, 0) + replies
+            bound = float(labels["le"])
+            buckets[bound] = buckets.get(bound, 0) + int(value)
     return Sample(
         at=time.time(),
         requests=requests,
@@ -159,6 +161,13 @@ def take_sample(instruments: Instruments, *, queue: int, memory: int, connection
         memory=memory,
         connections=connections,
     )
+
+
+def _values(metrics: Iterable[Metric], suffix: str) -> Iterable[tuple[Mapping[str, str], float]]:
+    for metric in metrics:
+        for sample in metric.samples:
+            if sample.name.endswith(suffix):
+                yield sample.labels, sample.value
 
 
 def _status(labels: Mapping[str, str]) -> int:

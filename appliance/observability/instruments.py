@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from appliance.observability.counting import Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.process_collector import ProcessCollector
 
 _SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _COMMIT_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
@@ -11,9 +12,10 @@ _TOKENS: Final = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 class Instruments:
-    """The instruments of one service.
+    """The instruments of one service, with the registry that holds them.
 
     Attributes:
+        registry: What a scrape reads.
         requests: Replies, by endpoint and status.
         seconds: Time from the first byte of a request to the last of its reply, by endpoint.
         batch_windows: Windows in one call of the model.
@@ -25,42 +27,49 @@ class Instruments:
     """
 
     def __init__(self) -> None:
-        self.requests = Counter("appliance_requests", "Replies", ["endpoint", "status"])
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "appliance_requests", "Replies", ["endpoint", "status"], registry=self.registry
+        )
         self.seconds = Histogram(
-            "appliance_request_seconds", "Time a request took", ["endpoint"], buckets=_SECONDS
+            "appliance_request_seconds",
+            "Time a request took",
+            ["endpoint"],
+            registry=self.registry,
+            buckets=_SECONDS,
         )
         self.batch_windows = Histogram(
-            "appliance_batch_windows", "Windows in one call of the model", buckets=_WINDOWS
+            "appliance_batch_windows",
+            "Windows in one call of the model",
+            registry=self.registry,
+            buckets=_WINDOWS,
         )
         self.batch_tokens = Histogram(
             "appliance_batch_tokens",
             "Tokens in one call of the model, padding included",
+            registry=self.registry,
             buckets=_TOKENS,
         )
         self.commit_seconds = Histogram(
             "appliance_ledger_commit_seconds",
             "Time until usage records were durable",
+            registry=self.registry,
             buckets=_COMMIT_SECONDS,
         )
-        self.records = Counter("appliance_recorded_units", "Units recorded since the start", ["meter"])
+        self.records = Counter(
+            "appliance_recorded_units", "Units recorded since the start", ["meter"], registry=self.registry
+        )
         self.document_warnings = Counter(
-            "appliance_document_warnings", "Warnings about documents in answers", ["code"]
+            "appliance_document_warnings",
+            "Warnings about documents in answers",
+            ["code"],
+            registry=self.registry,
         )
         self.refused = Counter(
-            "appliance_ledger_refusals", "Answers withheld because their usage could not be recorded"
-        )
-
-    def all(self) -> tuple[Counter | Histogram, ...]:
-        """Return every instrument, in the order in which a scrape lists them."""
-        return (
-            self.requests,
-            self.seconds,
-            self.batch_windows,
-            self.batch_tokens,
-            self.commit_seconds,
-            self.records,
-            self.document_warnings,
-            self.refused,
+            "appliance_ledger_refusals",
+            "Answers withheld because their usage could not be recorded",
+            registry=self.registry,
         )
 
     def batch(self, windows: int, tokens: int) -> None:

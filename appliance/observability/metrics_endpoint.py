@@ -1,21 +1,20 @@
 """`GET /metrics`, in the text format that Prometheus and its relatives read."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-
-def routes(page: Callable[[], bytes]) -> list[Route]:
-    """The page of one service, which may take as long as a disk does."""
+def routes(registry: CollectorRegistry) -> list[Route]:
+    """The page of one registry."""
 
     async def metrics(_: Request) -> Response:
-        text = await asyncio.to_thread(page)
-        return Response(text, media_type=None, headers={"Content-Type": _CONTENT_TYPE})
+        # The disk is asked for its free space, which may take as long as a disk does.
+        text = await asyncio.to_thread(generate_latest, registry)
+        return Response(text, media_type=None, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return [Route("/metrics", metrics, methods=["GET"])]

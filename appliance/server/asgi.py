@@ -1,7 +1,6 @@
 """The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
@@ -26,11 +25,11 @@ from appliance.licensing.manager import LicenseManager
 from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
+from appliance.observability.status_collector import Parts, StatusCollector
 from appliance.server.direct_routes import DirectRoutes
 from appliance.services.base import Service
 
 if TYPE_CHECKING:
-    from appliance.observability.exposition import Exposition
     from appliance.server.admin import Administration
 
 
@@ -47,13 +46,14 @@ class Served(Operated, Protocol):
 def build_application(appliance: Served) -> ASGIApp:
     """Return the ASGI application of an opened appliance."""
     operations = OperationsApi(appliance)
+    appliance.instruments.registry.register(StatusCollector(_parts(appliance, operations)))
     answers = appliance.service.routes()
     application = Starlette(
         routes=[
             *answers,
             *operations.routes(),
             *UsageApi(appliance).routes(),
-            *metrics_endpoint.routes(_metrics(appliance, operations)),
+            *metrics_endpoint.routes(appliance.instruments.registry),
             *_operators_routes(appliance.admin),
             *DocsApi().routes(),
             *pages.routes(appliance.product.page, admin=appliance.admin is not None),
@@ -97,28 +97,18 @@ def _operators_routes(admin: "Administration | None") -> Sequence[BaseRoute]:
     return AdminApi(admin.parts()).routes()
 
 
-def _metrics(appliance: Served, operations: OperationsApi) -> Callable[[], bytes]:
-    """Return what writes the page of the metrics; the library for it is imported at the first scrape."""
-
-    @cache
-    def exposition() -> "Exposition":
-        from appliance.observability.exposition import Exposition  # noqa: PLC0415  (loaded where it is wanted)
-        from appliance.observability.status_collector import Parts, StatusCollector  # noqa: PLC0415  (as above)
-
-        service = appliance.service
-        parts = Parts(
-            manager=appliance.licenses,
-            status=appliance.status,
-            ledger=appliance.ledger,
-            clock=appliance.clock,
-            output=appliance.output_mount,
-            waiting_tokens=service.waiting,
-            models=lambda: len(service.deployments),
-            models_in_memory=service.in_memory,
-            ready=lambda: not operations.not_ready(),
-            used_up=appliance.admission.used_up,
-            metering=appliance.metering,
-        )
-        return Exposition(appliance.instruments, StatusCollector(parts))
-
-    return lambda: exposition().text()
+def _parts(appliance: Served, operations: OperationsApi) -> Parts:
+    service = appliance.service
+    return Parts(
+        manager=appliance.licenses,
+        status=appliance.status,
+        ledger=appliance.ledger,
+        clock=appliance.clock,
+        output=appliance.output_mount,
+        waiting_tokens=service.waiting,
+        models=lambda: len(service.deployments),
+        models_in_memory=service.in_memory,
+        ready=lambda: not operations.not_ready(),
+        used_up=appliance.admission.used_up,
+        metering=appliance.metering,
+    )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import iscoroutinefunction
 from typing import Final
 
+from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -22,7 +23,6 @@ from appliance.api.middleware.allowed_hosts import AllowedHosts
 from appliance.api.middleware.trusted_proxies import FORWARDED
 from appliance.api.request_id import common_headers, enveloped
 from appliance.api.responses import JsonResponse
-from appliance.observability.counting import Count
 from appliance.observability.instruments import Instruments
 from appliance.request_ids import request_id as logged_id
 from appliance.request_ids import uuid7
@@ -98,8 +98,8 @@ class _Measured:
         self._stopping = stopping
         self._name = getattr(endpoint, "__name__", "none")
         self._requests = instruments.requests
-        self._by_status: dict[int, Count] = {}
-        self._seconds = instruments.seconds.labels(self._name)
+        self._by_status: dict[int, Counter] = {}
+        self._seconds: Histogram = instruments.seconds.labels(self._name)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -133,7 +133,7 @@ class _Measured:
             self._count(status).inc()
             self._seconds.observe(time.perf_counter() - started)
 
-    def _count(self, status: int) -> Count:
+    def _count(self, status: int) -> Counter:
         counter = self._by_status.get(status)
         if counter is None:
             counter = self._by_status[status] = self._requests.labels(self._name, str(status))

@@ -47,11 +47,8 @@ LATER = (
     "appliance.api.language.legacy_requests",
     "appliance.api.language.openapi",
     "appliance.ner.components.matcher",
-    "appliance.observability.exposition",
     "appliance.server.admin",
-    "http.server",
     "license.models.package",
-    "prometheus_client",
     "pyrage",
     "re2",
     "statistics",
@@ -74,13 +71,11 @@ def test_what_only_some_requests_need_is_imported_by_them(
     with service.client() as client:
         assert client.post("/language/:analyze-text", params=VERSION, json=ANALYZE).status_code == 200
         assert imported(service.text()).isdisjoint(LATER)
-        assert "appliance_requests_total" in client.get("/metrics").text
         legacy = {"documents": ANALYZE["analysisInput"]["documents"]}
         path = "/text/analytics/v3.1/entities/recognition/general"
         assert client.post(path, json=legacy).status_code == 200
     assert service.stop() == 0
-    asked = {"prometheus_client", "appliance.api.language.legacy_requests"}
-    assert asked <= imported(service.text())
+    assert "appliance.api.language.legacy_requests" in imported(service.text())
 
 
 def imported(log: str) -> set[str]:

@@ -142,7 +142,7 @@ def test_a_refusal_has_the_documented_shape_and_is_counted() -> None:
     status, headers, body = house.ask()
     assert (status, headers["content-type"]) == (404, "application/json; charset=utf-8")
     assert body == '{"error":{"code":"ProjectNotFound","message":"There is no such project."}}'
-    assert house.instruments.requests.labels("refuse", "404").value == 1
+    assert house.instruments.requests.labels("refuse", "404")._value.get() == 1
 
 
 def test_a_mistake_of_ours_is_a_500_that_shows_nothing_and_is_raised_for_the_log() -> None:
@@ -153,4 +153,4 @@ def test_a_mistake_of_ours_is_a_500_that_shows_nothing_and_is_raised_for_the_log
     house.ask()
     with pytest.raises(ValueError, match="customer"):
         house.ask()
-    assert house.instruments.requests.labels("fail", "500").value == 1
+    assert house.instruments.requests.labels("fail", "500")._value.get() == 1

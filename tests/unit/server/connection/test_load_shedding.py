@@ -78,8 +78,8 @@ class House:
                 heard += part
             return heard
 
-    def refusals(self) -> int:
-        return self.instruments.requests.labels(ENDPOINT, "429").value
+    def refusals(self) -> float:
+        return float(self.instruments.requests.labels(ENDPOINT, "429")._value.get())
 
     def close(self) -> None:
         self._server.should_exit = True
