@@ -67,6 +67,8 @@ def serve(roots: Path | None, words: tuple[str, ...]) -> None:
     """Serve, or with DownloadLicense=True fetch the licence and exit."""
     # What a start imports and reads stays for good; looking through it again and again is a tenth of a start.
     gc.disable()
+    # No plugin of other packages is wanted, and to look for one reads the metadata of all that are installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     preloader = None
     try:
         from appliance.host.systemd import credential_settings

@@ -12,7 +12,7 @@ from license.errors import LicenseError
 from license.files import read_limited
 from license.licenses.request import LicenseRequest, sign_request
 from license.models.manifest import MANIFEST_KIND
-from license.models.package import MANIFEST_SUFFIX
+from license.models.package_files import MANIFEST_SUFFIX
 from license.trust.signed_note import MAX_NOTE_BYTES, read_unverified
 from license.trust.statement import parse_statement
 

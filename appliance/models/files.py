@@ -90,6 +90,36 @@ class OnDisk:
             yield data
 
 
+class ReadOnce(OnDisk):
+    """The files of a directory whose model is loaded right away: each is read once and kept until then."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._content: dict[str, bytes] = {}
+
+    def content(self, name: str) -> bytes:
+        """Its bytes; raises `ModelError`."""
+        if name not in self._content:
+            try:
+                self._content[name] = (self.path / name).read_bytes()
+            except OSError as error:
+                raise ModelError(f"{name} cannot be read: {error.strerror}") from error
+        return self._content[name]
+
+    def digest(self, name: str) -> str:
+        """See `Files.digest`."""
+        return hashlib.sha256(self.content(name)).hexdigest()
+
+    def text(self, name: str) -> str:
+        """See `Files.text`."""
+        return self.content(name).decode("utf-8")
+
+    @contextmanager
+    def mapped(self, name: str) -> Iterator[Buffer]:
+        """See `Files.mapped`."""
+        yield self.content(name)
+
+
 class InMemory:
     """The files of a package; `path` is the package, for messages."""
 

@@ -10,22 +10,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from appliance.errors import ModelError
-from license.crypto.hpke import HpkeKey
 from license.errors import LicenseError
 from license.licenses.verify import AuthenticLicense
-from license.models.keys import identity_for
-from license.models.manifest import Manifest
-from license.models.package import (
-    MANIFEST_SUFFIX,
-    PACKAGE_SUFFIX,
-    PackageFiles,
-    open_package,
-    read_manifest,
-)
+from license.models.package_files import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 from license.trust.roots import TrustRoots
+
+if TYPE_CHECKING:
+    from license.crypto.hpke import HpkeKey
+    from license.models.manifest import Manifest
 
 _log = logging.getLogger("appliance.packages")
 
@@ -60,16 +55,18 @@ class ModelKeys:
     """
 
     licensed: AuthenticLicense
-    hpke: HpkeKey | None
+    hpke: "HpkeKey | None"
     roots: TrustRoots
 
-    def manifest(self, files: PackageFiles, tasks: Sequence[str]) -> Manifest:
+    def manifest(self, files: PackageFiles, tasks: Sequence[str]) -> "Manifest":
         """Return the verified manifest of a package for one of these tasks.
 
         Raises:
             LicenseError: It is missing, or nobody trusted signed it.
             ModelError: It is of a task that is not served.
         """
+        from license.models.package import read_manifest  # noqa: PLC0415  (a plain folder needs none of it)
+
         manifest = read_manifest(files.package, roots=self.roots, issuer_note=self.licensed.issuer_note)
         if manifest.task not in tasks:
             raise ModelError(
@@ -84,6 +81,8 @@ class ModelKeys:
         Raises:
             LicenseError: The licence does not open the line, or not on this machine.
         """
+        from license.models.keys import identity_for  # noqa: PLC0415  (as above)
+
         return identity_for(self.licensed.license, line, self.hpke)
 
 
@@ -134,12 +133,14 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def unpack(files: PackageFiles, manifest: Manifest, keys: ModelKeys, kind: Kind[F]) -> F:
+def unpack(files: PackageFiles, manifest: "Manifest", keys: ModelKeys, kind: Kind[F]) -> F:
     """Decrypt one package in memory and check what is inside.
 
     Raises:
         LicenseError, ModelError: As `open_any`.
     """
+    from license.models.package import open_package  # noqa: PLC0415  (as above)
+
     content = open_package(files.package, manifest, keys.identity(manifest.line))
     return kind.files(content, files.package, manifest.line, manifest.release)
 

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import platform
-import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +51,7 @@ def choose(speeds: Mapping[Calibration, Sequence[float]], usual: Calibration) ->
         speeds: Measured speeds of each, in turns that alternate; any unit.
         usual: What is taken in doubt; one of them.
     """
-    middle = {one: statistics.median(found) for one, found in speeds.items()}
+    middle = {one: float(np.median(found)) for one, found in speeds.items()}
     best = max(middle, key=lambda one: middle[one])
     return best if middle[best] > middle[usual] * CLEARLY else usual
 

@@ -18,7 +18,6 @@ from appliance.errors import ModelError
 from appliance.host.cpus import thread_counts
 from appliance.host.memory import sessions_that_fit
 from appliance.ner.calibration import USUAL_BATCH_TOKENS, Calibration, Calibrations, measure
-from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import Decoder, Entity, Recognized
 from appliance.ner.model_folder import MODEL, ModelFolder
 from appliance.ner.queue import Room
@@ -238,6 +237,8 @@ def _try(session: OnnxSession, tokenizer: TextTokenizer, decoder: Decoder) -> No
 
 
 def _completing(folder: ModelFolder) -> Callable[[TextRequest, list[Entity]], list[Entity]]:
+    from appliance.ner.components.matcher import ComponentMatcher  # noqa: PLC0415  (few models have any)
+
     return ComponentMatcher(folder.components, language=folder.language).apply
 
 

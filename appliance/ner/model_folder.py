@@ -12,7 +12,7 @@ from typing import Any, Final
 from appliance.datasets.components.components import NO_COMPONENTS, Components
 from appliance.datasets.language_tags import MULTILINGUAL, is_tag
 from appliance.errors import ModelError
-from appliance.models.files import LOOK, Files, InMemory, OnDisk
+from appliance.models.files import LOOK, Files, InMemory, OnDisk, ReadOnce
 from appliance.models.folder_reader import (
     MANIFEST,
     MAX_CONFIG_BYTES,
@@ -23,7 +23,6 @@ from appliance.models.folder_reader import (
     read_facts,
     read_json,
 )
-from appliance.ner.components.matcher import ComponentMatcher
 from appliance.ner.decoding import SCHEMES, category_of, infer_scheme
 from appliance.onnx_tools.inspect import GraphFacts
 
@@ -98,8 +97,12 @@ class ModelFolder:
     content: Mapping[str, bytes] | None = field(default=None, hash=False, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path) -> "ModelFolder":
+    def open(cls, path: Path, *, keep: bool = False) -> "ModelFolder":
         """Check a folder and describe it.
+
+        Args:
+            path: The folder.
+            keep: Keep what was checked in memory, for who loads the model right away: it is read once.
 
         Raises:
             ModelError: A file is missing, too large, unreadable, changed, or of a kind that is not served;
@@ -108,7 +111,11 @@ class ModelFolder:
         """
         if not path.is_dir():
             raise ModelError(f"{path} is not a model folder", hint=LOOK)
-        return _describe(OnDisk(path))
+        if not keep:
+            return _describe(OnDisk(path))
+        files = ReadOnce(path)
+        folder = _describe(files)
+        return replace(folder, content={name: files.content(name) for name in _LIMITS})
 
     @classmethod
     def from_files(
@@ -200,6 +207,8 @@ def _describe(files: Files) -> ModelFolder:
 
 
 def _components(files: Files) -> Components:
+    from appliance.ner.components.matcher import ComponentMatcher  # noqa: PLC0415  (few models have any)
+
     value = read_json(files, COMPONENTS, MAX_COMPONENTS_BYTES)
     try:
         components = Components.from_object(value)

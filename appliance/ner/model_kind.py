@@ -1,12 +1,14 @@
 """The kind "text model": the tasks of its manifest, and how folders and packages are read."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.models.packages import Kind, ModelKeys, open_any, unpack
 from appliance.ner.model_folder import ModelFolder
-from license.models.manifest import Manifest
-from license.models.package import PackageFiles
+
+if TYPE_CHECKING:
+    from license.models.manifest import Manifest
+    from license.models.package_files import PackageFiles
 
 NER: Final[Kind[ModelFolder]] = Kind(
     tasks=("ner",),
@@ -22,6 +24,6 @@ def open_model(path: Path, keys: ModelKeys) -> ModelFolder:
     return open_any(path, keys, NER)
 
 
-def open_release(files: PackageFiles, manifest: Manifest, keys: ModelKeys) -> ModelFolder:
+def open_release(files: "PackageFiles", manifest: "Manifest", keys: ModelKeys) -> ModelFolder:
     """Decrypt one package of a text model in memory and check what is inside; see `unpack`."""
     return unpack(files, manifest, keys, NER)

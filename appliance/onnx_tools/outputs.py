@@ -26,8 +26,19 @@ def with_outputs(data: bytes, names: Collection[str]) -> bytes:
     kept = [(number, value) for number, value in whole if number != _OUTPUT or _name(value) in names]
     if len(kept) == len(whole) or not any(number == _OUTPUT for number, _ in kept):
         return data
-    smaller = memoryview(b"".join(_encoded(kept)))
-    return b"".join(_encoded([(number, smaller if number == _GRAPH else value) for number, value in model]))
+    return b"".join(_with_graph(model, list(_encoded(kept))))
+
+
+def _with_graph(
+    model: Collection[tuple[int, int | memoryview]], graph: Collection[bytes | memoryview]
+) -> Iterator[bytes | memoryview]:
+    """The bytes of a model with another graph, in pieces: weights are copied once, when all is joined."""
+    for number, value in model:
+        if number == _GRAPH:
+            yield _head(number, sum(len(piece) for piece in graph))
+            yield from graph
+        else:
+            yield from _encoded([(number, value)])
 
 
 def _name(output: int | memoryview) -> str:
@@ -41,8 +52,13 @@ def _encoded(message: Collection[tuple[int, int | memoryview]]) -> Iterator[byte
         if isinstance(value, int):
             yield _varint(number << 3) + _varint(value)
         else:
-            yield _varint(number << 3 | 2) + _varint(len(value))
+            yield _head(number, len(value))
             yield value
+
+
+def _head(number: int, length: int) -> bytes:
+    """What stands before the bytes of a message."""
+    return _varint(number << 3 | 2) + _varint(length)
 
 
 def _varint(number: int) -> bytes:

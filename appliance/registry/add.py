@@ -17,7 +17,7 @@ from appliance.registry.label_names import check_label_names, rename_labels
 from appliance.registry.registry import ModelRegistry, RegistryEntry
 from appliance.registry.smoke_test import Outcome, try_folder, try_here
 from license.files import require_room
-from license.models.package import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
+from license.models.package_files import MANIFEST_SUFFIX, PACKAGE_SUFFIX, PackageFiles
 
 _PACKAGES: Final = (PACKAGE_SUFFIX, MANIFEST_SUFFIX)
 

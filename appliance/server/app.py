@@ -27,7 +27,6 @@ from appliance.licensing.status import LicenseStatus
 from appliance.models.packages import ModelKeys
 from appliance.observability.instruments import Instruments
 from appliance.pipeline.deployments import Deployments
-from appliance.server.admin import Administration
 from appliance.server.asgi import build_application
 from appliance.server.workers import check_workers
 from appliance.services.base import STUCK_SECONDS, Service, ServiceContext
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from appliance.licensing.installation import Installation
     from appliance.metering.lease import Connection
     from appliance.metering.reporter import Reporter
+    from appliance.server.admin import Administration
     from appliance.services.preload import ModelPreloader
 
 
@@ -155,9 +155,14 @@ class Appliance:
             raise
         self.admin: Administration | None = None
         if settings.operator_keys and installation is not None:
-            self.admin = Administration(self, installation)
+            self.admin = self._open_administration(installation)
         if self.metering is not None:
             self.metering.start()
+
+    def _open_administration(self, installation: "Installation") -> "Administration":
+        from appliance.server.admin import Administration  # noqa: PLC0415  (loaded where it is wanted)
+
+        return Administration(self, installation)
 
     def _open_metering(self, connection: "Connection") -> "Reporter":
         from appliance.metering.reporter import Reporter  # noqa: PLC0415  (loaded where it is wanted)

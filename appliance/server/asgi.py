@@ -1,7 +1,7 @@
 """The ASGI application: a service's own routes and the common ones, behind what guards and measures them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -26,9 +26,11 @@ from appliance.observability import metrics_endpoint
 from appliance.observability.instruments import Instruments
 from appliance.observability.middleware import MeasuredRequests
 from appliance.observability.status_collector import Parts, StatusCollector
-from appliance.server.admin import Administration
 from appliance.server.direct_routes import DirectRoutes
 from appliance.services.base import Service
+
+if TYPE_CHECKING:
+    from appliance.server.admin import Administration
 
 
 class Served(Operated, Protocol):
@@ -38,7 +40,7 @@ class Served(Operated, Protocol):
     licenses: LicenseManager
     instruments: Instruments
     service: Service
-    admin: Administration | None
+    admin: "Administration | None"
 
 
 def build_application(appliance: Served) -> ASGIApp:
@@ -87,7 +89,7 @@ def build_application(appliance: Served) -> ASGIApp:
     )
 
 
-def _operators_routes(admin: Administration | None) -> Sequence[BaseRoute]:
+def _operators_routes(admin: "Administration | None") -> Sequence[BaseRoute]:
     if admin is None:
         return ()
     from appliance.api.admin.routes import AdminApi  # noqa: PLC0415  (loaded where it is wanted)

@@ -33,7 +33,7 @@ class ModelPreloader:
 
     def _prepare(self) -> None:
         try:
-            self._prepared = prepare(ModelFolder.open(self._path))
+            self._prepared = prepare(ModelFolder.open(self._path, keep=True))
         except (ModelError, OSError):
             return
 

@@ -32,7 +32,7 @@ from license.errors import (
 )
 from license.files import require_room, sync_directory, write_atomic
 from license.models.manifest import Manifest, open_manifest, package_id
-from license.models.package import MANIFEST_SUFFIX, PackageFiles
+from license.models.package_files import MANIFEST_SUFFIX, PackageFiles
 from license.trust.roots import TrustRoots
 
 LIMIT_S: Final = 3_600

@@ -13,7 +13,8 @@ from license.crypto.ed25519 import SigningKey
 from license.errors import LicenseError, Unwritable
 from license.files import write_atomic
 from license.models.manifest import Manifest, sign_manifest
-from license.models.package import MANIFEST_SUFFIX, PackageFiles, read_manifest
+from license.models.package import read_manifest
+from license.models.package_files import MANIFEST_SUFFIX, PackageFiles
 from license.trust.roots import TrustRoots
 
 _log = logging.getLogger("license.authority.catalogue")

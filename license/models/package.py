@@ -16,7 +16,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -41,43 +41,14 @@ from license.files import (
 )
 from license.models.archive import Archive, Unpacker, regular_files
 from license.models.manifest import MAX_FILES, Manifest, PackedFile, open_manifest, sign_manifest
+from license.models.package_files import PackageFiles
 from license.trust.roots import TrustRoots
 from license.trust.signed_note import MAX_NOTE_BYTES
 
 __all__ = ["Manifest", "PackageFiles", "open_manifest", "open_package", "pack", "read_manifest"]
 
-PACKAGE_SUFFIX: Final = ".age"
-MANIFEST_SUFFIX: Final = ".model.note"
-ISSUER_SUFFIX: Final = ".issuer.note"
 _CHUNK_BYTES: Final = 1 << 20
 _UNKNOWN: Final = "0" * 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageFiles:
-    """Where the three files of a package lie.
-
-    Attributes:
-        package: `NAME.age`.
-        manifest: `NAME.model.note`.
-        issuer: `NAME.issuer.note`; may be missing where another issuer note proves the manifest.
-    """
-
-    package: Path
-    manifest: Path
-    issuer: Path
-
-    @classmethod
-    def beside(cls, path: Path) -> PackageFiles:
-        """Return the three paths, given any of them or their common beginning."""
-        name = path.name
-        for suffix in (PACKAGE_SUFFIX, MANIFEST_SUFFIX, ISSUER_SUFFIX):
-            name = name.removesuffix(suffix)
-        return cls(
-            package=path.with_name(name + PACKAGE_SUFFIX),
-            manifest=path.with_name(name + MANIFEST_SUFFIX),
-            issuer=path.with_name(name + ISSUER_SUFFIX),
-        )
 
 
 def pack(  # noqa: PLR0913 (one keyword for each thing a manifest says)

@@ -41,3 +41,44 @@ def test_a_ready_service_has_not_loaded_sqlalchemy_unless_there_are_jobs(
         assert finished(client, job) == done
         assert loads(service, "sqlalchemy")
     assert service.stop() == 0
+
+
+LATER = (
+    "appliance.api.language.legacy_requests",
+    "appliance.api.language.openapi",
+    "appliance.ner.components.matcher",
+    "appliance.server.admin",
+    "license.models.package",
+    "pyrage",
+    "re2",
+    "statistics",
+    "websockets",
+)
+"""What only some requests, some models or some settings need."""
+
+
+@pytest.mark.e2e
+def test_what_only_some_requests_need_is_imported_by_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.forks = False
+    site.issue()
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # each module is named in the log as it is imported
+    service = site.start()
+    begun, _, _ = service.text().partition(" ready: ")
+    assert {"pydantic", "appliance.services.text"} <= imported(begun)
+    assert imported(begun).isdisjoint(LATER)
+    with service.client() as client:
+        assert client.post("/language/:analyze-text", params=VERSION, json=ANALYZE).status_code == 200
+        assert imported(service.text()).isdisjoint(LATER)
+        legacy = {"documents": ANALYZE["analysisInput"]["documents"]}
+        path = "/text/analytics/v3.1/entities/recognition/general"
+        assert client.post(path, json=legacy).status_code == 200
+    assert service.stop() == 0
+    assert "appliance.api.language.legacy_requests" in imported(service.text())
+
+
+def imported(log: str) -> set[str]:
+    """Names of the modules whose import a log tells of."""
+    lines = (line for line in log.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip() for line in lines}

@@ -5,7 +5,7 @@ Answers are the superset of what published clients of a version read; `docs/deve
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,13 +15,6 @@ from appliance.api.errors import Problem, invalid_request
 from appliance.api.language.documents import check
 from appliance.api.language.job_responses import LEGACY_LARGEST_PAGE, NESTED, Page, legacy_state
 from appliance.api.language.jobs import LanguageJobs
-from appliance.api.language.legacy_requests import (
-    LegacyAnalyzeInput,
-    LegacyCustomTask,
-    LegacyDocuments,
-    LegacyEntityTask,
-    LegacyTasks,
-)
 from appliance.api.language.requests import parse
 from appliance.api.language.results import Warned, render_results
 from appliance.api.language.routes import LanguageLimits
@@ -31,6 +24,9 @@ from appliance.jobs.job import Task
 from appliance.pipeline.deployments import Deployments
 from appliance.pipeline.pipeline import Pipeline
 from appliance.request_ids import uuid7
+
+if TYPE_CHECKING:
+    from appliance.api.language.legacy_requests import LegacyCustomTask, LegacyEntityTask, LegacyTasks
 
 VERSIONS: Final = ("v3.1", "v3.2-preview.2", NESTED)
 ONLY_SYNCHRONOUS: Final = "v3.0"
@@ -88,6 +84,8 @@ class LegacyApi:
 
     async def recognize(self, request: Request, _version: str) -> Response:
         """`POST …/entities/recognition/general`: prebuilt entity recognition, answered at once."""
+        from appliance.api.language.legacy_requests import LegacyDocuments  # noqa: PLC0415  (loaded where it is wanted)
+
         show_stats = flag(request, "showStats")
         flag(request, "loggingOptOut")
         unit = query_value(request, "stringIndexType", "TextElements_v8")
@@ -107,6 +105,8 @@ class LegacyApi:
 
     async def submit_job(self, request: Request, version: str) -> Response:
         """`POST …/analyze`: 202 and an absolute `operation-location`."""
+        from appliance.api.language.legacy_requests import LegacyAnalyzeInput  # noqa: PLC0415  (loaded where it is wanted)
+
         body = await parse(LegacyAnalyzeInput, request, self._limits.body_bytes)
         tasks = self._tasks(body.tasks, version)
         job = await self._jobs.submit(body.displayName, body.analysisInput.documents, tasks)
@@ -121,7 +121,7 @@ class LegacyApi:
         body = legacy_state(request, job, page, version)
         return JSONResponse(body, headers=self._jobs.headers(job))
 
-    def _tasks(self, wanted: LegacyTasks, version: str) -> list[Task]:
+    def _tasks(self, wanted: "LegacyTasks", version: str) -> list[Task]:
         unserved = wanted.unserved()
         if version == _WITHOUT_CUSTOM and wanted.customEntityRecognitionTasks:
             unserved.append("customEntityRecognitionTasks")
@@ -133,7 +133,7 @@ class LegacyApi:
             raise _refused("The job has no task.")
         return tasks
 
-    def _custom(self, task: LegacyCustomTask) -> Task:
+    def _custom(self, task: "LegacyCustomTask") -> Task:
         parameters = task.parameters
         project, name = parameters.project, parameters.deployment
         if project is None or name is None:
@@ -152,7 +152,7 @@ class LegacyApi:
         )
 
 
-def _prebuilt(task: LegacyEntityTask) -> Task:
+def _prebuilt(task: "LegacyEntityTask") -> Task:
     return Task(
         id=uuid7(),
         kind="EntityRecognition",

@@ -10,7 +10,7 @@ Kinds and keys: `docs/formats.md`, part Evidence. No key holds customer content.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -147,19 +147,24 @@ class UsedFields(NamedTuple):
     grace: bool
 
 
-def _compile(kind: str) -> re.Pattern[str]:
+def _pattern(kind: str) -> str:
     parts = [f'"k":"{kind}"', f'"n":({_INT})', f'"t":"({_TIME})"']
     pattern = ",".join(parts)
     for key, form in _FIELDS[kind]:
         field = f',"{key.rstrip("?")}":{_PATTERNS[form]}'
         pattern += f"(?:{field})?" if key.endswith("?") else field
-    return re.compile(rf"\{{{pattern}\}}")
+    return rf"\{{{pattern}\}}"
 
 
-_COMPILED: Final = {kind: _compile(kind) for kind in KINDS}
+@cache
+def _compiled(kind: str) -> re.Pattern[str]:
+    """Return the pattern of a kind; a log has few of them, and all together take some 10 ms to compile."""
+    return re.compile(_pattern(kind))
+
+
 # The same pattern in two parts: what differs from entry to entry, and the rest.
 _match_use = re.compile(rf'\{{"k":"use","n":({_INT}),"t":"({_TIME})","id":"({_WORD})"(,.*)').fullmatch
-_match_tail = re.compile(_COMPILED["use"].pattern.partition(f',"id":{_PATTERNS["token"]}')[2]).fullmatch
+_match_tail = re.compile(_pattern("use").partition(f',"id":{_PATTERNS["token"]}')[2]).fullmatch
 
 
 def is_token(text: str) -> bool:
@@ -184,7 +189,7 @@ def render(entry: Entry) -> str:
         if key in entry.values:
             parts.append(f'"{key}":{_render_value(entry.values[key])}')
     text = "{" + ",".join(parts) + "}"
-    if entry.values.keys() - known or _COMPILED[entry.kind].fullmatch(text) is None:
+    if entry.values.keys() - known or _compiled(entry.kind).fullmatch(text) is None:
         raise Malformed(f"these values cannot be said in a {entry.kind} entry")
     return text
 
@@ -206,10 +211,9 @@ def parse(text: str) -> Entry:
     """
     head = _HEAD.match(text)
     kind = head[1] if head else ""
-    pattern = _COMPILED.get(kind)
-    if pattern is None or len(text) > MAX_ENTRY_BYTES:
+    if kind not in _FIELDS or len(text) > MAX_ENTRY_BYTES:
         raise Malformed("not an entry: unknown kind, or too long")
-    match = pattern.fullmatch(text)
+    match = _compiled(kind).fullmatch(text)
     if match is None:
         raise Malformed(f"not a well-formed {kind} entry")
     n, time, *texts = match.groups()

@@ -244,3 +244,18 @@ def test_components_are_read_where_model_json_names_their_sum(make_folder: MakeF
     assert "components.json cannot be used: it is of a format" in refusal(path)
     (path / "components.json").unlink()
     assert "components.json is missing" in refusal(path)
+
+
+def test_a_folder_that_is_loaded_right_away_is_read_once(make_folder: MakeFolder) -> None:
+    path = make_folder()
+    folder = ModelFolder.open(path, keep=True)
+    assert folder == ModelFolder.open(path)
+    checked = (path / limits.MODEL).read_bytes()
+    (path / limits.MODEL).write_bytes(b"changed since")
+    assert folder.read(limits.MODEL) == checked
+    assert folder.released().content is None
+    with pytest.raises(ModelError, match=r"is not the file that model\.json names"):
+        ModelFolder.open(path, keep=True)
+    (path / limits.CONFIG).unlink()
+    with pytest.raises(ModelError, match=r"config\.json is missing"):
+        ModelFolder.open(path, keep=True)
