@@ -25,6 +25,9 @@ import httptools
 import uvloop
 
 TICK_SECONDS: Final = 0.001
+RETRY_SECONDS: Final = 0.01
+GRACE_SECONDS: Final = 60.0
+"""After its end a load waits so long for answers; what is then unanswered counts as lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +134,9 @@ def _request(spec: Spec, body: str) -> bytes:
 
 
 async def _connect(spec: Spec, seen: _Seen, settled: Callable[[_Client], None]) -> _Client:
-    _, client = await asyncio.get_running_loop().create_connection(
-        lambda: _Client(seen, settled), spec.host, spec.port
-    )
+    loop = asyncio.get_running_loop()
+    transport, client = await loop.create_connection(lambda: _Client(seen, settled), spec.host, spec.port)
+    loop.call_later(spec.seconds + GRACE_SECONDS, transport.abort)
     return client
 
 
@@ -154,8 +157,15 @@ async def _closed(spec: Spec, requests: Sequence[bytes], seen: _Seen) -> None:
             turn += spec.clients
             client.ask(request, now)
 
-        again(await _connect(spec, seen, again))
-        await ended.wait()
+        try:
+            again(await _connect(spec, seen, again))
+        except OSError as error:
+            if not seen.statuses:
+                raise  # nobody listens there
+            seen.count(type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            await ended.wait()
         return turn
 
     async def client(turn: int) -> None:
@@ -254,7 +264,7 @@ async def generate(spec: Spec) -> Load:
         refused_p50=_quantile(seen.other, 50),
         refused_p99=_quantile(seen.other, 99),
         late_p99=_quantile(seen.late, 99),
-        cpu_us=round(1e6 * cpu / max(1, len(seen.ok) + len(seen.other)), 1),
+        cpu_us=round(1e6 * cpu / max(1, sum(seen.statuses.values())), 1),
         seconds=round(seconds, 2),
     )
 

@@ -71,7 +71,7 @@ class ModelFolder:
         batch_invariant: Whether a row's logits are the same whatever shares its batch.
         digests: SHA-256 of each file, hexadecimal.
         components: What finds entities besides the network, and the confidence its own must reach.
-        content: The files themselves, where they came out of a package; None where they are on a disk.
+        content: The files themselves, where they came out of a package or are kept (`open`); None otherwise.
     """
 
     path: Path

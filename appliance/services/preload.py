@@ -9,6 +9,7 @@ from pathlib import Path
 
 from appliance.config.settings import Settings
 from appliance.errors import ApplianceError, ModelError
+from appliance.models.files import appearance
 from appliance.models.locations import find_models
 from appliance.models.packages import find_packages
 from appliance.ner.engine import Prepared, prepare
@@ -27,6 +28,7 @@ class ModelPreloader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._appearance = appearance(path)  # before it is read: what changes meanwhile is read again
         self._prepared: Prepared | None = None
         self._thread = threading.Thread(target=self._prepare, name="preload", daemon=True)
         self._thread.start()
@@ -34,16 +36,19 @@ class ModelPreloader:
     def _prepare(self) -> None:
         try:
             self._prepared = prepare(ModelFolder.open(self._path, keep=True))
-        except (ModelError, OSError):
+        except (ModelError, OSError, MemoryError):
             return
 
     def take(self, path: Path) -> Prepared | None:
-        """Wait for the model and hand it over, once; None for another path, or where it cannot be served."""
+        """Wait for the model and hand it over, once.
+
+        None for another path, for a folder that has changed since, and where it cannot be served.
+        """
         if path != self._path:
             return None
         self.join()
         prepared, self._prepared = self._prepared, None
-        return prepared
+        return prepared if appearance(path) == self._appearance else None
 
     def join(self) -> None:
         """Wait for the thread: the program must not end while onnxruntime is at work."""

@@ -1,6 +1,7 @@
 """The model that is prepared while the rest of a start goes on."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ def test_another_path_gets_nothing(tmp_path: Path) -> None:
     assert preloader is not None
     assert preloader.take(tmp_path) is None
     preloader.join()
+
+
+def test_a_folder_that_has_changed_since_is_read_again(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(GENERAL["en"], folder)
+    preloader = begin_preloading(Settings.read([ACCEPTED, f"Mounts:Model={folder}"], {}))
+    assert preloader is not None
+    preloader.join()
+    with (folder / "model.onnx").open("ab") as file:
+        file.write(b"changed")
+    assert preloader.take(folder) is None
 
 
 def test_a_model_that_is_refused_is_left_to_whoever_loads_it(tmp_path: Path) -> None:
