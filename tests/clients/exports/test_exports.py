@@ -27,8 +27,11 @@ from tests.support.paths import ROOT
 HERE = Path(__file__).parent
 PAGE = (ROOT / "docs" / "custom-models.md").read_text(encoding="utf-8")
 REQUIREMENTS = HERE / "requirements.txt"
-ROUNDED = {"fp16": 0.85, "int8": 0.3}
-"""Share of the sentences whose labels must be those of float32; of tiny random networks 8 bits flip many."""
+ROUNDED = {"O3": 0.97, "fp16": 0.85, "int8": 0.3}
+"""Share of the sentences whose labels must be those of float32; of tiny random networks 8 bits flip many.
+
+O3 takes an approximation of Gelu, and which texts share a call then decides where two labels are as likely.
+"""
 
 
 HOME = Path(sys.prefix) / "export-tools"
