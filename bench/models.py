@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx2
 
-from appliance.host.memory import BASE_BYTES, MIB
+from appliance.host.memory import MIB, left_for_models
 from bench.fairness import JOBS
 from bench.machine import describe
 from bench.ner import BUNDLED
@@ -33,7 +33,6 @@ from tests.support.site import VERSION, Service
 
 FAVOURITES = 5
 DEPLOYMENT = "production"
-RESERVE_MIB = 64
 POLL_SECONDS = 0.002
 
 
@@ -145,7 +144,7 @@ def _memory_of_one(model: Path) -> int:
 def measure(*, model: Path, models: int, host_mib: int) -> Report:
     """Measure a service with so many copies of a model on a host of that size."""
     one = _memory_of_one(model)
-    room = host_mib - BASE_BYTES // MIB - RESERVE_MIB
+    room = left_for_models(host_mib * MIB) // MIB
     with licensed_site() as site, _copies(model, models) as place:
         began = time.perf_counter()
         service = site.start(f"Models:Path={place}", f"Models:MemoryMiB={room}")

@@ -40,7 +40,12 @@ def memory_for_models(root: Path = Path("/")) -> int:
         root: As for `memory_limit`.
     """
     limit = memory_limit(root)
-    return max(0, limit - BASE_BYTES - _RESERVE_BYTES) if limit else sys.maxsize
+    return left_for_models(limit) if limit else sys.maxsize
+
+
+def left_for_models(limit: int) -> int:
+    """Return what a host of that size leaves for models beside the rest of the service, both in bytes."""
+    return max(0, limit - BASE_BYTES - _RESERVE_BYTES)
 
 
 def session_bytes(model_bytes: int) -> int:
